@@ -1,0 +1,11 @@
+"""The commands of the command line, one file a topic.
+
+Only click is imported at the top of these files; everything else inside the commands.
+"""
+
+from __future__ import annotations
+
+from click import Command
+
+# Each topic lists its commands in COMMANDS.
+COMMANDS: tuple[Command, ...] = ()

