@@ -1,0 +1,45 @@
+"""What every test relies on: a clean environment, a home of its own, and no network beyond this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+KNOWLEDGE = REPOSITORY / "knowledge"
+DATA = Path(__file__).parent / "data"
+SHARED = REPOSITORY.parent / "shared"  # other people's data; tests that use it skip where it is absent
+
+# libgomp's spinning threads starve each other on two cores; hub access is never wanted in a test.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A developer's own settings and library must not change what the tests see."""
+    for name in list(os.environ):
+        if name.startswith(("MINICPM_RAG_", "LANGSMITH_", "LANGCHAIN_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Fail any connection that leaves this machine."""
+    connect = socket.socket.connect
+
+    def only_loopback(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in {"127.0.0.1", "localhost", "::1"}:
+            raise AssertionError(f"A test tried to reach {address}: the project must work offline.")
+        connect(self, address)
+
+    socket.socket.connect = only_loopback  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]

@@ -1,0 +1,62 @@
+"""Imports go downward only: each module may import what ALLOWED says, and heavy packages only inside functions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "minicpm_rag"
+
+# Known to every module; they know nothing but each other.
+BASE = {"errors", "settings", "records", "sentences", "segmentation"}
+
+# module -> what it may import beside BASE. A module not listed here is a stage that imports no other stage.
+ALLOWED: dict[str, set[str]] = {}
+
+HEAVY = {"torch", "transformers", "sentence_transformers", "chromadb", "langchain_community", "modelscope", "jieba", "opencc"}
+EDGES = {"cli", "evaluation", "bench"}
+
+
+def modules() -> dict[str, Path]:
+    return {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_modules(path: Path) -> set[str]:
+    known = modules()
+    names = {name.removeprefix("minicpm_rag.") for name in imports(path) if name.startswith("minicpm_rag.")}
+    return {name for name in names if name in known}
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if not name.endswith("__init__")])
+def test_imports_go_downward_only(name: str) -> None:
+    if name.split(".")[0] in EDGES | {"__main__", "commands", "page"}:
+        return
+    allowed = BASE | ALLOWED.get(name, set())
+    assert imported_modules(modules()[name]) <= allowed, f"{name} may import only {sorted(allowed)}"
+
+
+@pytest.mark.parametrize("name", list(modules()))
+def test_heavy_packages_are_imported_inside_functions(name: str) -> None:
+    roots = {module.split(".")[0] for module in imports(modules()[name], top_level_only=True)}
+    assert not roots & HEAVY
+
+
+def test_nothing_imports_the_edges() -> None:
+    for name, path in modules().items():
+        above = {module for module in imported_modules(path) if module.split(".")[0] in {"cli", "page"}}
+        if name.split(".")[0] not in {"cli", "__main__", "page"}:
+            assert not above, f"{name} imports {above}"
