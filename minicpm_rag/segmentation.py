@@ -1,0 +1,89 @@
+"""Cut Chinese, English and mixed text into the terms that keyword search compares.
+
+Knows no index and no scores. The same function cuts documents and questions.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+# Scripts written without spaces between words: overlapping pairs of characters stand in for words.
+_UNSPACED = (
+    "\u3005-\u3007"  # 々 〆 〇
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Han
+    "\u3041-\u309f\u30a0-\u30ff"  # kana
+    "\uac00-\ud7a3"  # Hangul
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+)
+_WORD = rf"[^\W_{_UNSPACED}]+"
+_TOKEN = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:[-._/:@'&,·+#]{_WORD})*(?:\+\+|#)?")
+_PART = re.compile(r"\d+|[^\W\d_]+(?:\+\+|#)?")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED}]")
+
+
+def to_simplified(text: str) -> str:
+    """Write Traditional characters as Simplified ones, one for one, so that offsets stay true."""
+    return text.translate(_simplified_table())
+
+
+def fold(text: str) -> str:
+    """Text as it is compared: compatibility forms, case, accents and Traditional characters folded.
+
+    The length may change; use `to_simplified` where offsets matter.
+    """
+    text = unicodedata.normalize("NFKC", to_simplified(text)).replace("’", "'").casefold()
+    if text.isascii():
+        return text
+    apart = unicodedata.normalize("NFD", text)
+    # Latin, Greek and Cyrillic accents only: the marks of kana and Thai change the word.
+    return unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
+
+
+def terms(text: str) -> list[str]:
+    """The terms of a text in reading order, with repeats.
+
+    A run of Han gives each character and each pair; a word gives its stem; "RX-7800" gives itself as
+    one term ("rx7800") and its parts, so that either spelling finds it.
+    """
+    found: list[str] = []
+    for match in _TOKEN.finditer(_THOUSANDS.sub("", fold(text))):
+        token = match.group()
+        if _UNSPACED_CHARACTER.match(token):
+            found.extend(token)
+            found.extend(token[i : i + 2] for i in range(len(token) - 1))
+        else:
+            found.extend(_word_terms(token))
+    return found
+
+
+def _word_terms(token: str) -> list[str]:
+    if token.isalpha():
+        return [_stem(token)]
+    parts = [_stem(part) for part in _PART.findall(token.removesuffix("'s"))]
+    if len(parts) < 2:
+        return parts or [token]
+    # "3.14" must not become 314, while "RX-7800" and "RX7800" are the same name.
+    separator = "" if any(part.isalpha() for part in parts) else "_"
+    return [separator.join(_PART.findall(token)), *parts]
+
+
+def _stem(word: str) -> str:
+    """Fold English plurals: the one change of word form that is nearly always safe."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+@cache
+def _simplified_table() -> dict[int, str]:
+    """OpenCC's single characters. Its phrases only choose between homographs, which both sides share."""
+    from importlib.resources import files
+
+    lines = (files("opencc") / "dictionary" / "TSCharacters.txt").read_text(encoding="utf-8").splitlines()
+    pairs = (line.split("\t") for line in lines if "\t" in line)
+    return {ord(source): targets.split(" ")[0] for source, targets in pairs if len(source) == 1}
