@@ -1,4 +1,4 @@
-"""The words shared by the stages: metadata keys of a passage, and small frozen records LangChain has no word for.
+"""The words shared by the stages: metadata keys of a passage, and small frozen records LangChain lacks.
 
 A passage is a LangChain `Document`: `page_content` is the chunk's literal text, so that
 `page.text[start:end] == page_content` for the page it came from. Nothing here has behaviour.
@@ -162,6 +162,42 @@ class Turn:
 
     question: str
     answer: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One conversation in the list; its exchanges are read apart."""
+
+    id: int
+    title: str
+    knowledge_base: str
+    changed_at: str  # ISO 8601, UTC
+
+
+@dataclass(frozen=True)
+class StoredAnswer:
+    """An answer as it was shown, with all that is needed to show it again."""
+
+    text: str
+    mode: Literal["model", "extractive", "refused", "stopped", "failed"]
+    standalone_question: str = ""  # what was searched for, where it differs from what was typed
+    citations: list[Citation] = field(default_factory=list)
+    unsupported: list[tuple[int, int]] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    tokens_per_second: float | None = None
+    error: str = ""  # the sentence a person was shown, where the answer failed
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A question and its answer; `answer` is None where none was finished (the machine went down, say)."""
+
+    id: int
+    question: str
+    asked_at: str
+    answer: StoredAnswer | None
 
 
 # What the chain streams, in this order: Rewritten, Retrieved, Waiting*, Text*, Finished.

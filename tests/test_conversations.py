@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from langchain_core.documents import Document
+
+from minicpm_rag.conversations import Conversations, stored
+from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.records import Citation, Finished, StoredAnswer, Turn
+
+DOCUMENT = Document(
+    id="1:0", page_content="员工每年有 12 天年假。", metadata={"page": 3, "title": "手册.pdf"}
+)
+
+
+def finished(text: str = "每年 12 天。[1] Ask HR.") -> Finished:
+    citation = Citation(1, 0, 8, "员工每年有 12 天年假。", 40, 53, 0.9, DOCUMENT)
+    return Finished(text, [citation], [(12, 19)], [DOCUMENT], "model", {"retrieve": 0.2}, 31.5)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "ledger.sqlite3"
+
+
+def test_an_answer_comes_back_from_the_file_as_it_was_shown(file: Path) -> None:
+    first = Conversations(file)
+    conversation = first.create("ann", "default")
+    exchange = first.ask("ann", conversation.id, "年假有几天？")
+    answer = stored(finished(), standalone_question="员工年假有几天？", model="MiniCPM")
+    first.answer("ann", conversation.id, exchange, answer)
+    first.close()
+
+    again = Conversations(file)
+    (kept,) = again.exchanges("ann", conversation.id)
+    assert kept.question == "年假有几天？"
+    assert kept.answer == answer
+    assert again.listed("ann")[0].title == "年假有几天？"
+
+
+def test_a_question_is_kept_before_it_is_answered(file: Path) -> None:
+    conversations = Conversations(file)
+    conversation = conversations.create("ann", "default")
+    conversations.ask("ann", conversation.id, "What is the price?")
+    (exchange,) = Conversations(file).exchanges("ann", conversation.id)
+    assert (exchange.question, exchange.answer) == ("What is the price?", None)
+
+
+def test_nobody_reads_or_changes_the_conversation_of_another(file: Path) -> None:
+    conversations = Conversations(file)
+    secret = conversations.create("ann", "default")
+    exchange = conversations.ask("ann", secret.id, "secret")
+    assert conversations.listed("bob") == []
+    for attempt in (
+        lambda: conversations.get("bob", secret.id),
+        lambda: conversations.exchanges("bob", secret.id),
+        lambda: conversations.rename("bob", secret.id, "mine"),
+        lambda: conversations.delete("bob", secret.id),
+        lambda: conversations.ask("bob", secret.id, "hello"),
+        lambda: conversations.answer("bob", secret.id, exchange, stored(finished())),
+    ):
+        with pytest.raises(NotFoundError, match="no conversation"):
+            attempt()
+    assert [kept.question for kept in conversations.exchanges("ann", secret.id)] == ["secret"]
+
+
+def test_an_answer_cannot_be_put_into_another_conversation(file: Path) -> None:
+    conversations = Conversations(file)
+    first, second = conversations.create("ann", "default"), conversations.create("ann", "default")
+    exchange = conversations.ask("ann", first.id, "one")
+    conversations.answer("ann", second.id, exchange, stored(finished()))
+    assert conversations.exchanges("ann", first.id)[0].answer is None
+
+
+def test_the_last_used_conversation_is_listed_first_and_a_deleted_one_is_gone_with_its_text(
+    file: Path,
+) -> None:
+    conversations = Conversations(file)
+    old, new = conversations.create("ann", "default", "old"), conversations.create("ann", "default", "new")
+    assert [row.title for row in conversations.listed("ann")] == ["new", "old"]
+    conversations.ask("ann", old.id, "again")
+    assert [row.title for row in conversations.listed("ann")] == ["old", "new"]
+    conversations.rename("ann", old.id, "  价格  \n 表 ")
+    assert conversations.get("ann", old.id).title == "价格 表"
+    conversations.delete("ann", old.id)
+    assert [row.id for row in conversations.listed("ann")] == [new.id]
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT count(*) FROM exchanges").fetchone() == (0,)
+
+
+def test_a_blank_title_is_refused(file: Path) -> None:
+    conversations = Conversations(file)
+    conversation = conversations.create("ann", "default", "old")
+    with pytest.raises(LibraryError, match="not blank"):
+        conversations.rename("ann", conversation.id, "  ")
+
+
+def test_history_holds_answers_but_neither_refusals_nor_failures_nor_later_turns(file: Path) -> None:
+    conversations = Conversations(file)
+    conversation = conversations.create("ann", "default")
+    numbers = [
+        conversations.ask("ann", conversation.id, question) for question in ("一", "二", "三", "四", "五")
+    ]
+    for number, mode in zip(numbers, ("model", "refused", "failed", "stopped"), strict=False):
+        conversations.answer("ann", conversation.id, number, StoredAnswer(f"答{number}", mode))
+    assert conversations.history("ann", conversation.id) == [Turn("一", "答1"), Turn("四", "答4")]
+    assert conversations.history("ann", conversation.id, before=numbers[3]) == [Turn("一", "答1")]
+
+
+def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite3").mkdir()
+    with pytest.raises(LibraryError, match=r"ledger\.sqlite3.*Check that the disk"):
+        Conversations(tmp_path / "ledger.sqlite3")
+
+
+def test_a_full_disk_is_one_sentence_and_the_conversation_survives(file: Path) -> None:
+    conversations = Conversations(file)
+    conversation = conversations.create("ann", "default")
+    conversations.ask("ann", conversation.id, "first")
+    pages = conversations._connection.execute("PRAGMA page_count").fetchone()[0]
+    conversations._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(LibraryError, match="disk has room"):
+        conversations.ask("ann", conversation.id, "x" * 100_000)
+    assert [exchange.question for exchange in conversations.exchanges("ann", conversation.id)] == ["first"]
