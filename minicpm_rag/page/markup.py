@@ -1,0 +1,143 @@
+"""Text that others wrote (documents, file names, the model) as HTML or labels in which nothing can act.
+
+Links and images stay the characters they are written with, HTML is escaped, and what remains of Markdown is
+structure only: paragraphs, lists, tables, emphasis, code. It does not know where the text comes from.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Collection, Sequence
+from html import escape
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+
+# Stand for the ends of an unsupported sentence while Markdown is read. They count as punctuation, so that
+# emphasis beside them still opens and closes; ancient Greek texts lose two word dividers.
+_OPEN, _CLOSE = "\U00010100", "\U00010101"
+_MARK = re.compile(r"\[(\d{1,3})\]")
+_LINE_START = re.compile(r"[ \t]*(?:(?:[-+*>]|#{1,6}|\d{1,9}[.)])[ \t]+)*\|?[ \t]*")
+_EMPHASIS = "*_`~"
+
+
+def plain(text: str) -> str:
+    """Text as HTML, line by line as it was typed."""
+    return escape(text).replace("\n", "<br>")
+
+
+def label(text: str) -> str:
+    """Text for a widget label, which Streamlit reads as Markdown: every mark it could act on is escaped."""
+    line = " ".join(text.split())
+    return "".join("\\" + character if character in string.punctuation else character for character in line)
+
+
+def answer(
+    text: str,
+    *,
+    exchange: int,
+    cited: Collection[int],
+    unsupported: Sequence[tuple[int, int]] = (),
+    unsupported_hint: str = "",
+) -> str:
+    """An answer as HTML: `[n]` of a cited passage is a button, an unsupported sentence looks different."""
+    environment = {
+        "exchange": exchange,
+        "cited": frozenset(cited),
+        "unsupported": False,
+        "hint": escape(unsupported_hint, quote=True),
+    }
+    html: str = _reader().render(_with_sentinels(text, unsupported), environment)
+    return f'<div class="rag-answer">{html}</div>'
+
+
+def marked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Text as HTML with some spans of it marked; overlapping spans are joined."""
+    pieces, position = [], 0
+    for start, end in _joined(spans, len(text)):
+        pieces += [plain(text[position:start]), f"<mark>{plain(text[start:end])}</mark>"]
+        position = end
+    pieces.append(plain(text[position:]))
+    return "".join(pieces)
+
+
+def _joined(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted((max(0, start), min(end, length)) for start, end in spans):
+        if start >= end:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _with_sentinels(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    text = text.replace(_OPEN, " ").replace(_CLOSE, " ")
+    for start, end in reversed(_joined(spans, len(text))):
+        while start > 0 and text[start - 1] in _EMPHASIS:
+            start -= 1
+        line_start = text.rfind("\n", 0, start) + 1
+        prefix = _LINE_START.match(text, line_start)
+        start = max(start, prefix.end() if prefix else start)
+        while end > start and text[end - 1].isspace():
+            end -= 1
+        while end < len(text) and text[end] in _EMPHASIS:
+            end += 1
+        if start < end:
+            text = text[:start] + _OPEN + text[start:end] + _CLOSE + text[end:]
+    return text
+
+
+def _reader() -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_InertRenderer)
+    reader.enable(["table", "strikethrough"])
+    return reader.disable(["link", "image", "autolink", "reference", "html_block", "html_inline"])
+
+
+class _InertRenderer(RendererHTML):
+    """markdown-it's renderer, which escapes text, with citation marks and unsupported sentences drawn."""
+
+    def text(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        """Draw a run of text."""
+        return self._pieces(tokens[index].content, env, _with_buttons)
+
+    def code_inline(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        """Draw code inside a line."""
+        return "<code>" + self._pieces(tokens[index].content, env, lambda text, env: escape(text)) + "</code>"
+
+    def fence(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        """Draw a code block without its language, which would become a class name."""
+        content = tokens[index].content.replace(_OPEN, "").replace(_CLOSE, "")
+        return f"<pre><code>{escape(content)}</code></pre>"
+
+    code_block = fence
+
+    def _pieces(self, content: str, env: Any, drawn: Any) -> str:
+        html = []
+        for piece in re.split(f"([{_OPEN}{_CLOSE}])", content):
+            if piece in (_OPEN, _CLOSE):
+                env["unsupported"] = piece == _OPEN
+            elif piece and env["unsupported"]:
+                html.append(f'<span class="rag-unsupported" title="{env["hint"]}">{drawn(piece, env)}</span>')
+            elif piece:
+                html.append(drawn(piece, env))
+        return "".join(html)
+
+
+def _with_buttons(text: str, env: Any) -> str:
+    html, position = [], 0
+    for mark in _MARK.finditer(text):
+        number = int(mark[1])
+        if number in env["cited"]:
+            html.append(escape(text[position : mark.start()]))
+            html.append(
+                f'<button type="button" class="rag-mark" data-mark="{env["exchange"]}:{number}">{number}</button>'
+            )
+            position = mark.end()
+    html.append(escape(text[position:]))
+    return "".join(html)
