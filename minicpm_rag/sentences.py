@@ -84,7 +84,7 @@ def _end_after(text: str, start: int, mark_start: int, mark_end: int) -> int:
 
 
 def _ends_without_space(text: str, start: int, mark_start: int, following: str) -> bool:
-    """Judge an ASCII mark with no space after it: it ends a sentence only beside Chinese, as in "好吗?好的"."""
+    """Judge an ASCII mark with no space after it: it ends a sentence only beside Chinese: "好吗?好的"."""
     before = text[mark_start - 1] if mark_start > start else ""
     if text[mark_start] == ".":
         return bool(_CJK.match(following)) and following.isalpha() and before.isalnum()

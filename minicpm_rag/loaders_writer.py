@@ -1,0 +1,83 @@
+"""Builds the text of one page from headings, paragraphs and table rows, and keeps where each of them lies.
+
+Knows nothing of file formats. Text given to it is cleaned here, so that every loader stores the same kind of text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from minicpm_rag.encodings import clean
+from minicpm_rag.records import Heading, Page, PageKind, Table
+
+_BLANKS = re.compile(r"[ \t\u3000]*\n\s*|[ \t]{2,}")
+_LINE_END_SPACES = re.compile(r"[ \t\u3000]+\n")
+_MANY_LINES = re.compile(r"\n{3,}")
+
+
+class PageWriter:
+    """The page being written."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._headings: list[Heading] = []
+        self._tables: list[Table] = []
+
+    def heading(self, text: str, level: int) -> None:
+        """Add a heading on its own line; an empty one is left out."""
+        line = one_line(text)
+        if line:
+            start = self._append(line, "\n\n")
+            self._headings.append(Heading(start, level, line))
+
+    def paragraph(self, text: str, *, separator: str = "\n\n") -> None:
+        """Add text after `separator`; line ends inside it are kept."""
+        block = _MANY_LINES.sub("\n\n", _LINE_END_SPACES.sub("\n", clean(text))).strip("\n\t ")
+        if block.strip():
+            self._append(block, separator)
+
+    def table(self, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
+        """Add rows of (number in the file, cells), the header first, as Markdown lines; blank rows are left out."""
+        header = ""
+        offsets: list[tuple[int, int]] = []
+        start = self._length
+        for number, cells in rows:
+            line = table_line(cells)
+            if not line:
+                continue
+            offset = self._append(line, "\n" if header else "\n\n")
+            if header:
+                offsets.append((offset, number))
+            else:
+                header, start = line, offset
+        if header:
+            self._tables.append(Table(start, self._length, header, tuple(offsets)))
+
+    def page(self, number: int, *, kind: PageKind = "text", label: str = "") -> Page:
+        """Return what was written as a page."""
+        return Page(number, "".join(self._parts), kind, label, tuple(self._headings), tuple(self._tables))
+
+    def _append(self, text: str, separator: str) -> int:
+        """Add text, return the offset it starts at."""
+        if self._length:
+            self._parts.append(separator)
+            self._length += len(separator)
+        start = self._length
+        self._parts.append(text)
+        self._length += len(text)
+        return start
+
+
+def one_line(text: str) -> str:
+    """Return the text cleaned and on one line."""
+    return _BLANKS.sub(" ", clean(text).strip()).strip()
+
+
+def table_line(cells: Sequence[str]) -> str:
+    """Return a Markdown table row, "" when every cell is blank; empty cells at the end are left out."""
+    texts = [one_line(cell).replace("|", "\\|") for cell in cells]
+    while texts and not texts[-1]:
+        texts.pop()
+    return f"| {' | '.join(texts)} |" if texts else ""
