@@ -16,8 +16,8 @@ from minicpm_rag.records import Page
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-# What is put before a chunk's text is capped: a title to 30 Chinese or 120 Latin characters. So the text itself
-# keeps most of a 256-token embedder.
+# What is put before a chunk's text is capped: a title to 30 Chinese or 120 Latin characters. So the text
+# itself keeps most of a 256-token embedder.
 _TITLE_WEIGHT, _HEADINGS_WEIGHT, _HEADER_WEIGHT = 30, 40, 60
 _CONTEXT_SHARE = 0.6  # of the limit, at most
 _LONGEST_UNIT = 0.7  # of the limit: a sentence beyond this is cut before it is tried
@@ -181,7 +181,7 @@ class _Packer:
         return document, tokens
 
     def _context(self, headings: str, header: str) -> tuple[str, str, int]:
-        """Return headings and table header, shortened where they would fill the embedder, and their tokens."""
+        """Return headings and table header, shortened where they would fill the embedder, and tokens."""
         key = (headings, header)
         if key not in self._contexts:
             tokens = self._count_tokens("\n".join(_context(self._title, headings, header)))

@@ -19,7 +19,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Encodings chardet may name without proof from the bytes; others it guesses too freely on short Chinese samples.
+# Encodings that chardet is believed about; others it guesses too freely on short Chinese samples.
 _CHINESE = {
     "gb18030": "gb18030",
     "gb2312": "gb18030",
@@ -117,12 +117,10 @@ def _decode_utf_8(data: bytes) -> str | None:
 
 def _without_cut_end(data: bytes, encoding: str) -> str:
     """Decode data whose last character was cut in half; "" when that is not what is wrong."""
-    for cut in (1, 2, 3):
-        try:
-            return data[:-cut].decode(encoding)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    return ""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(data)
+    except (UnicodeDecodeError, LookupError):
+        return ""
 
 
 def _utf_16_without_mark(data: bytes) -> str:
@@ -190,7 +188,7 @@ def _mostly_latin(text: str) -> bool:
 
 
 def _looks_like_text(text: str) -> bool:
-    """Tell text from bytes that merely decoded: few control, unassigned, private or replacement characters."""
+    """Tell text from bytes that merely decoded, by its control, unassigned and private characters."""
     sample = text[:_SAMPLE]
     bad = 0
     for character in sample:

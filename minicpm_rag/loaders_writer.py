@@ -1,6 +1,6 @@
 """Builds the text of one page from headings, paragraphs and table rows, and keeps where each of them lies.
 
-Knows nothing of file formats. Text given to it is cleaned here, so that every loader stores the same kind of text.
+Knows nothing of file formats. Text is cleaned here, so that every loader stores the same kind of text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PageWriter:
             self._append(block, separator)
 
     def table(self, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
-        """Add rows of (number in the file, cells), the header first, as Markdown lines; blank rows are left out."""
+        """Add rows of (number in the file, cells), the header first, as Markdown lines without blank ones."""
         header = ""
         offsets: list[tuple[int, int]] = []
         start = self._length
