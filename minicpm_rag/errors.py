@@ -13,6 +13,7 @@ RAGError                      catch this for "one of ours"; the message is fit t
     ├── PromptTooLongError    the prompt does not fit the context window
     ├── OutOfMemoryError      the device has too little memory, after a retry
     └── DownloadError         a model could not be fetched whole
+        └── DownloadStoppedError  the person stopped it; going on later is possible
 """
 
 from __future__ import annotations
@@ -87,3 +88,7 @@ class OutOfMemoryError(ModelError):
 
 class DownloadError(ModelError):
     """A model could not be fetched whole."""
+
+
+class DownloadStoppedError(DownloadError):
+    """The person stopped the download; what has arrived is kept."""

@@ -1,0 +1,91 @@
+"""What a downloaded folder has to hold: which files of a repository are wanted, and whether all are there.
+
+It does not fetch anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from minicpm_rag.errors import DownloadError
+
+MANIFEST = ".downloaded.json"  # beside the files: where they came from, and the size and checksum of each
+
+Files = Mapping[str, Mapping[str, Any]]  # name -> {"size": bytes, "sha256": hex or None}
+
+_WEIGHTS_OF_OTHERS = (".onnx", ".gguf", ".h5", ".msgpack", ".ot", ".tflite", ".mlmodel")
+_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".mp4", ".pdf")
+_OTHER_RUNTIMES = ("onnx/", "openvino/", "coreml/", "imgs/", "assets/", "figures/")
+
+
+def superfluous(names: Sequence[str]) -> list[str]:
+    """Files of a repository that this program never reads, out of all its names.
+
+    Pickled weights are left out where the same weights are there as safetensors: some repositories keep both.
+    Program code is left out because it is never run.
+    """
+    safe = any(name.endswith(".safetensors") and "/" not in name for name in names)
+    pickles = (".bin", ".pt", ".pth", ".ckpt", ".bin.index.json") if safe else ()
+    endings = (*_WEIGHTS_OF_OTHERS, *_PICTURES, ".py", ".gitattributes", ".gitignore", *pickles)
+    return [name for name in names if name.lower().endswith(endings) or name.startswith(_OTHER_RUNTIMES)]
+
+
+def missing_files(folder: Path, *, checksums: bool = False) -> list[str]:
+    """What a downloaded folder lacks, in words; one copied by hand has no manifest and lacks nothing."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return []
+    problems = []
+    for name, facts in json.loads(manifest.read_text(encoding="utf-8"))["files"].items():
+        path = folder / name
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+        elif path.stat().st_size != facts["size"]:
+            problems.append(f"{name} has {path.stat().st_size:,} of {facts['size']:,} bytes")
+        elif checksums and facts["sha256"] and _sha256(path) != facts["sha256"].lower():
+            problems.append(f"{name} is damaged (its checksum differs)")
+    return problems
+
+
+def check_room(folder: Path, wanted: Files) -> None:
+    """Refuse before the first byte when the disk is too small, rather than hours later."""
+    needed = 0
+    for name, facts in wanted.items():
+        target = folder / name
+        arrived = target if target.is_file() else target.with_name(target.name + ".incomplete")
+        needed += max(0, facts["size"] - (arrived.stat().st_size if arrived.is_file() else 0))
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DownloadError(
+            f"The disk of {folder} has {free / 1e9:.1f} GB free, but {needed / 1e9:.1f} GB are to come. "
+            "Free some room or choose another folder with --dir."
+        )
+
+
+def is_whole(folder: Path, identifier: str, revision: str) -> bool:
+    """Whether this revision of this repository is here, checked to the last byte."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return False
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    same = content["id"] == identifier and content["revision"] == revision
+    return same and not missing_files(folder, checksums=True)
+
+
+def write_manifest(folder: Path, identifier: str, revision: str, wanted: Files) -> None:
+    """Note what is to come, before the first byte, so that a folder that broke off is seen as such."""
+    content = {"id": identifier, "revision": revision, "files": wanted}
+    (folder / MANIFEST).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,182 @@
+"""The catalogue, what is on the machine, and the choice between them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from minicpm_rag.errors import ModelError
+from minicpm_rag.hardware import GIGABYTE, Gpu, Hardware
+from minicpm_rag.manifest import MANIFEST
+from minicpm_rag.models import CATALOGUE, Model, choose, find_local, find_model, fits, folder_of, recommended
+
+GIBIBYTE = 2**30
+
+
+def machine(
+    vram: float, ram: float = 64, cores: int = 16, *, bfloat16: bool = True, native: bool = False
+) -> Hardware:
+    """A machine with that many GiB of video memory (0: no GPU) and of memory."""
+    size = int(vram * GIBIBYTE)
+    gpus = (Gpu("card", size, size, bfloat16),) if size else ()
+    return Hardware(gpus, int(ram * GIBIBYTE), cores, processor_bfloat16=native)
+
+
+def named(*names: str) -> list[Model]:
+    return [find_model(name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("vram", "ram", "cores", "present", "expected", "device", "is_present"),
+    [
+        # Nothing here yet: what should be fetched.
+        (80, 128, 32, (), "MiniCPM-2B-sft-bf16", "cuda", False),
+        (24, 64, 16, (), "MiniCPM-2B-sft-bf16", "cuda", False),
+        (8, 32, 8, (), "MiniCPM-2B-sft-bf16", "cuda", False),
+        (4, 16, 8, (), "MiniCPM5-1B", "cuda", False),
+        (2, 16, 4, (), "MiniCPM4-0.5B", "cuda", False),
+        (1, 16, 4, (), "MiniCPM4-0.5B", "cpu", False),
+        (0, 64, 16, (), "MiniCPM5-1B", "cpu", False),
+        (0, 16, 4, (), "MiniCPM4-0.5B", "cpu", False),
+        (0, 4, 16, (), "MiniCPM4-0.5B", "cpu", False),
+        (0, 2, 2, (), None, "cpu", False),
+        # Something is here: it is used, the tutorial's model first on a GPU.
+        (80, 128, 32, ("MiniCPM4-8B",), "MiniCPM4-8B", "cuda", True),
+        (80, 128, 32, ("MiniCPM4-8B", "MiniCPM-2B-sft-fp32"), "MiniCPM-2B-sft-fp32", "cuda", True),
+        (24, 64, 16, ("MiniCPM-2B-dpo-bf16", "MiniCPM4-0.5B"), "MiniCPM-2B-dpo-bf16", "cuda", True),
+        (8, 64, 16, ("MiniCPM4-8B", "MiniCPM5-1B"), "MiniCPM5-1B", "cuda", True),
+        (4, 64, 16, ("MiniCPM-2B-sft-bf16", "MiniCPM4-0.5B"), "MiniCPM4-0.5B", "cuda", True),
+        (4, 64, 16, ("MiniCPM-2B-sft-bf16",), "MiniCPM-2B-sft-bf16", "cpu", True),
+        (0, 64, 16, ("MiniCPM-2B-sft-bf16", "MiniCPM4-0.5B"), "MiniCPM4-0.5B", "cpu", True),
+        (0, 64, 16, ("MiniCPM3-4B", "MiniCPM-2B-sft-bf16"), "MiniCPM-2B-sft-bf16", "cpu", True),
+        (0, 16, 4, ("MiniCPM5-1B",), "MiniCPM5-1B", "cpu", True),
+        (0, 8, 4, ("MiniCPM4-8B",), "MiniCPM4-0.5B", "cpu", False),
+        # Models for other work are no answerers.
+        (24, 64, 16, ("bge-m3", "MiniCPM-Reranker-Light"), "MiniCPM-2B-sft-bf16", "cuda", False),
+    ],
+)
+def test_choice(
+    vram: int,
+    ram: int,
+    cores: int,
+    present: tuple[str, ...],
+    expected: str | None,
+    device: str,
+    is_present: bool,
+) -> None:
+    choice = choose(machine(vram, ram, cores), named(*present))
+    assert (choice.model.name if choice.model else None, choice.device, choice.is_present) == (
+        expected,
+        device,
+        is_present,
+    )
+
+
+def test_the_reason_says_in_words_why() -> None:
+    small_card = choose(machine(4), named("MiniCPM-2B-sft-bf16")).reason
+    assert "the GPU is too small" in small_card
+    assert "it is here" in small_card
+    assert "no usable GPU" in choose(machine(0), ()).reason
+    too_large = choose(machine(0, 8, 4), named("MiniCPM4-8B")).reason
+    assert "does not fit (MiniCPM4-8B)" in too_large
+    assert "quoted from the documents" in choose(machine(0, 2, 2), ()).reason
+
+
+@pytest.mark.parametrize(
+    ("hardware", "precision"),
+    [
+        (machine(24), "bfloat16"),
+        (machine(24, bfloat16=False), "float16"),
+        (machine(0), "float32"),
+        (machine(0, native=True), "bfloat16"),
+    ],
+    ids=["gpu", "old gpu", "processor", "processor with bfloat16"],
+)
+def test_precision_is_what_the_device_computes_itself(hardware: Hardware, precision: str) -> None:
+    assert choose(hardware, ()).precision == precision
+
+
+def test_several_cards_hold_a_model_together() -> None:
+    gibibytes = 10 * GIBIBYTE
+    two = Hardware((Gpu("a", gibibytes, gibibytes), Gpu("b", gibibytes, gibibytes)), 64 * GIGABYTE, 16)
+    assert fits(find_model("MiniCPM4-8B"), two, "cuda")
+    assert not fits(find_model("MiniCPM4-8B"), machine(10), "cuda")
+    assert not fits(find_model("MiniCPM4-8B"), two.without_gpus(), "cuda")
+
+
+def test_the_recommended_set_suits_the_machine() -> None:
+    def names(hardware: Hardware) -> list[str]:
+        return [model.name for model in recommended(hardware)]
+
+    assert names(machine(24)) == ["MiniCPM-2B-sft-bf16", "bge-m3", "bge-reranker-v2-m3"]
+    assert names(machine(0, 64, 16)) == ["MiniCPM5-1B", "bge-m3"]
+    assert names(machine(0, 8, 2)) == ["MiniCPM4-0.5B"]
+    assert names(machine(0, 1, 1)) == []
+
+
+def test_sizes_follow_from_the_published_architecture() -> None:
+    two_billion = find_model("MiniCPM-2B-sft-bf16")
+    assert two_billion.parameters == 2_724_880_896
+    assert two_billion.cache_values_per_token * 2 == 368_640
+    assert find_model("MiniCPM5-1B").parameters == 1_080_632_832  # the number on its model card
+    assert find_model("MiniCPM-2B-sft-fp32").download_bytes > 1.9 * two_billion.download_bytes
+    assert two_billion.memory_bytes("float32") > two_billion.memory_bytes("bfloat16", 512) > 5.45e9
+
+
+def test_names_in_the_catalogue_are_unique_and_are_found_in_any_case() -> None:
+    assert len({model.name for model in CATALOGUE}) == len({model.modelscope_id for model in CATALOGUE}) == 15
+    for model in CATALOGUE:
+        assert find_model(model.name.lower()) is model
+        assert find_model(model.modelscope_id.upper()) is model
+    assert find_model("minicpm-2b").name == "MiniCPM-2B-sft-bf16"
+
+
+def test_any_hub_id_may_be_downloaded_and_an_unknown_name_lists_the_known_ones() -> None:
+    assert find_model("someone/their-model").modelscope_id == "someone/their-model"
+    for wrong in ("no-such", "", "a/b/c", "/"):
+        with pytest.raises(ModelError, match=r"MiniCPM4-0\.5B"):
+            find_model(wrong)
+
+
+def test_local_models_are_known_by_folder_name_by_manifest_or_by_their_files(tmp_path: Path) -> None:
+    assert find_local(tmp_path) == []
+    models = tmp_path / "models"
+    by_name = folder_of(tmp_path, find_model("MiniCPM4-0.5B"))
+    by_name.mkdir(parents=True)
+    (by_name / "config.json").write_text("{}")
+    downloaded = models / "elsewhere"
+    downloaded.mkdir()
+    files = {"model.safetensors": {"size": 10, "sha256": None}}
+    (downloaded / MANIFEST).write_text(
+        json.dumps({"id": "OpenBMB/MiniCPM5-1B", "revision": "master", "files": files})
+    )
+    own = models / "我的模型"
+    own.mkdir()
+    config = {
+        "model_type": "minicpm", "torch_dtype": "float32", "hidden_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "max_position_embeddings": 2048,
+    }  # fmt: skip
+    (own / "config.json").write_text(json.dumps(config))
+    (own / "pytorch_model.bin").write_bytes(bytes(400))
+    (models / "not-a-model").mkdir()
+    found = {local.folder.name: local for local in find_local(tmp_path)}
+    assert sorted(found) == ["MiniCPM4-0.5B", "elsewhere", "我的模型"]
+    assert found["MiniCPM4-0.5B"].model is find_model("MiniCPM4-0.5B")
+    assert found["elsewhere"].model is find_model("MiniCPM5-1B")
+    assert found["elsewhere"].problems == ("model.safetensors is missing",)
+    mine = found["我的模型"].model
+    assert (mine.kind, mine.parameters, mine.context_tokens, mine.cache_values_per_token) == (
+        "chat",
+        100,
+        2048,
+        256,
+    )
+
+
+def test_a_folder_with_a_broken_configuration_does_not_break_the_list(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "broken"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{not json")
+    assert [local.model.name for local in find_local(tmp_path)] == ["broken"]
