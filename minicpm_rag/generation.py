@@ -34,7 +34,9 @@ class Sampling:
     end_tokens: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (self.temperature >= 0 and 0 < self.top_p <= 1 and self.top_k >= 0 and self.repetition_penalty > 0):
+        if not (
+            self.temperature >= 0 and 0 < self.top_p <= 1 and self.top_k >= 0 and self.repetition_penalty > 0
+        ):
             raise ValueError(
                 "Sampling needs temperature >= 0, 0 < top_p <= 1, top_k >= 0 and repetition_penalty > 0, not "
                 f"temperature={self.temperature}, top_p={self.top_p}, top_k={self.top_k}, "
@@ -57,7 +59,7 @@ class Engine(Protocol):
         """
 
     def shrink(self) -> None:
-        """Give cached memory back and use a smaller cache from now on: called after an out-of-memory error."""
+        """Give cached memory back and use a smaller cache from now on, after an out-of-memory error."""
 
     def close(self) -> None:
         """Free everything the engine holds; no stream may be open."""
@@ -123,7 +125,7 @@ class TransformersEngine:
         return DynamicCache(config=self._model.config, offloading=self._small)
 
     def shrink(self) -> None:
-        """From now on the cache lives in host memory, layer by layer on the device, and prompts go in pieces."""
+        """From now on the cache lives in host memory, one layer at a time on the device."""
         import torch
 
         self._small = self._model.device.type == "cuda"
