@@ -1,0 +1,241 @@
+"""Answer with an OpenAI-compatible server (vLLM, SGLang, llama.cpp, Ollama) instead of a model of our own.
+
+It is used the way MiniCPM_LLM is: text pieces out, `cancel`, `count_prompt_tokens`, `context_tokens`. Nothing
+is sent anywhere unless an address was given. It does not know which tokens the server's model counts in.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models.llms import LLM
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.outputs import GenerationChunk
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
+from pydantic import ConfigDict, Field, SecretStr
+
+from minicpm_rag.errors import ModelError
+
+if TYPE_CHECKING:
+    from langchain_openai.chat_models.base import BaseChatOpenAI
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 300  # the first token of a long prompt on a slow machine
+POLL_SECONDS = 0.05
+# Upper bounds over the tokenizers in use: Chinese needs up to 1.5 tokens a character, Latin text under 0.4.
+TOKENS_PER_ASCII, TOKENS_PER_OTHER, TOKENS_PER_MESSAGE = 0.4, 1.5, 8
+
+
+def connect(base_url: str, model: str | None, key: str | None, context_tokens: int) -> RemoteLLM:
+    """Describe a server to answer with; it is first called when a question comes.
+
+    Without a `model`, the first one that the server lists is asked for.
+    """
+    address = base_url.strip().rstrip("/")
+    parts = urlparse(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ModelError(
+            f"MINICPM_RAG_OPENAI_BASE_URL={base_url!r} is no address. It looks like http://127.0.0.1:8000/v1."
+        )
+    return RemoteLLM(
+        base_url=address, model=model, key=SecretStr(key or "none"), context_tokens=context_tokens
+    )
+
+
+class RemoteLLM(LLM):
+    """A LangChain LLM whose text comes from a server."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, ignored_types=(cached_property,))
+
+    base_url: str
+    model: str | None = None
+    key: SecretStr = Field(repr=False)
+    context_tokens: int
+    temperature: float = 0.1
+    max_new_tokens: int = 512
+
+    @property
+    def _llm_type(self) -> str:
+        return "openai-compatible"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"base_url": self.base_url, "model": self.model, "temperature": self.temperature}
+
+    def count_prompt_tokens(self, prompt: LanguageModelInput) -> int:
+        """Tokens the prompt has at most; the server's own count is lower."""
+        messages = super()._convert_input(prompt).to_messages()
+        return sum(TOKENS_PER_MESSAGE + self.get_num_tokens(str(message.text)) for message in messages)
+
+    def get_num_tokens(self, text: str) -> int:
+        """Tokens the text has at most."""
+        plain = sum(character.isascii() for character in text)
+        return int(plain * TOKENS_PER_ASCII + (len(text) - plain) * TOKENS_PER_OTHER) + 1
+
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        """Keep messages apart: LangChain would flatten them to "Human:" lines before `_stream` sees them."""
+        return _Conversation(messages=super()._convert_input(model_input).to_messages())
+
+    def _call(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> str:
+        return "".join(chunk.text for chunk in self._stream(prompt, stop, **kwargs))
+
+    def _stream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        cancel: threading.Event | None = None,
+        on_queue: Callable[[int], None] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[GenerationChunk]:
+        # on_queue: the server queues by itself and does not say where we stand.
+        messages = prompt.messages if isinstance(prompt, _Text) else [HumanMessage(prompt)]
+        options = {
+            "stop": stop,
+            "temperature": kwargs.get("temperature", self.temperature),
+            "max_tokens": kwargs.get("max_new_tokens", self.max_new_tokens),
+        }
+        left = threading.Event()
+        pieces: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+        # A thread, because nothing else can leave while the server is silent over a long prompt; the
+        # connection is closed at the server's next word.
+        threading.Thread(target=self._read, args=(messages, options, pieces, left), daemon=True).start()
+        try:
+            while not (cancel is not None and cancel.is_set()):
+                try:
+                    piece = pieces.get(timeout=POLL_SECONDS)
+                except queue.Empty:
+                    continue
+                if piece is None:
+                    return
+                if isinstance(piece, BaseException):
+                    raise self._translated(piece) from piece
+                if run_manager is not None:
+                    run_manager.on_llm_new_token(piece)
+                yield GenerationChunk(text=piece)
+        finally:
+            left.set()
+
+    def _read(
+        self,
+        messages: Sequence[BaseMessage],
+        options: dict[str, Any],
+        pieces: queue.SimpleQueue[str | BaseException | None],
+        left: threading.Event,
+    ) -> None:
+        try:
+            chunks: Any = self._chat.stream(list(messages), model=self._model_name, **options)
+            for chunk in chunks:
+                if left.is_set():
+                    chunks.close()  # closes the connection, which makes the server stop
+                    return
+                if chunk.text:
+                    pieces.put(str(chunk.text))
+        except Exception as error:  # handed to the reader of the queue, which raises it
+            pieces.put(error)
+        else:
+            pieces.put(None)
+
+    @cached_property
+    def _chat(self) -> BaseChatOpenAI:
+        import httpx
+        from langchain_openai.chat_models.base import BaseChatOpenAI
+
+        timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+        # Not ChatOpenAI: it renames max_tokens to a newer field that not every server knows.
+        return BaseChatOpenAI(
+            model=self.model or "",
+            base_url=self.base_url,
+            api_key=self.key,
+            max_retries=0,
+            timeout=timeout,
+            stream_usage=False,
+            use_responses_api=False,
+            # httpx would send even 127.0.0.1 through a proxy that HTTP_PROXY names.
+            http_client=httpx.Client(timeout=timeout, trust_env=not _is_this_machine(self.base_url)),
+        )
+
+    @cached_property
+    def _model_name(self) -> str:
+        if self.model:
+            return self.model
+        names = [entry.id for entry in self._chat.root_client.models.list()]
+        if not names:
+            raise ModelError(f"The server at {self.base_url} lists no model. Set MINICPM_RAG_OPENAI_MODEL.")
+        return str(names[0])
+
+    def _translated(self, error: BaseException) -> ModelError:
+        import openai
+
+        if isinstance(error, ModelError):
+            return error
+        where = f"The model server at {self.base_url}"
+        if isinstance(error, openai.APITimeoutError):
+            return ModelError(f"{where} did not answer within {READ_SECONDS} s. Is it overloaded?")
+        if isinstance(error, openai.APIConnectionError):
+            return ModelError(
+                f"{where} cannot be reached ({error.__cause__ or error}). Is it running? Is the address right?"
+            )
+        if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
+            return ModelError(f"{where} refuses the key. Check MINICPM_RAG_OPENAI_API_KEY.")
+        if isinstance(error, openai.NotFoundError):
+            return ModelError(
+                f"{where} has no model {self.model!r}, or its address lacks /v1. It says: {_words(error)}"
+            )
+        if isinstance(error, openai.BadRequestError) and any(
+            word in str(error).lower() for word in _TOO_LONG
+        ):
+            return ModelError(
+                f"{where} says the prompt is longer than its window: {_words(error)}. "
+                f"Lower MINICPM_RAG_OPENAI_CONTEXT_TOKENS, now {self.context_tokens}."
+            )
+        if isinstance(error, openai.OpenAIError):
+            return ModelError(f"{where} answered with an error: {_words(error)}")
+        return ModelError(
+            f"{where} sent something that is no answer ({type(error).__name__}: {error}). "
+            "Is it OpenAI-compatible?"
+        )
+
+
+class _Text(str):
+    """The flattened text of a prompt that still knows its messages."""
+
+    messages: list[BaseMessage]
+
+
+class _Conversation(ChatPromptValue):
+    def to_string(self) -> str:
+        text = _Text(super().to_string())
+        text.messages = list(self.messages)
+        return text
+
+
+_TOO_LONG = ("context length", "context window", "context size", "too long", "maximum context")
+
+
+def _is_this_machine(address: str) -> bool:
+    host = urlparse(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _words(error: Any) -> str:
+    body = error.body if isinstance(getattr(error, "body", None), dict) else {}
+    return " ".join(str(body.get("message") or error).split())[:300]
