@@ -1,0 +1,101 @@
+"""What a question tells by its words alone: its language, what it asks for, which words carry content.
+
+Knows no documents, no history and no model.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from minicpm_rag.segmentation import terms
+
+Language = Literal["zh", "en"]
+Kind = Literal["time", "number", "person", "place", "reason", "definition"]
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_OTHER_CJK = re.compile(r"[\u3041-\u30ff\uac00-\ud7a3]")  # kana and Hangul: Japanese and Korean
+
+# Words of a question or a sentence that say nothing about its subject, as `segmentation.terms` cuts them
+# ("doe" is what is left of "does").
+_ENGLISH_FUNCTION_WORDS = """
+    a an the of in on at to for from by with without and or but nor is are was were be been being am
+    do does did doe doing done has have had having what which who whom whose when where why how many
+    much long that this these those it its as than then there here they them their theirs he him his
+    she her hers you your yours we us our ours i me my mine can could will would shall should may
+    might must not no if so into onto about over under between up down out off also too very just
+    only any some all each both more most other such own same please tell explain give what's who's
+    it's let get got
+"""
+ENGLISH_FUNCTION_WORDS = frozenset(_ENGLISH_FUNCTION_WORDS.split())
+CHINESE_FUNCTION_CHARACTERS = frozenset(
+    "的地得了着过是在有和与及或并且而但也都就还又再很最更吗呢吧啊呀么什谁哪几多少怎如何为啥请问个些把被"
+    "给对以于由从到向往这那其它他她您你我们之所将会能可要让"
+)
+CHINESE_QUESTION_WORDS = re.compile(
+    r"什么时候|什么时间|什么地方|什么样|什么|为什么|为何|为啥|怎么样|怎么办|怎么|怎样|如何|多少|多久|多大|多长|多高|多远"
+    r"|哪里|哪儿|哪个|哪些|哪位|哪年|哪一年|哪一|哪|谁|几|何时|何处|何人|何|吗|呢|请问|是不是|有没有|能不能|可不可以|是否"
+)
+_CHINESE_MARKERS = re.compile(r"[的是吗呢什么哪谁多少几怎如何为有在了个请]")
+_ENGLISH_MARKERS = re.compile(
+    r"\b(?:wh(?:at|ich|om?|ose|en|ere|y)|how|is|are|was|were|do|does|did|can|could|will|would|should|may|the|of|tell"
+    r"|explain|describe|list|give|name)\b",
+    re.IGNORECASE,
+)
+
+_ASKS_FOR: dict[Kind, re.Pattern[str]] = {
+    "time": re.compile(
+        r"何时|什么时候|什么时间|哪[一]?[年天月日]|几[时点月号]|年份|时间|日期|什么时期|哪个?(?:世纪|年代|时期|朝代)"
+        r"|\bwhen\b|\b(?:what|which) (?:year|date|day|month|time|century|decade|period)",
+        re.IGNORECASE,
+    ),
+    "number": re.compile(
+        r"多少|几|多[大长高久远重快厚深宽]|比例|频率|数量|价格|面积|人口"
+        r"|\bhow (?:many|much|long|far|old|tall|high|often|large|big|fast|deep|heavy|wide)"
+        r"|percent|number|price|cost",
+        re.IGNORECASE,
+    ),
+    "person": re.compile(r"谁|何人|哪[一]?[位人]|\bwho(?:m|se)?\b", re.IGNORECASE),
+    "place": re.compile(
+        r"哪里|哪儿|何处|哪[一]?个?(?:国家|城市|地方|地区|省|市|县|岛)|什么地方|位于哪|\bwhere\b"
+        r"|\b(?:what|which) (?:country|city|state|place|region|island|continent)",
+        re.IGNORECASE,
+    ),
+    "reason": re.compile(r"为什么|为何|为啥|原因|\bwhy\b|\breason", re.IGNORECASE),
+    "definition": re.compile(
+        r"^什么是|^何谓|是什么[？?]?$|是谁[？?]?$|指(?:的是)?什么|什么意思|定义"
+        r"|^(?:what|who) (?:is|are|was|were) ",
+        re.IGNORECASE,
+    ),
+}
+
+
+def language_of(question: str) -> Language:
+    """The language to answer in: Chinese where the question is written in it, English for everything else."""
+    han = len(_HAN.findall(question))
+    if not han or _OTHER_CJK.search(question):
+        return "en"
+    in_english = bool(_ENGLISH_MARKERS.search(question))
+    if _CHINESE_MARKERS.search(question):
+        # "Who wrote 《海的女儿》?" holds a 的, but only inside a name.
+        outside = re.sub(r"[《「『“\"].*?[》」』”\"]", "", question)
+        if _CHINESE_MARKERS.search(outside) or not in_english:
+            return "zh"
+    return "en" if in_english else "zh"
+
+
+def asks_for(question: str) -> frozenset[Kind]:
+    """The kinds of thing the question wants, by its question words; empty where it does not say."""
+    return frozenset(kind for kind, pattern in _ASKS_FOR.items() if pattern.search(question))
+
+
+def is_content(term: str) -> bool:
+    """Tell whether a term says something about the subject."""
+    if term in ENGLISH_FUNCTION_WORDS:
+        return False
+    return not all(character in CHINESE_FUNCTION_CHARACTERS for character in term)
+
+
+def content_terms(text: str) -> list[str]:
+    """The terms of a text without question words and function words, in reading order, with repeats."""
+    return [term for term in terms(text) if is_content(term)]
