@@ -1,19 +1,24 @@
 """Token ids in, token ids out: how a loaded model is driven, one token at a time.
 
 Knows nothing of text: detokenising, stop strings and the queue in front of the model live in `minicpm`.
-An engine retries nothing either: it raises what torch raises, and its caller asks it to `shrink`.
+An engine retries nothing: it raises what torch raises, and `stream_within_memory` asks it to `shrink`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
+from minicpm_rag.errors import OutOfMemoryError
+
 if TYPE_CHECKING:
     import torch
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Engine(Protocol):
 
     slots: int
 
-    def stream(self, prompt_ids: Sequence[int], sampling: Sampling, cancel: Event) -> Iterator[int]:
+    def stream(self, prompt_ids: Sequence[int], sampling: Sampling, cancel: Event) -> Generator[int]:
         """Yield new token ids; the end token is not yielded.
 
         Ends at an end token, after `max_new_tokens`, or within two tokens after `cancel` is set or the
@@ -77,12 +82,16 @@ class TransformersEngine:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._small = False
-        # Dynamic NTK and longrope choose their frequencies by the length of one forward pass, so that the
-        # prompt must go in whole to give the reference's numbers.
+        # Beyond the trained window these choose their frequencies by the length of one forward pass, so that
+        # a longer prompt must go in whole to give the reference's numbers.
         rope = getattr(model.config, "rope_parameters", None) or {}
-        self._splittable = rope.get("rope_type", "default") not in ("dynamic", "longrope")
+        self._longest_split = (
+            rope.get("original_max_position_embeddings", model.config.max_position_embeddings)
+            if rope.get("rope_type") in ("dynamic", "longrope")
+            else None
+        )
 
-    def stream(self, prompt_ids: Sequence[int], sampling: Sampling, cancel: Event) -> Iterator[int]:
+    def stream(self, prompt_ids: Sequence[int], sampling: Sampling, cancel: Event) -> Generator[int]:
         """Yield new token ids, see `Engine.stream`."""
         import torch
 
@@ -105,18 +114,20 @@ class TransformersEngine:
 
     def _forward(self, ids: torch.Tensor, cache: Any, cancel: Event) -> torch.Tensor | None:
         """Logits after the last of `ids`; None where `cancel` was set on the way through a long prompt."""
+        import torch
+
         logits = None
-        for piece in ids.split(self._prompt_piece(), dim=1):
+        for piece in torch.split(ids, self._prompt_piece(ids.shape[1]), dim=1):
             if cancel.is_set():
                 return None
             output = self._model(input_ids=piece, past_key_values=cache, use_cache=True, logits_to_keep=1)
             logits = output.logits[:, -1].float()
         return logits
 
-    def _prompt_piece(self) -> int:
+    def _prompt_piece(self, length: int) -> int:
         """Prompt tokens in one forward pass: small enough that a cancelled prompt ends soon."""
-        if not self._splittable:
-            return 1 << 30
+        if self._longest_split is not None and length > self._longest_split:
+            return length
         return 128 if self._small or self._model.device.type == "cpu" else 1024
 
     def _new_cache(self) -> Any:
@@ -166,3 +177,52 @@ def _chooser(sampling: Sampling, device: torch.device) -> Any:
         return torch.multinomial(scores.softmax(dim=-1), 1, generator=generator)
 
     return choose
+
+
+def stream_within_memory(
+    engine: Engine, prompt_ids: Sequence[int], sampling: Sampling, cancel: Event
+) -> Generator[int]:
+    """Stream from an engine; where memory runs out, let it shrink and go on from there, once.
+
+    Raises OutOfMemoryError where that was not enough.
+    """
+    produced: list[int] = []
+    try:
+        with contextlib.closing(engine.stream(prompt_ids, sampling, cancel)) as tokens:
+            for token in tokens:
+                produced.append(token)
+                yield token
+        return
+    except RuntimeError as exc:
+        if not is_out_of_memory(exc):
+            raise
+        _log.warning("out of memory after %d + %d tokens; retrying smaller", len(prompt_ids), len(produced))
+    # Only here, with the error and the tensors its frames held gone, is there memory to give back.
+    engine.shrink()
+    rest = replace(sampling, max_new_tokens=sampling.max_new_tokens - len(produced))
+    try:
+        with contextlib.closing(engine.stream([*prompt_ids, *produced], rest, cancel)) as tokens:
+            yield from tokens
+        return
+    except RuntimeError as exc:
+        if not is_out_of_memory(exc):
+            raise
+        reason = str(exc).partition("\n")[0]
+    engine.shrink()
+    raise OutOfMemoryError(
+        f"The device ran out of memory at a prompt of {len(prompt_ids)} tokens with up to "
+        f"{sampling.max_new_tokens} new ones, also with the smaller cache ({reason}). Shorten the prompt (fewer "
+        "passages), lower max_new_tokens, close other programs that use the GPU, or choose a smaller model or "
+        "MINICPM_RAG_WEIGHTS=int8 or int4."
+    )
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch failed for want of memory: on a GPU, in one of its libraries, or on the host."""
+    import torch
+
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in text
+        for sign in ("out of memory", "alloc_failed", "can't allocate memory", "not enough memory")
+    )
