@@ -17,8 +17,8 @@ from minicpm_rag.hardware import GIGABYTE, Hardware
 from minicpm_rag.manifest import MANIFEST, missing_files
 
 __all__ = [
-    "CATALOGUE", "Choice", "LocalModel", "Model", "choose", "download", "find_local", "find_model", "fits",
-    "folder_of", "missing_files", "recommended",
+    "CATALOGUE", "Choice", "LocalModel", "Model", "choose", "describe_folder", "download", "find_local",
+    "find_model", "fits", "folder_of", "missing_files", "recommended",
 ]  # fmt: skip
 
 # The tutorial's model comes first on a GPU; beside it what a small card still holds.
@@ -111,7 +111,7 @@ def find_local(home: Path) -> list[LocalModel]:
     if not models.is_dir():
         return []
     return [
-        LocalModel(_identify(folder), folder, tuple(missing_files(folder)))
+        LocalModel(describe_folder(folder), folder, tuple(missing_files(folder)))
         for folder in sorted(models.iterdir())
         if folder.is_dir() and ((folder / "config.json").is_file() or (folder / MANIFEST).is_file())
     ]
@@ -165,7 +165,7 @@ def _reason(model: Model, hardware: Hardware, device: str, is_present: bool, her
     return f"{text}; it has to be downloaded first."
 
 
-def _identify(folder: Path) -> Model:
+def describe_folder(folder: Path) -> Model:
     """Name the model of a folder: by its manifest, by the folder's name, else by what its files say."""
     manifest = folder / MANIFEST
     if manifest.is_file():

@@ -188,9 +188,7 @@ class RemoteLLM(LLM):
         if isinstance(error, openai.APITimeoutError):
             return ModelError(f"{where} did not answer within {READ_SECONDS} s. Is it overloaded?")
         if isinstance(error, openai.APIConnectionError):
-            return ModelError(
-                f"{where} cannot be reached ({error.__cause__ or error}). Is it running? Is the address right?"
-            )
+            return ModelError(f"{where} cannot be reached ({error.__cause__ or error}). Is it running there?")
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             return ModelError(f"{where} refuses the key. Check MINICPM_RAG_OPENAI_API_KEY.")
         if isinstance(error, openai.NotFoundError):

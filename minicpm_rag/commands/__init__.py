@@ -7,5 +7,7 @@ from __future__ import annotations
 
 from click import Command
 
+from minicpm_rag.commands import models
+
 # Each topic lists its commands in COMMANDS.
-COMMANDS: tuple[Command, ...] = ()
+COMMANDS: tuple[Command, ...] = (*models.COMMANDS,)

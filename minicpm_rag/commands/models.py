@@ -1,0 +1,215 @@
+"""`models`, `download`, `convert`, `doctor`: getting a model to answer with, and seeing what is missing."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from minicpm_rag.catalogue import Model
+
+PROGRESS_SECONDS = 5.0  # between lines where stderr is no terminal
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+def models(as_json: bool) -> None:
+    """List the models: sizes, what fits this machine, what is here."""
+    from minicpm_rag.hardware import describe
+    from minicpm_rag.models import CATALOGUE, choose, find_local, fits
+    from minicpm_rag.settings import load_settings
+
+    hardware = describe()
+    local = find_local(load_settings().home)
+    here = {entry.model.name: "incomplete" if entry.problems else "yes" for entry in local}
+    others = [entry.model for entry in local if entry.model not in CATALOGUE]
+    choice = choose(hardware, [entry.model for entry in local if not entry.problems])
+    table = []
+    for model in (*CATALOGUE, *others):
+        device = next((name for name in ("cuda", "cpu") if fits(model, hardware, name)), "")
+        table.append(
+            {
+                "name": model.name,
+                "modelscope_id": model.modelscope_id,
+                "kind": model.kind,
+                "parameters": model.parameters,
+                "context_tokens": model.context_tokens,
+                "download_bytes": model.download_bytes,
+                "memory_bytes": {name: model.memory_bytes(name) for name in ("bfloat16", "float32")},
+                "estimated": model.estimated,
+                "fits": {"cuda": "GPU", "cpu": "processor"}.get(device, "no") if model.usable else "no",
+                "here": here.get(model.name, ""),
+                "chosen": choice.model == model,
+                "note": model.note,
+            }
+        )
+    if as_json:
+        click.echo(json.dumps({"models": table, "choice": choice.reason}, ensure_ascii=False, indent=2))
+        return
+    header = [
+        "",
+        "Name",
+        "For",
+        "Parameters",
+        "Context",
+        "Download",
+        "Memory",
+        "in float32",
+        "Fits",
+        "Here",
+        "ModelScope id",
+    ]
+    rows = [
+        [
+            "*" if row["chosen"] else "",
+            str(row["name"]),
+            str(row["kind"]),
+            f"{'~' if model.estimated else ''}{model.parameters / 1e9:.2f} G",
+            f"{model.context_tokens:,}",
+            _size(model.download_bytes),
+            _size(model.memory_bytes("bfloat16")),
+            _size(model.memory_bytes("float32")),
+            str(row["fits"]),
+            str(row["here"]),
+            model.modelscope_id,
+        ]
+        for row, model in zip(table, (*CATALOGUE, *others), strict=True)
+    ]
+    _echo_table(header, rows, right={3, 4, 5, 6, 7})
+    click.echo("\nMemory: bfloat16 with a 4,096-token context. ~ marks estimates, * what suits this machine:")
+    click.echo(choice.reason)
+    for model in (*CATALOGUE, *others):
+        if model.note:
+            click.echo(f"  {model.name}: {model.note}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--recommended", is_flag=True, help="Fetch the set that suits this machine.")
+@click.option("--revision", default="master", show_default=True, help="Branch, tag or commit on ModelScope.")
+@click.option("--dir", "directory", type=click.Path(path_type=Path), help="Folder to put the files into.")
+def download(name: str | None, recommended: bool, revision: str, directory: Path | None) -> None:
+    """Fetch a model from ModelScope, going on where an earlier try broke off.
+
+    NAME is one of the names that `models` lists, or any ModelScope id (owner/name).
+    """
+    from minicpm_rag.hardware import describe
+    from minicpm_rag.models import download as fetch
+    from minicpm_rag.models import find_model, folder_of
+    from minicpm_rag.models import recommended as recommended_for
+    from minicpm_rag.settings import load_settings
+
+    if recommended == (name is not None) or (recommended and directory is not None):
+        raise click.UsageError("Give either a NAME (and perhaps --dir) or --recommended.")
+    home = load_settings().home
+    wanted = [find_model(name)] if name is not None else recommended_for(describe())
+    if not wanted:
+        click.echo("No model fits this machine; answers are sentences quoted from the documents.")
+    for model in wanted:
+        progress = _Progress(model)
+        folder = fetch(model, directory or folder_of(home, model), revision=revision, on_progress=progress)
+        progress.end()
+        click.echo(str(folder))
+        variable = {"embedding": "MINICPM_RAG_EMBEDDER", "rerank": "MINICPM_RAG_RERANKER"}.get(model.kind)
+        if variable or directory is not None:
+            click.echo(f"To use it, set {variable or 'MINICPM_RAG_MODEL'}={folder}", err=True)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+def convert(folder: Path, target: Path) -> None:
+    """Write a bfloat16 safetensors copy of the checkpoint FOLDER to TARGET; it loads much quicker."""
+    from minicpm_rag.checkpoint import convert as convert_checkpoint
+
+    click.echo(str(convert_checkpoint(folder, target)))
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Also check the library and repair what an interruption left.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def doctor(check: bool, as_json: bool) -> None:
+    """Say what is installed, what answers and how quickly, and what is missing.
+
+    The exit code is 1 if something is wrong.
+    """
+    from minicpm_rag.doctor import examine
+    from minicpm_rag.errors import RAGError
+    from minicpm_rag.settings import load_settings
+
+    findings = examine(load_settings(), check=check)
+    problems = [finding for finding in findings if finding.problem]
+    if as_json:
+        lines = [
+            {
+                "name": finding.name,
+                "value": finding.value,
+                "ok": not finding.problem,
+                "advice": finding.advice,
+            }
+            for finding in findings
+        ]
+        click.echo(json.dumps({"ok": not problems, "findings": lines}, ensure_ascii=False, indent=2))
+    else:
+        _echo_table(
+            ["", "", ""], [["!" if one.problem else "", one.name, one.value] for one in findings], right=set()
+        )
+        for finding in findings:
+            if finding.advice:
+                click.echo(f"{'! ' if finding.problem else ''}{finding.name}: {finding.advice}")
+    if problems:
+        raise RAGError(f"{len(problems)} of these need attention: {', '.join(one.name for one in problems)}.")
+
+
+class _Progress:
+    """How far a download is, on stderr: one line rewritten on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, model: Model) -> None:
+        self._name = model.name
+        self._started = time.monotonic()
+        self._first: int | None = None
+        self._shown = 0.0
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        self._first = done if self._first is None else self._first
+        if done < total and now - self._shown < (0.2 if self._terminal else PROGRESS_SECONDS):
+            return
+        self._shown = now
+        speed = (done - self._first) / max(now - self._started, 0.001)
+        text = f"{self._name}: {100 * done // max(total, 1)} % of {_size(total)}, {_size(int(speed))}/s"
+        click.echo(f"\r{text:<78}" if self._terminal else text, err=True, nl=not self._terminal)
+
+    def end(self) -> None:
+        if self._terminal and self._shown:
+            click.echo("", err=True)
+
+
+def _size(count: int) -> str:
+    if count >= 1_000_000_000:
+        return f"{count / 1_000_000_000:.1f} GB"
+    return f"{count / 1_000_000:.0f} MB"
+
+
+def _echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int]) -> None:
+    """Print aligned columns; a Chinese character is two columns wide."""
+    from rich.cells import cell_len
+
+    lines = [list(row) for row in rows] if not any(header) else [list(header), *(list(row) for row in rows)]
+    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        cells = []
+        for column, cell in enumerate(line):
+            space = " " * (widths[column] - cell_len(cell))
+            cells.append(space + cell if column in right else cell + space)
+        click.echo("  ".join(cells).rstrip())
+
+
+COMMANDS: tuple[click.Command, ...] = (models, download, convert, doctor)

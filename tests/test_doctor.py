@@ -1,0 +1,225 @@
+"""The report on an installation, and the commands that get models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minicpm_rag import doctor
+from minicpm_rag.cli import main
+from minicpm_rag.doctor import Finding, examine
+from minicpm_rag.hardware import Gpu, Hardware
+from minicpm_rag.manifest import MANIFEST
+from minicpm_rag.settings import load_settings
+from tests.hub_server import Hub, serve
+
+GOLDEN = Path(__file__).parent / "data" / "golden"
+CHECKPOINT = GOLDEN / "minicpm-1b-tiny"
+CARD = Hardware((Gpu("Card", 24 << 30, 20 << 30),), 64 << 30, 16)
+PROCESSOR = Hardware((), 64 << 30, 16)
+
+
+@pytest.fixture
+def on_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "describe", lambda: PROCESSOR)
+
+
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in findings}
+
+
+def model_folder(home: Path, name: str, *, parameters: int = 100) -> Path:
+    folder = home / "models" / name
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"model_type": "minicpm"}')
+    (folder / "model.safetensors").write_bytes(bytes(2 * parameters))
+    return folder
+
+
+def test_a_bare_installation_works_and_says_what_would_suit(on_processor: None) -> None:
+    findings = by_name(examine(load_settings()))
+    assert findings["Answers by"].value == "sentences quoted from the documents, without a model"
+    assert findings["Suits this machine"].value == "MiniCPM5-1B"
+    assert "download --recommended" in findings["Suits this machine"].advice
+    assert {"Python", "torch", "Processor", "Memory", "GPU", "Home folder", "Embeddings by"} <= set(findings)
+    assert not any(finding.problem for finding in findings.values())
+
+
+def test_a_downloaded_model_is_chosen_with_device_precision_and_speed(
+    on_processor: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings()
+    model_folder(settings.home, "MiniCPM4-0.5B")
+    monkeypatch.setattr(doctor, "measure_bandwidth", lambda device: 20e9)
+    findings = by_name(examine(settings))
+    assert findings["Answers by"].value.startswith("MiniCPM4-0.5B in ")
+    assert findings["Device"].value == "cpu, weights full"
+    assert findings["Precision"].value == "float32 (what the processor computes itself)"
+    assert findings["Expected speed"].value.startswith(
+        "at most 12 tokens/s"
+    )  # 20 GB/s over 0.434 G x 4 bytes
+
+
+def test_on_a_gpu_the_speed_is_the_share_of_bandwidth_that_was_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = load_settings()
+    monkeypatch.setattr(doctor, "describe", lambda: CARD)
+    monkeypatch.setattr(doctor, "measure_bandwidth", lambda device: 1e12 if device == "cuda" else 0)
+    model_folder(settings.home, "MiniCPM-2B-sft-bf16")
+    findings = by_name(examine(settings))
+    assert findings["GPU"].value == "Card, 21.5 of 25.8 GB free"
+    assert findings["Precision"].value == "bfloat16 (what the GPU computes itself)"
+    assert findings["Expected speed"].value.startswith("about 73 tokens/s")  # 0.4 x 1 TB/s over 5.45 GB
+
+
+def test_a_half_downloaded_model_is_a_problem_that_names_the_file(on_processor: None) -> None:
+    settings = load_settings()
+    folder = model_folder(settings.home, "MiniCPM4-0.5B")
+    files = {"model.safetensors": {"size": 999, "sha256": None}}
+    (folder / MANIFEST).write_text(
+        json.dumps({"id": "OpenBMB/MiniCPM4-0.5B", "revision": "master", "files": files})
+    )
+    finding = by_name(examine(settings))["MiniCPM4-0.5B"]
+    assert finding.problem
+    assert "model.safetensors has 200 of 999 bytes" in finding.value
+    assert "download MiniCPM4-0.5B" in finding.advice
+
+
+def test_a_configured_folder_is_checked(on_processor: None, tmp_path: Path) -> None:
+    finding = by_name(examine(load_settings(model=tmp_path / "没有")))["Answers by"]
+    assert finding.problem
+    assert "is not a folder" in finding.advice
+    if not CHECKPOINT.exists():
+        pytest.skip("the golden checkpoints are not here")
+    findings = by_name(examine(load_settings(model=CHECKPOINT)))
+    assert findings["Answers by"].value == f"minicpm-1b-tiny in {CHECKPOINT}"
+    assert not any(finding.problem for finding in findings.values())
+
+
+def test_settings_that_cannot_work_here_are_problems(on_processor: None, tmp_path: Path) -> None:
+    findings = by_name(
+        examine(load_settings(device="cuda", embedder="no-such-model", reranker=tmp_path / "none"))
+    )
+    assert findings["Device"].problem
+    assert findings["Embeddings by"].problem
+    assert findings["Reranks with"].problem
+
+
+def test_a_server_is_named_without_being_called(on_processor: None) -> None:
+    findings = by_name(examine(load_settings(openai_base_url="http://127.0.0.1:9/v1")))
+    assert findings["Answers by"].value == "the server at http://127.0.0.1:9/v1"
+
+
+def test_a_driver_without_cuda_in_torch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    note = "An NVIDIA driver is installed, but torch 2.13.0+cpu is a build without CUDA."
+    monkeypatch.setattr(doctor, "describe", lambda: Hardware((), 64 << 30, 16, note=note))
+    finding = by_name(examine(load_settings()))["GPU"]
+    assert finding.value == note
+    assert "CUDA build" in finding.advice
+
+
+# The commands
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    files = {"config.json": b"{}", "model.safetensors": b"weights"}
+    names = ("OpenBMB/MiniCPM4-0.5B", "BAAI/bge-m3", "someone/own")
+    with serve(Hub({name: dict(files) for name in names})) as running:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", running.address)
+        yield running
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_doctor_exits_1_when_something_is_wrong_and_0_otherwise(
+    on_processor: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, _ = run(capsys, "doctor", "--json")
+    report: dict[str, Any] = json.loads(out)
+    assert (code, report["ok"]) == (0, True)
+    monkeypatch.setenv("MINICPM_RAG_MODEL", "/no/such/folder")
+    code, out, err = run(capsys, "doctor")
+    assert code == 1
+    assert "! Answers by: /no/such/folder is not a folder" in out
+    assert "1 of these need attention: Answers by" in err
+    code, out, _ = run(capsys, "doctor", "--json")
+    assert (code, json.loads(out)["ok"]) == (1, False)
+
+
+def test_models_lists_the_catalogue_in_columns_and_as_json(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model_folder(load_settings().home, "MiniCPM4-0.5B")
+    model_folder(load_settings().home, "我的模型")
+    code, out, _ = run(capsys, "models", "--json")
+    listed = {model["name"]: model for model in json.loads(out)["models"]}
+    assert code == 0
+    assert len(listed) == 16
+    assert listed["MiniCPM4-0.5B"]["here"] == listed["我的模型"]["here"] == "yes"
+    assert listed["MiniCPM-Embedding-Light"]["fits"] == "no"
+    _, out, _ = run(capsys, "models")
+    from rich.cells import cell_len
+
+    lines = out.splitlines()
+    column = cell_len(lines[0][: lines[0].index("ModelScope id")])
+    row = next(line for line in lines if line.lstrip("* ").startswith("MiniCPM5-1B"))
+    assert cell_len(row[: row.index("OpenBMB/")]) == column
+    own = next(line for line in lines if "我的模型" in line)
+    assert cell_len(own[: own.index("chat")]) == cell_len(row[: row.index("chat")])
+
+
+def test_download_puts_the_files_into_the_home_folder(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "download", "minicpm4-0.5b")
+    folder = load_settings().home / "models" / "MiniCPM4-0.5B"
+    assert (code, out.strip()) == (0, str(folder))
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert "100 %" in err
+
+
+def test_download_takes_any_hub_id_and_another_folder(
+    hub: Hub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, _, err = run(capsys, "download", "someone/own", "--dir", str(tmp_path / "d"))
+    assert code == 0
+    assert (tmp_path / "d" / "config.json").exists()
+    assert f"MINICPM_RAG_MODEL={tmp_path / 'd'}" in err
+
+
+def test_download_recommended_fetches_the_set_for_this_machine(
+    hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minicpm_rag.hardware.describe", lambda: Hardware((), 8 << 30, 2))
+    code, out, _ = run(capsys, "download", "--recommended")
+    assert (code, out.strip()) == (0, str(load_settings().home / "models" / "MiniCPM4-0.5B"))
+
+
+def test_download_errors_are_one_line(
+    hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(capsys, "download")[0] == 2
+    assert run(capsys, "download", "MiniCPM4-0.5B", "--recommended")[0] == 2
+    code, _, err = run(capsys, "download", "no-such-model")
+    assert (code, err.count("\n")) == (1, 1)
+    code, _, err = run(capsys, "download", "MiniCPM4-0.5B", "--revision", "v9")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "'v9'" in err
+
+
+def test_convert_writes_a_checkpoint_that_is_whole(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    if not CHECKPOINT.exists():
+        pytest.skip("the golden checkpoints are not here")
+    code, out, _ = run(capsys, "convert", str(CHECKPOINT), str(tmp_path / "copy"))
+    assert (code, out.strip()) == (0, str(tmp_path / "copy"))
+    assert (tmp_path / "copy" / "model.safetensors").exists()
