@@ -6,6 +6,7 @@ Knows no documents, no history and no model.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Literal
 
 from minicpm_rag.segmentation import terms
@@ -16,18 +17,16 @@ Kind = Literal["time", "number", "person", "place", "reason", "definition"]
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 _OTHER_CJK = re.compile(r"[\u3041-\u30ff\uac00-\ud7a3]")  # kana and Hangul: Japanese and Korean
 
-# Words of a question or a sentence that say nothing about its subject, as `segmentation.terms` cuts them
-# ("doe" is what is left of "does").
+# Words of a question or a sentence that say nothing about its subject.
 _ENGLISH_FUNCTION_WORDS = """
     a an the of in on at to for from by with without and or but nor is are was were be been being am
-    do does did doe doing done has have had having what which who whom whose when where why how many
+    do does did doing done has have had having what which who whom whose when where why how many
     much long that this these those it its as than then there here they them their theirs he him his
     she her hers you your yours we us our ours i me my mine can could will would shall should may
     might must not no if so into onto about over under between up down out off also too very just
     only any some all each both more most other such own same please tell explain give what's who's
     it's let get got
 """
-ENGLISH_FUNCTION_WORDS = frozenset(_ENGLISH_FUNCTION_WORDS.split())
 CHINESE_FUNCTION_CHARACTERS = frozenset(
     "的地得了着过是在有和与及或并且而但也都就还又再很最更吗呢吧啊呀么什谁哪几多少怎如何为啥请问个些把被"
     "给对以于由从到向往这那其它他她您你我们之所将会能可要让"
@@ -91,7 +90,7 @@ def asks_for(question: str) -> frozenset[Kind]:
 
 def is_content(term: str) -> bool:
     """Tell whether a term says something about the subject."""
-    if term in ENGLISH_FUNCTION_WORDS:
+    if term in _function_terms():
         return False
     return not all(character in CHINESE_FUNCTION_CHARACTERS for character in term)
 
@@ -99,3 +98,9 @@ def is_content(term: str) -> bool:
 def content_terms(text: str) -> list[str]:
     """The terms of a text without question words and function words, in reading order, with repeats."""
     return [term for term in terms(text) if is_content(term)]
+
+
+@cache
+def _function_terms() -> frozenset[str]:
+    """The function words as `terms` leaves them: stemmed."""
+    return frozenset(terms(_ENGLISH_FUNCTION_WORDS))

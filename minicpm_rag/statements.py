@@ -1,0 +1,86 @@
+"""The pieces of a passage that can be quoted: sentences and table rows, where they lie and how they read.
+
+Knows no question and no answer. A table row is a Markdown line, `| AL-200 | 1299 |`, as the loaders write it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minicpm_rag.records import TABLE_HEADER
+from minicpm_rag.sentences import sentence_spans
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+_ROW = re.compile(r"^\|.*\|[ \t]*$", re.MULTILINE)
+_CELL_BORDER = re.compile(r"(?<!\\)\|")
+_LONGEST_ROW = 240  # characters: a row with a longer text in a cell is quoted by its sentences
+_LONGEST_JOINED = 160  # characters: clauses that end with a semicolon are joined up to this length
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A sentence or table row of a passage: `page_content[start:end]`. `header` is the row's header line."""
+
+    start: int
+    end: int
+    text: str
+    header: str = ""
+
+    @property
+    def readable(self) -> str:
+        """The text as a person reads it: a row as "Model: AL-200; Price: 1299", a sentence on one line."""
+        if not _ROW.fullmatch(self.text):
+            return " ".join(self.text.split())
+        cells = _cells(self.text)
+        names = _cells(self.header) if self.header else []
+        pairs = [(names[i] if i < len(names) else "", cell) for i, cell in enumerate(cells) if cell]
+        wide = any(ord(character) >= 0x2E80 for name, cell in pairs for character in name + cell)
+        colon, semicolon = ("：", "；") if wide else (": ", "; ")
+        return semicolon.join(f"{name}{colon}{cell}" if name else cell for name, cell in pairs)
+
+
+def statements(document: Document) -> list[Statement]:
+    """Cut a passage into statements in reading order; the header lines of tables are not among them."""
+    text = document.page_content
+    found: list[Statement] = []
+    header = str(document.metadata.get(TABLE_HEADER) or "")
+    position = 0
+    for row in _ROW.finditer(text):
+        between = _sentences(text, position, row.start())
+        if between and position:
+            header = ""  # prose between two tables: the next row is a header
+        found += between
+        position = row.end()
+        if not header:
+            header = row.group().strip()
+        elif row.end() - row.start() <= _LONGEST_ROW:
+            found.append(Statement(row.start(), row.end(), row.group(), header))
+        else:
+            found += _sentences(text, row.start(), row.end(), header)
+    return found + _sentences(text, position, len(text))
+
+
+def _sentences(text: str, start: int, end: int, header: str = "") -> list[Statement]:
+    found: list[Statement] = []
+    for a, b in sentence_spans(text[start:end]):
+        a, b = start + a, start + b
+        last = found[-1] if found else None
+        if last and _continues(text, last, a) and b - last.start <= _LONGEST_JOINED:
+            found[-1] = Statement(last.start, b, text[last.start : b], header)
+        elif any(character.isalnum() for character in text[a:b]):
+            found.append(Statement(a, b, text[a:b], header))
+    return found
+
+
+def _continues(text: str, last: Statement, start: int) -> bool:
+    """Tell whether the sentence at `start` goes on after a semicolon: half of it would be a poor quote."""
+    return last.text[-1] in "；;" and "\n" not in text[last.end : start]
+
+
+def _cells(line: str) -> list[str]:
+    inner = line.strip().removeprefix("|").removesuffix("|")
+    return [cell.replace("\\|", "|").strip() for cell in _CELL_BORDER.split(inner)]
