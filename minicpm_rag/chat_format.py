@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.prompt_values import PromptValue
+from pydantic import Field
 
 from minicpm_rag.errors import ModelError
-
-if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
 
 # Ordinary text to the tokenizer. Where a model was trained on them, an answer ends at the first it writes.
 TURN_MARKS = ("<用户>", "<AI>")
@@ -39,15 +40,13 @@ class ChatFormat:
         if not tokenizer.chat_template:
             self._template = _CHATML if "<|im_start|>" in vocabulary else _MINICPM_2B
         special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-        self._breakers = re.compile(
-            "|".join(map(re.escape, sorted(special, key=len, reverse=True))) or r"(?!)"
-        )
         probe = self._apply([{"role": "user", "content": "."}])
         # Marks of its own turns that a model may go on to write, and that its answer ends before.
         self.turn_marks = tuple(mark for mark in TURN_MARKS if mark in probe)
-        if self.turn_marks:
-            special.update(self.turn_marks)
-            self._breakers = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))))
+        special.update(self.turn_marks)
+        self._breakers = re.compile(
+            "|".join(map(re.escape, sorted(special, key=len, reverse=True))) or r"(?!)"
+        )
         self.end_token: int | None = vocabulary.get("<|im_end|>") if "<|im_end|>" in probe else None
 
     def render(self, messages: Sequence[BaseMessage]) -> str:
@@ -96,3 +95,24 @@ def _text(message: BaseMessage) -> str:
             raise ModelError(f"This model reads text only; a message holds a {block['type']!r} block.")
         parts.append(block if isinstance(block, str) else str(block.get("text", "")))
     return "".join(parts)
+
+
+class RenderedPrompt(str):
+    """Prompt text that has been through the chat template."""
+
+    __slots__ = ()
+
+
+class ChatPrompt(PromptValue):
+    """Messages on their way through LangChain, which asks prompts for a string."""
+
+    messages: list[BaseMessage]
+    chat_format: Any = Field(exclude=True, repr=False)
+
+    def to_messages(self) -> list[BaseMessage]:
+        """The messages as they came."""
+        return self.messages
+
+    def to_string(self) -> str:
+        """The messages as this model reads them."""
+        return RenderedPrompt(self.chat_format.render(self.messages))

@@ -171,7 +171,7 @@ def _chooser(sampling: Sampling, device: torch.device) -> Any:
         generator.manual_seed(sampling.seed)
 
     def choose(seen: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        scores = processors(seen, logits)
+        scores: torch.Tensor = processors(seen, logits)
         if sampling.temperature == 0:
             return scores.argmax(dim=-1, keepdim=True)
         return torch.multinomial(scores.softmax(dim=-1), 1, generator=generator)
@@ -211,9 +211,9 @@ def stream_within_memory(
     engine.shrink()
     raise OutOfMemoryError(
         f"The device ran out of memory at a prompt of {len(prompt_ids)} tokens with up to "
-        f"{sampling.max_new_tokens} new ones, also with the smaller cache ({reason}). Shorten the prompt (fewer "
-        "passages), lower max_new_tokens, close other programs that use the GPU, or choose a smaller model or "
-        "MINICPM_RAG_WEIGHTS=int8 or int4."
+        f"{sampling.max_new_tokens} new ones, also with the smaller cache ({reason}). Shorten the prompt "
+        "(fewer passages), lower max_new_tokens, close other programs that use the GPU, or choose a smaller "
+        "model or MINICPM_RAG_WEIGHTS=int8 or int4."
     )
 
 

@@ -147,7 +147,7 @@ def device_map(
 
 def model_bytes(model: Any, dtype: torch.dtype) -> int:
     """Bytes of the weights in `dtype`; tied ones count once."""
-    return sum(parameter.numel() for parameter in model.parameters()) * dtype.itemsize
+    return int(sum(parameter.numel() for parameter in model.parameters()) * dtype.itemsize)
 
 
 def _free_memory() -> dict[int | str, int]:
