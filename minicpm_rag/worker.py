@@ -5,62 +5,123 @@ Knows jobs, the owner's lock and progress events; not how a file is read or stor
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from minicpm_rag import jobs, knowledge_bases, originals
+from minicpm_rag.cutting import Cutting
+from minicpm_rag.errors import (
+    EmbedderMismatchError,
+    EmbeddingError,
+    LibraryBusyError,
+    LibraryError,
+    NotFoundError,
+    RAGError,
+)
+from minicpm_rag.indexes import find_index, refuse_other_embedder
 from minicpm_rag.library import Library
+from minicpm_rag.owner import Owner
 from minicpm_rag.records import IngestProgress
+from minicpm_rag.sources import absolute
+
+# How a job may fail as a whole, as the ledger names it.
+_KINDS: dict[str, type[RAGError]] = {
+    kind.__name__: kind
+    for kind in (LibraryError, NotFoundError, LibraryBusyError, EmbedderMismatchError, EmbeddingError)
+}
+LOOK_SECONDS = 0.05  # between two looks at the progress of a job
 
 
 class Worker:
-    """Runs jobs when this process can own the library; otherwise waits until the owner is gone.
+    """Runs jobs while this process owns the library; otherwise waits until the owner is gone.
 
     Every process that submits jobs starts one; `follow` works the same whoever does the job.
     """
 
-    def __init__(self, library: Library, *, chunk_characters: int, chunk_overlap_characters: int, ocr: bool) -> None:
-        self.library = library
+    def __init__(
+        self,
+        library: Library,
+        *,
+        chunk_characters: int = 350,
+        chunk_overlap_characters: int = 50,
+        ocr: bool = True,
+    ) -> None:
+        self._owner = Owner(library, Cutting(chunk_characters, chunk_overlap_characters), ocr=ocr)
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Worker:
-        """Start the background thread."""
+        self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def start(self) -> None:
         """Start the background thread; harmless when repeated."""
-        raise NotImplementedError
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._owner.work, name="library-worker", daemon=True)
+            self._thread.start()
 
     def close(self) -> None:
-        """Finish the file in hand, put the rest of the job back in the queue, give up the library."""
-        raise NotImplementedError
+        """Finish the file in hand, leave the rest of the job in the queue, give up the library."""
+        self._owner.stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
     @property
     def owns_library(self) -> bool:
         """Whether this process does the writing now."""
-        raise NotImplementedError
+        return self._owner.holds_library
 
 
-def submit_ingest(library: Library, knowledge_base: str, sources: Sequence[str | Path], *, sync: bool = False) -> int:
-    """Queue files, folders and addresses for a knowledge base (made where missing); returns the job."""
-    raise NotImplementedError
+def submit_ingest(
+    library: Library, knowledge_base: str, sources: Sequence[str | Path], *, sync: bool = False
+) -> int:
+    """Queue files, folders and addresses for a knowledge base (made where missing); returns the job.
+
+    Raises EmbedderMismatchError where the knowledge base was made with another embedder than this library's.
+    """
+    library.ensure(knowledge_base)
+    _refuse_other_embedder(library, knowledge_base)
+    arguments = {"sources": [absolute(source) for source in sources], "sync": sync}
+    return _submit(library, "ingest", knowledge_base, arguments)
 
 
 def submit_remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> int:
     """Queue the removal of documents by source; returns the job."""
-    raise NotImplementedError
+    return _submit(library, "remove", knowledge_base, {"sources": list(sources)})
 
 
 def submit_reindex(library: Library, knowledge_base: str) -> int:
     """Queue building the index anew with the embedder set now; returns the job."""
-    raise NotImplementedError
+    embedder = library.embedder
+    if embedder is None:
+        raise LibraryError("Nothing can be reindexed without an embedding model. Set MINICPM_RAG_EMBEDDER.")
+    arguments = {"embedder": embedder.name, "revision": embedder.revision}
+    return _submit(library, "reindex", knowledge_base, arguments)
+
+
+def submit_delete(library: Library, knowledge_base: str) -> int:
+    """Delete a knowledge base: hidden at once, its vectors and uploads cleared by the queued job."""
+    library.delete(knowledge_base)
+    return _submit(library, "sweep", None, {})
 
 
 def submit_import(library: Library, file: Path, name: str | None = None) -> int:
-    """Queue reading an exported knowledge base; returns the job."""
-    raise NotImplementedError
+    """Queue reading an exported knowledge base, under its own or another name; returns the job."""
+    return _submit(library, "import", None, {"file": absolute(file), "name": name})
+
+
+def submit_check(library: Library, *, repair: bool) -> int:
+    """Queue comparing ledger, vectors and keywords, and putting right what differs; returns the job."""
+    return _submit(library, "check", None, {"repair": repair})
 
 
 def follow(
@@ -68,12 +129,59 @@ def follow(
 ) -> Iterator[IngestProgress]:
     """The job's progress from its beginning until it is done.
 
-    Raises LibraryError where the job as a whole failed. Once `cancelled()` the file in hand is finished,
-    the others are left.
+    Raises LibraryError (or what it was) where the job as a whole failed. Once `cancelled()` the file in hand is
+    finished, the others are left.
     """
-    raise NotImplementedError
+    seen = 0
+    asked = told = False
+    while True:
+        if not asked and cancelled():
+            asked = True
+            with library.ledger.writing() as connection:
+                jobs.request_cancel(connection, job)
+        with library.ledger.reading() as connection:
+            state = jobs.get(connection, job)
+            fresh = jobs.events(connection, job, seen)
+        yield from (event for _, event in fresh)
+        seen = fresh[-1][0] if fresh else seen
+        if job in library.unrecorded:
+            raise library.unrecorded.pop(job)
+        if state is not None and state.status == "queued" and not told:
+            told = True
+            yield IngestProgress("", "queued", 0, 0)
+        if state is None:
+            raise NotFoundError(f"There is no job {job}; it ended more than a day ago.")
+        if state.status == "cancelled" and state.successor is not None:
+            job, seen, asked = state.successor, 0, False
+        elif state.status == "failed":
+            raise _KINDS.get(state.error_kind, LibraryError)(state.error)
+        elif state.status in jobs.FINISHED:
+            return
+        elif not fresh:
+            time.sleep(LOOK_SECONDS)
 
 
-def save_upload(home: Path, library: Library, knowledge_base: str, name: str, content: bytes) -> Path:
+def save_upload(library: Library, knowledge_base: str, name: str, content: bytes) -> Path:
     """Keep an uploaded file under a safe name in the home folder; returns the path to ingest."""
-    raise NotImplementedError
+    library.ensure(knowledge_base)
+    with library.ledger.reading() as connection:
+        kb_id = knowledge_bases.find(connection, knowledge_base)
+    try:
+        return originals.save_upload(library.uploads, kb_id, name, content)
+    except OSError as exc:
+        raise LibraryError(
+            f"The upload {name!r} cannot be kept in {library.uploads}: {exc.strerror}. Make room."
+        ) from exc
+
+
+def _submit(library: Library, kind: str, knowledge_base: str | None, arguments: dict[str, Any]) -> int:
+    with library.ledger.writing() as connection:
+        kb_id = None if knowledge_base is None else knowledge_bases.find(connection, knowledge_base)
+        return jobs.submit(connection, kind, kb_id, arguments)
+
+
+def _refuse_other_embedder(library: Library, knowledge_base: str) -> None:
+    with library.ledger.reading() as connection:
+        index = find_index(connection, knowledge_bases.find(connection, knowledge_base))
+    if index is not None and library.embedder is not None:
+        refuse_other_embedder(index, knowledge_base, library.embedder.name, library.embedder.revision)

@@ -1,0 +1,310 @@
+"""Ingest: read each file, cut it, embed it, store it, and say what became of it. For the owner of the library.
+
+Decides what a file is to the library (new, unchanged, changed, a copy, moved); does not know how documents are
+kept, nor who asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from minicpm_rag import documents, knowledge_bases, storage
+from minicpm_rag.cutting import Cutting, Piece, cut, embed
+from minicpm_rag.errors import DocumentError, EmbeddingError, LibraryError
+from minicpm_rag.indexes import Index, find_index, make_index, refuse_other_embedder
+from minicpm_rag.library import Library
+from minicpm_rag.originals import UPLOAD, delete_upload, sha256_of, upload_source
+from minicpm_rag.records import DocumentRow, FileStatus, IngestProgress, LoadedFile, Verdict
+from minicpm_rag.sources import find_sources, is_address
+from minicpm_rag.storage import NewDocument
+
+if TYPE_CHECKING:
+    from minicpm_rag.embeddings import Embedder
+
+log = logging.getLogger(__name__)
+
+# Small files are embedded together up to this many chunks: one call for 3 chunks costs almost as much as for 32.
+GROUP_CHUNKS = 128
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A file that has been read and cut, waiting to be embedded with others."""
+
+    number: int
+    document: NewDocument  # without chunks yet
+    pieces: list[Piece]
+    former: DocumentRow | None  # what the source named before
+
+
+def ingest(
+    library: Library,
+    knowledge_base: str,
+    sources: Sequence[str],
+    *,
+    cutting: Cutting,
+    ocr: bool = True,
+    sync: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[IngestProgress]:
+    """Bring absolute paths and addresses into a knowledge base, one verdict for each file.
+
+    With `sync`, documents that have left the named folders are removed. Once `cancelled()`, the files in hand
+    are finished and the rest is left. Raises LibraryError or EmbeddingError where no file could succeed.
+    """
+    if library.embedder is None:
+        raise LibraryError("Nothing can be ingested without an embedding model. Set MINICPM_RAG_EMBEDDER.")
+    library.ensure(knowledge_base)
+    run = _Ingest(library, knowledge_base, library.embedder, cutting, ocr)
+    yield from run.all(sources, sync, cancelled)
+
+
+class _Ingest:
+    def __init__(
+        self, library: Library, knowledge_base: str, embedder: Embedder, cutting: Cutting, ocr: bool
+    ) -> None:
+        self.library = library
+        self.knowledge_base = knowledge_base
+        self.embedder = embedder
+        self.cutting = cutting
+        self.ocr = ocr
+        self.files = 0
+        self.waiting: list[_Ready] = []
+        with library.ledger.reading() as connection:
+            self.kb_id = knowledge_bases.find(connection, knowledge_base)
+            self.index = find_index(connection, self.kb_id)
+        if self.index is not None:
+            refuse_other_embedder(self.index, knowledge_base, embedder.name, embedder.revision)
+
+    def all(
+        self, sources: Sequence[str], sync: bool, cancelled: Callable[[], bool]
+    ) -> Iterator[IngestProgress]:
+        from minicpm_rag.loaders import SUFFIXES
+
+        found = find_sources(sources, SUFFIXES)
+        self.files = len(found.refused) + len(found.sources)
+        for number, refusal in enumerate(found.refused, start=1):
+            yield self._done(number, refusal)
+        for number, path in enumerate(found.sources, start=len(found.refused) + 1):
+            if cancelled():
+                break
+            yield from self._one(number, path)
+        yield from self._write_waiting()
+        if sync and not cancelled():
+            yield from self._retire_missing(found.folders, found.unseen, set(found.sources))
+
+    def _one(self, number: int, path: str) -> Iterator[IngestProgress]:
+        source = path if is_address(path) else upload_source(self.library.uploads, Path(path)) or path
+        blank = NewDocument(source, source if is_address(path) else Path(path).name, "", 0, (), 0, ())
+        try:
+            if is_address(path):
+                yield self._progress(number, source, "reading")
+                blank, loaded = self._read_address(blank)
+            else:
+                blank = self._measured(blank, Path(path))
+                loaded = None
+            if any(entry.document.sha256 == blank.sha256 for entry in self.waiting):
+                yield from self._write_waiting()  # its twin must be stored for this one to be a copy of it
+            known = self._known(blank)
+            if known is not None:
+                yield self._done(number, known)
+                return
+            if loaded is None:
+                yield self._progress(number, source, "reading")
+                loaded = self._read(Path(path))
+            with self.library.ledger.reading() as connection:
+                former = documents.named(connection, self.kb_id, source)
+                again = former is not None and former.sha256 == blank.sha256
+                pages = documents.pages(connection, former.id) if former is not None and again else []
+            if former is not None and again and pages == list(loaded.pages):  # its remedy was not followed
+                yield self._done(number, self._of(former, blank, "unchanged", former.reason, former.remedy))
+                return
+            ready = self._cut(number, blank, loaded, former)
+        except DocumentError as exc:
+            yield self._done(number, self._failed(blank, exc.reason, exc.remedy))
+            return
+        self.waiting.append(ready)
+        if sum(len(entry.pieces) for entry in self.waiting) >= GROUP_CHUNKS:
+            yield from self._write_waiting()
+
+    def _measured(self, blank: NewDocument, path: Path) -> NewDocument:
+        try:
+            sha256, size = sha256_of(path)
+        except OSError as exc:
+            raise DocumentError(
+                f"the file cannot be read: {exc.strerror}.", "Check that it exists and its rights."
+            ) from exc
+        return replace(blank, sha256=sha256, size_bytes=size)
+
+    def _read_address(self, blank: NewDocument) -> tuple[NewDocument, LoadedFile]:
+        from minicpm_rag.loaders import load_address
+
+        loaded = load_address(blank.source)
+        content = "\f".join(page.text for page in loaded.pages).encode(errors="replace")
+        return replace(blank, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content)), loaded
+
+    def _read(self, path: Path) -> LoadedFile:
+        from minicpm_rag.loaders import load_file
+
+        try:
+            return load_file(path, ocr=self.ocr)
+        except DocumentError:
+            raise
+        except (
+            Exception
+        ) as exc:  # a reader's own defect must not stop the other files; it becomes the verdict
+            log.exception("reading %r", str(path))
+            raise DocumentError(
+                f"its reader broke off with {type(exc).__name__}: {str(exc)[:200]}.",
+                "Save it anew or in another format.",
+            ) from exc
+
+    def _known(self, blank: NewDocument) -> Verdict | None:
+        """The verdict of a file whose bytes the library has already; None where it must be read."""
+        ledger, kb_id, source = self.library.ledger, self.kb_id, blank.source
+        with ledger.reading() as connection:
+            same = documents.of_bytes(connection, kb_id, blank.sha256)
+            failed_before = documents.has_failed(connection, kb_id, source)
+        if same is None:
+            return None
+        names = (same.source, *same.other_names)
+        if source in names:
+            if same.remedy:
+                return None  # the person may have followed the remedy (installed OCR, say): read it again
+            if failed_before:
+                with ledger.writing() as connection:
+                    documents.forget_failure(connection, kb_id, source)
+            return self._of(same, blank, "unchanged")
+        former = next((name for name in names if _gone(name)), None)
+        storage.add_name(ledger, self.library.vectors, same.id, kb_id, source, blank.title, former=former)
+        if former is not None:
+            return self._of(same, blank, "moved", f"moved here from {former}")
+        return self._of(same, blank, "duplicate", f"duplicate of {same.source}")
+
+    def _cut(self, number: int, blank: NewDocument, loaded: LoadedFile, former: DocumentRow | None) -> _Ready:
+        try:
+            for page in loaded.pages:
+                page.text.encode()
+        except UnicodeEncodeError as exc:
+            raise DocumentError("it holds broken characters.", "Save it anew as UTF-8.") from exc
+        document = replace(
+            blank,
+            title=loaded.title or blank.title,
+            pages=loaded.pages,
+            pages_present=loaded.pages_present,
+            encoding=loaded.encoding,
+            reason=loaded.note,
+            remedy=loaded.remedy,
+        )
+        pieces = cut(loaded.pages, document.title, self.embedder, self.cutting)
+        if not pieces:
+            raise DocumentError("no text was found in it.", loaded.remedy)
+        return _Ready(number, document, pieces, former)
+
+    def _write_waiting(self) -> Iterator[IngestProgress]:
+        waiting, self.waiting = self.waiting, []
+        if not waiting:
+            return
+        for entry in waiting:
+            yield self._progress(entry.number, entry.document.source, "embedding")
+        try:
+            chunks = embed([piece for entry in waiting for piece in entry.pieces], self.embedder)
+        except EmbeddingError as exc:
+            if len(waiting) > 1:  # find the file that is to blame
+                for entry in waiting:
+                    self.waiting = [entry]
+                    yield from self._write_waiting()
+                return
+            yield self._done(waiting[0].number, self._failed(waiting[0].document, str(exc), ""))
+            return
+        index = self._index()
+        for entry in waiting:
+            yield self._progress(entry.number, entry.document.source, "writing")
+            own, chunks = chunks[: len(entry.pieces)], chunks[len(entry.pieces) :]
+            new = replace(entry.document, chunks=own)
+            storage.store(self.library.ledger, self.library.vectors, index, new)
+            former = entry.former
+            if former is not None and new.source.startswith(UPLOAD) and former.sha256 != new.sha256:
+                delete_upload(self.library.uploads, self.kb_id, former.sha256, new.source)
+            yield self._done(
+                entry.number,
+                _verdict(new, "indexed" if former is None else "replaced", new.reason, new.remedy),
+            )
+
+    def _index(self) -> Index:
+        if self.index is None:
+            self.index = make_index(
+                self.library.ledger,
+                self.kb_id,
+                embedder=self.embedder.name,
+                revision=self.embedder.revision,
+                dimension=self.embedder.dimension,
+            )
+        return self.index
+
+    def _retire_missing(
+        self, folders: list[Path], unseen: list[Path], seen: set[str]
+    ) -> Iterator[IngestProgress]:
+        with self.library.ledger.reading() as connection:
+            known = documents.sources(connection, self.kb_id)
+        missing = [
+            source
+            for source in known
+            if source not in seen and _under(source, folders) and not _under(source, unseen) and _gone(source)
+        ]
+        for source in missing:
+            gone = storage.remove(self.library.ledger, self.library.vectors, self.kb_id, source)
+            pages, chunks = (0, 0) if gone is None else (gone.pages_indexed, gone.chunks)
+            verdict = Verdict(
+                source, Path(source).name, "removed", "it has left the folder", "", pages, pages, chunks
+            )
+            yield self._done(self.files, verdict)
+
+    def _failed(self, blank: NewDocument, reason: str, remedy: str) -> Verdict:
+        with self.library.ledger.reading() as connection:
+            former = documents.named(connection, self.kb_id, blank.source)
+        if former is not None and former.sha256 != blank.sha256:
+            reason += f" The version indexed on {former.indexed_at[:10]} still answers."
+        failed = replace(blank, reason=reason, remedy=remedy)
+        storage.record_failure(self.library.ledger, self.kb_id, failed)
+        if blank.source.startswith(UPLOAD) and (former is None or former.sha256 != blank.sha256):
+            delete_upload(self.library.uploads, self.kb_id, blank.sha256, blank.source)
+        return _verdict(failed, "failed", reason, remedy)
+
+    def _of(
+        self, row: DocumentRow, blank: NewDocument, status: FileStatus, reason: str = "", remedy: str = ""
+    ) -> Verdict:
+        return Verdict(
+            blank.source, row.title, status, reason, remedy,
+            row.pages_indexed, row.pages_present, row.chunks, row.encoding,
+        )  # fmt: skip
+
+    def _progress(
+        self, number: int, source: str, stage: Literal["reading", "embedding", "writing"]
+    ) -> IngestProgress:
+        return IngestProgress(source, stage, number, self.files)
+
+    def _done(self, number: int, verdict: Verdict) -> IngestProgress:
+        return IngestProgress(verdict.source, "done", number, self.files, verdict)
+
+
+def _verdict(new: NewDocument, status: FileStatus, reason: str, remedy: str) -> Verdict:
+    return Verdict(
+        new.source, new.title, status, reason, remedy,
+        len(new.pages), new.pages_present, len(new.chunks), new.encoding,
+    )  # fmt: skip
+
+
+def _gone(source: str) -> bool:
+    """Whether the source is a file on this machine that is not there any more."""
+    return not source.startswith(UPLOAD) and not is_address(source) and not os.path.lexists(source)
+
+
+def _under(source: str, folders: Sequence[Path]) -> bool:
+    return any(source.startswith(f"{str(folder).rstrip(os.sep)}{os.sep}") for folder in folders)

@@ -1,0 +1,186 @@
+"""Export and import of a knowledge base as one zip file: page texts, chunks and vectors, no original files.
+
+The file is JSON and plain numbers; reading one never runs anything. Knows the ledger; not how others use the file.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from minicpm_rag import documents, knowledge_bases, storage
+from minicpm_rag.cutting import Cutting, cut, embed, indexed
+from minicpm_rag.errors import LibraryError
+from minicpm_rag.indexes import Index, find_index, make_index
+from minicpm_rag.ledger import Ledger
+from minicpm_rag.library import Library
+from minicpm_rag.records import IngestProgress, Page, Verdict
+from minicpm_rag.storage import NewChunk, NewDocument
+
+FORMAT = 1
+MANIFEST, DOCUMENTS, VECTORS = "manifest.json", "documents.jsonl", "vectors.f32"
+LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
+
+
+def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
+    """Write a knowledge base into a zip file, as it is at this moment. Raises LibraryError where that fails."""
+    part = file.with_name(file.name + ".part")
+    try:
+        with ledger.reading() as connection, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            kb_id = knowledge_bases.find(connection, knowledge_base)
+            index = find_index(connection, kb_id)
+            rows = [row for row in documents.listed(connection, kb_id) if row.status == "ready"]
+            manifest = {
+                "format": FORMAT,
+                "name": knowledge_base,
+                "embedder": index.embedder if index else "",
+                "revision": index.revision if index else "",
+                "dimension": index.dimension if index else 0,
+                "documents": len(rows),
+                "settings": dict(
+                    connection.execute("SELECT key, value FROM settings WHERE kb_id = ?", (kb_id,)).fetchall()
+                ),
+            }
+            archive.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
+            with archive.open(DOCUMENTS, "w", force_zip64=True) as lines:
+                for row in rows:
+                    values = asdict(row) | {
+                        "names": documents.names(connection, row.id),
+                        "pages": [asdict(page) for page in documents.pages(connection, row.id)],
+                        "chunks": [
+                            {"text": chunk.text, "metadata": chunk.metadata}
+                            for chunk in documents.chunks(connection, row.id)
+                        ],
+                    }
+                    lines.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
+            with archive.open(VECTORS, "w", force_zip64=True) as numbers:
+                for row in rows:
+                    for chunk in documents.chunks(connection, row.id):
+                        numbers.write(documents.vector(connection, chunk.row))
+        part.replace(file)
+    except OSError as exc:
+        part.unlink(missing_ok=True)
+        raise LibraryError(f"{file} cannot be written: {exc.strerror or exc}. Choose another place.") from exc
+
+
+def import_(library: Library, file: Path, name: str | None, cutting: Cutting) -> Iterator[IngestProgress]:
+    """Read an exported knowledge base under its own or another name, all of it or nothing.
+
+    Its vectors are used where they were made with the embedder set now; else its pages are embedded anew.
+    """
+    if library.embedder is None:
+        raise LibraryError("Nothing can be imported without an embedding model. Set MINICPM_RAG_EMBEDDER.")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            manifest = json.loads(archive.read(MANIFEST))
+            if manifest["format"] != FORMAT:
+                raise LibraryError(
+                    f"{file} has the format {manifest['format']}, this program reads {FORMAT}. Update it."
+                )
+            name = knowledge_bases.clean(name or manifest["name"])
+            with library.ledger.writing() as connection:
+                if knowledge_bases.exists(connection, name):
+                    raise LibraryError(
+                        f"There already is a knowledge base '{name}'. Import it under another name."
+                    )
+                # Without a name it is hidden, and swept should this process die.
+                kb_id = knowledge_bases.create_hidden(connection)
+            yield from _Import(library, kb_id, manifest, cutting).documents(archive)
+        with library.ledger.writing() as connection:
+            for key, value in manifest["settings"].items():
+                connection.execute(
+                    "INSERT INTO settings(kb_id, key, value) VALUES (?, ?, ?)",
+                    (kb_id, str(key), json.dumps(json.loads(value))),
+                )
+            knowledge_bases.reveal(connection, kb_id, name)
+    except FileNotFoundError as exc:
+        raise LibraryError(f"There is no file {file}. Check the path.") from exc
+    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise LibraryError(
+            f"{file} is not a knowledge base exported by this program, or it is damaged: {exc!r}. Export it again."
+        ) from exc
+
+
+class _Import:
+    def __init__(self, library: Library, kb_id: int, manifest: dict[str, Any], cutting: Cutting) -> None:
+        assert library.embedder is not None
+        self.library = library
+        self.embedder = library.embedder
+        self.kb_id = kb_id
+        self.cutting = cutting
+        self.files = int(manifest["documents"])
+        self.dimension = int(manifest["dimension"])
+        self.same_embedder = (manifest["embedder"], manifest["revision"]) == (
+            self.embedder.name,
+            self.embedder.revision,
+        )
+        self.index: Index | None = None
+
+    def documents(self, archive: zipfile.ZipFile) -> Iterator[IngestProgress]:
+        with archive.open(DOCUMENTS) as lines, archive.open(VECTORS) as numbers:
+            number = 0
+            while line := lines.readline(LONGEST_LINE):
+                number += 1
+                values = json.loads(line)
+                yield IngestProgress(values["source"], "writing", number, self.files)
+                new = self._document(values, numbers)
+                self._store(new, values["names"])
+                verdict = Verdict(
+                    new.source, new.title, "indexed", new.reason, new.remedy,
+                    len(new.pages), new.pages_present, len(new.chunks), new.encoding,
+                )  # fmt: skip
+                yield IngestProgress(new.source, "done", number, self.files, verdict)
+
+    def _document(self, values: dict[str, Any], numbers: IO[bytes]) -> NewDocument:
+        import numpy
+
+        pages = tuple(documents.page_of(page) for page in values["pages"])
+        title = str(values["title"])
+        matrix = numpy.frombuffer(numbers.read(4 * self.dimension * len(values["chunks"])), dtype="<f4")
+        if self.same_embedder:
+            chunks = self._chunks(values["chunks"], pages, title, matrix.reshape(len(values["chunks"]), -1))
+        else:
+            chunks = embed(cut(pages, title, self.embedder, self.cutting), self.embedder)
+        return NewDocument(
+            source=str(values["source"]),
+            title=title,
+            sha256=str(values["sha256"]),
+            size_bytes=int(values["size_bytes"]),
+            pages=pages,
+            pages_present=int(values["pages_present"]),
+            chunks=chunks,
+            encoding=str(values["encoding"]),
+            reason=str(values["reason"]),
+            remedy=str(values["remedy"]),
+        )
+
+    def _chunks(
+        self, stored: list[dict[str, Any]], pages: tuple[Page, ...], title: str, matrix: Any
+    ) -> list[NewChunk]:
+        texts = {page.number: page.text for page in pages}
+        chunks = []
+        for entry, vector in zip(stored, matrix, strict=True):
+            text, metadata = str(entry["text"]), dict(entry["metadata"])
+            if not documents.lies_in(text, metadata, texts):
+                raise ValueError(f"a chunk of {title!r} is not in its page")
+            chunks.append(NewChunk(text, metadata, indexed(text, metadata, title), vector))
+        return chunks
+
+    def _store(self, new: NewDocument, names: list[list[str]]) -> None:
+        if self.index is None:
+            self.index = make_index(
+                self.library.ledger,
+                self.kb_id,
+                embedder=self.embedder.name,
+                revision=self.embedder.revision,
+                dimension=self.embedder.dimension,
+            )
+        ledger, vectors = self.library.ledger, self.library.vectors
+        document_id = storage.store(ledger, vectors, self.index, new)
+        for source, title in names:
+            if source != new.source:
+                storage.add_name(ledger, vectors, document_id, self.kb_id, source, title, former=None)

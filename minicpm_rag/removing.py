@@ -1,0 +1,45 @@
+"""Removing documents by name, with the uploaded originals, one verdict each. For the owner of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from minicpm_rag import documents, knowledge_bases, storage
+from minicpm_rag.library import Library
+from minicpm_rag.originals import UPLOAD, delete_upload
+from minicpm_rag.records import IngestProgress, Verdict
+
+
+def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> Iterator[IngestProgress]:
+    """Remove sources exactly as the ledger names them. Raises LibraryError where something of one is left."""
+    with library.ledger.reading() as connection:
+        kb_id = knowledge_bases.find(connection, knowledge_base)
+    for number, source in enumerate(sources, start=1):
+        with library.ledger.reading() as connection:
+            known = source in documents.sources(connection, kb_id)
+        if not known:
+            verdict = Verdict(
+                source, Path(source).name, "failed", "it is not in the knowledge base", "See the list."
+            )
+        else:
+            row = storage.remove(library.ledger, library.vectors, kb_id, source)
+            if row is None:
+                verdict = Verdict(source, Path(source).name, "removed", "the record of its failure")
+            else:
+                if source.startswith(UPLOAD):
+                    delete_upload(library.uploads, kb_id, row.sha256, source)
+                left = [name for name in (row.source, *row.other_names) if name != source]
+                reason = f"its text stays under its other name {left[0]}" if left else ""
+                verdict = Verdict(
+                    source,
+                    row.title,
+                    "removed",
+                    reason,
+                    "",
+                    row.pages_indexed,
+                    row.pages_present,
+                    row.chunks,
+                    row.encoding,
+                )
+        yield IngestProgress(source, "done", number, len(sources), verdict)
