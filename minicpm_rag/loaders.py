@@ -1,4 +1,4 @@
-"""Turns a file into pages of text, whatever its format; what cannot become text gets a DocumentError with a remedy.
+"""Turns a file or a web page into pages of text; what cannot become text gets a DocumentError with a remedy.
 
 The content decides, the name's ending only where the content leaves a choice: a web page named .pdf is read as HTML.
 Does not know chunks, knowledge bases or models.
@@ -6,58 +6,123 @@ Does not know chunks, knowledge bases or models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from minicpm_rag.encodings import DecodedText, decode
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders_pdf import load_pdf
+from minicpm_rag.loaders_kinds import SUFFIXES, Kind, kind_of
 from minicpm_rag.records import LoadedFile, Page
 
-_MARKDOWN = (".md", ".markdown", ".mdx")
-_HTML = (".html", ".htm", ".xhtml")
-_SEPARATED = (".csv", ".tsv")
-_TEXT = (".txt", ".text", ".log")
+__all__ = ["SUFFIXES", "load_address", "load_file"]
 
-SUFFIXES = frozenset([*_MARKDOWN, *_HTML, *_SEPARATED, *_TEXT, ".pdf", ".docx"])
+_MOST_TEXT_BYTES = 300_000_000
 
 
 def load_file(path: Path, *, ocr: bool = True) -> LoadedFile:
-    """Read a file into pages of text; with `ocr`, scanned pages are recognised where the ocr extra is installed."""
-    suffix = path.suffix.lower()
-    with path.open("rb") as file:
-        head = file.read(4096)
-    if b"%PDF-" in head[:1024]:
-        return load_pdf(path, ocr=ocr)
-    if suffix == ".docx":
+    """Read a file into pages of text; with `ocr`, scanned pages are recognised where the ocr extra is installed.
+
+    Raises DocumentError for whatever cannot be read, and no other error.
+    """
+    try:
+        found = kind_of(path)
+        loaded = _load(path, found.kind, ocr=ocr)
+    except OSError as exc:
+        raise DocumentError(
+            "The file cannot be opened.", f"Check its name and rights: {exc.strerror}."
+        ) from exc
+    except RecursionError as exc:
+        raise DocumentError("The file is nested too deeply.", "Save it as plain text or PDF.") from exc
+    except MemoryError as exc:
+        raise DocumentError(
+            "The file needs more memory than there is.", "Split it into smaller files."
+        ) from exc
+    note = " ".join(part for part in (found.note, loaded.note) if part)
+    return LoadedFile(loaded.title, loaded.pages, loaded.pages_present, loaded.encoding, note, loaded.remedy)
+
+
+def load_address(address: str) -> LoadedFile:
+    """Fetch one web page by its http or https address and read it; nothing it refers to is loaded."""
+    from minicpm_rag.loaders_html import decode_html, write_html
+    from minicpm_rag.loaders_web import fetch
+    from minicpm_rag.loaders_writer import PageWriter
+
+    fetched = fetch(address)
+    if not fetched.is_html:
+        decoded = decode(fetched.data, fetched.charset)
+        return _loaded(address, [Page(1, decoded.text)], decoded)
+    decoded = decode_html(fetched.data, fetched.charset)
+    writer = PageWriter()
+    title = write_html(decoded.text, writer)
+    return _loaded(title or address, [writer.page(1)], decoded)
+
+
+def _load(path: Path, kind: Kind, *, ocr: bool) -> LoadedFile:
+    """Hand the file to the reader of its kind; each is imported when first needed."""
+    if kind in ("pdf", "picture"):
+        from minicpm_rag.loaders_pdf import load_pdf, load_picture
+
+        return load_pdf(path, ocr=ocr) if kind == "pdf" else load_picture(path, ocr=ocr)
+    if kind == "docx":
         from minicpm_rag.loaders_word import word_page
 
-        return _checked(path, word_page(path))
+        return _loaded(path.name, [word_page(path)])
+    if kind == "pptx":
+        from minicpm_rag.loaders_slides import slide_pages
+
+        return _loaded(path.name, slide_pages(path))
+    if kind == "xlsx":
+        from minicpm_rag.loaders_sheets import sheet_pages
+
+        return _loaded(path.name, sheet_pages(path))
+    if kind == "epub":
+        from minicpm_rag.loaders_book import book_pages
+
+        return _loaded(path.name, book_pages(path))
+    if path.stat().st_size > _MOST_TEXT_BYTES:
+        raise DocumentError("The file is too large.", "Split it into smaller files.")
     data = path.read_bytes()
-    if suffix in _HTML:
+    if kind in ("eml", "mhtml"):
+        from minicpm_rag.loaders_mail import mail_page, saved_page
+
+        if kind == "mhtml":
+            return _loaded(path.name, [saved_page(data)])
+        page, attachments = mail_page(data)
+        note = f"Attachments were not read: {', '.join(attachments)}." if attachments else ""
+        return _loaded(path.name, [page], note=note)
+    if kind == "html":
         from minicpm_rag.loaders_html import decode_html, write_html
         from minicpm_rag.loaders_writer import PageWriter
 
         decoded = decode_html(data)
         writer = PageWriter()
         write_html(decoded.text, writer)
-        return _checked(path, writer.page(1), decoded)
-    if suffix not in SUFFIXES or suffix == ".pdf":
-        raise DocumentError("Files of this kind are not supported.", f"Save it as pdf, docx or txt: {suffix}")
+        return _loaded(path.name, [writer.page(1)], decoded)
     decoded = decode(data)
-    if suffix in _MARKDOWN:
-        from minicpm_rag.loaders_text import markdown_page
-
-        return _checked(path, markdown_page(decoded.text), decoded)
-    if suffix in _SEPARATED:
-        from minicpm_rag.loaders_tables import separated_page
-
-        return _checked(
-            path, separated_page(decoded.text, delimiter="\t" if suffix == ".tsv" else ""), decoded
-        )
-    return _checked(path, Page(1, decoded.text), decoded)
+    return _loaded(path.name, [_text_page(decoded.text, kind)], decoded)
 
 
-def _checked(path: Path, page: Page, decoded: DecodedText | None = None) -> LoadedFile:
-    if not page.text.strip():
+def _text_page(text: str, kind: Kind) -> Page:
+    from minicpm_rag import loaders_data, loaders_tables, loaders_text
+
+    readers = {
+        "markdown": loaders_text.markdown_page,
+        "rst": loaders_text.restructured_page,
+        "csv": loaders_tables.separated_page,
+        "tsv": lambda tabbed: loaders_tables.separated_page(tabbed, delimiter="\t"),
+        "json": loaders_data.json_page,
+        "jsonl": loaders_data.json_lines_page,
+        "notebook": loaders_data.notebook_page,
+    }
+    reader = readers.get(kind)
+    return reader(text) if reader and text.strip() else Page(1, text)
+
+
+def _loaded(
+    title: str, pages: Sequence[Page], decoded: DecodedText | None = None, note: str = ""
+) -> LoadedFile:
+    """Keep the pages that have text; raise DocumentError where none has."""
+    kept = tuple(page for page in pages if page.text.strip())
+    if not kept:
         raise DocumentError("The file contains no text.")
-    return LoadedFile(path.name, (page,), 1, decoded.encoding if decoded else "")
+    return LoadedFile(title, kept, len(pages), decoded.encoding if decoded else "", note)
