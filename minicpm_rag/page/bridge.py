@@ -1,6 +1,6 @@
-"""The one script the page runs in the browser: clicks on citation marks, copying, two cookies, the page's language.
+"""The one script in the browser: clicks on citation marks, copying, two cookies, files that are too large.
 
-Clicks are caught on the document, so that answers can be drawn as inert HTML. It does not know what is opened.
+Clicks are caught on the document, so that answers can be inert HTML. It does not know what is opened.
 """
 
 from __future__ import annotations
@@ -36,27 +36,54 @@ export default function ({ data, setTriggerValue }) {
   }
   const clicked = (event) => {
     const button = event.target.closest?.("[data-mark], [data-copy]")
+    // On a phone the sidebar covers the page, so it goes away once something in it was chosen.
+    const chosen = event.target.closest?.(
+      '[data-testid="stSidebar"] :is([class*="st-key-go-"], [class*="st-key-open-"], .st-key-new-conversation) button')
+    if (chosen && innerWidth <= 768)
+      document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()
     if (button?.dataset.mark) setTriggerValue("opened", button.dataset.mark)
     else if (button?.dataset.copy) copy(button)
   }
-  // Each rerun calls this function anew: one listener at a time.
-  if (window.ragClicked) document.removeEventListener("click", window.ragClicked)
-  window.ragClicked = clicked
-  document.addEventListener("click", clicked)
+  // The uploader keeps a file that is too large to itself: its chip is all there is to see.
+  const seen = window.ragRefused ?? (window.ragRefused = new WeakSet())
+  const look = () => {
+    const chips = [...document.querySelectorAll('[data-testid="stFileChip"][aria-invalid="true"]')]
+    const fresh = chips.filter((chip) => !seen.has(chip))
+    fresh.forEach((chip) => seen.add(chip))
+    const names = fresh.map((chip) => chip.querySelector('[data-testid="stFileChipName"]')?.title ?? "")
+    if (names.length) setTriggerValue("refused", names)
+  }
+  // Each rerun calls this function anew: one listener and one observer at a time.
+  document.removeEventListener("click", window.ragClicked)
+  document.addEventListener("click", (window.ragClicked = clicked))
+  window.ragLooks?.disconnect()
+  window.ragLooks = new MutationObserver(look)
+  window.ragLooks.observe(document.body, { childList: true, subtree: true })
 }
 """
 
 _mount = component("minicpm_rag.bridge", js=_SCRIPT, isolate_styles=False)
 
 
-def draw(*, language: str, cookies: Mapping[str, str], opened: Callable[[str], None]) -> None:
-    """Put the script on the page; `opened` is called with the mark that was clicked."""
+def draw(
+    *,
+    language: str,
+    cookies: Mapping[str, str],
+    opened: Callable[[str], None],
+    refused: Callable[[list[str]], None],
+) -> None:
+    """Put the script on the page.
 
-    def changed() -> None:
-        mark = st.session_state[KEY].get("opened")
-        if mark:
-            opened(str(mark))
+    `opened` is called with the citation mark that was clicked, `refused` with the names of files that the
+    uploader did not take because they are too large.
+    """
+
+    def mark_clicked() -> None:
+        opened(str(st.session_state[KEY].get("opened") or ""))
+
+    def files_refused() -> None:
+        refused([str(name) for name in st.session_state[KEY].get("refused") or ()])
 
     data = {"language": language, "cookies": dict(cookies), "seconds": COOKIE_SECONDS}
     with st.container(key="rag-bridge"):
-        _mount(key=KEY, data=data, on_opened_change=changed)
+        _mount(key=KEY, data=data, on_opened_change=mark_clicked, on_refused_change=files_refused)

@@ -29,6 +29,11 @@ def plain(text: str) -> str:
     return escape(text).replace("\n", "<br>")
 
 
+def attribute(text: str) -> str:
+    """Text for an attribute of an element; line ends survive."""
+    return escape(text, quote=True).replace("\n", "&#10;")
+
+
 def label(text: str) -> str:
     """Text for a widget label, which Streamlit reads as Markdown: every mark it could act on is escaped."""
     line = " ".join(text.split())
@@ -135,9 +140,8 @@ def _with_buttons(text: str, env: Any) -> str:
         number = int(mark[1])
         if number in env["cited"]:
             html.append(escape(text[position : mark.start()]))
-            html.append(
-                f'<button type="button" class="rag-mark" data-mark="{env["exchange"]}:{number}">{number}</button>'
-            )
+            place = f'data-mark="{env["exchange"]}:{number}"'
+            html.append(f'<button type="button" class="rag-mark" {place}>{number}</button>')
             position = mark.end()
     html.append(escape(text[position:]))
     return "".join(html)

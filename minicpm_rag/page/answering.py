@@ -1,0 +1,54 @@
+"""How to answer: temperature, length, number of passages, reranker. The choice holds for this session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag.page import options, state
+from minicpm_rag.page.state import t
+
+if TYPE_CHECKING:
+    from minicpm_rag.workspace import Workspace
+
+LONGEST_ANSWER_TOKENS = 4096
+MOST_PASSAGES = 20
+
+
+def draw(workspace: Workspace) -> None:
+    """Draw the choices."""
+    settings, kept = state.settings(), options.chosen()
+    passages = st.slider(
+        t("passages"),
+        1,
+        MOST_PASSAGES,
+        min(MOST_PASSAGES, kept.get("passages", settings.passages)),
+        key="passages",
+        help=t("passages_help"),
+    )
+    changed = {"passages": passages}
+    if workspace.llm is not None:
+        changed["temperature"] = st.slider(
+            t("temperature"),
+            0.0,
+            1.5,
+            float(kept.get("temperature", settings.temperature)),
+            0.05,
+            key="temperature",
+            help=t("temperature_help"),
+        )
+        changed["max_new_tokens"] = st.slider(
+            t("length"),
+            64,
+            LONGEST_ANSWER_TOKENS,
+            min(LONGEST_ANSWER_TOKENS, max(64, kept.get("max_new_tokens", settings.max_new_tokens))),
+            64,
+            key="length",
+            help=t("length_help"),
+        )
+    if settings.reranker is not None:
+        changed["rerank"] = st.toggle(
+            t("rerank"), kept.get("rerank", True), key="rerank", help=t("rerank_help")
+        )
+    st.session_state.options = changed

@@ -1,0 +1,56 @@
+"""The page from top to bottom: style, sidebar, one of the views; an error becomes a sentence.
+
+It does not know what the views show.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+from minicpm_rag.page import bridge, notices, sidebar, state, theme
+from minicpm_rag.page.state import t
+
+# A picture of our own: Streamlit fetches named icons and emoji for the tab from another host.
+ICON = Path(__file__).with_name("icon.png")
+
+logger = logging.getLogger(__name__)
+
+
+def show() -> None:
+    """Draw the page."""
+    st.set_page_config(page_title=t("brand"), page_icon=str(ICON), layout="wide")
+    theme.draw(state.language())
+    try:
+        _show()
+    except RAGError as error:
+        _failed(str(error))
+    except Exception:
+        logger.exception("The page could not be drawn")
+        _failed(t("fault"))
+
+
+def _show() -> None:
+    # The views import the core's heavier half, which the first paint need not wait for.
+    from minicpm_rag.page import chat, library, model, uploads
+
+    state.opening()
+    bridge.draw(
+        language=state.language(), cookies=state.cookies(), opened=chat.open_mark, refused=uploads.refuse
+    )
+    sidebar.draw()
+    {"chat": chat.show, "library": library.show, "model": model.show}[state.view()]()
+
+
+def _failed(sentence: str) -> None:
+    notices.bad(sentence)
+
+    def again() -> None:
+        state.opening.clear()
+        state.settings.clear()
+        state.conversations.clear()
+
+    st.button(t("try_again"), key="try-again", icon=":material/refresh:", on_click=again)

@@ -1,0 +1,70 @@
+"""The line above a conversation: its title, and a menu to rename, export or delete it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+from minicpm_rag.page import export, markup, notices, state
+from minicpm_rag.page.state import t
+
+if TYPE_CHECKING:
+    from minicpm_rag.records import Conversation
+
+
+def draw(conversation: Conversation) -> None:
+    """Draw title and menu."""
+    with st.container(
+        horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        notices.quiet(conversation.title or t("untitled"))
+        with st.popover("", icon=":material/more_horiz:", type="tertiary", help=t("conversation_menu")):
+            _rename(conversation)
+            exchanges = state.conversations().exchanges(state.owner(), conversation.id)
+            st.download_button(
+                t("export"),
+                export.as_markdown(conversation, exchanges),
+                file_name=f"{_file_name(conversation.title)}.md",
+                mime="text/markdown",
+                icon=":material/download:",
+                key=f"export-{conversation.id}",
+                width="stretch",
+                on_click="ignore",
+            )
+            sure = st.checkbox(t("delete_conversation_sure"), key=f"delete-talk-sure-{conversation.id}")
+            st.button(
+                t("delete_conversation"),
+                icon=":material/delete:",
+                disabled=not sure,
+                key=f"delete-talk-{conversation.id}",
+                width="stretch",
+                on_click=_delete,
+                args=(conversation.id,),
+            )
+
+
+def _rename(conversation: Conversation) -> None:
+    with st.form(f"rename-talk-{conversation.id}", border=False):
+        title = st.text_input(t("title"), value=conversation.title, key=f"title-{conversation.id}")
+        if st.form_submit_button(t("rename"), key=f"rename-talk-submit-{conversation.id}"):
+            try:
+                state.conversations().rename(state.owner(), conversation.id, title)
+            except RAGError as error:
+                st.error(markup.label(str(error)))
+            else:
+                st.rerun()
+
+
+def _delete(number: int) -> None:
+    running = st.session_state.get("replies", {}).pop(number, None)
+    if running is not None:
+        running.cancel()
+    state.conversations().delete(state.owner(), number)
+    state.open_conversation(None)
+
+
+def _file_name(title: str) -> str:
+    return re.sub(r"[^\w\- ]", "", title).strip()[:60] or "conversation"

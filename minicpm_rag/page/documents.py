@@ -1,0 +1,119 @@
+"""The documents of a knowledge base: listed, filtered, tried again, removed.
+
+It does not read or remove files itself; `jobs` has the worker do it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+from minicpm_rag.page import jobs, markup, notices
+from minicpm_rag.page.state import t
+
+if TYPE_CHECKING:
+    from minicpm_rag.records import DocumentRow
+    from minicpm_rag.workspace import Workspace
+
+ROWS_PER_SCREEN = 20
+_UNITS = ("B", "KB", "MB", "GB")
+
+
+def draw(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
+    """Draw the documents whose name holds the wanted words."""
+    shown = [row for row in rows if wanted.casefold() in row.title.casefold()]
+    shown.sort(key=lambda row: (row.status != "failed", row.title.casefold()))
+    if not shown:
+        if rows:
+            notices.quiet(t("no_document_named", name=wanted))
+        return
+    screens = -(-len(shown) // ROWS_PER_SCREEN)
+    screen = 1
+    if screens > 1:
+        screen = st.pagination(screens, key=f"documents-screen-{wanted}") or 1
+    for row in shown[(screen - 1) * ROWS_PER_SCREEN : screen * ROWS_PER_SCREEN]:
+        _draw_row(workspace, row)
+
+
+def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
+    with (
+        st.container(border=True, key=f"document-{row.id}"),
+        st.container(
+            horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
+        ),
+    ):
+        st.html(_described(row), width="stretch")
+        with st.popover("", icon=":material/more_horiz:", type="tertiary", help=t("document_menu")):
+            if row.status == "failed":
+                st.button(
+                    t("retry"),
+                    icon=":material/refresh:",
+                    key=f"retry-{row.id}",
+                    width="stretch",
+                    on_click=_retry,
+                    args=(workspace, row),
+                )
+            sure = st.checkbox(t("remove_sure"), key=f"remove-sure-{row.id}")
+            st.button(
+                t("remove"),
+                icon=":material/delete:",
+                key=f"remove-{row.id}",
+                width="stretch",
+                disabled=not sure,
+                on_click=_remove,
+                args=(workspace, row),
+            )
+
+
+def _described(row: DocumentRow) -> str:
+    title = f'<div class="rag-row-title">{markup.plain(row.title)}</div>'
+    if row.status == "failed":
+        chip = f'<span class="rag-chip bad">{markup.plain(t("verdict_failed"))}</span>'
+        return (
+            f'{title}<div class="rag-quiet">{chip}{markup.plain(f"{row.reason} {row.remedy}".strip())}</div>'
+        )
+    pages = ""
+    if row.pages_present > 1:
+        pages = t("pages_indexed", indexed=row.pages_indexed, present=row.pages_present)
+    parts = [
+        pages,
+        t("chunks_count", count=row.chunks),
+        size(row.size_bytes),
+        row.encoding,
+        row.indexed_at[:10],
+    ]
+    line = markup.plain(" · ".join(part for part in parts if part))
+    chip = f'<span class="rag-chip warn">{markup.plain(t("status_note"))}</span>' if row.reason else ""
+    note = (
+        f'<div class="rag-quiet">{chip}{markup.plain(f"{row.reason} {row.remedy}".strip())}</div>'
+        if row.reason
+        else ""
+    )
+    return f'{title}<div class="rag-quiet">{line}</div>{note}'
+
+
+def _retry(workspace: Workspace, row: DocumentRow) -> None:
+    _submit(jobs.ingest, workspace, row)
+
+
+def _remove(workspace: Workspace, row: DocumentRow) -> None:
+    _submit(jobs.remove, workspace, row)
+
+
+def _submit(submit: object, workspace: Workspace, row: DocumentRow) -> None:
+    try:
+        submit(workspace.library, row.knowledge_base, [row.source], t("fault"))  # type: ignore[operator]
+    except RAGError as error:
+        st.session_state.upload_errors = [str(error)]
+
+
+def size(count: int) -> str:
+    """A number of bytes as a person reads it."""
+    value = float(count)
+    for unit in _UNITS:
+        if value < 1000 or unit == _UNITS[-1]:
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"

@@ -1,0 +1,97 @@
+"""Knowledge bases: choose, create, rename, delete.
+
+It does not know what is in one; the library view draws that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+from minicpm_rag.page import markup, state
+from minicpm_rag.page.state import t
+
+if TYPE_CHECKING:
+    from minicpm_rag.workspace import Workspace
+
+
+def names(workspace: Workspace) -> list[str]:
+    """The knowledge bases, with the chosen one even before anything is in it."""
+    return sorted({row.name for row in workspace.library.knowledge_bases()} | {state.knowledge_base()})
+
+
+def shown(name: str) -> str:
+    """A knowledge base as the page names it: the first one has a translated name."""
+    return t("default_name") if name == "default" else name
+
+
+def choose() -> None:
+    """Draw the choice in the sidebar."""
+    try:
+        workspace = state.workspace()
+    except RAGError:
+        return
+    if workspace is None:
+        return
+
+    def chosen() -> None:
+        st.session_state.knowledge_base = st.session_state["knowledge-base-choice"]
+        if state.view() == "chat":
+            state.open_conversation(None)
+
+    options = names(workspace)
+    # Set each time: a conversation that is opened brings its own knowledge base.
+    st.session_state["knowledge-base-choice"] = state.knowledge_base()
+    st.selectbox(
+        t("knowledge_base"), options, format_func=shown, key="knowledge-base-choice", on_change=chosen
+    )
+
+
+def manage(workspace: Workspace) -> None:
+    """Draw the menu that creates, renames and deletes."""
+    current = state.knowledge_base()
+    exists = current in {row.name for row in workspace.library.knowledge_bases()}
+    with st.popover(t("manage"), icon=":material/tune:"):
+        with st.form("create-knowledge-base", border=False, clear_on_submit=True):
+            name = st.text_input(t("new_name"), key="create-name")
+            if st.form_submit_button(t("create"), key="create-submit"):
+                _do(lambda: _create(workspace, name.strip()))
+        if exists:
+            with st.form("rename-knowledge-base", border=False):
+                renamed = st.text_input(t("rename_to"), value=current, key=f"rename-name-{current}")
+                if st.form_submit_button(t("rename"), key="rename-submit"):
+                    _do(lambda: _rename(workspace, current, renamed.strip()))
+            st.divider()
+            sure = st.checkbox(
+                markup.label(t("delete_sure", name=shown(current))), key=f"delete-sure-{current}"
+            )
+            if st.button(t("delete"), icon=":material/delete:", disabled=not sure, key="delete-submit"):
+                _do(lambda: _delete(workspace, current))
+
+
+def _do(change: Callable[[], None]) -> None:
+    try:
+        change()
+    except RAGError as error:
+        st.error(markup.label(str(error)), icon=":material/error:")
+    else:
+        st.rerun()
+
+
+def _create(workspace: Workspace, name: str) -> None:
+    workspace.library.create(name)
+    st.session_state.knowledge_base = name
+
+
+def _rename(workspace: Workspace, name: str, new_name: str) -> None:
+    workspace.library.rename(name, new_name)
+    st.session_state.knowledge_base = new_name
+
+
+def _delete(workspace: Workspace, name: str) -> None:
+    workspace.library.delete(name)
+    left = [row.name for row in workspace.library.knowledge_bases()]
+    st.session_state.knowledge_base = left[0] if left else state.settings().knowledge_base

@@ -1,0 +1,107 @@
+"""The library view: counts, dropping files, what became of them, search within, the documents.
+
+It does not know how files are read or searched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag import records
+from minicpm_rag.page import documents, knowledge, markup, notices, opening, sources, state, uploads
+from minicpm_rag.page.sources import Source
+from minicpm_rag.page.state import t
+
+if TYPE_CHECKING:
+    from minicpm_rag.workspace import Workspace
+
+HITS = 6
+HIT_CHARACTERS = 220
+
+
+def show() -> None:
+    """Draw the view."""
+    workspace = state.workspace()
+    if workspace is None:
+        opening.wait()
+        return
+    if state.source() is not None:
+        listing, beside = st.columns([6, 5], gap="large")
+        with beside:
+            sources.draw(workspace)
+    else:
+        listing = st.container()
+    with listing:
+        _listing(workspace)
+
+
+def _listing(workspace: Workspace) -> None:
+    name = state.knowledge_base()
+    with st.container(
+        horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        st.header(markup.label(knowledge.shown(name)), anchor=False)
+        knowledge.manage(workspace)
+    found = {row.name: row for row in workspace.library.knowledge_bases()}.get(name)
+    facts = {
+        "documents": found.documents if found else 0,
+        "pages": found.pages if found else 0,
+        "chunks": found.chunks if found else 0,
+    }
+    st.html(
+        '<div class="rag-facts">'
+        + "".join(
+            f"<div><b>{count:,}</b><span>{markup.plain(t(key))}</span></div>" for key, count in facts.items()
+        )
+        + "</div>"
+    )
+    uploads.drop(workspace)
+    uploads.watch()
+    rows = workspace.library.documents(name) if found else []
+    if not rows:
+        notices.quiet(t("library_empty"))
+        return
+    wanted = st.text_input(
+        t("search_within"),
+        key="search-within",
+        placeholder=t("search_within"),
+        icon=":material/search:",
+        label_visibility="collapsed",
+    )
+    if wanted.strip():
+        _hits(workspace, name, wanted.strip())
+    documents.draw(workspace, rows, wanted.strip())
+
+
+def _hits(workspace: Workspace, name: str, wanted: str) -> None:
+    passages, _ = workspace.retriever(name).search(wanted, HITS)
+    if not passages:
+        notices.quiet(t("no_passage"))
+        return
+    st.html(f'<div class="rag-caption">{markup.plain(t("passages_found"))}</div>')
+    for index, passage in enumerate(passages):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"hit-{index}"):
+            title = markup.plain(
+                " · ".join(
+                    filter(None, (str(passage.metadata.get(records.TITLE, "")), sources.place(passage)))
+                )
+            )
+            words = markup.plain(documents_excerpt(passage.page_content))
+            st.html(
+                f'<div class="rag-hit"><div class="rag-quiet">{title}</div>{words}</div>', width="stretch"
+            )
+            st.button(
+                t("open"),
+                key=f"open-hit-{index}",
+                type="tertiary",
+                on_click=state.open_source,
+                args=(Source.of_passage(passage),),
+            )
+
+
+def documents_excerpt(text: str) -> str:
+    """The beginning of a passage on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= HIT_CHARACTERS else line[:HIT_CHARACTERS] + "…"

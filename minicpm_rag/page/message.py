@@ -1,0 +1,170 @@
+"""One question with its answer, as it stands in a conversation.
+
+It does not know how an answer is made; what its buttons ask for is done by the chat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import streamlit as st
+
+from minicpm_rag import records
+from minicpm_rag.page import markup, notices, sources, state
+from minicpm_rag.page.state import t
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+    from minicpm_rag.records import Exchange, StoredAnswer
+
+
+class Ask(Protocol):
+    """Answers an exchange anew."""
+
+    def __call__(
+        self, exchange: Exchange, *, standalone_question: str | None = None, answer_anyway: bool = False
+    ) -> None:
+        """Start the answer."""
+
+
+def question(text: str) -> None:
+    """Draw what was asked."""
+    st.html(f'<div class="rag-question">{markup.plain(text)}</div>')
+
+
+def draw(exchange: Exchange, *, last: bool, ask_again: Ask) -> None:
+    """Draw a question and its answer; the last one can be answered anew."""
+    question(exchange.question)
+    answer = exchange.answer
+    if answer is None:
+        notices.warn(t("interrupted"))
+        if last:
+            _again(exchange, ask_again)
+        return
+    if answer.standalone_question and answer.standalone_question != exchange.question:
+        _rewritten(exchange, answer, ask_again)
+    if answer.text and answer.mode != "refused":
+        st.html(
+            markup.answer(
+                answer.text,
+                exchange=exchange.id,
+                cited={citation.number for citation in answer.citations},
+                unsupported=answer.unsupported,
+                unsupported_hint=t("unsupported_hint"),
+            )
+        )
+    {"failed": _failed, "refused": _refused, "stopped": _stopped}.get(answer.mode, _nothing)(answer)
+    if answer.unsupported and answer.mode in ("model", "stopped"):
+        st.html(f'<div class="rag-legend">〰 {markup.plain(t("unsupported_legend"))}</div>')
+    _sources(exchange, answer)
+    _tools(exchange, answer, last, ask_again)
+
+
+def _failed(answer: StoredAnswer) -> None:
+    notices.bad(answer.error)
+
+
+def _refused(answer: StoredAnswer) -> None:
+    notices.warn(answer.text)
+
+
+def _stopped(answer: StoredAnswer) -> None:
+    notices.quiet(t("stopped"))
+
+
+def _nothing(answer: StoredAnswer) -> None:
+    pass
+
+
+def _rewritten(exchange: Exchange, answer: StoredAnswer, ask_again: Ask) -> None:
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        searched = markup.plain(t("searched_for", question=answer.standalone_question))
+        st.html(f'<div class="rag-searched">{searched}</div>', width="content")
+        with (
+            st.popover("", icon=":material/edit:", type="tertiary", help=t("edit_search")),
+            st.form(f"rewrite-{exchange.id}", border=False),
+        ):
+            edited = st.text_area(
+                t("edit_search"), value=answer.standalone_question, key=f"standalone-{exchange.id}"
+            )
+            if st.form_submit_button(t("search_with_this"), key=f"search-again-{exchange.id}"):
+                ask_again(exchange, standalone_question=edited.strip() or exchange.question)
+                st.rerun()
+
+
+def _sources(exchange: Exchange, answer: StoredAnswer) -> None:
+    cited: dict[int, Document] = {}
+    for citation in answer.citations:
+        cited.setdefault(citation.number, citation.document)
+    if answer.mode == "refused":
+        cited = dict(enumerate(answer.documents[:3], 1))
+        if cited:
+            notices.quiet(t("nearest"))
+    if not cited:
+        return
+    with st.container(horizontal=True, key=f"sources-{exchange.id}", gap="xsmall"):
+        for number, document in sorted(cited.items()):
+            words = [str(document.metadata.get(records.TITLE, "")), sources.place(document)]
+            st.button(
+                f"{number}  {markup.label(' · '.join(word for word in words if word))}",
+                key=f"source-{exchange.id}-{number}",
+                on_click=_open,
+                args=(answer, number),
+            )
+
+
+def _open(answer: StoredAnswer, number: int) -> None:
+    source = sources.cited(answer, number)
+    if source is not None:
+        state.open_source(source)
+
+
+def _tools(exchange: Exchange, answer: StoredAnswer, last: bool, ask_again: Ask) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"tools-{exchange.id}", gap="xsmall"):
+        if answer.text and answer.mode != "refused":
+            _copy(answer.text)
+        if last:
+            _again(exchange, ask_again)
+            if answer.mode == "refused":
+                _button(
+                    "answer_anyway",
+                    ":material/forum:",
+                    exchange,
+                    lambda: ask_again(exchange, answer_anyway=True),
+                )
+        notices.quiet(timings(answer))
+
+
+def _copy(text: str) -> None:
+    done = f'<span class="done">{markup.plain(t("copied"))}</span>'
+    words = f'<span class="copy">{markup.plain(t("copy"))}</span>{done}'
+    st.html(
+        f'<button type="button" class="rag-copy" data-copy="{markup.attribute(text)}">{words}</button>',
+        width="content",
+    )
+
+
+def _again(exchange: Exchange, ask_again: Ask) -> None:
+    _button("regenerate", ":material/refresh:", exchange, lambda: ask_again(exchange))
+
+
+def _button(key: str, icon: str, exchange: Exchange, does: Callable[[], None]) -> None:
+    st.button(t(key), icon=icon, key=f"{key}-{exchange.id}", type="tertiary", on_click=does)
+
+
+def timings(answer: StoredAnswer) -> str:
+    """What took how long, in one quiet line."""
+    parts = [
+        t(f"seconds_{stage}", seconds=f"{answer.seconds[stage]:.1f}")
+        for stage in ("rewrite", "retrieve", "first_token", "generate")
+        if answer.seconds.get(stage, 0) >= 0.05
+    ]
+    if answer.tokens_per_second:
+        parts.append(t("tokens_per_second", speed=f"{answer.tokens_per_second:.0f}"))
+    if answer.model:
+        parts.append(answer.model)
+    elif answer.mode == "extractive":
+        parts.append(t("extracted"))
+    return " · ".join(parts)

@@ -1,0 +1,72 @@
+"""The model view: what answers now, what fits this machine, other servers, how to answer.
+
+It does not load models; the workspace switches them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+from minicpm_rag.page import answering, markup, model_list, notices, opening, state
+from minicpm_rag.page.state import t
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minicpm_rag.workspace import Workspace
+
+
+def show() -> None:
+    """Draw the view."""
+    workspace = state.workspace()
+    if workspace is None:
+        opening.wait()
+        return
+    st.header(t("view_model"), anchor=False)
+    _now(workspace)
+    error = st.session_state.pop("model_error", "")
+    if error:
+        notices.bad(error)
+    with st.container(border=True):
+        answering.draw(workspace)
+    model_list.draw(workspace, switch)
+    _server(workspace)
+
+
+def switch(change: Callable[[], None]) -> None:
+    """Change what answers; an error is shown and what answered before stays."""
+    try:
+        with st.spinner(t("switching")):
+            change()
+    except RAGError as error:
+        st.session_state.model_error = str(error)
+
+
+def _now(workspace: Workspace) -> None:
+    if workspace.llm is None:
+        notices.calm(t("no_model_explained"))
+        return
+    facts = workspace.facts()
+    cells = "".join(
+        f"<div><b>{markup.plain(value)}</b><span>{markup.plain(t(f'fact_{key}'))}</span></div>"
+        for key, value in facts.items()
+        if value
+    )
+    st.html(f'<div class="rag-facts">{cells}</div>')
+
+
+def _server(workspace: Workspace) -> None:
+    with st.expander(t("server"), icon=":material/lan:"):
+        notices.quiet(t("server_explained"))
+        with st.form("server", border=False):
+            address = st.text_input(
+                t("server_address"), placeholder="http://127.0.0.1:8000/v1", key="server-address"
+            )
+            name = st.text_input(t("server_model"), key="server-model")
+            key = st.text_input(t("server_key"), type="password", key="server-key")
+            if st.form_submit_button(t("server_use"), key="server-submit") and address.strip():
+                switch(lambda: workspace.use_server(address.strip(), name.strip() or None, key or None))
+                st.rerun()

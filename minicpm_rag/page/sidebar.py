@@ -1,0 +1,104 @@
+"""The sidebar: where to go, which knowledge base, earlier conversations, the language, what answers.
+
+It does not draw the views.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+from minicpm_rag.page import knowledge, markup, state
+from minicpm_rag.page.state import t
+
+ICONS = {"chat": ":material/forum:", "library": ":material/folder_open:", "model": ":material/memory:"}
+CONVERSATIONS_SHOWN = 30
+
+
+def draw() -> None:
+    """Draw the sidebar."""
+    with st.sidebar:
+        st.html(f'<div class="rag-brand">{markup.plain(t("brand"))}</div>')
+        st.button(
+            t("new_conversation"),
+            icon=":material/add:",
+            key="new-conversation",
+            width="stretch",
+            type="primary",
+            on_click=state.open_conversation,
+            args=(None,),
+        )
+        with st.container(gap=None):
+            for view in state.VIEWS:
+                _navigation(view)
+        knowledge.choose()
+        _conversations()
+        st.space("small")
+        _language()
+        _answering()
+
+
+def _navigation(view: str) -> None:
+    here = "-here" if view == state.view() else ""
+    with st.container(key=f"nav-{view}{here}"):
+        st.button(
+            t(f"view_{view}"),
+            icon=ICONS[view],
+            key=f"go-{view}",
+            type="tertiary",
+            width="stretch",
+            on_click=state.go,
+            args=(view,),
+        )
+
+
+def _conversations() -> None:
+    listed = state.conversations().listed(state.owner())
+    if not listed:
+        return
+    st.html(f'<div class="rag-caption">{markup.plain(t("conversations"))}</div>')
+    shown = state.conversation()
+    with st.container(gap=None):
+        for row in listed[:CONVERSATIONS_SHOWN]:
+            here = "-here" if shown is not None and shown.id == row.id and state.view() == "chat" else ""
+            with st.container(key=f"talk-{row.id}{here}"):
+                st.button(
+                    markup.label(row.title or t("untitled")),
+                    key=f"open-{row.id}",
+                    type="tertiary",
+                    width="stretch",
+                    on_click=state.open_conversation,
+                    args=(row.id,),
+                )
+
+
+def _language() -> None:
+    def chosen() -> None:
+        if st.session_state.get("language-choice"):
+            st.session_state.language = st.session_state["language-choice"]
+
+    st.segmented_control(
+        t("language"),
+        options=["zh", "en"],
+        format_func={"zh": "中文", "en": "English"}.__getitem__,
+        default=state.language(),
+        required=True,
+        key="language-choice",
+        label_visibility="collapsed",
+        width="stretch",
+        on_change=chosen,
+    )
+
+
+def _answering() -> None:
+    try:
+        workspace = state.workspace()
+    except RAGError:
+        return  # the view says it
+    if workspace is None:
+        words, off = t("opening"), " off"
+    elif workspace.model_name:
+        words, off = workspace.model_name, ""
+    else:
+        words, off = t("no_model"), " off"
+    st.html(f'<div class="rag-state{off}">{markup.plain(words)}</div>')

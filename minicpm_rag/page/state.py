@@ -1,0 +1,173 @@
+"""What one browser session remembers, and what all sessions share: workspace, conversations, settings.
+
+It does not draw anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag.conversations import Conversations
+from minicpm_rag.page import strings
+from minicpm_rag.page.strings import Language
+from minicpm_rag.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from minicpm_rag.page.sources import Source
+    from minicpm_rag.records import Conversation
+    from minicpm_rag.workspace import Workspace
+
+OWNER_COOKIE = "minicpm_rag_owner"
+LANGUAGE_COOKIE = "minicpm_rag_language"
+VIEWS = ("chat", "library", "model")
+
+logger = logging.getLogger(__name__)
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """The settings, read once. Raises SettingsError."""
+    return load_settings()
+
+
+@st.cache_resource(show_spinner=False)
+def conversations() -> Conversations:
+    """The conversations of the home folder, open for all sessions."""
+    return Conversations(settings().home / "ledger.sqlite3")
+
+
+@st.cache_resource(show_spinner=False)
+def opening() -> Future[Workspace]:
+    """The workspace being opened in the background, once for all sessions: the page does not wait."""
+    future: Future[Workspace] = Future()
+    wanted = settings()
+
+    def run() -> None:
+        try:
+            # Imported here: its import pulls in LangChain, which the first paint must not wait for.
+            from minicpm_rag import workspace
+
+            opened = workspace.open_workspace(wanted)
+        except BaseException as error:
+            logger.exception("The workspace could not be opened")
+            future.set_exception(error)
+            return
+        future.set_result(opened)
+        _warm(opened)
+
+    threading.Thread(target=run, name="open-workspace", daemon=True).start()
+    return future
+
+
+def _warm(opened: Workspace) -> None:
+    """Load the embedding model before the first question, which is answered in its own time if this fails."""
+    try:
+        opened.embedder.embed_query("你好 hello")
+    except Exception:
+        logger.exception("The embedding model could not be warmed; the first question will say why")
+
+
+def workspace() -> Workspace | None:
+    """The open workspace, or None while it is being opened. Raises what opening it raised."""
+    future = opening()
+    return future.result() if future.done() else None
+
+
+def language() -> Language:
+    """The language the page is shown in: chosen here before, else the browser's."""
+    if "language" not in st.session_state:
+        chosen = st.context.cookies.get(LANGUAGE_COOKIE)
+        st.session_state.language = (
+            chosen if chosen in strings.LANGUAGES else strings.guess(st.context.locale)
+        )
+    choice: Language = st.session_state.language
+    return choice
+
+
+def t(key: str, **values: object) -> str:
+    """One of the page's texts in the session's language."""
+    return strings.text(language(), key, **values)
+
+
+def owner() -> str:
+    """Whose conversations these are: the person who logged in, else this browser."""
+    if "owner" not in st.session_state:
+        st.session_state.owner = _logged_in() or _browser()
+    name: str = st.session_state.owner
+    return name
+
+
+def _logged_in() -> str | None:
+    person = st.user.to_dict()
+    if not person.get("is_logged_in"):
+        return None
+    return f"login:{person.get('iss', '')}:{person.get('sub') or person.get('email')}"
+
+
+def _browser() -> str:
+    token = st.context.cookies.get(OWNER_COOKIE, "")
+    return f"browser:{token}" if len(token) >= 32 and token.isalnum() else f"browser:{secrets.token_hex(16)}"
+
+
+def cookies() -> dict[str, str]:
+    """What the browser should keep until the next visit."""
+    kept = {LANGUAGE_COOKIE: language()}
+    kind, _, token = owner().partition(":")
+    return kept | {OWNER_COOKIE: token} if kind == "browser" else kept
+
+
+def view() -> str:
+    """Which view is shown."""
+    shown: str = st.session_state.setdefault("view", "chat")
+    return shown
+
+
+def go(to: str) -> None:
+    """Show another view."""
+    st.session_state.view = to
+
+
+def knowledge_base() -> str:
+    """The knowledge base that is asked and added to."""
+    name: str = st.session_state.setdefault("knowledge_base", settings().knowledge_base)
+    return name
+
+
+def conversation() -> Conversation | None:
+    """The conversation on the page; None before its first question."""
+    number = st.session_state.get("conversation")
+    listed = {row.id: row for row in conversations().listed(owner())}
+    return listed.get(number) if number is not None else None
+
+
+def open_conversation(number: int | None) -> None:
+    """Show a conversation, or with None a new one, in the chat."""
+    st.session_state.conversation = number
+    close_source()
+    go("chat")
+    if number is not None:
+        current = conversations().get(owner(), number)
+        st.session_state.knowledge_base = current.knowledge_base
+
+
+def source() -> Source | None:
+    """The source that is open beside the conversation."""
+    opened: Source | None = st.session_state.get("source")
+    return opened
+
+
+def open_source(opened: Source) -> None:
+    """Show a source."""
+    st.session_state.source = opened
+    st.session_state.pop("source_page", None)
+
+
+def close_source() -> None:
+    """Show no source."""
+    st.session_state.source = None

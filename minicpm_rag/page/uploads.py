@@ -1,0 +1,176 @@
+"""Dropping files or a folder, and watching them being read.
+
+It does not read files: the worker does, in the background.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+from minicpm_rag.page import jobs, markup, notices, state
+from minicpm_rag.page.state import t
+from minicpm_rag.records import Verdict
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from minicpm_rag.page.jobs import Job
+    from minicpm_rag.workspace import Workspace
+
+TONES = {"failed": "bad", "skipped": "warn"}
+
+
+def drop(workspace: Workspace) -> None:
+    """Draw the place to drop files on; what is dropped is read at once."""
+    as_folder = st.session_state.get("drop-folder", False)
+    limit = state.settings().upload_megabytes
+    turn = st.session_state.setdefault("upload_turn", 0)
+    files = st.file_uploader(
+        t("upload_label"),
+        accept_multiple_files="directory" if as_folder else True,
+        key=f"upload-{turn}-{as_folder}",
+        max_upload_size=limit,
+        label_visibility="collapsed",
+    )
+    with st.container(
+        horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        notices.quiet(t("upload_limit", megabytes=limit))
+        st.toggle(t("upload_folder"), key="drop-folder")
+    if files:
+        st.session_state.upload_errors = [
+            *st.session_state.get("upload_refused", []),
+            *_take(workspace, files),
+        ]
+        st.session_state.upload_refused = []
+        # A new key empties the uploader, and with it the server's memory of the files.
+        st.session_state.upload_turn = turn + 1
+        st.rerun()
+    for sentence in (*st.session_state.get("upload_refused", ()), *st.session_state.get("upload_errors", ())):
+        notices.bad(sentence)
+
+
+def refuse(names: list[str]) -> None:
+    """Remember files that the uploader did not take."""
+    limit = state.settings().upload_megabytes
+    st.session_state.upload_errors = []
+    st.session_state.upload_refused = [t("upload_too_large", name=name, megabytes=limit) for name in names]
+
+
+def _take(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
+    from minicpm_rag import worker
+
+    knowledge_base = state.knowledge_base()
+    try:
+        sources = [
+            str(
+                worker.save_upload(
+                    state.settings().home, workspace.library, knowledge_base, file.name, file.getvalue()
+                )
+            )
+            for file in files
+        ]
+        jobs.ingest(workspace.library, knowledge_base, sources, t("fault"))
+    except RAGError as error:
+        return [str(error)]
+    return []
+
+
+def watch() -> None:
+    """Draw what is under way; while something is, look again every second."""
+    listed = jobs.shared().of(state.knowledge_base())
+    if any(not job.done.is_set() for job in listed):
+        _watching()
+    else:
+        for job in listed:
+            _job(job)
+
+
+@st.fragment(run_every=0.7)
+def _watching() -> None:
+    listed = jobs.shared().of(state.knowledge_base())
+    if all(job.done.is_set() for job in listed):
+        st.rerun()
+    for job in listed:
+        _job(job)
+
+
+def _job(job: Job) -> None:
+    if not job.done.is_set():
+        _progress(job)
+        return
+    if job.error:
+        notices.bad(job.error)
+    if job.kind == "remove" and not job.error:
+        jobs.shared().put_away(job)
+        return
+    with st.container(border=True, key=f"job-{job.number}"):
+        with st.container(
+            horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
+        ):
+            counts = jobs.tally(job.verdicts)
+            words = " · ".join(t(f"verdict_{status}") + f" {count}" for status, count in counts.items())
+            st.html(f'<div class="rag-row-title">{markup.plain(words or t("nothing_read"))}</div>')
+            st.button(
+                t("put_away"),
+                key=f"put-away-{job.number}",
+                type="tertiary",
+                on_click=jobs.shared().put_away,
+                args=(job,),
+            )
+        verdict_table(job.verdicts)
+
+
+def _progress(job: Job) -> None:
+    step = job.latest
+    if step is None or job.kind == "remove":
+        notices.working(t(f"job_{job.kind}"))
+        return
+    done = step.file_number - (0 if step.verdict else 1)
+    line = t(
+        "job_line",
+        number=step.file_number,
+        count=step.files,
+        name=jobs.name_of(step.source),
+        stage=t(f"ingest_{step.stage}"),
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(1.0, done / max(1, step.files)), text=markup.label(line))
+        st.button(t("stop"), key=f"stop-job-{job.number}", type="tertiary", on_click=job.cancelled.set)
+    bad = [verdict for verdict in job.verdicts if verdict.status in TONES]
+    if bad:
+        verdict_table(bad)
+
+
+def verdict_table(verdicts: list[Verdict]) -> None:
+    """Draw what became of each file, with the reason and what to do."""
+    if not verdicts:
+        return
+    head = "".join(f"<th>{markup.plain(t(key))}</th>" for key in ("file", "verdict", "reason", "remedy"))
+    ordered = sorted(verdicts, key=lambda verdict: (verdict.status not in TONES, verdict.title))
+    rows = "".join(_row(verdict) for verdict in ordered)
+    st.html(f'<table class="rag-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
+
+
+def _row(verdict: Verdict) -> str:
+    words = markup.plain(t(f"verdict_{verdict.status}"))
+    chip = f'<span class="rag-chip {TONES.get(verdict.status, "")}">{words}</span>'
+    counts = ""
+    if verdict.chunks:
+        counts = t(
+            "verdict_counts",
+            indexed=verdict.pages_indexed,
+            present=verdict.pages_present,
+            chunks=verdict.chunks,
+        )
+    reason = " · ".join(part for part in (counts, verdict.reason, verdict.encoding) if part)
+    cells = (
+        markup.plain(verdict.title or jobs.name_of(verdict.source)),
+        chip,
+        markup.plain(reason),
+        markup.plain(verdict.remedy),
+    )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

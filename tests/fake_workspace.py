@@ -1,0 +1,206 @@
+"""A workspace in memory for the tests of the page: what it answers is set by the test. No model, no index."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from langchain_core.documents import Document
+
+from minicpm_rag.errors import NotFoundError
+from minicpm_rag.records import (
+    AnswerEvent,
+    Citation,
+    DocumentRow,
+    Finished,
+    Heading,
+    KnowledgeBase,
+    Page,
+    Retrieved,
+    Rewritten,
+    Text,
+)
+
+HANDBOOK = (
+    "# 员工手册\n\n## 年假\n\n员工入职满一年后，每年有 12 天带薪年假。年假须提前三天申请。\n\n"
+    "## 报销\n\n差旅费用在出差结束后 30 天内报销。住宿标准为每晚 600 元以内。\n"
+)
+MANUAL = (
+    "# X100 Manual\n\n## Cleaning\n\nRinse the filter with water every two weeks.\n\n"
+    "## Error codes\n\nE3 means that the water tank is empty.\n"
+)
+
+
+def page_of(text: str) -> Page:
+    headings, offset = [], 0
+    for line in text.splitlines(keepends=True):
+        if line.startswith("#"):
+            level = len(line) - len(line.lstrip("#"))
+            headings.append(Heading(offset, level, line.strip("# \n")))
+        offset += len(line)
+    return Page(1, text, headings=tuple(headings))
+
+
+def row(number: int, title: str, **changes: Any) -> DocumentRow:
+    values = DocumentRow(
+        id=number, knowledge_base="default", source=f"/files/{title}", title=title, status="ready", sha256="0",
+        size_bytes=20_480, pages_indexed=1, pages_present=1, chunks=3, encoding="", reason="", remedy="",
+        indexed_at=f"2026-01-0{number}T00:00:00+00:00",
+    )  # fmt: skip
+    return replace(values, **changes)
+
+
+def passage(page: Page, words: str, number: int, title: str, headings: str = "") -> Document:
+    start = page.text.index(words)
+    metadata = {
+        "page": 1, "page_kind": "text", "page_label": "", "start": start, "end": start + len(words), "headings": headings,
+        "table_header": "", "chunk_id": f"{number}:{start}", "document_id": number, "source": f"/files/{title}",
+        "title": title, "score": 0.9, "evidence": 0.9,
+    }  # fmt: skip
+    return Document(id=metadata["chunk_id"], page_content=words, metadata=metadata)
+
+
+class FakeLibrary:
+    def __init__(self, pages: dict[int, Page] | None = None, rows: list[DocumentRow] | None = None) -> None:
+        self.home = Path()
+        self.pages = pages if pages is not None else {1: page_of(HANDBOOK), 2: page_of(MANUAL)}
+        self.rows = rows if rows is not None else [row(1, "员工手册.md"), row(2, "x100-manual.md")]
+        self.names = ["default"]
+
+    def knowledge_bases(self) -> list[KnowledgeBase]:
+        ready = [found for found in self.rows if found.status == "ready"]
+        counts = {"default": (len(ready), len(ready), 3 * len(ready))}
+        return [KnowledgeBase(name, "fake", 8, *counts.get(name, (0, 0, 0))) for name in self.names]
+
+    def create(self, name: str) -> None:
+        self.names.append(name)
+
+    def rename(self, name: str, new_name: str) -> None:
+        self.names[self.names.index(name)] = new_name
+
+    def delete(self, name: str) -> None:
+        self.names.remove(name)
+
+    def generation(self, knowledge_base: str) -> int:
+        return len(self.rows)
+
+    def documents(self, knowledge_base: str) -> list[DocumentRow]:
+        return self.rows if knowledge_base == "default" else []
+
+    def document(self, document_id: int) -> DocumentRow:
+        for found in self.rows:
+            if found.id == document_id:
+                return found
+        raise NotFoundError("gone")
+
+    def page(self, document_id: int, page_number: int) -> Page:
+        if page_number != 1 or document_id not in self.pages:
+            raise NotFoundError("gone")
+        return self.pages[document_id]
+
+    def page_text(self, document_id: int, page_number: int) -> str:
+        return self.page(document_id, page_number).text
+
+    def page_texts(self, document_id: int) -> dict[int, str]:
+        return {1: self.pages[document_id].text}
+
+    def original_path(self, document_id: int) -> Path | None:
+        return None
+
+
+class FakeAnswer:
+    """Plays events; a number among them is a pause in seconds, an exception is raised."""
+
+    def __init__(self, script: list[Any]) -> None:
+        self.script = script
+        self.cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+    def events(self) -> Iterator[AnswerEvent]:
+        text = ""
+        for step in self.script:
+            if isinstance(step, float):
+                self.cancelled.wait(step)
+            elif isinstance(step, Exception):
+                raise step
+            else:
+                text += step.text if isinstance(step, Text) else ""
+                yield step
+            if self.cancelled.is_set():
+                yield Finished(text, [], [], [], "stopped")
+                return
+
+
+class FakeEmbedder:
+    def embed_query(self, text: str) -> list[float]:
+        return [0.0]
+
+
+@dataclass
+class FakeWorkspace:
+    library: FakeLibrary = field(default_factory=FakeLibrary)
+    script: list[Any] | None = None
+    llm: Any = None
+    model_name: str | None = None
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
+    opened: int = 0
+
+    def answer(self, question: str, history: list[Any], knowledge_base: str, **options: Any) -> FakeAnswer:
+        self.asked.append(
+            {"question": question, "history": history, "knowledge_base": knowledge_base} | options
+        )
+        return FakeAnswer(self.script or usual_script(question))
+
+    def retriever(self, knowledge_base: str) -> FakeWorkspace:
+        return self
+
+    def search(self, question: str, limit: int) -> tuple[list[Document], float]:
+        return [
+            passage(self.library.pages[1], "每年有 12 天带薪年假。", 1, "员工手册.md", "员工手册 > 年假")
+        ], 0.9
+
+
+def usual_script(question: str) -> list[Any]:
+    page = page_of(HANDBOOK)
+    quote = "每年有 12 天带薪年假。"
+    first = passage(page, quote, 1, "员工手册.md", "员工手册 > 年假")
+    second = passage(
+        page_of(MANUAL),
+        "E3 means that the water tank is empty.",
+        2,
+        "x100-manual.md",
+        "X100 Manual > Error codes",
+    )
+    text = "满一年的员工**每年有 12 天带薪年假**。[1] 此外公司还会在春节多放三天假。"
+    start = text.index("此外")
+    citation = Citation(
+        1, 0, 22, quote, page.text.index(quote), page.text.index(quote) + len(quote), 0.95, first
+    )
+    return [
+        Rewritten(question, question, False),
+        Retrieved([first, second], 0.9, 0.5, False),
+        *[Text(text[index : index + 4]) for index in range(0, len(text), 4)],
+        Finished(text, [citation], [(start, len(text))], [first, second], "model",
+                 {"rewrite": 0.0, "retrieve": 0.21, "first_token": 0.64, "generate": 2.3}, 31.4),
+    ]  # fmt: skip
+
+
+def slow(script: list[Any], seconds: float) -> list[Any]:
+    slowed: list[Any] = []
+    for step in script:
+        slowed += [seconds, step] if isinstance(step, Text) else [step]
+    return slowed
+
+
+def wait_until(condition: Any, seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.02)
