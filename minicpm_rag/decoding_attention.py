@@ -1,0 +1,151 @@
+"""Triton kernel of one step's attention: rotary embedding, cache write and flash decoding over cache pages.
+
+It knows positions and pages, not requests: `decoding_cache` decides which pages belong to whom.
+"""
+
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
+# ruff: noqa: N803, N806 - compile-time constants are upper case in Triton
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _rotated(ptr, cos_ptr, sin_ptr, positions, offsets, d, mask, D: tl.constexpr):
+    """Rows of `ptr + offsets` with rotary embedding: (a, b) -> (a cos - b sin, b cos + a sin) for the two halves."""
+    HALF: tl.constexpr = D // 2
+    partner = tl.where(d < HALF, d + HALF, d - HALF)
+    sign = tl.where(d < HALF, -1.0, 1.0)
+    own = tl.load(ptr + offsets[:, None] + d[None, :], mask=mask, other=0.0).to(tl.float32)
+    other = tl.load(ptr + offsets[:, None] + partner[None, :], mask=mask, other=0.0).to(tl.float32)
+    cos = tl.load(cos_ptr + positions[:, None] * D + d[None, :], mask=mask, other=0.0)
+    sin = tl.load(sin_ptr + positions[:, None] * D + d[None, :], mask=mask, other=0.0)
+    return own * cos + other * sign[None, :] * sin
+
+
+@triton.jit
+def _attend(q, k, v, mask, factor, best, total, mixed):
+    """One step of online softmax in base 2: keys k [n, d] and values v [n, d] where mask [rows, n] allows."""
+    scores = tl.dot(q, tl.trans(k), input_precision="ieee") * factor
+    scores = tl.where(mask, scores, -1e30)
+    new_best = tl.maximum(best, tl.max(scores, axis=1))
+    weights = tl.where(mask, tl.exp2(scores - new_best[:, None]), 0.0)
+    shrink = tl.exp2(best - new_best)
+    mixed = mixed * shrink[:, None] + tl.dot(weights.to(v.dtype), v, input_precision="ieee")
+    return new_best, total * shrink + tl.sum(weights, axis=1), mixed
+
+
+@triton.jit
+def _quantized(values):
+    """Rows as whole numbers of -127..127 and the scale that brings each back."""
+    scale = tl.maximum(tl.max(tl.abs(values), axis=1), 1e-8) / 127.0
+    rounded = values / scale[:, None]
+    rounded = tl.where(rounded >= 0, tl.floor(rounded + 0.5), tl.ceil(rounded - 0.5))
+    return rounded, scale
+
+
+@triton.jit
+def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, sin_ptr,
+                     slots_ptr, length_ptr, table_ptr, partial_ptr, norm_ptr, counter_ptr, out_ptr, table_width, scaling,
+                     T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr, D: tl.constexpr, PAGE: tl.constexpr,
+                     INT8: tl.constexpr, SPLITS: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
+                     BLOCK_D: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+    """T new tokens of each sequence against its pages: one program a (sequence, key head, part of the pages)."""
+    if PDL:
+        tl.extra.cuda.gdc_launch_dependents()
+        tl.extra.cuda.gdc_wait()
+    REP: tl.constexpr = H // KV
+    ROW: tl.constexpr = (H + 2 * KV) * D
+    sequence = tl.program_id(0) // KV
+    head = tl.program_id(0) % KV
+    split = tl.program_id(1)
+    slot = tl.load(slots_ptr + sequence).to(tl.int64)
+    old = tl.load(length_ptr + slot).to(tl.int32) - 1  # tokens whose keys are in the pages
+    table_ptr += slot * table_width
+    dtype = qkv_ptr.dtype.element_ty
+    d = tl.arange(0, BLOCK_D)
+    in_head = d < D
+
+    # Query row i is token i // REP with query head i % REP of this key head.
+    i = tl.arange(0, BLOCK_Q)
+    token = i // REP
+    q_offsets = (sequence * T + token) * ROW + (head * REP + i % REP) * D
+    q_mask = (i < T * REP)[:, None] & in_head[None, :]
+    q = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + token, q_offsets, d, q_mask, D)
+    q = q.to(dtype)
+    factor = scaling * 1.4426950408889634  # softmax in base 2
+
+    best = tl.full([BLOCK_Q], -1e30, tl.float32)
+    total = tl.zeros([BLOCK_Q], tl.float32)
+    mixed = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
+    part = tl.cdiv(tl.cdiv(old, BLOCK), SPLITS) * BLOCK
+    end = tl.minimum(old, (split + 1) * part)
+    for start in tl.range(split * part, end, BLOCK, num_stages=STAGES):
+        n = start + tl.arange(0, BLOCK)
+        here = n < end
+        page = tl.load(table_ptr + n // PAGE, mask=here, other=0).to(tl.int64)
+        place = (page * KV + head) * PAGE + n % PAGE
+        mask = here[:, None] & in_head[None, :]
+        k = tl.load(k_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
+        v = tl.load(v_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
+        if INT8:
+            k = (k.to(tl.float32) * tl.load(k_scale_ptr + place, mask=here, other=0.0)[:, None]).to(dtype)
+            v = (v.to(tl.float32) * tl.load(v_scale_ptr + place, mask=here, other=0.0)[:, None]).to(dtype)
+        best, total, mixed = _attend(q, k, v, here[None, :], factor, best, total, mixed)
+
+    if split == SPLITS - 1:  # the last part is the shortest: it also takes the new tokens, and stores them
+        t = tl.arange(0, BLOCK_T)
+        t_mask = (t < T)[:, None] & in_head[None, :]
+        row = (sequence * T + t) * ROW
+        k = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + t, row + (H + head) * D, d, t_mask, D).to(dtype)
+        v = tl.load(qkv_ptr + (row + (H + KV + head) * D)[:, None] + d[None, :], mask=t_mask, other=0.0)
+        n = old + t
+        page = tl.load(table_ptr + n // PAGE, mask=t < T, other=0).to(tl.int64)
+        place = (page * KV + head) * PAGE + n % PAGE
+        if INT8:
+            k_whole, k_scale = _quantized(k.to(tl.float32))
+            v_whole, v_scale = _quantized(v.to(tl.float32))
+            tl.store(k_ptr + place[:, None] * D + d[None, :], k_whole.to(tl.int8), mask=t_mask)
+            tl.store(v_ptr + place[:, None] * D + d[None, :], v_whole.to(tl.int8), mask=t_mask)
+            tl.store(k_scale_ptr + place, k_scale, mask=t < T)
+            tl.store(v_scale_ptr + place, v_scale, mask=t < T)
+            k = (k_whole * k_scale[:, None]).to(dtype)
+            v = (v_whole * v_scale[:, None]).to(dtype)
+        else:
+            tl.store(k_ptr + place[:, None] * D + d[None, :], k, mask=t_mask)
+            tl.store(v_ptr + place[:, None] * D + d[None, :], v, mask=t_mask)
+        causal = (t[None, :] <= token[:, None]) & (t < T)[None, :]
+        best, total, mixed = _attend(q, k, v, causal, factor, best, total, mixed)
+
+    out_offsets = (sequence * T + token) * (H * D) + (head * REP + i % REP) * D
+    out_ptrs = out_ptr + out_offsets[:, None] + d[None, :]
+    if SPLITS == 1:
+        tl.store(out_ptrs, mixed / total[:, None], mask=q_mask)
+        return
+
+    # Leave this part's result; whoever comes last for this head adds them up. No second kernel is needed.
+    group = tl.program_id(0) * SPLITS
+    partial = partial_ptr + (group * BLOCK_Q + i)[:, None] * BLOCK_D + d[None, :]
+    sums = norm_ptr + (group * BLOCK_Q + i) * 2
+    tl.store(partial + split * BLOCK_Q * BLOCK_D, mixed)
+    tl.store(sums + split * BLOCK_Q * 2, best)
+    tl.store(sums + split * BLOCK_Q * 2 + 1, total)
+    tl.debug_barrier()  # every thread's stores, before the counter says they are there
+    arrived = tl.atomic_add(counter_ptr + tl.program_id(0), 1, sem="acq_rel")
+    if arrived == SPLITS - 1:
+        best = tl.full([BLOCK_Q], -1e30, tl.float32)
+        total = tl.zeros([BLOCK_Q], tl.float32)
+        mixed = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
+        for other in tl.range(0, SPLITS):
+            part_best = tl.load(sums + other * BLOCK_Q * 2, cache_modifier=".cg")
+            new_best = tl.maximum(best, part_best)
+            keep = tl.exp2(best - new_best)
+            add = tl.exp2(part_best - new_best)
+            total = total * keep + tl.load(sums + other * BLOCK_Q * 2 + 1, cache_modifier=".cg") * add
+            part_mixed = tl.load(partial + other * BLOCK_Q * BLOCK_D, cache_modifier=".cg")
+            mixed = mixed * keep[:, None] + part_mixed * add[:, None]
+            best = new_best
+        tl.store(out_ptrs, mixed / total[:, None], mask=q_mask)
+        tl.store(counter_ptr + tl.program_id(0), 0)

@@ -1,0 +1,119 @@
+"""Running steps: plainly at first, from captured CUDA graphs as soon as the kernels are compiled.
+
+No answer waits for a compiler. A thread compiles by running each kind of step on the spare slot; Triton keeps
+what it made on disk, so that this takes seconds only on a machine's first start. Then each kind is captured, in
+some 30 ms, and replayed: launching 250 kernels one by one takes longer than running them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag import decoding_plain
+from minicpm_rag.decoding_cache import PAGE
+from minicpm_rag.decoding_slots import GUESSES
+from minicpm_rag.decoding_step import Decoder
+
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger(__name__)
+
+
+class Steps:
+    """Steps of one decoder, by (sequences, tokens each)."""
+
+    def __init__(self, decoder: Decoder, *, guessing: bool) -> None:
+        import torch
+
+        self._decoder = decoder
+        spare = decoder.state.spare
+        self._sizes = [size for size in (1, 2, 4, 8, 16, 32) if size < 2 * spare]
+        self.kinds = [(size, 1) for size in self._sizes] + ([(1, 1 + GUESSES)] if guessing else [])
+        device = decoder.weights.device
+        self._rows = {size: torch.full((size,), spare, device=device) for size in self._sizes}
+        self._members: dict[int, list[int]] = {}
+        self._graphs: dict[tuple[int, int], tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
+        self._memory_pool: Any = None
+        self._compiled = threading.Event()
+        self._compiler: threading.Thread | None = None
+
+    @property
+    def captured(self) -> bool:
+        """Whether steps are replayed from graphs."""
+        return len(self._graphs) == len(self.kinds)
+
+    def run(self, slots: Sequence[int], tokens: int, longest: int) -> torch.Tensor:
+        """Decode the next tokens of these slots, of which the longest text has `longest` tokens.
+
+        Returns [at least len(slots), 1 + tokens] on the device, good until the next call.
+        """
+        import torch
+
+        size = next(size for size in self._sizes if size >= len(slots))
+        members = [*slots, *[self._decoder.state.spare] * (size - len(slots))]
+        if self._members.get(size) != members:
+            rows = torch.tensor(members)
+            self._rows[size].copy_(rows, non_blocking=True)
+            self._members[size] = members
+        graph = self._graphs.get((size, tokens))
+        if graph is not None:
+            graph[0].replay()
+            return graph[1]
+        pages = -(-(longest + 2 * tokens) // PAGE)
+        return self._decoder.step(self._rows[size], tokens, decoding_plain, pages)
+
+    def start_compiling(self, when_done: Callable[[], None]) -> None:
+        """Compile in a thread, which calls `when_done`; `capture_if_ready` does the rest. Only for CUDA."""
+        self._when_done = when_done
+        self._compiler = threading.Thread(target=self._compile, name="decoding-compiler", daemon=True)
+        self._compiler.start()
+
+    @property
+    def ready_to_capture(self) -> bool:
+        """Whether `capture_if_ready` would do something."""
+        return self._compiled.is_set() and not self.captured
+
+    def capture_if_ready(self) -> None:
+        """Capture every kind of step once the kernels are there."""
+        if not self.ready_to_capture:
+            return
+        import torch
+
+        from minicpm_rag import decoding_fast
+
+        self._memory_pool = self._memory_pool or torch.cuda.graph_pool_handle()
+        for size, tokens in self.kinds:
+            graph = torch.cuda.CUDAGraph()
+            # Other threads, an embedder's for one, may use the GPU meanwhile.
+            with torch.cuda.graph(graph, pool=self._memory_pool, capture_error_mode="thread_local"):
+                out = self._decoder.step(self._rows[size], tokens, decoding_fast, 0)
+            self._graphs[size, tokens] = graph, out
+
+    def drop_graphs(self) -> None:
+        """Let go of the graphs and their memory; they would be captured anew, for a new cache."""
+        if self._compiler is not None:
+            self._compiler.join()
+        self._graphs.clear()
+        self._memory_pool = None
+
+    def _compile(self) -> None:
+        import torch
+
+        device = self._decoder.weights.device
+        try:
+            from minicpm_rag import decoding_fast
+
+            with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream()):
+                for size, tokens in self.kinds:
+                    rows = torch.full((size,), self._decoder.state.spare, device=device)
+                    self._decoder.step(rows, tokens, decoding_fast, 0)
+                torch.cuda.synchronize()
+        except Exception as error:  # a missing C compiler, an old card: the plain steps go on serving
+            _log.warning("decoding stays plain, some three times slower: the kernels do not compile here (%s)", error)
+            return
+        self._compiled.set()
+        self._when_done()
