@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.segmentation import terms
+from minicpm_rag.segmentation import question_terms, terms
 
 # Rows a question may touch per query: frequent terms beyond it are left out, because they cost most and
 # weigh least (plain OR queries took 185 ms at 100,000 English chunks).
@@ -32,8 +32,12 @@ class Statistics:
     frequencies: dict[str, int]
 
     def weight(self, term: str) -> float:
-        """Inverse document frequency, as BM25 has it, never below zero."""
-        frequency = self.frequencies.get(term, 0)
+        """Inverse document frequency, as BM25 has it, never below zero.
+
+        A term that is nowhere weighs as much as one that is somewhere once: else a library of a dozen
+        documents would hold every unknown word against the question.
+        """
+        frequency = max(1, self.frequencies.get(term, 0))
         return math.log(1 + (self.rows - frequency + 0.5) / (frequency + 0.5))
 
 
@@ -93,7 +97,7 @@ def remove(connection: sqlite3.Connection, table: str, rowids: Iterable[int]) ->
 def search(connection: sqlite3.Connection, table: str, question: str, limit: int) -> list[tuple[int, float]]:
     """Rows that share terms with the question, best first, with their BM25 score (higher is better)."""
     name = _name(table)
-    wanted = list(dict.fromkeys(terms(question)))
+    wanted = question_terms(question) or list(dict.fromkeys(terms(question)))
     chosen = _affordable(statistics(connection, table, wanted), wanted)
     if not chosen:
         return []

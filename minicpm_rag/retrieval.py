@@ -1,0 +1,226 @@
+"""Find the passages that bear on a question: two searches, fused, reranked, chosen, with their evidence.
+
+Knows the library's reading side and the stages it puts in order. It does not know language models or prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+
+from minicpm_rag import records
+from minicpm_rag.evidence import (
+    SETTING,
+    Calibration,
+    calibration_from_json,
+    keyword_strength,
+    shipped_calibration,
+)
+from minicpm_rag.fusion import weighted_sum
+from minicpm_rag.readability import readable_share, script_of
+from minicpm_rag.segmentation import fold, question_terms
+from minicpm_rag.selection import Choice, select
+
+DEPTH = 100  # hits asked of each search; 50 to 500 made no difference
+CANDIDATES = 30  # fused hits whose texts are looked at
+DENSE_SHARE = (
+    0.5  # of the fused score, where the embedder reads the question wholly; 0.4 to 0.6 measured alike
+)
+LEAST_DENSE = 0.05  # a dense part this small changed no ranking, and embedding a question costs 20 ms
+EVIDENT = 5  # passages whose best features make the evidence
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One fused hit as the inspector shows it: its part from each search and what became of it."""
+
+    document: Document
+    keyword_score: float | None
+    dense_score: float | None
+    score: float
+    fate: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that one search found and why: the passages shown, best first, and every candidate."""
+
+    documents: list[Document]
+    evidence: float
+    bar: float
+    dense_weight: float
+    candidates: list[Candidate]
+
+
+class HybridRetriever(BaseRetriever):
+    """LangChain retriever over one knowledge base of the library."""
+
+    library: Any
+    embedder: Any
+    knowledge_base: str = "default"
+    passages: int = 5
+    reranker: Any = None
+
+    def search(self, question: str, limit: int | None = None) -> tuple[list[Document], float]:
+        """The best passages and the probability that they bear on the question."""
+        found = self.find(question, limit)
+        return found.documents, found.evidence
+
+    @property
+    def bar(self) -> float:
+        """The evidence under which no model should be called."""
+        return self.calibration().bar
+
+    def calibration(self) -> Calibration:
+        """The knowledge base's own calibration if it was made with this embedder, else the shipped one."""
+        stored = self.library.setting(self.knowledge_base, SETTING)
+        if stored is not None:
+            own = calibration_from_json(stored)
+            if (own.embedder, own.revision) == (self.embedder.name, self.embedder.revision):
+                return own
+        return _shipped(self.embedder.name, self.embedder.revision)
+
+    def find(self, question: str, limit: int | None = None) -> Found:
+        """Search, and keep what is needed to explain the result."""
+        limit = self.passages if limit is None else limit
+        calibration = self.calibration()
+        share = readable_share(question, self._abilities(question, calibration))
+        keyword = self.library.keyword_search(self.knowledge_base, question, DEPTH)
+        # Squared, because what the embedder half reads misleads more than it helps.
+        weight = DENSE_SHARE * share**2
+        dense: list[tuple[str, float]] = []
+        if question.strip() and (weight >= LEAST_DENSE or not keyword):
+            vector = self.embedder.embed_query(question)
+            dense = self.library.dense_search(self.knowledge_base, vector, DEPTH)
+        fused = weighted_sum(keyword, dense, dense_weight=weight if dense else 0.0, depth=DEPTH)
+        scores = dict(fused[: max(CANDIDATES, 2 * limit)])
+        documents = self.library.passages(self.knowledge_base, list(scores))
+        ranked = self._ranked(question, documents, scores)
+        evidence = self._add_evidence(question, ranked, calibration, share, dict(dense))
+        chosen = select(ranked, limit, _PageTexts(self.library).text)
+        return Found(
+            documents=[choice.document for choice in chosen],
+            evidence=evidence,
+            bar=calibration.bar,
+            dense_weight=weight if dense else 0.0,
+            candidates=_candidates(ranked, chosen, dict(keyword), dict(dense)),
+        )
+
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, passages: int | None = None
+    ) -> list[Document]:
+        return self.search(query, passages)[0]
+
+    def _abilities(self, question: str, calibration: Calibration) -> Mapping[str, float]:
+        """What was measured; for an embedder nobody measured, what its vocabulary knows of each script."""
+        if calibration.abilities:
+            return calibration.abilities
+        letters: dict[str, str] = {}
+        for character in filter(str.isalpha, question):
+            script = script_of(character)
+            letters[script] = letters.get(script, "") + character
+        return {script: self.embedder.readable_share(text) ** 2 for script, text in letters.items()}
+
+    def _ranked(
+        self, question: str, documents: list[Document], scores: Mapping[str, float]
+    ) -> list[Document]:
+        """Give each passage its score, best first; one that holds the question word for word leads."""
+        if self.reranker is not None:
+            texts = [_indexed_text(document) for document in documents]
+            reranked = self.reranker.scores(question, texts)
+            scores = {str(document.id): score for document, score in zip(documents, reranked, strict=True)}
+        exact = fold(question).strip(" \t\n.。?？!！,，;；:：\"'“”")
+        ranked = [
+            document.model_copy(
+                update={"metadata": {**document.metadata, records.SCORE: scores[str(document.id)]}}
+            )
+            for document in documents
+        ]
+        return sorted(
+            ranked,
+            key=lambda document: (
+                bool(exact) and exact in fold(document.page_content),
+                document.metadata[records.SCORE],
+            ),
+            reverse=True,
+        )
+
+    def _add_evidence(
+        self,
+        question: str,
+        ranked: list[Document],
+        calibration: Calibration,
+        share: float,
+        cosines: Mapping[str, float],
+    ) -> float:
+        """Write each passage's evidence into it; return that of the best features together."""
+        wanted = question_terms(question)
+        statistics = self.library.keyword_statistics(self.knowledge_base, wanted)
+        weights = {term: statistics.weight(term) for term in wanted}
+        features: list[tuple[float, float]] = []
+        for document in ranked:
+            strength = keyword_strength(wanted, weights, _indexed_text(document)) if wanted else 0.0
+            cosine = cosines.get(str(document.id), 0.0)
+            features.append((strength, cosine))
+            probability = calibration.probability(strength, share, cosine) if wanted else 0.0
+            document.metadata[records.EVIDENCE] = probability
+        best = features[:EVIDENT]
+        if not wanted or not best:
+            return 0.0
+        return calibration.probability(max(s for s, _ in best), share, max(c for _, c in best))
+
+
+class _PageTexts:
+    """Page texts of one search, each read once."""
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        self._texts: dict[tuple[int, int], str] = {}
+
+    def text(self, document_id: int, page_number: int) -> str:
+        place = (document_id, page_number)
+        if place not in self._texts:
+            self._texts[place] = self._library.page_text(document_id, page_number)
+        return self._texts[place]
+
+
+@lru_cache(maxsize=8)
+def _shipped(embedder: str, revision: str) -> Calibration:
+    return shipped_calibration(embedder, revision)
+
+
+def _indexed_text(document: Document) -> str:
+    """The passage with what stands above it: title, headings, table header."""
+    above = (
+        document.metadata.get(key, "") for key in (records.TITLE, records.HEADINGS, records.TABLE_HEADER)
+    )
+    return "\n".join([*filter(None, map(str, above)), document.page_content])
+
+
+def _candidates(
+    ranked: list[Document], chosen: list[Choice], keyword: Mapping[str, float], dense: Mapping[str, float]
+) -> list[Candidate]:
+    fates: dict[str, str] = {}
+    for number, choice in enumerate(chosen, start=1):
+        first, *joined = choice.chunk_ids
+        fates[first] = f"passage {number}"
+        fates.update((identity, f"joined to passage {number}") for identity in joined)
+    last = max((position for position, d in enumerate(ranked) if str(d.id) in fates), default=-1)
+    return [
+        Candidate(
+            document=document,
+            keyword_score=keyword.get(str(document.id)),
+            dense_score=dense.get(str(document.id)),
+            score=document.metadata[records.SCORE],
+            fate=fates.get(
+                str(document.id), "same text as a better one" if position < last else "not among the best"
+            ),
+        )
+        for position, document in enumerate(ranked)
+    ]
