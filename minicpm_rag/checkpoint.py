@@ -57,6 +57,8 @@ def read_config(folder: str | Path) -> PretrainedConfig:
     # The names of remote code classes; nothing of the kind is ever imported.
     raw.pop("auto_map", None)
     family = raw.get("model_type")
+    from huggingface_hub.errors import StrictDataclassError
+
     try:
         if family == "minicpm":
             return _granite_config(raw)
@@ -68,7 +70,7 @@ def read_config(folder: str | Path) -> PretrainedConfig:
             from transformers import LlamaConfig
 
             return LlamaConfig.from_dict(raw)
-    except (TypeError, ValueError, KeyError, ZeroDivisionError) as exc:
+    except (TypeError, ValueError, KeyError, ZeroDivisionError, StrictDataclassError) as exc:
         raise CheckpointError(
             f"{folder / 'config.json'} describes no model that can be built: {exc}"
         ) from exc
