@@ -147,6 +147,16 @@ def sources(connection: sqlite3.Connection, kb_id: int) -> list[str]:
     return [row[0] for row in rows]
 
 
+def titled(connection: sqlite3.Connection, kb_id: int, title: str) -> list[str]:
+    """Every source of that title, of ready documents and of failed files, in order."""
+    rows = connection.execute(
+        "SELECT source FROM names WHERE kb_id = ?1 AND title = ?2 UNION "
+        "SELECT source FROM documents WHERE kb_id = ?1 AND title = ?2 AND status = 'failed' ORDER BY source",
+        (kb_id, title),
+    )
+    return [row[0] for row in rows]
+
+
 def retire(connection: sqlite3.Connection, document_id: int) -> None:
     """Take a document out of every answer: its chunks, keywords and stored vectors go, its row waits for Chroma."""
     indexes = connection.execute(

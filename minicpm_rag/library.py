@@ -20,6 +20,7 @@ from minicpm_rag.indexes import Index, find_index, refuse_other_embedder
 from minicpm_rag.ledger import Ledger
 from minicpm_rag.originals import UPLOAD, sha256_of, upload_path
 from minicpm_rag.passages import Scan
+from minicpm_rag.exporting import export
 from minicpm_rag.records import DocumentRow, KnowledgeBase, Page
 from minicpm_rag.repair import CheckReport, check
 from minicpm_rag.vectors import VectorStore, nearest
@@ -96,6 +97,10 @@ class Library:
         """Delete a knowledge base: gone for every reader at once; the owner's next job clears its vectors."""
         with self.ledger.writing() as connection:
             knowledge_bases.delete(connection, name)
+
+    def export(self, name: str, file: Path) -> None:
+        """Write a knowledge base (page texts, chunks, vectors; no original files) into one zip file."""
+        export(self.ledger, name, file)
 
     def generation(self, knowledge_base: str) -> int:
         """A number that grows whenever what can be found in the knowledge base has changed."""

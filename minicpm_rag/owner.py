@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from minicpm_rag import jobs, knowledge_bases, portable, reindexing, removing, repair
+from minicpm_rag import importing, jobs, knowledge_bases, reindexing, removing, repair
 from minicpm_rag.cutting import Cutting
 from minicpm_rag.errors import LibraryError, RAGError
 from minicpm_rag.ingest import ingest
@@ -36,7 +36,13 @@ class Owner:
         self.ocr = ocr
         self.stop = threading.Event()
         self.holds_library = False
+        self._prepared = False
         self._compared = False
+
+    def claim(self) -> bool:
+        """Try to become the owner; says whether this process is it."""
+        self.holds_library = self.holds_library or self.library.vectors.claim()
+        return self.holds_library
 
     def work(self) -> None:
         """Do jobs until `stop` is set, then give the library up."""
@@ -55,10 +61,10 @@ class Owner:
 
     def _step(self) -> float:
         """Do the next thing there is to do; returns the seconds to wait after it."""
-        if not self.holds_library:
-            if not self.library.vectors.claim():
-                return CLAIM_SECONDS
-            self.holds_library = True
+        if not self.holds_library and not self.claim():
+            return CLAIM_SECONDS
+        if not self._prepared:
+            self._prepared = True
             with self.library.ledger.writing() as connection:
                 jobs.requeue(connection)
             sweep(self.library.ledger, self.library.vectors, self.library.uploads)
@@ -123,7 +129,7 @@ class Owner:
                 cancelled=stopped,
             )  # fmt: skip
         elif job.kind == "import":
-            yield from portable.import_(library, Path(arguments["file"]), arguments["name"], self.cutting)
+            yield from importing.import_file(library, Path(arguments["file"]), arguments["name"], self.cutting)
         elif job.kind == "check":
             report = repair.check(library.ledger, library.vectors, repair=arguments["repair"])
             with library.ledger.writing() as connection:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from minicpm_rag import documents, knowledge_bases, storage
+from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library import Library
 from minicpm_rag.originals import UPLOAD, delete_upload
 from minicpm_rag.records import IngestProgress, Verdict
+from minicpm_rag.sources import absolute
 
 
 def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> Iterator[IngestProgress]:
@@ -43,3 +46,28 @@ def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> Ite
                     row.encoding,
                 )
         yield IngestProgress(source, "done", number, len(sources), verdict)
+
+
+def resolve(library: Library, knowledge_base: str, named: str) -> list[str]:
+    """The sources a person means: one as listed, a path, all under a folder, or a title only one document has.
+
+    Raises NotFoundError where nothing fits, LibraryError where a title fits several.
+    """
+    with library.ledger.reading() as connection:
+        kb_id = knowledge_bases.find(connection, knowledge_base)
+        known = documents.sources(connection, kb_id)
+        titled = documents.titled(connection, kb_id, named)
+    path = absolute(named)
+    for exact in (named, path, f"{UPLOAD}{named}"):
+        if exact in known:
+            return [exact]
+    inside = [source for source in known if source.startswith(path.rstrip(os.sep) + os.sep)]
+    if inside:
+        return inside
+    if len(titled) == 1:
+        return titled
+    if titled:
+        raise LibraryError(f"{len(titled)} documents are called '{named}'. Name one: {', '.join(titled)}")
+    raise NotFoundError(
+        f"There is no document '{named}' in the knowledge base '{knowledge_base}'. See: minicpm-rag list"
+    )

@@ -126,9 +126,12 @@ class VectorStore:
 
     def query(self, collection: str, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
         """The (id, cosine similarity) pairs nearest to the vector, best first."""
+        import numpy
+
         handle = self._collection(collection)
+        query = numpy.asarray(vector, dtype=numpy.float32)
         with self._translated():
-            found = handle.query(query_embeddings=[list(vector)], n_results=limit, include=["distances"])
+            found = handle.query(query_embeddings=[query], n_results=limit, include=["distances"])
         return [
             (name, 1.0 - distance)
             for name, distance in zip(found["ids"][0], found["distances"][0], strict=True)

@@ -63,8 +63,9 @@ class Worker:
         self.close()
 
     def start(self) -> None:
-        """Start the background thread; harmless when repeated."""
+        """Become the owner if nobody is, and start the background thread; harmless when repeated."""
         if self._thread is None:
+            self._owner.claim()
             self._thread = threading.Thread(target=self._owner.work, name="library-worker", daemon=True)
             self._thread.start()
 

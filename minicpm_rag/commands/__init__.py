@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from click import Command
 
-from minicpm_rag.commands import models
+from minicpm_rag.commands import knowledge_bases, library, models
 
 # Each topic lists its commands in COMMANDS.
-COMMANDS: tuple[Command, ...] = (*models.COMMANDS,)
+COMMANDS: tuple[Command, ...] = (*library.COMMANDS, *knowledge_bases.COMMANDS, *models.COMMANDS)

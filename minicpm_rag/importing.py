@@ -1,6 +1,6 @@
-"""Export and import of a knowledge base as one zip file: page texts, chunks and vectors, no original files.
+"""Import of an exported knowledge base, all of it or nothing. For the owner of the library.
 
-The file is JSON and plain numbers; reading one never runs anything. Knows the ledger; not how others use the file.
+The file may come from anyone: it is JSON and plain numbers, checked as it is read, and nothing in it is run.
 """
 
 from __future__ import annotations
@@ -8,66 +8,22 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from minicpm_rag import documents, knowledge_bases, storage
 from minicpm_rag.cutting import Cutting, cut, embed, indexed
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.indexes import Index, find_index, make_index
-from minicpm_rag.ledger import Ledger
+from minicpm_rag.exporting import DOCUMENTS, FORMAT, MANIFEST, VECTORS
+from minicpm_rag.indexes import Index, make_index
 from minicpm_rag.library import Library
 from minicpm_rag.records import IngestProgress, Page, Verdict
 from minicpm_rag.storage import NewChunk, NewDocument
 
-FORMAT = 1
-MANIFEST, DOCUMENTS, VECTORS = "manifest.json", "documents.jsonl", "vectors.f32"
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
 
 
-def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
-    """Write a knowledge base into a zip file, as it is at this moment. Raises LibraryError where that fails."""
-    part = file.with_name(file.name + ".part")
-    try:
-        with ledger.reading() as connection, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            kb_id = knowledge_bases.find(connection, knowledge_base)
-            index = find_index(connection, kb_id)
-            rows = [row for row in documents.listed(connection, kb_id) if row.status == "ready"]
-            manifest = {
-                "format": FORMAT,
-                "name": knowledge_base,
-                "embedder": index.embedder if index else "",
-                "revision": index.revision if index else "",
-                "dimension": index.dimension if index else 0,
-                "documents": len(rows),
-                "settings": dict(
-                    connection.execute("SELECT key, value FROM settings WHERE kb_id = ?", (kb_id,)).fetchall()
-                ),
-            }
-            archive.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
-            with archive.open(DOCUMENTS, "w", force_zip64=True) as lines:
-                for row in rows:
-                    values = asdict(row) | {
-                        "names": documents.names(connection, row.id),
-                        "pages": [asdict(page) for page in documents.pages(connection, row.id)],
-                        "chunks": [
-                            {"text": chunk.text, "metadata": chunk.metadata}
-                            for chunk in documents.chunks(connection, row.id)
-                        ],
-                    }
-                    lines.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
-            with archive.open(VECTORS, "w", force_zip64=True) as numbers:
-                for row in rows:
-                    for chunk in documents.chunks(connection, row.id):
-                        numbers.write(documents.vector(connection, chunk.row))
-        part.replace(file)
-    except OSError as exc:
-        part.unlink(missing_ok=True)
-        raise LibraryError(f"{file} cannot be written: {exc.strerror or exc}. Choose another place.") from exc
-
-
-def import_(library: Library, file: Path, name: str | None, cutting: Cutting) -> Iterator[IngestProgress]:
+def import_file(library: Library, file: Path, name: str | None, cutting: Cutting) -> Iterator[IngestProgress]:
     """Read an exported knowledge base under its own or another name, all of it or nothing.
 
     Its vectors are used where they were made with the embedder set now; else its pages are embedded anew.

@@ -1,0 +1,26 @@
+"""Tables on the terminal, aligned also where characters are two columns wide."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import click
+
+
+def printable(text: str) -> str:
+    """The text on one line, without anything that moves the cursor; file names may hold all sorts."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> None:
+    """Print aligned columns; those in `right` are numbers."""
+    from rich.cells import cell_len
+
+    lines = [[printable(cell) for cell in line] for line in (header, *rows)]
+    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        cells = []
+        for column, cell in enumerate(line):
+            space = " " * (widths[column] - cell_len(cell))
+            cells.append(space + cell if column in right else cell + space)
+        click.echo("  ".join(cells).rstrip())
