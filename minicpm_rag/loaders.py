@@ -1,6 +1,6 @@
 """Turns a file or a web page into pages of text; what cannot become text gets a DocumentError with a remedy.
 
-The content decides, the name's ending only where the content leaves a choice: a web page named .pdf is read as HTML.
+The content decides, the name's ending only where that leaves a choice: HTML named .pdf is read as HTML.
 Does not know chunks, knowledge bases or models.
 """
 
@@ -20,7 +20,7 @@ _MOST_TEXT_BYTES = 300_000_000
 
 
 def load_file(path: Path, *, ocr: bool = True) -> LoadedFile:
-    """Read a file into pages of text; with `ocr`, scanned pages are recognised where the ocr extra is installed.
+    """Read a file into pages of text; with `ocr`, scans too where the ocr extra is installed.
 
     Raises DocumentError for whatever cannot be read, and no other error.
     """

@@ -1,6 +1,7 @@
-"""Checks zip-based files (docx, pptx, xlsx, epub) before any library unpacks them, so that a bomb costs nothing.
+"""Checks zip-based files (docx, pptx, xlsx, epub) before any library unpacks them, so a bomb costs nothing.
 
-Python's zipfile never returns more of a member than its declared size, so the declared sizes bound what can come out.
+Python's zipfile never returns more of a member than its declared size, so the declared sizes bound what can
+come out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _BOMB_RATIO, _BOMB_BYTES = 200, 20_000_000  # office files compress 3 to 50 time
 
 
 def check_archive(path: Path, what: str) -> frozenset[str]:
-    """Return the names inside a zip file; raise DocumentError where it is damaged, protected or would not fit."""
+    """Return the names inside a zip file; raise DocumentError where it is damaged, protected or too large."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()

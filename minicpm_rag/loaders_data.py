@@ -19,7 +19,7 @@ _LONGEST_OUTPUT = 20_000  # characters of one notebook output
 
 
 def json_page(text: str) -> Page:
-    """Return a JSON file: a table where it is a list of records, else its lines indented; broken JSON as text."""
+    """Return a JSON file: a table where it is a list of records, else indented; broken JSON as text."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -52,7 +52,7 @@ def json_lines_page(text: str) -> Page:
 
 
 def notebook_page(text: str) -> Page:
-    """Return a notebook: Markdown cells with their headings, code, and what it printed; pictures are left out."""
+    """Return a notebook: Markdown cells with their headings, code, and what it printed, without pictures."""
     try:
         notebook = json.loads(text)
         cells = notebook.get("cells") or [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
@@ -85,7 +85,7 @@ def _write_markdown(source: str, writer: PageWriter) -> None:
         position = len(page.text) if line_end < 0 else line_end
         rest = page.text[position:].lstrip("\n")
         underline = rest.split("\n", 1)[0].strip()
-        if underline and not underline.strip("=") or underline and not underline.strip("-"):
+        if underline and underline in ("=" * len(underline), "-" * len(underline)):
             position = page.text.find(underline, position) + len(underline)
     writer.paragraph(page.text[position:])
 
@@ -132,7 +132,7 @@ def _cell(value: Any) -> str:
 
 
 def _indented(value: Any, otherwise: str, indent: int | None = 1) -> str:
-    """Return JSON with Chinese characters as such; `otherwise` where it is nested too deeply to be written."""
+    """Return JSON with Chinese characters as such; `otherwise` where it is nested too deeply."""
     if isinstance(value, str):
         return value
     try:

@@ -16,48 +16,20 @@ from minicpm_rag.loaders_writer import PageWriter, one_line
 _DECLARED = re.compile(
     rb"""(?i)<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}encoding=["']([\w.:-]+)"""
 )
-_SKIPPED = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "math",
-        "head",
-        "iframe",
-        "object",
-        "canvas",
-        "audio",
-        "video",
-    ]
-    + ["select", "datalist", "nav"]
+_SKIPPED = re.compile(
+    "script|style|noscript|template|svg|annotation|annotation-xml|head|iframe|object|canvas|audio|video|select|"
+    "datalist|nav"
 )
-_BLOCKS = frozenset(
-    ["p", "div", "section", "article", "main", "header", "footer", "aside", "figure", "figcaption", "address"]
-    + [
-        "blockquote",
-        "ul",
-        "ol",
-        "dl",
-        "dt",
-        "dd",
-        "form",
-        "fieldset",
-        "details",
-        "summary",
-        "body",
-        "html",
-        "hr",
-    ]
-    + ["pre", "caption", "center", "tr", "td", "th"]
+_BLOCK = re.compile(
+    "p|div|section|article|main|header|footer|aside|figure|figcaption|address|blockquote|ul|ol|dl|dt|dd|form|"
+    "fieldset|details|summary|body|html|hr|pre|caption|center|tr|td|th"
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 
 
 def decode_html(data: bytes, declared: str = "") -> DecodedText:
-    """Decode HTML bytes; what the page declares about itself counts less than a byte order mark, but before guesses."""
+    """Decode HTML bytes; what the page declares counts before guesses, after a byte order mark."""
     match = _DECLARED.search(data[:4096])
     named = (match.group(1) or match.group(2)).decode("ascii", "replace") if match else declared
     return decode(data, named)
@@ -112,7 +84,7 @@ class _Walk:
         elif tag == "li":
             self._flush()
             self._item = "- "
-        elif tag in _BLOCKS:
+        elif _BLOCK.fullmatch(tag):
             self._flush()
         if tag == "pre":
             self._preformatted += 1
@@ -121,7 +93,7 @@ class _Walk:
         self._add(element.text)
 
     def _end(self, element: Any) -> None:
-        if element.tag in _BLOCKS or element.tag in ("li", "table"):
+        if _BLOCK.fullmatch(element.tag) or element.tag in ("li", "table"):
             self._flush()
         if element.tag == "pre":
             self._preformatted -= 1
@@ -142,7 +114,7 @@ class _Walk:
 
 
 def _events(root: Any) -> Iterator[tuple[str, Any]]:
-    """Yield ("start", element) and ("end", element) for what is shown; what is written whole gets only its end."""
+    """Yield ("start" or "end", element) for what is shown, without going into what is written whole."""
     stack: list[tuple[Any, Iterator[Any]]] = []
     element: Any = root
     while True:
@@ -174,7 +146,7 @@ class _Tail:
 def _is_shown(element: Any) -> bool:
     return (
         isinstance(element.tag, str)
-        and element.tag not in _SKIPPED
+        and not _SKIPPED.fullmatch(element.tag)
         and element.get("hidden") is None
         and element.get("aria-hidden") != "true"
         and not _HIDDEN_STYLE.search(element.get("style", ""))
@@ -182,7 +154,7 @@ def _is_shown(element: Any) -> bool:
 
 
 def _is_data_table(table: Any) -> bool:
-    """Tell a table of data from one that lays out the page, which has tables or headings inside or a single column."""
+    """Tell a table of data from one that lays out the page, with tables or headings inside, or one column."""
     if any(True for tag in ("table", "h1", "h2", "h3") for _ in _inside(table, tag)):
         return False
     widths = [sum(1 for cell in row if cell.tag in ("td", "th")) for row in _inside(table, "tr")]
@@ -196,7 +168,7 @@ def _inside(element: Any, tag: str) -> Iterator[Any]:
 
 
 def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of a table, first 1; a cell over several rows is repeated in each, over columns given once."""
+    """Yield the rows of a table, first 1; a cell over several rows is repeated in each."""
     waiting: dict[int, tuple[int, str]] = {}  # column: (rows still to fill, text)
     for number, row in enumerate(_inside(table, "tr"), start=1):
         cells: list[str] = []
@@ -229,11 +201,11 @@ def _inner_text(element: Any) -> str:
     parts = []
     for event, inner in _events(_Whole(element)):
         if event == "start":
-            if inner.tag in _BLOCKS or inner.tag in ("br", "li"):
+            if _BLOCK.fullmatch(inner.tag) or inner.tag in ("br", "li"):
                 parts.append(" ")
             parts.append(inner.text or "")
         else:
-            parts.append((" " if inner.tag in _BLOCKS else "") + (inner.tail or ""))
+            parts.append((" " if _BLOCK.fullmatch(inner.tag) else "") + (inner.tail or ""))
     return one_line(re.sub(r"\s+", " ", "".join(parts)))
 
 

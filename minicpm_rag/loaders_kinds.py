@@ -27,19 +27,19 @@ _OFFICE = {
 }
 _BINARY: dict[str, Kind] = {
     ".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".xlsm": "xlsx", ".epub": "epub",
-    ".png": "picture", ".jpg": "picture", ".jpeg": "picture", ".webp": "picture", ".bmp": "picture",
-    ".tif": "picture", ".tiff": "picture", ".gif": "picture",
+    ".png": "picture", ".jpg": "picture", ".jpeg": "picture", ".webp": "picture",
+    ".bmp": "picture", ".tif": "picture", ".tiff": "picture", ".gif": "picture",
 }  # fmt: skip
 _MARKED: dict[str, Kind] = {
     ".html": "html", ".htm": "html", ".xhtml": "html", ".mhtml": "mhtml", ".mht": "mhtml", ".eml": "eml",
-    ".md": "markdown", ".markdown": "markdown", ".mdx": "markdown", ".rst": "rst", ".csv": "csv", ".tsv": "tsv",
+    ".md": "markdown", ".markdown": "markdown", ".rst": "rst", ".csv": "csv", ".tsv": "tsv",
     ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".ipynb": "notebook",
 }  # fmt: skip
 _PLAIN = """
     txt text log tex adoc org srt vtt
-    py pyi js mjs cjs ts jsx tsx java kt scala groovy c h cc cpp cxx hpp cs go rs swift m mm rb php pl lua r jl dart
-    hs ml clj ex exs erl sh bash zsh bat ps1 sql vue svelte css scss less xml xsl yaml yml toml ini cfg conf env
-    properties proto graphql cmake gradle dockerfile makefile
+    py pyi js mjs cjs ts jsx tsx java kt scala groovy c h cc cpp cxx hpp cs go rs swift m mm rb php pl lua r
+    jl dart hs ml clj ex exs erl sh bash zsh bat ps1 sql vue svelte css scss less xml xsl yaml yml toml ini cfg
+    conf env properties proto graphql cmake gradle dockerfile makefile
 """
 _TEXT: dict[str, Kind] = {f".{name}": "text" for name in _PLAIN.split()}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import email
 import email.errors
 import email.policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from typing import cast
 
 from minicpm_rag.encodings import decode
@@ -29,12 +29,14 @@ def mail_page(data: bytes) -> tuple[Page, list[str]]:
     writer.paragraph("\n".join(headers))
     body = message.get_body(preferencelist=("plain", "html"))
     if body is not None:
-        _write_part(cast(EmailMessage, body), writer)
+        _write_part(body, writer)
     elif not headers:
         raise DocumentError("The message is damaged or cut off.", "Save it again with the mail program.")
-    return writer.page(1), [
-        part.get_filename() or part.get_content_type() for part in message.iter_attachments()
-    ]
+    return writer.page(1), [_name(part) for part in message.iter_attachments()]
+
+
+def _name(part: MIMEPart) -> str:
+    return part.get_filename() or part.get_content_type()
 
 
 def saved_page(data: bytes) -> Page:
@@ -43,26 +45,25 @@ def saved_page(data: bytes) -> Page:
     for part in message.walk():
         if part.get_content_type() in ("text/html", "application/xhtml+xml"):
             writer = PageWriter()
-            _write_part(cast(EmailMessage, part), writer)
+            _write_part(part, writer)
             return writer.page(1)
     raise DocumentError("The saved web page is damaged or cut off.", "Save it again with the browser.")
 
 
 def _message(data: bytes) -> EmailMessage:
     # The parser never raises for bad input; it notes defects and keeps what it can read.
-    return cast(EmailMessage, email.message_from_bytes(data, policy=email.policy.default))
+    return email.message_from_bytes(data, policy=email.policy.default)
 
 
 def _header(message: EmailMessage, name: str) -> str:
     try:
         return str(message.get(name, "") or "").strip()
     except (ValueError, IndexError, AttributeError, email.errors.MessageError):
-        # The standard library's header parser fails on some malformed addresses; the raw value is still there.
-        raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
-        return str(raw).strip()
+        # The standard library's header parser fails on some malformed addresses; the raw value is there.
+        return next((str(raw).strip() for key, raw in message.raw_items() if key.lower() == name.lower()), "")
 
 
-def _write_part(part: EmailMessage, writer: PageWriter) -> None:
+def _write_part(part: MIMEPart, writer: PageWriter) -> None:
     payload = part.get_payload(decode=True)
     data = payload if isinstance(payload, bytes) else b""
     charset = part.get_content_charset() or ""

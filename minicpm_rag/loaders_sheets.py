@@ -1,6 +1,7 @@
 """Reads Excel workbooks (xlsx, xlsm): one page a sheet, its rows as a table numbered as Excel numbers them.
 
-Shows values as a person sees them: dates as dates, percentages as percentages, formulas by the value Excel kept.
+Shows values as a person sees them: dates as dates, percentages as percentages, formulas by the value Excel
+kept.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def _page(number: int, title: str, rows: Grid) -> Page:
 
 
 def _whole_rows(sheet: Any, formulas: Any) -> Grid:
-    """Yield the rows of a sheet held in memory, merged cells filled and formulas without a value as their text."""
+    """Yield the rows of a sheet held in memory, merged cells filled, formulas without a value as text."""
     merged: dict[tuple[int, int], str] = {}
     for area in sheet.merged_cells.ranges:
         if area.size["rows"] * area.size["columns"] > 100_000:

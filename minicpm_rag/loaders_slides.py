@@ -1,4 +1,4 @@
-"""Reads PowerPoint presentations (pptx): one page a slide, with its title, texts, tables, chart labels and notes."""
+"""Reads PowerPoint presentations (pptx): one page a slide, with title, texts, tables, charts and notes."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def _write(shape: Any, writer: PageWriter) -> None:
     elif getattr(shape, "has_chart", False):
         _write_chart(shape.chart, writer)
     elif shape.element.tag.endswith("}graphicFrame"):
-        # SmartArt: its drawn form, where PowerPoint kept one, is a part of its own that python-pptx does not open.
+        # SmartArt: its texts are in a part of its own that python-pptx does not open.
         _write_diagram(shape, writer)
 
 
 def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
-    """Yield rows, the first 1; a cell merged downwards is repeated in each row, one merged sideways given once."""
+    """Yield rows, the first 1; a cell merged downwards is repeated in each row, sideways given once."""
     above: dict[int, str] = {}
     for number, row in enumerate(table.rows, start=1):
         cells: list[str] = []

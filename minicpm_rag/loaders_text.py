@@ -1,4 +1,4 @@
-"""Reads plain text, source code, Markdown and reStructuredText; finds headings and tables without changing the text.
+"""Finds headings and tables in Markdown and reStructuredText, without changing the text.
 
 Does not know where the text came from.
 """
@@ -15,11 +15,6 @@ _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _TABLE_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 _RST_UNDERLINE = re.compile(r"([=\-`:.'\"~^_*+#<>])\1{2,}[ \t]*$")
 _INLINE = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
-
-
-def text_page(text: str) -> Page:
-    """Return text as it is."""
-    return Page(1, text)
 
 
 def markdown_page(text: str) -> Page:
@@ -52,7 +47,7 @@ def markdown_page(text: str) -> Page:
 
 
 def restructured_page(text: str) -> Page:
-    """Return reStructuredText as it is, with its headings located; their level is the order marks are first used in."""
+    """Return reStructuredText as it is, with its headings; a style's level is its turn of first use."""
     lines = _lines(text)
     headings: list[Heading] = []
     styles: list[str] = []
@@ -87,7 +82,7 @@ def _lines(text: str) -> list[tuple[int, str]]:
 
 
 def _front_matter_end(lines: list[tuple[int, str]]) -> int:
-    """Return the first line after a leading block between --- marks, whose last mark would look like an underline."""
+    """Return the first line after a leading block between --- marks: the last one looks like an underline."""
     if lines[0][1].strip() != "---":
         return 0
     for index, (_, line) in enumerate(lines[1:200], start=1):

@@ -1,4 +1,4 @@
-"""Fetches one web page by its address with langchain-community's loader; nothing the page refers to is loaded.
+"""Fetches one web page by its address with langchain-community's loader; nothing it refers to is loaded.
 
 Does not know how HTML becomes text.
 """

@@ -1,7 +1,7 @@
 """Reads Word documents (docx): headings, paragraphs, tables in reading order, text boxes and notes.
 
-Text deleted under tracked changes, comments, page headers and footers are left out. Numbers that Word makes up for
-lists and headings are not in the file, so they are not in the text.
+Text deleted under tracked changes, comments, page headers and footers are left out. Numbers that Word makes
+up for lists and headings are not in the file, so they are not in the text.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _parts(document: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _heading_levels(document: Any) -> dict[str, int]:
-    """Return the heading level of each style that is or is based on a heading; Chinese names count as well."""
+    """Return the heading level of each style that is or is based on a heading, Chinese names too."""
     styles = {style.get(f"{_W}styleId"): style for style in document.styles.element.iter(f"{_W}style")}
     levels: dict[str, int] = {}
     for identifier, style in styles.items():
@@ -158,7 +158,7 @@ def _write_table(table: Any, writer: PageWriter, levels: dict[str, int]) -> None
 
 
 def _table_rows(table: Any) -> Iterator[tuple[int, list[str]]]:
-    """Yield rows, the first 1; a cell merged downwards is repeated in each row, one merged sideways given once."""
+    """Yield rows, the first 1; a cell merged downwards is repeated in each row, sideways given once."""
     above: dict[int, str] = {}
     rows = (row for row in _direct(table, f"{_W}tr"))
     for number, row in enumerate(rows, start=1):

@@ -1,4 +1,4 @@
-"""Recognises Chinese and English text in pictures with RapidOCR, the `ocr` extra; its models come inside the package.
+"""Recognises Chinese and English text in pictures with RapidOCR, the `ocr` extra, whose models come with it.
 
 Returns lines with their boxes; does not know pages or how lines become paragraphs.
 """

@@ -1,7 +1,8 @@
 """Reads PDF pages with pypdfium2 and draws a page with quotes marked on it.
 
-pdfium is not thread-safe: calls from several threads end the whole process with a segmentation fault (measured). So
-every call here runs under one lock, held for a page at a time, and everything opened is closed under it.
+pdfium is not thread-safe: calls from several threads end the whole process with a segmentation fault
+(measured). So every call here runs under one lock, held for a page at a time, and what is opened is closed under
+it.
 Knows nothing of text recognition: a page without text is reported as a scan.
 """
 
@@ -81,7 +82,7 @@ def page_picture(
 ) -> tuple[bytes, bool]:
     """Return a PNG of the page with the quotes marked, and whether all of them were found on it.
 
-    White space is ignored in the comparison, so a quote from the page's text is found although lines were joined.
+    White space is ignored, so that a quote from the page's text is found although its lines were joined.
     """
     from PIL import Image, ImageChops, ImageDraw
 
@@ -209,7 +210,7 @@ def _shows_picture(page: Any) -> bool:
     for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3):
         left, bottom, right, top = item.get_bounds()
         area += (right - left) * (top - bottom)
-    return area > 0.3 * page.get_width() * page.get_height()
+    return bool(area > 0.3 * page.get_width() * page.get_height())
 
 
 def _drawn(page: Any, scale: float) -> Image:
@@ -218,7 +219,8 @@ def _drawn(page: Any, scale: float) -> Image:
         scale *= (_MOST_PICTURE_PIXELS / pixels) ** 0.5
     bitmap = page.render(scale=scale)
     try:
-        return bitmap.to_pil().convert("RGB").copy()
+        picture: Image = bitmap.to_pil().convert("RGB").copy()
+        return picture
     finally:
         bitmap.close()
 

@@ -1,8 +1,8 @@
-"""Turns the characters of a PDF page, given with their boxes, into text a person would read aloud.
+"""Turns the characters of a PDF page, given with their boxes, into text as a person would read it aloud.
 
-Columns are read one after the other, wrapped lines become whole paragraphs, aligned cells become table rows. Every
-character of the text remembers which character of the page it came from, so that a quote can be found on the page
-again. Knows nothing of PDF libraries.
+Columns are read one after the other, wrapped lines become whole paragraphs, aligned cells become table rows.
+Every character of the text remembers which character of the page it came from, so that a quote can be found
+on the page again. Knows nothing of PDF libraries.
 """
 
 from __future__ import annotations

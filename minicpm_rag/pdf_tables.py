@@ -35,7 +35,7 @@ def table_runs(lines: Sequence[Line]) -> list[tuple[int, int, list[Row]]]:
 
 
 def _is_header(line: Line, below: Line, columns: Sequence[tuple[float, float]]) -> bool:
-    """Tell whether a line whose words stand close together is the header: each word over one of the columns."""
+    """Tell whether a line whose words stand close together is the header, each word over a column."""
     if line.bottom - below.bottom > 3 * line.height:
         return False
     words = [_column(word[0].left, word[-1].right, columns) for word in _words(line.fragments[0])]
