@@ -47,20 +47,41 @@ def page_of(text: str) -> Page:
 
 def row(number: int, title: str, **changes: Any) -> DocumentRow:
     values = DocumentRow(
-        id=number, knowledge_base="default", source=f"/files/{title}", title=title, status="ready", sha256="0",
-        size_bytes=20_480, pages_indexed=1, pages_present=1, chunks=3, encoding="", reason="", remedy="",
+        id=number,
+        knowledge_base="default",
+        source=f"/files/{title}",
+        title=title,
+        status="ready",
+        sha256="0",
+        size_bytes=20_480,
+        pages_indexed=1,
+        pages_present=1,
+        chunks=3,
+        encoding="",
+        reason="",
+        remedy="",
         indexed_at=f"2026-01-0{number}T00:00:00+00:00",
-    )  # fmt: skip
+    )
     return replace(values, **changes)
 
 
 def passage(page: Page, words: str, number: int, title: str, headings: str = "") -> Document:
     start = page.text.index(words)
     metadata = {
-        "page": 1, "page_kind": "text", "page_label": "", "start": start, "end": start + len(words), "headings": headings,
-        "table_header": "", "chunk_id": f"{number}:{start}", "document_id": number, "source": f"/files/{title}",
-        "title": title, "score": 0.9, "evidence": 0.9,
-    }  # fmt: skip
+        "page": 1,
+        "page_kind": "text",
+        "page_label": "",
+        "start": start,
+        "end": start + len(words),
+        "headings": headings,
+        "table_header": "",
+        "chunk_id": f"{number}:{start}",
+        "document_id": number,
+        "source": f"/files/{title}",
+        "title": title,
+        "score": 0.9,
+        "evidence": 0.9,
+    }
     return Document(id=metadata["chunk_id"], page_content=words, metadata=metadata)
 
 
@@ -157,6 +178,9 @@ class FakeWorkspace:
             {"question": question, "history": history, "knowledge_base": knowledge_base} | options
         )
         return FakeAnswer(self.script or usual_script(question))
+
+    def facts(self) -> dict[str, str]:
+        return {"model": self.model_name or "", "device": "cpu"}
 
     def retriever(self, knowledge_base: str) -> FakeWorkspace:
         return self

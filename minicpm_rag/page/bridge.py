@@ -37,9 +37,9 @@ export default function ({ data, setTriggerValue }) {
   const clicked = (event) => {
     const button = event.target.closest?.("[data-mark], [data-copy]")
     // On a phone the sidebar covers the page, so it goes away once something in it was chosen.
-    const chosen = event.target.closest?.(
-      '[data-testid="stSidebar"] :is([class*="st-key-go-"], [class*="st-key-open-"], .st-key-new-conversation) button')
-    if (chosen && innerWidth <= 768)
+    const inSidebar = event.target.closest?.('[data-testid="stSidebar"] [class*="st-key-"] button')
+    const leads = '[class*="st-key-go-"], [class*="st-key-open-"], .st-key-new-conversation'
+    if (innerWidth <= 768 && inSidebar?.closest(leads))
       document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()
     if (button?.dataset.mark) setTriggerValue("opened", button.dataset.mark)
     else if (button?.dataset.copy) copy(button)

@@ -54,7 +54,7 @@ def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[str]:
             if subject.endswith(("?", "？")):
                 yield subject
             elif subject != title:
-                language = "zh" if re.search(r"[\u4e00-\u9fff]", subject + title) else "en"
+                language: strings.Language = "zh" if re.search(r"[\u4e00-\u9fff]", subject + title) else "en"
                 yield strings.text(language, "example", title=title, subject=subject)
 
 

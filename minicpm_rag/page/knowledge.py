@@ -45,8 +45,13 @@ def choose() -> None:
     options = names(workspace)
     # Set each time: a conversation that is opened brings its own knowledge base.
     st.session_state["knowledge-base-choice"] = state.knowledge_base()
+    labels = {option: shown(option) for option in options}
     st.selectbox(
-        t("knowledge_base"), options, format_func=shown, key="knowledge-base-choice", on_change=chosen
+        t("knowledge_base"),
+        options,
+        format_func=lambda option: labels.get(option, option),
+        key="knowledge-base-choice",
+        on_change=chosen,
     )
 
 
@@ -92,6 +97,8 @@ def _rename(workspace: Workspace, name: str, new_name: str) -> None:
 
 
 def _delete(workspace: Workspace, name: str) -> None:
-    workspace.library.delete(name)
+    from minicpm_rag import worker
+
+    worker.submit_delete(workspace.library, name)
     left = [row.name for row in workspace.library.knowledge_bases()]
     st.session_state.knowledge_base = left[0] if left else state.settings().knowledge_base

@@ -120,7 +120,9 @@ class _InertRenderer(RendererHTML):
         content = tokens[index].content.replace(_OPEN, "").replace(_CLOSE, "")
         return f"<pre><code>{escape(content)}</code></pre>"
 
-    code_block = fence
+    def code_block(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        """Draw an indented code block."""
+        return self.fence(tokens, index, options, env)
 
     def _pieces(self, content: str, env: Any, drawn: Any) -> str:
         html = []

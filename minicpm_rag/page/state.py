@@ -117,7 +117,7 @@ def _browser() -> str:
 
 def cookies() -> dict[str, str]:
     """What the browser should keep until the next visit."""
-    kept = {LANGUAGE_COOKIE: language()}
+    kept: dict[str, str] = {LANGUAGE_COOKIE: language()}
     kind, _, token = owner().partition(":")
     return kept | {OWNER_COOKIE: token} if kind == "browser" else kept
 

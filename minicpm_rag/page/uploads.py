@@ -66,11 +66,7 @@ def _take(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
     knowledge_base = state.knowledge_base()
     try:
         sources = [
-            str(
-                worker.save_upload(
-                    state.settings().home, workspace.library, knowledge_base, file.name, file.getvalue()
-                )
-            )
+            str(worker.save_upload(workspace.library, knowledge_base, file.name, file.getvalue()))
             for file in files
         ]
         jobs.ingest(workspace.library, knowledge_base, sources, t("fault"))

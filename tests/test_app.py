@@ -1,0 +1,638 @@
+"""Every view of the page, drawn by Streamlit's AppTest over a workspace in memory."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from fake_workspace import FakeWorkspace, row, slow, usual_script, wait_until
+from streamlit.testing.v1 import AppTest
+
+from minicpm_rag.conversations import Conversations
+from minicpm_rag.errors import CheckpointError, LibraryError, ModelError
+from minicpm_rag.page import jobs as page_jobs
+from minicpm_rag.page import state, strings
+from minicpm_rag.page.reply import Reply, Request
+from minicpm_rag.records import Finished, IngestProgress, Retrieved, Rewritten, Text, Verdict, Waiting
+
+APP = str(Path(__file__).parents[1] / "streamlit_app.py")
+QUESTION = "年假有几天？"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in ("MODEL", "OPENAI_BASE_URL", "RERANKER"):
+        monkeypatch.delenv(f"MINICPM_RAG_{name}", raising=False)
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield tmp_path
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def workspace(monkeypatch: pytest.MonkeyPatch) -> FakeWorkspace:
+    fake = FakeWorkspace()
+
+    def opened(settings: object) -> FakeWorkspace:
+        fake.opened += 1
+        return fake
+
+    patch_opening(monkeypatch, opened)
+    return fake
+
+
+def patch_opening(monkeypatch: pytest.MonkeyPatch, opened: Callable[[object], object]) -> None:
+    monkeypatch.setattr("minicpm_rag.workspace.open_workspace", opened)
+
+
+def page(owner: str = "browser:ann", language: str = "en", view: str = "chat") -> AppTest:
+    """The page after its workspace is open."""
+    app = AppTest.from_file(APP, default_timeout=20)
+    app.session_state["owner"] = owner
+    app.session_state["language"] = language
+    app.session_state["view"] = view
+    app.run()
+    wait_until(lambda: state.opening().done())
+    return app.run()
+
+
+def html(app: AppTest) -> str:
+    """All that is drawn as HTML, the style sheet left out."""
+    bodies = (element.proto.body for element in app.get("html"))
+    return "\n".join(body for body in bodies if "<style>" not in body)
+
+
+def ask(app: AppTest, question: str = QUESTION) -> AppTest:
+    return app.chat_input[0].set_value(question).run()
+
+
+def button(app: AppTest, key: str) -> Any:
+    return next(found for found in app.button if (found.key or "").startswith(key))
+
+
+def words(key: str, language: strings.Language = "en", **values: object) -> str:
+    return strings.text(language, key, **values)
+
+
+# The first screen
+
+
+@pytest.mark.parametrize("language", strings.LANGUAGES)
+@pytest.mark.parametrize("view", ["chat", "library", "model"])
+def test_every_view_is_drawn_in_both_languages(workspace: FakeWorkspace, view: str, language: Any) -> None:
+    app = page(view=view, language=language)
+    assert not app.exception
+    assert words("brand", language) in html(app)
+    assert words("no_model", language) in html(app)
+
+
+def test_the_first_screen_offers_three_questions_from_the_persons_own_documents(
+    workspace: FakeWorkspace,
+) -> None:
+    app = page()
+    asked = [found.label.replace("\\", "") for found in app.button if (found.key or "").startswith("ask-")]
+    assert len(asked) == 3
+    assert "What does x100-manual say about “Cleaning”?" in asked
+    assert "《员工手册》里关于“年假”是怎么说的？" in asked
+    button(app, "ask-0").click().run()
+    assert workspace.asked[0]["question"] == asked[0]
+    assert "rag-answer" in html(app)
+
+
+def test_an_empty_library_asks_for_documents_first(workspace: FakeWorkspace) -> None:
+    workspace.library.rows = []
+    app = page()
+    assert words("lead_empty") in html(app)
+    button(app, "add-documents").click().run()
+    assert app.session_state["view"] == "library"
+    assert words("library_empty") in html(app)
+
+
+def test_no_model_mode_is_one_line_with_one_button(workspace: FakeWorkspace) -> None:
+    app = page()
+    assert words("no_model_line") in html(app)
+    button(app, "get-model").click().run()
+    assert words("no_model_explained") in html(app)
+
+
+def test_the_page_is_there_before_the_workspace_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def opened(settings: object) -> FakeWorkspace:
+        release.wait(10)
+        return FakeWorkspace()
+
+    patch_opening(monkeypatch, opened)
+    app = AppTest.from_file(APP, default_timeout=20)
+    app.session_state["language"] = "en"
+    app.run()
+    assert words("opening_line") in html(app)
+    assert app.chat_input[0].placeholder == words("ask_placeholder")
+    release.set()
+
+
+# Answers
+
+
+def test_an_answer_has_marks_sources_timings_and_shows_what_is_unsupported(workspace: FakeWorkspace) -> None:
+    app = ask(page())
+    drawn = html(app)
+    assert QUESTION in drawn
+    assert "<strong>每年有 12 天带薪年假</strong>" in drawn
+    assert 'class="rag-mark" data-mark="1:1">1</button>' in drawn
+    assert "此外公司还会在春节多放三天假。</span>" in drawn
+    assert words("unsupported_legend") in drawn
+    assert "search 0.2 s · first word 0.6 s · writing 2.3 s · 31 tokens/s" in drawn
+    assert "员工手册" in button(app, "source-1-1").label
+
+
+def test_a_source_opens_beside_the_answer_with_its_words_marked(workspace: FakeWorkspace) -> None:
+    app = ask(page())
+    button(app, "source-1-1").click().run()
+    drawn = html(app)
+    assert "<mark>每年有 12 天带薪年假。</mark>" in drawn
+    assert "员工手册 › 年假" in drawn
+    assert "差旅费用" in drawn, "the text around the passage is shown"
+    button(app, "close-source").click().run()
+    assert "<mark>" not in html(app)
+
+
+def test_a_click_on_a_mark_opens_its_source(workspace: FakeWorkspace) -> None:
+    app = ask(page())
+    owner, number = app.session_state["owner"], app.session_state["conversation"]
+
+    def click(owner: str, conversation: int, mark: str) -> None:
+        import streamlit as st
+
+        from minicpm_rag.page import chat
+
+        st.session_state.owner, st.session_state.conversation = owner, conversation
+        chat.open_mark(mark)
+
+    for mark, opens in (("1:1", True), ("1:9", False), ("9:1", False), ("x:<b>", False), ("", False)):
+        clicked = AppTest.from_function(click, args=(owner, number, mark)).run()
+        assert not clicked.exception
+        assert ("source" in clicked.session_state) is opens, mark
+
+
+def test_a_removed_documents_passage_is_still_shown(workspace: FakeWorkspace) -> None:
+    app = ask(page())
+    workspace.library.rows = []
+    button(app, "source-1-1").click().run()
+    assert words("source_removed") in html(app)
+    assert "<mark>每年有 12 天带薪年假。</mark>" in html(app)
+
+
+def refusal() -> list[Any]:
+    documents = usual_script("")[1].documents
+    return [
+        Rewritten("a", "a", False),
+        Retrieved(documents, 0.1, 0.5, True),
+        Finished("文档里没有答案。", [], [], documents, "refused", {"retrieve": 0.2}),
+    ]
+
+
+def test_a_refusal_shows_the_nearest_passages_and_can_be_overruled(workspace: FakeWorkspace) -> None:
+    workspace.script = refusal()
+    app = ask(page())
+    assert "文档里没有答案。" in html(app)
+    assert words("nearest") in html(app)
+    assert "x100" in button(app, "source-1-2").label
+    workspace.script = None
+    button(app, "answer_anyway").click().run()
+    assert workspace.asked[-1]["answer_anyway"] is True
+    assert "rag-mark" in html(app)
+
+
+def test_a_rewritten_follow_up_is_shown_and_can_be_changed(workspace: FakeWorkspace) -> None:
+    app = ask(page())
+    script = usual_script("那怎么申请？")
+    workspace.script = [Rewritten("那怎么申请？", "年假怎么申请？", True), *script[1:]]
+    ask(app, "那怎么申请？")
+    assert workspace.asked[-1]["history"][0].question == QUESTION
+    assert words("searched_for", question="年假怎么申请？") in html(app)
+    app.text_area(key="standalone-2").set_value("年假申请流程")
+    button(app, "search-again-2").click().run()
+    assert workspace.asked[-1]["standalone_question"] == "年假申请流程"
+    assert workspace.asked[-1]["question"] == "那怎么申请？"
+    assert len(workspace.asked[-1]["history"]) == 1
+
+
+def test_regenerate_answers_the_same_question_again(workspace: FakeWorkspace) -> None:
+    app = ask(page())
+    button(app, "regenerate").click().run()
+    assert [asked["question"] for asked in workspace.asked] == [QUESTION, QUESTION]
+    assert workspace.asked[-1]["history"] == []
+    assert html(app).count("rag-question") == 1
+
+
+def test_what_a_document_or_model_writes_is_never_markup(workspace: FakeWorkspace) -> None:
+    evil = '<script>alert(1)</script><img src="http://example.com/x.png">![y](http://example.com/y.png)'
+    workspace.library.rows[0] = row(1, f"{evil}.md")
+    script = usual_script(QUESTION)
+    document = script[-1].documents[0]
+    document.metadata["title"] = evil
+    workspace.script = [
+        *script[:2],
+        Text(evil),
+        Finished(evil, script[-1].citations, [], [document], "model"),
+    ]
+    app = ask(page(), evil)
+    button(app, "source-1-1").click().run()
+    drawn = html(app)
+    assert "<script" not in drawn and "<img" not in drawn and "href=" not in drawn
+    for found in app.button:
+        assert not re.search(r"(?<!\\)[<!\[]", found.label)
+    app.session_state["view"] = "library"
+    assert "<img" not in html(app.run())
+
+
+# Things that go wrong
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            ModelError("The model folder /m is broken. Choose another."),
+            "The model folder /m is broken. Choose another.",
+        ),
+        (RuntimeError("secret internals"), words("fault")),
+    ],
+    ids=["ours", "unforeseen"],
+)
+def test_a_failed_answer_is_a_sentence_and_loses_nothing(
+    workspace: FakeWorkspace, error: Exception, sentence: str
+) -> None:
+    app = ask(page())
+    workspace.script = [*usual_script("x")[:4], error]
+    ask(app, "again?")
+    assert not app.exception
+    drawn = html(app)
+    assert sentence in drawn and "secret" not in drawn and "Traceback" not in drawn
+    assert "满一年的员工" in drawn, "the text written before the failure is kept"
+    workspace.script = None
+    button(app, "regenerate-2").click().run()
+    assert sentence not in html(app)
+
+
+def test_a_workspace_that_cannot_open_is_a_sentence_and_can_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[int] = []
+
+    def opened(settings: object) -> FakeWorkspace:
+        tries.append(1)
+        if len(tries) == 1:
+            raise CheckpointError("/models/x has no config.json. Name another folder in MINICPM_RAG_MODEL.")
+        return FakeWorkspace()
+
+    patch_opening(monkeypatch, opened)
+    app = page()
+    assert "has no config.json" in html(app)
+    assert not app.exception
+    app.button(key="try-again").click().run()
+    wait_until(lambda: len(tries) == 2)
+    assert words("hello") in html(app.run())
+
+
+def test_a_wrong_setting_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINICPM_RAG_PASSAGES", "many")
+    app = AppTest.from_file(APP, default_timeout=20)
+    app.session_state["language"] = "en"
+    app.run()
+    assert not app.exception
+    assert "MINICPM_RAG_PASSAGES" in html(app)
+
+
+def test_an_answer_that_cannot_be_written_to_the_disk_is_shown_all_the_same(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = page()
+
+    def full(*values: object) -> None:
+        raise LibraryError("Conversations cannot be written: the disk is full. Free some room.")
+
+    monkeypatch.setattr(Conversations, "answer", full)
+    ask(app)
+    assert "the disk is full" in html(app)
+    assert "12 天带薪年假" in html(app)
+
+
+def test_an_interrupted_question_can_be_answered_after_a_restart(
+    workspace: FakeWorkspace, home: Path
+) -> None:
+    conversations = Conversations(home / "ledger.sqlite3")
+    conversation = conversations.create("browser:ann", "default")
+    conversations.ask("browser:ann", conversation.id, QUESTION)
+    app = page()
+    button(app, f"open-{conversation.id}").click().run()
+    assert words("interrupted") in html(app)
+    button(app, "regenerate").click().run()
+    assert "12 天带薪年假" in html(app)
+
+
+# Waiting and stopping (the running reply itself; a browser test presses the button)
+
+
+def running(workspace: FakeWorkspace, home: Path, script: list[Any]) -> tuple[Any, Conversations, int]:
+    conversations = Conversations(home / "ledger.sqlite3")
+    conversation = conversations.create("ann", "default")
+    exchange = conversations.ask("ann", conversation.id, QUESTION)
+    workspace.script = script
+    reply = Reply(
+        Request(QUESTION, [], "default"),
+        opening=lambda: workspace,
+        conversations=conversations,
+        owner="ann",
+        conversation=conversation.id,
+        exchange=exchange,
+        fault="fault",
+    )
+    return reply, conversations, conversation.id
+
+
+def test_stopping_keeps_the_text_so_far(workspace: FakeWorkspace, home: Path) -> None:
+    reply, conversations, conversation = running(workspace, home, slow(usual_script(QUESTION), 0.1))
+    wait_until(lambda: reply.text)
+    reply.cancel()
+    (exchange,) = conversations.exchanges("ann", conversation)
+    assert exchange.answer is not None and exchange.answer.mode == "stopped"
+    assert exchange.answer.text.startswith("满一年的")
+    assert "春节" not in exchange.answer.text
+
+
+def test_stopping_does_not_wait_for_a_device_that_hangs(workspace: FakeWorkspace, home: Path) -> None:
+    hang = threading.Event()
+
+    class Hanging:
+        def cancel(self) -> None:
+            pass
+
+        def events(self) -> Iterator[object]:
+            yield Retrieved([], 0.9, 0.5, False)
+            yield Text("Begun")
+            hang.wait(20)
+            yield Text(" much later")
+
+    workspace.answer = lambda *values, **options: Hanging()  # type: ignore[method-assign,assignment]
+    reply, conversations, conversation = running(workspace, home, [])
+    wait_until(lambda: reply.text)
+    reply.cancel()
+    assert reply.done.is_set()
+    hang.set()
+    (exchange,) = conversations.exchanges("ann", conversation)
+    assert exchange.answer is not None and (exchange.answer.mode, exchange.answer.text) == (
+        "stopped",
+        "Begun",
+    )
+
+
+def test_a_waiting_question_knows_its_place_in_the_queue(workspace: FakeWorkspace, home: Path) -> None:
+    script = usual_script(QUESTION)
+    reply, _, _ = running(workspace, home, [*script[:2], Waiting(2), 0.3, Waiting(1), 0.3, *script[2:]])
+    wait_until(lambda: reply.stage == "waiting" and reply.position == 2)
+    wait_until(lambda: reply.position == 1)
+    wait_until(reply.done.is_set)
+    assert reply.answer.mode == "model"
+
+
+# Conversations
+
+
+def test_conversations_are_kept_renamed_deleted_and_belong_to_one_browser(
+    workspace: FakeWorkspace, home: Path
+) -> None:
+    app = ask(page())
+    number = app.session_state["conversation"]
+    app.text_input(key=f"title-{number}").set_value("假期问题")
+    button(app, f"rename-talk-submit-{number}").click().run()
+
+    st.cache_resource.clear()  # as a restart does
+    later = page()
+    assert button(later, f"open-{number}").label == "假期问题"
+    button(later, f"open-{number}").click().run()
+    assert "12 天带薪年假" in html(later)
+
+    other = page(owner="browser:bob")
+    assert not [found for found in other.button if (found.key or "").startswith("open-")]
+    other.session_state["conversation"] = number
+    assert "12 天带薪年假" not in html(other.run())
+
+    later.checkbox(key=f"delete-talk-sure-{number}").check().run()
+    button(later, f"delete-talk-{number}").click().run()
+    assert Conversations(home / "ledger.sqlite3").listed("browser:ann") == []
+    assert words("hello") in html(later)
+
+
+def test_an_exported_conversation_names_each_quote_with_its_source(workspace: FakeWorkspace) -> None:
+    app = ask(page(language="zh"))
+    conversations = state.conversations()
+    (conversation,) = conversations.listed("browser:ann")
+
+    def written(conversation: object, exchanges: object) -> None:
+        import streamlit as st
+
+        from minicpm_rag.page import export
+
+        st.session_state.language = "zh"
+        st.text(export.as_markdown(conversation, exchanges))  # type: ignore[arg-type]
+
+    exchanges = conversations.exchanges("browser:ann", conversation.id)
+    text = AppTest.from_function(written, args=(conversation, exchanges)).run().text[0].value
+    assert text.startswith(f"# {QUESTION}")
+    assert "- [1] 员工手册.md: “每年有 12 天带薪年假。”" in text
+    assert app.get("download_button")
+
+
+# The library
+
+
+def test_the_library_lists_documents_with_reasons_and_filters_them(workspace: FakeWorkspace) -> None:
+    workspace.library.rows.append(
+        row(3, "scan.pdf", status="failed", reason="All 7 pages are scans.", remedy="Install the ocr extra.")
+    )
+    app = page(view="library")
+    drawn = html(app)
+    assert "All 7 pages are scans. Install the ocr extra." in drawn
+    assert drawn.index("scan.pdf") < drawn.index("x100-manual.md"), "what needs attention comes first"
+    app.text_input(key="search-within").set_value("x100").run()
+    assert "scan.pdf" not in html(app)
+    assert "每年有 12 天带薪年假。" in html(app), "passages are found as well"
+    button(app, "open-hit-0").click().run()
+    assert "<mark>每年有 12 天带薪年假。</mark>" in html(app)
+
+
+def test_knowledge_bases_are_created_chosen_renamed_and_deleted(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minicpm_rag.worker.submit_delete", lambda library, name: library.delete(name))
+    app = page(view="library")
+    app.text_input(key="create-name").set_value("合同")
+    button(app, "create-submit").click().run()
+    assert workspace.library.names == ["default", "合同"]
+    assert app.selectbox(key="knowledge-base-choice").value == "合同"
+    app.text_input(key="rename-name-合同").set_value("合同 2026")
+    button(app, "rename-submit").click().run()
+    assert workspace.library.names == ["default", "合同 2026"]
+    assert button(app, "delete-submit").disabled
+    app.checkbox(key="delete-sure-合同 2026").check().run()
+    button(app, "delete-submit").click().run()
+    assert workspace.library.names == ["default"]
+    assert app.session_state["knowledge_base"] == "default"
+
+
+def test_a_name_that_is_taken_is_a_sentence(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(name: str) -> None:
+        raise LibraryError("There is a knowledge base 'x' already. Choose another name.")
+
+    monkeypatch.setattr(workspace.library, "create", taken)
+    app = page(view="library")
+    app.text_input(key="create-name").set_value("x")
+    button(app, "create-submit").click().run()
+    assert "Choose another name" in app.error[0].value
+    assert not app.exception
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The worker's functions, played: `steps` is what `follow` reports."""
+    seen: dict[str, Any] = {"saved": [], "ingested": [], "removed": [], "steps": []}
+
+    def save_upload(library: Any, knowledge_base: str, name: str, content: bytes) -> Path:
+        seen["saved"].append((name, content))
+        return Path("/uploads") / name
+
+    def submit_ingest(library: Any, knowledge_base: str, sources: Any, **options: Any) -> int:
+        seen["ingested"].append([str(source) for source in sources])
+        return 1
+
+    def submit_remove(library: Any, knowledge_base: str, sources: Any) -> int:
+        seen["removed"].append(list(sources))
+        return 2
+
+    def follow(library: Any, job: int, *, cancelled: Any = None) -> Iterator[IngestProgress]:
+        for step in seen["steps"]:
+            if isinstance(step, Exception):
+                raise step
+            if callable(step):
+                step()
+            else:
+                yield step
+
+    for name, played in (
+        ("save_upload", save_upload),
+        ("submit_ingest", submit_ingest),
+        ("submit_remove", submit_remove),
+        ("follow", follow),
+    ):
+        monkeypatch.setattr(f"minicpm_rag.worker.{name}", played)
+    return seen
+
+
+def test_dropped_files_are_read_in_the_background_and_get_verdicts(
+    workspace: FakeWorkspace, jobs: dict[str, Any]
+) -> None:
+    release = threading.Event()
+    good = Verdict(
+        "/x/a.md", "a.md", "indexed", pages_indexed=1, pages_present=1, chunks=4, encoding="GB18030"
+    )
+    bad = Verdict("/x/b.pdf", "b.pdf", "failed", "It is protected by a password.", "Remove the password.")
+    jobs["steps"] = [
+        IngestProgress("/x/a.md", "embedding", 1, 2),
+        lambda: release.wait(10),
+        IngestProgress("/x/a.md", "done", 1, 2, good),
+        IngestProgress("/x/b.pdf", "done", 2, 2, bad),
+    ]
+    app = page(view="library")
+    app.file_uploader[0].set_value(
+        [("a.md", b"# A", "text/markdown"), ("b.pdf", b"%PDF", "application/pdf")]
+    ).run()
+    assert jobs["saved"] == [("a.md", b"# A"), ("b.pdf", b"%PDF")]
+    assert len(jobs["ingested"][0]) == 2
+    assert app.get("progress")[0].proto.text == r"1\/2 a\.md · indexing"
+
+    release.set()
+    wait_until(lambda: page_jobs.shared().of("default")[0].done.is_set())
+    drawn = html(app.run())
+    assert "Added 1" in drawn and "Not added 1" in drawn
+    assert "It is protected by a password." in drawn and "Remove the password." in drawn
+    assert "1 of 1 pages, 4 passages · GB18030" in drawn
+    button(app, "put-away").click().run()
+    assert "It is protected by a password." not in html(app)
+
+
+def test_an_ingest_that_fails_as_a_whole_is_a_sentence(
+    workspace: FakeWorkspace, jobs: dict[str, Any]
+) -> None:
+    jobs["steps"] = [LibraryError("The Chroma server at http://x does not answer. Start it.")]
+    app = page(view="library")
+    app.file_uploader[0].set_value([("a.md", b"# A", "text/markdown")]).run()
+    wait_until(lambda: page_jobs.shared().of("default")[0].done.is_set())
+    assert "The Chroma server at http://x does not answer. Start it." in html(app.run())
+
+
+def test_a_failed_document_is_tried_again_and_removal_asks_first(
+    workspace: FakeWorkspace, jobs: dict[str, Any]
+) -> None:
+    workspace.library.rows.append(row(3, "scan.pdf", status="failed", reason="No text."))
+    app = page(view="library")
+    button(app, "retry-3").click().run()
+    assert jobs["ingested"] == [["/files/scan.pdf"]]
+    assert button(app, "remove-3").disabled
+    app.checkbox(key="remove-sure-3").check().run()
+    button(app, "remove-3").click().run()
+    assert jobs["removed"] == [["/files/scan.pdf"]]
+
+
+def test_a_file_that_is_too_large_is_refused_with_a_clear_sentence(workspace: FakeWorkspace) -> None:
+    def refused() -> None:
+        import streamlit as st
+
+        from minicpm_rag.page import uploads
+
+        st.session_state.language = "en"
+        uploads.refuse(["film.mp4"])
+        st.text(st.session_state.upload_refused[0])
+
+    text = AppTest.from_function(refused).run().text[0].value
+    assert "film.mp4 was not added: it is larger than 200 MB." in text
+
+
+# Several people, and no work done twice
+
+
+def test_no_rerun_opens_the_workspace_again(workspace: FakeWorkspace) -> None:
+    app = page()
+    for view in ("library", "model", "chat"):
+        app.button(key=f"go-{view}").click().run()
+    ask(app)
+    page(owner="browser:bob")
+    assert workspace.opened == 1
+
+
+def test_the_language_is_switched_in_the_sidebar(workspace: FakeWorkspace) -> None:
+    app = page(language="zh")
+    assert words("hello", "zh") in html(app)
+    app.segmented_control(key="language-choice").set_value("en").run()
+    assert words("hello", "en") in html(app)
+    assert app.chat_input[0].placeholder == words("ask_placeholder", "en")
+
+
+def test_answering_choices_are_handed_to_the_workspace(workspace: FakeWorkspace) -> None:
+    workspace.llm = object()
+    app = page(view="model")
+    app.slider(key="passages").set_value(8).run()
+    app.slider(key="temperature").set_value(0.6).run()
+    app.button(key="go-chat").click().run()
+    ask(app)
+    assert workspace.asked[-1]["passages"] == 8
+    assert workspace.asked[-1]["temperature"] == 0.6

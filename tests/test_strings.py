@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import ast
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from minicpm_rag.page import strings
+from minicpm_rag.records import FileStatus, IngestProgress
+
+PAGE = Path(strings.__file__).parent
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+# The same in both languages on purpose.
+NEUTRAL = {"page_of", "job_line"}
+
+
+def fields(words: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(words) if name}
+
+
+@pytest.mark.parametrize("key", sorted(strings.keys()))
+def test_each_text_is_there_in_both_languages_with_the_same_values(key: str) -> None:
+    chinese, english = strings._TEXTS[key]
+    assert chinese.strip() and english.strip()
+    assert fields(chinese) == fields(english)
+    assert not CHINESE.search(english)
+    if key not in NEUTRAL:
+        assert CHINESE.search(chinese) or key == "tokens_per_second" or key == "fact_speed"
+
+
+def used_keys() -> set[str]:
+    """The keys in the page's calls of `t` and `text`; of an f-string, all keys that fit it."""
+    used = set()
+    for file in PAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            key = {"t": 0, "text": 1, "_button": 0}.get(name)
+            if key is None or len(node.args) <= key:
+                continue
+            pattern = pattern_of(node.args[key])
+            if pattern is None:
+                continue
+            fitting = set(filter(re.compile(pattern).fullmatch, strings.keys()))
+            assert fitting, f"{file.name} uses a text that is not there: {pattern}"
+            used |= fitting
+    return used
+
+
+def pattern_of(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.escape(node.value)
+    if isinstance(node, ast.JoinedStr):
+        parts = (re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in node.values)
+        return "".join(str(part) for part in parts)
+    return None
+
+
+def test_every_text_the_page_uses_is_there_and_none_is_left_over() -> None:
+    by_variable = {"file", "verdict", "reason", "remedy", "documents", "pages", "chunks"}
+    assert strings.keys() - used_keys() - by_variable == set()
+
+
+def test_every_verdict_and_stage_of_an_ingest_has_a_text() -> None:
+    statuses = FileStatus.__args__
+    stages = ast.literal_eval(str(IngestProgress.__annotations__["stage"]).removeprefix("Literal"))
+    assert {f"verdict_{status}" for status in statuses} <= strings.keys()
+    assert {f"ingest_{stage}" for stage in stages} <= strings.keys()
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        ("zh-CN", "zh"),
+        ("zh", "zh"),
+        ("zh-Hant-TW", "zh"),
+        ("en-US", "en"),
+        ("fr", "en"),
+        (None, "en"),
+        ("", "en"),
+    ],
+)
+def test_the_first_language_is_the_browsers(locale: str | None, language: str) -> None:
+    assert strings.guess(locale) == language
+
+
+def test_no_text_of_the_page_is_written_outside_strings() -> None:
+    for file in PAGE.glob("*.py"):
+        if file.name == "strings.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                allowed = (
+                    node.value in ("中文", "你好 hello") or "\\u4e00" in node.value or "一二三" in node.value
+                )
+                assert allowed or not CHINESE.search(node.value), f"{file.name}: {node.value!r}"
