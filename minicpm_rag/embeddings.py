@@ -90,7 +90,7 @@ class Embedder(Embeddings):
             for (start, end), token in zip(encoding.offsets, encoding.ids, strict=True)
         ]
         lost_characters = sum(size for size, lost in sizes if lost)
-        return 1.0 - lost_characters / max(1, sum(size for size, _ in sizes))
+        return float(1 - lost_characters / max(1, sum(size for size, _ in sizes)))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed passages; one longer than `limit_tokens` is refused, because its end would be lost."""

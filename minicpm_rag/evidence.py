@@ -39,8 +39,11 @@ class Calibration:
     bar: float
 
     def probability(self, strength: float, readable_share: float, cosine: float) -> float:
-        """Probability that passages so near to the question bear on it."""
-        if strength <= 0 and readable_share <= 0:
+        """Probability that passages so near to the question bear on it.
+
+        Small talk has neither strength nor cosine, hence no probability.
+        """
+        if strength <= 0 and cosine <= 0:
             return 0.0
         log_odds = (
             self.constant + self.keyword * strength + readable_share * (self.readable + self.dense * cosine)

@@ -54,6 +54,7 @@ class Found:
     documents: list[Document]
     evidence: float
     bar: float
+    features: tuple[float, float, float]  # of the evidence: keyword strength, readable share, cosine
     dense_weight: float
     candidates: list[Candidate]
 
@@ -102,11 +103,12 @@ class HybridRetriever(BaseRetriever):
         scores = dict(fused[: max(CANDIDATES, 2 * limit)])
         documents = self.library.passages(self.knowledge_base, list(scores))
         ranked = self._ranked(question, documents, scores)
-        evidence = self._add_evidence(question, ranked, calibration, share, dict(dense))
+        strength, cosine = self._add_evidence(question, ranked, calibration, share, dict(dense))
         chosen = select(ranked, limit, _PageTexts(self.library).text)
         return Found(
             documents=[choice.document for choice in chosen],
-            evidence=evidence,
+            evidence=calibration.probability(strength, share, cosine),
+            features=(strength, share, cosine),
             bar=calibration.bar,
             dense_weight=weight if dense else 0.0,
             candidates=_candidates(ranked, chosen, dict(keyword), dict(dense)),
@@ -158,22 +160,19 @@ class HybridRetriever(BaseRetriever):
         calibration: Calibration,
         share: float,
         cosines: Mapping[str, float],
-    ) -> float:
-        """Write each passage's evidence into it; return that of the best features together."""
+    ) -> tuple[float, float]:
+        """Write each passage's evidence into it; return the best strength and cosine of the first few."""
         wanted = question_terms(question)
         statistics = self.library.keyword_statistics(self.knowledge_base, wanted)
         weights = {term: statistics.weight(term) for term in wanted}
         features: list[tuple[float, float]] = []
         for document in ranked:
-            strength = keyword_strength(wanted, weights, _indexed_text(document)) if wanted else 0.0
-            cosine = cosines.get(str(document.id), 0.0)
+            strength = keyword_strength(wanted, weights, _indexed_text(document))
+            cosine = cosines.get(str(document.id), 0.0) if wanted else 0.0
             features.append((strength, cosine))
-            probability = calibration.probability(strength, share, cosine) if wanted else 0.0
-            document.metadata[records.EVIDENCE] = probability
+            document.metadata[records.EVIDENCE] = calibration.probability(strength, share, cosine)
         best = features[:EVIDENT]
-        if not wanted or not best:
-            return 0.0
-        return calibration.probability(max(s for s, _ in best), share, max(c for _, c in best))
+        return max((s for s, _ in best), default=0.0), max((c for _, c in best), default=0.0)
 
 
 class _PageTexts:
