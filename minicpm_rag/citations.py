@@ -1,0 +1,201 @@
+"""Cite while an answer streams: the model's own marks go, proven sentences get `[n]`, quotes are exact.
+
+Fed pieces of raw text, it returns what may be shown. Knows no model; page texts come from a given function.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from minicpm_rag.errors import NotFoundError
+from minicpm_rag.proof import Proof, Similarity, Support
+from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Citation
+from minicpm_rag.sentences import sentence_spans
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+PageText = Callable[[int, int], str]  # (document id, page number) -> the stored text of that page
+
+_OPEN, _CLOSE = r"[\[【〔［]", r"[\]】〕］]"
+_WORD_IN_MARK = (
+    r"资料|文档|文献|来源|参考|引用|段落|编号|第|passages?|sources?|doc(?:ument)?s?|refs?|no\.?|n|id"
+)
+# [1], [1][2], [1, 2], 【1】, 〔1〕, ［１］, [1-3], [资料1], [[1]], [^1], and the template's own [编号].
+_MARK = re.compile(
+    rf"[ \t\u3000]*{_OPEN}{{1,2}}\s*\^?(?:{_WORD})?\s*[:：]?\s*"
+    rf"(?P<numbers>\d{{0,4}}(?:\s*[,，、;；\-–—~]\s*\d{{1,4}})*)\s*(?:页|条)?{_CLOSE}{{1,2}}",
+    re.IGNORECASE,
+)
+# What may still become a mark when more text comes; spaces in front of a mark go with it.
+_UNFINISHED = re.compile(
+    rf"\s*(?:{_OPEN}{{1,2}}[\s\d,，、;；:：\-–—~^.a-z资料文档献来源参考引用段落编号第页条]{{0,24}}{_CLOSE}?)?$",
+    re.IGNORECASE,
+)
+_HALF_MARK = re.compile(rf"\s*{_OPEN}{{1,2}}\s*\^?(?:{_WORD})?[\s\d,，、;；:：\-–—~]*$", re.IGNORECASE)
+_RANGE = re.compile(r"(\d+)\s*[-–—~]\s*(\d+)|\d+")
+_LONGEST_RANGE = 20
+
+
+class CitedAnswer:
+    """An answer on its way from the model to the reader.
+
+    `add` and `finish` return text to show, in order; joined it is `text`. Citations and unsupported spans
+    are offsets into `text`.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        documents: Sequence[Document],
+        *,
+        page_text: PageText | None = None,
+        similarity: Similarity | None = None,
+    ) -> None:
+        self.text = ""
+        self.citations: list[Citation] = []
+        self.unsupported: list[tuple[int, int]] = []
+        self._documents = documents
+        self._proof = Proof(question, documents, similarity)
+        self._page_text = page_text
+        self._arriving = ""  # may hold an unfinished mark
+        self._open = ""  # sentences not yet judged, marks removed
+        self._shown = 0  # characters of `_open` that are in `text`
+        self._marks: list[tuple[int, frozenset[int]]] = []  # the model's, with their places in `_open`
+
+    def add(self, piece: str) -> str:
+        """Take the next piece of the model's text; return what can be shown now."""
+        before = len(self.text)
+        self._arriving += piece
+        held = _UNFINISHED.search(self._arriving)
+        end = held.start() if held else len(self._arriving)
+        self._take(self._arriving[:end])
+        self._arriving = self._arriving[end:]
+        self._judge_finished_sentences()
+        self._show(len(self._open.rstrip()))  # a mark goes in front of the white space
+        return self.text[before:]
+
+    def finish(self) -> str:
+        """Judge what is left, as after the last piece; return what is still to be shown."""
+        before = len(self.text)
+        self._take(_HALF_MARK.sub("", self._arriving))
+        self._arriving = ""
+        self._open = self._open.rstrip()
+        for start, end in sentence_spans(self._open):
+            self._judge(start, end, len(self._open))
+        self._open, self._shown, self._marks = "", 0, []
+        return self.text[before:]
+
+    def _take(self, arrived: str) -> None:
+        position = 0
+        for mark in _MARK.finditer(arrived):
+            self._open += arrived[position : mark.start()]
+            self._marks.append((len(self._open), _numbers(mark.group("numbers"))))
+            position = mark.end()
+        self._open += arrived[position:]
+        if not self.text:
+            self._open = self._open.lstrip()
+
+    def _judge_finished_sentences(self) -> None:
+        """Judge all sentences but the last, which may go on."""
+        spans = sentence_spans(self._open)
+        for (start, end), (next_start, _) in pairwise(spans):
+            self._judge(start, end, next_start)
+        if len(spans) > 1:
+            cut = spans[-1][0]
+            self._show(cut)
+            self._open, self._shown = self._open[cut:], self._shown - cut
+            self._marks = [(place - cut, numbers) for place, numbers in self._marks if place > cut]
+
+    def _judge(self, start: int, end: int, next_start: int) -> None:
+        """Show a sentence to its end and, where it is proven, its marks."""
+        self._show(end)
+        sentence = self._open[start:end]
+        shown_start = len(self.text) - len(sentence)
+        found = self._proof.of(sentence, self._marked(start, end, next_start))
+        if found is None:
+            return
+        citations = [
+            citation for support in found if (citation := self._cite(support, shown_start, len(self.text)))
+        ]
+        self.citations += citations
+        if citations:
+            self.text += "".join(
+                f"[{number}]" for number in sorted({citation.number for citation in citations})
+            )
+        else:
+            self.unsupported.append((shown_start, len(self.text)))
+
+    def _show(self, end: int) -> None:
+        if end > self._shown:
+            self.text += self._open[self._shown : end]
+            self._shown = end
+
+    def _marked(self, start: int, end: int, next_start: int) -> frozenset[int]:
+        """The valid numbers the model wrote in a sentence or right behind it, on the same line."""
+        line_end = self._open.find("\n", end, next_start)
+        last = next_start if line_end < 0 else line_end
+        return frozenset(
+            number
+            for place, numbers in self._marks
+            if start < place <= last
+            for number in numbers
+            if 1 <= number <= len(self._documents)
+        )
+
+    def _cite(self, support: Support, sentence_start: int, sentence_end: int) -> Citation | None:
+        """Find the supporting words in the stored page; None where the page does not hold them."""
+        document = self._documents[support.number - 1]
+        quote = document.page_content[support.start : support.end]
+        place = self._place(document, quote, support.start)
+        if place is None:
+            return None
+        page, start, end = place
+        return Citation(
+            support.number, sentence_start, sentence_end, page[start:end], start, end, support.share, document
+        )
+
+    def _place(self, document: Document, quote: str, start_in_passage: int) -> tuple[str, int, int] | None:
+        start = int(document.metadata.get(START, 0)) + start_in_passage
+        if self._page_text is None:
+            page = document.page_content
+            start = start_in_passage
+        else:
+            try:
+                page = self._page_text(document.metadata[DOCUMENT_ID], document.metadata[PAGE])
+            except NotFoundError:  # removed from the library since it was found
+                return None
+        if page[start : start + len(quote)] == quote:
+            return page, start, start + len(quote)
+        # Another splitter may have changed the white space or not kept where the passage starts.
+        folded = re.compile(r"\s*".join(re.escape(part) for part in quote.split())).search(page)
+        return (page, folded.start(), folded.end()) if folded else None
+
+
+def cite(
+    text: str,
+    question: str,
+    documents: Sequence[Document],
+    *,
+    page_text: PageText | None = None,
+    similarity: Similarity | None = None,
+) -> CitedAnswer:
+    """Cite a whole answer; marks that stand in it already are judged again."""
+    answer = CitedAnswer(question, documents, page_text=page_text, similarity=similarity)
+    answer.add(text)
+    answer.finish()
+    return answer
+
+
+def _numbers(text: str) -> frozenset[int]:
+    found: set[int] = set()
+    for match in _RANGE.finditer(text):
+        if match.group(1):
+            first, last = int(match.group(1)), int(match.group(2))
+            found.update(range(first, min(last, first + _LONGEST_RANGE) + 1))
+        else:
+            found.add(int(match.group()))
+    return frozenset(found)

@@ -1,0 +1,262 @@
+"""Prove a sentence of an answer: find the statement of a passage that says the same.
+
+Numbers, dates and names of the sentence must occur in that statement, what one denies the other must not say,
+and most of the sentence's words must be shared. Knows no model, no stream and no page.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from minicpm_rag.claims import contradicts, holds_name, is_code, is_numeral, names, numbers
+from minicpm_rag.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
+from minicpm_rag.records import HEADINGS, TITLE
+from minicpm_rag.segmentation import fold
+from minicpm_rag.statements import Statement, statements
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+# Returns the cosine of each text to the first argument, or None where the embedder cannot read it.
+Similarity = Callable[[str, Sequence[str]], "Sequence[float] | None"]
+
+# Set on statements made from public questions with right and with wrong answers.
+_SHARED = 0.45  # of all words of the sentence, by weight
+_SHARED_NEW = 0.62  # of the words that the question did not hold: what the sentence adds
+_SHARED_ASKED = 0.2  # of the question's words that the sentence repeats: what it is said of
+_SIMILAR = 0.8  # cosine that stands in for shared words
+_MARKED_BONUS = 0.1  # for the passage the model named: it decides between near equals, no more
+_QUESTION_BONUS = 0.15  # for sharing the question's words: "15 天" alone stands in many places
+_WEAK_PAIR_WEIGHT = 0.3
+_CLAUSE_TERMS = 3  # words or pairs of characters
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_CLAUSE = re.compile(r"[^，,；;：:]+[，,；;：:]?(?!\d)")
+_COURTESY = re.compile(
+    r"^\W*(?:你好|您好|好的|抱歉|对不起|很高兴|感谢|谢谢|希望.{0,12}帮助|如(?:果|需|有).{0,20}(?:告诉|联系|提问|请)"
+    r"|hello|hi\b|sorry|i'm sorry|i am sorry|i apologi[sz]e|thank|sure\b|certainly|of course|i hope|hope this"
+    r"|let me know|feel free|please let)",
+    re.IGNORECASE,
+)
+_DOES_NOT_KNOW = re.compile(
+    r"(?:资料|文档|文中|上文|上述|提供|原文|段落|内容|信息).{0,12}(?:没有|未|并未|无法|不能|不足)"
+    r"|(?:没有|未|并未|不曾)(?:明确)?(?:提及|提到|说明|给出|找到)"
+    r"|无法(?:回答|确定|得知|判断|找到)|(?:我|本人)?不(?:知道|清楚|确定)"
+    r"|\b(?:passages?|documents?|text|context|sources?|information)\b.{0,40}\b(?:not|no)\b"
+    r"|\b(?:do|does|did)(?: not|n't) (?:know|say|mention|contain|state|specify)"
+    r"|\bnot (?:mentioned|stated|specified|provided|found)"
+    r"|\b(?:cannot|can't|could not|couldn't|unable to) (?:answer|find|determine|tell|say)",
+    re.IGNORECASE,
+)
+_LEAD_IN = re.compile(
+    r"^\W*(?:根据|按照|依据|从).{0,12}?(?:资料|文档|文件|内容|信息|段落|上文|文)(?:可知|中?所述|显示|来看)?[，,：:]?"
+    r"|^\W*(?:according to|based on|as stated in|per) (?:the )?"
+    r"(?:passages?|documents?|text|context|sources?|information)(?: (?:above|below|provided))?,?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Support:
+    """The words of passage `number` that support a sentence: `page_content[start:end]`."""
+
+    number: int
+    start: int
+    end: int
+    share: float  # of the sentence's words, 0..1
+
+
+class _Source:
+    """One statement of one passage, ready to be compared."""
+
+    def __init__(
+        self,
+        number: int,
+        statement: Statement,
+        passage: list[_Source],
+        context: str,
+        context_terms: frozenset[str],
+    ) -> None:
+        self.number = number
+        self.statement = statement
+        self.passage = passage
+        self.folded = fold(f"{statement.header} {statement.text}" if statement.header else statement.text)
+        self.terms = frozenset(content_terms(self.folded))
+        self.context = context
+        self.context_terms = context_terms
+
+    @cached_property
+    def numbers(self) -> frozenset[float]:
+        return numbers(self.statement.text)
+
+    @cached_property
+    def context_numbers(self) -> frozenset[float]:
+        return numbers(f"{self.context} {self.statement.header}")
+
+    def holds(self, name: str, *, is_given: bool) -> bool:
+        """Tell whether a name stands here, or in title or headings.
+
+        One that the question gave may also stand elsewhere in the passage ("It was ..."), but not a code
+        where this statement speaks of another code.
+        """
+        if holds_name(self.folded, name) or holds_name(self.context, name):
+            return True
+        if not is_given or self.statement.header:
+            return False
+        if is_code(name) and any(is_code(other) for other in names(self.statement.text)):
+            return False
+        return any(holds_name(source.folded, name) for source in self.passage)
+
+
+class Proof:
+    """What the passages support, asked sentence by sentence."""
+
+    def __init__(
+        self, question: str, passages: Sequence[Document], similarity: Similarity | None = None
+    ) -> None:
+        self._asked = frozenset(content_terms(question))
+        self._given_names = names(question)
+        self._similarity = similarity
+        self._sources: list[_Source] = []
+        for number, passage in enumerate(passages, 1):
+            context = fold(f"{passage.metadata.get(TITLE, '')} {passage.metadata.get(HEADINGS, '')}")
+            context_terms = frozenset(content_terms(context))
+            together: list[_Source] = []
+            for statement in statements(passage):
+                together.append(_Source(number, statement, together, context, context_terms))
+            self._sources += together
+        self._frequency = Counter(term for source in self._sources for term in source.terms)
+
+    def of(self, sentence: str, marked: frozenset[int] = frozenset()) -> list[Support] | None:
+        """Return the support of a sentence: empty where there is none, None where it states nothing.
+
+        `marked` are the numbers of passages that the writer of the sentence named.
+        """
+        claim = _claim(sentence)
+        if claim is None or not (set(content_terms(claim)) or numbers(claim)):
+            return None
+        whole = self._by_words(claim, marked)
+        found = [whole] if whole else self._by_clauses(claim, marked) or self._by_similarity(claim, marked)
+        return None if not found and _DOES_NOT_KNOW.search(claim) else found
+
+    def _by_words(
+        self, claim: str, marked: frozenset[int], names_too: frozenset[str] = frozenset()
+    ) -> Support | None:
+        wanted = {term for term in content_terms(claim) if not is_numeral(term)}
+        added = wanted - self._asked
+        claimed_numbers, claimed_names = numbers(claim), names(claim) | names_too
+        best: tuple[float, Support] | None = None
+        for source in self._sources:
+            # What the title says need not be said again: it counts neither for nor against.
+            known = source.context_terms - source.terms
+            share, share_added = self._share(wanted - known, source), self._share(added - known, source)
+            share_asked = self._share((wanted & self._asked) - known, source)
+            if share < _SHARED or share_added < _SHARED_NEW or share_asked < _SHARED_ASKED:
+                continue
+            if not self._agrees(source, claim, claimed_numbers, claimed_names):
+                continue
+            score = (
+                share
+                + share_added
+                + _QUESTION_BONUS * self._share(self._asked, source)
+                + (_MARKED_BONUS if source.number in marked else 0)
+            )
+            if best is None or score > best[0]:
+                best = score, _support(source, min(share, share_added))
+        return best[1] if best else None
+
+    def _agrees(self, source: _Source, claim: str, values: frozenset[float], claimed: frozenset[str]) -> bool:
+        return (
+            values <= source.numbers | source.context_numbers
+            and all(source.holds(name, is_given=name in self._given_names) for name in claimed)
+            and not contradicts(claim, source.statement.text)
+        )
+
+    def _by_clauses(self, claim: str, marked: frozenset[int]) -> list[Support]:
+        """Prove clause by clause a sentence that joins what stands in several places.
+
+        A clause without a name of its own speaks of the names before it, so it must be said of them.
+        """
+        clauses = _clauses(claim)
+        if len(clauses) < 2:
+            return []
+        found: list[Support] = []
+        spoken_of: frozenset[str] = frozenset()
+        for clause in clauses:
+            own = names(clause)
+            support = self._by_words(clause, marked, frozenset() if own else spoken_of)
+            if support is None:
+                return []
+            spoken_of = own or spoken_of
+            if support not in found:
+                found.append(support)
+        return found
+
+    def _by_similarity(self, claim: str, marked: frozenset[int]) -> list[Support]:
+        """Accept other words for the same where the embedder reads the language and the facts agree."""
+        if self._similarity is None:
+            return []
+        values, claimed = numbers(claim), names(claim)
+        agreeing = [source for source in self._sources if self._agrees(source, claim, values, claimed)]
+        cosines = (
+            self._similarity(claim, [source.statement.text for source in agreeing]) if agreeing else None
+        )
+        if not cosines:
+            return []
+        best = max(
+            range(len(agreeing)),
+            key=lambda place: cosines[place] + (_MARKED_BONUS if agreeing[place].number in marked else 0),
+        )
+        return [_support(agreeing[best], cosines[best])] if cosines[best] >= _SIMILAR else []
+
+    def _share(self, wanted: set[str] | frozenset[str], source: _Source) -> float:
+        total = sum(self._weight(term) for term in wanted)
+        return sum(self._weight(term) for term in wanted & source.terms) / total if total else 1.0
+
+    def _weight(self, term: str) -> float:
+        rarity = math.log(1 + (len(self._sources) + 1) / (self._frequency[term] + 0.5))
+        return rarity * (_WEAK_PAIR_WEIGHT if _is_weak(term) else 1.0)
+
+
+def _clauses(claim: str) -> list[str]:
+    """Cut a sentence at its commas; a clause of few words joins another: it would be found anywhere."""
+    clauses: list[str] = []
+    before_was_few = False
+    for match in _CLAUSE.finditer(claim):
+        few = sum(not _is_weak(term) for term in content_terms(match.group())) < _CLAUSE_TERMS
+        if clauses and (
+            few or sum(not _is_weak(term) for term in content_terms(clauses[-1])) < _CLAUSE_TERMS
+        ):
+            clauses[-1] += match.group()
+            few = few and before_was_few
+        else:
+            clauses.append(match.group())
+        before_was_few = few
+    return clauses
+
+
+def _is_weak(term: str) -> bool:
+    """A single character, or a pair across a word's border, such as 为大 in 名为大环道."""
+    return (bool(_HAN.match(term)) and len(term) == 1) or any(
+        character in CHINESE_FUNCTION_CHARACTERS for character in term
+    )
+
+
+def _claim(sentence: str) -> str | None:
+    """Return what a sentence states, without its lead-in; None for a courtesy, a question or a lead-in."""
+    text = sentence.strip()
+    if text.endswith(("?", "？", ":", "：")) or _COURTESY.match(text):
+        return None
+    return _LEAD_IN.sub("", text)
+
+
+def _support(source: _Source, share: float) -> Support:
+    return Support(
+        source.number, source.statement.start, source.statement.end, round(min(1.0, max(0.0, share)), 3)
+    )
