@@ -1,0 +1,38 @@
+"""A light embedder for tests of the library: words and Chinese character pairs hashed into a vector.
+
+Deterministic and meaningful (shared words give similarity), and it starts in no time, which crash tests need.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+from langchain_core.embeddings import Embeddings
+
+
+class HashedEmbedder(Embeddings):
+    def __init__(self, name: str = "hashed", dimension: int = 64, revision: str = "1") -> None:
+        self.name = name
+        self.dimension = dimension
+        self.revision = revision
+        self.limit_tokens = 2_000
+        self.embedded = 0  # texts, so that a test can say that nothing was embedded again
+
+    def count_tokens(self, text: str) -> int:
+        return len(text)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        self.embedded += len(texts)
+        return [self._vector(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return self._vector(text)
+
+    def _vector(self, text: str) -> list[float]:
+        vector = [0.0] * self.dimension
+        pairs = [text[at : at + 2] for at in range(len(text) - 1) if "\u4e00" <= text[at] <= "\u9fff"]
+        for word in re.findall(r"[a-z0-9]+", text.lower()) + pairs:
+            vector[zlib.crc32(word.encode()) % self.dimension] += 1.0
+        length = sum(number * number for number in vector) ** 0.5
+        return [number / length for number in vector] if length else [1.0, *vector[1:]]
