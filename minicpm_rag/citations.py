@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 PageText = Callable[[int, int], str]  # (document id, page number) -> the stored text of that page
 
 _OPEN, _CLOSE = r"[\[【〔［]", r"[\]】〕］]"
-_WORD_IN_MARK = (
-    r"资料|文档|文献|来源|参考|引用|段落|编号|第|passages?|sources?|doc(?:ument)?s?|refs?|no\.?|n|id"
-)
+_WORD = r"资料|文档|文献|来源|参考|引用|段落|编号|第|passages?|sources?|doc(?:ument)?s?|refs?|no\.?|n|id"
 # [1], [1][2], [1, 2], 【1】, 〔1〕, ［１］, [1-3], [资料1], [[1]], [^1], and the template's own [编号].
 _MARK = re.compile(
     rf"[ \t\u3000]*{_OPEN}{{1,2}}\s*\^?(?:{_WORD})?\s*[:：]?\s*"

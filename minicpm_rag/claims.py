@@ -21,6 +21,7 @@ _SCALES = {
     "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12,
 }  # fmt: skip
 _CHINESE_NUMERAL = re.compile(r"[〇零一二两三四五六七八九十百千万亿]+")
+_NUMERAL = re.compile(r"[\d._〇零一二两三四五六七八九十百千万亿]+")
 _WORDS_OF_NUMERALS = frozenset(
     ["一", "零", "万", "百", "千", "亿", "万一", "千万", "百万", "万千", "千百", "一一"]
 )

@@ -148,7 +148,7 @@ class Proof:
     def _by_words(
         self, claim: str, marked: frozenset[int], names_too: frozenset[str] = frozenset()
     ) -> Support | None:
-        wanted = {term for term in content_terms(claim) if not is_numeral(term)}
+        wanted = set(content_terms(claim))
         added = wanted - self._asked
         claimed_numbers, claimed_names = numbers(claim), names(claim) | names_too
         best: tuple[float, Support] | None = None
@@ -217,7 +217,9 @@ class Proof:
 
     def _share(self, wanted: set[str] | frozenset[str], source: _Source) -> float:
         total = sum(self._weight(term) for term in wanted)
-        return sum(self._weight(term) for term in wanted & source.terms) / total if total else 1.0
+        # A numeral may be written otherwise there; that its value occurs is checked apart.
+        held = sum(self._weight(term) for term in wanted if term in source.terms or is_numeral(term))
+        return held / total if total else 1.0
 
     def _weight(self, term: str) -> float:
         rarity = math.log(1 + (len(self._sources) + 1) / (self._frequency[term] + 0.5))
