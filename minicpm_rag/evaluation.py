@@ -9,18 +9,21 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
+from minicpm_rag.calibration import fit, measure_abilities
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.evidence import SETTING
 from minicpm_rag.segmentation import fold
 from minicpm_rag.sentences import sentence_spans
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from minicpm_rag.evidence import Calibration
     from minicpm_rag.library import Library
     from minicpm_rag.retrieval import Found, HybridRetriever
 
@@ -39,10 +42,14 @@ class Question:
 
     def found_in(self, passage: Document) -> bool:
         """Whether the passage is from the document (and page) that answers."""
-        source = PurePath(str(passage.metadata[records.SOURCE]).removeprefix("upload:"))
-        if self.document not in {source.name, source.stem, passage.metadata[records.TITLE]}:
+        if not self.names(passage.metadata[records.SOURCE], passage.metadata[records.TITLE]):
             return False
         return not self.pages or passage.metadata[records.PAGE] in self.pages
+
+    def names(self, source: str, title: str) -> bool:
+        """Whether the document so called is the one that answers."""
+        path = PurePath(source.removeprefix("upload:"))
+        return self.document in {path.name, path.stem, title}
 
 
 @dataclass(frozen=True)
@@ -59,10 +66,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """The outcomes as numbers; rates are 0..1."""
+    """The outcomes as numbers; rates are 0..1. Refusals are counted as the calibration given decides them."""
 
     outcomes: list[Outcome]
-    bar: float
+    calibration: Calibration
     _answerable: list[Outcome] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -83,16 +90,19 @@ class Scorecard:
             "recall@5": self.recall(5),
             "mrr@5": sum(1 / o.rank for o in self._answerable if o.rank) / max(1, len(self._answerable)),
             "answer_shown": _share(o.answer_shown for o in self._answerable if o.question.answers),
-            "answerable_refused": _share(o.evidence < self.bar for o in self._answerable),
+            "answerable_refused": _share(self._refuses(o) for o in self._answerable),
             "unanswerable": {kind: self._refused(kind) for kind in kinds},
-            "bar": self.bar,
+            "calibration": self.calibration.as_json(),
             "seconds_p50": _quantile(seconds, 0.5),
             "seconds_p95": _quantile(seconds, 0.95),
         }
 
     def _refused(self, kind: str) -> dict[str, float]:
         asked = [o for o in self.outcomes if o.question.document is None and o.question.kind == kind]
-        return {"questions": len(asked), "refused": _share(o.evidence < self.bar for o in asked)}
+        return {"questions": len(asked), "refused": _share(self._refuses(o) for o in asked)}
+
+    def _refuses(self, outcome: Outcome) -> bool:
+        return self.calibration.probability(*outcome.features) < self.calibration.bar
 
 
 def load_questions(file: Path) -> list[Question]:
@@ -146,7 +156,7 @@ def evaluate(
     retriever: HybridRetriever,
     questions: Iterable[Question],
     *,
-    on_question: Callable[[], None] = lambda: None,
+    on_question: Callable[[], object] = lambda: None,
 ) -> Scorecard:
     """Search for every question and score what is found."""
     outcomes: list[Outcome] = []
@@ -155,7 +165,43 @@ def evaluate(
         found = retriever.find(question.text, max(5, retriever.passages))
         outcomes.append(_outcome(question, found, time.perf_counter() - started))
         on_question()
-    return Scorecard(outcomes, retriever.bar)
+    return Scorecard(outcomes, retriever.calibration())
+
+
+def calibrate_abilities(retriever: HybridRetriever, *, sample: int = 2000, seed: int = 0) -> None:
+    """Measure which scripts of the knowledge base the embedder reads, and keep it beside the index."""
+    library, name = retriever.library, retriever.knowledge_base
+    rows = [row for row in library.documents(name) if row.status == "ready"]
+    random.Random(seed).shuffle(rows)
+    texts: list[str] = []
+    for row in rows:
+        if len(texts) >= sample:
+            break
+        texts += [passage.page_content for passage in library.passages(name, library.chunk_ids(row.id))]
+    before = retriever.calibration()
+    abilities = {**before.abilities, **measure_abilities(retriever.embedder, texts, seed=seed)}
+    library.set_setting(name, SETTING, replace(before, abilities=abilities).as_json())
+
+
+def calibrate_evidence(retriever: HybridRetriever, scorecard: Scorecard) -> None:
+    """Fit evidence and bar to the outcomes, and keep them beside the index.
+
+    Where too few questions are unanswerable, the others are asked again as if their documents were absent.
+    """
+    answerable = [outcome for outcome in scorecard.outcomes if outcome.question.document is not None]
+    # Adversarial questions have their passage in the library; retrieval cannot and need not tell them.
+    refusable = [
+        outcome.features
+        for outcome in scorecard.outcomes
+        if outcome.question.document is None and outcome.question.kind != "adversarial"
+    ]
+    if len(refusable) < len(answerable) / 10:
+        rows = retriever.library.documents(retriever.knowledge_base)
+        for outcome in answerable:
+            absent = {row.id for row in rows if outcome.question.names(row.source, row.title)}
+            refusable.append(retriever.find(outcome.question.text, without=absent).features)
+    fitted = fit(retriever.calibration(), [outcome.features for outcome in answerable], refusable)
+    retriever.library.set_setting(retriever.knowledge_base, SETTING, fitted.as_json())
 
 
 def _outcome(question: Question, found: Found, seconds: float) -> Outcome:

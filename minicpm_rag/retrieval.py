@@ -5,7 +5,7 @@ Knows the library's reading side and the stages it puts in order. It does not kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -87,8 +87,11 @@ class HybridRetriever(BaseRetriever):
                 return own
         return _shipped(self.embedder.name, self.embedder.revision)
 
-    def find(self, question: str, limit: int | None = None) -> Found:
-        """Search, and keep what is needed to explain the result."""
+    def find(self, question: str, limit: int | None = None, *, without: Collection[int] = ()) -> Found:
+        """Search, and keep what is needed to explain the result.
+
+        The documents `without` are passed over: evaluation asks what would be found if they were not there.
+        """
         limit = self.passages if limit is None else limit
         calibration = self.calibration()
         share = readable_share(question, self._abilities(question, calibration))
@@ -100,8 +103,12 @@ class HybridRetriever(BaseRetriever):
             vector = self.embedder.embed_query(question)
             dense = self.library.dense_search(self.knowledge_base, vector, DEPTH)
         fused = weighted_sum(keyword, dense, dense_weight=weight if dense else 0.0, depth=DEPTH)
-        scores = dict(fused[: max(CANDIDATES, 2 * limit)])
-        documents = self.library.passages(self.knowledge_base, list(scores))
+        scores = dict(fused if without else fused[: max(CANDIDATES, 2 * limit)])
+        documents = [
+            document
+            for document in self.library.passages(self.knowledge_base, list(scores))
+            if document.metadata[records.DOCUMENT_ID] not in without
+        ]
         ranked = self._ranked(question, documents, scores)
         strength, cosine = self._add_evidence(question, ranked, calibration, share, dict(dense))
         chosen = select(ranked, limit, _PageTexts(self.library).text)

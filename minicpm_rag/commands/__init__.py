@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from click import Command
 
-from minicpm_rag.commands import knowledge_bases, library, models
+from minicpm_rag.commands import evaluate, knowledge_bases, library, models
 
 # Each topic lists its commands in COMMANDS.
-COMMANDS: tuple[Command, ...] = (*library.COMMANDS, *knowledge_bases.COMMANDS, *models.COMMANDS)
+COMMANDS: tuple[Command, ...] = (
+    *library.COMMANDS,
+    *evaluate.COMMANDS,
+    *knowledge_bases.COMMANDS,
+    *models.COMMANDS,
+)
