@@ -5,6 +5,7 @@ Does not know token limits or how pieces are packed; a piece is only kept from b
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -143,8 +144,11 @@ def _stripped(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _pieces(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
+    """Yield parts of about equal length, so that no scrap is left at the end."""
     while end - start > longest:
-        cut = _cut_place(text, start, start + longest)
+        parts = math.ceil((end - start) / longest)
+        even = math.ceil((end - start) / parts) + longest // 8
+        cut = _cut_place(text, start, start + min(longest, even))
         yield from _stripped(text, start, cut)
         start = cut
     yield from _stripped(text, start, end)

@@ -40,6 +40,12 @@ _SPACES = re.compile("[\u00a0\u2007\u202f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Fonts often map a glyph to the radical of the same shape; search would never find it.
 _RADICALS = re.compile("[\u2e80-\u2fd5]")
+# Unicode's compatibility forms leave these out; each stands before the character people type.
+_PAIRS = (
+    "⺠民⻁虎⻄西⻅见⻆角⻉贝⻋车⻓长⻔门⻘青⻙韦⻚页⻛风⻜飞⻝食⻢马"
+    "⻣骨⻤鬼⻥鱼⻦鸟⻧卤⻨麦⻩黄⻪黾⻬齐⻮齿⻰龙⻳龟⺁厂⺒巳⺝月"
+)
+_LIKE = dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True))
 _CJK = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
@@ -68,8 +74,10 @@ def decode(data: bytes, declared: str = "") -> DecodedText:
     for encoding in _candidates(data, declared):
         try:
             text = data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+        except UnicodeDecodeError:
             text = _without_cut_end(data, encoding)
+        except LookupError:  # a page may declare an encoding that nobody has
+            continue
         if text and _looks_like_text(text):
             return DecodedText(clean(text), encoding)
     text = data.decode("gb18030", errors="replace")
@@ -87,7 +95,11 @@ def clean(text: str) -> str:
     text = _DROPPED.sub("", text)
     text = _SPACES.sub(" ", text)
     text = _SURROGATES.sub("\ufffd", text)
-    return _RADICALS.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
+    return _RADICALS.sub(_character_like, text)
+
+
+def _character_like(radical: re.Match[str]) -> str:
+    return _LIKE.get(radical.group()) or unicodedata.normalize("NFKC", radical.group())
 
 
 def _not_text() -> DocumentError:
@@ -119,7 +131,7 @@ def _without_cut_end(data: bytes, encoding: str) -> str:
     """Decode data whose last character was cut in half; "" when that is not what is wrong."""
     try:
         return codecs.getincrementaldecoder(encoding)().decode(data)
-    except (UnicodeDecodeError, LookupError):
+    except UnicodeDecodeError:
         return ""
 
 

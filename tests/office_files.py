@@ -1,0 +1,151 @@
+"""Makes small files of each format for the reader tests, with the libraries that write them or by hand."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def make_pdf(
+    path: Path, pages: Sequence[Sequence[tuple[float, float, float, str]]], **options: object
+) -> Path:
+    """Write a PDF whose pages are lists of (x, y, size, text); Chinese and English mix."""
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+    from reportlab.pdfgen.canvas import Canvas
+
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    canvas = Canvas(str(path), pagesize=(595, 842), **options)
+    for page in pages:
+        for x, y, size, text in page:
+            canvas.setFont("STSong-Light" if not text.isascii() else "Helvetica", size)
+            canvas.drawString(x, y, text)
+        canvas.showPage()
+    canvas.save()
+    return path
+
+
+def make_zip(path: Path, members: dict[str, bytes | str]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def make_epub(path: Path, chapters: Sequence[str]) -> Path:
+    items = "".join(
+        f'<item id="c{n}" href="text/c%20{n}.xhtml" media-type="application/xhtml+xml"/>'
+        for n in range(len(chapters))
+    )
+    spine = "".join(f'<itemref idref="c{n}"/>' for n in reversed(range(len(chapters))))
+    members: dict[str, bytes | str] = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+        '<rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
+        "OEBPS/book.opf": '<package xmlns="http://www.idpf.org/2007/opf">'
+        f"<manifest>{items}</manifest><spine>{spine}</spine></package>",
+    }
+    for number, chapter in enumerate(chapters):
+        members[f"OEBPS/text/c {number}.xhtml"] = chapter
+    return make_zip(path, members)
+
+
+def make_docx(path: Path) -> Path:
+    import docx
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    document = docx.Document()
+    document.add_heading("员工手册", level=1)
+    document.add_paragraph("试用期为三个月。")
+    table = document.add_table(rows=4, cols=3)
+    for column, text in enumerate(["部门", "城市", "人数"]):
+        table.cell(0, column).text = text
+    for row, (city, count) in enumerate([("上海", "12"), ("北京", "30"), ("合计", "42")], start=1):
+        table.cell(row, 1).text, table.cell(row, 2).text = city, count
+    table.cell(1, 0).merge(table.cell(2, 0)).text = "研发"
+    table.cell(3, 0).merge(table.cell(3, 1)).text = "合计"
+    document.add_heading("Leave", level=2)
+    paragraph = document.add_paragraph("Everyone has ten ")
+    inserted = OxmlElement("w:ins")
+    run = OxmlElement("w:r")
+    text = OxmlElement("w:t")
+    text.text = "days of leave."
+    run.append(text)
+    inserted.append(run)
+    paragraph._p.append(inserted)
+    deleted = OxmlElement("w:del")
+    old_run, old_text = OxmlElement("w:r"), OxmlElement("w:delText")
+    old_text.text = "SECRETLY DELETED"
+    old_run.append(old_text)
+    deleted.append(old_run)
+    paragraph._p.append(deleted)
+    styled = document.add_paragraph("附则")
+    properties = styled._p.get_or_add_pPr()
+    level = OxmlElement("w:outlineLvl")
+    level.set(qn("w:val"), "0")
+    properties.append(level)
+    document.save(str(path))
+    return path
+
+
+def make_pptx(path: Path) -> Path:
+    import pptx
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
+    from pptx.util import Inches
+
+    presentation = pptx.Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[5])
+    slide.shapes.title.text = "产品路线图"
+    box = slide.shapes.add_textbox(Inches(1), Inches(2), Inches(4), Inches(1))
+    box.text_frame.text = "第一季度发布 2.0 版。"
+    table = slide.shapes.add_table(2, 2, Inches(1), Inches(4), Inches(4), Inches(1)).table
+    for row, cells in enumerate([("Item", "Price"), ("Lamp", "29 EUR")]):
+        for column, text in enumerate(cells):
+            table.cell(row, column).text = text
+    slide.notes_slide.notes_text_frame.text = "记得提到折扣。"
+    presentation.slides.add_slide(presentation.slide_layouts[6])
+    chart_slide = presentation.slides.add_slide(presentation.slide_layouts[6])
+    data = CategoryChartData()
+    data.categories = ["2023", "2024"]
+    data.add_series("Revenue", (1.5, 2.25))
+    place = (Inches(1), Inches(1), Inches(4), Inches(3))
+    chart_slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *place, data)
+    presentation.save(str(path))
+    return path
+
+
+def make_xlsx(path: Path) -> Path:
+    import datetime
+
+    import openpyxl
+
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    sheet.title = "价目表"
+    sheet.append(["二〇二四年价目表"])
+    sheet.append(["产品", "价格", "日期", "折扣", "备注"])
+    sheet.append(["台灯", 29.0, datetime.datetime(2024, 5, 1), 0.15, "a|b"])
+    sheet.append(["书桌", 199.9, datetime.datetime(2024, 5, 2, 13, 30), 0.5, "两行\n文字"])
+    sheet.append([None, "=SUM(B3:B4)", None, None, True])
+    sheet["D3"].number_format = sheet["D4"].number_format = "0%"
+    sheet.merge_cells("A4:A5")
+    workbook.create_sheet("Empty")
+    other = workbook.create_sheet("Staff")
+    other["C7"] = "Name"
+    other["D7"] = "Room"
+    other["C9"] = "Ann"
+    other["D9"] = 12
+    workbook.save(str(path))
+    return path
+
+
+def png_of(size: tuple[int, int]) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "white").save(buffer, "PNG")
+    return buffer.getvalue()
