@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import placement
 from minicpm_rag.conversion import convert
-from minicpm_rag.errors import CheckpointError
+from minicpm_rag.errors import CheckpointError, ModelError
 from minicpm_rag.tokenizer import load_tokenizer
 from minicpm_rag.weights import WeightFiles, find_weights, read_json, tensors
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig, PreTrainedModel
 
-__all__ = ["convert", "load_model", "load_tokenizer", "read_config"]
+__all__ = ["context_tokens", "convert", "load_model", "load_tokenizer", "read_config"]
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +119,13 @@ def _rope_parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
     return parameters
 
 
+def context_tokens(config: PretrainedConfig) -> int:
+    """The context window in tokens. Dynamic NTK is what stretches MiniCPM-2B-128k beyond its positions."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    stretch = rope.get("factor", 1.0) if rope.get("rope_type") == "dynamic" else 1.0
+    return int(config.max_position_embeddings * stretch)
+
+
 def load_model(
     folder: str | Path,
     *,
@@ -145,6 +152,10 @@ def load_model(
     placement.check_attention(attention, target, dtype)
     model.set_attn_implementation(attention)
     if weights != "full":
+        if not target.startswith("cuda"):
+            raise ModelError(
+                f"{weights} weights need an NVIDIA GPU. Set MINICPM_RAG_WEIGHTS=full for device {target}."
+            )
         target = "cpu"
     places = placement.device_map(model, dtype, target, memory)
     try:

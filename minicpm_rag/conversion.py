@@ -49,8 +49,8 @@ def convert(folder: str | Path, target: str | Path, *, shard_bytes: int = _SHARD
         partial.rename(target)
     except OSError as exc:
         raise CheckpointError(
-            f"Writing {target} failed: {exc.strerror or exc}. What is done so far stays in {partial}; free the "
-            "disk and run the same command again."
+            f"Writing {target} failed: {exc.strerror or exc}. What is done so far stays in {partial}; free "
+            "the disk and run the same command again."
         ) from exc
     return target
 

@@ -98,6 +98,7 @@ class TransformersEngine:
         device = self._model.device
         seen = torch.tensor([list(prompt_ids)], device=device)
         choose = _chooser(sampling, device)
+        self._forget_longer_texts()
         cache = self._new_cache()
         pending = seen
         for _ in range(sampling.max_new_tokens):
@@ -129,6 +130,13 @@ class TransformersEngine:
         if self._longest_split is not None and length > self._longest_split:
             return length
         return 128 if self._small or self._model.device.type == "cpu" else 1024
+
+    def _forget_longer_texts(self) -> None:
+        """Dynamic NTK keeps the frequencies of the longest text since the last short one; start afresh."""
+        rotary: Any = getattr(self._model.base_model, "rotary_emb", None)
+        if getattr(rotary, "rope_type", None) == "dynamic":
+            rotary.register_buffer("inv_freq", rotary.original_inv_freq, persistent=False)
+            rotary.max_seq_len_cached = rotary.original_max_seq_len
 
     def _new_cache(self) -> Any:
         from transformers import DynamicCache

@@ -78,7 +78,8 @@ class MiniCPM_LLM(LLM):
         self._format = ChatFormat(self._tokenizer)
         self._model = model if model is not None else self._load()
         self._end_tokens = self._find_end_tokens()
-        self._generator = TextGenerator(engine or self._choose_engine(), self._tokenizer, self.context_tokens)
+        window = checkpoint.context_tokens(self._model.config)
+        self._generator = TextGenerator(engine or self._choose_engine(), self._tokenizer, window)
 
     def _load(self) -> Any:
         from minicpm_rag import checkpoint
@@ -92,12 +93,17 @@ class MiniCPM_LLM(LLM):
         )
 
     def _choose_engine(self) -> Engine:
-        if self._model.device.type == "cuda" and len(getattr(self._model, "hf_device_map", {})) < 2:
-            from minicpm_rag import decoding
+        from minicpm_rag import decoding
 
-            if decoding.supports(self._model):
-                engine: Engine = decoding.GraphEngine(self._model)
-                return engine
+        weights: Any = self.weights
+        wanted = self._model.device.type == "cuda" or weights != "full"
+        if wanted and decoding.supports(self._model, weights):
+            return decoding.GraphEngine(self._model, weights=weights)
+        if weights != "full":
+            raise ModelError(
+                f"{weights} weights need a Granite- or Llama-type checkpoint, one NVIDIA GPU and Triton, "
+                "which are not all here. Set MINICPM_RAG_WEIGHTS=full, or choose a smaller model."
+            )
         return TransformersEngine(self._model)
 
     def _find_end_tokens(self) -> tuple[int, ...]:
@@ -123,7 +129,7 @@ class MiniCPM_LLM(LLM):
     @property
     def context_tokens(self) -> int:
         """The context window: prompt and answer together, in tokens."""
-        return int(self._model.config.max_position_embeddings)
+        return self._open_generator().context_tokens
 
     @property
     def _llm_type(self) -> str:

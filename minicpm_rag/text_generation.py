@@ -15,7 +15,7 @@ from typing import Any
 
 from minicpm_rag.errors import PromptTooLongError
 from minicpm_rag.generation import Engine, Sampling, stream_within_memory
-from minicpm_rag.text_stream import Detokenizer, StopStrings
+from minicpm_rag.text_stream import Detokenizer, StopStrings, byte_tokens
 from minicpm_rag.turns import Turns
 
 # How long closing waits for the worker: it ends within two tokens, but a long prompt's first takes time.
@@ -37,10 +37,11 @@ class Cancel(threading.Event):
 class TextGenerator:
     """Answers prompts in order of arrival, as many at once as the engine has slots."""
 
-    def __init__(self, engine: Engine, tokenizer: Any, context_tokens: int) -> None:
+    def __init__(self, engine: Engine, tokenizer: Any, window_tokens: int) -> None:
         self.engine = engine
-        self.context_tokens = context_tokens
+        self._window_tokens = window_tokens
         self._tokenizer = tokenizer
+        self._bytes_of = byte_tokens(tokenizer)
         self._turns = Turns(engine.slots)
         self._running: dict[threading.Thread, Cancel] = {}
         # Also runs at exit: Python must not end while a worker is inside torch, that aborts the process.
@@ -50,6 +51,12 @@ class TextGenerator:
         """Stop what runs and free the engine."""
         self._stop_all()
         self.engine.close()
+
+    @property
+    def context_tokens(self) -> int:
+        """The most tokens of prompt and answer together: the model's window, or what the cache holds."""
+        memory = getattr(self.engine, "memory", None)
+        return self._window_tokens if memory is None else min(self._window_tokens, memory.cache_tokens)
 
     def encode(self, rendered: str) -> list[int]:
         """Ids of a whole prompt, with one begin token."""
@@ -76,7 +83,7 @@ class TextGenerator:
         if room < 1:
             raise PromptTooLongError(len(ids), self.context_tokens - 1)
         sampling = replace(sampling, max_new_tokens=min(sampling.max_new_tokens, room))
-        detokenizer = Detokenizer(self._tokenizer)
+        detokenizer = Detokenizer(self._tokenizer, self._bytes_of)
         stops = StopStrings(stop)
         with contextlib.closing(self._tokens(ids, sampling, Cancel(cancel), on_queue)) as tokens:
             for token in tokens:

@@ -5,21 +5,34 @@ Knows a tokenizer's `decode` and nothing of models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import codecs
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _HALF = "\ufffd"  # what decoding gives for bytes that are no character (yet)
+
+
+def byte_tokens(tokenizer: Any) -> dict[int, bytes]:
+    """The tokens that stand for single bytes, by id; empty for tokenizers that work on bytes throughout."""
+    ids = tokenizer.convert_tokens_to_ids([f"<0x{value:02X}>" for value in range(256)])
+    return {
+        token: bytes([value])
+        for value, token in enumerate(ids)
+        if token not in (None, tokenizer.unk_token_id)
+    }
 
 
 class Detokenizer:
     """Turns token ids into text, one token at a time.
 
     Rare characters are several byte tokens; nothing is given out until the character is whole, and bytes that
-    never become one are left out.
+    never become one are left out. `bytes_of` is what `byte_tokens` found, since that takes a while.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, bytes_of: Mapping[int, bytes]) -> None:
         self._tokenizer = tokenizer
+        self._bytes_of = bytes_of
+        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="ignore")
         self._ids: list[int] = []
         self._context = 0  # where decoding starts: a token's text depends on the one before it
         self._given = 0  # tokens whose text was given out
@@ -27,6 +40,12 @@ class Detokenizer:
     def add(self, token: int) -> str:
         """The text that became certain with this token; often empty."""
         self._ids.append(token)
+        byte = self._bytes_of.get(token)
+        if byte is not None:
+            # Not by `decode`, which takes bytes back that it gave when later ones do not fit.
+            self._context, self._given = self._given, len(self._ids)
+            return self._utf8.decode(byte)
+        self._utf8.reset()
         text = self._decode(self._context, None)
         if text.endswith(_HALF):
             return ""

@@ -1,4 +1,4 @@
-"""The golden checkpoints: tiny random models in the layout of real MiniCPM folders, with the reference's numbers."""
+"""The golden checkpoints: tiny random models laid out as real folders, with the reference's numbers."""
 
 from __future__ import annotations
 

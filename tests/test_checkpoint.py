@@ -318,14 +318,12 @@ def test_missing_weight_is_named(tmp_path: Path) -> None:
         load(folder)
 
 
-def test_weight_missing_from_the_index_is_told_before_reading(tmp_path: Path) -> None:
+def test_weight_missing_from_the_index_is_named(tmp_path: Path) -> None:
     folder = copy_of(SHARDED_BIN, tmp_path / "copy")
     index = json.loads((folder / "pytorch_model.bin.index.json").read_text(encoding="utf-8"))
     del index["weight_map"]["model.norm.weight"]
     edit_json(folder / "pytorch_model.bin.index.json", **index)
-    for path in folder.glob("*.bin"):
-        path.write_bytes(b"PK not read" * 60_000)  # big enough for the index; would fail if it were opened
-    with pytest.raises(CheckpointError, match=r"cut short|model\.norm\.weight"):
+    with pytest.raises(CheckpointError, match=r"lacks 1 weights.*model\.norm\.weight"):
         load(folder)
 
 
@@ -396,7 +394,7 @@ _GUARDED = """
         name = str(arguments[0]) if arguments else ""
         if event in ("socket.connect", "socket.getaddrinfo", "builtins.input"):
             raise SystemExit(f"{event} {arguments}")
-        if event in ("open", "import", "exec", "compile") and name.endswith(".py") and name.startswith(folder):
+        if event in ("open", "exec", "compile") and name.startswith(folder) and name.endswith(".py"):
             raise SystemExit(f"{event} {name}")
         if event == "exec" and getattr(arguments[0], "co_filename", "").startswith(folder):
             raise SystemExit(f"{event} {arguments}")
@@ -451,6 +449,8 @@ def test_asking_for_a_gpu_or_flash_attention_that_is_not_there_says_what_to_do()
         load(SHARDED_BIN, device="cuda")
     with pytest.raises(ModelError, match="MINICPM_RAG_ATTENTION=sdpa"):
         load(SHARDED_BIN, attention="flash_attention_2")
+    with pytest.raises(ModelError, match="MINICPM_RAG_WEIGHTS=full"):
+        load(SHARDED_BIN, weights="int4")
 
 
 @pytest.mark.parametrize("option", [{"device": "tpu"}, {"precision": "int3"}, {"attention": "fast"}], ids=str)
@@ -543,5 +543,5 @@ def test_converting_onto_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_failed_writing_says_where_it_stopped(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(CheckpointError, match="Writing .* failed"):
+    with pytest.raises(CheckpointError, match=r"Writing .* failed"):
         checkpoint.convert(SHARDED_BIN, tmp_path / "file" / "converted")

@@ -130,6 +130,16 @@ def test_longer_than_trained_goes_in_whole() -> None:
     assert first == [expected(folder.name)["argmax_all"][0][-1]]
 
 
+def test_a_long_text_leaves_no_trace_in_the_next() -> None:
+    folder = GOLDEN / "minicpm-2b-128k-tiny"
+    engine = TransformersEngine(checkpoint.load_model(folder, device="cpu", precision="float32"))
+    long = expected(folder.name)["input_ids"][0]
+    middling = [*long[:140]]
+    alone = run(engine, middling, GREEDY)
+    run(engine, long, GREEDY)
+    assert run(engine, middling, GREEDY) == alone
+
+
 def test_after_shrinking_the_answer_is_the_same() -> None:
     model = checkpoint.load_model(CHATML, device="cpu", precision="float32")
     case = expected(CHATML.name)["chat"][0]
