@@ -210,7 +210,10 @@ class VectorStore:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         _delete_orphans(self.folder)
-        return chromadb.PersistentClient(self.folder, settings=Settings(anonymized_telemetry=False))
+        try:
+            return chromadb.PersistentClient(self.folder, settings=Settings(anonymized_telemetry=False))
+        except AttributeError as exc:  # Chroma's own clean-up fails where its file could not be opened
+            raise RuntimeError(f"Chroma cannot open its file: {exc.__context__}") from exc
 
     def _connect(self) -> Any:
         from urllib.parse import urlsplit

@@ -1,0 +1,308 @@
+"""Reading the library: names, documents, searches, passages, and what is checked and repaired."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hashed_embedder import HashedEmbedder
+from library_parts import KB, contents, done, found, ingest, opened, remove, write_files
+
+from minicpm_rag import worker
+from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.library import Library
+from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, END, PAGE, SOURCE, START, TITLE
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_files(tmp_path / "文档")
+    return tmp_path / "文档"
+
+
+@pytest.fixture
+def library(tmp_path: Path, folder: Path) -> Iterator[Library]:
+    with opened(tmp_path / "home") as library:
+        ingest(library, folder)
+        yield library
+
+
+@pytest.mark.parametrize("name", ["知识库", "a b", "它's \"quoted\"; DROP TABLE x;--", "../../etc", "🦜", "x", "é" * 100])
+def test_a_knowledge_base_may_have_any_name(tmp_path: Path, folder: Path, name: str) -> None:
+    with opened(tmp_path / "home") as library:
+        ingest(library, folder / "说明00.txt", kb=name)
+        assert [entry.name for entry in library.knowledge_bases()] == [name]
+        assert found(library, "第0号仪器的保修期", kb=name) == {"说明00.txt"}
+
+
+@pytest.mark.parametrize("name", ["", "  ", "two\nlines", "x" * 101, "\udcff"])
+def test_a_name_that_cannot_be_one_is_refused(library: Library, name: str) -> None:
+    with pytest.raises(LibraryError, match="cannot name a knowledge base"):
+        library.create(name)
+
+
+def test_counts_and_the_embedder_are_known(library: Library) -> None:
+    (entry,) = library.knowledge_bases()
+    assert (entry.name, entry.embedder, entry.dimension, entry.documents, entry.pages) == (KB, "hashed", 64, 6, 6)
+    assert entry.chunks == sum(row.chunks for row in library.documents(KB))
+
+
+def test_knowledge_bases_are_made_renamed_and_told_apart(library: Library, folder: Path) -> None:
+    library.create("other")
+    with pytest.raises(LibraryError, match="already is"):
+        library.create("other")
+    ingest(library, folder / "note01.md", kb="other")
+    library.rename("other", "另一个")
+    assert found(library, "Instrument 3 calibrated", kb="另一个") == {"note01.md"}
+    with pytest.raises(LibraryError, match="already is"):
+        library.rename("另一个", KB)
+    with pytest.raises(NotFoundError, match=f"There are: .*{KB}"):
+        library.documents("other")
+
+
+def test_an_empty_knowledge_base_finds_nothing(library: Library) -> None:
+    library.create("empty")
+    assert found(library, "Instrument", kb="empty") == set()
+    assert library.keyword_statistics("empty", ["instrument"]).rows == 0
+
+
+def test_deleting_hides_at_once_and_clears_everything(library: Library, folder: Path) -> None:
+    ingest(library, folder / "note01.md", kb="kept")
+    upload = worker.save_upload(library, KB, "上传.txt", "上传的文件。".encode())
+    ingest(library, upload)
+    job = worker.submit_delete(library, KB)
+    with pytest.raises(NotFoundError):
+        library.dense_search(KB, [0.0] * 64, 3)
+    done(library, job)
+    assert not upload.exists()
+    assert len(library.vectors.collections()) == 1
+    with library.ledger.reading() as connection:
+        for table in ("documents", "chunks", "pages", "vectors", "indexes", "names"):
+            total = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            assert total <= library.knowledge_base("kept").chunks, table
+    assert found(library, "Instrument 1", kb="kept") == {"note01.md"}
+    assert not library.check(repair=False).problems
+
+
+def test_passages_carry_all_metadata_and_lie_in_their_page(library: Library) -> None:
+    row = library.documents(KB)[0]
+    names = library.chunk_ids(row.id)
+    for name, passage in zip(names, library.passages(KB, names), strict=True):
+        assert passage.id == passage.metadata[CHUNK_ID] == name
+        assert (passage.metadata[DOCUMENT_ID], passage.metadata[SOURCE]) == (row.id, row.source)
+        assert passage.metadata[TITLE] == row.title
+        text = library.page_text(row.id, passage.metadata[PAGE])
+        assert text[passage.metadata[START] : passage.metadata[END]] == passage.page_content
+
+
+def test_passages_keep_the_order_and_leave_out_what_is_gone(library: Library, folder: Path) -> None:
+    first, second = (library.chunk_ids(row.id) for row in library.documents(KB)[:2])
+    asked = [second[1], "9-9-9", first[0], "nonsense", "", second[0]]
+    assert [passage.id for passage in library.passages(KB, asked)] == [second[1], first[0], second[0]]
+    remove(library, library.documents(KB)[0].source)
+    assert [passage.id for passage in library.passages(KB, asked)] == [second[1], second[0]]
+
+
+def test_more_passages_than_sqlite_has_variables(library: Library) -> None:
+    names = [name for row in library.documents(KB) for name in library.chunk_ids(row.id)] * 100
+    assert [passage.id for passage in library.passages(KB, names)] == names
+
+
+def test_neighbours_are_the_chunks_around(library: Library) -> None:
+    names = library.chunk_ids(library.documents(KB)[0].id)
+    before, after = library.neighbours(names[1])
+    assert before is not None and before.id == names[0]
+    assert after is not None and after.id == names[2]
+    assert library.neighbours(names[0])[0] is None
+    assert library.neighbours(names[-1])[1] is None
+
+
+def test_what_does_not_exist_is_told(library: Library) -> None:
+    with pytest.raises(NotFoundError):
+        library.document(999)
+    with pytest.raises(NotFoundError):
+        library.page_text(library.documents(KB)[0].id, 99)
+
+
+def test_settings_are_kept_beside_the_index(library: Library) -> None:
+    assert library.setting(KB, "bar") is None
+    library.set_setting(KB, "bar", {"weights": [1, 2.5], "名": "值"})
+    library.set_setting(KB, "bar", {"weights": [3], "名": "值"})
+    assert library.setting(KB, "bar") == {"weights": [3], "名": "值"}
+
+
+def test_the_original_is_found_only_while_its_bytes_are_the_same(library: Library, folder: Path) -> None:
+    row = next(row for row in library.documents(KB) if row.title == "note01.md")
+    path = folder / "note01.md"
+    assert library.original_path(row.id) == path
+    content = path.read_bytes()
+    path.write_bytes(content + b" ")
+    assert library.original_path(row.id) is None
+    path.write_bytes(content)
+    assert library.original_path(row.id) == path
+    path.unlink()
+    assert library.original_path(row.id) is None
+
+
+def test_a_reader_without_chroma_finds_the_same(library: Library, tmp_path: Path, folder: Path) -> None:
+    assert library.embedder is not None
+    with Library(tmp_path / "home", embedder=library.embedder) as reader:
+        for question in ("第2号仪器的保修期", "Instrument 3 calibrated", "nothing like it"):
+            vector = library.embedder.embed_query(question)
+            own, other = library.dense_search(KB, vector, 5), reader.dense_search(KB, vector, 5)
+            assert [value for _, value in own] == pytest.approx([value for _, value in other], abs=1e-5)
+        generation = reader.generation(KB)
+        (folder / "note07.md").write_text("The zeppelin hangar opens at nine.", encoding="utf-8")
+        ingest(library, folder)
+        assert reader.generation(KB) > generation
+        assert "note07.md" in found(reader, "zeppelin hangar")
+        assert not reader.vectors.usable
+
+
+def test_removing_proves_itself(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = library.documents(KB)[0]
+    (verdict,) = remove(library, row.source)
+    assert (verdict.status, verdict.chunks) == ("removed", row.chunks)
+    monkeypatch.setattr(library.vectors, "delete", lambda collection, ids: None)
+    with pytest.raises(LibraryError, match="left in Chroma"):
+        remove(library, library.documents(KB)[0].source)
+
+
+def test_removing_what_is_not_there_is_a_verdict(library: Library) -> None:
+    assert [verdict.status for verdict in remove(library, "/nowhere")] == ["failed"]
+
+
+def test_searches_from_many_threads_while_documents_come_in(library: Library, folder: Path) -> None:
+    errors: list[BaseException] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        try:
+            while not stop.is_set():
+                assert "note03.md" in found(library, "Instrument 3 calibrated P300")
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(4):
+        (folder / "changing.txt").write_text(f"版本{number}的内容与仪器无关。", encoding="utf-8")
+        ingest(library, folder)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not errors
+
+
+def test_hits_of_documents_being_written_are_dropped(library: Library) -> None:
+    """Vectors without a ready chunk crowd out nothing, even when they are nearest."""
+    assert library.embedder is not None
+    vector = library.embedder.embed_query("Instrument 3 calibrated")
+    with library.ledger.reading() as connection:
+        collection = connection.execute("SELECT collection FROM indexes").fetchone()[0]
+    library.vectors.upsert(collection, [f"1-999-{number}" for number in range(50)], [vector] * 50)
+    hits = library.dense_search(KB, vector, 5)
+    assert len(hits) == 5
+    assert not any(name.startswith("1-999-") for name, _ in hits)
+
+
+# What the check compares. Each case breaks one thing the way a power cut or another program might.
+def _vectors_lost(library: Library) -> None:
+    for name in library.vectors.collections():
+        library.vectors.delete(name, library.vectors.ids(name)[:7])
+
+
+def _collection_lost(library: Library) -> None:
+    for name in library.vectors.collections():
+        library.vectors.drop(name)
+
+
+def _vectors_too_many(library: Library) -> None:
+    for name in library.vectors.collections():
+        library.vectors.upsert(name, ["1-77-0"], [[1.0] * 64])
+
+
+def _vectors_wrong(library: Library) -> None:
+    for name in library.vectors.collections():
+        ids = library.vectors.ids(name)
+        library.vectors.upsert(name, ids, [[float(at + 1)] + [0.0] * 63 for at in range(len(ids))])
+
+
+def _stray_collection(library: Library) -> None:
+    library.vectors.create("kb-of-nobody")
+
+
+def _keywords_lost(library: Library) -> None:
+    with library.ledger.writing() as connection:
+        worker_table = connection.execute("SELECT 'keywords_' || id FROM indexes").fetchone()[0]
+        from minicpm_rag import keywords
+
+        rows = [row[0] for row in connection.execute("SELECT id FROM chunks LIMIT 5")]
+        keywords.remove(connection, worker_table, rows)
+
+
+def _keyword_table_lost(library: Library) -> None:
+    from minicpm_rag import keywords
+
+    with library.ledger.writing() as connection:
+        keywords.drop(connection, connection.execute("SELECT 'keywords_' || id FROM indexes").fetchone()[0])
+
+
+def _write_broken_off(library: Library) -> None:
+    with library.ledger.writing() as connection:
+        connection.execute(
+            "INSERT INTO documents(kb_id, source, title, status, chunks, indexed_at) VALUES (1, 'x', 'x', 'indexing', 3, '')"
+        )
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _vectors_lost,
+        _collection_lost,
+        _vectors_too_many,
+        _vectors_wrong,
+        _stray_collection,
+        _keywords_lost,
+        _keyword_table_lost,
+        _write_broken_off,
+    ],
+)
+def test_damage_is_found_and_repaired(library: Library, damage: object) -> None:
+    before = contents(library)
+    questions = ["第2号仪器的保修期", "Instrument 3 calibrated"]
+    answers = [found(library, question) for question in questions]
+    damage(library)  # type: ignore[operator]
+    report = library.check(repair=False)
+    assert report.problems
+    assert library.check(repair=True).problems == report.problems
+    assert not library.check(repair=False).problems
+    assert contents(library) == before
+    assert [found(library, question) for question in questions] == answers
+
+
+def test_a_lost_or_damaged_vector_folder_is_made_anew_from_the_ledger(tmp_path: Path, folder: Path) -> None:
+    home = tmp_path / "home"
+    with opened(home) as library:
+        ingest(library, folder)
+    shutil.rmtree(home / "vectors")
+    with Library(home, embedder=None) as library:
+        assert library.check(repair=True).problems
+    (home / "vectors" / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
+    with Library(home, embedder=None) as library:
+        assert "made anew" in str(library.check(repair=True))
+    with opened(home) as library:
+        assert "note03.md" in found(library, "Instrument 3 calibrated")
+        assert isinstance(library.embedder, HashedEmbedder)
+        assert library.embedder.embedded == 0
+
+
+def test_the_check_is_done_by_the_owner_when_there_is_one(library: Library, tmp_path: Path) -> None:
+    with Library(tmp_path / "home", embedder=None) as other:
+        report = other.check(repair=True)
+    assert (report.documents, report.problems) == (6, [])
+    assert report.chunks == library.knowledge_base(KB).chunks
