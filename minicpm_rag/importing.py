@@ -18,6 +18,7 @@ from minicpm_rag.exporting import DOCUMENTS, FORMAT, MANIFEST, VECTORS
 from minicpm_rag.indexes import Index, make_index
 from minicpm_rag.library import Library
 from minicpm_rag.records import IngestProgress, Page, Verdict
+from minicpm_rag.sweep import sweep
 from minicpm_rag.storage import NewChunk, NewDocument
 
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
@@ -45,7 +46,11 @@ def import_file(library: Library, file: Path, name: str | None, cutting: Cutting
                     )
                 # Without a name it is hidden, and swept should this process die.
                 kb_id = knowledge_bases.create_hidden(connection)
-            yield from _Import(library, kb_id, manifest, cutting).documents(archive)
+            try:
+                yield from _Import(library, kb_id, manifest, cutting).documents(archive)
+            except BaseException:
+                sweep(library.ledger, library.vectors, library.uploads)
+                raise
         with library.ledger.writing() as connection:
             for key, value in manifest["settings"].items():
                 connection.execute(

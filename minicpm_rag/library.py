@@ -93,10 +93,11 @@ class Library:
         with self.ledger.writing() as connection:
             knowledge_bases.rename(connection, name, new_name)
 
-    def delete(self, name: str) -> None:
-        """Delete a knowledge base: gone for every reader at once; the owner's next job clears its vectors."""
+    def delete(self, name: str) -> int:
+        """Delete a knowledge base: gone for every reader at once; returns the job that clears what it held."""
         with self.ledger.writing() as connection:
             knowledge_bases.delete(connection, name)
+            return jobs.submit(connection, "sweep", None, {})
 
     def export(self, name: str, file: Path) -> None:
         """Write a knowledge base (page texts, chunks, vectors; no original files) into one zip file."""

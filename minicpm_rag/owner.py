@@ -129,7 +129,9 @@ class Owner:
                 cancelled=stopped,
             )  # fmt: skip
         elif job.kind == "import":
-            yield from importing.import_file(library, Path(arguments["file"]), arguments["name"], self.cutting)
+            yield from importing.import_file(
+                library, Path(arguments["file"]), arguments["name"], self.cutting
+            )
         elif job.kind == "check":
             report = repair.check(library.ledger, library.vectors, repair=arguments["repair"])
             with library.ledger.writing() as connection:

@@ -206,14 +206,17 @@ class VectorStore:
 
     def _open_folder(self) -> Any:
         import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
         from chromadb.config import Settings
 
         self.folder.mkdir(parents=True, exist_ok=True)
         _delete_orphans(self.folder)
         try:
             return chromadb.PersistentClient(self.folder, settings=Settings(anonymized_telemetry=False))
-        except AttributeError as exc:  # Chroma's own clean-up fails where its file could not be opened
-            raise RuntimeError(f"Chroma cannot open its file: {exc.__context__}") from exc
+        except (AttributeError, ValueError) as exc:
+            # Chroma's own clean-up fails where its file could not be opened, and it would remember the failure.
+            SharedSystemClient.clear_system_cache()
+            raise RuntimeError(f"Chroma cannot open its file: {exc.__context__ or exc}") from exc
 
     def _connect(self) -> Any:
         from urllib.parse import urlsplit

@@ -109,20 +109,9 @@ def submit_reindex(library: Library, knowledge_base: str) -> int:
     return _submit(library, "reindex", knowledge_base, arguments)
 
 
-def submit_delete(library: Library, knowledge_base: str) -> int:
-    """Delete a knowledge base: hidden at once, its vectors and uploads cleared by the queued job."""
-    library.delete(knowledge_base)
-    return _submit(library, "sweep", None, {})
-
-
 def submit_import(library: Library, file: Path, name: str | None = None) -> int:
     """Queue reading an exported knowledge base, under its own or another name; returns the job."""
     return _submit(library, "import", None, {"file": absolute(file), "name": name})
-
-
-def submit_check(library: Library, *, repair: bool) -> int:
-    """Queue comparing ledger, vectors and keywords, and putting right what differs; returns the job."""
-    return _submit(library, "check", None, {"repair": repair})
 
 
 def follow(

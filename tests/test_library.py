@@ -73,7 +73,7 @@ def test_deleting_hides_at_once_and_clears_everything(library: Library, folder: 
     ingest(library, folder / "note01.md", kb="kept")
     upload = worker.save_upload(library, KB, "上传.txt", "上传的文件。".encode())
     ingest(library, upload)
-    job = worker.submit_delete(library, KB)
+    job = library.delete(KB)
     with pytest.raises(NotFoundError):
         library.dense_search(KB, [0.0] * 64, 3)
     done(library, job)

@@ -52,7 +52,9 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
     from minicpm_rag.worker import Worker
 
     settings = load_settings()
-    library = Library(settings.home, embedder=load_embedder(settings.embedder), chroma_url=settings.chroma_url)
+    library = Library(
+        settings.home, embedder=load_embedder(settings.embedder), chroma_url=settings.chroma_url
+    )
     worker = Worker(
         library,
         chunk_characters=settings.chunk_characters,
@@ -63,7 +65,15 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
         yield settings, library, worker
 
 
-def report(library: Library, worker: Worker, job: int, interruption: Interruption, *, as_json: bool, count: bool = True) -> None:
+def report(
+    library: Library,
+    worker: Worker,
+    job: int,
+    interruption: Interruption,
+    *,
+    as_json: bool,
+    count: bool = True,
+) -> None:
     """Show a job until it is done.
 
     Raises LibraryError where every file failed, and exits with 130 where it was interrupted.

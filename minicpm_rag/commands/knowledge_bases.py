@@ -71,13 +71,12 @@ def rename(name: str, new_name: str) -> None:
 def delete(name: str, yes: bool) -> None:
     """Delete a knowledge base with everything in it. The files it was made from stay where they are."""
     from minicpm_rag.commands.following import Interruption, following, report
-    from minicpm_rag.worker import submit_delete
 
     with Interruption() as interruption, following() as (_, library, worker):
         documents = library.knowledge_base(name).documents
         if not yes:
             raise click.UsageError(f"'{name}' holds {documents} documents. To delete it, add --yes.")
-        report(library, worker, submit_delete(library, name), interruption, as_json=False, count=False)
+        report(library, worker, library.delete(name), interruption, as_json=False, count=False)
     click.echo(f"Deleted {name} ({documents} documents)")
 
 

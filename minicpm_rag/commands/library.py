@@ -14,7 +14,9 @@ from minicpm_rag.commands.tables import echo_table
 if TYPE_CHECKING:
     from minicpm_rag.library import Library
 
-knowledge_base_option = click.option("--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]")
+knowledge_base_option = click.option(
+    "--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
 
@@ -24,7 +26,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 @click.option("--sync", is_flag=True, help="Also remove documents whose files have left the named folders.")
 @click.option("--watch", is_flag=True, help="Stay, and ingest again whenever something there changes.")
 @json_option
-def ingest(sources: tuple[str, ...], knowledge_base: str | None, sync: bool, watch: bool, as_json: bool) -> None:
+def ingest(
+    sources: tuple[str, ...], knowledge_base: str | None, sync: bool, watch: bool, as_json: bool
+) -> None:
     """Bring files, folders and web pages into a knowledge base.
 
     Files that are there already, unchanged, cost nothing; a changed file replaces its old version.
