@@ -179,9 +179,6 @@ class FakeWorkspace:
         )
         return FakeAnswer(self.script or usual_script(question))
 
-    def facts(self) -> dict[str, str]:
-        return {"model": self.model_name or "", "device": "cpu"}
-
     def retriever(self, knowledge_base: str) -> FakeWorkspace:
         return self
 

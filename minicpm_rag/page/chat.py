@@ -74,6 +74,8 @@ def _replies() -> dict[int, Reply]:
 
 
 def _finished(reply: Reply) -> None:
+    if reply.answer.tokens_per_second:
+        st.session_state.speed = reply.answer.tokens_per_second
     if reply.unsaved:
         # Still on the page until the next answer, so that nothing read so far is lost.
         st.session_state.unsaved = (reply.exchange, reply.answer, reply.unsaved)

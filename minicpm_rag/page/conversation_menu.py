@@ -53,7 +53,7 @@ def _rename(conversation: Conversation) -> None:
             try:
                 state.conversations().rename(state.owner(), conversation.id, title)
             except RAGError as error:
-                st.error(markup.label(str(error)))
+                notices.bad(str(error))
             else:
                 st.rerun()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import jobs, markup, notices
+from minicpm_rag.page import jobs, markup, notices, state
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
@@ -69,11 +69,10 @@ def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
 
 def _described(row: DocumentRow) -> str:
     title = f'<div class="rag-row-title">{markup.plain(row.title)}</div>'
+    why = markup.plain(state.said(f"{row.reason} {row.remedy}"))
     if row.status == "failed":
         chip = f'<span class="rag-chip bad">{markup.plain(t("verdict_failed"))}</span>'
-        return (
-            f'{title}<div class="rag-quiet">{chip}{markup.plain(f"{row.reason} {row.remedy}".strip())}</div>'
-        )
+        return f'{title}<div class="rag-quiet">{chip}{why}</div>'
     pages = ""
     if row.pages_present > 1:
         pages = t("pages_indexed", indexed=row.pages_indexed, present=row.pages_present)
@@ -86,11 +85,7 @@ def _described(row: DocumentRow) -> str:
     ]
     line = markup.plain(" · ".join(part for part in parts if part))
     chip = f'<span class="rag-chip warn">{markup.plain(t("status_note"))}</span>' if row.reason else ""
-    note = (
-        f'<div class="rag-quiet">{chip}{markup.plain(f"{row.reason} {row.remedy}".strip())}</div>'
-        if row.reason
-        else ""
-    )
+    note = f'<div class="rag-quiet">{chip}{why}</div>' if row.reason else ""
     return f'{title}<div class="rag-quiet">{line}</div>{note}'
 
 
@@ -107,6 +102,11 @@ def _submit(submit: object, workspace: Workspace, row: DocumentRow) -> None:
         submit(workspace.library, row.knowledge_base, [row.source], t("fault"))  # type: ignore[operator]
     except RAGError as error:
         st.session_state.upload_errors = [str(error)]
+
+
+def unusual(encoding: str) -> str:
+    """An encoding worth telling: any but UTF-8."""
+    return "" if encoding.lower().startswith("utf-8") else encoding.upper()
 
 
 def size(count: int) -> str:

@@ -44,7 +44,7 @@ def _drawn(_workspace: Workspace, knowledge_base: str, generation: int) -> list[
 
 
 def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[str]:
-    title = PurePath(row.title).stem
+    title = PurePath(row.title).stem.replace("_", " ").replace("-", " ")
     for number in (1, 2):
         try:
             page = workspace.library.page(row.id, number)

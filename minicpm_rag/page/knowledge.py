@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import markup, state
+from minicpm_rag.page import markup, notices, state
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _do(change: Callable[[], None]) -> None:
     try:
         change()
     except RAGError as error:
-        st.error(markup.label(str(error)), icon=":material/error:")
+        notices.bad(str(error))
     else:
         st.rerun()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import answering, markup, model_list, notices, opening, state
+from minicpm_rag.page import answering, facts, markup, model_list, notices, opening, state
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
@@ -49,10 +49,9 @@ def _now(workspace: Workspace) -> None:
     if workspace.llm is None:
         notices.calm(t("no_model_explained"))
         return
-    facts = workspace.facts()
     cells = "".join(
         f"<div><b>{markup.plain(value)}</b><span>{markup.plain(t(f'fact_{key}'))}</span></div>"
-        for key, value in facts.items()
+        for key, value in facts.of(workspace, st.session_state.get("speed")).items()
         if value
     )
     st.html(f'<div class="rag-facts">{cells}</div>')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from minicpm_rag.page import markup
+from minicpm_rag.page import markup, state
 
 
 def calm(sentence: str) -> None:
@@ -18,8 +18,8 @@ def warn(sentence: str) -> None:
 
 
 def bad(sentence: str) -> None:
-    """Something that went wrong, with its remedy."""
-    st.html(f'<div class="rag-notice bad" role="alert">{markup.plain(sentence)}</div>')
+    """Something that went wrong, with its remedy, as the core tells it."""
+    st.html(f'<div class="rag-notice bad" role="alert">{markup.plain(state.said(sentence))}</div>')
 
 
 def quiet(sentence: str) -> None:

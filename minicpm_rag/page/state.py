@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.conversations import Conversations
-from minicpm_rag.page import strings
+from minicpm_rag.page import strings, translations
 from minicpm_rag.page.strings import Language
 from minicpm_rag.settings import Settings, load_settings
 
@@ -93,6 +93,11 @@ def language() -> Language:
 def t(key: str, **values: object) -> str:
     """One of the page's texts in the session's language."""
     return strings.text(language(), key, **values)
+
+
+def said(sentences: str) -> str:
+    """What the core says, in the session's language."""
+    return translations.chinese(sentences) if language() == "zh" else sentences
 
 
 def owner() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import jobs, markup, notices, state
+from minicpm_rag.page import documents, jobs, markup, notices, state
 from minicpm_rag.page.state import t
 from minicpm_rag.records import Verdict
 
@@ -108,7 +108,10 @@ def _job(job: Job) -> None:
             horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
         ):
             counts = jobs.tally(job.verdicts)
-            words = " · ".join(t(f"verdict_{status}") + f" {count}" for status, count in counts.items())
+            words = " · ".join(
+                t(f"verdict_{status}") + f" {counts[status]}"
+                for status in sorted(counts, key=TONES.__contains__)
+            )
             st.html(f'<div class="rag-row-title">{markup.plain(words or t("nothing_read"))}</div>')
             st.button(
                 t("put_away"),
@@ -122,7 +125,7 @@ def _job(job: Job) -> None:
 
 def _progress(job: Job) -> None:
     step = job.latest
-    if step is None or job.kind == "remove":
+    if step is None or not step.files or job.kind == "remove":
         notices.working(t(f"job_{job.kind}"))
         return
     done = step.file_number - (0 if step.verdict else 1)
@@ -134,7 +137,7 @@ def _progress(job: Job) -> None:
         stage=t(f"ingest_{step.stage}"),
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(min(1.0, done / max(1, step.files)), text=markup.label(line))
+        st.progress(min(1.0, max(0, done) / step.files), text=markup.label(line))
         st.button(t("stop"), key=f"stop-job-{job.number}", type="tertiary", on_click=job.cancelled.set)
     bad = [verdict for verdict in job.verdicts if verdict.status in TONES]
     if bad:
@@ -155,18 +158,22 @@ def _row(verdict: Verdict) -> str:
     words = markup.plain(t(f"verdict_{verdict.status}"))
     chip = f'<span class="rag-chip {TONES.get(verdict.status, "")}">{words}</span>'
     counts = ""
-    if verdict.chunks:
+    if verdict.chunks and verdict.pages_present == 1:
+        counts = t("chunks_count", count=verdict.chunks)
+    elif verdict.chunks:
         counts = t(
             "verdict_counts",
             indexed=verdict.pages_indexed,
             present=verdict.pages_present,
             chunks=verdict.chunks,
         )
-    reason = " · ".join(part for part in (counts, verdict.reason, verdict.encoding) if part)
+    reason = " · ".join(
+        part for part in (counts, state.said(verdict.reason), documents.unusual(verdict.encoding)) if part
+    )
     cells = (
         markup.plain(verdict.title or jobs.name_of(verdict.source)),
         chip,
         markup.plain(reason),
-        markup.plain(verdict.remedy),
+        markup.plain(state.said(verdict.remedy)),
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
