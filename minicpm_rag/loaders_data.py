@@ -113,7 +113,7 @@ def _table_page(values: Sequence[Any], numbers: Sequence[int]) -> Page | None:
     columns = list(dict.fromkeys(key for value in values for key in value))
     cells = sum(len(value) for value in values)
     flat = sum(not isinstance(item, dict | list) for value in values for item in value.values())
-    if len(columns) > _MOST_COLUMNS or cells < 0.5 * len(columns) * len(values) or flat < 0.7 * cells:
+    if len(columns) > _MOST_COLUMNS or cells < 0.5 * len(columns) * len(values) or flat < 0.5 * cells:
         return None
     writer = PageWriter()
     rows = [(0, columns)]

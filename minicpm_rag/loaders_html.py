@@ -17,8 +17,8 @@ _DECLARED = re.compile(
     rb"""(?i)<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}encoding=["']([\w.:-]+)"""
 )
 _SKIPPED = re.compile(
-    "script|style|noscript|template|svg|annotation|annotation-xml|head|iframe|object|canvas|audio|video|select|"
-    "datalist|nav"
+    r"\A(?:script|style|noscript|template|svg|annotation|annotation-xml|head|iframe|object|canvas|audio|video|select|"
+    r"datalist|nav)\Z"
 )
 _BLOCK = re.compile(
     "p|div|section|article|main|header|footer|aside|figure|figcaption|address|blockquote|ul|ol|dl|dt|dd|form|"
@@ -50,8 +50,21 @@ def write_html(text: str, writer: PageWriter) -> str:
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as exc:
         raise DocumentError("The HTML cannot be read.", f"Save the page again: {exc}.") from exc
     title = root.find(".//title")
-    _Walk(writer).write(root)
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
+        writer.paragraph(_flat_text(text))
+    else:
+        _Walk(writer).write(root)
     return one_line("".join(title.itertext())) if title is not None else ""
+
+
+def _flat_text(text: str) -> str:
+    """Return the bare text of HTML nested deeper than 2048, which libxml2 cuts off even with huge_tree."""
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(text, "html.parser")
+    for element in soup.find_all(_SKIPPED):
+        element.extract()
+    return soup.get_text("\n", strip=True)
 
 
 class _Walk:
@@ -146,7 +159,7 @@ class _Tail:
 def _is_shown(element: Any) -> bool:
     return (
         isinstance(element.tag, str)
-        and not _SKIPPED.fullmatch(element.tag)
+        and not _SKIPPED.match(element.tag)
         and element.get("hidden") is None
         and element.get("aria-hidden") != "true"
         and not _HIDDEN_STYLE.search(element.get("style", ""))

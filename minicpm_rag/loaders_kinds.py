@@ -38,8 +38,8 @@ _MARKED: dict[str, Kind] = {
 _PLAIN = """
     txt text log tex adoc org srt vtt
     py pyi js mjs cjs ts jsx tsx java kt scala groovy c h cc cpp cxx hpp cs go rs swift m mm rb php pl lua r
-    jl dart hs ml clj ex exs erl sh bash zsh bat ps1 sql vue svelte css scss less xml xsl yaml yml toml ini cfg
-    conf env properties proto graphql cmake gradle dockerfile makefile
+    jl dart hs ml clj ex exs erl sh bash zsh bat ps1 sql vue svelte css scss less xml xsl yaml yml toml ini
+    cfg conf env properties proto graphql cmake gradle dockerfile makefile
 """
 _TEXT: dict[str, Kind] = {f".{name}": "text" for name in _PLAIN.split()}
 

@@ -9,7 +9,6 @@ import email
 import email.errors
 import email.policy
 from email.message import EmailMessage, MIMEPart
-from typing import cast
 
 from minicpm_rag.encodings import decode
 from minicpm_rag.errors import DocumentError

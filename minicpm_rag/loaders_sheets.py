@@ -20,7 +20,19 @@ from minicpm_rag.records import Page
 _WHOLE_BYTES = (
     15_000_000  # of sheet XML: larger workbooks are streamed, without merged cells and formula texts
 )
+_WHOLE_CELLS = 2_000_000
 _MOST_CELLS = 10_000_000
+# What openpyxl raises for broken files, in practice; SyntaxError is the base of both XML parsers' errors.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    OSError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    SyntaxError,
+)
 
 Grid = Iterator[tuple[int, list[str]]]
 
@@ -28,13 +40,15 @@ Grid = Iterator[tuple[int, list[str]]]
 def sheet_pages(path: Path) -> list[Page]:
     """Return one page for each sheet, empty ones and hidden ones included, chart sheets not."""
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
     check_archive(path, "workbook")
     try:
         whole, has_formulas = _look_inside(path)
         with path.open("rb") as file:
             values = openpyxl.load_workbook(file, data_only=True, read_only=not whole, keep_links=False)
+            if whole and any(sheet.max_row * sheet.max_column > _WHOLE_CELLS for sheet in values.worksheets):
+                whole = False  # a stray cell at the far end: held whole, every cell before it would be made
+                values = openpyxl.load_workbook(file, data_only=True, read_only=True, keep_links=False)
             formulas = None
             if whole and has_formulas:
                 formulas = openpyxl.load_workbook(file, data_only=False, keep_links=False)
@@ -44,17 +58,9 @@ def sheet_pages(path: Path) -> list[Page]:
                 pages.append(_page(number, sheet.title, rows))
             values.close()
             return pages
-    except (
-        InvalidFileException,
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        IndexError,
-    ) as exc:
-        raise damaged("workbook") from exc
-    except SyntaxError as exc:  # both XML parsers' errors are of this class
+    except _DAMAGED as exc:
+        if isinstance(exc, OSError) and exc.errno:
+            raise  # the disk's fault, not the workbook's
         raise damaged("workbook") from exc
 
 
@@ -83,10 +89,16 @@ def _page(number: int, title: str, rows: Grid) -> Page:
     if table:
         for _, cells in leading:
             writer.paragraph(next(cell for cell in cells if cell), separator="\n")
-        writer.table(table)
+        writer.table(_without_blank_columns(table))
     else:
-        writer.table(leading)  # a sheet of one column
+        writer.table(_without_blank_columns(leading))  # a sheet of one column
     return writer.page(number, kind="sheet", label=title)
+
+
+def _without_blank_columns(rows: list[tuple[int, list[str]]]) -> Grid:
+    used = sorted({column for _, cells in rows for column, cell in enumerate(cells) if cell})
+    for number, cells in rows:
+        yield number, [cells[column] for column in used if column < len(cells)]
 
 
 def _whole_rows(sheet: Any, formulas: Any) -> Grid:
@@ -100,7 +112,6 @@ def _whole_rows(sheet: Any, formulas: Any) -> Grid:
             area.min_row + 1, area.max_row + 1
         ):  # downwards only: sideways it would repeat on the line
             merged[row, area.min_col] = text
-    _check_size(sheet.max_row, sheet.max_column)
     formula_sheet = formulas[sheet.title] if formulas is not None else None
     for row in sheet.iter_rows():
         cells = []
@@ -118,15 +129,11 @@ def _streamed_rows(sheet: Any) -> Grid:
     seen = 0
     for number, row in enumerate(sheet.iter_rows(), start=1):
         seen += len(row)
-        _check_size(1, seen)
+        if seen > _MOST_CELLS:
+            raise DocumentError(
+                "The workbook has too many cells.", "Save the part that matters as a file of its own."
+            )
         yield number, [_shown(cell) for cell in row]
-
-
-def _check_size(rows: int, columns: int) -> None:
-    if rows * columns > _MOST_CELLS:
-        raise DocumentError(
-            "The workbook has too many cells.", "Save the part that matters as a file of its own."
-        )
 
 
 def _shown(cell: Any) -> str:

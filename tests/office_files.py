@@ -42,8 +42,8 @@ def make_epub(path: Path, chapters: Sequence[str]) -> Path:
     spine = "".join(f'<itemref idref="c{n}"/>' for n in reversed(range(len(chapters))))
     members: dict[str, bytes | str] = {
         "mimetype": "application/epub+zip",
-        "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
-        '<rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
+        "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
+        '<rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
         "OEBPS/book.opf": '<package xmlns="http://www.idpf.org/2007/opf">'
         f"<manifest>{items}</manifest><spine>{spine}</spine></package>",
     }
