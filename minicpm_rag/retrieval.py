@@ -13,6 +13,7 @@ from typing import Any
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
+from pydantic import AliasChoices, Field
 
 from minicpm_rag import records
 from minicpm_rag.evidence import (
@@ -65,7 +66,7 @@ class HybridRetriever(BaseRetriever):
     library: Any
     embedder: Any
     knowledge_base: str = "default"
-    passages: int = 5
+    passages: int = Field(5, ge=1, validation_alias=AliasChoices("passages", "k"))  # LangChain says k
     reranker: Any = None
 
     def search(self, question: str, limit: int | None = None) -> tuple[list[Document], float]:
@@ -122,9 +123,14 @@ class HybridRetriever(BaseRetriever):
         )
 
     def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, passages: int | None = None
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        passages: int | None = None,
+        k: int | None = None,
     ) -> list[Document]:
-        return self.search(query, passages)[0]
+        return self.search(query, k if passages is None else passages)[0]
 
     def _abilities(self, question: str, calibration: Calibration) -> Mapping[str, float]:
         """What was measured; for an embedder nobody measured, what its vocabulary knows of each script."""

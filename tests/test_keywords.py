@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from minicpm_rag import keywords
+from minicpm_rag.errors import LibraryError
+
+ROWS = [
+    (1, "乾隆皇帝喜歡收藏書畫，型號 RX-7800 的相機除外。"),
+    (2, "The RX 7900 costs 3.14 dollars; universities buy it."),
+    (3, "北京大学位于北京市海淀区。"),
+    (4, "The camera manual explains the shutter."),
+]
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:")
+    keywords.create(connection, "kb_1")
+    keywords.add(connection, "kb_1", ROWS)
+    yield connection
+    connection.close()
+
+
+def best(connection: sqlite3.Connection, question: str) -> int | None:
+    found = keywords.search(connection, "kb_1", question, 5)
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+    return found[0][0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("question", "row"),
+    [
+        ("乾隆喜欢收藏什么？", 1),
+        ("rx7800", 1),
+        ("RX-7800", 1),
+        ("which university?", 2),
+        ("3.14", 2),
+        ("北京大學在哪裡", 3),
+        ("shutters", 4),
+    ],
+)
+def test_a_question_finds_the_row_that_shares_its_words(
+    connection: sqlite3.Connection, question: str, row: int
+) -> None:
+    assert best(connection, question) == row
+
+
+@pytest.mark.parametrize("question", ["", "  ", "，。", '" OR *', "NEAR(", "xylophone", "kb_1:terms"])
+def test_a_question_without_shared_words_finds_nothing(connection: sqlite3.Connection, question: str) -> None:
+    assert keywords.search(connection, "kb_1", question, 5) == []
+
+
+def test_a_question_of_asking_words_alone_is_searched_as_it_stands(connection: sqlite3.Connection) -> None:
+    keywords.add(connection, "kb_1", [(9, "“你是谁”是一首歌。")])
+    assert best(connection, "你是谁") == 9
+
+
+def test_a_removed_row_leaves_nothing_behind(connection: sqlite3.Connection) -> None:
+    everything = [row for row, _ in ROWS]
+    keywords.remove(connection, "kb_1", [*everything, 77])
+    assert keywords.search(connection, "kb_1", "乾隆 camera", 5) == []
+    assert keywords.statistics(connection, "kb_1", ["乾", "camera"]) == keywords.Statistics(0, {})
+    connection.execute("INSERT INTO kb_1(kb_1) VALUES ('integrity-check')")
+
+
+def test_a_row_can_be_replaced(connection: sqlite3.Connection) -> None:
+    keywords.remove(connection, "kb_1", [1])
+    keywords.add(connection, "kb_1", [(1, "康熙")])
+    assert best(connection, "康熙") == 1
+    assert best(connection, "乾隆") is None
+
+
+def test_indexes_of_two_knowledge_bases_do_not_mix(connection: sqlite3.Connection) -> None:
+    keywords.create(connection, "kb_2")
+    assert keywords.search(connection, "kb_2", "乾隆", 5) == []
+    keywords.drop(connection, "kb_2")
+    assert best(connection, "乾隆") == 1
+    keywords.drop(connection, "kb_1")
+    assert connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone() == (0,)
+
+
+def test_a_table_name_cannot_carry_sql(connection: sqlite3.Connection) -> None:
+    with pytest.raises(LibraryError, match="not a usable name"):
+        keywords.search(connection, "kb_1; DROP TABLE kb_1", "乾隆", 5)
+
+
+def test_statistics_count_rows_not_mentions(connection: sqlite3.Connection) -> None:
+    keywords.add(connection, "kb_1", [(10, "camera camera camera")])
+    statistics = keywords.statistics(connection, "kb_1", ["camera", "nowhere"])
+    assert statistics.rows == 5
+    assert statistics.frequencies == {"camera": 2}
+    assert statistics.weight("nowhere") > statistics.weight("camera") > 0
+
+
+def test_frequent_terms_are_left_out_of_a_costly_question(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keywords.add(connection, "kb_1", [(100 + number, "the camera") for number in range(50)])
+    keywords.add(connection, "kb_1", [(500, "the zebra camera")])
+    monkeypatch.setattr(keywords, "ROWS_TOUCHED", 10)
+    assert keywords.search(connection, "kb_1", "the zebra camera", 100) == [
+        (500, pytest.approx(keywords.search(connection, "kb_1", "zebra", 1)[0][1]))
+    ]
+    assert len(keywords.search(connection, "kb_1", "the camera", 5)) == 5
+
+
+def test_a_question_longer_than_a_page_is_searched(connection: sqlite3.Connection) -> None:
+    assert best(connection, "北京大学位于海淀区。" + "甲乙丙丁戊己庚辛壬癸 other words " * 300) == 3
+
+
+def test_work_belongs_to_the_callers_transaction(connection: sqlite3.Connection) -> None:
+    connection.commit()
+    keywords.add(connection, "kb_1", [(20, "rollback")])
+    connection.rollback()
+    assert keywords.search(connection, "kb_1", "rollback", 5) == []
+    assert keywords.statistics(connection, "kb_1", []).rows == len(ROWS)
