@@ -140,21 +140,25 @@ class FakeAnswer:
         self.script = script
         self.cancelled = threading.Event()
 
+        self.text = ""
+        self.citations: list[Citation] = []
+        self.unsupported: list[tuple[int, int]] = []
+        self.documents: list[Document] = []
+        self.seconds: dict[str, float] = {}
+
     def cancel(self) -> None:
         self.cancelled.set()
 
     def events(self) -> Iterator[AnswerEvent]:
-        text = ""
         for step in self.script:
             if isinstance(step, float):
                 self.cancelled.wait(step)
             elif isinstance(step, Exception):
                 raise step
             else:
-                text += step.text if isinstance(step, Text) else ""
+                self.text += step.text if isinstance(step, Text) else ""
                 yield step
             if self.cancelled.is_set():
-                yield Finished(text, [], [], [], "stopped")
                 return
 
 

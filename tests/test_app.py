@@ -469,10 +469,7 @@ def test_the_library_lists_documents_with_reasons_and_filters_them(workspace: Fa
     assert "<mark>每年有 12 天带薪年假。</mark>" in html(app)
 
 
-def test_knowledge_bases_are_created_chosen_renamed_and_deleted(
-    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("minicpm_rag.worker.submit_delete", lambda library, name: library.delete(name))
+def test_knowledge_bases_are_created_chosen_renamed_and_deleted(workspace: FakeWorkspace) -> None:
     app = page(view="library")
     app.text_input(key="create-name").set_value("合同")
     button(app, "create-submit").click().run()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import export, markup, notices, state
+from minicpm_rag.page import export, notices, state
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def of(workspace: Workspace, tokens_per_second: float | None) -> dict[str, str]:
     """Name, device, precision, attention, memory and speed; what does not apply is empty."""
     llm: Any = workspace.llm
-    model = getattr(llm, "model", None)
+    model: Any = getattr(llm, "model", None)
     facts = {"model": workspace.model_name or "", "device": getattr(llm, "base_url", "")}
     if hasattr(model, "get_memory_footprint"):
         facts |= {

@@ -97,8 +97,6 @@ def _rename(workspace: Workspace, name: str, new_name: str) -> None:
 
 
 def _delete(workspace: Workspace, name: str) -> None:
-    from minicpm_rag import worker
-
-    worker.submit_delete(workspace.library, name)
+    workspace.library.delete(name)
     left = [row.name for row in workspace.library.knowledge_bases()]
     st.session_state.knowledge_base = left[0] if left else state.settings().knowledge_base

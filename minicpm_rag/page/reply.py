@@ -101,14 +101,12 @@ class Reply:
         except Exception:
             logger.exception("Answering failed")
             return self._failed(self._fault, model)
-        if finished is None:
-            finished = Finished(self.text, [], [], self.documents, "stopped")
         return stored(finished, standalone_question=self.standalone_question, model=model)
 
-    def _streamed(self, workspace: Workspace) -> Finished | None:
+    def _streamed(self, workspace: Workspace) -> Finished:
         request = self.request
         self.stage = "searching"
-        self._answer = workspace.answer(
+        self._answer = answer = workspace.answer(
             request.question,
             request.history,
             request.knowledge_base,
@@ -117,13 +115,14 @@ class Reply:
             **request.options or {},
         )
         if self._cancelled.is_set():
-            self._answer.cancel()
-        finished = None
-        for event in self._answer.events():
+            answer.cancel()
+        for event in answer.events():
             self._take(event)
             if isinstance(event, Finished):
-                finished = event
-        return finished
+                return event
+        return Finished(
+            answer.text, answer.citations, answer.unsupported, answer.documents, "stopped", answer.seconds
+        )
 
     def _take(self, event: object) -> None:
         if isinstance(event, Rewritten) and event.changed:
