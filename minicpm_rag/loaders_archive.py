@@ -12,7 +12,7 @@ from pathlib import Path
 from minicpm_rag.errors import DocumentError
 
 _MOST_MEMBERS = 20_000
-_MOST_BYTES = 1_000_000_000  # unpacked, pictures and all
+_MOST_BYTES = 600_000_000  # unpacked, pictures and all
 _MOST_XML_BYTES = 100_000_000  # of one part; parsed it takes up to ten times that in memory
 _MOST_SHEET_BYTES = 400_000_000  # sheets are read as a stream
 _BOMB_RATIO, _BOMB_BYTES = 200, 20_000_000  # office files compress 3 to 50 times
@@ -50,7 +50,7 @@ def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
     too_large |= total > _BOMB_BYTES and total > _BOMB_RATIO * max(packed, 1)
     for member in members:
         if member.filename.lower().endswith((".xml", ".rels", ".xhtml", ".html", ".htm", ".opf", ".ncx")):
-            is_sheet = member.filename.startswith("xl/")
+            is_sheet = member.filename.startswith("xl/worksheets/")
             too_large |= member.file_size > (_MOST_SHEET_BYTES if is_sheet else _MOST_XML_BYTES)
     if too_large:
         raise DocumentError(

@@ -89,6 +89,8 @@ class _Margins:
             return False
         if abs(line.height - following.height) > 0.2 * line.height:
             return False
+        if line.text[-1] in _HYPHENS and line.text[-2:-1].isalpha() and following.text[0].islower():
+            return True
         if _BEGINS_ITEM.match(following.text):
             return False
         nearby = self._lines[max(0, position - _NEARBY_LINES) : position + _NEARBY_LINES]

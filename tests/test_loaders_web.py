@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from minicpm_rag import loaders_web
+from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders import load_address
+
+PAGE = """<html><head><meta charset="utf-8"><title>带薪 年假</title><script src="/script.js"></script>
+<link rel="stylesheet" href="/style.css"></head><body><h1>请假</h1><p>每年十天。<img src="/image.png"></p>
+<iframe src="/frame"></iframe><a href="/other">other</a></body></html>"""
+ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
+    "/page": (200, {"Content-Type": "text/html"}, PAGE.encode()),
+    "/gbk": (200, {"Content-Type": "text/html; charset=GBK"}, "<p>短句</p>".encode("gbk")),
+    "/plain": (200, {"Content-Type": "text/plain; charset=utf-8"}, "纯文本 <b>".encode()),
+    "/moved": (302, {"Location": "/page"}, b""),
+    "/loop": (302, {"Location": "/loop"}, b""),
+    "/file": (302, {"Location": "file:///etc/hosts"}, b""),
+    "/picture": (200, {"Content-Type": "image/png"}, b"\x89PNG"),
+    "/large": (200, {"Content-Type": "text/html"}, b"<p>" + b"x" * 200_000),
+    "/empty": (200, {"Content-Type": "text/html"}, b"<html></html>"),
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        status, headers, body = ANSWERS.get(self.path, (404, {}, b"no"))
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Handler.asked = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+
+
+def test_a_page_is_fetched_and_nothing_it_refers_to(server: str) -> None:
+    loaded = load_address(f"{server}/page")
+    assert loaded.title == "带薪 年假"
+    assert loaded.pages[0].text == "请假\n\n每年十天。\n\nother"
+    assert loaded.pages[0].headings[0].text == "请假"
+    assert Handler.asked == ["/page"]
+
+
+@pytest.mark.parametrize(("path", "text"), [("/gbk", "短句"), ("/plain", "纯文本 <b>"), ("/moved", "请假")])
+def test_encodings_plain_text_and_moved_pages(server: str, path: str, text: str) -> None:
+    assert load_address(server + path).pages[0].text.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/nothing", "no such page"),
+        ("/loop", "cannot be fetched"),
+        ("/file", "cannot be fetched"),
+        ("/picture", "does not lead to a web page"),
+        ("/empty", "no text"),
+    ],
+)
+def test_what_cannot_be_fetched_is_refused(server: str, path: str, reason: str) -> None:
+    with pytest.raises(DocumentError, match=reason):
+        load_address(server + path)
+
+
+def test_a_page_too_large_is_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaders_web, "_MOST_BYTES", 100_000)
+    with pytest.raises(DocumentError, match="too large"):
+        load_address(f"{server}/large")
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///etc/passwd", "ftp://example.com/x", "/etc/passwd", "http://", "http://[bad", ""]
+)
+def test_only_web_addresses_are_fetched(address: str) -> None:
+    with pytest.raises(DocumentError, match="not a web address"):
+        load_address(address)
+
+
+def test_a_server_that_is_not_there_is_a_document_error() -> None:
+    with pytest.raises(DocumentError, match="cannot be fetched"):
+        load_address("http://127.0.0.1:9/")
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_loader_package_is_imported_without_a_warning() -> None:
+    loaders_web._loader("http://127.0.0.1:9/")

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import SHARED
+
+from minicpm_rag import ocr, pdf
+from minicpm_rag.loaders import load_file
+
+pytestmark = pytest.mark.skipif(not ocr.is_available(), reason='needs pip install ".[ocr]"')
+
+SCAN = SHARED / "eval" / "files" / "edge" / "scanned_image_only.pdf"
+
+
+def picture_of(folder: Path, name: str) -> Path:
+    """Draw a page with Chinese and English text as a picture without a text layer."""
+    from office_files import make_pdf
+
+    page = [
+        (60.0, 500.0, 24.0, "公司规定员工每年享有十天带薪年假"),
+        (60.0, 440.0, 24.0, "Apply two weeks ahead of time"),
+    ]
+    path = make_pdf(folder / "text.pdf", [page])
+    image = pdf.page_image(path, 1, dots_per_inch=100)
+    # Chinese needs no font of its own in the test: pdfium draws it where the system has one.
+    image.crop((0, 350, image.width, 650)).save(folder / name)
+    return folder / name
+
+
+def test_english_and_chinese_in_a_picture_are_read(tmp_path: Path) -> None:
+    loaded = load_file(picture_of(tmp_path, "scan.png"))
+    assert "Apply two weeks ahead of time" in loaded.pages[0].text
+    assert loaded.note == "1 of 1 pages were read by text recognition."
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SCAN.exists(), reason="shared evaluation files are not here")
+def test_scanned_pages_are_read_as_pages() -> None:
+    loaded = load_file(SCAN)
+    assert [page.number for page in loaded.pages] == [1, 2]
+    assert "植物学家" in loaded.pages[0].text
+    assert loaded.note == "2 of 2 pages were read by text recognition."
+    assert loaded.remedy == ""
