@@ -85,6 +85,14 @@ def passage(page: Page, words: str, number: int, title: str, headings: str = "")
     return Document(id=metadata["chunk_id"], page_content=words, metadata=metadata)
 
 
+class FakeWorker:
+    def __init__(self, library: object, **options: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+
 class FakeLibrary:
     def __init__(self, pages: dict[int, Page] | None = None, rows: list[DocumentRow] | None = None) -> None:
         self.home = Path()
@@ -162,19 +170,14 @@ class FakeAnswer:
                 return
 
 
-class FakeEmbedder:
-    def embed_query(self, text: str) -> list[float]:
-        return [0.0]
-
-
 @dataclass
 class FakeWorkspace:
     library: FakeLibrary = field(default_factory=FakeLibrary)
     script: list[Any] | None = None
-    llm: Any = None
+    mode: str = "extractive"
     model_name: str | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
-    embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
+    used: list[Any] = field(default_factory=list)
     opened: int = 0
 
     def answer(self, question: str, history: list[Any], knowledge_base: str, **options: Any) -> FakeAnswer:
@@ -182,6 +185,19 @@ class FakeWorkspace:
             {"question": question, "history": history, "knowledge_base": knowledge_base} | options
         )
         return FakeAnswer(self.script or usual_script(question))
+
+    def warm(self) -> None:
+        self.used.append("warm")
+
+    def facts(self) -> dict[str, str]:
+        return {"model": self.model_name or "", "device": "cpu", "precision": "float32", "memory": "1.2 GB"}
+
+    def use_model(self, folder: Path | None) -> None:
+        self.used.append(folder)
+        self.mode, self.model_name = ("extractive", None) if folder is None else ("model", folder.name)
+
+    def use_server(self, address: str, model: str | None, key: str | None) -> None:
+        self.used.append((address, model, key))
 
     def retriever(self, knowledge_base: str) -> FakeWorkspace:
         return self

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from fake_workspace import FakeWorkspace, row, slow, usual_script, wait_until
+from fake_workspace import FakeWorker, FakeWorkspace, row, slow, usual_script, wait_until
 from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.conversations import Conversations
-from minicpm_rag.errors import CheckpointError, LibraryError, ModelError
+from minicpm_rag.errors import CheckpointError, DownloadError, DownloadStoppedError, LibraryError, ModelError
+from minicpm_rag.page import downloads, state, strings, switching
 from minicpm_rag.page import jobs as page_jobs
-from minicpm_rag.page import state, strings
 from minicpm_rag.page.reply import Reply, Request
 from minicpm_rag.records import Finished, IngestProgress, Retrieved, Rewritten, Text, Verdict, Waiting
 
@@ -29,6 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("MODEL", "OPENAI_BASE_URL", "RERANKER"):
         monkeypatch.delenv(f"MINICPM_RAG_{name}", raising=False)
     monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path))
+    monkeypatch.setattr("minicpm_rag.worker.Worker", FakeWorker)
     st.cache_resource.clear()
     st.cache_data.clear()
     yield tmp_path
@@ -625,7 +626,7 @@ def test_the_language_is_switched_in_the_sidebar(workspace: FakeWorkspace) -> No
 
 
 def test_answering_choices_are_handed_to_the_workspace(workspace: FakeWorkspace) -> None:
-    workspace.llm = object()
+    workspace.mode = "model"
     app = page(view="model")
     app.slider(key="passages").set_value(8).run()
     app.slider(key="temperature").set_value(0.6).run()
@@ -633,3 +634,96 @@ def test_answering_choices_are_handed_to_the_workspace(workspace: FakeWorkspace)
     ask(app)
     assert workspace.asked[-1]["passages"] == 8
     assert workspace.asked[-1]["temperature"] == 0.6
+
+
+# The model view
+
+
+def add_model(home: Path, name: str) -> Path:
+    folder = home / "models" / name
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"model_type": "minicpm"}')
+    return folder
+
+
+def test_the_model_view_tells_what_runs_and_how(workspace: FakeWorkspace) -> None:
+    workspace.mode, workspace.model_name = "model", "MiniCPM-2B"
+    app = page(view="model")
+    app.session_state["speed"] = 31.44
+    drawn = html(app.run())
+    for words_ in ("MiniCPM-2B", "float32", "1.2 GB", "31.4", "tokens/s"):
+        assert words_ in drawn
+
+
+def test_a_model_that_does_not_load_is_a_sentence_and_the_others_can_be_chosen(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> dict[str, str]:
+        raise CheckpointError("/m has no weights. Fetch it again.")
+
+    workspace.mode, workspace.model_name = "model", "m"
+    monkeypatch.setattr(workspace, "facts", broken)
+    app = page(view="model")
+    assert "/m has no weights. Fetch it again." in html(app)
+    button(app, "use-none").click().run()
+    wait_until(lambda: workspace.used == ["warm", None])
+
+
+def test_a_model_on_this_machine_is_switched_to_without_a_restart(
+    workspace: FakeWorkspace, home: Path
+) -> None:
+    folder = add_model(home, "my-minicpm")
+    app = page(view="model")
+    button(app, "use-my-minicpm").click().run()
+    wait_until(lambda: workspace.used == ["warm", folder])
+    assert words("in_use") in html(app.run())
+    assert workspace.opened == 1
+
+
+def test_a_switch_that_fails_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*values: object) -> None:
+        raise ModelError("http://127.0.0.1:9/v1 cannot be reached (refused). Is it running there?")
+
+    monkeypatch.setattr(workspace, "use_server", refused)
+    app = page(view="model", language="zh")
+    app.text_input(key="server-address").set_value("http://127.0.0.1:9/v1")
+    button(app, "server-submit").click().run()
+    wait_until(lambda: switching.shared().error)
+    assert "连不上 http://127.0.0.1:9/v1（refused）" in html(app.run())
+
+
+def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(
+    workspace: FakeWorkspace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def download(model: Any, folder: Path, *, on_progress: Any, cancel: threading.Event) -> Path:
+        calls.append(model.name)
+        on_progress(250_000_000, 1_000_000_000)
+        if len(calls) == 1:
+            assert cancel.wait(10)
+            raise DownloadStoppedError("stopped")
+        if len(calls) == 2:
+            raise DownloadError("ModelScope cannot be reached. Try again later.")
+        add_model(home, model.name)
+        return folder
+
+    monkeypatch.setattr("minicpm_rag.models.download", download)
+    app = page(view="model")
+    name = next(
+        (found.key or "").removeprefix("download-") for found in app.button if "download-" in str(found.key)
+    )
+    button(app, f"download-{name}").click().run()
+    wait_until(lambda: calls)
+    assert app.run().get("progress")[0].proto.text == "Downloading 250 MB of 1\\.0 GB"
+    button(app, f"pause-{name}").click().run()
+    wait_until(lambda: downloads.shared()[name].state == "paused")
+    assert "Paused at 250 MB" in app.run().get("progress")[0].proto.text
+    button(app, f"resume-{name}").click().run()
+    wait_until(lambda: downloads.shared()[name].state == "failed")
+    assert "ModelScope cannot be reached. Try again later." in html(app.run())
+    button(app, f"resume-{name}").click().run()
+    wait_until(lambda: len(calls) == 3)
+    wait_until(lambda: name not in downloads.shared() or downloads.shared()[name].state == "done")
+    assert button(app.run(), f"use-{name}")
+    assert set(calls) == {name}

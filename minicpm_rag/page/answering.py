@@ -28,7 +28,7 @@ def draw(workspace: Workspace) -> None:
         help=t("passages_help"),
     )
     changed = {"passages": passages}
-    if workspace.llm is not None:
+    if workspace.mode == "model":
         changed["temperature"] = st.slider(
             t("temperature"),
             0.0,

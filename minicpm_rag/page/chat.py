@@ -201,7 +201,7 @@ def _first_screen(workspace: Workspace | None) -> None:
                 st.button(
                     markup.label(example), key=f"ask-{number}", width="stretch", on_click=ask, args=(example,)
                 )
-    if workspace.llm is None:
+    if workspace.mode == "extractive":
         with st.container(horizontal=True, vertical_alignment="center", key="no-model"):
             notices.quiet(t("no_model_line"))
             st.button(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import answering, facts, markup, model_list, notices, opening, state
+from minicpm_rag.page import answering, markup, model_list, notices, opening, state, switching
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ def show() -> None:
         return
     st.header(t("view_model"), anchor=False)
     _now(workspace)
-    error = st.session_state.pop("model_error", "")
-    if error:
-        notices.bad(error)
     with st.container(border=True):
         answering.draw(workspace)
     model_list.draw(workspace, switch)
@@ -37,24 +34,40 @@ def show() -> None:
 
 
 def switch(change: Callable[[], None]) -> None:
-    """Change what answers; an error is shown and what answered before stays."""
-    try:
-        with st.spinner(t("switching")):
-            change()
-    except RAGError as error:
-        st.session_state.model_error = str(error)
+    """Change what answers, in the background; after an error, what answered before stays."""
+    switching.shared().start(change, t("fault"))
 
 
 def _now(workspace: Workspace) -> None:
-    if workspace.llm is None:
+    change = switching.shared()
+    if change.is_running:
+        _switching()
+        return
+    if change.error:
+        notices.bad(change.error)
+    if workspace.mode == "extractive":
         notices.calm(t("no_model_explained"))
         return
+    try:
+        known = workspace.facts()
+    except RAGError as error:
+        notices.bad(str(error))
+        return
+    speed = st.session_state.get("speed")
+    known = known | {"speed": f"{speed:.1f}" if speed else ""}
     cells = "".join(
         f"<div><b>{markup.plain(value)}</b><span>{markup.plain(t(f'fact_{key}'))}</span></div>"
-        for key, value in facts.of(workspace, st.session_state.get("speed")).items()
+        for key, value in known.items()
         if value
     )
     st.html(f'<div class="rag-facts">{cells}</div>')
+
+
+@st.fragment(run_every=0.5)
+def _switching() -> None:
+    notices.working(t("switching"))
+    if not switching.shared().is_running:
+        st.rerun()
 
 
 def _server(workspace: Workspace) -> None:

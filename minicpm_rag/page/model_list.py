@@ -50,7 +50,7 @@ def draw(workspace: Workspace, switch: Switch) -> None:
         fits = models.fits(model, machine, device)
         with st.container(border=True, key=f"model-{model.name}"):
             _one(workspace, switch, model, here.get(model.name), fits, choice.model is model)
-    if workspace.llm is not None:
+    if workspace.mode == "model":
         st.button(
             t("use_none"),
             key="use-none",

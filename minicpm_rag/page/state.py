@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.conversations import Conversations
-from minicpm_rag.page import strings, translations
+from minicpm_rag.page import strings, switching, translations
 from minicpm_rag.page.strings import Language
 from minicpm_rag.settings import Settings, load_settings
 
@@ -46,31 +46,29 @@ def conversations() -> Conversations:
 def opening() -> Future[Workspace]:
     """The workspace being opened in the background, once for all sessions: the page does not wait."""
     future: Future[Workspace] = Future()
-    wanted = settings()
-
-    def run() -> None:
-        try:
-            # Imported here: its import pulls in LangChain, which the first paint must not wait for.
-            from minicpm_rag import workspace
-
-            opened = workspace.open_workspace(wanted)
-        except BaseException as error:
-            logger.exception("The workspace could not be opened")
-            future.set_exception(error)
-            return
-        future.set_result(opened)
-        _warm(opened)
-
-    threading.Thread(target=run, name="open-workspace", daemon=True).start()
+    threading.Thread(target=_open, args=(settings(), future), name="open-workspace", daemon=True).start()
     return future
 
 
-def _warm(opened: Workspace) -> None:
-    """Load the embedding model before the first question, which is answered in its own time if this fails."""
+def _open(wanted: Settings, future: Future[Workspace]) -> None:
     try:
-        opened.embedder.embed_query("你好 hello")
-    except Exception:
-        logger.exception("The embedding model could not be warmed; the first question will say why")
+        # Imported here: they pull in LangChain and Chroma, which the first paint must not wait for.
+        from minicpm_rag import worker, workspace
+
+        opened = workspace.open_workspace(wanted)
+        worker.Worker(
+            opened.library,
+            chunk_characters=wanted.chunk_characters,
+            chunk_overlap_characters=wanted.chunk_overlap_characters,
+            ocr=wanted.ocr,
+        ).start()
+    except BaseException as error:
+        logger.exception("The workspace could not be opened")
+        future.set_exception(error)
+        return
+    future.set_result(opened)
+    # Load the models before the first question; what fails here is told when they are asked for.
+    switching.shared().start(opened.warm, "")
 
 
 def workspace() -> Workspace | None:

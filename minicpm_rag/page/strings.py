@@ -229,7 +229,7 @@ _MODEL = {
     "download_running": ("正在下载 {done} / {total}", "Downloading {done} of {total}"),
     "download_paused": ("已暂停 {done} / {total}", "Paused at {done} of {total}"),
     "download_failed": ("下载中断 {done} / {total}", "Broke off at {done} of {total}"),
-    "switching": ("正在切换模型…", "Switching models…"),
+    "switching": ("正在加载模型…", "Loading the model…"),
     "passages": ("参考段落数", "Passages"),
     "passages_help": ("每次回答最多参考几段资料。", "How many passages an answer may draw on."),
     "temperature": ("温度", "Temperature"),

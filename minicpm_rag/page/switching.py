@@ -1,0 +1,56 @@
+"""Changing what answers, in the background and once for all sessions: loading a model takes its time.
+
+It does not load anything itself; the workspace does.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+
+logger = logging.getLogger(__name__)
+
+
+class Switching:
+    """The change under way, or how the last one ended."""
+
+    def __init__(self) -> None:
+        self.error = ""
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether what answers is changing now."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, change: Callable[[], None], fault: str) -> None:
+        """Begin a change; one that comes while another runs is left out."""
+        with self._lock:
+            if self.is_running:
+                return
+            self.error = ""
+            self._thread = threading.Thread(
+                target=self._run, args=(change, fault), name="switch-model", daemon=True
+            )
+            self._thread.start()
+
+    def _run(self, change: Callable[[], None], fault: str) -> None:
+        try:
+            change()
+        except RAGError as error:
+            self.error = str(error)
+        except Exception:
+            logger.exception("Switching failed")
+            self.error = fault
+
+
+@st.cache_resource(show_spinner=False)
+def shared() -> Switching:
+    """The one change there can be."""
+    return Switching()
