@@ -14,6 +14,7 @@ from minicpm_rag.errors import NotFoundError
 from minicpm_rag.proof import Proof, Similarity, Support
 from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Citation
 from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.statements import Statement
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -145,32 +146,33 @@ class CitedAnswer:
         )
 
     def _cite(self, support: Support, sentence_start: int, sentence_end: int) -> Citation | None:
-        """Find the supporting words in the stored page; None where the page does not hold them."""
         document = self._documents[support.number - 1]
-        quote = document.page_content[support.start : support.end]
-        place = self._place(document, quote, support.start)
+        place = find_quote(document, support.start, support.end, self._page_text)
         if place is None:
             return None
-        page, start, end = place
-        return Citation(
-            support.number, sentence_start, sentence_end, page[start:end], start, end, support.share, document
-        )
+        return Citation(support.number, sentence_start, sentence_end, *place, support.share, document)
 
-    def _place(self, document: Document, quote: str, start_in_passage: int) -> tuple[str, int, int] | None:
-        start = int(document.metadata.get(START, 0)) + start_in_passage
-        if self._page_text is None:
-            page = document.page_content
-            start = start_in_passage
-        else:
-            try:
-                page = self._page_text(document.metadata[DOCUMENT_ID], document.metadata[PAGE])
-            except NotFoundError:  # removed from the library since it was found
-                return None
-        if page[start : start + len(quote)] == quote:
-            return page, start, start + len(quote)
-        # Another splitter may have changed the white space or not kept where the passage starts.
-        folded = re.compile(r"\s*".join(re.escape(part) for part in quote.split())).search(page)
-        return (page, folded.start(), folded.end()) if folded else None
+
+def find_quote(
+    document: Document, start: int, end: int, page_text: PageText | None
+) -> tuple[str, int, int] | None:
+    """Find `page_content[start:end]` of a passage in its stored page: the quote and its offsets there.
+
+    None where the page does not hold it. Without `page_text`, the passage itself is the page.
+    """
+    quote = document.page_content[start:end]
+    page = document.page_content
+    if page_text is not None:
+        try:
+            page = page_text(document.metadata[DOCUMENT_ID], document.metadata[PAGE])
+        except NotFoundError:  # removed from the library since it was found
+            return None
+        start += int(document.metadata.get(START, 0))
+    if page[start : start + len(quote)] == quote:
+        return quote, start, start + len(quote)
+    # Joined passages, or another splitter: the white space may differ, or where the passage starts.
+    found = re.compile(r"\s*".join(re.escape(part) for part in quote.split())).search(page)
+    return (found.group(), found.start(), found.end()) if found else None
 
 
 def cite(
@@ -186,6 +188,28 @@ def cite(
     answer.add(text)
     answer.finish()
     return answer
+
+
+def quote_statements(
+    chosen: Sequence[tuple[int, Statement]], documents: Sequence[Document], page_text: PageText | None
+) -> tuple[str, list[Citation]]:
+    """Write an answer of nothing but quotes: each (passage number, statement) on a line, with its mark.
+
+    One that its page does not hold is left out.
+    """
+    lines: list[str] = []
+    citations: list[Citation] = []
+    position = 0
+    for number, statement in chosen:
+        document = documents[number - 1]
+        place = find_quote(document, statement.start, statement.end, page_text)
+        if place is None:
+            continue
+        text = statement.readable
+        citations.append(Citation(number, position, position + len(text), *place, 1.0, document))
+        lines.append(f"{text}[{number}]")
+        position += len(lines[-1]) + 1
+    return "\n".join(lines), citations
 
 
 def _numbers(text: str) -> frozenset[int]:

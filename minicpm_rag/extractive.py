@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from minicpm_rag.claims import holds_name, is_code, names
 from minicpm_rag.questions import Kind, asks_for, content_terms
 from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE
-from minicpm_rag.segmentation import terms
+from minicpm_rag.segmentation import fold, terms
 from minicpm_rag.statements import Statement, statements
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _BEFORE, _AFTER = (
 )  # share of the neighbours' overlap: the answer often follows what names the subject
 _FIRST_BONUS = 0.05  # a passage's first sentence often defines its subject
 _DEFINITION_BONUS = 0.15
+_CODE_BONUS = 0.8  # for the very code that is asked about: the row of AL-200 does not answer for AL-500
 _SHORT_CHARACTERS, _SHORT_PENALTY = 20, 0.2
 
 _ENOUGH = 0.75  # an excerpt under this share of the best one's score is left out
@@ -127,6 +129,7 @@ def _scores(
     similarity: Similarity | None,
 ) -> list[float]:
     kinds = asks_for(question)
+    codes = [name for name in names(question) if is_code(name)]
     overlaps = _overlaps(question, passages, candidates)
     cosines = (
         similarity(question, [candidate.statement.text for candidate in candidates]) if similarity else None
@@ -146,6 +149,9 @@ def _scores(
             score += _FIRST_BONUS + (_DEFINITION_BONUS if "definition" in kinds else 0)
         if not candidate.statement.header:
             score -= _SHORT_PENALTY * max(0.0, 1 - len(text) / _SHORT_CHARACTERS)
+        if codes:
+            text = f"{text} {passages[candidate.place].metadata.get(HEADINGS, '')}"
+            score += _CODE_BONUS * sum(holds_name(fold(text), code) for code in codes) / len(codes)
         if cosines is not None:
             score += _SIMILARITY_WEIGHT * cosines[position]
         scores.append(score)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from click import Command
 
-from minicpm_rag.commands import evaluate, knowledge_bases, library, models
+from minicpm_rag.commands import ask, evaluate, knowledge_bases, library, models
 
 # Each topic lists its commands in COMMANDS.
 COMMANDS: tuple[Command, ...] = (
     *library.COMMANDS,
+    *ask.COMMANDS,
     *evaluate.COMMANDS,
     *knowledge_bases.COMMANDS,
     *models.COMMANDS,

@@ -1,0 +1,298 @@
+"""Build everything from the settings, once: embedder, library, retrievers and whatever answers.
+
+The only place that does. Opening is quick: models are loaded on first use or by `warm()`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from minicpm_rag.errors import CheckpointError
+from minicpm_rag.records import Turn
+from minicpm_rag.settings import Settings
+
+if TYPE_CHECKING:
+    from minicpm_rag.answer import Answer
+    from minicpm_rag.chain import AnswerChain
+    from minicpm_rag.embeddings import Embedder
+    from minicpm_rag.library import Library
+    from minicpm_rag.minicpm import MiniCPM_LLM
+    from minicpm_rag.remote import RemoteLLM
+    from minicpm_rag.rerank import Reranker
+    from minicpm_rag.retrieval import HybridRetriever
+
+# What libraries would do behind one's back: tracing, telemetry files, hub requests. OMP_WAIT_POLICY:
+# libgomp's spinning threads make torch 15 times slower beside another busy process.
+_ENVIRONMENT = {
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "ANONYMIZED_TELEMETRY": "False",
+    "HF_HUB_OFFLINE": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+@dataclass(frozen=True)
+class _Answerer:
+    """What answers: a model folder, a server, or (neither) quoted sentences."""
+
+    folder: Path | None = None
+    server: tuple[str, str | None, str | None] | None = None  # address, model, key
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Open the workspace of these settings; close it, or use it in `with`."""
+    prepare_environment()
+    return Workspace(settings)
+
+
+def prepare_environment() -> None:
+    """Turn off what would leave this machine; to be called before torch and LangChain are imported."""
+    os.environ.update(_ENVIRONMENT)
+
+
+class Workspace:
+    """All parts of the program, built when they are first needed. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._answerer = _configured(settings)
+        self._switching = threading.Lock()
+        self._loaded: MiniCPM_LLM | RemoteLLM | None = None
+        self._speed: float | None = None
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the model and close the library."""
+        with self._switching:
+            self._free()
+        if "library" in self.__dict__:
+            self.library.close()
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedding model; its weights load on first use."""
+        from minicpm_rag.embeddings import load_embedder
+
+        return load_embedder(self.settings.embedder)
+
+    @cached_property
+    def library(self) -> Library:
+        """The library of the home folder."""
+        from minicpm_rag.library import Library
+
+        return Library(self.settings.home, embedder=self.embedder, chroma_url=self.settings.chroma_url)
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder, where a setting names one."""
+        if self.settings.reranker is None:
+            return None
+        from minicpm_rag.rerank import Reranker
+
+        return Reranker(self.settings.reranker)
+
+    def retriever(
+        self, knowledge_base: str | None = None, *, passages: int | None = None, rerank: bool = True
+    ) -> HybridRetriever:
+        """The retriever of a knowledge base, the settings' own where none is named."""
+        from minicpm_rag.retrieval import HybridRetriever
+
+        return HybridRetriever(
+            library=self.library,
+            embedder=self.embedder,
+            knowledge_base=knowledge_base or self.settings.knowledge_base,
+            passages=passages or self.settings.passages,
+            reranker=self.reranker if rerank else None,
+        )
+
+    @property
+    def mode(self) -> Literal["model", "extractive"]:
+        """Whether a model answers, or sentences are quoted."""
+        return "extractive" if self._answerer == _Answerer() else "model"
+
+    @property
+    def model_name(self) -> str | None:
+        """The model's name as a person knows it; None in no-model mode."""
+        if self._answerer.folder is not None:
+            return self._answerer.folder.name
+        if self._answerer.server is not None:
+            address, model, _ = self._answerer.server
+            return model or address
+        return None
+
+    @property
+    def llm(self) -> MiniCPM_LLM | RemoteLLM | None:
+        """The answering model, loaded when first asked for; None in no-model mode."""
+        with self._switching:
+            if self._loaded is None and self.mode == "model":
+                self._loaded = self._load(self._answerer)
+            return self._loaded
+
+    def use_model(self, folder: Path | str | None) -> None:
+        """Answer with another model from now on, or with None by quotes; frees the one before.
+
+        A folder that cannot be loaded leaves things as they were and raises CheckpointError.
+        """
+        if folder is None:
+            self._use(_Answerer())
+            return
+        path = Path(folder).expanduser().absolute()
+        if not (path / "config.json").is_file():
+            raise CheckpointError(f"{path} is not the folder of a model: it has no config.json.")
+        self._use(_Answerer(folder=path))
+
+    def use_server(self, address: str, model: str | None = None, key: str | None = None) -> None:
+        """Answer with an OpenAI-compatible server from now on."""
+        self._use(_Answerer(server=(address, model, key)))
+
+    def chain(
+        self,
+        knowledge_base: str | None = None,
+        *,
+        passages: int | None = None,
+        temperature: float | None = None,
+        max_new_tokens: int | None = None,
+        rerank: bool = True,
+    ) -> AnswerChain:
+        """The chain over a knowledge base; values given here go before the settings."""
+        from minicpm_rag.chain import build_chain
+
+        changed = {"temperature": temperature, "max_new_tokens": max_new_tokens}
+        settings = self.settings.model_copy(
+            update={name: value for name, value in changed.items() if value is not None}
+        )
+        retriever = self.retriever(knowledge_base, passages=passages, rerank=rerank)
+        return build_chain(settings, retriever=retriever, llm=self.llm)
+
+    def answer(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        knowledge_base: str | None = None,
+        *,
+        answer_anyway: bool = False,
+        standalone_question: str | None = None,
+        **values: Any,
+    ) -> Answer:
+        """An answer, to be read; `values` are those of `chain`."""
+        from minicpm_rag.answer import Answer
+
+        return Answer(
+            self.chain(knowledge_base, **values),
+            question,
+            history,
+            answer_anyway=answer_anyway,
+            standalone_question=standalone_question,
+        )
+
+    def warm(self) -> None:
+        """Load the models now, so that the first question need not wait for them."""
+        self.embedder.embed_query("你好 hello")
+        _ = self.llm
+
+    def facts(self) -> dict[str, str]:
+        """What answers and how it runs: model, device, precision, attention, memory."""
+        llm = self.llm
+        if llm is None or self._answerer.folder is None:
+            return {"model": self.model_name or "", "device": "" if llm is None else "server"}
+        model: Any = llm.model  # type: ignore[union-attr]
+        return {
+            "model": self.model_name or "",
+            "device": str(model.device),
+            "precision": str(model.dtype).removeprefix("torch."),
+            "attention": str(model.config._attn_implementation),
+            "memory": f"{model.get_memory_footprint() / 1e9:.1f} GB",
+        }
+
+    def _use(self, answerer: _Answerer) -> None:
+        with self._switching:
+            before = self._answerer
+            # Freed first: two models seldom fit one device.
+            self._free()
+            self._answerer = answerer
+            if answerer == _Answerer():
+                return
+            try:
+                self._loaded = self._load(answerer)
+            except BaseException:
+                self._answerer = before  # loaded again when next asked for
+                raise
+
+    def _free(self) -> None:
+        close = getattr(self._loaded, "close", None)
+        self._loaded = None
+        if close is not None:
+            close()
+
+    def _load(self, answerer: _Answerer) -> MiniCPM_LLM | RemoteLLM:
+        settings = self.settings
+        if answerer.folder is not None:
+            from minicpm_rag.minicpm import MiniCPM_LLM
+
+            return MiniCPM_LLM(
+                answerer.folder,
+                device=settings.device,
+                precision=settings.precision,
+                attention=settings.attention,
+                weights=settings.weights,
+                temperature=settings.temperature,
+                max_new_tokens=settings.max_new_tokens,
+            )
+        from minicpm_rag.remote import connect
+
+        assert answerer.server is not None
+        address, model, key = answerer.server
+        return connect(address, model, key, settings.openai_context_tokens)
+
+
+def _configured(settings: Settings) -> _Answerer:
+    """A configured folder, else a configured server, else the best downloaded model, else quotes.
+
+    Raises CheckpointError where the configured folder is none.
+    """
+    if settings.model is not None:
+        if not (settings.model / "config.json").is_file():
+            raise CheckpointError(
+                f"MINICPM_RAG_MODEL={settings.model} is not the folder of a model: it has no config.json. "
+                "Run `minicpm-rag models` for what can be downloaded."
+            )
+        return _Answerer(folder=settings.model)
+    if settings.openai_base_url is not None:
+        key = settings.openai_api_key
+        return _Answerer(
+            server=(
+                settings.openai_base_url,
+                settings.openai_model,
+                None if key is None else key.get_secret_value(),
+            )
+        )
+    return _downloaded(settings)
+
+
+def _downloaded(settings: Settings) -> _Answerer:
+    from minicpm_rag.models import choose, find_local
+
+    local = [found for found in find_local(settings.home) if not found.problems]
+    if not local:
+        return _Answerer()
+    from minicpm_rag.hardware import describe
+
+    choice = choose(describe(), [found.model for found in local])
+    chosen = [found.folder for found in local if choice.is_present and found.model == choice.model]
+    return _Answerer(folder=chosen[0]) if chosen else _Answerer()
