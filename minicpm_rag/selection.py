@@ -110,7 +110,8 @@ def _completed(document: Document, page_text: PageText) -> Document:
     first = max(0, start - 2 * COMPLETED_CHARACTERS)
     for left, right in sentence_spans(text[first : end + 2 * COMPLETED_CHARACTERS]):
         left, right = left + first, right + first
-        if left < start < right and start - left <= COMPLETED_CHARACTERS and left > first:
+        seen_whole = left > first or first == 0
+        if seen_whole and left < start < right and start - left <= COMPLETED_CHARACTERS:
             start = left
         if left < end < right and right - end <= COMPLETED_CHARACTERS:
             end = right

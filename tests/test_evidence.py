@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from minicpm_rag.embeddings import PACKAGED, load_embedder
+from minicpm_rag.errors import LibraryError
+from minicpm_rag.evidence import calibration_from_json, keyword_strength, shipped_calibration
+from minicpm_rag.segmentation import question_terms
+
+
+def packaged() -> tuple[str, str]:
+    embedder = load_embedder(PACKAGED)
+    return embedder.name, embedder.revision
+
+
+def test_the_shipped_calibration_is_of_the_packaged_embedder() -> None:
+    calibration = shipped_calibration(*packaged())
+    assert calibration.abilities["LATIN"] > 0.9
+    assert calibration.abilities["CJK"] < 0.5
+    assert 0 < calibration.bar < 1
+
+
+def test_an_unmeasured_embedder_is_trusted_by_its_keywords_only() -> None:
+    calibration = shipped_calibration("another", "0000")
+    assert calibration.abilities == {}
+    assert calibration.probability(0.5, 1.0, 0.9) == calibration.probability(0.5, 1.0, 0.1)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_more_shared_words_are_more_evidence(share: float) -> None:
+    calibration = shipped_calibration(*packaged())
+    probabilities = [calibration.probability(strength / 10, share, 0.4) for strength in range(1, 12)]
+    assert probabilities == sorted(probabilities)
+    assert probabilities[0] < calibration.bar < probabilities[-1]
+
+
+def test_a_nearer_meaning_is_more_evidence_where_the_embedder_reads() -> None:
+    calibration = shipped_calibration(*packaged())
+    assert calibration.probability(0.3, 1.0, 0.8) > calibration.probability(0.3, 1.0, 0.2)
+    assert calibration.probability(0.3, 0.0, 0.8) == calibration.probability(0.3, 0.0, 0.2)
+
+
+def test_nothing_found_is_no_evidence() -> None:
+    assert shipped_calibration(*packaged()).probability(0.0, 0.0, 0.0) == 0
+
+
+def test_a_stored_calibration_comes_back() -> None:
+    calibration = shipped_calibration(*packaged())
+    assert calibration_from_json(json.loads(json.dumps(calibration.as_json()))) == calibration
+    with pytest.raises(LibraryError, match="calibrate"):
+        calibration_from_json({"embedder": "x"})
+
+
+@pytest.mark.parametrize(
+    ("question", "full", "half", "none"),
+    [
+        ("保修期多久？", "保修期为两年", "保留期限", "天气很好"),
+        (
+            "How long is the warranty of the pump?",
+            "The warranty of the pump is long",
+            "the pump",
+            "Rain fell",
+        ),
+    ],
+)
+def test_strength_follows_what_the_text_holds(question: str, full: str, half: str, none: str) -> None:
+    wanted = question_terms(question)
+    weights = dict.fromkeys(wanted, 1.0)
+    strengths = [keyword_strength(wanted, weights, text) for text in (full, half, none)]
+    assert strengths[0] >= 1
+    assert strengths[0] > strengths[1] > strengths[2] == 0
+
+
+def test_a_question_without_words_has_no_strength() -> None:
+    assert keyword_strength([], {}, "anything") == 0
