@@ -39,7 +39,11 @@ def _show() -> None:
 
     state.opening()
     bridge.draw(
-        language=state.language(), cookies=state.cookies(), opened=chat.open_mark, refused=uploads.refuse
+        language=state.language(),
+        cookies=state.cookies(),
+        follow=chat.follow_mark(),
+        opened=chat.open_mark,
+        refused=uploads.refuse,
     )
     sidebar.draw()
     {"chat": chat.show, "library": library.show, "model": model.show}[state.view()]()

@@ -68,6 +68,14 @@ def open_mark(mark: str) -> None:
                 state.open_source(source)
 
 
+def follow_mark() -> str:
+    """Changes whenever the page should be scrolled to its end: another conversation, another question."""
+    current = state.conversation() if state.view() == "chat" else None
+    if current is None:
+        return ""
+    return f"{current.id}:{st.session_state.get('last_asked', '')}"
+
+
 def _replies() -> dict[int, Reply]:
     replies: dict[int, Reply] = st.session_state.setdefault("replies", {})
     return replies
@@ -129,6 +137,7 @@ def _start(
     standalone_question: str | None = None,
     answer_anyway: bool = False,
 ) -> None:
+    st.session_state.last_asked = exchange
     history = state.conversations().history(state.owner(), conversation.id, before=exchange)
     _replies()[conversation.id] = Reply(
         Request(
@@ -217,7 +226,9 @@ def _first_screen(workspace: Workspace | None) -> None:
 def _follow(reply: Reply, slot: DeltaGenerator) -> None:
     """Draw a running answer until it is done; a click elsewhere leaves it running."""
     try:
+        slot.html(_so_far(reply))
         while not reply.done.wait(LOOK_SECONDS):
+            reply.shown.set()
             slot.html(_so_far(reply))
     except StopException:  # the tab was closed: nobody reads on
         reply.cancel()

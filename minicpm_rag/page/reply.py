@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 PATIENCE_SECONDS = 0.7  # a stop must be seen within a second
+HEAD_START_SECONDS = 0.15  # for the page to show the question before answering takes the processor
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Reply:
         self.documents: list[Document] = []
         self.began = time.monotonic()
         self.unsaved: str | None = None  # why the answer could not be kept, where it could not
+        self.shown = threading.Event()  # set by the page once the person sees the question
         self.done = threading.Event()
         self._opening = opening
         self._conversations = conversations
@@ -81,6 +83,7 @@ class Reply:
             self._finish(StoredAnswer(self.text, "stopped", documents=self.documents))
 
     def _run(self) -> None:
+        self.shown.wait(HEAD_START_SECONDS)
         self._finish(self._answered())
 
     def _finish(self, answer: StoredAnswer) -> None:

@@ -1,0 +1,58 @@
+export default function ({ data, setTriggerValue }) {
+  document.documentElement.lang = data.language
+  for (const [name, value] of Object.entries(data.cookies))
+    document.cookie = `${name}=${value}; path=/; max-age=${data.seconds}; SameSite=Strict`
+
+  const copy = async (button) => {
+    const text = button.dataset.copy
+    try {
+      await navigator.clipboard.writeText(text)
+    } catch {  // no clipboard outside https and this machine
+      const area = document.createElement("textarea")
+      area.value = text
+      document.body.append(area)
+      area.select()
+      document.execCommand("copy")
+      area.remove()
+    }
+    button.classList.add("rag-copied")
+    setTimeout(() => button.classList.remove("rag-copied"), 1500)
+  }
+  const clicked = (event) => {
+    const button = event.target.closest?.("[data-mark], [data-copy]")
+    // On a phone the sidebar covers the page, so it goes away once something in it was chosen.
+    const inSidebar = event.target.closest?.('[data-testid="stSidebar"] [class*="st-key-"] button')
+    const leads = '[class*="st-key-go-"], [class*="st-key-open-"], .st-key-new-conversation'
+    if (innerWidth <= 768 && inSidebar?.closest(leads))
+      document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()
+    if (button?.dataset.mark) setTriggerValue("opened", button.dataset.mark)
+    else if (button?.dataset.copy) copy(button)
+  }
+  // The uploader keeps a file that is too large to itself: its chip is all there is to see.
+  const seen = window.ragRefused ?? (window.ragRefused = new WeakSet())
+  const look = () => {
+    const chips = [...document.querySelectorAll('[data-testid="stFileChip"][aria-invalid="true"]')]
+    const fresh = chips.filter((chip) => !seen.has(chip))
+    fresh.forEach((chip) => seen.add(chip))
+    const names = fresh.map((chip) => chip.querySelector('[data-testid="stFileChipName"]')?.title ?? "")
+    if (names.length) setTriggerValue("refused", names)
+  }
+  // Stay at the end of the conversation while it grows, until the person scrolls.
+  const end = () => document.querySelector('[data-testid="stMain"]')
+  if (data.follow && data.follow !== window.ragFollow) window.ragStick = true
+  window.ragFollow = data.follow
+  const stay = () => { if (window.ragStick) end()?.scrollTo({ top: end().scrollHeight }) }
+  const leave = () => { window.ragStick = false }
+  stay()
+  // Each rerun calls this function anew: one listener and one observer at a time.
+  document.removeEventListener("click", window.ragClicked)
+  document.addEventListener("click", (window.ragClicked = clicked))
+  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+    document.removeEventListener(kind, window.ragLeave)
+    document.addEventListener(kind, leave)
+  }
+  window.ragLeave = leave
+  window.ragLooks?.disconnect()
+  window.ragLooks = new MutationObserver(() => { look(); stay() })
+  window.ragLooks.observe(document.body, { childList: true, subtree: true })
+}
