@@ -11,6 +11,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from minicpm_rag.decoding_linear import prefetch
+
 
 @triton.jit
 def _rotated(ptr, cos_ptr, sin_ptr, positions, offsets, d, mask, D: tl.constexpr):
@@ -48,14 +50,13 @@ def _quantized(values):
 
 @triton.jit
 def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, sin_ptr,
-                     slots_ptr, length_ptr, table_ptr, partial_ptr, norm_ptr, counter_ptr, out_ptr, table_width, scaling,
+                     slots_ptr, length_ptr, table_ptr, partial_ptr, sums_ptr, counter_ptr, out_ptr, table_width, scaling,
                      T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr, D: tl.constexpr, PAGE: tl.constexpr,
                      INT8: tl.constexpr, SPLITS: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
-                     BLOCK_D: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+                     BLOCK_D: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """T new tokens of each sequence against its pages: one program a (sequence, key head, part of the pages)."""
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
-        tl.extra.cuda.gdc_wait()
     REP: tl.constexpr = H // KV
     ROW: tl.constexpr = (H + 2 * KV) * D
     sequence = tl.program_id(0) // KV
@@ -67,6 +68,16 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     dtype = qkv_ptr.dtype.element_ty
     d = tl.arange(0, BLOCK_D)
     in_head = d < D
+
+    part = tl.cdiv(tl.cdiv(old, BLOCK), SPLITS) * BLOCK
+    end = tl.minimum(old, (split + 1) * part)
+    if PDL:  # old keys and values are there already: bring them into L2 while the projection before still runs
+        SIZE: tl.constexpr = PAGE * D * (k_ptr.dtype.element_ty.primitive_bitwidth // 8)
+        for number in tl.range(split * part // PAGE, tl.cdiv(end, PAGE)):
+            there = (tl.load(table_ptr + number).to(tl.int64) * KV + head) * PAGE * D
+            prefetch(k_ptr + there, SIZE)
+            prefetch(v_ptr + there, SIZE)
+        tl.extra.cuda.gdc_wait()
 
     # Query row i is token i // REP with query head i % REP of this key head.
     i = tl.arange(0, BLOCK_Q)
@@ -80,8 +91,6 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     best = tl.full([BLOCK_Q], -1e30, tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
     mixed = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
-    part = tl.cdiv(tl.cdiv(old, BLOCK), SPLITS) * BLOCK
-    end = tl.minimum(old, (split + 1) * part)
     for start in tl.range(split * part, end, BLOCK, num_stages=STAGES):
         n = start + tl.arange(0, BLOCK)
         here = n < end
@@ -125,27 +134,27 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
         tl.store(out_ptrs, mixed / total[:, None], mask=q_mask)
         return
 
-    # Leave this part's result; whoever comes last for this head adds them up. No second kernel is needed.
+    # Leave this part's result; whoever comes last for this head adds them up, so no second kernel is needed.
     group = tl.program_id(0) * SPLITS
-    partial = partial_ptr + (group * BLOCK_Q + i)[:, None] * BLOCK_D + d[None, :]
-    sums = norm_ptr + (group * BLOCK_Q + i) * 2
-    tl.store(partial + split * BLOCK_Q * BLOCK_D, mixed)
-    tl.store(sums + split * BLOCK_Q * 2, best)
-    tl.store(sums + split * BLOCK_Q * 2 + 1, total)
+    partial = partial_ptr + (group + split) * ROWS * BLOCK_D + i[:, None] * BLOCK_D + d[None, :]
+    sums = sums_ptr + ((group + split) * ROWS + i) * 2
+    real = i < ROWS
+    tl.store(partial, mixed, mask=real[:, None])
+    tl.store(sums, best, mask=real)
+    tl.store(sums + 1, total, mask=real)
     tl.debug_barrier()  # every thread's stores, before the counter says they are there
     arrived = tl.atomic_add(counter_ptr + tl.program_id(0), 1, sem="acq_rel")
     if arrived == SPLITS - 1:
-        best = tl.full([BLOCK_Q], -1e30, tl.float32)
-        total = tl.zeros([BLOCK_Q], tl.float32)
-        mixed = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
-        for other in tl.range(0, SPLITS):
-            part_best = tl.load(sums + other * BLOCK_Q * 2, cache_modifier=".cg")
-            new_best = tl.maximum(best, part_best)
-            keep = tl.exp2(best - new_best)
-            add = tl.exp2(part_best - new_best)
-            total = total * keep + tl.load(sums + other * BLOCK_Q * 2 + 1, cache_modifier=".cg") * add
-            part_mixed = tl.load(partial + other * BLOCK_Q * BLOCK_D, cache_modifier=".cg")
-            mixed = mixed * keep[:, None] + part_mixed * add[:, None]
-            best = new_best
-        tl.store(out_ptrs, mixed / total[:, None], mask=q_mask)
+        parts = group + tl.arange(0, SPLITS)
+        for first in tl.static_range(0, ROWS, CHUNK):
+            q_row = first + tl.arange(0, CHUNK)
+            spot = parts[:, None] * ROWS + q_row[None, :]
+            bests = tl.load(sums_ptr + spot * 2, cache_modifier=".cg")
+            share = tl.exp2(bests - tl.max(bests, axis=0)[None, :])
+            whole = tl.sum(tl.load(sums_ptr + spot * 2 + 1, cache_modifier=".cg") * share, axis=0)
+            values = tl.load(partial_ptr + spot[:, :, None] * BLOCK_D + d[None, None, :], cache_modifier=".cg")
+            value = tl.sum(values * share[:, :, None], axis=0) / whole[:, None]
+            q_offset = (sequence * T + q_row // REP) * (H * D) + (head * REP + q_row % REP) * D
+            q_here = (q_row < T * REP)[:, None] & in_head[None, :]
+            tl.store(out_ptr + q_offset[:, None] + d[None, :], value, mask=q_here)
         tl.store(counter_ptr + tl.program_id(0), 0)

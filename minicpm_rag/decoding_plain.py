@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minicpm_rag.decoding_cache import PAGE, LayerCache
+from minicpm_rag.decoding_lookup import guess
 from minicpm_rag.decoding_sampling import choose
 from minicpm_rag.decoding_weights import DecoderWeights
 
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     from minicpm_rag.decoding_slots import Slots
     from minicpm_rag.quantization import Matrix
 
-__all__ = ["attention", "choose", "linear", "prompt_attention"]
+__all__ = ["attention", "begin", "choose", "linear", "prompt_attention"]
+
+
+def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
+    """The last known token of each slot and `tokens` - 1 guesses after it."""
+    import torch
+
+    known, length = state.ids[slots], state.length[slots]
+    last = known.gather(1, (length - 1).long()[:, None])
+    return torch.cat((last, guess(known, length, tokens - 1)), dim=1) if tokens > 1 else last
 
 
 def linear(

@@ -18,8 +18,28 @@ if TYPE_CHECKING:
 _WORD = 0xFFFFFFFF
 
 
-def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, guesses: torch.Tensor) -> torch.Tensor:
-    """Next token of each row of logits [sequences, tokens, vocabulary]; row t has guesses before t behind it."""
+def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """Choose the next tokens from logits [sequences, tokens, vocabulary] behind `ids`, and move the state on.
+
+    Returns [sequences, 1 + tokens]: how many of the chosen stand, and all of them.
+    """
+    import torch
+
+    chosen = draw(logits, state, slots, ids[:, 1:])
+    agreeing = (chosen[:, :-1] == ids[:, 1:]).long().cumprod(dim=1).sum(dim=1)
+    ahead = torch.arange(chosen.shape[1], device=chosen.device)
+    stands = ahead <= agreeing[:, None]
+    length = state.length[slots]
+    # What does not stand is written too, beyond the new length, where nobody looks.
+    state.ids[slots[:, None], (length[:, None] + ahead).long()] = chosen
+    state.seen[slots[:, None], torch.where(stands, chosen, chosen[:, :1])] = True
+    # The spare row of idle places must not walk out of its array.
+    state.length[slots] = torch.where(slots == state.spare, 1, length + (agreeing + 1).to(length.dtype))
+    return torch.cat((agreeing[:, None] + 1, chosen), dim=1)
+
+
+def draw(logits: torch.Tensor, state: Slots, slots: torch.Tensor, guesses: torch.Tensor) -> torch.Tensor:
+    """A token from each row; in row t the guesses before t count as seen."""
     import torch
 
     sequences, tokens, vocabulary = logits.shape

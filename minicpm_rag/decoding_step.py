@@ -1,9 +1,10 @@
 """One decode step: known token and guesses in, accepted tokens out, everything in device arrays.
 
-    tokens = last known token + guesses          (decoding_lookup)
-    hidden = layers(tokens)                      (operations: decoding_plain or decoding_fast)
-    chosen = sample(head(hidden))                (operations)
-    the guesses that agree with what was chosen stand; state moves on
+    ids = last known token + guesses
+    hidden = layers(ids)
+    chosen = choose(head(hidden)); guesses that agree with it stand, and the state moves on
+
+The operations come from `decoding_plain` or, as kernels, from `decoding_fast`: the same four functions.
 
 Nothing here depends on a value the host would have to read, so a step can be captured as one CUDA graph and
 replayed while the host still reads the tokens of the step before.
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import decoding_plain
 from minicpm_rag.decoding_cache import PagePool
-from minicpm_rag.decoding_lookup import guess
 from minicpm_rag.decoding_rope import RotaryTables
 from minicpm_rag.decoding_slots import Slots
 from minicpm_rag.decoding_weights import DecoderWeights
@@ -54,16 +54,13 @@ class Decoder:
         import torch
 
         weights, state = self.weights, self.state
-        length = state.length[slots]
-        known = state.ids[slots]
-        last = known.gather(1, (length - 1).long()[:, None])
-        guesses = guess(known, length, tokens - 1) if tokens > 1 else last[:, :0]
+        ids = operations.begin(state, slots, tokens)
 
         def attend(qkv: torch.Tensor, layer: int) -> torch.Tensor:
             cache = self.pool.layers[layer]
             return operations.attention(qkv, weights, cache, self.rope, state, slots, pages)  # type: ignore[no-any-return]
 
-        hidden = self._layers(torch.cat((last, guesses), dim=1).flatten(), operations.linear, attend)
+        hidden = self._layers(ids.flatten(), operations.linear, attend)
         logits = operations.linear(
             hidden,
             weights.head,
@@ -72,8 +69,7 @@ class Decoder:
             multiplier=weights.logits_multiplier,
             dtype=torch.float32,
         )
-        chosen = operations.choose(logits.unflatten(0, (len(slots), tokens)), state, slots, guesses)
-        return self._advance(slots, chosen, guesses)
+        return operations.choose(logits.unflatten(0, ids.shape), state, slots, ids)  # type: ignore[no-any-return]
 
     def _layers(
         self,
@@ -90,19 +86,3 @@ class Decoder:
             wide = linear(hidden, layer.gate_up, norm=layer.mlp_norm, epsilon=weights.epsilon, gated=True)
             hidden = linear(wide, layer.down, residual=hidden, multiplier=weights.residual_multiplier)
         return hidden
-
-    def _advance(self, slots: torch.Tensor, chosen: torch.Tensor, guesses: torch.Tensor) -> torch.Tensor:
-        """Note the chosen tokens up to and including the first that differs from its guess."""
-        import torch
-
-        state = self.state
-        agreeing = (chosen[:, :-1] == guesses).long().cumprod(dim=1).sum(dim=1)
-        stands = torch.arange(chosen.shape[1], device=chosen.device) <= agreeing[:, None]
-        length = state.length[slots]
-        # What does not stand is written too, beyond the new length, where nobody looks.
-        places = length[:, None] + torch.arange(chosen.shape[1], device=chosen.device)
-        state.ids[slots[:, None], places.long()] = chosen
-        state.seen[slots[:, None], torch.where(stands, chosen, chosen[:, :1])] = True
-        # The spare row of idle places must not walk out of its array.
-        state.length[slots] = torch.where(slots == state.spare, 1, length + (agreeing + 1).to(length.dtype))
-        return torch.cat((agreeing[:, None] + 1, chosen), dim=1)
