@@ -81,6 +81,7 @@ class TransformersEngine:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self._device = _input_device(model)
         self._small = False
         # Beyond the trained window these choose their frequencies by the length of one forward pass, so that
         # a longer prompt must go in whole to give the reference's numbers.
@@ -95,9 +96,8 @@ class TransformersEngine:
         """Yield new token ids, see `Engine.stream`."""
         import torch
 
-        device = self._model.device
-        seen = torch.tensor([list(prompt_ids)], device=device)
-        choose = _chooser(sampling, device)
+        seen = torch.tensor([list(prompt_ids)], device=self._device)
+        choose = _chooser(sampling, self._device)
         self._forget_longer_texts()
         cache = self._new_cache()
         pending = seen
@@ -129,7 +129,7 @@ class TransformersEngine:
         """Prompt tokens in one forward pass: small enough that a cancelled prompt ends soon."""
         if self._longest_split is not None and length > self._longest_split:
             return length
-        return 128 if self._small or self._model.device.type == "cpu" else 1024
+        return 128 if self._small or self._device.type == "cpu" else 1024
 
     def _forget_longer_texts(self) -> None:
         """Dynamic NTK keeps the frequencies of the longest text since the last short one; start afresh."""
@@ -147,13 +147,24 @@ class TransformersEngine:
         """From now on the cache lives in host memory, one layer at a time on the device."""
         import torch
 
-        self._small = self._model.device.type == "cuda"
+        self._small = self._device.type == "cuda"
         with contextlib.suppress(AttributeError):
             torch.cuda.empty_cache()
 
     def close(self) -> None:
         """Let go of the model."""
         self._model = None
+
+
+def _input_device(model: Any) -> torch.device:
+    """Where a model takes its input; one spread over devices may keep its first weights on the host."""
+    import torch
+
+    places = [place for place in getattr(model, "hf_device_map", {}).values() if place not in ("cpu", "disk")]
+    if not places:
+        device: torch.device = model.device
+        return device
+    return torch.device("cuda", places[0]) if isinstance(places[0], int) else torch.device(places[0])
 
 
 def _chooser(sampling: Sampling, device: torch.device) -> Any:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,50 @@ def test_loaded_weights_do_not_depend_on_the_files_any_more(tmp_path: Path) -> N
         file.seek(-100_000, 2)
         file.write(bytes(100_000))
     assert torch.equal(logits(model), before)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory use from /proc")
+def test_float32_shards_need_little_more_memory_than_the_loaded_model(tmp_path: Path) -> None:
+    shape = {
+        "hidden_size": 768,
+        "intermediate_size": 2048,
+        "num_attention_heads": 12,
+        "num_key_value_heads": 12,
+    }
+    folder = without_weights(SHARDED_BIN, tmp_path / "big")
+    edit_json(folder / "config.json", num_hidden_layers=12, **shape)
+    parameters = dict(checkpoint._empty_model(checkpoint.read_config(folder)).named_parameters())
+    listed = {}
+    for number in range(6):
+        part = {name: torch.ones(parameters[name].shape) for name in sorted(parameters)[number::6]}
+        torch.save(part, folder / f"pytorch_model-{number}.bin")
+        listed.update(dict.fromkeys(part, f"pytorch_model-{number}.bin"))
+    del part
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": listed}), encoding="utf-8")
+    load(SHARDED_BIN)  # whatever is imported and kept for good
+    before = anonymous_memory()
+    peak, done = [before], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.002):
+            peak[0] = max(peak[0], anonymous_memory())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    model = load(folder, precision="bfloat16")
+    done.set()
+    watcher.join()
+    size = placement.model_bytes(model, torch.bfloat16)
+    shard = max(path.stat().st_size for path in folder.glob("*.bin"))
+    assert size > 150e6
+    assert peak[0] - before < size + shard
+
+
+def anonymous_memory() -> int:
+    """Bytes of this process that are no mapped files."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
 
 
 # Wrong and half-downloaded folders
