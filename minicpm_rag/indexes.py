@@ -44,11 +44,12 @@ def find_index(
     return None if row is None else Index(*row)
 
 
-def all_indexes(connection: sqlite3.Connection) -> list[Index]:
-    """The indexes that questions are asked of, of all knowledge bases."""
+def all_indexes(connection: sqlite3.Connection, *, also_building: bool = False) -> list[Index]:
+    """The indexes that questions are asked of, of all knowledge bases; `also_building`, those to come."""
+    statuses = "('current', 'building')" if also_building else "('current')"
     rows = connection.execute(
         "SELECT indexes.id, kb_id, collection, embedder, dimension, revision FROM indexes "
-        "JOIN knowledge_bases ON knowledge_bases.id = kb_id WHERE status = 'current' AND name IS NOT NULL ORDER BY 1"
+        f"JOIN knowledge_bases ON knowledge_bases.id = kb_id WHERE status IN {statuses} AND name IS NOT NULL ORDER BY 1"
     )
     return [Index(*row) for row in rows]
 

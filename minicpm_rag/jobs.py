@@ -34,15 +34,24 @@ class Job:
 
 
 def submit(connection: sqlite3.Connection, kind: str, kb_id: int | None, arguments: dict[str, Any]) -> int:
-    """Put a job at the end of the queue; returns its number. Old finished jobs are forgotten."""
+    """Put a job at the end of the queue; returns its number.
+
+    It takes the place of the same job where that still waits, as after the end of a process that was doing it.
+    Old finished jobs are forgotten.
+    """
     connection.execute(
         f"DELETE FROM jobs WHERE status IN {FINISHED} AND julianday(created_at) < julianday('now', '-1 day')"
     )
+    same = (kind, kb_id, json.dumps(arguments, ensure_ascii=False, sort_keys=True))
     cursor = connection.execute(
-        "INSERT INTO jobs(kind, kb_id, arguments, status, created_at) VALUES (?, ?, ?, 'queued', ?)",
-        (kind, kb_id, json.dumps(arguments, ensure_ascii=False, sort_keys=True), now()),
+        "INSERT INTO jobs(kind, kb_id, arguments, status, created_at) VALUES (?, ?, ?, 'queued', ?)", (*same, now())
     )
     assert cursor.lastrowid is not None
+    connection.execute(
+        "UPDATE jobs SET status = 'cancelled', successor = ?1 WHERE status = 'queued' AND id < ?1 "
+        "AND kind = ?2 AND kb_id IS ?3 AND arguments = ?4",
+        (cursor.lastrowid, *same),
+    )
     return cursor.lastrowid
 
 

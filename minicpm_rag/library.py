@@ -7,6 +7,7 @@ embedded, nor how documents are written: `ingest` and `worker` do that.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
     from minicpm_rag.embeddings import Embedder
+
+log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
 
@@ -169,18 +172,15 @@ class Library:
             return []
         if self.embedder is not None:
             refuse_other_embedder(index, knowledge_base, self.embedder.name, self.embedder.revision)
-        if not self.vectors.usable:
-            scan = self._scanned(knowledge_base)
-            return [(scan.ids[row], similarity) for row, similarity in nearest(scan.vectors, vector, limit)]
-        asked = limit
-        while True:
-            hits = self.vectors.query(index.collection, vector, asked)
-            with self.ledger.reading() as connection:
-                ready = passages.ready(connection, [name for name, _ in hits])
-            kept = [hit for hit in hits if hit[0] in ready]
-            if len(kept) >= limit or len(hits) < asked:
-                return kept[:limit]
-            asked *= 4  # many of the nearest belong to documents being written or retired
+        if self.vectors.searchable:
+            try:
+                return self._ask_chroma(index, vector, limit)
+            except LibraryError:
+                if self.vectors.url is not None:
+                    raise
+                log.warning("Chroma does not answer; searching the ledger's vectors", exc_info=True)
+        scan = self._scanned(knowledge_base)
+        return [(scan.ids[row], similarity) for row, similarity in nearest(scan.vectors, vector, limit)]
 
     def keyword_search(self, knowledge_base: str, question: str, limit: int) -> list[tuple[str, float]]:
         """The (chunk id, BM25 score) pairs that share words with the question, best first, higher is better."""
@@ -259,6 +259,17 @@ class Library:
                     return CheckReport(**jobs.result(connection, job))
             if state is None or state.status in jobs.FINISHED:
                 raise LibraryError("The check was broken off. " + ("" if state is None else state.error))
+
+    def _ask_chroma(self, index: Index, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+        asked = limit
+        while True:
+            hits = self.vectors.query(index.collection, vector, asked)
+            with self.ledger.reading() as connection:
+                ready = passages.ready(connection, [name for name, _ in hits])
+            kept = [hit for hit in hits if hit[0] in ready]
+            if len(kept) >= limit or len(hits) < asked:
+                return kept[:limit]
+            asked *= 4  # many of the nearest belong to documents being written or retired
 
     def _index(self, knowledge_base: str) -> Index | None:
         with self.ledger.reading() as connection:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from minicpm_rag import importing, jobs, knowledge_bases, reindexing, removing, repair
@@ -67,7 +67,7 @@ class Owner:
             self._prepared = True
             with self.library.ledger.writing() as connection:
                 jobs.requeue(connection)
-            sweep(self.library.ledger, self.library.vectors, self.library.uploads)
+            self._repaired(lambda: sweep(self.library.ledger, self.library.vectors, self.library.uploads))
         with self.library.ledger.reading() as connection:
             waiting = jobs.waiting(connection)
         if not waiting:
@@ -91,6 +91,7 @@ class Owner:
                 status = "queued"
         except RAGError as exc:
             status, kind, message = "failed", type(exc).__name__, str(exc)
+            self._prepared = self._compared = False  # it may have left something, or broken Chroma
         except Exception as exc:  # a defect of ours must reach the person who asked, not only the log
             log.exception("job %s %s", job.id, job.kind)
             status, kind, message = (
@@ -144,11 +145,20 @@ class Owner:
             )
 
     def _compare_once(self) -> None:
-        """After a power cut Chroma and the ledger may be apart; counting is cheap, and tells."""
-        if self._compared:
-            return
-        self._compared = True
-        repair.heal_where_counts_differ(self.library.ledger, self.library.vectors)
+        """After a power cut or a full disk Chroma and the ledger may be apart; see while there is nothing to do."""
+        if not self._compared:
+            self._compared = True
+            self._repaired(lambda: repair.heal(self.library.ledger, self.library.vectors))
+
+    def _repaired(self, action: Callable[[], None]) -> None:
+        """Do something with Chroma; where its folder does not work, make it anew from the ledger first."""
+        try:
+            action()
+        except LibraryError:
+            if self.library.vectors.url is not None:
+                raise
+            repair.make_anew(self.library.ledger, self.library.vectors)
+            action()
 
 
 class _Recorder:

@@ -7,8 +7,8 @@ the embedder or the original files.
 from __future__ import annotations
 
 import json
+import logging
 import random
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -18,10 +18,13 @@ from minicpm_rag import documents, keywords
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.indexes import Index, all_indexes
 from minicpm_rag.ledger import Ledger
-from minicpm_rag.sweep import sweep_documents, sweep_indexes
+from minicpm_rag.sweep import sweep_documents
 from minicpm_rag.vectors import VectorStore
 
+log = logging.getLogger(__name__)
+
 SAMPLE = 200  # vectors that must find themselves; asking for all of 100,000 takes minutes
+PROBE = 10  # the same, each time this process becomes the owner
 COPY_VECTORS = 1_000
 
 
@@ -51,80 +54,80 @@ def check(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckReport:
     with ledger.reading() as connection:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
-            raise LibraryError(
-                f"{ledger.path} is damaged: {verdict}. Restore it from a backup or ingest again."
-            )
-        (report.documents,) = connection.execute(
-            "SELECT count(*) FROM documents WHERE status = 'ready'"
-        ).fetchone()
-        (report.chunks,) = connection.execute(
-            "SELECT count(*) FROM chunks JOIN indexes ON indexes.id = index_id WHERE indexes.status = 'current'"
-        ).fetchone()
+            raise LibraryError(f"{ledger.path} is damaged: {verdict}. Restore it from a backup or ingest again.")
+        (report.documents,) = connection.execute("SELECT count(*) FROM documents WHERE status = 'ready'").fetchone()
+        indexes = all_indexes(connection)
+        report.chunks = sum(len(_stored_chunks(connection, index)) for index in indexes)
+        report.problems += _texts_apart(connection)
         (left,) = connection.execute(
             "SELECT count(*) FROM documents WHERE status IN ('indexing', 'retired')"
         ).fetchone()
-        indexes = all_indexes(connection)
-        report.problems += _texts_apart(connection)
-    if repair:
-        _reopen(vectors, report)
     if left:
         report.problems.append(f"{left} documents left over from a broken-off write")
-        if repair:
+    try:
+        if left and repair:
             sweep_documents(ledger, vectors)
-            sweep_indexes(ledger, vectors)
+        for index in indexes:
+            _check_vectors(ledger, vectors, index, report, repair)
+        _check_strays(ledger, vectors, report, repair)
+    except LibraryError as exc:
+        if vectors.url is not None:
+            raise
+        report.problems.append(f"{vectors.folder} does not work: {exc.__cause__ or exc}")
+        if repair:
+            make_anew(ledger, vectors)
+            sweep_documents(ledger, vectors)
     for index in indexes:
-        _check_vectors(ledger, vectors, index, report, repair)
         _check_keywords(ledger, index, report, repair)
-    if vectors.url is None:
-        known = {index.collection for index in indexes} | _building(ledger)
-        for stray in sorted(set(vectors.collections()) - known):
-            report.problems.append(f"the collection {stray} belongs to nothing")
-            if repair:
-                vectors.drop(stray)
     return report
 
 
-def heal_where_counts_differ(ledger: Ledger, vectors: VectorStore) -> None:
-    """Bring Chroma in line with the ledger where the number of vectors gives away that it is not."""
+def _check_strays(ledger: Ledger, vectors: VectorStore, report: CheckReport, repair: bool) -> None:
+    """Collections of no index; on a server they may be another library's."""
+    if vectors.url is not None:
+        return
     with ledger.reading() as connection:
-        counted = [
-            (
-                index,
-                connection.execute("SELECT count(*) FROM chunks WHERE index_id = ?", (index.id,)).fetchone()[
-                    0
-                ],
-            )
-            for index in all_indexes(connection)
-        ]
-    for index, expected in counted:
+        known = {row[0] for row in connection.execute("SELECT collection FROM indexes")}
+    for stray in sorted(set(vectors.collections()) - known):
+        report.problems.append(f"the collection {stray} belongs to nothing")
+        if repair:
+            vectors.drop(stray)
+
+
+def heal(ledger: Ledger, vectors: VectorStore) -> None:
+    """Bring Chroma in line with the ledger where counting and a few questions give away that it is not."""
+    with ledger.reading() as connection:
+        stored = [(index, _stored_chunks(connection, index)) for index in all_indexes(connection)]
+    for index, chunks in stored:
         vectors.create(index.collection)
-        if vectors.count(index.collection) != expected:
+        if vectors.count(index.collection) != len(chunks) or _unfindable(ledger, vectors, index, chunks, PROBE):
+            log.warning("Chroma is not in line with the ledger and is repaired")
             _check_vectors(ledger, vectors, index, CheckReport(), True)
 
 
-def _reopen(vectors: VectorStore, report: CheckReport) -> None:
-    """Make sure Chroma opens; a folder it cannot open is derived data and is made anew."""
-    try:
-        vectors.collections()
-    except LibraryError:
-        if vectors.url is not None:
-            raise
-        report.problems.append(f"{vectors.folder} could not be opened and was made anew")
-        vectors.close()
-        shutil.rmtree(vectors.folder)
-        vectors.collections()
+def make_anew(ledger: Ledger, vectors: VectorStore) -> None:
+    """Replace a Chroma folder that does not work any more (a full disk can do that) by one made from the ledger."""
+    log.warning("%s does not work and is made anew from the ledger", vectors.folder)
+    vectors.clear()
+    with ledger.reading() as connection:
+        stored = [(index, _stored_chunks(connection, index)) for index in all_indexes(connection, also_building=True)]
+    for index, chunks in stored:
+        _copy(ledger, vectors, index, chunks)
+    vectors.whole = True
+
+
+def _stored_chunks(connection: sqlite3.Connection, index: Index) -> dict[str, int]:
+    return {
+        documents.chunk_id(index.id, row[1], row[2]): int(row[0])
+        for row in connection.execute("SELECT id, document_id, position FROM chunks WHERE index_id = ?", (index.id,))
+    }
 
 
 def _check_vectors(
     ledger: Ledger, vectors: VectorStore, index: Index, report: CheckReport, repair: bool
 ) -> None:
     with ledger.reading() as connection:
-        stored = {
-            documents.chunk_id(index.id, row[1], row[2]): int(row[0])
-            for row in connection.execute(
-                "SELECT id, document_id, position FROM chunks WHERE index_id = ?", (index.id,)
-            )
-        }
+        stored = _stored_chunks(connection, index)
     vectors.create(index.collection)
     present = set(vectors.ids(index.collection))
     extra, missing = present - stored.keys(), stored.keys() - present
@@ -136,7 +139,7 @@ def _check_vectors(
         report.problems.append(f"{len(missing)} chunks without a vector")
         if repair:
             _copy(ledger, vectors, index, {name: stored[name] for name in missing})
-    if not missing and _unfindable(ledger, vectors, index, stored):
+    if not missing and _unfindable(ledger, vectors, index, stored, SAMPLE):
         report.problems.append("vectors that no question finds")
         if repair:
             vectors.drop(index.collection)
@@ -165,9 +168,9 @@ def _stored_vectors(ledger: Ledger, wanted: dict[str, int]) -> Iterator[tuple[li
         yield group, numpy.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(group), -1)
 
 
-def _unfindable(ledger: Ledger, vectors: VectorStore, index: Index, stored: dict[str, int]) -> bool:
+def _unfindable(ledger: Ledger, vectors: VectorStore, index: Index, stored: dict[str, int], size: int) -> bool:
     """Whether some of a sample of vectors do not find themselves, or one exactly as near."""
-    sample = random.Random(0).sample(sorted(stored), min(SAMPLE, len(stored)))
+    sample = random.Random(0).sample(sorted(stored), min(size, len(stored)))
     for names, matrix in _stored_vectors(ledger, {name: stored[name] for name in sample}):
         for name, vector in zip(names, matrix, strict=True):
             try:
@@ -221,10 +224,3 @@ def _texts_apart(connection: sqlite3.Connection) -> Iterator[str]:
             if not chunk.lies_in(texts):
                 yield f"chunks of {source} are not in its stored pages: remove it and ingest it again"
                 break
-
-
-def _building(ledger: Ledger) -> set[str]:
-    with ledger.reading() as connection:
-        return {
-            row[0] for row in connection.execute("SELECT collection FROM indexes WHERE status = 'building'")
-        }

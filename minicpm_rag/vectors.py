@@ -53,6 +53,7 @@ class VectorStore:
     def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
         self.url = url
+        self.whole = True  # False while the folder is being made anew
         self._claimed = False
         self._lock: Any = None
         self._opening = threading.Lock()
@@ -63,6 +64,11 @@ class VectorStore:
     def usable(self) -> bool:
         """Whether this process may ask Chroma: it owns the folder, or there is a server."""
         return self._claimed or self.url is not None
+
+    @property
+    def searchable(self) -> bool:
+        """Whether questions may be asked of Chroma here and now."""
+        return self.usable and self.whole
 
     def claim(self) -> bool:
         """Try to become the one that writes, here and in the ledger; says whether that succeeded just now.
@@ -176,6 +182,22 @@ class VectorStore:
             except NotFoundError:
                 return
 
+    def clear(self) -> None:
+        """Delete the folder with everything in it; no question is asked of it until it is `whole` again."""
+        from chromadb.api.shared_system_client import SharedSystemClient
+
+        self.whole = False
+        with self._opening, self._translated():
+            client, self._client = self._client, None
+            self._collections.clear()
+            try:
+                if client is not None:
+                    client.close()
+            finally:
+                # A client that failed to open is kept there by Chroma, and would be handed out again.
+                SharedSystemClient.clear_system_cache()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def close(self) -> None:
         """Let go of the folder or server; harmless when repeated. The next use opens it again."""
         with self._opening:
@@ -206,17 +228,14 @@ class VectorStore:
 
     def _open_folder(self) -> Any:
         import chromadb
-        from chromadb.api.shared_system_client import SharedSystemClient
         from chromadb.config import Settings
 
         self.folder.mkdir(parents=True, exist_ok=True)
         _delete_orphans(self.folder)
         try:
             return chromadb.PersistentClient(self.folder, settings=Settings(anonymized_telemetry=False))
-        except (AttributeError, ValueError) as exc:
-            # Chroma's own clean-up fails where its file could not be opened, and it would remember the failure.
-            SharedSystemClient.clear_system_cache()
-            raise RuntimeError(f"Chroma cannot open its file: {exc.__context__ or exc}") from exc
+        except AttributeError as exc:  # Chroma's own clean-up fails where its file could not be opened
+            raise RuntimeError(f"Chroma cannot open its file: {exc.__context__}") from exc
 
     def _connect(self) -> Any:
         from urllib.parse import urlsplit

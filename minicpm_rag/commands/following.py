@@ -45,7 +45,10 @@ class Interruption(threading.Event):
 
 @contextmanager
 def following() -> Iterator[tuple[Settings, Library, Worker]]:
-    """The library with a worker that does jobs where no other process does them."""
+    """The library with a worker that will do jobs where no other process does; `report` starts it.
+
+    Not before the job is queued: it is to take the place of the same one that an earlier, killed process left.
+    """
     from minicpm_rag.embeddings import load_embedder
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
@@ -61,8 +64,11 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
         chunk_overlap_characters=settings.chunk_overlap_characters,
         ocr=settings.ocr,
     )
-    with library, worker:
-        yield settings, library, worker
+    with library:
+        try:
+            yield settings, library, worker
+        finally:
+            worker.close()
 
 
 def report(
@@ -80,6 +86,7 @@ def report(
     """
     from minicpm_rag.worker import follow
 
+    worker.start()
     if not worker.owns_library:
         click.echo("Another process (the page, say) owns the library and does the work.", err=True)
     verdicts: list[Verdict] = []
