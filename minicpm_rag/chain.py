@@ -23,6 +23,7 @@ from langchain_core.runnables.config import run_in_executor
 from minicpm_rag.answer import Answer
 from minicpm_rag.citations import PageText
 from minicpm_rag.errors import RAGError
+from minicpm_rag.followups import carry_over, stands_alone
 from minicpm_rag.model_stream import stream_text, token_counter
 from minicpm_rag.questions import language_of
 from minicpm_rag.records import (
@@ -36,7 +37,7 @@ from minicpm_rag.records import (
     Waiting,
 )
 from minicpm_rag.retrieval import HybridRetriever
-from minicpm_rag.rewrite import MOST_NEW_TOKENS, accept, carry_over, rewrite_prompt, stands_alone
+from minicpm_rag.rewrite import MOST_NEW_TOKENS, accept, rewrite_prompt
 from minicpm_rag.writing import Task, quote, write
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from typing import Any
 
+from minicpm_rag.questions import chinese_words
 from minicpm_rag.segmentation import fold, to_simplified
 
 _DIGITS = re.compile(r"(?<![a-z])(?<![a-z]-)(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*)")  # not in "AL-200"
@@ -209,16 +208,6 @@ def _beside_a_digit(folded: str, match: re.Match[str]) -> bool:
 
 def _chinese_names(simplified: str) -> Iterator[str]:
     yield from _DOTTED_NAME.findall(simplified)
-    for word in _tagger().cut(_DOTTED_NAME.sub(" ", simplified)):
-        if word.flag in _PERSON_PLACE_ORGANISATION and len(word.word) > 1:
-            yield word.word
-
-
-@cache
-def _tagger() -> Any:
-    import logging
-
-    import jieba.posseg
-
-    jieba.setLogLevel(logging.WARNING)  # else it reports on stderr that it loads its dictionary
-    return jieba.posseg
+    for word, kind in chinese_words(_DOTTED_NAME.sub(" ", simplified)):
+        if kind in _PERSON_PLACE_ORGANISATION and len(word) > 1:
+            yield word

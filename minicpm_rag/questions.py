@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from minicpm_rag.segmentation import terms
 
@@ -104,3 +104,18 @@ def content_terms(text: str) -> list[str]:
 def _function_terms() -> frozenset[str]:
     """The function words as `terms` leaves them: stemmed."""
     return frozenset(terms(_ENGLISH_FUNCTION_WORDS))
+
+
+def chinese_words(text: str) -> list[tuple[str, str]]:
+    """The words of a text with jieba's names for their kinds: n noun, nr person, ns place, v verb."""
+    return [(word.word, word.flag) for word in _tagger().cut(text)]
+
+
+@cache
+def _tagger() -> Any:
+    import logging
+
+    import jieba.posseg
+
+    jieba.setLogLevel(logging.WARNING)  # else it reports on stderr that it loads its dictionary
+    return jieba.posseg

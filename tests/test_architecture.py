@@ -17,7 +17,7 @@ BASE = {"errors", "settings", "records", "sentences", "segmentation", "questions
 ALLOWED: dict[str, set[str]] = {
     "citations": {"proof"},
     "writing": {"citations", "extractive", "model_stream", "prompt", "proof"},
-    "chain": {"answer", "citations", "library", "model_stream", "proof", "retrieval", "rewrite", "writing"},
+    "chain": {"answer", "citations", "followups", "library", "model_stream", "proof", "retrieval", "rewrite", "writing"},
     "answer": {"chain", "citations"},
     "workspace": {
         "answer", "chain", "embeddings", "hardware", "library", "minicpm", "models", "remote", "rerank", "retrieval",

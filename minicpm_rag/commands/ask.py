@@ -32,18 +32,18 @@ _WORDS = {
         "anyway": "证据 {evidence:.0%}，低于门槛 {bar:.0%}。加上 --anyway 仍然作答。",
         "nearest": "最接近的段落：",
         "unsupported": "有 {count} 句话在资料中找不到依据：",
-        "empty": "知识库“{name}”里还没有文档。先运行：minicpm-rag ingest 文件或文件夹",
+        "empty": "知识库“{name}”里还没有文档。先运行：minicpm-rag ingest 文件",
     },
     "en": {
         "citations": "Citations:",
         "rewritten": "Searched for: {question}",
         "waiting": "Waiting for the model, position {position}...",
-        "no_model": "No-model mode: the answer is made of quoted sentences. `minicpm-rag models` lists MiniCPM "
-        "models, `minicpm-rag download` fetches one.",
+        "no_model": "No-model mode: the answer is made of quoted sentences. `minicpm-rag models` lists "
+        "MiniCPM models, `minicpm-rag download` fetches one.",
         "anyway": "Evidence {evidence:.0%}, under the bar of {bar:.0%}. Add --anyway to answer all the same.",
         "nearest": "Nearest passages:",
         "unsupported": "{count} sentence(s) have no support in the documents:",
-        "empty": 'There are no documents in "{name}" yet. Run first: minicpm-rag ingest FILE_OR_FOLDER',
+        "empty": 'There are no documents in "{name}" yet. Run first: minicpm-rag ingest PATH',
     },
 }
 
@@ -125,8 +125,8 @@ def search(
 
 def _say_if_empty(workspace: Workspace, knowledge_base: str | None, words: dict[str, str]) -> None:
     name = knowledge_base or workspace.settings.knowledge_base
-    known = {entry.name: entry for entry in workspace.library.knowledge_bases()}
-    if (name in known and not known[name].documents) or not known:
+    entries = workspace.library.knowledge_bases()
+    if any(entry.name == name and not entry.documents for entry in entries):
         click.echo(words["empty"].format(name=name), err=True)
 
 
