@@ -10,7 +10,7 @@ import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
-from minicpm_rag import documents, knowledge_bases
+from minicpm_rag import chunk_rows, documents, knowledge_bases, names, page_rows
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.indexes import find_index
 from minicpm_rag.ledger import Ledger
@@ -42,18 +42,18 @@ def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
             with archive.open(DOCUMENTS, "w", force_zip64=True) as lines:
                 for row in rows:
                     values = asdict(row) | {
-                        "names": documents.names(connection, row.id),
-                        "pages": [asdict(page) for page in documents.pages(connection, row.id)],
+                        "names": names.of_document(connection, row.id),
+                        "pages": [asdict(page) for page in page_rows.of_document(connection, row.id)],
                         "chunks": [
                             {"text": chunk.text, "metadata": chunk.metadata}
-                            for chunk in documents.chunks(connection, row.id)
+                            for chunk in chunk_rows.of_document(connection, row.id)
                         ],
                     }
                     lines.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
             with archive.open(VECTORS, "w", force_zip64=True) as numbers:
                 for row in rows:
-                    for chunk in documents.chunks(connection, row.id):
-                        numbers.write(documents.vector(connection, chunk.row))
+                    for chunk in chunk_rows.of_document(connection, row.id):
+                        numbers.write(chunk_rows.vector(connection, chunk.row))
         part.replace(file)
     except OSError as exc:
         part.unlink(missing_ok=True)

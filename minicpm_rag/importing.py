@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from minicpm_rag import documents, knowledge_bases, storage
+from minicpm_rag import chunk_rows, knowledge_bases, page_rows, storage
 from minicpm_rag.cutting import Cutting, cut, embed, indexed
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.exporting import DOCUMENTS, FORMAT, MANIFEST, VECTORS
 from minicpm_rag.indexes import Index, make_index
 from minicpm_rag.library import Library
 from minicpm_rag.records import IngestProgress, Page, Verdict
-from minicpm_rag.sweep import sweep
 from minicpm_rag.storage import NewChunk, NewDocument
+from minicpm_rag.sweep import sweep
 
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
 
@@ -99,7 +99,7 @@ class _Import:
     def _document(self, values: dict[str, Any], numbers: IO[bytes]) -> NewDocument:
         import numpy
 
-        pages = tuple(documents.page_of(page) for page in values["pages"])
+        pages = tuple(page_rows.page_of(page) for page in values["pages"])
         title = str(values["title"])
         matrix = numpy.frombuffer(numbers.read(4 * self.dimension * len(values["chunks"])), dtype="<f4")
         if self.same_embedder:
@@ -126,7 +126,7 @@ class _Import:
         chunks = []
         for entry, vector in zip(stored, matrix, strict=True):
             text, metadata = str(entry["text"]), dict(entry["metadata"])
-            if not documents.lies_in(text, metadata, texts):
+            if not chunk_rows.lies_in(text, metadata, texts):
                 raise ValueError(f"a chunk of {title!r} is not in its page")
             chunks.append(NewChunk(text, metadata, indexed(text, metadata, title), vector))
         return chunks

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from minicpm_rag import keywords
-from minicpm_rag.documents import keyword_table
+from minicpm_rag.chunk_rows import keyword_table
 from minicpm_rag.errors import EmbedderMismatchError
 from minicpm_rag.ledger import Ledger
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from minicpm_rag import documents, knowledge_bases, storage
+from minicpm_rag import documents, knowledge_bases, names, page_rows, storage
 from minicpm_rag.cutting import Cutting, Piece, cut, embed
 from minicpm_rag.errors import DocumentError, EmbeddingError, LibraryError
 from minicpm_rag.indexes import Index, find_index, make_index, refuse_other_embedder
@@ -121,7 +121,7 @@ class _Ingest:
             with self.library.ledger.reading() as connection:
                 former = documents.named(connection, self.kb_id, source)
                 again = former is not None and former.sha256 == blank.sha256
-                pages = documents.pages(connection, former.id) if former is not None and again else []
+                pages = page_rows.of_document(connection, former.id) if former is not None and again else []
             if former is not None and again and pages == list(loaded.pages):  # its remedy was not followed
                 yield self._done(number, self._of(former, blank, "unchanged", former.reason, former.remedy))
                 return
@@ -252,7 +252,7 @@ class _Ingest:
         self, folders: list[Path], unseen: list[Path], seen: set[str]
     ) -> Iterator[IngestProgress]:
         with self.library.ledger.reading() as connection:
-            known = documents.sources(connection, self.kb_id)
+            known = names.sources(connection, self.kb_id)
         missing = [
             source
             for source in known

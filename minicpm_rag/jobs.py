@@ -44,7 +44,8 @@ def submit(connection: sqlite3.Connection, kind: str, kb_id: int | None, argumen
     )
     same = (kind, kb_id, json.dumps(arguments, ensure_ascii=False, sort_keys=True))
     cursor = connection.execute(
-        "INSERT INTO jobs(kind, kb_id, arguments, status, created_at) VALUES (?, ?, ?, 'queued', ?)", (*same, now())
+        "INSERT INTO jobs(kind, kb_id, arguments, status, created_at) VALUES (?, ?, ?, 'queued', ?)",
+        (*same, now()),
     )
     assert cursor.lastrowid is not None
     connection.execute(

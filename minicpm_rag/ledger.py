@@ -1,7 +1,7 @@
 """The ledger: one SQLite file that says what the library holds, with short transactions and pooled connections.
 
-Knows the tables and how to reach them safely from many threads and processes; the rows' meaning lives in
-`documents` and `jobs`. It does not know files, embedders or Chroma.
+Knows how to reach it safely from many threads and processes; what the rows mean is known to `documents`,
+`knowledge_bases`, `indexes` and `jobs`.
 """
 
 from __future__ import annotations
@@ -13,100 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
+from minicpm_rag.schema import SCHEMA_VERSION, statements
 
-SCHEMA_VERSION = 1
 BUSY_MILLISECONDS = 30_000
-
-SCHEMA = """
-CREATE TABLE knowledge_bases(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT UNIQUE,  -- NULL once deleted: the owner clears the rest
-    generation INTEGER NOT NULL DEFAULT 0,
-    created_at TEXT NOT NULL
-);
-CREATE TABLE indexes(  -- one set of chunks, vectors and keywords, made with one embedder
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kb_id INTEGER NOT NULL REFERENCES knowledge_bases(id),
-    collection TEXT NOT NULL UNIQUE,  -- its name in Chroma
-    embedder TEXT NOT NULL,
-    dimension INTEGER NOT NULL,
-    revision TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('building', 'current', 'retired'))
-);
-CREATE UNIQUE INDEX one_current_index ON indexes(kb_id) WHERE status = 'current';
-CREATE TABLE documents(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice, so vector ids cannot collide
-    kb_id INTEGER NOT NULL REFERENCES knowledge_bases(id),
-    source TEXT NOT NULL,
-    title TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('indexing', 'ready', 'failed', 'retired')),
-    sha256 TEXT NOT NULL DEFAULT '',
-    size_bytes INTEGER NOT NULL DEFAULT 0,
-    pages_indexed INTEGER NOT NULL DEFAULT 0,
-    pages_present INTEGER NOT NULL DEFAULT 0,
-    chunks INTEGER NOT NULL DEFAULT 0,
-    encoding TEXT NOT NULL DEFAULT '',
-    reason TEXT NOT NULL DEFAULT '',
-    remedy TEXT NOT NULL DEFAULT '',
-    indexed_at TEXT NOT NULL
-);
-CREATE UNIQUE INDEX one_document_per_bytes ON documents(kb_id, sha256) WHERE status = 'ready';
-CREATE UNIQUE INDEX one_failure_per_source ON documents(kb_id, source) WHERE status = 'failed';
-CREATE TABLE names(  -- every source of a ready document; the first is the one shown
-    kb_id INTEGER NOT NULL REFERENCES knowledge_bases(id),
-    source TEXT NOT NULL,
-    title TEXT NOT NULL,
-    document_id INTEGER NOT NULL REFERENCES documents(id),
-    UNIQUE (kb_id, source)
-);
-CREATE INDEX names_of_document ON names(document_id);
-CREATE TABLE pages(
-    document_id INTEGER NOT NULL REFERENCES documents(id),
-    number INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    label TEXT NOT NULL,
-    text BLOB NOT NULL,  -- zlib: page texts are the bulk of the ledger and compress to about a third
-    marks TEXT NOT NULL,  -- JSON: headings and tables, so that chunks can be cut anew without the file
-    PRIMARY KEY (document_id, number)
-) WITHOUT ROWID;
-CREATE TABLE chunks(
-    id INTEGER PRIMARY KEY,  -- the rowid of the keyword table
-    index_id INTEGER NOT NULL REFERENCES indexes(id),
-    document_id INTEGER NOT NULL REFERENCES documents(id),
-    position INTEGER NOT NULL,  -- 0-based, in reading order
-    text TEXT NOT NULL,
-    metadata TEXT NOT NULL,  -- JSON
-    UNIQUE (index_id, document_id, position)
-);
-CREATE INDEX chunks_of_document ON chunks(document_id);
-CREATE TABLE vectors(chunk INTEGER PRIMARY KEY REFERENCES chunks(id), vector BLOB NOT NULL);  -- float32
-CREATE TABLE settings(
-    kb_id INTEGER NOT NULL REFERENCES knowledge_bases(id),
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (kb_id, key)
-) WITHOUT ROWID;
-CREATE TABLE jobs(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL,
-    kb_id INTEGER,
-    arguments TEXT NOT NULL,  -- JSON
-    status TEXT NOT NULL CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled')),
-    cancel_requested INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,  -- owners that began it
-    successor INTEGER,  -- the job that took its place
-    result TEXT NOT NULL DEFAULT '{}',  -- JSON
-    error_kind TEXT NOT NULL DEFAULT '',
-    error TEXT NOT NULL DEFAULT '',
-    created_at TEXT NOT NULL
-);
-CREATE TABLE job_events(
-    job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
-    number INTEGER NOT NULL,
-    payload TEXT NOT NULL,  -- JSON
-    PRIMARY KEY (job_id, number)
-) WITHOUT ROWID;
-"""
 
 
 class Ledger:
@@ -127,7 +36,7 @@ class Ledger:
         with self.writing() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
-                for statement in _statements(SCHEMA):
+                for statement in statements():
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             elif version != SCHEMA_VERSION:
@@ -222,14 +131,3 @@ def translated(path: Path) -> Iterator[None]:
         raise LibraryError(
             f"{path} is damaged: {exc}. Restore it from a backup, or move it away and ingest again."
         ) from exc
-
-
-def _statements(script: str) -> list[str]:
-    # executescript() would commit the transaction the schema is made in.
-    statements, pending = [], ""
-    for line in script.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            statements.append(pending)
-            pending = ""
-    return statements

@@ -15,13 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag import documents, jobs, keywords, knowledge_bases, passages
+from minicpm_rag import chunk_rows, documents, jobs, keywords, knowledge_bases, page_rows, passages
 from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.exporting import export
 from minicpm_rag.indexes import Index, find_index, refuse_other_embedder
 from minicpm_rag.ledger import Ledger
 from minicpm_rag.originals import UPLOAD, sha256_of, upload_path
 from minicpm_rag.passages import Scan
-from minicpm_rag.exporting import export
 from minicpm_rag.records import DocumentRow, KnowledgeBase, Page
 from minicpm_rag.repair import CheckReport, check
 from minicpm_rag.vectors import VectorStore, nearest
@@ -125,7 +125,7 @@ class Library:
     def page(self, document_id: int, page_number: int) -> Page:
         """One stored page with its headings and tables. Raises NotFoundError."""
         with self.ledger.reading() as connection:
-            found = documents.pages(connection, document_id, page_number)
+            found = page_rows.of_document(connection, document_id, page_number)
         if not found:
             raise NotFoundError(
                 f"Document {document_id} has no stored page {page_number}; it may have been removed."
@@ -139,7 +139,7 @@ class Library:
     def page_texts(self, document_id: int) -> dict[int, str]:
         """The texts of all stored pages, by page number."""
         with self.ledger.reading() as connection:
-            return {page.number: page.text for page in documents.pages(connection, document_id)}
+            return {page.number: page.text for page in page_rows.of_document(connection, document_id)}
 
     def original_path(self, document_id: int) -> Path | None:
         """The file on disk whose bytes still are the document's; None where it has changed or gone."""
@@ -208,7 +208,7 @@ class Library:
     def chunk_ids(self, document_id: int) -> list[str]:
         """The chunk ids of a document, in reading order."""
         with self.ledger.reading() as connection:
-            return documents.chunk_ids(connection, document_id)
+            return chunk_rows.ids(connection, document_id)
 
     def neighbours(self, chunk_id: str) -> tuple[Document | None, Document | None]:
         """The chunks before and after, in the same document."""

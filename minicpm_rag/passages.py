@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.documents import chunk_id, chunk_key
+from minicpm_rag.chunk_rows import chunk_id, chunk_key
 from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, SOURCE, TITLE
 
 if TYPE_CHECKING:

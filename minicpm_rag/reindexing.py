@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from minicpm_rag import documents, knowledge_bases, storage
+from minicpm_rag import documents, knowledge_bases, page_rows, storage
 from minicpm_rag.cutting import Cutting, cut, embed
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.indexes import Index, find_index, make_index, note_change
@@ -87,7 +87,7 @@ def _rebuild(library: Library, index: Index, row: DocumentRow, cutting: Cutting)
         done = connection.execute(
             "SELECT count(*) FROM chunks WHERE index_id = ? AND document_id = ?", (index.id, row.id)
         ).fetchone()[0]
-        pages = [] if done else documents.pages(connection, row.id)
+        pages = [] if done else page_rows.of_document(connection, row.id)
     if done:
         return int(done)
     chunks = embed(cut(pages, row.title, library.embedder, cutting), library.embedder)

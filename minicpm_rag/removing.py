@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from minicpm_rag import documents, knowledge_bases, storage
+from minicpm_rag import knowledge_bases, names, storage
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library import Library
 from minicpm_rag.originals import UPLOAD, delete_upload
@@ -20,7 +20,7 @@ def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> Ite
         kb_id = knowledge_bases.find(connection, knowledge_base)
     for number, source in enumerate(sources, start=1):
         with library.ledger.reading() as connection:
-            known = source in documents.sources(connection, kb_id)
+            known = source in names.sources(connection, kb_id)
         if not known:
             verdict = Verdict(
                 source, Path(source).name, "failed", "it is not in the knowledge base", "See the list."
@@ -55,8 +55,8 @@ def resolve(library: Library, knowledge_base: str, named: str) -> list[str]:
     """
     with library.ledger.reading() as connection:
         kb_id = knowledge_bases.find(connection, knowledge_base)
-        known = documents.sources(connection, kb_id)
-        titled = documents.titled(connection, kb_id, named)
+        known = names.sources(connection, kb_id)
+        titled = names.titled(connection, kb_id, named)
     path = absolute(named)
     for exact in (named, path, f"{UPLOAD}{named}"):
         if exact in known:

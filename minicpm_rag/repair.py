@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from minicpm_rag import documents, keywords
+from minicpm_rag import chunk_rows, keywords, page_rows
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.indexes import Index, all_indexes
 from minicpm_rag.ledger import Ledger
@@ -54,8 +54,12 @@ def check(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckReport:
     with ledger.reading() as connection:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
-            raise LibraryError(f"{ledger.path} is damaged: {verdict}. Restore it from a backup or ingest again.")
-        (report.documents,) = connection.execute("SELECT count(*) FROM documents WHERE status = 'ready'").fetchone()
+            raise LibraryError(
+                f"{ledger.path} is damaged: {verdict}. Restore it from a backup or ingest again."
+            )
+        (report.documents,) = connection.execute(
+            "SELECT count(*) FROM documents WHERE status = 'ready'"
+        ).fetchone()
         indexes = all_indexes(connection)
         report.chunks = sum(len(_stored_chunks(connection, index)) for index in indexes)
         report.problems += _texts_apart(connection)
@@ -100,7 +104,9 @@ def heal(ledger: Ledger, vectors: VectorStore) -> None:
         stored = [(index, _stored_chunks(connection, index)) for index in all_indexes(connection)]
     for index, chunks in stored:
         vectors.create(index.collection)
-        if vectors.count(index.collection) != len(chunks) or _unfindable(ledger, vectors, index, chunks, PROBE):
+        if vectors.count(index.collection) != len(chunks) or _unfindable(
+            ledger, vectors, index, chunks, PROBE
+        ):
             log.warning("Chroma is not in line with the ledger and is repaired")
             _check_vectors(ledger, vectors, index, CheckReport(), True)
 
@@ -110,7 +116,10 @@ def make_anew(ledger: Ledger, vectors: VectorStore) -> None:
     log.warning("%s does not work and is made anew from the ledger", vectors.folder)
     vectors.clear()
     with ledger.reading() as connection:
-        stored = [(index, _stored_chunks(connection, index)) for index in all_indexes(connection, also_building=True)]
+        stored = [
+            (index, _stored_chunks(connection, index))
+            for index in all_indexes(connection, also_building=True)
+        ]
     for index, chunks in stored:
         _copy(ledger, vectors, index, chunks)
     vectors.whole = True
@@ -118,8 +127,10 @@ def make_anew(ledger: Ledger, vectors: VectorStore) -> None:
 
 def _stored_chunks(connection: sqlite3.Connection, index: Index) -> dict[str, int]:
     return {
-        documents.chunk_id(index.id, row[1], row[2]): int(row[0])
-        for row in connection.execute("SELECT id, document_id, position FROM chunks WHERE index_id = ?", (index.id,))
+        chunk_rows.chunk_id(index.id, row[1], row[2]): int(row[0])
+        for row in connection.execute(
+            "SELECT id, document_id, position FROM chunks WHERE index_id = ?", (index.id,)
+        )
     }
 
 
@@ -168,7 +179,9 @@ def _stored_vectors(ledger: Ledger, wanted: dict[str, int]) -> Iterator[tuple[li
         yield group, numpy.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(group), -1)
 
 
-def _unfindable(ledger: Ledger, vectors: VectorStore, index: Index, stored: dict[str, int], size: int) -> bool:
+def _unfindable(
+    ledger: Ledger, vectors: VectorStore, index: Index, stored: dict[str, int], size: int
+) -> bool:
     """Whether some of a sample of vectors do not find themselves, or one exactly as near."""
     sample = random.Random(0).sample(sorted(stored), min(size, len(stored)))
     for names, matrix in _stored_vectors(ledger, {name: stored[name] for name in sample}):
@@ -219,8 +232,8 @@ def _texts_apart(connection: sqlite3.Connection) -> Iterator[str]:
     """Documents whose chunks are not literally in their pages, so that no quote could be proven."""
     ready = connection.execute("SELECT id, source FROM documents WHERE status = 'ready'").fetchall()
     for document_id, source in ready:
-        texts = {page.number: page.text for page in documents.pages(connection, document_id)}
-        for chunk in documents.chunks(connection, document_id):
+        texts = {page.number: page.text for page in page_rows.of_document(connection, document_id)}
+        for chunk in chunk_rows.of_document(connection, document_id):
             if not chunk.lies_in(texts):
                 yield f"chunks of {source} are not in its stored pages: remove it and ingest it again"
                 break

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minicpm_rag import documents, keywords
+from minicpm_rag import chunk_rows, documents, keywords, names, page_rows
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.indexes import Index, find_index, note_change
 from minicpm_rag.ledger import Ledger
@@ -59,7 +59,7 @@ def store(ledger: Ledger, vectors: VectorStore, index: Index, new: NewDocument) 
     try:
         add_vectors(vectors, index, document_id, new.chunks)
         with ledger.writing() as connection:
-            documents.add_pages(connection, document_id, new.pages)
+            page_rows.add(connection, document_id, new.pages)
             add_chunks(connection, index, document_id, new.chunks)
             # The same bytes read anew, because a remedy was followed: the names move over.
             twin = documents.of_bytes(connection, index.kb_id, new.sha256)
@@ -69,7 +69,7 @@ def store(ledger: Ledger, vectors: VectorStore, index: Index, new: NewDocument) 
                 )
                 documents.retire(connection, twin.id)
             connection.execute("UPDATE documents SET status = 'ready' WHERE id = ?", (document_id,))
-            orphan = documents.add_name(connection, index.kb_id, new.source, new.title, document_id)
+            orphan = names.add(connection, index.kb_id, new.source, new.title, document_id)
             if orphan is not None:
                 documents.retire(connection, orphan)
             note_change(connection, index.kb_id)
@@ -101,7 +101,7 @@ def announce(ledger: Ledger, kb_id: int, new: NewDocument) -> int:
 def add_vectors(vectors: VectorStore, index: Index, document_id: int, chunks: Sequence[NewChunk]) -> None:
     """Put the vectors of a document's chunks into Chroma, where nothing shows them yet."""
     vectors.create(index.collection)
-    ids = [documents.chunk_id(index.id, document_id, position) for position in range(len(chunks))]
+    ids = [chunk_rows.chunk_id(index.id, document_id, position) for position in range(len(chunks))]
     vectors.upsert(index.collection, ids, [chunk.vector for chunk in chunks])
 
 
@@ -115,7 +115,7 @@ def add_chunks(
         (chunk.text, chunk.metadata, chunk.indexed, numpy.asarray(chunk.vector, dtype="<f4").tobytes())
         for chunk in chunks
     ]
-    documents.add_chunks(connection, index.id, document_id, rows)
+    chunk_rows.add(connection, index.id, document_id, rows)
 
 
 def record_failure(ledger: Ledger, kb_id: int, failed: NewDocument) -> None:
@@ -144,11 +144,11 @@ def add_name(
 ) -> None:
     """Give a stored document one more name, in place of the `former` one where the file was moved."""
     with ledger.writing() as connection:
-        orphan = documents.add_name(connection, kb_id, source, title, document_id)
+        orphan = names.add(connection, kb_id, source, title, document_id)
         if orphan is not None:
             documents.retire(connection, orphan)
         if former is not None:
-            documents.drop_name(connection, kb_id, former)
+            names.drop(connection, kb_id, former)
         note_change(connection, kb_id)
     sweep_documents(ledger, vectors)
 
@@ -161,9 +161,9 @@ def remove(ledger: Ledger, vectors: VectorStore, kb_id: int, source: str) -> Doc
     with ledger.writing() as connection:
         index = find_index(connection, kb_id)
         document = documents.named(connection, kb_id, source)
-        chunks = documents.chunk_ids(connection, document.id) if document is not None else []
+        chunks = chunk_rows.ids(connection, document.id) if document is not None else []
         documents.forget_failure(connection, kb_id, source)
-        orphan = documents.drop_name(connection, kb_id, source)
+        orphan = names.drop(connection, kb_id, source)
         if orphan is not None:
             documents.retire(connection, orphan)
         note_change(connection, kb_id)

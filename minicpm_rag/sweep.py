@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from minicpm_rag import documents, keywords
+from minicpm_rag import chunk_rows, keywords
 from minicpm_rag.ledger import Ledger
 from minicpm_rag.vectors import VectorStore
 
@@ -24,7 +24,7 @@ def sweep_documents(ledger: Ledger, vectors: VectorStore) -> None:
     """Clear the vectors and rows of documents that are retired, or whose writing was cut off."""
     with ledger.reading() as connection:
         leftovers = connection.execute(
-            "SELECT documents.id, documents.chunks, indexes.id AS index_id, indexes.collection "
+            "SELECT documents.id, chunk_rows.of_document, indexes.id AS index_id, indexes.collection "
             "FROM documents LEFT JOIN indexes ON indexes.kb_id = documents.kb_id "
             "WHERE documents.status IN ('indexing', 'retired')"
         ).fetchall()
@@ -34,7 +34,7 @@ def sweep_documents(ledger: Ledger, vectors: VectorStore) -> None:
         if row["collection"] is not None:
             vectors.create(row["collection"])
             ids = [
-                documents.chunk_id(row["index_id"], row["id"], position) for position in range(row["chunks"])
+                chunk_rows.chunk_id(row["index_id"], row["id"], position) for position in range(row["chunks"])
             ]
             vectors.delete(row["collection"], ids)
     with ledger.writing() as connection:
@@ -62,7 +62,7 @@ def drop_index(ledger: Ledger, vectors: VectorStore, index_id: int, collection: 
     """Delete an index with its vectors, keywords and chunks; the documents stay."""
     vectors.drop(collection)
     with ledger.writing() as connection:
-        keywords.drop(connection, documents.keyword_table(index_id))
+        keywords.drop(connection, chunk_rows.keyword_table(index_id))
         connection.execute(
             "DELETE FROM vectors WHERE chunk IN (SELECT id FROM chunks WHERE index_id = ?)", (index_id,)
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import click
 from minicpm_rag.commands.tables import echo_table
 
 if TYPE_CHECKING:
-    from minicpm_rag.library import Library
+    pass
 
 knowledge_base_option = click.option(
     "--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]"
