@@ -6,6 +6,7 @@ RAGError                      catch this for "one of ours"; the message is fit t
 ├── LibraryError              the library (ledger, vectors, keyword index) cannot do what was asked
 │   ├── NotFoundError         no knowledge base or document of that name
 │   ├── LibraryBusyError      another process owns the library and does not answer
+│   ├── VectorStoreError      Chroma does not do what was asked; the ledger can replace what it holds
 │   └── EmbedderMismatchError the index was made with another embedding model
 ├── EmbeddingError            an embedding or rerank model cannot be loaded or run
 └── ModelError                a language model cannot be loaded or run
@@ -49,6 +50,10 @@ class NotFoundError(LibraryError):
 
 class LibraryBusyError(LibraryError):
     """Another process owns the library and does not answer."""
+
+
+class VectorStoreError(LibraryError):
+    """Chroma does not do what was asked; the ledger can replace what it holds."""
 
 
 class EmbedderMismatchError(LibraryError):

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import chunk_rows, documents, jobs, keywords, knowledge_bases, page_rows, passages
-from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.errors import LibraryError, NotFoundError, VectorStoreError
 from minicpm_rag.exporting import export
 from minicpm_rag.indexes import Index, find_index, refuse_other_embedder
 from minicpm_rag.ledger import Ledger
@@ -175,7 +175,7 @@ class Library:
         if self.vectors.searchable:
             try:
                 return self._ask_chroma(index, vector, limit)
-            except LibraryError:
+            except VectorStoreError:
                 if self.vectors.url is not None:
                     raise
                 log.warning("Chroma does not answer; searching the ledger's vectors", exc_info=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from minicpm_rag import importing, jobs, knowledge_bases, reindexing, removing, repair
 from minicpm_rag.cutting import Cutting
-from minicpm_rag.errors import LibraryError, RAGError
+from minicpm_rag.errors import LibraryError, RAGError, VectorStoreError
 from minicpm_rag.ingest import ingest
 from minicpm_rag.jobs import Job
 from minicpm_rag.library import Library
@@ -154,7 +154,7 @@ class Owner:
         """Do something with Chroma; where its folder does not work, make it anew from the ledger first."""
         try:
             action()
-        except LibraryError:
+        except VectorStoreError:
             if self.library.vectors.url is not None:
                 raise
             repair.make_anew(self.library.ledger, self.library.vectors)

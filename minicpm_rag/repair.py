@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from minicpm_rag import chunk_rows, keywords, page_rows
-from minicpm_rag.errors import LibraryError
+from minicpm_rag.errors import LibraryError, VectorStoreError
 from minicpm_rag.indexes import Index, all_indexes
 from minicpm_rag.ledger import Ledger
 from minicpm_rag.sweep import sweep_documents
@@ -74,7 +74,7 @@ def check(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckReport:
         for index in indexes:
             _check_vectors(ledger, vectors, index, report, repair)
         _check_strays(ledger, vectors, report, repair)
-    except LibraryError as exc:
+    except VectorStoreError as exc:
         if vectors.url is not None:
             raise
         report.problems.append(f"{vectors.folder} does not work: {exc.__cause__ or exc}")
@@ -188,7 +188,7 @@ def _unfindable(
         for name, vector in zip(names, matrix, strict=True):
             try:
                 found = vectors.query(index.collection, vector, 1)
-            except LibraryError:
+            except VectorStoreError:
                 if vectors.url is not None:
                     raise
                 return True  # an index that cannot be searched is made anew

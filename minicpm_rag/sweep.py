@@ -24,7 +24,7 @@ def sweep_documents(ledger: Ledger, vectors: VectorStore) -> None:
     """Clear the vectors and rows of documents that are retired, or whose writing was cut off."""
     with ledger.reading() as connection:
         leftovers = connection.execute(
-            "SELECT documents.id, chunk_rows.of_document, indexes.id AS index_id, indexes.collection "
+            "SELECT documents.id, documents.chunks, indexes.id AS index_id, indexes.collection "
             "FROM documents LEFT JOIN indexes ON indexes.kb_id = documents.kb_id "
             "WHERE documents.status IN ('indexing', 'retired')"
         ).fetchall()

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.errors import LibraryBusyError, LibraryError
+from minicpm_rag.errors import LibraryBusyError, LibraryError, VectorStoreError
 
 if TYPE_CHECKING:
     import numpy
@@ -266,11 +266,11 @@ class VectorStore:
         try:
             yield
         except httpx.HTTPError as exc:
-            raise LibraryError(self._unreachable(exc)) from exc
+            raise VectorStoreError(self._unreachable(exc)) from exc
         except (ChromaError, OSError, RuntimeError, ValueError) as exc:
             if self.url and "connect" in str(exc).lower():
-                raise LibraryError(self._unreachable(exc)) from exc
-            raise LibraryError(
+                raise VectorStoreError(self._unreachable(exc)) from exc
+            raise VectorStoreError(
                 f"The vectors in {self.place} cannot be used: {exc}. Nothing in the ledger is lost: "
                 "make sure the disk has room, then run: minicpm-rag doctor --check"
             ) from exc

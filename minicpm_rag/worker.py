@@ -21,6 +21,7 @@ from minicpm_rag.errors import (
     LibraryError,
     NotFoundError,
     RAGError,
+    VectorStoreError,
 )
 from minicpm_rag.indexes import find_index, refuse_other_embedder
 from minicpm_rag.library import Library
@@ -31,7 +32,10 @@ from minicpm_rag.sources import absolute
 # How a job may fail as a whole, as the ledger names it.
 _KINDS: dict[str, type[RAGError]] = {
     kind.__name__: kind
-    for kind in (LibraryError, NotFoundError, LibraryBusyError, EmbedderMismatchError, EmbeddingError)
+    for kind in (
+        LibraryError, NotFoundError, LibraryBusyError, VectorStoreError, EmbedderMismatchError, EmbeddingError,
+    )  # fmt: skip
+
 }
 LOOK_SECONDS = 0.05  # between two looks at the progress of a job
 
