@@ -105,16 +105,17 @@ def _answering(settings: Settings, hardware: Hardware) -> Iterator[Finding]:
     if settings.model is not None:
         yield from _configured(settings.model, settings, usable)
         return
+    if settings.openai_base_url:
+        advice = "Named in MINICPM_RAG_OPENAI_BASE_URL; it is not called here."
+        yield Finding("Answers by", f"the server at {settings.openai_base_url}", advice=advice)
+        return
     choice = choose(usable, whole)
     if choice.is_present and choice.model is not None:
         folder = next(entry.folder for entry in local if entry.model == choice.model)
         yield Finding("Answers by", f"{choice.model.name} in {folder}", advice=choice.reason)
         yield from _running(choice, settings, usable)
         return
-    if settings.openai_base_url:
-        yield Finding("Answers by", f"the server at {settings.openai_base_url}")
-    else:
-        yield Finding("Answers by", "sentences quoted from the documents, without a model")
+    yield Finding("Answers by", "sentences quoted from the documents, without a model")
     if choice.model is not None:
         yield Finding(
             "Suits this machine", choice.model.name, advice=f"{choice.reason} Run: {_DOWNLOAD} --recommended"

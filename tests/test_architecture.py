@@ -22,6 +22,9 @@ ALLOWED: dict[str, set[str]] = {
     "workspace": {
         "answer", "chain", "embeddings", "hardware", "library", "minicpm", "models", "remote", "rerank", "retrieval",
     },
+    "download": {"catalogue", "manifest"},
+    "models": {"catalogue", "download", "hardware", "manifest"},
+    "doctor": {"checkpoint", "embeddings", "hardware", "library", "models", "weights"},
 }  # fmt: skip
 
 HEAVY = {"torch", "transformers", "sentence_transformers", "chromadb", "langchain_community", "modelscope", "jieba", "opencc"}

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from minicpm_rag import doctor
+from minicpm_rag.checkpoint import read_config
 from minicpm_rag.cli import main
 from minicpm_rag.doctor import Finding, examine
 from minicpm_rag.hardware import Gpu, Hardware
 from minicpm_rag.manifest import MANIFEST
 from minicpm_rag.settings import load_settings
+from minicpm_rag.weights import find_weights
 from tests.hub_server import Hub, serve
 
-GOLDEN = Path(__file__).parent / "data" / "golden"
-CHECKPOINT = GOLDEN / "minicpm-1b-tiny"
+CHECKPOINT = Path(__file__).parent / "data" / "tiny-reader"
 CARD = Hardware((Gpu("Card", 24 << 30, 20 << 30),), 64 << 30, 16)
 PROCESSOR = Hardware((), 64 << 30, 16)
 
@@ -94,10 +95,8 @@ def test_a_configured_folder_is_checked(on_processor: None, tmp_path: Path) -> N
     finding = by_name(examine(load_settings(model=tmp_path / "没有")))["Answers by"]
     assert finding.problem
     assert "is not a folder" in finding.advice
-    if not CHECKPOINT.exists():
-        pytest.skip("the golden checkpoints are not here")
     findings = by_name(examine(load_settings(model=CHECKPOINT)))
-    assert findings["Answers by"].value == f"minicpm-1b-tiny in {CHECKPOINT}"
+    assert findings["Answers by"].value == f"tiny-reader in {CHECKPOINT}"
     assert not any(finding.problem for finding in findings.values())
 
 
@@ -113,6 +112,20 @@ def test_settings_that_cannot_work_here_are_problems(on_processor: None, tmp_pat
 def test_a_server_is_named_without_being_called(on_processor: None) -> None:
     findings = by_name(examine(load_settings(openai_base_url="http://127.0.0.1:9/v1")))
     assert findings["Answers by"].value == "the server at http://127.0.0.1:9/v1"
+
+
+def test_the_library_is_checked_when_asked(on_processor: None) -> None:
+    assert "Library" not in by_name(examine(load_settings()))
+    finding = by_name(examine(load_settings(), check=True))["Library"]
+    assert finding.value.startswith("0 documents and 0 chunks compared")
+    assert not finding.problem
+
+
+def test_a_library_that_is_damaged_is_a_problem(on_processor: None) -> None:
+    settings = load_settings()
+    settings.home.mkdir(parents=True)
+    (settings.home / "ledger.sqlite3").write_bytes(b"not a database" * 1000)
+    assert by_name(examine(settings, check=True))["Library"].problem
 
 
 def test_a_driver_without_cuda_in_torch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,8 +231,7 @@ def test_download_errors_are_one_line(
 def test_convert_writes_a_checkpoint_that_is_whole(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    if not CHECKPOINT.exists():
-        pytest.skip("the golden checkpoints are not here")
     code, out, _ = run(capsys, "convert", str(CHECKPOINT), str(tmp_path / "copy"))
     assert (code, out.strip()) == (0, str(tmp_path / "copy"))
-    assert (tmp_path / "copy" / "model.safetensors").exists()
+    assert read_config(tmp_path / "copy").num_hidden_layers == 5
+    assert len(find_weights(tmp_path / "copy").files) == 1

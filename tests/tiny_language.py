@@ -91,8 +91,8 @@ def _person_zh(rng: random.Random) -> str:
 
 
 def _address_zh(rng: random.Random) -> str:
-    road = "".join(rng.choice(NAME_HANZI) for _ in range(2))
-    return f"{rng.choice(CITIES_ZH)}市{road}路 {rng.randint(1, 999)} 号"
+    city, road = rng.choice(CITIES_ZH), "".join(rng.choice(NAME_HANZI) for _ in range(2))
+    return f"{city}市{road}路 {rng.randint(1, 999)} 号"
 
 
 def _address_en(rng: random.Random) -> str:
