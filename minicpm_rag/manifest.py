@@ -37,11 +37,11 @@ def superfluous(names: Sequence[str]) -> list[str]:
 
 def missing_files(folder: Path, *, checksums: bool = False) -> list[str]:
     """What a downloaded folder lacks, in words; one copied by hand has no manifest and lacks nothing."""
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
+    content = read_manifest(folder)
+    if content is None:
         return []
     problems = []
-    for name, facts in json.loads(manifest.read_text(encoding="utf-8"))["files"].items():
+    for name, facts in content["files"].items():
         path = folder / name
         if not path.is_file():
             problems.append(f"{name} is missing")
@@ -50,6 +50,16 @@ def missing_files(folder: Path, *, checksums: bool = False) -> list[str]:
         elif checksums and facts["sha256"] and _sha256(path) != facts["sha256"].lower():
             problems.append(f"{name} is damaged (its checksum differs)")
     return problems
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """What was noted before the download; None for a folder copied by hand, or where the note is damaged."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = isinstance(content, dict) and {"id", "revision", "files"} <= set(content)
+    return content if known else None
 
 
 def check_room(folder: Path, wanted: Files) -> None:
@@ -69,12 +79,10 @@ def check_room(folder: Path, wanted: Files) -> None:
 
 def is_whole(folder: Path, identifier: str, revision: str) -> bool:
     """Whether this revision of this repository is here, checked to the last byte."""
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
+    content = read_manifest(folder)
+    if content is None or (content["id"], content["revision"]) != (identifier, revision):
         return False
-    content = json.loads(manifest.read_text(encoding="utf-8"))
-    same = content["id"] == identifier and content["revision"] == revision
-    return same and not missing_files(folder, checksums=True)
+    return not missing_files(folder, checksums=True)
 
 
 def write_manifest(folder: Path, identifier: str, revision: str, wanted: Files) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from minicpm_rag.catalogue import CATALOGUE, USUAL_CONTEXT_TOKENS, Model, Precision, find_model
 from minicpm_rag.download import download
 from minicpm_rag.hardware import GIGABYTE, Hardware
-from minicpm_rag.manifest import MANIFEST, missing_files
+from minicpm_rag.manifest import MANIFEST, missing_files, read_manifest
 
 __all__ = [
     "CATALOGUE", "Choice", "LocalModel", "Model", "choose", "describe_folder", "download", "find_local",
@@ -167,12 +167,10 @@ def _reason(model: Model, hardware: Hardware, device: str, is_present: bool, her
 
 def describe_folder(folder: Path) -> Model:
     """Name the model of a folder: by its manifest, by the folder's name, else by what its files say."""
-    manifest = folder / MANIFEST
-    if manifest.is_file():
-        identifier = json.loads(manifest.read_text(encoding="utf-8"))["id"]
-        known = [model for model in CATALOGUE if model.modelscope_id == identifier]
-        if known:
-            return known[0]
+    manifest = read_manifest(folder)
+    known = [model for model in CATALOGUE if manifest and model.modelscope_id == manifest["id"]]
+    if known:
+        return known[0]
     for model in CATALOGUE:
         if folder.name.casefold() in (
             model.name.casefold(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from minicpm_rag.catalogue import Model
-from minicpm_rag.download import download
+from minicpm_rag.download import _start, download
 from minicpm_rag.errors import DownloadError, DownloadStoppedError
 from minicpm_rag.manifest import MANIFEST, missing_files, superfluous
 from tests.hub_server import Hub, serve
@@ -153,6 +154,19 @@ def test_two_downloads_into_one_folder_do_not_mix(hub: Hub, tmp_path: Path) -> N
     stop.set()
     thread.join(20)
     assert [type(error) for error in outcome] == [DownloadStoppedError]
+
+
+def test_the_downloading_process_ends_with_its_parent(hub: Hub, tmp_path: Path) -> None:
+    hub.hold["model.safetensors"] = threading.Event()
+    process = _start(tmp_path)
+    assert process.stdin is not None and process.stdout is not None
+    for message in ({"id": "OpenBMB/tiny", "revision": "master", "folder": str(tmp_path / "m")}, []):
+        process.stdin.write(json.dumps(message) + "\n")
+        process.stdin.flush()
+    assert hub.half_sent.wait(30)
+    process.stdin.close()  # what a killed parent leaves behind
+    assert process.wait(20) == 1
+    process.stdout.close()
 
 
 def test_a_disk_that_is_too_small_is_refused_before_the_first_byte(

@@ -179,4 +179,5 @@ def test_a_folder_with_a_broken_configuration_does_not_break_the_list(tmp_path: 
     folder = tmp_path / "models" / "broken"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{not json")
+    (folder / MANIFEST).write_text("{cut sh")
     assert [local.model.name for local in find_local(tmp_path)] == ["broken"]
