@@ -6,22 +6,22 @@ kept, nor who asked.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from minicpm_rag import documents, knowledge_bases, names, page_rows, storage
+from minicpm_rag import documents, knowledge_bases, page_rows, storage
 from minicpm_rag.cutting import Cutting, Piece, cut, embed
 from minicpm_rag.errors import DocumentError, EmbeddingError, LibraryError
 from minicpm_rag.indexes import Index, find_index, make_index, refuse_other_embedder
 from minicpm_rag.library import Library
-from minicpm_rag.originals import UPLOAD, delete_upload, sha256_of, upload_source
+from minicpm_rag.originals import UPLOAD, delete_upload, upload_source
+from minicpm_rag.reading import filled, measured, read_address, read_file
 from minicpm_rag.records import DocumentRow, FileStatus, IngestProgress, LoadedFile, Verdict
-from minicpm_rag.sources import find_sources, is_address
+from minicpm_rag.removing import remove_missing
+from minicpm_rag.sources import find_sources, is_address, is_gone
 from minicpm_rag.storage import NewDocument
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ class _Ingest:
             yield from self._one(number, path)
         yield from self._write_waiting()
         if sync and not cancelled():
-            yield from self._retire_missing(found.folders, found.unseen, set(found.sources))
+            for verdict in remove_missing(self.library, self.kb_id, found):
+                yield self._done(self.files, verdict)
 
     def _one(self, number: int, path: str) -> Iterator[IngestProgress]:
         source = path if is_address(path) else upload_source(self.library.uploads, Path(path)) or path
@@ -105,9 +106,9 @@ class _Ingest:
         try:
             if is_address(path):
                 yield self._progress(number, source, "reading")
-                blank, loaded = self._read_address(blank)
+                blank, loaded = read_address(blank)
             else:
-                blank = self._measured(blank, Path(path))
+                blank = measured(blank, Path(path))
                 loaded = None
             if any(entry.document.sha256 == blank.sha256 for entry in self.waiting):
                 yield from self._write_waiting()  # its twin must be stored for this one to be a copy of it
@@ -117,7 +118,7 @@ class _Ingest:
                 return
             if loaded is None:
                 yield self._progress(number, source, "reading")
-                loaded = self._read(Path(path))
+                loaded = read_file(Path(path), ocr=self.ocr)
             with self.library.ledger.reading() as connection:
                 former = documents.named(connection, self.kb_id, source)
                 again = former is not None and former.sha256 == blank.sha256
@@ -132,38 +133,6 @@ class _Ingest:
         self.waiting.append(ready)
         if sum(len(entry.pieces) for entry in self.waiting) >= GROUP_CHUNKS:
             yield from self._write_waiting()
-
-    def _measured(self, blank: NewDocument, path: Path) -> NewDocument:
-        try:
-            sha256, size = sha256_of(path)
-        except OSError as exc:
-            raise DocumentError(
-                f"the file cannot be read: {exc.strerror}.", "Check that it exists and its rights."
-            ) from exc
-        return replace(blank, sha256=sha256, size_bytes=size)
-
-    def _read_address(self, blank: NewDocument) -> tuple[NewDocument, LoadedFile]:
-        from minicpm_rag.loaders import load_address
-
-        loaded = load_address(blank.source)
-        content = "\f".join(page.text for page in loaded.pages).encode(errors="replace")
-        return replace(blank, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content)), loaded
-
-    def _read(self, path: Path) -> LoadedFile:
-        from minicpm_rag.loaders import load_file
-
-        try:
-            return load_file(path, ocr=self.ocr)
-        except DocumentError:
-            raise
-        except (
-            Exception
-        ) as exc:  # a reader's own defect must not stop the other files; it becomes the verdict
-            log.exception("reading %r", str(path))
-            raise DocumentError(
-                f"its reader broke off with {type(exc).__name__}: {str(exc)[:200]}.",
-                "Save it anew or in another format.",
-            ) from exc
 
     def _known(self, blank: NewDocument) -> Verdict | None:
         """The verdict of a file whose bytes the library has already; None where it must be read."""
@@ -181,30 +150,17 @@ class _Ingest:
                 with ledger.writing() as connection:
                     documents.forget_failure(connection, kb_id, source)
             return self._of(same, blank, "unchanged")
-        former = next((name for name in names if _gone(name)), None)
+        former = next((name for name in names if is_gone(name)), None)
         storage.add_name(ledger, self.library.vectors, same.id, kb_id, source, blank.title, former=former)
         if former is not None:
             return self._of(same, blank, "moved", f"moved here from {former}")
         return self._of(same, blank, "duplicate", f"duplicate of {same.source}")
 
     def _cut(self, number: int, blank: NewDocument, loaded: LoadedFile, former: DocumentRow | None) -> _Ready:
-        try:
-            for page in loaded.pages:
-                page.text.encode()
-        except UnicodeEncodeError as exc:
-            raise DocumentError("it holds broken characters.", "Save it anew as UTF-8.") from exc
-        document = replace(
-            blank,
-            title=loaded.title or blank.title,
-            pages=loaded.pages,
-            pages_present=loaded.pages_present,
-            encoding=loaded.encoding,
-            reason=loaded.note,
-            remedy=loaded.remedy,
-        )
+        document = filled(blank, loaded)
         pieces = cut(loaded.pages, document.title, self.embedder, self.cutting)
         if not pieces:
-            raise DocumentError("no text was found in it.", loaded.remedy)
+            raise DocumentError("No text was found in it.", loaded.remedy)
         return _Ready(number, document, pieces, former)
 
     def _write_waiting(self) -> Iterator[IngestProgress]:
@@ -248,24 +204,6 @@ class _Ingest:
             )
         return self.index
 
-    def _retire_missing(
-        self, folders: list[Path], unseen: list[Path], seen: set[str]
-    ) -> Iterator[IngestProgress]:
-        with self.library.ledger.reading() as connection:
-            known = names.sources(connection, self.kb_id)
-        missing = [
-            source
-            for source in known
-            if source not in seen and _under(source, folders) and not _under(source, unseen) and _gone(source)
-        ]
-        for source in missing:
-            gone = storage.remove(self.library.ledger, self.library.vectors, self.kb_id, source)
-            pages, chunks = (0, 0) if gone is None else (gone.pages_indexed, gone.chunks)
-            verdict = Verdict(
-                source, Path(source).name, "removed", "it has left the folder", "", pages, pages, chunks
-            )
-            yield self._done(self.files, verdict)
-
     def _failed(self, blank: NewDocument, reason: str, remedy: str) -> Verdict:
         with self.library.ledger.reading() as connection:
             former = documents.named(connection, self.kb_id, blank.source)
@@ -299,12 +237,3 @@ def _verdict(new: NewDocument, status: FileStatus, reason: str, remedy: str) -> 
         new.source, new.title, status, reason, remedy,
         len(new.pages), new.pages_present, len(new.chunks), new.encoding,
     )  # fmt: skip
-
-
-def _gone(source: str) -> bool:
-    """Whether the source is a file on this machine that is not there any more."""
-    return not source.startswith(UPLOAD) and not is_address(source) and not os.path.lexists(source)
-
-
-def _under(source: str, folders: Sequence[Path]) -> bool:
-    return any(source.startswith(f"{str(folder).rstrip(os.sep)}{os.sep}") for folder in folders)

@@ -10,9 +10,7 @@ import sqlite3
 from minicpm_rag.documents import forget_failure
 
 
-def add(
-    connection: sqlite3.Connection, kb_id: int, source: str, title: str, document_id: int
-) -> int | None:
+def add(connection: sqlite3.Connection, kb_id: int, source: str, title: str, document_id: int) -> int | None:
     """Make the source a name of the document; returns the document that thereby lost its last name."""
     former = connection.execute(
         "SELECT document_id FROM names WHERE kb_id = ? AND source = ?", (kb_id, source)

@@ -11,7 +11,7 @@ from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library import Library
 from minicpm_rag.originals import UPLOAD, delete_upload
 from minicpm_rag.records import IngestProgress, Verdict
-from minicpm_rag.sources import absolute
+from minicpm_rag.sources import Found, absolute, is_gone
 
 
 def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> Iterator[IngestProgress]:
@@ -48,6 +48,24 @@ def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> Ite
         yield IngestProgress(source, "done", number, len(sources), verdict)
 
 
+def remove_missing(library: Library, kb_id: int, found: Found) -> Iterator[Verdict]:
+    """Remove what has left the folders that were just looked through, one verdict each."""
+    with library.ledger.reading() as connection:
+        known = names.sources(connection, kb_id)
+    for source in sorted(set(known) - set(found.sources)):
+        if not is_gone(source):
+            continue
+        if _under(source, found.folders) and not _under(source, found.unseen):
+            row = storage.remove(library.ledger, library.vectors, kb_id, source)
+            pages, chunks = (0, 0) if row is None else (row.pages_indexed, row.chunks)
+            reason = "It has left the folder."
+            yield Verdict(source, Path(source).name, "removed", reason, "", pages, pages, chunks)
+
+
+def _under(source: str, folders: Sequence[Path]) -> bool:
+    return any(source.startswith(f"{str(folder).rstrip(os.sep)}{os.sep}") for folder in folders)
+
+
 def resolve(library: Library, knowledge_base: str, named: str) -> list[str]:
     """The sources a person means: one as listed, a path, all under a folder, or a title only one document has.
 
@@ -61,7 +79,7 @@ def resolve(library: Library, knowledge_base: str, named: str) -> list[str]:
     for exact in (named, path, f"{UPLOAD}{named}"):
         if exact in known:
             return [exact]
-    inside = [source for source in known if source.startswith(path.rstrip(os.sep) + os.sep)]
+    inside = [source for source in known if _under(source, [Path(path)])]
     if inside:
         return inside
     if len(titled) == 1:

@@ -29,6 +29,11 @@ def is_address(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))
 
 
+def is_gone(source: str) -> bool:
+    """Whether the source is a file on this machine that is not there any more."""
+    return os.path.isabs(source) and not os.path.lexists(source)  # noqa: PTH117 (text in, text out)
+
+
 def absolute(source: str | Path) -> str:
     """The source as the ledger names it: an address as it is, a path made absolute."""
     text = str(source)

@@ -6,16 +6,16 @@ only, even for reading (see `VectorStore`), so readers elsewhere use `nearest` o
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.errors import LibraryBusyError, LibraryError, VectorStoreError
+from minicpm_rag import chroma
+from minicpm_rag.errors import LibraryBusyError
+from minicpm_rag.owner_lock import OwnerLock
 
 if TYPE_CHECKING:
     import numpy
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 WRITE_BATCH = 32
 # Chroma itself takes at most 5,461 ids in one call.
 ID_BATCH = 2_000
-SERVER_SECONDS = 5.0
 CONFIGURATION = {"hnsw": {"space": "cosine", "ef_construction": 100, "max_neighbors": 16, "ef_search": 100}}
 
 
@@ -55,7 +54,7 @@ class VectorStore:
         self.url = url
         self.whole = True  # False while the folder is being made anew
         self._claimed = False
-        self._lock: Any = None
+        self._lock = OwnerLock(folder.parent)
         self._opening = threading.Lock()
         self._client: Any = None
         self._collections: dict[str, Any] = {}
@@ -71,33 +70,17 @@ class VectorStore:
         return self.usable and self.whole
 
     def claim(self) -> bool:
-        """Try to become the one that writes, here and in the ledger; says whether that succeeded just now.
-
-        The operating system lets go of the claim when the process dies, however that happens.
-        """
-        from filelock import FileLock, Timeout
-
+        """Try to become the one that writes, here and in the ledger; says whether that succeeded just now."""
         if self._claimed:
             return False
-        if self._lock is None:
-            self._lock = FileLock(self.folder.with_name("owner.lock"), thread_local=False)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            return False
-        except OSError as exc:
-            raise LibraryError(
-                f"{self._lock.lock_file} cannot be locked: {exc}. Check the folder's rights."
-            ) from exc
-        self._claimed = True
-        return True
+        self._claimed = self._lock.take()
+        return self._claimed
 
     def release(self) -> None:
         """Close the folder, then let another process have it."""
         self._claimed = False
         self.close()
-        if self._lock is not None:
-            self._lock.release()
+        self._lock.give_back()
 
     @property
     def place(self) -> str:
@@ -184,19 +167,16 @@ class VectorStore:
 
     def clear(self) -> None:
         """Delete the folder with everything in it; no question is asked of it until it is `whole` again."""
-        from chromadb.api.shared_system_client import SharedSystemClient
-
         self.whole = False
-        with self._opening, self._translated():
+        with self._opening:
             client, self._client = self._client, None
             self._collections.clear()
             try:
-                if client is not None:
-                    client.close()
+                with self._translated():
+                    if client is not None:
+                        client.close()
             finally:
-                # A client that failed to open is kept there by Chroma, and would be handed out again.
-                SharedSystemClient.clear_system_cache()
-            shutil.rmtree(self.folder, ignore_errors=True)
+                chroma.delete_folder(self.folder)
 
     def close(self) -> None:
         """Let go of the folder or server; harmless when repeated. The next use opens it again."""
@@ -222,76 +202,8 @@ class VectorStore:
                     f"{self.folder} may only be opened by the process that owns the library."
                 )
             if self._client is None:
-                with self._translated():
-                    self._client = self._connect() if self.url else self._open_folder()
+                self._client = chroma.open_server(self.url) if self.url else chroma.open_folder(self.folder)
             return self._client
 
-    def _open_folder(self) -> Any:
-        import chromadb
-        from chromadb.config import Settings
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        _delete_orphans(self.folder)
-        try:
-            return chromadb.PersistentClient(self.folder, settings=Settings(anonymized_telemetry=False))
-        except AttributeError as exc:  # Chroma's own clean-up fails where its file could not be opened
-            raise RuntimeError(f"Chroma cannot open its file: {exc.__context__}") from exc
-
-    def _connect(self) -> Any:
-        from urllib.parse import urlsplit
-
-        import chromadb
-        import httpx
-        from chromadb.config import Settings
-
-        assert self.url is not None
-        address = urlsplit(self.url if "://" in self.url else f"http://{self.url}")
-        client = chromadb.HttpClient(
-            host=address.hostname or "localhost",
-            port=address.port or (443 if address.scheme == "https" else 8000),
-            ssl=address.scheme == "https",
-            settings=Settings(anonymized_telemetry=False),
-        )
-        # Chroma's client waits for ever on a server that hangs and has no setting for it.
-        session = getattr(getattr(client, "_server", None), "_session", None)
-        if isinstance(session, httpx.Client):
-            session.timeout = httpx.Timeout(60.0, connect=SERVER_SECONDS)
-        return client
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        import httpx
-        from chromadb.errors import ChromaError
-
-        try:
-            yield
-        except httpx.HTTPError as exc:
-            raise VectorStoreError(self._unreachable(exc)) from exc
-        except (ChromaError, OSError, RuntimeError, ValueError) as exc:
-            if self.url and "connect" in str(exc).lower():
-                raise VectorStoreError(self._unreachable(exc)) from exc
-            raise VectorStoreError(
-                f"The vectors in {self.place} cannot be used: {exc}. Nothing in the ledger is lost: "
-                "make sure the disk has room, then run: minicpm-rag doctor --check"
-            ) from exc
-
-    def _unreachable(self, exc: Exception) -> str:
-        return (
-            f"The Chroma server {self.url} does not answer: {exc}. Start it (chroma run --path DIR), or unset "
-            "MINICPM_RAG_CHROMA_URL to use the library's own folder."
-        )
-
-
-def _delete_orphans(folder: Path) -> None:
-    """Delete the index folders of dropped collections, which Chroma leaves behind for ever."""
-    database = folder / "chroma.sqlite3"
-    if not database.is_file():
-        return
-    try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-            known = {name for (name,) in connection.execute("SELECT id FROM segments")}
-    except sqlite3.Error:
-        return  # Chroma will say what is wrong with its file when it opens it
-    for entry in folder.iterdir():
-        if entry.is_dir() and (entry / "header.bin").exists() and entry.name not in known:
-            shutil.rmtree(entry, ignore_errors=True)
+    def _translated(self) -> AbstractContextManager[None]:
+        return chroma.translated(self.place, server=self.url is not None)

@@ -33,9 +33,13 @@ from minicpm_rag.sources import absolute
 _KINDS: dict[str, type[RAGError]] = {
     kind.__name__: kind
     for kind in (
-        LibraryError, NotFoundError, LibraryBusyError, VectorStoreError, EmbedderMismatchError, EmbeddingError,
+        LibraryError,
+        NotFoundError,
+        LibraryBusyError,
+        VectorStoreError,
+        EmbedderMismatchError,
+        EmbeddingError,
     )  # fmt: skip
-
 }
 LOOK_SECONDS = 0.05  # between two looks at the progress of a job
 
