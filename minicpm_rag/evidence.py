@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,16 +76,18 @@ def shipped_calibration(embedder: str, revision: str) -> Calibration:
     return calibration_from_json({**stored, **unmeasured})
 
 
-def keyword_strength(wanted: Sequence[str], weights: Mapping[str, float], text: str) -> float:
+def keyword_strength(weights: Mapping[str, float], text: str) -> float:
     """How much of the question's weight the text holds: 0 for nothing, 1 for every term once, at most 2.2.
 
-    It is BM25 over the most BM25 could say about the question, so that long and short questions compare.
+    `weights` are those of the question's terms. It is BM25 over the most that BM25 could say about the
+    question, so that long and short questions compare.
     """
-    everything = sum(weights[term] for term in wanted)
+    everything = sum(weights.values())
     if not everything:
         return 0.0
     counts = Counter(terms(text))
     found = sum(
-        weights[term] * counts[term] * (_SATURATION + 1) / (counts[term] + _SATURATION) for term in wanted
+        weight * counts[term] * (_SATURATION + 1) / (counts[term] + _SATURATION)
+        for term, weight in weights.items()
     )
     return found / everything

@@ -12,15 +12,15 @@ Ranking = Sequence[tuple[str, float]]
 
 
 def weighted_sum(
-    keyword: Ranking, dense: Ranking, *, dense_weight: float, depth: int
+    keyword: Ranking, dense: Ranking, *, keyword_weight: float, dense_weight: float, depth: int
 ) -> list[tuple[str, float]]:
-    """Every id of both rankings with its score in 0..1, best first.
+    """Every id of both rankings with its weighted score, best first.
 
-    `dense_weight` in 0..1 is the dense part's share. `depth` is how many hits each search was asked for:
-    an id missing from a full list scored below its end, and one missing from a shorter list scored nothing.
+    `depth` is how many hits each search was asked for: an id missing from a full list scored below its end,
+    and one missing from a shorter list scored nothing.
     """
     total: dict[str, float] = {}
-    for ranking, weight in ((keyword, 1 - dense_weight), (dense, dense_weight)):
+    for ranking, weight in ((keyword, keyword_weight), (dense, dense_weight)):
         for identity, score in normalised(ranking, depth):
             total[identity] = total.get(identity, 0.0) + weight * score
     return sorted(total.items(), key=lambda item: -item[1])

@@ -6,7 +6,6 @@ Knows the library's reading side and the stages it puts in order. It does not kn
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -23,10 +22,12 @@ from minicpm_rag.evidence import (
     keyword_strength,
     shipped_calibration,
 )
+from minicpm_rag.found import Found, explained
 from minicpm_rag.fusion import weighted_sum
+from minicpm_rag.questions import is_content
 from minicpm_rag.readability import readable_share, script_of
-from minicpm_rag.segmentation import fold, question_terms
-from minicpm_rag.selection import Choice, select
+from minicpm_rag.segmentation import fold, question_terms, terms
+from minicpm_rag.selection import select
 
 DEPTH = 100  # hits asked of each search; 50 to 500 made no difference
 CANDIDATES = 30  # fused hits whose texts are looked at
@@ -34,30 +35,8 @@ DENSE_SHARE = (
     0.5  # of the fused score, where the embedder reads the question wholly; 0.4 to 0.6 measured alike
 )
 LEAST_DENSE = 0.05  # a dense part this small changed no ranking, and embedding a question costs 20 ms
+KEYWORD_TRUST = 1.5  # a usual answer holds 2/3 of its question's weight or more; 1 to 2 measured alike
 EVIDENT = 5  # passages whose best features make the evidence
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One fused hit as the inspector shows it: its part from each search and what became of it."""
-
-    document: Document
-    keyword_score: float | None
-    dense_score: float | None
-    score: float
-    fate: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """All that one search found and why: the passages shown, best first, and every candidate."""
-
-    documents: list[Document]
-    evidence: float
-    bar: float
-    features: tuple[float, float, float]  # of the evidence: keyword strength, readable share, cosine
-    dense_weight: float
-    candidates: list[Candidate]
 
 
 class HybridRetriever(BaseRetriever):
@@ -66,7 +45,7 @@ class HybridRetriever(BaseRetriever):
     library: Any
     embedder: Any
     knowledge_base: str = "default"
-    passages: int = Field(5, ge=1, validation_alias=AliasChoices("passages", "k"))  # LangChain says k
+    passages: int = Field(default=5, ge=1, validation_alias=AliasChoices("passages", "k"))  # LangChain says k
     reranker: Any = None
 
     def search(self, question: str, limit: int | None = None) -> tuple[list[Document], float]:
@@ -98,12 +77,19 @@ class HybridRetriever(BaseRetriever):
         share = readable_share(question, self._abilities(question, calibration))
         keyword = self.library.keyword_search(self.knowledge_base, question, DEPTH)
         # Squared, because what the embedder half reads misleads more than it helps.
-        weight = DENSE_SHARE * share**2
+        dense_weight = DENSE_SHARE * share**2
         dense: list[tuple[str, float]] = []
-        if question.strip() and (weight >= LEAST_DENSE or not keyword):
+        if question.strip() and (dense_weight >= LEAST_DENSE or not keyword):
             vector = self.embedder.embed_query(question)
             dense = self.library.dense_search(self.knowledge_base, vector, DEPTH)
-        fused = weighted_sum(keyword, dense, dense_weight=weight if dense else 0.0, depth=DEPTH)
+        dense_weight = dense_weight if dense else 0.0
+        fused = weighted_sum(
+            keyword,
+            dense,
+            keyword_weight=(1 - dense_weight) * self._keyword_trust(question, keyword),
+            dense_weight=dense_weight,
+            depth=DEPTH,
+        )
         scores = dict(fused if without else fused[: max(CANDIDATES, 2 * limit)])
         documents = [
             document
@@ -118,8 +104,8 @@ class HybridRetriever(BaseRetriever):
             evidence=calibration.probability(strength, share, cosine),
             features=(strength, share, cosine),
             bar=calibration.bar,
-            dense_weight=weight if dense else 0.0,
-            candidates=_candidates(ranked, chosen, dict(keyword), dict(dense)),
+            dense_weight=dense_weight,
+            candidates=explained(ranked, [choice.chunk_ids for choice in chosen], dict(keyword), dict(dense)),
         )
 
     def _get_relevant_documents(
@@ -151,20 +137,30 @@ class HybridRetriever(BaseRetriever):
             reranked = self.reranker.scores(question, texts)
             scores = {str(document.id): score for document, score in zip(documents, reranked, strict=True)}
         exact = fold(question).strip(" \t\n.。?？!！,，;；:：\"'“”")
-        ranked = [
+
+        def rank(document: Document) -> tuple[bool, float]:
+            return len(exact) > 1 and exact in fold(document.page_content), scores[str(document.id)]
+
+        return [
             document.model_copy(
-                update={"metadata": {**document.metadata, records.SCORE: scores[str(document.id)]}}
+                update={"metadata": {**document.metadata, records.SCORE: min(1.0, scores[str(document.id)])}}
             )
-            for document in documents
+            for document in sorted(documents, key=rank, reverse=True)
         ]
-        return sorted(
-            ranked,
-            key=lambda document: (
-                bool(exact) and exact in fold(document.page_content),
-                document.metadata[records.SCORE],
-            ),
-            reverse=True,
-        )
+
+    def _keyword_trust(self, question: str, keyword: list[tuple[str, float]]) -> float:
+        """How far the keyword ranking is to be trusted: by how much of the question its best hits hold.
+
+        Else one shared character would weigh as much against the embedder as a sentence found word for word.
+        """
+        best = self.library.passages(self.knowledge_base, [identity for identity, _ in keyword[:3]])
+        weights = self._weights(question_terms(question) or terms(question))
+        strengths = (keyword_strength(weights, _indexed_text(document)) for document in best)
+        return KEYWORD_TRUST * max(strengths, default=0.0)
+
+    def _weights(self, wanted: list[str]) -> dict[str, float]:
+        statistics = self.library.keyword_statistics(self.knowledge_base, wanted)
+        return {term: statistics.weight(term) for term in wanted}
 
     def _add_evidence(
         self,
@@ -175,13 +171,12 @@ class HybridRetriever(BaseRetriever):
         cosines: Mapping[str, float],
     ) -> tuple[float, float]:
         """Write each passage's evidence into it; return the best strength and cosine of the first few."""
-        wanted = question_terms(question)
-        statistics = self.library.keyword_statistics(self.knowledge_base, wanted)
-        weights = {term: statistics.weight(term) for term in wanted}
+        # Function words weigh next to nothing in a large library, but much where a dozen texts lack them.
+        weights = self._weights([term for term in question_terms(question) if is_content(term)])
         features: list[tuple[float, float]] = []
         for document in ranked:
-            strength = keyword_strength(wanted, weights, _indexed_text(document))
-            cosine = cosines.get(str(document.id), 0.0) if wanted else 0.0
+            strength = keyword_strength(weights, _indexed_text(document))
+            cosine = cosines.get(str(document.id), 0.0) if weights else 0.0
             features.append((strength, cosine))
             document.metadata[records.EVIDENCE] = calibration.probability(strength, share, cosine)
         best = features[:EVIDENT]
@@ -213,26 +208,3 @@ def _indexed_text(document: Document) -> str:
         document.metadata.get(key, "") for key in (records.TITLE, records.HEADINGS, records.TABLE_HEADER)
     )
     return "\n".join([*filter(None, map(str, above)), document.page_content])
-
-
-def _candidates(
-    ranked: list[Document], chosen: list[Choice], keyword: Mapping[str, float], dense: Mapping[str, float]
-) -> list[Candidate]:
-    fates: dict[str, str] = {}
-    for number, choice in enumerate(chosen, start=1):
-        first, *joined = choice.chunk_ids
-        fates[first] = f"passage {number}"
-        fates.update((identity, f"joined to passage {number}") for identity in joined)
-    last = max((position for position, d in enumerate(ranked) if str(d.id) in fates), default=-1)
-    return [
-        Candidate(
-            document=document,
-            keyword_score=keyword.get(str(document.id)),
-            dense_score=dense.get(str(document.id)),
-            score=document.metadata[records.SCORE],
-            fate=fates.get(
-                str(document.id), "same text as a better one" if position < last else "not among the best"
-            ),
-        )
-        for position, document in enumerate(ranked)
-    ]

@@ -68,10 +68,10 @@ def test_a_stored_calibration_comes_back() -> None:
 def test_strength_follows_what_the_text_holds(question: str, full: str, half: str, none: str) -> None:
     wanted = question_terms(question)
     weights = dict.fromkeys(wanted, 1.0)
-    strengths = [keyword_strength(wanted, weights, text) for text in (full, half, none)]
+    strengths = [keyword_strength(weights, text) for text in (full, half, none)]
     assert strengths[0] >= 1
     assert strengths[0] > strengths[1] > strengths[2] == 0
 
 
 def test_a_question_without_words_has_no_strength() -> None:
-    assert keyword_strength([], {}, "anything") == 0
+    assert keyword_strength({}, "anything") == 0

@@ -10,13 +10,13 @@ DENSE = [("c", 0.9), ("d", 0.6), ("a", 0.3)]
 
 
 def test_with_no_dense_weight_the_keyword_order_stands() -> None:
-    fused = weighted_sum(KEYWORD, DENSE, dense_weight=0.0, depth=3)
+    fused = weighted_sum(KEYWORD, DENSE, keyword_weight=1.0, dense_weight=0.0, depth=3)
     assert [identity for identity, _ in fused[:2]] == ["a", "b"]
     assert dict(fused)["d"] == 0
 
 
 def test_both_halves_count_by_their_weight() -> None:
-    fused = dict(weighted_sum(KEYWORD, DENSE, dense_weight=0.5, depth=3))
+    fused = dict(weighted_sum(KEYWORD, DENSE, keyword_weight=0.5, dense_weight=0.5, depth=3))
     assert fused == pytest.approx({"a": 0.5, "b": 0.25, "c": 0.5, "d": 0.25})
 
 
@@ -25,9 +25,11 @@ def test_a_list_that_is_not_full_starts_from_nothing() -> None:
 
 
 def test_scores_stay_between_nothing_and_one() -> None:
-    fused = weighted_sum([("a", 3.0)], [("a", -0.1), ("b", -0.2)], dense_weight=0.5, depth=100)
+    fused = weighted_sum(
+        [("a", 3.0)], [("a", -0.1), ("b", -0.2)], keyword_weight=0.5, dense_weight=0.5, depth=100
+    )
     assert all(0 <= score <= 1 for _, score in fused)
-    assert weighted_sum([], [], dense_weight=0.5, depth=100) == []
+    assert weighted_sum([], [], keyword_weight=0.5, dense_weight=0.5, depth=100) == []
 
 
 def test_equal_scores_are_all_best() -> None:

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_tests.integration_tests import RetrieversIntegrationTests
+
+from minicpm_rag import records
+from minicpm_rag.embeddings import PACKAGED, load_embedder
+from minicpm_rag.evidence import SETTING
+from minicpm_rag.library import Library
+from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.sentences import sentence_spans
+from tests.small_library import DOCUMENTS, build_library
+
+ANSWERED = [
+    ("水泵保修多久？", "水泵说明书.txt"),
+    ("RX-7800 的扬程是多少", "水泵说明书.txt"),
+    ("报销单要在几天之内提交？", "报销制度.txt"),
+    ("鐵道博物館幾點開放？", "博物館.txt"),
+    ("铁道博物馆在哪里？", "博物館.txt"),
+    ("泡龙井用多少度的水？", "茶叶.txt"),
+    ("谁负责清洗主镜", "天文台笔记.txt"),
+    ("What does error E-4412 mean?", "camera-manual.txt"),
+    ("How long must I charge the battery?", "camera-manual.txt"),
+    ("When do I have to pay my rent?", "lease.txt"),
+    ("Who built the mill at Oakford?", "river-history.txt"),
+    ("How hot should the oven be for sourdough?", "bread.txt"),
+    ("How do I keep slugs away?", "garden.txt"),
+    ("Who will present the noise measurements?", "meeting.txt"),
+    ("What should I do about a burn on my hand?", "first-aid.txt"),
+]
+UNANSWERED = [
+    "云南白药的主要成分是什么？",
+    "巴西的首都在哪里？",
+    "怎样申请护照？",
+    "康熙皇帝在位多少年？",
+    "Who won the football world cup in 1998?",
+    "What is the boiling point of mercury?",
+    "How do I renew my passport?",
+    "Which composer wrote the opera Carmen?",
+]
+SMALL_TALK = ["你好", "谢谢", "Hello!", "thanks", "?", ""]
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Any:
+    return load_embedder(PACKAGED)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Iterator[Library]:
+    with build_library(tmp_path_factory.mktemp("small"), embedder) as built:
+        yield built
+
+
+@pytest.fixture
+def retriever(library: Library, embedder: Any) -> HybridRetriever:
+    return HybridRetriever(library=library, embedder=embedder, knowledge_base="default")
+
+
+class TestStandard(RetrieversIntegrationTests):
+    @pytest.fixture(autouse=True)
+    def _library(self, library: Library, embedder: Any) -> None:
+        self.parameters = {"library": library, "embedder": embedder, "knowledge_base": "default"}
+
+    @property
+    def retriever_constructor(self) -> type[HybridRetriever]:
+        return HybridRetriever
+
+    @property
+    def retriever_constructor_params(self) -> dict[str, Any]:
+        return self.parameters
+
+    @property
+    def retriever_query_example(self) -> str:
+        return "How long is the warranty of the camera?"
+
+
+class TestStandardByItsOwnName(TestStandard):
+    @property
+    def num_results_arg_name(self) -> str:
+        return "passages"
+
+
+@pytest.mark.parametrize(("question", "title"), ANSWERED)
+def test_the_document_that_answers_comes_first_with_evidence(
+    retriever: HybridRetriever, question: str, title: str
+) -> None:
+    documents, evidence = retriever.search(question, 3)
+    assert documents[0].metadata[records.TITLE] == title
+    assert evidence >= retriever.bar
+
+
+@pytest.mark.parametrize("question", UNANSWERED)
+def test_a_question_about_something_else_has_no_evidence(retriever: HybridRetriever, question: str) -> None:
+    assert retriever.search(question, 3)[1] < retriever.bar
+
+
+@pytest.mark.parametrize("question", SMALL_TALK)
+def test_small_talk_has_no_evidence(retriever: HybridRetriever, question: str) -> None:
+    assert retriever.search(question, 3)[1] < retriever.bar / 2
+
+
+def test_every_sentence_finds_its_own_document(retriever: HybridRetriever) -> None:
+    for title, text in DOCUMENTS.items():
+        for start, end in sentence_spans(text):
+            found = [d.metadata[records.TITLE] for d in retriever.search(text[start:end], 3)[0]]
+            assert title in found, text[start:end]
+
+
+@pytest.mark.parametrize(("question", "title"), ANSWERED)
+def test_passages_quote_their_page_and_carry_every_key(
+    retriever: HybridRetriever, library: Library, question: str, title: str
+) -> None:
+    documents = retriever.invoke(question)
+    assert 0 < len(documents) <= 5
+    for document in documents:
+        metadata = document.metadata
+        page = library.page_text(metadata[records.DOCUMENT_ID], metadata[records.PAGE])
+        assert page[metadata[records.START] : metadata[records.END]] == document.page_content
+        assert 0 <= metadata[records.SCORE] <= 1
+        assert 0 <= metadata[records.EVIDENCE] <= 1
+        assert metadata[records.CHUNK_ID] and metadata[records.SOURCE]
+    assert len({document.id for document in documents}) == len(documents)
+
+
+def test_an_empty_knowledge_base_finds_nothing(tmp_path: Path, embedder: Any) -> None:
+    with Library(tmp_path, embedder=embedder) as empty:
+        empty.create("leer")
+        nothing = HybridRetriever(library=empty, embedder=embedder, knowledge_base="leer")
+        assert nothing.search("保修期") == ([], 0.0)
+
+
+def test_the_inspector_tells_what_became_of_each_candidate(retriever: HybridRetriever) -> None:
+    found = retriever.find("水泵保修期多久？冬季怎样停机？", 2)
+    assert found.candidates[0].fate == "passage 1"
+    assert found.candidates[0].keyword_score is not None
+    assert found.dense_weight < 0.1
+    assert retriever.find("How do I prune the apple trees?").dense_weight == pytest.approx(0.5)
+
+
+def test_absent_documents_are_passed_over(retriever: HybridRetriever, library: Library) -> None:
+    rows = {row.title: row.id for row in library.documents("default")}
+    question = "Who built the mill at Oakford?"
+    found = retriever.find(question, without={rows["river-history.txt"]})
+    assert all(d.metadata[records.TITLE] != "river-history.txt" for d in found.documents)
+    assert found.evidence < retriever.bar
+
+
+def test_a_calibration_beside_the_index_is_used_for_its_embedder_only(
+    retriever: HybridRetriever, library: Library
+) -> None:
+    shipped = retriever.calibration()
+    try:
+        library.set_setting("default", SETTING, {**shipped.as_json(), "bar": 0.77})
+        assert retriever.bar == 0.77
+        library.set_setting("default", SETTING, {**shipped.as_json(), "bar": 0.77, "revision": "other"})
+        assert retriever.bar == shipped.bar
+    finally:
+        library.set_setting("default", SETTING, None)
+
+
+def test_a_reranker_decides_the_order(library: Library, embedder: Any) -> None:
+    class Backwards:
+        def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+            return [float("Sourdough" in text) for text in texts]
+
+    reranked = HybridRetriever(library=library, embedder=embedder, reranker=Backwards())
+    found = reranked.search("Sourdough or the battery of the camera", 3)[0]
+    assert found[0].metadata[records.TITLE] == "bread.txt"
+    assert found[0].metadata[records.SCORE] == 1
+
+
+class ConceptEmbedder:
+    """Reads both languages: one number for each idea, whatever its word."""
+
+    name, revision, dimension, limit_tokens = "concepts", "1", 8, 512
+    ideas = (
+        ("水泵", "pump"),
+        ("租金", "rent"),
+        ("茶", "tea"),
+        ("磨坊", "mill"),
+        ("烧伤", "burn"),
+        ("面包", "bread"),
+    )
+
+    def count_tokens(self, text: str) -> int:
+        return len(text) // 2
+
+    def readable_share(self, text: str) -> float:
+        return 1.0
+
+    def embed_query(self, text: str) -> list[float]:
+        numbers = [float(any(word in text.lower() for word in words)) for words in self.ideas]
+        length = sum(numbers) ** 0.5 or 1.0
+        return [*(number / length for number in numbers), 0.0, 0.01]
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("question", "title"), [("租金何时支付", "lease.txt"), ("磨坊", "river-history.txt"), ("tea", "茶叶.txt")]
+)
+def test_an_embedder_that_reads_both_languages_finds_across_them(
+    tmp_path: Path, question: str, title: str
+) -> None:
+    concepts = ConceptEmbedder()
+    with build_library(tmp_path, concepts) as built:
+        both = HybridRetriever(library=built, embedder=concepts)
+        assert both.search(question)[0][0].metadata[records.TITLE] == title
+
+
+def test_an_embedder_that_reads_nothing_does_no_harm(tmp_path: Path) -> None:
+    class Noise(ConceptEmbedder):
+        name = "noise"
+
+        def readable_share(self, text: str) -> float:
+            return 0.1
+
+        def embed_query(self, text: str) -> list[float]:
+            return [float(hash(text) >> shift & 15) + 0.1 for shift in range(8)]
+
+    noise = Noise()
+    with build_library(tmp_path, noise) as built:
+        deaf = HybridRetriever(library=built, embedder=noise)
+        for question, title in ANSWERED:
+            if question != "What should I do about a burn on my hand?":
+                assert deaf.search(question)[0][0].metadata[records.TITLE] == title
