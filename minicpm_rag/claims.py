@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from minicpm_rag.questions import chinese_words
 from minicpm_rag.segmentation import fold, to_simplified
 
-_DIGITS = re.compile(r"(?<![a-z])(?<![a-z]-)(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*)")  # not in "AL-200"
+_DIGITS = re.compile(r"(?<![a-z\d])(?<![a-z]-)(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*)")  # not in "AL-200"
 _SCALE_AFTER = re.compile(
     r"\s*(百万|千万|万亿|十亿|百|千|万|亿|hundred|thousand|million|billion|trillion)(?![a-z])"
 )
@@ -62,7 +62,6 @@ _LATIN_NAME = re.compile(
 )
 _POSSESSIVE = re.compile(r"['’]s?$")
 _DOT = re.compile("[·・•]")
-_DOTTED_NAME = re.compile(r"[\u4e00-\u9fff]{1,8}(?:[·・•][\u4e00-\u9fff]{1,8})+")  # 威尔特·张伯伦
 _SENTENCE_OPENERS = re.compile(r"(?:^|[.!?:：。！？\n\"“(（]\s*)$")
 _PERSON_PLACE_ORGANISATION = frozenset(["nr", "nrt", "nrfg", "ns", "nt"])
 _PLACE_ENDINGS = re.compile(r"(?<=..)[省市县区镇乡村州国]$")
@@ -207,7 +206,14 @@ def _beside_a_digit(folded: str, match: re.Match[str]) -> bool:
 
 
 def _chinese_names(simplified: str) -> Iterator[str]:
-    yield from _DOTTED_NAME.findall(simplified)
-    for word, kind in chinese_words(_DOTTED_NAME.sub(" ", simplified)):
-        if kind in _PERSON_PLACE_ORGANISATION and len(word) > 1:
-            yield word
+    name, joins = "", False  # 威尔特·张伯伦 is one name, though not one word
+    for word, kind in [*chinese_words(simplified), ("", "x")]:
+        if _DOT.fullmatch(word):
+            name, joins = name + word, True
+            continue
+        if name and not joins:
+            yield name
+            name = ""
+        if joins or (kind in _PERSON_PLACE_ORGANISATION and len(word) > 1):
+            name += word
+        joins = False

@@ -28,7 +28,7 @@ Similarity = Callable[[str, Sequence[str]], "Sequence[float] | None"]
 _CUE_WEIGHT = 0.2  # what the question asks for (a date, a number, a name) is there
 _PASSAGE_WEIGHT = 0.8  # the passage's own score
 _SIMILARITY_WEIGHT = 0.5
-_TITLE_CREDIT = 0.8  # a term of the title counts as if each sentence said it: "its height is ..." does not
+_TITLE_CREDIT = 0.6  # a term of the title counts as if each sentence said it: "its height is ..." does not
 _SINGLE_CHARACTER_WEIGHT = 0.5  # of a pair's; a single Han character says less
 _BEFORE, _AFTER = (
     0.15,
@@ -37,7 +37,7 @@ _BEFORE, _AFTER = (
 _FIRST_BONUS = 0.05  # a passage's first sentence often defines its subject
 _DEFINITION_BONUS = 0.15
 _CODE_BONUS = 0.8  # for the very code that is asked about: the row of AL-200 does not answer for AL-500
-_SHORT_CHARACTERS, _SHORT_PENALTY = 20, 0.2
+_SHORT_CHARACTERS, _SHORT_PENALTY = 12, 0.1
 
 _ENOUGH = 0.75  # an excerpt under this share of the best one's score is left out
 

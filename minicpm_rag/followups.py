@@ -32,7 +32,7 @@ _PROPERTY_ZH = re.compile(
 _PRONOUN_EN = re.compile(
     r"\b(?:it|its|he|him|his|she|hers?|they|them|theirs?|these|those|this|that one|ones?|there(?=\s*[?.!]|$)"
     r"|that(?=\s*(?:[?.!]|$|\w+\s*[?.!]))"
-    r"|the (?:other|former|latter|same|first|second|third|last|next)(?: ones?)?)\b",
+    r"|the (?:other|former|latter|same|first|second|third|last|next)(?= ones?\b|\s*(?:[?.!]|$)))\b",
     re.IGNORECASE,
 )
 _EXPLETIVE_IT = re.compile(
@@ -104,12 +104,14 @@ def _subjects_zh(text: str) -> list[str]:
 def _stands_alone_en(question: str) -> bool:
     if _OPENER_EN.match(question):
         return False
-    pronoun = _PRONOUN_EN.search(question)
-    if pronoun and not _EXPLETIVE_IT.search(question):
-        named = any(word[:1].isupper() for word in question[: pronoun.start()].split()[1:])
-        if not named:
-            return False
-    return len(set(content_terms(question))) >= _FEW_TERMS_EN
+    pronoun = None if _EXPLETIVE_IT.search(question) else _PRONOUN_EN.search(question)
+    if pronoun and not _names_something(question[: pronoun.start()]):
+        return False
+    return len(set(content_terms(question))) >= _FEW_TERMS_EN or _names_something(question)
+
+
+def _names_something(text: str) -> bool:
+    return any(word[:1].isupper() and word != "I" for word in text.split()[1:])
 
 
 def _completed_zh(question: str, before: str) -> str:
@@ -134,7 +136,7 @@ def _completed_zh(question: str, before: str) -> str:
 
 
 def _replaced_zh(own: str, before: str) -> str:
-    """The question before with its counterpart of `own` replaced: 年假 by 病假, X100 by X200, 北京 by 上海."""
+    """The question before with its counterpart of `own` replaced: 年假 by 病假, 北京 by 上海."""
     if not content_terms(own):
         return ""
     parts = [part for part in _subject_zh(before).split("的") if part]

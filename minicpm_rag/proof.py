@@ -30,6 +30,7 @@ Similarity = Callable[[str, Sequence[str]], "Sequence[float] | None"]
 _SHARED = 0.45  # of all words of the sentence, by weight
 _SHARED_NEW = 0.62  # of the words that the question did not hold: what the sentence adds
 _SHARED_ASKED = 0.2  # of the question's words that the sentence repeats: what it is said of
+_DENIED = 0.2  # by which a supporting source must share more than one that says the opposite
 _SIMILAR = 0.8  # cosine that stands in for shared words
 _MARKED_BONUS = 0.1  # for the passage the model named: it decides between near equals, no more
 _QUESTION_BONUS = 0.15  # for sharing the question's words: "15 天" alone stands in many places
@@ -122,6 +123,7 @@ class Proof:
     ) -> None:
         self._asked = frozenset(content_terms(question))
         self._given_names = names(question)
+        self._given_numbers = numbers(question)
         self._similarity = similarity
         self._sources: list[_Source] = []
         for number, passage in enumerate(passages, 1):
@@ -139,7 +141,7 @@ class Proof:
         `marked` are the numbers of passages that the writer of the sentence named.
         """
         claim = _claim(sentence)
-        if claim is None or not (set(content_terms(claim)) or numbers(claim)):
+        if claim is None or not (_words(claim) or numbers(claim)):
             return None
         whole = self._by_words(claim, marked)
         found = [whole] if whole else self._by_clauses(claim, marked) or self._by_similarity(claim, marked)
@@ -152,14 +154,18 @@ class Proof:
         added = wanted - self._asked
         claimed_numbers, claimed_names = numbers(claim), names(claim) | names_too
         best: tuple[float, Support] | None = None
+        denied = 0.0
         for source in self._sources:
             # What the title says need not be said again: it counts neither for nor against.
             known = source.context_terms - source.terms
             share, share_added = self._share(wanted - known, source), self._share(added - known, source)
             share_asked = self._share((wanted & self._asked) - known, source)
+            if contradicts(claim, source.statement.text):
+                denied = max(denied, share)
+                continue
             if share < _SHARED or share_added < _SHARED_NEW or share_asked < _SHARED_ASKED:
                 continue
-            if not self._agrees(source, claim, claimed_numbers, claimed_names):
+            if not self._agrees(source, claimed_numbers, claimed_names):
                 continue
             score = (
                 share
@@ -169,13 +175,16 @@ class Proof:
             )
             if best is None or score > best[0]:
                 best = score, _support(source, min(share, share_added))
-        return best[1] if best else None
+        # A source that says the opposite in as many words speaks of the same thing; the other does not.
+        return best[1] if best and not (denied >= _SHARED and denied > best[1].share - _DENIED) else None
 
-    def _agrees(self, source: _Source, claim: str, values: frozenset[float], claimed: frozenset[str]) -> bool:
+    def _agrees(self, source: _Source, values: frozenset[float], claimed: frozenset[str]) -> bool:
+        given = values & self._given_numbers
         return (
-            values <= source.numbers | source.context_numbers
+            values - given <= source.numbers | source.context_numbers
+            and given
+            <= frozenset().union(*(other.numbers | other.context_numbers for other in source.passage))
             and all(source.holds(name, is_given=name in self._given_names) for name in claimed)
-            and not contradicts(claim, source.statement.text)
         )
 
     def _by_clauses(self, claim: str, marked: frozenset[int]) -> list[Support]:
@@ -203,7 +212,11 @@ class Proof:
         if self._similarity is None:
             return []
         values, claimed = numbers(claim), names(claim)
-        agreeing = [source for source in self._sources if self._agrees(source, claim, values, claimed)]
+        agreeing = [
+            source
+            for source in self._sources
+            if self._agrees(source, values, claimed) and not contradicts(claim, source.statement.text)
+        ]
         cosines = (
             self._similarity(claim, [source.statement.text for source in agreeing]) if agreeing else None
         )
@@ -248,6 +261,10 @@ def _is_weak(term: str) -> bool:
     return (bool(_HAN.match(term)) and len(term) == 1) or any(
         character in CHINESE_FUNCTION_CHARACTERS for character in term
     )
+
+
+def _words(claim: str) -> list[str]:
+    return [term for term in content_terms(claim) if not is_numeral(term)]
 
 
 def _claim(sentence: str) -> str | None:

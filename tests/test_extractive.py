@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from conftest import SHARED
+from langchain_core.documents import Document
+
+from minicpm_rag.extractive import excerpts
+
+ZH = Document(
+    "公司成立于2012年，总部设在杭州。创始人兼总经理是沈听澜女士，技术总监是陈嘉树先生。现有员工一百三十六人。",
+    metadata={"title": "员工手册.pdf", "document_id": 1, "page": 1, "start": 0, "score": 1.0},
+)
+EN = Document(
+    "Full-time colleagues have 27 days of paid leave a year. Report sickness before 9:30. "
+    "New parents receive 18 weeks of parental leave.",
+    metadata={"title": "handbook.docx", "document_id": 2, "page": 1, "start": 0, "score": 0.9},
+)
+PRICES = Document(
+    "| 型号 | 单价（元） |\n| AL-200 | 1299 |\n| AL-200P | 1899 |\n| AL-500 | 5680 |",
+    metadata={"title": "价格表.csv", "document_id": 3, "page": 1, "start": 0, "score": 0.8},
+)
+ALL = [ZH, EN, PRICES]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("公司是哪一年成立的？", "2012年"),
+        ("技术总监是谁？", "陈嘉树"),
+        ("公司有多少员工？", "一百三十六人"),
+        ("How many days of paid leave are there?", "27 days"),
+        ("How long is parental leave?", "18 weeks"),
+        ("AL-500 的单价是多少？", "5680"),
+    ],
+)
+def test_the_answer_is_among_one_to_three_literal_excerpts(question: str, answer: str) -> None:
+    found = excerpts(question, ALL)
+    assert 1 <= len(found) <= 3
+    assert any(answer in one.statement.text for one in found)
+    for one in found:
+        text = ALL[one.number - 1].page_content
+        assert text[one.statement.start : one.statement.end] == one.statement.text
+
+
+def test_a_neighbouring_code_does_not_answer_for_the_one_asked_for() -> None:
+    assert [one.statement.text for one in excerpts("AL-200 多少钱？", ALL)] == ["| AL-200 | 1299 |"]
+
+
+def test_excerpts_come_in_reading_order_file_by_file() -> None:
+    later = Document(ZH.page_content, metadata={**ZH.metadata, "page": 2})
+    found = excerpts("公司的总经理和技术总监是谁？公司成立于哪一年？", [later, EN, ZH], most=4)
+    keys = [(one.number != 3, one.statement.start) for one in found if one.number in (1, 3)]
+    assert keys == sorted(keys)
+
+
+def test_a_sentence_that_two_overlapping_passages_share_is_shown_once() -> None:
+    overlap = Document(ZH.page_content[19:], metadata={**ZH.metadata, "start": 19, "score": 0.5})
+    found = excerpts("技术总监是谁？", [ZH, overlap], most=3)
+    assert len({one.statement.text for one in found}) == len(found)
+
+
+def test_a_heading_is_no_answer() -> None:
+    passage = Document("年假规定\n满十年的员工有十五天年假。", metadata={"headings": "手册 > 年假规定"})
+    assert [one.statement.text for one in excerpts("年假规定是什么？", [passage])] == [
+        "满十年的员工有十五天年假。"
+    ]
+
+
+def test_similarity_decides_where_no_word_is_shared() -> None:
+    passage = Document("The firm began in 2012. It rains often.", metadata={"score": 1.0})
+
+    def similarity(question: str, texts: Any) -> list[float]:
+        return [1.0 if "firm" in text else 0.0 for text in texts]
+
+    best = max(excerpts("When was it founded?", [passage], similarity=similarity), key=lambda one: one.score)
+    assert best.statement.text == "The firm began in 2012."
+
+
+@pytest.mark.parametrize("passages", [[], [Document("")], [Document("---")]], ids=["none", "empty", "marks"])
+def test_no_statement_gives_no_excerpt(passages: list[Document]) -> None:
+    assert excerpts("公司是哪一年成立的？", passages) == []
+
+
+def rows(name: str, kind: str) -> list[dict[str, Any]]:
+    lines = (SHARED / "eval" / name / f"{kind}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.skipif(not (SHARED / "eval").is_dir(), reason="the public question sets are not here")
+@pytest.mark.parametrize(("name", "least"), [("cmrc_zh", 0.88), ("squad2_en", 0.90)])
+def test_in_the_right_passage_the_answer_is_shown(name: str, least: float) -> None:
+    passages = {row["id"]: row for row in rows(name, "passages")}
+    questions = random.Random(4).sample(rows(name, "questions"), 300)
+    shown = 0
+    for question in questions:
+        passage = passages[question["passage_id"]]
+        document = Document(passage["text"], metadata={"title": passage["title"], "score": 1.0})
+        found = excerpts(question["question"], [document])
+        shown += any(answer in one.statement.text for answer in question["answers"] for one in found)
+    assert shown / len(questions) >= least

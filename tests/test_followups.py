@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+from conftest import DATA
+
+from minicpm_rag.followups import carry_over, stands_alone
+from minicpm_rag.records import Turn
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    language: str
+    before: str
+    answer: str
+    question: str
+    needs: list[str]  # what the completed question must hold; empty where it stands alone
+
+    @property
+    def history(self) -> list[Turn]:
+        return [Turn(self.before, self.answer)]
+
+
+DIALOGUES = [
+    Dialogue(**json.loads(line))
+    for line in (DATA / "dialogues.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+def test_the_dialogues_are_many_in_both_languages() -> None:
+    languages = [dialogue.language for dialogue in DIALOGUES]
+    assert min(languages.count("zh"), languages.count("en")) >= 25
+
+
+@pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda dialogue: dialogue.question)
+def test_a_follow_up_is_told_from_a_question_that_stands_alone(dialogue: Dialogue) -> None:
+    assert stands_alone(dialogue.question, dialogue.history) == (not dialogue.needs)
+
+
+@pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda dialogue: dialogue.question)
+def test_the_rule_carries_the_subject_over_and_keeps_what_is_asked(dialogue: Dialogue) -> None:
+    completed = carry_over(dialogue.question, dialogue.history)
+    assert all(word.lower() in completed.lower() for word in dialogue.needs), completed
+    if not dialogue.needs:
+        assert completed == dialogue.question
+
+
+@pytest.mark.parametrize("question", ["那它多少钱？", "And the second one?"])
+def test_without_history_every_question_stands_alone(question: str) -> None:
+    assert stands_alone(question, [])
+    assert carry_over(question, []) == question
+
+
+@pytest.mark.parametrize(
+    ("turns", "question", "subject"),
+    [
+        (["AirLeaf 200 支持哪些无线网络？", "它的电池能用多久？"], "那它多少钱？", "AirLeaf 200"),
+        (
+            ["Who is the director of Norrland Components?", "When did she join?"],
+            "Where does she live?",
+            "Norrland",
+        ),
+    ],
+)
+def test_a_subject_lasts_over_several_turns(turns: list[str], question: str, subject: str) -> None:
+    assert subject in carry_over(question, [Turn(turn, "……") for turn in turns])
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "completed"),
+    [
+        ("X100 打印机的保修期是多久？", "那 X200 呢？", "X200 打印机的保修期是多久？"),
+        ("云杉仪器的技术总监是谁？", "他什么时候入职的？", "云杉仪器的技术总监什么时候入职的？"),
+        ("What is the warranty of the X100?", "And the X200?", "What is the warranty of the X200?"),
+    ],
+)
+def test_a_completed_question_reads_well(before: str, question: str, completed: str) -> None:
+    assert carry_over(question, [Turn(before, "")]) == completed
