@@ -33,12 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         _force_utf8(stream)
     try:
-        program(args=arguments, prog_name="minicpm-rag", standalone_mode=False)
+        # click returns the code of `context.exit(code)`; a command that came to its end returns None.
+        code = program(args=arguments, prog_name="minicpm-rag", standalone_mode=False)
+        return code if isinstance(code, int) else 0
     except RAGError as error:
         click.echo(f"error: {' '.join(str(error).split())}", err=True)
         return 1
-    except click.exceptions.Exit as request:
-        return request.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our stdout (head, less) has gone; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+        return 0
 
 
 def _force_utf8(stream: TextIO) -> None:
