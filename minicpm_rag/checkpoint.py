@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,6 +142,8 @@ def load_model(
     used per device ({0: …, "cpu": …}). With `weights` int8 or int4 the model stays on the host in full, for
     whoever quantizes it to move on. Raises CheckpointError naming the file that is missing, short or wrong.
     """
+    # Read when torch is imported first: on a CPU, idle threads that spin slow every token down tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
     folder = Path(folder)
