@@ -7,8 +7,6 @@ embedded, nor how documents are written: `ingest` and `worker` do that.
 from __future__ import annotations
 
 import json
-import logging
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,22 +14,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import chunk_rows, documents, jobs, keywords, knowledge_bases, page_rows, passages
-from minicpm_rag.errors import LibraryError, NotFoundError, VectorStoreError
+from minicpm_rag.dense import DenseSearch
+from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.exporting import export
 from minicpm_rag.indexes import Index, find_index, refuse_other_embedder
 from minicpm_rag.ledger import Ledger
 from minicpm_rag.originals import UPLOAD, sha256_of, upload_path
-from minicpm_rag.passages import Scan
 from minicpm_rag.records import DocumentRow, KnowledgeBase, Page
 from minicpm_rag.repair import CheckReport, check
-from minicpm_rag.vectors import VectorStore, nearest
+from minicpm_rag.vectors import VectorStore
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
     from minicpm_rag.embeddings import Embedder
-
-log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
 
@@ -50,8 +46,7 @@ class Library:
         self.ledger = Ledger(home)
         self.vectors = VectorStore(home / "vectors", chroma_url)
         self.unrecorded: dict[int, LibraryError] = {}  # how jobs ended that the ledger could not be told
-        self._scan_lock = threading.Lock()
-        self._scan: Scan | None = None
+        self._dense = DenseSearch(self.ledger, self.vectors)
         self._hashes: dict[tuple[Path, int, int], str] = {}
 
     def __enter__(self) -> Library:
@@ -172,15 +167,7 @@ class Library:
             return []
         if self.embedder is not None:
             refuse_other_embedder(index, knowledge_base, self.embedder.name, self.embedder.revision)
-        if self.vectors.searchable:
-            try:
-                return self._ask_chroma(index, vector, limit)
-            except VectorStoreError:
-                if self.vectors.url is not None:
-                    raise
-                log.warning("Chroma does not answer; searching the ledger's vectors", exc_info=True)
-        scan = self._scanned(knowledge_base)
-        return [(scan.ids[row], similarity) for row, similarity in nearest(scan.vectors, vector, limit)]
+        return self._dense.nearest(index, vector, limit)
 
     def keyword_search(self, knowledge_base: str, question: str, limit: int) -> list[tuple[str, float]]:
         """The (chunk id, BM25 score) pairs that share words with the question, best first, higher is better."""
@@ -260,28 +247,9 @@ class Library:
             if state is None or state.status in jobs.FINISHED:
                 raise LibraryError("The check was broken off. " + ("" if state is None else state.error))
 
-    def _ask_chroma(self, index: Index, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
-        asked = limit
-        while True:
-            hits = self.vectors.query(index.collection, vector, asked)
-            with self.ledger.reading() as connection:
-                ready = passages.ready(connection, [name for name, _ in hits])
-            kept = [hit for hit in hits if hit[0] in ready]
-            if len(kept) >= limit or len(hits) < asked:
-                return kept[:limit]
-            asked *= 4  # many of the nearest belong to documents being written or retired
-
     def _index(self, knowledge_base: str) -> Index | None:
         with self.ledger.reading() as connection:
             return find_index(connection, knowledge_bases.find(connection, knowledge_base))
-
-    def _scanned(self, knowledge_base: str) -> Scan:
-        with self._scan_lock, self.ledger.reading() as connection:
-            kb_id = knowledge_bases.find(connection, knowledge_base)
-            state = (kb_id, knowledge_bases.generation(connection, kb_id))
-            if self._scan is None or self._scan.state != state:
-                self._scan = passages.scan(connection, state)
-            return self._scan
 
     def _hash(self, path: Path) -> str:
         facts = path.stat()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from minicpm_rag import importing, jobs, knowledge_bases, reindexing, removing, repair
+from minicpm_rag import importing, jobs, knowledge_bases, reindexing, removing, repair, vector_repair
 from minicpm_rag.cutting import Cutting
 from minicpm_rag.errors import LibraryError, RAGError, VectorStoreError
 from minicpm_rag.ingest import ingest
@@ -50,8 +50,8 @@ class Owner:
             while not self.stop.is_set():
                 try:
                     pause = self._step()
-                except RAGError:  # nothing could be written, for one; jobs have their own errors
-                    log.exception("the library's worker tries again")
+                except RAGError as exc:  # nothing could be written, for one; jobs have their own errors
+                    log.error("The library's worker tries again: %s", exc)
                     pause = CLAIM_SECONDS
                 self.stop.wait(pause)
         finally:
@@ -148,7 +148,7 @@ class Owner:
         """After a power cut or a full disk Chroma and the ledger may be apart; see while there is nothing to do."""
         if not self._compared:
             self._compared = True
-            self._repaired(lambda: repair.heal(self.library.ledger, self.library.vectors))
+            self._repaired(lambda: vector_repair.heal(self.library.ledger, self.library.vectors))
 
     def _repaired(self, action: Callable[[], None]) -> None:
         """Do something with Chroma; where its folder does not work, make it anew from the ledger first."""
@@ -157,7 +157,7 @@ class Owner:
         except VectorStoreError:
             if self.library.vectors.url is not None:
                 raise
-            repair.make_anew(self.library.ledger, self.library.vectors)
+            vector_repair.make_anew(self.library.ledger, self.library.vectors)
             action()
 
 

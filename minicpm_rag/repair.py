@@ -7,25 +7,17 @@ the embedder or the original files.
 from __future__ import annotations
 
 import json
-import logging
-import random
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from minicpm_rag import chunk_rows, keywords, page_rows
+from minicpm_rag import chunk_rows, keywords, page_rows, vector_repair
 from minicpm_rag.errors import LibraryError, VectorStoreError
 from minicpm_rag.indexes import Index, all_indexes
 from minicpm_rag.ledger import Ledger
 from minicpm_rag.sweep import sweep_documents
 from minicpm_rag.vectors import VectorStore
-
-log = logging.getLogger(__name__)
-
-SAMPLE = 200  # vectors that must find themselves; asking for all of 100,000 takes minutes
-PROBE = 10  # the same, each time this process becomes the owner
-COPY_VECTORS = 1_000
 
 
 @dataclass
@@ -61,7 +53,7 @@ def check(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckReport:
             "SELECT count(*) FROM documents WHERE status = 'ready'"
         ).fetchone()
         indexes = all_indexes(connection)
-        report.chunks = sum(len(_stored_chunks(connection, index)) for index in indexes)
+        report.chunks = sum(len(vector_repair.stored_chunks(connection, index)) for index in indexes)
         report.problems += _texts_apart(connection)
         (left,) = connection.execute(
             "SELECT count(*) FROM documents WHERE status IN ('indexing', 'retired')"
@@ -72,14 +64,14 @@ def check(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckReport:
         if left and repair:
             sweep_documents(ledger, vectors)
         for index in indexes:
-            _check_vectors(ledger, vectors, index, report, repair)
+            report.problems += vector_repair.compare(ledger, vectors, index, repair=repair)
         _check_strays(ledger, vectors, report, repair)
     except VectorStoreError as exc:
         if vectors.url is not None:
             raise
         report.problems.append(f"{vectors.folder} does not work: {exc.__cause__ or exc}")
         if repair:
-            make_anew(ledger, vectors)
+            vector_repair.make_anew(ledger, vectors)
             sweep_documents(ledger, vectors)
     for index in indexes:
         _check_keywords(ledger, index, report, repair)
@@ -96,105 +88,6 @@ def _check_strays(ledger: Ledger, vectors: VectorStore, report: CheckReport, rep
         report.problems.append(f"the collection {stray} belongs to nothing")
         if repair:
             vectors.drop(stray)
-
-
-def heal(ledger: Ledger, vectors: VectorStore) -> None:
-    """Bring Chroma in line with the ledger where counting and a few questions give away that it is not."""
-    with ledger.reading() as connection:
-        stored = [(index, _stored_chunks(connection, index)) for index in all_indexes(connection)]
-    for index, chunks in stored:
-        vectors.create(index.collection)
-        if vectors.count(index.collection) != len(chunks) or _unfindable(
-            ledger, vectors, index, chunks, PROBE
-        ):
-            log.warning("Chroma is not in line with the ledger and is repaired")
-            _check_vectors(ledger, vectors, index, CheckReport(), True)
-
-
-def make_anew(ledger: Ledger, vectors: VectorStore) -> None:
-    """Replace a Chroma folder that does not work any more (a full disk can do that) by one made from the ledger."""
-    log.warning("%s does not work and is made anew from the ledger", vectors.folder)
-    vectors.clear()
-    with ledger.reading() as connection:
-        stored = [
-            (index, _stored_chunks(connection, index))
-            for index in all_indexes(connection, also_building=True)
-        ]
-    for index, chunks in stored:
-        _copy(ledger, vectors, index, chunks)
-    vectors.whole = True
-
-
-def _stored_chunks(connection: sqlite3.Connection, index: Index) -> dict[str, int]:
-    return {
-        chunk_rows.chunk_id(index.id, row[1], row[2]): int(row[0])
-        for row in connection.execute(
-            "SELECT id, document_id, position FROM chunks WHERE index_id = ?", (index.id,)
-        )
-    }
-
-
-def _check_vectors(
-    ledger: Ledger, vectors: VectorStore, index: Index, report: CheckReport, repair: bool
-) -> None:
-    with ledger.reading() as connection:
-        stored = _stored_chunks(connection, index)
-    vectors.create(index.collection)
-    present = set(vectors.ids(index.collection))
-    extra, missing = present - stored.keys(), stored.keys() - present
-    if extra:
-        report.problems.append(f"{len(extra)} vectors without a chunk")
-        if repair:
-            vectors.delete(index.collection, sorted(extra))
-    if missing:
-        report.problems.append(f"{len(missing)} chunks without a vector")
-        if repair:
-            _copy(ledger, vectors, index, {name: stored[name] for name in missing})
-    if not missing and _unfindable(ledger, vectors, index, stored, SAMPLE):
-        report.problems.append("vectors that no question finds")
-        if repair:
-            vectors.drop(index.collection)
-            _copy(ledger, vectors, index, stored)
-
-
-def _copy(ledger: Ledger, vectors: VectorStore, index: Index, wanted: dict[str, int]) -> None:
-    vectors.create(index.collection)
-    for names, matrix in _stored_vectors(ledger, wanted):
-        vectors.upsert(index.collection, names, matrix)
-
-
-def _stored_vectors(ledger: Ledger, wanted: dict[str, int]) -> Iterator[tuple[list[str], Any]]:
-    import numpy
-
-    names = sorted(wanted)
-    for first in range(0, len(names), COPY_VECTORS):
-        group = names[first : first + COPY_VECTORS]
-        with ledger.reading() as connection:
-            blobs = [
-                connection.execute("SELECT vector FROM vectors WHERE chunk = ?", (wanted[name],)).fetchone()[
-                    0
-                ]
-                for name in group
-            ]
-        yield group, numpy.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(group), -1)
-
-
-def _unfindable(
-    ledger: Ledger, vectors: VectorStore, index: Index, stored: dict[str, int], size: int
-) -> bool:
-    """Whether some of a sample of vectors do not find themselves, or one exactly as near."""
-    sample = random.Random(0).sample(sorted(stored), min(size, len(stored)))
-    for names, matrix in _stored_vectors(ledger, {name: stored[name] for name in sample}):
-        for name, vector in zip(names, matrix, strict=True):
-            try:
-                found = vectors.query(index.collection, vector, 1)
-            except VectorStoreError:
-                if vectors.url is not None:
-                    raise
-                return True  # an index that cannot be searched is made anew
-            if not found or (found[0][0] != name and found[0][1] < 0.9999):
-                return True
-    return False
 
 
 def _check_keywords(ledger: Ledger, index: Index, report: CheckReport, repair: bool) -> None:

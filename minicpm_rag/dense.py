@@ -1,0 +1,60 @@
+"""Dense search: the chunks whose vectors are nearest to a question's, from Chroma where this process may ask it.
+
+Elsewhere, and while Chroma is being made anew, the question is compared with the vectors the ledger keeps, which are
+the same: an exact answer, if slower. Does not know embedders or texts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from minicpm_rag import knowledge_bases, passages
+from minicpm_rag.errors import VectorStoreError
+from minicpm_rag.indexes import Index
+from minicpm_rag.ledger import Ledger
+from minicpm_rag.passages import Scan
+from minicpm_rag.vectors import VectorStore, nearest
+
+log = logging.getLogger(__name__)
+
+
+class DenseSearch:
+    """Searches the indexes of one home. Thread-safe; keeps the vectors of the knowledge base last compared with."""
+
+    def __init__(self, ledger: Ledger, vectors: VectorStore) -> None:
+        self._ledger = ledger
+        self._vectors = vectors
+        self._lock = threading.Lock()
+        self._scan: Scan | None = None
+
+    def nearest(self, index: Index, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+        """The (chunk id, cosine similarity) pairs nearest to the vector, best first, ready chunks only."""
+        if self._vectors.searchable:
+            try:
+                return self._asked_of_chroma(index, vector, limit)
+            except VectorStoreError as exc:
+                if self._vectors.url is not None:
+                    raise
+                log.warning("Comparing with the ledger's vectors instead: %s", exc)
+        scan = self._scanned(index.kb_id)
+        return [(scan.ids[row], similarity) for row, similarity in nearest(scan.vectors, vector, limit)]
+
+    def _asked_of_chroma(self, index: Index, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+        asked = limit
+        while True:
+            hits = self._vectors.query(index.collection, vector, asked)
+            with self._ledger.reading() as connection:
+                ready = passages.ready(connection, [name for name, _ in hits])
+            kept = [hit for hit in hits if hit[0] in ready]
+            if len(kept) >= limit or len(hits) < asked:
+                return kept[:limit]
+            asked *= 4  # many of the nearest belong to documents being written or retired
+
+    def _scanned(self, kb_id: int) -> Scan:
+        with self._lock, self._ledger.reading() as connection:
+            state = (kb_id, knowledge_bases.generation(connection, kb_id))
+            if self._scan is None or self._scan.state != state:
+                self._scan = passages.scan(connection, state)
+            return self._scan
