@@ -59,8 +59,9 @@ def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[str]:
 
 
 def _subjects(page: Page) -> Iterator[str]:
-    """Headings below the title, else the first cells of table rows."""
+    """Headings, those below the title first, and the first cells of table rows; else the first line."""
     lower = [heading for heading in page.headings if heading.level > 1] or list(page.headings[1:])
+    lower += [heading for heading in page.headings[:1] if heading not in lower]
     for heading in lower:
         subject = re.sub(r"^[\s\d.、()（）一二三四五六七八九十]+(?=\S)", "", heading.text).strip()
         if 2 <= len(subject) <= LONGEST_SUBJECT:
@@ -71,3 +72,5 @@ def _subjects(page: Page) -> Iterator[str]:
             subject = re.split(r"[|\t,，]", line.strip("| "))[0].strip()
             if 2 <= len(subject) <= LONGEST_SUBJECT:
                 yield subject
+    if not (page.headings or page.tables):
+        yield page.text.strip().split("\n")[0].strip()[:LONGEST_SUBJECT]

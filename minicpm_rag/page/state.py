@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 OWNER_COOKIE = "minicpm_rag_owner"
 LANGUAGE_COOKIE = "minicpm_rag_language"
+WARM_AFTER_SECONDS = 1.0
 VIEWS = ("chat", "library", "model")
 
 logger = logging.getLogger(__name__)
@@ -67,7 +69,9 @@ def _open(wanted: Settings, future: Future[Workspace]) -> None:
         future.set_exception(error)
         return
     future.set_result(opened)
-    # Load the models before the first question; what fails here is told when they are asked for.
+    # Load the models before the first question, but after the first paint: importing torch takes seconds of
+    # the interpreter's lock. What fails here is told when the models are asked for.
+    time.sleep(WARM_AFTER_SECONDS)
     switching.shared().start(opened.warm, "")
 
 

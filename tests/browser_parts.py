@@ -1,0 +1,156 @@
+"""A real server of the page and a real Chromium, for the browser tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request
+
+REPOSITORY = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PATIENCE = 120_000  # milliseconds; two cores may be shared with the rest of the suite
+
+
+class Server:
+    """`streamlit run streamlit_app.py` on a home of its own; may be stopped and started again."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        self.home = home
+        self.settings = {f"MINICPM_RAG_{name.upper()}": value for name, value in settings.items()}
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MINICPM_RAG_")}
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home.parent / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "streamlit",
+                    "run",
+                    "streamlit_app.py",
+                    "--server.port",
+                    str(self.port),
+                ],
+                cwd=REPOSITORY,
+                env=clean | {"MINICPM_RAG_HOME": str(self.home)} | self.settings,
+                stdout=log,
+                stderr=log,
+            )
+        for _ in range(600):
+            if self._answers():
+                return
+            assert self.process.poll() is None, self.log()
+            time.sleep(0.1)
+        raise AssertionError(f"the server did not start: {self.log()}")
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+    def log(self) -> str:
+        return (self.home.parent / "server.log").read_text(encoding="utf-8", errors="replace")
+
+
+class Visitor:
+    """One person's browser: its own cookies, and a list of every address it asked for."""
+
+    def __init__(self, browser: Browser, server: Server, **options: object) -> None:
+        self.server = server
+        self.requests: list[str] = []
+        usual = {"locale": "zh-CN", "viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}
+        self.context: BrowserContext = browser.new_context(**(usual | options))  # type: ignore[arg-type]
+        self.context.set_default_timeout(PATIENCE)
+        self.context.on("request", self._note)
+        self.page: Page = self.context.new_page()
+        self.open()
+
+    def _note(self, request: Request) -> None:
+        if not request.url.startswith(("data:", "blob:")):
+            self.requests.append(request.url)
+
+    def open(self) -> None:
+        self.page.goto(self.server.address)
+        self.page.wait_for_selector(".rag-brand")
+
+    def close(self) -> None:
+        self.context.close()
+
+    def click(self, selector: str) -> None:
+        """Click what is visible: Streamlit draws a button that has a tooltip twice."""
+        self.page.locator(f"{selector} >> visible=true").last.click()
+
+    def go(self, view: str) -> None:
+        self.click(f".st-key-go-{view} button")
+
+    def upload(self, files: list[Path]) -> str:
+        """Drop files on the library and wait for their verdicts; returns the table's text."""
+        self.go("library")
+        self.page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(files)
+        table = self.page.locator('[class*="st-key-job-"] .rag-table').last
+        table.wait_for()
+        return table.inner_text()
+
+    def submit(self, question: str) -> None:
+        shown = self.page.locator(".rag-question").count()
+        self.page.locator('[data-testid="stChatInputTextArea"]').fill(question)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_function("n => document.querySelectorAll('.rag-question').length > n", arg=shown)
+
+    def wait_for_answer(self) -> str:
+        """Wait until the last question is answered; returns the text of that answer."""
+        self.page.wait_for_function(
+            "() => !document.querySelector('.st-key-stop')"
+            " && document.querySelector('[class*=\"st-key-tools-\"]')"
+            " && document.querySelectorAll('[class*=\"st-key-tools-\"]').length"
+            " === document.querySelectorAll('.rag-question').length"
+        )
+        return self.page.locator(".rag-answer, .rag-notice").last.inner_text()
+
+    def ask(self, question: str) -> str:
+        self.submit(question)
+        return self.wait_for_answer()
+
+    def strangers(self) -> list[str]:
+        """The addresses asked for that are not the server's."""
+        own = (self.server.address, self.server.address.replace("http", "ws"))
+        return [address for address in self.requests if not address.startswith(own)]
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

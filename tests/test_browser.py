@@ -1,0 +1,286 @@
+"""The real page in a real Chromium: upload, ask, cite, stop, follow up, switch language, restart.
+
+UPDATE_SCREENSHOTS=1 writes the README's pictures anew.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browser_parts import CHROMIUM, Server, Visitor, launch
+from fake_workspace import wait_until
+
+from minicpm_rag.page import strings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+playwright_api = pytest.importorskip("playwright.sync_api")
+
+TESTS = Path(__file__).parent
+KNOWLEDGE = TESTS.parent / "knowledge"
+TINY = TESTS / "data" / "golden" / "minicpm-2b-tiny"
+SCREENSHOTS = TESTS / "data" / "screenshots"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.timeout(300),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with playwright_api.sync_playwright() as playwright:
+        launched = launch(playwright)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("page") / "home", max_new_tokens="3000")
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def verdicts(server: Server, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The sample documents and two bad files, dropped on the page; the table of what became of them."""
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "broken.pdf").write_bytes(b"not a PDF")
+    (folder / "空白.txt").write_text("")
+    first = Visitor(browser, server)
+    first.page.wait_for_selector(".st-key-add-documents")
+    table = first.upload([*sorted(KNOWLEDGE.iterdir()), folder / "broken.pdf", folder / "空白.txt"])
+    picture(first, "library")
+    first.close()
+    return table
+
+
+@pytest.fixture
+def visitor(server: Server, browser: Browser, verdicts: str) -> Iterator[Visitor]:
+    opened = Visitor(browser, server)
+    yield opened
+    opened.close()
+
+
+def picture(visitor: Visitor, name: str) -> None:
+    """A picture for the README, kept only when asked for."""
+    visitor.page.wait_for_timeout(500)
+    image = visitor.page.screenshot()
+    if os.environ.get("UPDATE_SCREENSHOTS"):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        (SCREENSHOTS / f"{name}.png").write_bytes(image)
+
+
+def words(key: str, **values: object) -> str:
+    return strings.text("zh", key, **values)
+
+
+def highlighted_pixels(visitor: Visitor) -> int:
+    """How many pixels of the page picture are marked in yellow."""
+    from PIL import Image
+
+    shown = visitor.page.locator(".st-key-source-pane img")
+    shown.wait_for()
+    visitor.page.wait_for_function("() => document.querySelector('.st-key-source-pane img').naturalWidth > 0")
+    response = visitor.page.request.get(str(shown.evaluate("image => image.src")))
+    image = Image.open(io.BytesIO(response.body())).convert("RGB")
+    return sum(
+        count
+        for count, (red, green, blue) in image.getcolors(image.width * image.height) or []
+        if red > 200 and green > 170 and blue < 150
+    )
+
+
+def test_every_dropped_file_gets_a_verdict_with_reason_and_remedy(verdicts: str) -> None:
+    for file in KNOWLEDGE.iterdir():
+        assert re.search(rf"{re.escape(file.name)}\s+{words('verdict_indexed')}", verdicts)
+    assert re.search(
+        rf"broken\.pdf\s+{words('verdict_failed')}\s+它并不是|broken\.pdf\s+{words('verdict_failed')}",
+        verdicts,
+    )
+    assert "文件里没有文字。" in verdicts
+    assert "GB18030" in verdicts, "the encoding is told where it is not UTF-8"
+
+
+def test_a_citation_opens_the_page_of_the_pdf_with_its_words_highlighted(visitor: Visitor) -> None:
+    answer = visitor.ask("工龄满十年的员工年假有多少天？")
+    assert "十五天" in answer
+    visitor.page.locator(".rag-mark").first.click()
+    assert highlighted_pixels(visitor) > 500
+    pane = visitor.page.locator(".st-key-source-pane")
+    assert "员工手册.pdf" in pane.inner_text()
+    picture(visitor, "answer")
+    visitor.click(".st-key-page-onward button")
+    wait_until(lambda: highlighted_pixels(visitor) == 0)
+    visitor.click(".st-key-page-home button")
+    wait_until(lambda: highlighted_pixels(visitor) > 500)
+
+
+def test_a_citation_of_a_table_shows_the_rows_with_the_words_marked(visitor: Visitor) -> None:
+    visitor.ask("AL-100 的单价是多少？")
+    visitor.page.locator('[class*="st-key-source-"] button', has_text="price_list.csv").first.click()
+    pane = visitor.page.locator(".st-key-source-pane")
+    assert "699" in pane.locator("mark").first.inner_text()
+    assert "行" in pane.inner_text()
+    assert visitor.strangers() == []
+
+
+def test_a_question_without_support_is_refused_with_the_nearest_passages(visitor: Visitor) -> None:
+    visitor.ask("木星的卫星一共有多少颗？")
+    if visitor.page.get_by_text(words("nearest")).count():
+        assert visitor.page.locator('[class*="st-key-source-"] button').count() >= 1
+    visitor.page.locator('[class*="st-key-answer_anyway"] button').click()
+    visitor.wait_for_answer()
+    assert visitor.page.locator(".rag-question").count() == 1
+
+
+def test_a_follow_up_is_completed_in_the_open_and_can_be_changed(visitor: Visitor) -> None:
+    visitor.ask("工龄满十年的员工年假有多少天？")
+    visitor.ask("那病假呢？")
+    searched = visitor.page.locator(".rag-searched")
+    assert "病假" in searched.inner_text()
+    visitor.click('[data-testid="stPopoverButton"]')
+    box = visitor.page.get_by_label(words("edit_search"))
+    box.last.fill("病假需要什么证明？")
+    visitor.page.get_by_role("button", name=words("search_with_this")).click()
+    playwright_api.expect(searched).to_contain_text("病假需要什么证明？")
+    assert "医院证明" in visitor.wait_for_answer()
+
+
+def test_the_answer_is_copied_with_one_click(visitor: Visitor) -> None:
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    answer = visitor.ask("公司是哪一年成立的？")
+    visitor.page.locator(".rag-copy").click()
+    playwright_api.expect(visitor.page.locator(".rag-copied")).to_have_count(1)
+    copied = str(visitor.page.evaluate("() => navigator.clipboard.readText()"))
+    assert "2012" in answer and "2012" in copied
+
+
+def test_the_language_is_the_browsers_at_first_and_switched_in_the_sidebar(
+    server: Server, browser: Browser
+) -> None:
+    english = Visitor(browser, server, locale="en-GB")
+    assert english.page.locator(".rag-brand").inner_text() == strings.text("en", "brand")
+    english.page.get_by_role("radio", name="中文").or_(
+        english.page.get_by_role("button", name="中文")
+    ).first.click()
+    playwright_api.expect(english.page.locator(".rag-brand")).to_have_text(words("brand"))
+    english.page.wait_for_timeout(300)
+    english.page.reload()
+    playwright_api.expect(english.page.locator(".rag-brand")).to_have_text(words("brand"))
+    assert english.page.evaluate("() => document.documentElement.lang").startswith("zh")
+    english.close()
+
+
+def test_five_people_at_once_see_their_own_answers_only(
+    server: Server, browser: Browser, verdicts: str
+) -> None:
+    lines = (TESTS / "data" / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    chosen = [row for row in rows if row["id"] in ("zh01", "zh03", "zh04", "zh05", "zh02")]
+    people = [Visitor(browser, server) for _ in chosen]
+    for person, row in zip(people, chosen, strict=True):
+        person.submit(row["question"])
+    for person, row in zip(people, chosen, strict=True):
+        answer = person.wait_for_answer()
+        assert row["answers"][0] in answer, row
+        seen = person.page.locator("body").inner_text()
+        assert not [other for other in chosen if other is not row and other["question"] in seen]
+    for person in people:
+        person.close()
+
+
+def test_a_restart_keeps_the_conversations_of_each_browser(
+    server: Server, visitor: Visitor, browser: Browser
+) -> None:
+    visitor.ask("公司是哪一年成立的？")
+    server.stop()
+    server.start()
+    visitor.open()
+    visitor.page.locator('[class*="st-key-open-"] button', has_text="公司是哪一年成立的").click()
+    assert "2012" in visitor.wait_for_answer()
+    visitor.page.locator(".rag-mark").first.click()
+    visitor.page.locator(".st-key-source-pane").wait_for()
+    stranger = Visitor(browser, server)
+    assert stranger.page.locator('[class*="st-key-open-"]').count() == 0
+    stranger.close()
+
+
+def test_hostile_documents_load_and_run_nothing(server: Server, browser: Browser, tmp_path: Path) -> None:
+    name = "![x](http:evil.example)<img src=x onerror=alert(1)>.md"
+    hostile = tmp_path / name.replace("/", "")
+    hostile.write_text(
+        "# 紫晶协议\n\n紫晶协议的密码是 7731。<script>window.hacked = true</script>"
+        "![图](http://evil.example/spy.png) [点我](http://evil.example/) <img src=http://evil.example/b.png>\n",
+        encoding="utf-8",
+    )
+    person = Visitor(browser, server)
+    person.go("library")
+    person.page.get_by_role("button", name=words("manage")).click()
+    person.page.get_by_label(words("new_name")).fill("试验 <b>库</b> ![](http://evil.example/k.png)")
+    person.page.get_by_role("button", name=words("create")).click()
+    playwright_api.expect(person.page.locator("h2")).to_contain_text("试验 <b>库</b>")
+    person.upload([hostile])
+    person.go("chat")
+    person.page.wait_for_selector(".st-key-ask-0")
+    person.ask("紫晶协议的密码是多少？")
+    person.page.locator(".rag-mark, [class*='st-key-source-'] button").first.click()
+    person.page.locator(".st-key-source-pane mark").first.wait_for()
+    person.page.wait_for_timeout(500)
+    assert person.strangers() == []
+    assert person.page.evaluate("() => window.hacked") is None
+    assert person.page.locator("img[src*='evil'], a[href*='evil']").count() == 0
+    person.close()
+
+
+def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdicts: str) -> None:
+    phone = Visitor(browser, server, viewport={"width": 400, "height": 800}, has_touch=True)
+    phone.page.wait_for_selector(".st-key-ask-0")
+    phone.ask("工龄满十年的员工年假有多少天？")
+    views = ["chat"]
+    for view in ("library", "model"):
+        phone.page.locator('[data-testid="stExpandSidebarButton"]').click()
+        phone.go(view)
+        phone.page.locator("h2").first.wait_for()
+        views.append(view)
+        width = phone.page.evaluate("() => document.querySelector('[data-testid=\"stMain\"]').scrollWidth")
+        assert width <= 400, f"{view} is {width} wide"
+    assert views == ["chat", "library", "model"]
+    phone.close()
+
+
+def test_stop_keeps_the_partial_text_and_frees_the_model(
+    server: Server, browser: Browser, verdicts: str
+) -> None:
+    shutil.copytree(TINY, server.home / "models" / "tiny")
+    person = Visitor(browser, server)
+    person.page.wait_for_selector(".st-key-ask-0")
+    person.go("model")
+    person.page.locator(".st-key-use-tiny button").click()
+    playwright_api.expect(person.page.locator(".rag-facts").first).to_contain_text("tiny", timeout=60_000)
+    person.go("chat")
+    person.submit("工龄满十年的员工年假有多少天？")
+    person.page.locator(".rag-caret").wait_for()
+    person.page.locator(".st-key-stop-answer button").click()
+    person.page.wait_for_selector(".st-key-stop", state="detached")
+    assert person.page.get_by_text(words("stopped")).count() == 1
+    kept = person.page.locator(".rag-answer").inner_text()
+    assert kept.strip()
+    person.submit("公司是哪一年成立的？")
+    person.page.locator(".rag-caret").wait_for()  # the model was freed
+    person.page.locator(".st-key-stop-answer button").click()
+    person.page.wait_for_selector(".st-key-stop", state="detached")
+    assert person.page.locator(".rag-answer").first.inner_text() == kept
+    person.close()
