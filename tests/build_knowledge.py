@@ -71,7 +71,12 @@ p { text-indent: 2em; text-align: justify }
 """
 
 ENGLISH_HANDBOOK = [
-    ("Welcome", ["Spruce Instruments was founded in Hangzhou in 2012. This handbook is for colleagues in the European office in Rotterdam."]),
+    (
+        "Welcome",
+        [
+            "Spruce Instruments was founded in Hangzhou in 2012. This handbook is for colleagues in the European office in Rotterdam."
+        ],
+    ),
     (
         "Working hours",
         [
@@ -96,7 +101,9 @@ ENGLISH_HANDBOOK = [
     ),
     (
         "Training",
-        ["The yearly training budget is 1,500 euros a person. Courses longer than three days need the approval of the department head."],
+        [
+            "The yearly training budget is 1,500 euros a person. Courses longer than three days need the approval of the department head."
+        ],
     ),
 ]
 EXPENSE_LIMITS = [
@@ -122,8 +129,16 @@ def write_handbook_pdf(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "handbook.html")
         page.write_text(html, encoding="utf-8")
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={folder}/profile"]
-        subprocess.run([chromium, *flags, f"--print-to-pdf={target}", page.as_uri()], check=True, capture_output=True)
+        flags = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-pdf-header-footer",
+            f"--user-data-dir={folder}/profile",
+        ]
+        subprocess.run(
+            [chromium, *flags, f"--print-to-pdf={target}", page.as_uri()], check=True, capture_output=True
+        )
 
 
 def write_handbook_docx(target: Path) -> None:

@@ -12,7 +12,15 @@ from conftest import REPOSITORY
 
 from minicpm_rag import cli
 
-HEAVY = ("torch", "transformers", "sentence_transformers", "chromadb", "langchain_core", "streamlit", "pydantic")
+HEAVY = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "chromadb",
+    "langchain_core",
+    "streamlit",
+    "pydantic",
+)
 
 
 def run(*arguments: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -31,7 +39,9 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys; from minicpm_rag.cli import main; main(['--help']);"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", cwd=REPOSITORY, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", cwd=REPOSITORY, check=True
+    )
     assert "ingest" in done.stdout
     assert done.stderr.strip() == "[]"
 
@@ -53,8 +63,12 @@ def test_our_error_is_one_line_and_exits_1(tmp_path: Path) -> None:
 def test_ingest_ask_list_remove(tmp_path: Path) -> None:
     folder = tmp_path / "文档"
     folder.mkdir()
-    (folder / "价格.md").write_text("# 价格\n\n云杉空气检测仪的单价是一千二百九十九元。保修期为二十四个月。\n", encoding="utf-8")
-    (folder / "office.txt").write_text("The office in Rotterdam opens at 7:30. The front desk has extension 204.\n")
+    (folder / "价格.md").write_text(
+        "# 价格\n\n云杉空气检测仪的单价是一千二百九十九元。保修期为二十四个月。\n", encoding="utf-8"
+    )
+    (folder / "office.txt").write_text(
+        "The office in Rotterdam opens at 7:30. The front desk has extension 204.\n"
+    )
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
     home = tmp_path / "home"
 
@@ -74,7 +88,7 @@ def test_ingest_ask_list_remove(tmp_path: Path) -> None:
     assert "MiniCPM" in answer.stderr  # says that no model is there, and how to get one
 
     found = run("search", "front desk extension", "--json", home=home)
-    assert "extension 204" in json.loads(found.stdout)[0]["text"]
+    assert "extension 204" in json.loads(found.stdout)["passages"][0]["text"]
 
     assert "office.txt" in run("list", home=home).stdout
     assert run("remove", str(folder / "office.txt"), home=home).returncode == 0

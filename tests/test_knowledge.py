@@ -16,8 +16,7 @@ from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.worker import Worker, follow, submit_ingest
 
 QUESTIONS = [
-    json.loads(line)
-    for line in (DATA / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()
+    json.loads(line) for line in (DATA / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 
 
