@@ -11,8 +11,6 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from minicpm_rag.decoding_linear import prefetch
-
 
 @triton.jit
 def _rotated(ptr, cos_ptr, sin_ptr, positions, offsets, d, mask, D: tl.constexpr):
@@ -28,14 +26,15 @@ def _rotated(ptr, cos_ptr, sin_ptr, positions, offsets, d, mask, D: tl.constexpr
 
 
 @triton.jit
-def _attend(q, k, v, mask, factor, best, total, mixed):
+def _attend(q, k, v, k_scale, v_scale, mask, best, total, mixed):
     """One step of online softmax in base 2: keys k [n, d] and values v [n, d] where mask [rows, n] allows."""
-    scores = tl.dot(q, tl.trans(k), input_precision="ieee") * factor
+    scores = tl.dot(q, tl.trans(k), input_precision="ieee") * k_scale[None, :]
     scores = tl.where(mask, scores, -1e30)
     new_best = tl.maximum(best, tl.max(scores, axis=1))
     weights = tl.where(mask, tl.exp2(scores - new_best[:, None]), 0.0)
     shrink = tl.exp2(best - new_best)
-    mixed = mixed * shrink[:, None] + tl.dot(weights.to(v.dtype), v, input_precision="ieee")
+    shares = (weights * v_scale[None, :]).to(v.dtype)
+    mixed = mixed * shrink[:, None] + tl.dot(shares, v, input_precision="ieee")
     return new_best, total * shrink + tl.sum(weights, axis=1), mixed
 
 
@@ -50,10 +49,12 @@ def _quantized(values):
 
 @triton.jit
 def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, sin_ptr,
-                     slots_ptr, length_ptr, table_ptr, partial_ptr, sums_ptr, counter_ptr, out_ptr, table_width, scaling,
+                     slots_ptr, length_ptr, table_ptr, partial_ptr, sums_ptr, counter_ptr, out_ptr,
+                     table_width, scaling,
                      T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr, D: tl.constexpr, PAGE: tl.constexpr,
                      INT8: tl.constexpr, SPLITS: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
-                     BLOCK_D: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+                     BLOCK_D: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr, STAGES: tl.constexpr,
+                     PDL: tl.constexpr):  # fmt: skip
     """T new tokens of each sequence against its pages: one program a (sequence, key head, part of the pages)."""
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
@@ -69,14 +70,11 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     d = tl.arange(0, BLOCK_D)
     in_head = d < D
 
-    part = tl.cdiv(tl.cdiv(old, BLOCK), SPLITS) * BLOCK
-    end = tl.minimum(old, (split + 1) * part)
-    if PDL:  # old keys and values are there already: bring them into L2 while the projection before still runs
-        SIZE: tl.constexpr = PAGE * D * (k_ptr.dtype.element_ty.primitive_bitwidth // 8)
-        for number in tl.range(split * part // PAGE, tl.cdiv(end, PAGE)):
-            there = (tl.load(table_ptr + number).to(tl.int64) * KV + head) * PAGE * D
-            prefetch(k_ptr + there, SIZE)
-            prefetch(v_ptr + there, SIZE)
+    # This program's pages.
+    pages = tl.cdiv(old, PAGE)
+    part = tl.cdiv(pages, SPLITS)
+    end = tl.minimum(pages, (split + 1) * part)
+    if PDL:
         tl.extra.cuda.gdc_wait()
 
     # Query row i is token i // REP with query head i % REP of this key head.
@@ -91,18 +89,21 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     best = tl.full([BLOCK_Q], -1e30, tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
     mixed = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
-    for start in tl.range(split * part, end, BLOCK, num_stages=STAGES):
-        n = start + tl.arange(0, BLOCK)
-        here = n < end
-        page = tl.load(table_ptr + n // PAGE, mask=here, other=0).to(tl.int64)
-        place = (page * KV + head) * PAGE + n % PAGE
+    for number in tl.range(split * part, end, num_stages=STAGES):
+        page = tl.load(table_ptr + number).to(tl.int64)
+        n = tl.arange(0, PAGE)
+        here = number * PAGE + n < old
+        place = (page * KV + head) * PAGE + n
         mask = here[:, None] & in_head[None, :]
         k = tl.load(k_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
         v = tl.load(v_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
-        if INT8:
-            k = (k.to(tl.float32) * tl.load(k_scale_ptr + place, mask=here, other=0.0)[:, None]).to(dtype)
-            v = (v.to(tl.float32) * tl.load(v_scale_ptr + place, mask=here, other=0.0)[:, None]).to(dtype)
-        best, total, mixed = _attend(q, k, v, here[None, :], factor, best, total, mixed)
+        k_scale = tl.full([PAGE], factor, tl.float32)
+        v_scale = tl.full([PAGE], 1.0, tl.float32)
+        if INT8:  # whole numbers up to 127 are exact in 16 bits; their scales go onto scores and weights
+            k, v = k.to(dtype), v.to(dtype)
+            k_scale *= tl.load(k_scale_ptr + place, mask=here, other=0.0)
+            v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0)
+        best, total, mixed = _attend(q, k, v, k_scale, v_scale, here[None, :], best, total, mixed)
 
     if split == SPLITS - 1:  # the last part is the shortest: it also takes the new tokens, and stores them
         t = tl.arange(0, BLOCK_T)
@@ -110,23 +111,21 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
         row = (sequence * T + t) * ROW
         k = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + t, row + (H + head) * D, d, t_mask, D).to(dtype)
         v = tl.load(qkv_ptr + (row + (H + KV + head) * D)[:, None] + d[None, :], mask=t_mask, other=0.0)
-        n = old + t
-        page = tl.load(table_ptr + n // PAGE, mask=t < T, other=0).to(tl.int64)
-        place = (page * KV + head) * PAGE + n % PAGE
+        new_page = tl.load(table_ptr + (old + t) // PAGE, mask=t < T, other=0).to(tl.int64)
+        place = (new_page * KV + head) * PAGE + (old + t) % PAGE
+        k_scale = tl.full([BLOCK_T], factor, tl.float32)
+        v_scale = tl.full([BLOCK_T], 1.0, tl.float32)
         if INT8:
-            k_whole, k_scale = _quantized(k.to(tl.float32))
-            v_whole, v_scale = _quantized(v.to(tl.float32))
-            tl.store(k_ptr + place[:, None] * D + d[None, :], k_whole.to(tl.int8), mask=t_mask)
-            tl.store(v_ptr + place[:, None] * D + d[None, :], v_whole.to(tl.int8), mask=t_mask)
-            tl.store(k_scale_ptr + place, k_scale, mask=t < T)
-            tl.store(v_scale_ptr + place, v_scale, mask=t < T)
-            k = (k_whole * k_scale[:, None]).to(dtype)
-            v = (v_whole * v_scale[:, None]).to(dtype)
-        else:
-            tl.store(k_ptr + place[:, None] * D + d[None, :], k, mask=t_mask)
-            tl.store(v_ptr + place[:, None] * D + d[None, :], v, mask=t_mask)
+            k, new_k_scale = _quantized(k.to(tl.float32))
+            v, new_v_scale = _quantized(v.to(tl.float32))
+            tl.store(k_scale_ptr + place, new_k_scale, mask=t < T)
+            tl.store(v_scale_ptr + place, new_v_scale, mask=t < T)
+            k_scale *= new_k_scale
+            v_scale *= new_v_scale
+        tl.store(k_ptr + place[:, None] * D + d[None, :], k.to(k_ptr.dtype.element_ty), mask=t_mask)
+        tl.store(v_ptr + place[:, None] * D + d[None, :], v.to(v_ptr.dtype.element_ty), mask=t_mask)
         causal = (t[None, :] <= token[:, None]) & (t < T)[None, :]
-        best, total, mixed = _attend(q, k, v, causal, factor, best, total, mixed)
+        best, total, mixed = _attend(q, k.to(dtype), v.to(dtype), k_scale, v_scale, causal, best, total, mixed)
 
     out_offsets = (sequence * T + token) * (H * D) + (head * REP + i % REP) * D
     out_ptrs = out_ptr + out_offsets[:, None] + d[None, :]

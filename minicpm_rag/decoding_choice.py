@@ -114,7 +114,7 @@ def _bracket(bracket_ptr, weight_ptr, top_k, top_p, best, number, PASSES: tl.con
 @triton.jit(do_not_specialize=["number"])
 def narrow_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V, number,
                   T: tl.constexpr, PASSES: tl.constexpr, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr,
-                  BLOCK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+                  BLOCK: tl.constexpr, CHUNK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """Weigh what lies above each threshold of the bracket: by count in the first PASSES, then by probability."""
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
@@ -131,13 +131,15 @@ def narrow_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, slots_ptr, top_
         tl.store(bracket_ptr + number * 3, low)
         tl.store(bracket_ptr + number * 3 + 1, high)
         tl.store(bracket_ptr + number * 3 + 2, limit)
-    index = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
-    weight = tl.where(number < PASSES, 1.0, tl.exp(scores - best))
     j = tl.arange(0, THRESHOLDS)
     threshold = low + (high - low) / THRESHOLDS * j.to(tl.float32)
-    above = tl.sum(tl.where(scores[:, None] > threshold[None, :], weight[:, None], 0.0), axis=0)
-    tl.store(weight_ptr + (number * BLOCKS + tl.program_id(1)) * THRESHOLDS + j, above)
+    above = tl.zeros([CHUNK, THRESHOLDS], tl.float32)
+    for start in tl.range(0, BLOCK, CHUNK):
+        index = tl.program_id(1) * BLOCK + start + tl.arange(0, CHUNK)
+        scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
+        weight = tl.where(number < PASSES, 1.0, tl.exp(scores - best))
+        above += tl.where(scores[:, None] > threshold[None, :], weight[:, None], 0.0)
+    tl.store(weight_ptr + (number * BLOCKS + tl.program_id(1)) * THRESHOLDS + j, tl.sum(above, axis=0))
 
 
 @triton.jit

@@ -7,6 +7,7 @@ Nothing here reads a value back, so all of it can be captured.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.decoding_cache import PAGE, LayerCache
@@ -20,46 +21,105 @@ if TYPE_CHECKING:
     from minicpm_rag.decoding_slots import Slots
 
 _PASSES = 5  # 32**5 thresholds over 30 nats: 9e-7, the spacing of float32 scores
-_SCORES_BLOCK = 1024
+_SCORES_BLOCK = 2048
+_SCORES_CHUNK = 128
 
 
-def linear(
-    rows: torch.Tensor,
+@dataclass
+class Stream:
+    """The residual stream, and what the next norm needs of it: rows times its gain, and their squares in parts."""
+
+    rows: torch.Tensor
+    scaled: torch.Tensor
+    squares: torch.Tensor  # [parts, rows]
+
+
+def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
+    """See `decoding_plain.enter`."""
+    import torch
+
+    from minicpm_rag.decoding_linear import scale_kernel
+
+    rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
+    stream = Stream(rows, torch.empty_like(rows), rows.new_empty((1, len(ids)), dtype=torch.float32))
+    width = rows.shape[1]
+    scale_kernel[(len(ids),)](
+        rows, weights.layers[0].attention_norm, stream.scaled, stream.squares,
+        K=width, BLOCK_K=_power_of_two(width), **_overlap(rows.device),
+    )  # fmt: skip
+    return stream
+
+
+def project(
+    stream: Stream,
     matrix: Matrix,
+    epsilon: float,
     *,
-    norm: torch.Tensor | None = None,
-    epsilon: float = 0.0,
     gated: bool = False,
-    residual: torch.Tensor | None = None,
     multiplier: float = 1.0,
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """See `decoding_plain.linear`."""
+    """See `decoding_plain.project`."""
+    outputs = matrix.rows // 2 if gated else matrix.rows
+    out = stream.rows.new_empty((len(stream.rows), outputs), dtype=dtype or stream.rows.dtype)
+    _product(stream.scaled, matrix, out, multiplier, gated=gated, squares=stream.squares, epsilon=epsilon)
+    return out
+
+
+def add(
+    stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor
+) -> Stream:
+    """See `decoding_plain.add`."""
+    import torch
+
+    parts = _blocks(matrix.rows, _linear_block(len(rows), matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"])
+    new = torch.empty_like
+    result = Stream(new(stream.rows), new(stream.rows), stream.squares.new_empty((parts, len(rows))))
+    _product(rows, matrix, result.rows, multiplier, residual=stream.rows, gain=gain, left=result)
+    return result
+
+
+def _product(
+    rows: torch.Tensor,
+    matrix: Matrix,
+    out: torch.Tensor,
+    multiplier: float,
+    *,
+    gated: bool = False,
+    squares: torch.Tensor | None = None,
+    epsilon: float = 0.0,
+    residual: torch.Tensor | None = None,
+    gain: torch.Tensor | None = None,
+    left: Stream | None = None,
+) -> None:
     from minicpm_rag.decoding_linear import linear_kernel
 
-    outputs = matrix.rows // 2 if gated else matrix.rows
-    result = rows.new_empty((len(rows), outputs), dtype=dtype or rows.dtype)
-    block = _linear_block(len(rows), outputs, matrix.columns, gated, matrix.bits)
-    linear_kernel[(_blocks(outputs, block["BLOCK_N"]),)](
+    block = _linear_block(len(rows), out.shape[1], matrix.columns, gated, matrix.bits)
+    parts = 0 if squares is None else len(squares)
+    unused = rows
+    linear_kernel[(_blocks(out.shape[1], block["BLOCK_N"]),)](
         rows,
-        rows if norm is None else norm,
+        unused if squares is None else squares,
         matrix.data,
         matrix.scale,
-        rows if residual is None else residual,
-        result,
-        outputs,
+        unused if residual is None else residual,
+        unused if gain is None else gain,
+        out,
+        unused if left is None else left.scaled,
+        unused if left is None else left.squares,
+        out.shape[1],
+        len(rows),
         epsilon,
         multiplier,
-        len(rows),
         K=matrix.columns,
-        NORM=norm is not None,
+        PARTS=parts,
+        PARTS_PADDED=_power_of_two(max(1, parts)),
         GATED=gated,
-        RESIDUAL=residual is not None,
+        RESIDUAL=left is not None,
         BITS=matrix.bits,
         **block,
         **_overlap(rows.device),
     )
-    return result
 
 
 def attention(
@@ -82,8 +142,7 @@ def attention(
     programs = sequences * weights.key_heads
     splits = _splits(programs, qkv.device)
     block_q, block_d = max(16, _power_of_two(rows)), max(16, _power_of_two(weights.head_dimension))
-    new, device = qkv.new_empty, qkv.device
-    result = new((len(qkv), weights.heads * weights.head_dimension))
+    result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
     attention_kernel[(programs, splits)](
         qkv,
         cache.keys,
@@ -95,7 +154,7 @@ def attention(
         slots,
         state.length,
         state.pages,
-        *_scratch(programs * splits * rows_kept, block_d, device),
+        *_scratch(state, programs, splits * rows_kept, block_d),
         result,
         state.pages.shape[1],
         weights.attention_multiplier,
@@ -111,10 +170,9 @@ def attention(
         BLOCK_D=block_d,
         ROWS=rows_kept,
         CHUNK=chunk,
-        BLOCK=64,
         STAGES=2,
         num_warps=4,
-        **_overlap(device, ahead=False),
+        **_overlap(qkv.device),
     )
     return result
 
@@ -133,7 +191,7 @@ def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
         T=tokens,
         BLOCK_T=_power_of_two(tokens),
         BLOCK=1024,
-        **_overlap(ids.device, ahead=False),
+        **_overlap(ids.device),
     )
     return ids
 
@@ -147,7 +205,7 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     sequences, tokens, vocabulary = logits.shape
     rows, blocks = sequences * tokens, _blocks(vocabulary, _SCORES_BLOCK)
     grid = (rows, blocks)
-    common: dict[str, Any] = _overlap(logits.device, ahead=False)
+    common: dict[str, Any] = _overlap(logits.device)
     search: dict[str, Any] = {"PASSES": _PASSES, "BLOCKS": blocks, "BLOCKS_PADDED": _power_of_two(blocks)}
     block = {"T": tokens, "BLOCK": _SCORES_BLOCK}
     best = logits.new_empty((rows, blocks))
@@ -161,7 +219,7 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     for number in range(2 * _PASSES):
         kernels.narrow_kernel[grid](
             logits, best, bracket, weight, slots, state.top_k, state.top_p, vocabulary,
-            number, **search, **block, **common, num_warps=8,
+            number, CHUNK=_SCORES_CHUNK, **search, **block, **common,
         )  # fmt: skip
     kernels.draw_kernel[grid](
         logits, best, bracket, weight, value, index, slots, state.length, state.temperature,
@@ -181,23 +239,25 @@ def _linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int)
 
     One row: few outputs in long pieces where there are few of them, so that all multiprocessors have work.
     """
+    wide = outputs > 4096
     if rows == 1:
-        if outputs > 4096 and not gated:
-            block_n, block_k, warps = 16, 512, 2
-        elif gated:
+        if gated:
             block_n, block_k, warps = 4, 256, 2
+        elif wide:
+            block_n, block_k, warps = 16, 512, 2
         else:
-            block_n, block_k, warps = (2, 2048, 8) if columns > 4096 else (2, 1024, 4)
+            block_n, block_k, warps = (4, 2048, 4) if columns > 4096 else (2, 1024, 4)
         return {"BLOCK_R": 1, "BLOCK_N": block_n, "BLOCK_K": block_k, "STAGES": 1, "num_warps": warps}
-    stages = {16: 6, 8: 6, 4: 3}[bits]
     if outputs > 100_000:
         block = {"BLOCK_N": 32, "BLOCK_K": 128, "STAGES": 3, "num_warps": 2}
-    elif outputs > 4096 and not gated:
-        block = {"BLOCK_N": 32, "BLOCK_K": 256, "STAGES": min(stages, 5), "num_warps": 2}
+    elif gated:
+        block = {"BLOCK_N": 32, "BLOCK_K": 128, "STAGES": 5, "num_warps": 2}
+    elif wide:
+        block = {"BLOCK_N": 32, "BLOCK_K": 256, "STAGES": 5, "num_warps": 2}
     else:
-        block = {"BLOCK_N": 16, "BLOCK_K": 256, "STAGES": min(stages, 4) if gated else stages, "num_warps": 1}
+        block = {"BLOCK_N": 16, "BLOCK_K": 256, "STAGES": 8, "num_warps": 1}
     if bits == 4:
-        block["BLOCK_K"], block["STAGES"] = 128, 2
+        block.update(BLOCK_K=64, STAGES=2)
     return {"BLOCK_R": max(8, _power_of_two(rows)), **block}
 
 
@@ -207,23 +267,31 @@ def _splits(programs: int, device: torch.device) -> int:
     return max(1, min(16, _power_of_two(max(1, wanted + 1)) // 2 or 1))
 
 
-def _scratch(rows: int, width: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Where the parts of an attention leave their results: shared by all layers, as kernels follow each other."""
+def _scratch(
+    state: Slots, programs: int, rows: int, width: int
+) -> tuple[torch.Tensor, ...]:
+    """Where the parts of an attention leave their results: one for all layers, since one follows the other.
+
+    Kept with the slots: the counters are zero whenever no attention runs, and setting them to zero in every
+    step would put forty more kernels into it.
+    """
     import torch
 
-    partial = torch.empty((rows, width), dtype=torch.float32, device=device)
-    sums = torch.empty((rows, 2), dtype=torch.float32, device=device)
-    return partial, sums, torch.zeros(rows, dtype=torch.int32, device=device)
+    device = state.ids.device
+    key = (programs, rows, width)
+    if key not in state.scratch:
+        partial = torch.empty((programs * rows, width), dtype=torch.float32, device=device)
+        sums = torch.empty((programs * rows, 2), dtype=torch.float32, device=device)
+        state.scratch[key] = partial, sums, torch.zeros(programs, dtype=torch.int32, device=device)
+    return state.scratch[key]
 
 
-def _overlap(device: torch.device, *, ahead: bool = True) -> dict[str, Any]:
+def _overlap(device: torch.device) -> dict[str, Any]:
     """Programmatic dependent launch, where the card and this Triton have it."""
     on = _dependent_launch(device)
     options: dict[str, Any] = {"PDL": on}
     if on:
         options["launch_pdl"] = True
-    if ahead:
-        options["AHEAD"] = 32768 if on else 0
     return options
 
 

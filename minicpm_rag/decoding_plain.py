@@ -6,6 +6,7 @@ there is. Operations and their rounding follow transformers' Granite.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.decoding_cache import PAGE, LayerCache
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from minicpm_rag.decoding_slots import Slots
     from minicpm_rag.quantization import Matrix
 
-__all__ = ["attention", "begin", "choose", "linear", "prompt_attention"]
+__all__ = ["Stream", "add", "attention", "begin", "choose", "enter", "project", "prompt_attention"]
 
 
 def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
@@ -32,33 +33,50 @@ def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
     return torch.cat((last, guess(known, length, tokens - 1)), dim=1) if tokens > 1 else last
 
 
-def linear(
-    rows: torch.Tensor,
+@dataclass
+class Stream:
+    """The residual stream between layers, and the gain of the norm that reads it next."""
+
+    rows: torch.Tensor
+    gain: torch.Tensor
+
+
+def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
+    """The embeddings of ids."""
+    rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
+    return Stream(rows, weights.layers[0].attention_norm)
+
+
+def project(
+    stream: Stream,
     matrix: Matrix,
+    epsilon: float,
     *,
-    norm: torch.Tensor | None = None,
-    epsilon: float = 0.0,
     gated: bool = False,
-    residual: torch.Tensor | None = None,
     multiplier: float = 1.0,
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """residual + multiplier * product, of rows that are normed first and a product that is gated where asked."""
+    """multiplier * norm(stream) * matrix; `gated` the product's first half gates its second."""
     import torch
     from torch.nn import functional
 
-    if norm is not None:
-        wide = rows.float()
-        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + epsilon)
-        rows = norm * wide.to(rows.dtype)
-    product = functional.linear(rows, matrix.full(rows.dtype))
+    wide = stream.rows.float()
+    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + epsilon)
+    product = functional.linear(stream.gain * wide.to(stream.rows.dtype), matrix.full(stream.rows.dtype))
     if gated:
         gate, up = product.chunk(2, dim=-1)
         product = functional.silu(gate) * up
     product = product.to(dtype or product.dtype)
-    if multiplier != 1.0:
-        product = product * multiplier
-    return product if residual is None else residual + product
+    return product * multiplier if multiplier != 1.0 else product
+
+
+def add(
+    stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor
+) -> Stream:
+    """stream + multiplier * rows * matrix, to be read next by the norm with `gain`."""
+    from torch.nn import functional
+
+    return Stream(stream.rows + functional.linear(rows, matrix.full(rows.dtype)) * multiplier, gain)
 
 
 def attention(

@@ -41,6 +41,7 @@ class Slots:
         self.top_k = zeros(rows)
         self.penalty = zeros(rows, dtype=torch.float32) + 1
         self.seed = zeros(rows, dtype=torch.int64)
+        self.scratch: dict[tuple[int, ...], tuple[torch.Tensor, ...]] = {}  # of kernels, by size
 
     @property
     def bytes(self) -> int:

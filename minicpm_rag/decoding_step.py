@@ -1,10 +1,10 @@
 """One decode step: known token and guesses in, accepted tokens out, everything in device arrays.
 
     ids = last known token + guesses
-    hidden = layers(ids)
-    chosen = choose(head(hidden)); guesses that agree with it stand, and the state moves on
+    stream = layers(enter(ids))
+    chosen = choose(head(stream)); guesses that agree with it stand, and the state moves on
 
-The operations come from `decoding_plain` or, as kernels, from `decoding_fast`: the same four functions.
+The operations come from `decoding_plain` or, as kernels, from `decoding_fast`: the same six functions.
 
 Nothing here depends on a value the host would have to read, so a step can be captured as one CUDA graph and
 replayed while the host still reads the tokens of the step before.
@@ -43,7 +43,7 @@ class Decoder:
             cache = self.pool.layers[layer]
             return decoding_plain.prompt_attention(qkv, weights, cache, rotation, pages, start)
 
-        self._layers(ids, decoding_plain.linear, attend)
+        self._layers(ids, decoding_plain, attend)
 
     def step(self, slots: torch.Tensor, tokens: int, operations: Any, pages: int) -> torch.Tensor:
         """Decode the next tokens of `slots`; returns [sequences, 1 + tokens]: how many stand, and which.
@@ -60,29 +60,22 @@ class Decoder:
             cache = self.pool.layers[layer]
             return operations.attention(qkv, weights, cache, self.rope, state, slots, pages)  # type: ignore[no-any-return]
 
-        hidden = self._layers(ids.flatten(), operations.linear, attend)
-        logits = operations.linear(
-            hidden,
-            weights.head,
-            norm=weights.norm,
-            epsilon=weights.epsilon,
-            multiplier=weights.logits_multiplier,
-            dtype=torch.float32,
+        stream = self._layers(ids.flatten(), operations, attend)
+        logits = operations.project(
+            stream, weights.head, weights.epsilon, multiplier=weights.logits_multiplier, dtype=torch.float32
         )
         return operations.choose(logits.unflatten(0, ids.shape), state, slots, ids)  # type: ignore[no-any-return]
 
     def _layers(
-        self,
-        ids: torch.Tensor,
-        linear: Callable[..., torch.Tensor],
-        attend: Callable[[torch.Tensor, int], torch.Tensor],
-    ) -> torch.Tensor:
+        self, ids: torch.Tensor, operations: Any, attend: Callable[[torch.Tensor, int], torch.Tensor]
+    ) -> Any:
         weights = self.weights
-        hidden = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
-        for number, layer in enumerate(weights.layers):
-            qkv = linear(hidden, layer.qkv, norm=layer.attention_norm, epsilon=weights.epsilon)
-            mixed = attend(qkv, number)
-            hidden = linear(mixed, layer.out, residual=hidden, multiplier=weights.residual_multiplier)
-            wide = linear(hidden, layer.gate_up, norm=layer.mlp_norm, epsilon=weights.epsilon, gated=True)
-            hidden = linear(wide, layer.down, residual=hidden, multiplier=weights.residual_multiplier)
-        return hidden
+        add, project, epsilon = operations.add, operations.project, weights.epsilon
+        gains = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
+        stream = operations.enter(ids, weights)
+        for number, (layer, next_gain) in enumerate(zip(weights.layers, gains, strict=True)):
+            mixed = attend(project(stream, layer.qkv, epsilon), number)
+            stream = add(stream, mixed, layer.out, weights.residual_multiplier, layer.mlp_norm)
+            wide = project(stream, layer.gate_up, epsilon, gated=True)
+            stream = add(stream, wide, layer.down, weights.residual_multiplier, next_gain)
+        return stream
