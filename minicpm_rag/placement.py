@@ -141,7 +141,10 @@ def device_map(
             f"The weights need {needed / 1e9:.1f} GB in {dtype}; they do not fit GPUs and host memory module "
             "by module. Choose a smaller model, or set MINICPM_RAG_WEIGHTS=int8 or int4."
         )
-    _log.info("weights spread over devices: %s", {str(place) for place in placed.values()})
+    if "cpu" in placed.values():
+        _log.warning(
+            "%.1f GB of weights do not fit the GPU; a part stays on the host, which is slow", needed / 1e9
+        )
     return dict(placed)
 
 

@@ -85,9 +85,12 @@ class TextGenerator:
         sampling = replace(sampling, max_new_tokens=min(sampling.max_new_tokens, room))
         detokenizer = Detokenizer(self._tokenizer, self._bytes_of)
         stops = StopStrings(stop)
-        with contextlib.closing(self._tokens(ids, sampling, Cancel(cancel), on_queue)) as tokens:
+        stopped = Cancel(cancel)
+        with contextlib.closing(self._tokens(ids, sampling, stopped, on_queue)) as tokens:
             for token in tokens:
                 text = stops.add(detokenizer.add(token))
+                if stops.found:
+                    stopped.set()  # before the reader gets the text, which may take its time with it
                 if text:
                     yield text
                 if stops.found:

@@ -61,7 +61,9 @@ class Detokenizer:
         return text[len(known) :].replace(_HALF, "")
 
     def _decode(self, start: int, end: int | None) -> str:
-        text: str = self._tokenizer.decode(self._ids[start:end], skip_special_tokens=True)
+        text: str = self._tokenizer.decode(
+            self._ids[start:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
         return text
 
 
