@@ -77,12 +77,12 @@ def translated(place: str, *, server: bool) -> Iterator[None]:
         what = str(exc)[:LONGEST_MESSAGE].rstrip(".")
         if server:
             raise VectorStoreError(
-                f"The Chroma server {place} does not do what was asked: {what}. Make sure it runs (chroma run "
-                "--path DIR), or unset MINICPM_RAG_CHROMA_URL to use the library's own folder."
+                f"The Chroma server {place} does not do what was asked: {what}. Make sure it runs "
+                "(chroma run --path DIR), or unset MINICPM_RAG_CHROMA_URL to use the library's own folder."
             ) from exc
         raise VectorStoreError(
-            f"The vectors in {place} cannot be used: {what}. Nothing in the ledger is lost: make sure the disk has "
-            "room, then run: minicpm-rag doctor --check"
+            f"The vectors in {place} cannot be used: {what}. Nothing in the ledger is lost: make sure the "
+            "disk has room, then run: minicpm-rag doctor --check"
         ) from exc
     except BaseException as exc:
         # What the Rust core raises when it panics is no Exception.

@@ -64,7 +64,8 @@ def of_document(connection: sqlite3.Connection, document_id: int) -> list[Stored
 def ids(connection: sqlite3.Connection, document_id: int) -> list[str]:
     """The ids of a document's chunks in the index that is asked, in reading order."""
     rows = connection.execute(
-        "SELECT chunks.index_id, chunks.document_id, position FROM chunks JOIN indexes ON indexes.id = chunks.index_id "
+        "SELECT chunks.index_id, chunks.document_id, position FROM chunks "
+        "JOIN indexes ON indexes.id = chunks.index_id "
         "WHERE document_id = ? AND indexes.status = 'current' ORDER BY position",
         (document_id,),
     )

@@ -1,7 +1,7 @@
-"""Dense search: the chunks whose vectors are nearest to a question's, from Chroma where this process may ask it.
+"""Dense search: the chunks whose vectors are nearest to a question's, from Chroma where it may be asked.
 
-Elsewhere, and while Chroma is being made anew, the question is compared with the vectors the ledger keeps, which are
-the same: an exact answer, if slower. Does not know embedders or texts.
+Elsewhere, and while Chroma is being made anew, the question is compared with the vectors the ledger keeps,
+which are the same: an exact answer, if slower. Does not know embedders or texts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class DenseSearch:
-    """Searches the indexes of one home. Thread-safe; keeps the vectors of the knowledge base last compared with."""
+    """Searches the indexes of one home. Thread-safe; keeps the vectors last compared with."""
 
     def __init__(self, ledger: Ledger, vectors: VectorStore) -> None:
         self._ledger = ledger

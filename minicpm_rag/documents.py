@@ -1,6 +1,6 @@
-"""The ledger's rows about documents: what is ready, what failed, what is retired, as functions on a connection.
+"""The ledger's rows about documents: what is ready, what failed, what is retired.
 
-Each runs inside the caller's transaction. Knows the tables; not files, embedders or Chroma.
+Functions on a connection, inside the caller's transaction. Knows the tables; not files, embedders or Chroma.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def forget_failure(connection: sqlite3.Connection, kb_id: int, source: str) -> b
 
 
 def retire(connection: sqlite3.Connection, document_id: int) -> None:
-    """Take a document out of every answer: its chunks, keywords and stored vectors go, its row waits for Chroma."""
+    """Take a document out of every answer: all but its row goes, which waits until Chroma is cleared."""
     indexes = connection.execute(
         "SELECT DISTINCT index_id FROM chunks WHERE document_id = ?", (document_id,)
     ).fetchall()

@@ -20,7 +20,7 @@ MANIFEST, DOCUMENTS, VECTORS = "manifest.json", "documents.jsonl", "vectors.f32"
 
 
 def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
-    """Write a knowledge base into a zip file, as it is at this moment. Raises LibraryError where that fails."""
+    """Write a knowledge base into a zip file, as it is now. Raises LibraryError where that fails."""
     part = file.with_name(file.name + ".part")
     try:
         with ledger.reading() as connection, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -62,7 +62,8 @@ def import_file(library: Library, file: Path, name: str | None, cutting: Cutting
         raise LibraryError(f"There is no file {file}. Check the path.") from exc
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as exc:
         raise LibraryError(
-            f"{file} is not a knowledge base exported by this program, or it is damaged: {exc!r}. Export it again."
+            f"{file} is not a knowledge base exported by this program, or it is damaged: {exc!r}. "
+            "Export it again."
         ) from exc
 
 

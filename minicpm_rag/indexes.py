@@ -1,4 +1,4 @@
-"""The indexes of the knowledge bases: which collection and keyword table each has, and the embedder it was made with.
+"""The indexes of the knowledge bases: the collection and keyword table each has, and its embedder.
 
 Works on the ledger only; does not know documents or vectors.
 """
@@ -38,7 +38,8 @@ def find_index(
 ) -> Index | None:
     """The index that questions are asked of (or the one being built); None before the first document."""
     row = connection.execute(
-        "SELECT id, kb_id, collection, embedder, dimension, revision FROM indexes WHERE kb_id = ? AND status = ?",
+        "SELECT id, kb_id, collection, embedder, dimension, revision FROM indexes "
+        "WHERE kb_id = ? AND status = ?",
         (kb_id, status),
     ).fetchone()
     return None if row is None else Index(*row)
@@ -49,7 +50,8 @@ def all_indexes(connection: sqlite3.Connection, *, also_building: bool = False) 
     statuses = "('current', 'building')" if also_building else "('current')"
     rows = connection.execute(
         "SELECT indexes.id, kb_id, collection, embedder, dimension, revision FROM indexes "
-        f"JOIN knowledge_bases ON knowledge_bases.id = kb_id WHERE status IN {statuses} AND name IS NOT NULL ORDER BY 1"
+        "JOIN knowledge_bases ON knowledge_bases.id = kb_id "
+        f"WHERE status IN {statuses} AND name IS NOT NULL ORDER BY 1"
     )
     return [Index(*row) for row in rows]
 
@@ -66,7 +68,8 @@ def make_index(
     """Record a new empty index of a knowledge base. Its Chroma collection is made when first written to."""
     with ledger.writing() as connection:
         connection.execute(
-            "INSERT INTO indexes(kb_id, collection, embedder, dimension, revision, status) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO indexes(kb_id, collection, embedder, dimension, revision, status) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             # Chroma allows few characters in a name, and several homes may share one server.
             (kb_id, f"kb-{uuid.uuid4().hex}", embedder, dimension, revision, status),
         )
@@ -82,8 +85,8 @@ def refuse_other_embedder(index: Index, knowledge_base: str, embedder: str, revi
         return
     other = f"another revision of '{embedder}'" if index.embedder == embedder else f"'{embedder}'"
     raise EmbedderMismatchError(
-        f"Knowledge base '{knowledge_base}' was indexed with the embedder '{index.embedder}', but {other} is set "
-        f"now. Run: minicpm-rag kb reindex '{knowledge_base}' (or set MINICPM_RAG_EMBEDDER back)."
+        f"Knowledge base '{knowledge_base}' was indexed with the embedder '{index.embedder}', but {other} "
+        f"is set now. Run: minicpm-rag kb reindex '{knowledge_base}' (or set MINICPM_RAG_EMBEDDER back)."
     )
 
 

@@ -1,7 +1,7 @@
-"""Ingest: read each file, cut it, embed it, store it, and say what became of it. For the owner of the library.
+"""Ingest: read each file, cut it, embed it, store it, and say what became of it. For the library's owner.
 
-Decides what a file is to the library (new, unchanged, changed, a copy, moved); does not know how documents are
-kept, nor who asked.
+Decides what a file is to the library (new, unchanged, changed, a copy, moved); does not know how documents
+are kept, nor who asked.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Small files are embedded together up to this many chunks: one call for 3 chunks costs almost as much as for 32.
+# Small files are embedded together up to this many chunks, so that the embedder gets full batches.
 GROUP_CHUNKS = 128
 
 

@@ -1,4 +1,4 @@
-"""The queue of jobs and their progress, as rows of the ledger: who writes is one process, who asks for it may be any.
+"""The queue of jobs and their progress, as rows of the ledger: any process asks, one does.
 
 Functions on a connection, inside the caller's transaction. Does not know what a job does.
 """
@@ -36,7 +36,7 @@ class Job:
 def submit(connection: sqlite3.Connection, kind: str, kb_id: int | None, arguments: dict[str, Any]) -> int:
     """Put a job at the end of the queue; returns its number.
 
-    It takes the place of the same job where that still waits, as after the end of a process that was doing it.
+    It takes the place of the same job where that still waits, as after the process that was doing it died.
     Old finished jobs are forgotten.
     """
     connection.execute(
@@ -79,7 +79,7 @@ def take(connection: sqlite3.Connection) -> Job | None:
 
 
 def requeue(connection: sqlite3.Connection) -> None:
-    """Queue again what a dead owner was running, unless the same was asked for again since, or it never ends well."""
+    """Queue again what a dead owner was running, unless the same was asked for since, or it keeps failing."""
     for row in connection.execute("SELECT * FROM jobs WHERE status = 'running'").fetchall():
         again = connection.execute(
             "SELECT max(id) FROM jobs WHERE status = 'queued' AND kind = ? AND kb_id IS ? AND arguments = ?",
@@ -92,8 +92,8 @@ def requeue(connection: sqlite3.Connection) -> None:
         elif row["attempts"] >= MOST_ATTEMPTS:
             finish(
                 connection, row["id"], "failed", "LibraryError",
-                f"The program ended {row['attempts']} times while doing this, last at: {_last_source(connection, row['id'])}. "
-                "Leave that file out and run it again.",
+                f"The program ended {row['attempts']} times while doing this, last at: "
+                f"{_last_source(connection, row['id'])}. Leave that file out and run it again.",
             )  # fmt: skip
         else:
             connection.execute("UPDATE jobs SET status = 'queued' WHERE id = ?", (row["id"],))

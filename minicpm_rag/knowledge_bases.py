@@ -1,6 +1,6 @@
-"""The ledger's rows about knowledge bases: names of any script, counts, generations, as functions on a connection.
+"""The ledger's rows about knowledge bases: names of any script, counts, generations.
 
-Each runs inside the caller's transaction.
+Functions on a connection, inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def find(connection: sqlite3.Connection, name: str) -> int:
     ]
     known = f"There are: {', '.join(names)}." if names else "There is none yet."
     raise NotFoundError(
-        f"There is no knowledge base '{name}'. {known} Ingest something into it, or run: minicpm-rag kb create '{name}'"
+        f"There is no knowledge base '{name}'. {known} "
+        f"Ingest something into it, or run: minicpm-rag kb create '{name}'"
     )
 
 
@@ -123,6 +124,7 @@ def clean(name: str) -> str:
         or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
     ):
         raise LibraryError(
-            f"{name!r} cannot name a knowledge base. Use 1 to {LONGEST_NAME} characters of any script, on one line."
+            f"{name!r} cannot name a knowledge base. Use 1 to {LONGEST_NAME} characters of any script, "
+            "on one line."
         )
     return text

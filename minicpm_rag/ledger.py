@@ -1,4 +1,4 @@
-"""The ledger: one SQLite file that says what the library holds, with short transactions and pooled connections.
+"""The ledger: one SQLite file that says what the library holds, with short transactions.
 
 Knows how to reach it safely from many threads and processes; what the rows mean is known to `documents`,
 `knowledge_bases`, `indexes` and `jobs`.
@@ -99,7 +99,7 @@ class Ledger:
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
-        # NORMAL survives every kill of the process; after a power cut the owner compares and heals on opening.
+        # NORMAL survives every kill of the process; after a power cut the owner compares and heals.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection

@@ -1,7 +1,7 @@
-"""The library: knowledge bases of documents, their page texts, vectors and keyword index, as one thing to read.
+"""The library: knowledge bases of documents, their page texts, vectors and keywords, as one thing to read.
 
-Joins the ledger (SQLite: what is true) and the vectors (Chroma). It does not know how files are read, chunked or
-embedded, nor how documents are written: `ingest` and `worker` do that.
+Joins the ledger (SQLite: what is true) and the vectors (Chroma). It does not know how files are read, chunked
+or embedded, nor how documents are written: `ingest` and `worker` do that.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Library:
             knowledge_bases.rename(connection, name, new_name)
 
     def delete(self, name: str) -> int:
-        """Delete a knowledge base: gone for every reader at once; returns the job that clears what it held."""
+        """Delete a knowledge base: gone for every reader at once; returns the job that clears the rest."""
         with self.ledger.writing() as connection:
             knowledge_bases.delete(connection, name)
             return jobs.submit(connection, "sweep", None, {})
@@ -170,7 +170,7 @@ class Library:
         return self._dense.nearest(index, vector, limit)
 
     def keyword_search(self, knowledge_base: str, question: str, limit: int) -> list[tuple[str, float]]:
-        """The (chunk id, BM25 score) pairs that share words with the question, best first, higher is better."""
+        """The (chunk id, BM25 score) pairs that share words with the question, best (highest) first."""
         with self.ledger.reading() as connection:
             index = find_index(connection, knowledge_bases.find(connection, knowledge_base))
             if index is None:
@@ -188,7 +188,7 @@ class Library:
             return keywords.statistics(connection, index.keyword_table, list(terms))
 
     def passages(self, knowledge_base: str, chunk_ids: Sequence[str]) -> list[Document]:
-        """The chunks as Documents with all metadata of records.py, order kept; ids that are gone are left out."""
+        """The chunks as Documents with all metadata of records.py, in that order; those gone are left out."""
         with self.ledger.reading() as connection:
             return passages.fetch(connection, knowledge_bases.find(connection, knowledge_base), chunk_ids)
 

@@ -25,7 +25,7 @@ def sha256_of(path: Path) -> tuple[str, int]:
 
 
 def safe_name(name: str) -> str:
-    """The last part of a file name someone else chose, without anything a path or a terminal could trip over."""
+    """The last part of a file name someone else chose, without what a path or a terminal could trip over."""
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     clean = "".join(
         " " if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") else letter for letter in last

@@ -119,8 +119,8 @@ class Owner:
                 name = knowledge_bases.name_of(connection, job.kb_id)
         if job.kind == "ingest":
             yield from ingest(
-                library, name, arguments["sources"], cutting=self.cutting, ocr=self.ocr, sync=arguments["sync"],
-                cancelled=stopped,
+                library, name, arguments["sources"], cutting=self.cutting, ocr=self.ocr,
+                sync=arguments["sync"], cancelled=stopped,
             )  # fmt: skip
         elif job.kind == "remove":
             yield from removing.remove(library, name, arguments["sources"])
@@ -145,7 +145,7 @@ class Owner:
             )
 
     def _compare_once(self) -> None:
-        """After a power cut or a full disk Chroma and the ledger may be apart; see while there is nothing to do."""
+        """After a power cut or a full disk Chroma and the ledger may be apart: see, while there is time."""
         if not self._compared:
             self._compared = True
             self._repaired(lambda: vector_repair.heal(self.library.ledger, self.library.vectors))

@@ -46,7 +46,7 @@ def ready(connection: sqlite3.Connection, names: Sequence[str]) -> set[str]:
 
 
 def fetch(connection: sqlite3.Connection, kb_id: int, names: Sequence[str]) -> list[Document]:
-    """The chunks of a knowledge base as Documents, in the order asked for; those that are gone are left out."""
+    """The chunks of a knowledge base as Documents, in the order asked for; those gone are left out."""
     found = {}
     for row in _rows(connection, names, " AND indexes.kb_id = ?", [kb_id]):
         document = _document(row)
@@ -71,7 +71,8 @@ def names(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, str]
     for first in range(0, len(rows), _GROUP):
         group = rows[first : first + _GROUP]
         for row in connection.execute(
-            f"SELECT id, index_id, document_id, position FROM chunks WHERE id IN ({','.join('?' * len(group))})",
+            "SELECT id, index_id, document_id, position FROM chunks "
+            f"WHERE id IN ({','.join('?' * len(group))})",
             group,
         ):
             found[row["id"]] = chunk_id(row["index_id"], row["document_id"], row["position"])
@@ -106,7 +107,8 @@ def _rows(
         keys = [chunk_key(name) for name in names[first : first + _GROUP]]
         marks = ",".join("(?,?,?)" for _ in keys)
         found += connection.execute(
-            f"{_SELECT} WHERE (chunks.index_id, chunks.document_id, chunks.position) IN (VALUES {marks}){also}",
+            f"{_SELECT} WHERE (chunks.index_id, chunks.document_id, chunks.position) "
+            f"IN (VALUES {marks}){also}",
             [part for key in keys for part in key] + list(values),
         ).fetchall()
     return found

@@ -1,6 +1,6 @@
 """Reindex: build a knowledge base's index anew with the embedder set now, beside the old one, then swap them.
 
-For the owner of the library. Works from the stored page texts, so no file is read; picks up where it was stopped.
+For the library's owner. Works from the stored page texts, so no file is read; goes on where it was stopped.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _under(source: str, folders: Sequence[Path]) -> bool:
 
 
 def resolve(library: Library, knowledge_base: str, named: str) -> list[str]:
-    """The sources a person means: one as listed, a path, all under a folder, or a title only one document has.
+    """The sources a person means: one as listed, a path, all under a folder, or a title that only one has.
 
     Raises NotFoundError where nothing fits, LibraryError where a title fits several.
     """

@@ -1,7 +1,7 @@
 """Check: compare the ledger with the vectors and the keyword index, and put right what differs.
 
-For the owner of the library only. The ledger is the truth and holds a copy of every vector, so nothing here needs
-the embedder or the original files.
+For the owner of the library only. The ledger is the truth and holds a copy of every vector, so nothing here
+needs the embedder or the original files.
 """
 
 from __future__ import annotations

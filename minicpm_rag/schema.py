@@ -99,7 +99,7 @@ CREATE TABLE job_events(
 
 
 def statements() -> list[str]:
-    """The statements that make the tables, one by one: `executescript` would commit the transaction around them."""
+    """The statements that make the tables, one by one: `executescript` would commit what is around them."""
     found, pending = [], ""
     for line in SCHEMA.splitlines(keepends=True):
         pending += line

@@ -84,11 +84,12 @@ def store(ledger: Ledger, vectors: VectorStore, index: Index, new: NewDocument) 
 
 
 def announce(ledger: Ledger, kb_id: int, new: NewDocument) -> int:
-    """Record that a document is being written, so that whatever happens its vectors can be found and cleared."""
+    """Record that a document is being written, so that whatever happens its vectors can be cleared."""
     with ledger.writing() as connection:
         cursor = connection.execute(
-            "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, pages_indexed, pages_present, "
-            "chunks, encoding, reason, remedy, indexed_at) VALUES (?, ?, ?, 'indexing', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, pages_indexed, "
+            "pages_present, chunks, encoding, reason, remedy, indexed_at) "
+            "VALUES (?, ?, ?, 'indexing', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 kb_id, new.source, new.title, new.sha256, new.size_bytes, len(new.pages), new.pages_present,
                 len(new.chunks), new.encoding, new.reason, new.remedy, documents.now(),
@@ -123,11 +124,11 @@ def record_failure(ledger: Ledger, kb_id: int, failed: NewDocument) -> None:
     with ledger.writing() as connection:
         documents.forget_failure(connection, kb_id, failed.source)
         connection.execute(
-            "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, reason, remedy, indexed_at) "
-            "VALUES (?, ?, ?, 'failed', ?, ?, ?, ?, ?)",
+            "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, reason, remedy, "
+            "indexed_at) VALUES (?, ?, ?, 'failed', ?, ?, ?, ?, ?)",
             (
-                kb_id, failed.source, failed.title, failed.sha256, failed.size_bytes, failed.reason, failed.remedy,
-                documents.now(),
+                kb_id, failed.source, failed.title, failed.sha256, failed.size_bytes, failed.reason,
+                failed.remedy, documents.now(),
             ),
         )  # fmt: skip
 
@@ -176,17 +177,18 @@ def remove(ledger: Ledger, vectors: VectorStore, kb_id: int, source: str) -> Doc
 def _prove_gone(
     ledger: Ledger, vectors: VectorStore, index: Index, document_id: int, chunks: list[str]
 ) -> None:
-    traces = []
     with ledger.reading() as connection:
-        for table in (
-            "documents WHERE id",
-            *(f"{name} WHERE document_id" for name in ("names", "pages", "chunks")),
-        ):
-            if connection.execute(f"SELECT 1 FROM {table} = ? LIMIT 1", (document_id,)).fetchone():
-                traces.append(f"the ledger's table {table.split()[0]}")
-        stored = connection.execute("SELECT count(*) FROM chunks WHERE index_id = ?", (index.id,)).fetchone()[
-            0
+        traces = [
+            f"the ledger's table {table}"
+            for table, key in (
+                ("documents", "id"),
+                *((name, "document_id") for name in ("names", "pages", "chunks")),
+            )
+            if connection.execute(f"SELECT 1 FROM {table} WHERE {key} = ? LIMIT 1", (document_id,)).fetchone()
         ]
+        (stored,) = connection.execute(
+            "SELECT count(*) FROM chunks WHERE index_id = ?", (index.id,)
+        ).fetchone()
         if keywords.statistics(connection, index.keyword_table, []).rows != stored:
             traces.append("the keyword index")
     if vectors.present(index.collection, chunks):

@@ -45,14 +45,14 @@ def sweep_documents(ledger: Ledger, vectors: VectorStore) -> None:
 
 
 def sweep_indexes(ledger: Ledger, vectors: VectorStore) -> None:
-    """Drop retired indexes, those of deleted knowledge bases, and half-built ones that no queued job will finish."""
+    """Drop retired indexes, those of deleted knowledge bases, and half-built ones that no job will finish."""
     with ledger.reading() as connection:
         finished = connection.execute(
             "SELECT indexes.id, indexes.collection FROM indexes "
             "JOIN knowledge_bases ON knowledge_bases.id = indexes.kb_id "
-            "WHERE indexes.status = 'retired' OR knowledge_bases.name IS NULL OR (indexes.status = 'building' "
-            "AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.kb_id = indexes.kb_id AND jobs.kind = 'reindex' "
-            "AND jobs.status IN ('queued', 'running')))"
+            "WHERE indexes.status = 'retired' OR knowledge_bases.name IS NULL "
+            "OR (indexes.status = 'building' AND NOT EXISTS (SELECT 1 FROM jobs "
+            "WHERE jobs.kb_id = indexes.kb_id AND jobs.kind = 'reindex' AND jobs.status IN ('queued', 'running')))"
         ).fetchall()
     for row in finished:
         drop_index(ledger, vectors, row["id"], row["collection"])

@@ -35,7 +35,7 @@ def heal(ledger: Ledger, vectors: VectorStore) -> None:
 
 
 def make_anew(ledger: Ledger, vectors: VectorStore) -> None:
-    """Replace a Chroma folder that does not work any more (a full disk can do that) by one made from the ledger."""
+    """Replace a Chroma folder that does not work (a full disk can do that) by one made from the ledger."""
     log.warning("%s does not work and is made anew from the ledger", vectors.folder)
     vectors.clear()
     with ledger.reading() as connection:

@@ -1,7 +1,7 @@
 """Vectors in Chroma: one collection for each index, nothing but ids and vectors in it.
 
-Knows Chroma's limits and errors; not what the ids mean. An embedded Chroma folder may be opened by one process
-only, even for reading (see `VectorStore`), so readers elsewhere use `nearest` on vectors the ledger keeps.
+Knows Chroma's limits; not what the ids mean. An embedded Chroma folder may be opened by one process only, even
+for reading (see `VectorStore`), so readers elsewhere use `nearest` on vectors the ledger keeps.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class VectorStore:
 
     The folder belongs to one process while it lives. Measured with Chroma 1.5.9: a second process that only
     queried while the owner wrote made vectors unfindable for good (23 of 4,000), damaged the index so that
-    opening it crashed, and died itself of heap corruption, because a query there applies and persists the log.
+    opening it crashed, and died itself of heap corruption: a query there applies and persists the log.
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:

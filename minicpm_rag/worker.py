@@ -39,7 +39,7 @@ _KINDS: dict[str, type[RAGError]] = {
         VectorStoreError,
         EmbedderMismatchError,
         EmbeddingError,
-    )  # fmt: skip
+    )
 }
 LOOK_SECONDS = 0.05  # between two looks at the progress of a job
 
@@ -127,8 +127,8 @@ def follow(
 ) -> Iterator[IngestProgress]:
     """The job's progress from its beginning until it is done.
 
-    Raises LibraryError (or what it was) where the job as a whole failed. Once `cancelled()` the file in hand is
-    finished, the others are left.
+    Raises LibraryError (or what it was) where the job as a whole failed. Once `cancelled()` the file in hand
+    is finished, the others are left.
     """
     seen = 0
     asked = told = False

@@ -71,7 +71,11 @@ def answers(library: Library) -> list[tuple[list[float], set[str]]]:
             passages = library.passages(KB, [name for name, _ in hits])
             assert len(passages) == len(hits)
             last = hits[-1][1]
-            sure = {passage.page_content for passage, (_, score) in zip(passages, hits, strict=True) if score > last + 1e-4}
+            sure = {
+                passage.page_content
+                for passage, (_, score) in zip(passages, hits, strict=True)
+                if score > last + 1e-4
+            }
             lists.append(([round(score, 3) for _, score in hits], sure))
     return lists
 
@@ -131,10 +135,11 @@ def test_a_disk_that_is_full_is_told_and_harms_nothing(tmp_path: Path) -> None:
         ingest(library, folder)
         before = contents(library)
     (folder / "z_big.txt").write_text(
-        "\n".join(f"第{number}行：设备{number * 7919}已登记，等待检查。" for number in range(4_000)), encoding="utf-8"
+        "\n".join(f"第{number}行：设备{number * 7919}已登记，等待检查。" for number in range(4_000)),
+        encoding="utf-8",
     )
     process = start(tmp_path / "home", folder, limit_bytes=1_500_000)
-    output, errors = process.communicate(timeout=100)
+    _, errors = process.communicate(timeout=100)
     assert process.returncode == 1
     assert "LibraryError" in errors
     assert "room" in errors

@@ -30,7 +30,9 @@ def library(tmp_path: Path, folder: Path) -> Iterator[Library]:
         yield library
 
 
-@pytest.mark.parametrize("name", ["知识库", "a b", "它's \"quoted\"; DROP TABLE x;--", "../../etc", "🦜", "x", "é" * 100])
+@pytest.mark.parametrize(
+    "name", ["知识库", "a b", '它\'s "quoted"; DROP TABLE x;--', "../../etc", "🦜", "x", "é" * 100]
+)
 def test_a_knowledge_base_may_have_any_name(tmp_path: Path, folder: Path, name: str) -> None:
     with opened(tmp_path / "home") as library:
         ingest(library, folder / "说明00.txt", kb=name)
@@ -46,7 +48,13 @@ def test_a_name_that_cannot_be_one_is_refused(library: Library, name: str) -> No
 
 def test_counts_and_the_embedder_are_known(library: Library) -> None:
     (entry,) = library.knowledge_bases()
-    assert (entry.name, entry.embedder, entry.dimension, entry.documents, entry.pages) == (KB, "hashed", 64, 6, 6)
+    assert (entry.name, entry.embedder, entry.dimension, entry.documents, entry.pages) == (
+        KB,
+        "hashed",
+        64,
+        6,
+        6,
+    )
     assert entry.chunks == sum(row.chunks for row in library.documents(KB))
 
 
@@ -255,7 +263,8 @@ def _keyword_table_lost(library: Library) -> None:
 def _write_broken_off(library: Library) -> None:
     with library.ledger.writing() as connection:
         connection.execute(
-            "INSERT INTO documents(kb_id, source, title, status, chunks, indexed_at) VALUES (1, 'x', 'x', 'indexing', 3, '')"
+            "INSERT INTO documents(kb_id, source, title, status, chunks, indexed_at) "
+            "VALUES (1, 'x', 'x', 'indexing', 3, '')"
         )
 
 

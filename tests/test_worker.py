@@ -19,7 +19,7 @@ from minicpm_rag.errors import EmbedderMismatchError, EmbeddingError, LibraryErr
 from minicpm_rag.library import Library
 from minicpm_rag.worker import Worker, follow
 
-# A process that ingests its argument and prints each verdict's status; `slow` gives a test the time to kill it.
+# A process that ingests its argument and prints each verdict's status; a pause gives time to kill it.
 INGEST = """
 import sys, time
 from pathlib import Path
@@ -54,7 +54,9 @@ def start(home: Path, folder: Path, pause: float = 0.0) -> subprocess.Popen[str]
 def every_vector_is_found(library: Library) -> bool:
     """By Chroma's own query, which is where two writers lose them."""
     with library.ledger.reading() as connection:
-        collections = [row[0] for row in connection.execute("SELECT collection FROM indexes WHERE status = 'current'")]
+        collections = [
+            row[0] for row in connection.execute("SELECT collection FROM indexes WHERE status = 'current'")
+        ]
     report = library.check(repair=False)
     chunks = sum(library.vectors.count(name) for name in collections)
     return not report.problems and chunks == report.chunks
@@ -116,7 +118,9 @@ def test_progress_is_seen_from_the_beginning_however_late_one_looks(tmp_path: Pa
         assert first == again
         stages = [progress.stage for progress in first if progress.source.endswith("note01.md")]
         assert stages == ["reading", "embedding", "writing", "done"]
-        assert {(progress.files, progress.verdict is None) for progress in first if progress.stage == "done"} == {(6, False)}
+        assert {
+            (progress.files, progress.verdict is None) for progress in first if progress.stage == "done"
+        } == {(6, False)}
 
 
 def test_a_cancelled_job_finishes_the_file_in_hand(tmp_path: Path) -> None:
@@ -132,7 +136,9 @@ def test_a_cancelled_job_finishes_the_file_in_hand(tmp_path: Path) -> None:
     with opened(tmp_path / "home", Cancelling(), chunk_characters=50) as library:
         job = worker.submit_ingest(library, KB, [tmp_path / "文档"])
         verdicts = [
-            progress.verdict for progress in follow(library, job, cancelled=cancelled.is_set) if progress.verdict
+            progress.verdict
+            for progress in follow(library, job, cancelled=cancelled.is_set)
+            if progress.verdict
         ]
         assert 0 < len(verdicts) < 40
         assert len(library.documents(KB)) == len(verdicts)
@@ -254,7 +260,9 @@ def test_an_interrupted_reindex_goes_on_where_it_was(tmp_path: Path) -> None:
     other = Cancelling("other", 32)
     with opened(tmp_path / "home", other) as library:
         job = worker.submit_reindex(library, KB)
-        verdicts = [progress for progress in follow(library, job, cancelled=cancelled.is_set) if progress.verdict]
+        verdicts = [
+            progress for progress in follow(library, job, cancelled=cancelled.is_set) if progress.verdict
+        ]
         assert 0 < len(verdicts) < 6
         assert library.knowledge_base(KB).embedder == "hashed"
         done(library, worker.submit_reindex(library, KB))
@@ -306,7 +314,10 @@ def test_an_export_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path / "home") as library:
         ingest(library, tmp_path / "文档")
         library.export(KB, tmp_path / "good.zip")
-        with zipfile.ZipFile(tmp_path / "good.zip") as good, zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad:
+        with (
+            zipfile.ZipFile(tmp_path / "good.zip") as good,
+            zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad,
+        ):
             for name in good.namelist():
                 bad.writestr(name, good.read(name).replace(b"every 3 months", b"every 9 months", 1))
         with pytest.raises(LibraryError, match="not in its page"):

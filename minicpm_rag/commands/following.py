@@ -1,4 +1,4 @@
-"""Following a job from the command line: a progress bar, a line for what a person should know, a closing count."""
+"""Following a job from the command line: a progress bar, a line for what one should know, a closing count."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Interruption(threading.Event):
-    """Set by the first Ctrl-C, so that the file in hand is finished; the second one ends the program at once."""
+    """Set by the first Ctrl-C, so that the file in hand is finished; the second ends the program at once."""
 
     def __enter__(self) -> Interruption:
         self._former: Any = signal.signal(signal.SIGINT, self._note)
@@ -47,7 +47,7 @@ class Interruption(threading.Event):
 def following() -> Iterator[tuple[Settings, Library, Worker]]:
     """The library with a worker that will do jobs where no other process does; `report` starts it.
 
-    Not before the job is queued: it is to take the place of the same one that an earlier, killed process left.
+    Not before the job is queued: it is to take the place of the same one that a killed process left.
     """
     from minicpm_rag.embeddings import load_embedder
     from minicpm_rag.library import Library
@@ -103,7 +103,8 @@ def report(
         click.echo(_count(verdicts))
     if interruption.is_set():
         click.echo(
-            f"Stopped after {len(verdicts)} of {files} files; what is done is kept. Run the same command again to go on.",
+            f"Stopped after {len(verdicts)} of {files} files; what is done is kept. "
+            "Run the same command again to go on.",
             err=True,
         )
         raise click.exceptions.Exit(130)
@@ -124,8 +125,10 @@ def _bar() -> Iterator[Any]:
         def show(progress: IngestProgress) -> None:
             verdict = progress.verdict
             name = printable(progress.source.rpartition("/")[2])
-            done = {} if verdict is None else {"completed": progress.file_number}
-            bar.update(task, total=progress.files or None, description=f"{progress.stage} {name}", **done)
+            done = None if verdict is None else progress.file_number
+            bar.update(
+                task, total=progress.files or None, completed=done, description=f"{progress.stage} {name}"
+            )
             line = "" if verdict is None else _line(verdict)
             if line:
                 bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
