@@ -5,6 +5,7 @@ Knows numbers, sentences and an embedder; not where texts come from nor where th
 
 from __future__ import annotations
 
+import math
 import random
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PROBES = 64  # texts of one script; 64 gave the same ability within 0.1 on every evaluation set
-FEWEST_PROBES = 16
+FEWEST_PROBES = 48  # among few texts everything is found
 FALSE_REFUSALS = 0.05  # share of answerable questions under the bar
 _PRIOR_WEIGHT = 1.0  # how many observations' worth of trust the prior has in each number
 _FEWEST_QUESTIONS = 30
@@ -36,7 +37,7 @@ def measure_abilities(embedder: Any, texts: Iterable[str], *, seed: int = 0) -> 
     The sentence is taken out of the text first. 1 is as well as keyword search does or better, 0 is chance.
     """
     groups: dict[str, list[tuple[str, str]]] = {}
-    for text in texts:
+    for text in dict.fromkeys(texts):
         letters = scripts(text)
         probe = _probe(text)
         if probe is not None and letters:
@@ -70,7 +71,8 @@ def fit(prior: Calibration, answerable: Sequence[Features], unanswerable: Sequen
     )
     fitted = replace(prior, constant=constant, keyword=keyword, readable=readable, dense=dense)
     probabilities = sorted(fitted.probability(*observed) for observed in answerable)
-    return replace(fitted, bar=round(probabilities[int(FALSE_REFUSALS * len(probabilities))], 3))
+    bar = probabilities[int(FALSE_REFUSALS * len(probabilities))]
+    return replace(fitted, bar=math.floor(bar * 1000) / 1000)
 
 
 def _logistic(
@@ -107,7 +109,8 @@ def _ability(embedder: Any, probes: Sequence[tuple[str, str]]) -> float:
     sentences, rests = [sentence for sentence, _ in probes], [rest for _, rest in probes]
     asked = numpy.asarray([embedder.embed_query(sentence) for sentence in sentences])
     cosines = asked @ numpy.asarray(embedder.embed_documents(rests)).T
-    dense = _mean_reciprocal((cosines > cosines.diagonal()[:, None]).sum(axis=1) + 1)
+    # A tie is no find: to an embedder that sees nothing all texts are equally near.
+    dense = _mean_reciprocal((cosines >= cosines.diagonal()[:, None]).sum(axis=1))
     keyword = _mean_reciprocal(_keyword_ranks(sentences, rests))
     chance = _mean_reciprocal(range(1, len(probes) + 1))
     return float(min(1.0, max(0.0, dense - chance) / max(keyword - chance, 1e-9)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from langchain_tests.integration_tests import RetrieversIntegrationTests
+from small_library import DOCUMENTS, build_library
 
 from minicpm_rag import records
 from minicpm_rag.embeddings import PACKAGED, load_embedder
@@ -13,7 +14,6 @@ from minicpm_rag.evidence import SETTING
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.sentences import sentence_spans
-from tests.small_library import DOCUMENTS, build_library
 
 ANSWERED = [
     ("水泵保修多久？", "水泵说明书.txt"),

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from small_library import build_library
+
+from minicpm_rag.cli import main, program
+from minicpm_rag.embeddings import PACKAGED, load_embedder
+from minicpm_rag.errors import DocumentError
+from minicpm_rag.evaluation import (
+    Question,
+    Scorecard,
+    calibrate_abilities,
+    calibrate_evidence,
+    evaluate,
+    load_questions,
+    sentence_questions,
+)
+from minicpm_rag.evidence import SETTING
+from minicpm_rag.library import Library
+from minicpm_rag.retrieval import HybridRetriever
+
+QUESTIONS = [
+    Question("水泵保修多久？", "水泵说明书.txt", (1,), ("两年",)),
+    Question("Who built the mill at Oakford?", "river-history", (), ("Harlan",)),
+    Question("How do I keep slugs away?", "nowhere.txt"),
+    Question("康熙皇帝在位多少年？", None, kind="removed_article"),
+    Question("Which composer wrote the opera Carmen?", None, kind="removed_article"),
+]
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Any:
+    return load_embedder(PACKAGED)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Path:
+    folder = tmp_path_factory.mktemp("evaluated")
+    build_library(folder, embedder).close()
+    return folder / "home"
+
+
+@pytest.fixture
+def retriever(home: Path, embedder: Any) -> Iterator[HybridRetriever]:
+    with Library(home, embedder=embedder) as library:
+        yield HybridRetriever(library=library, embedder=embedder)
+        library.set_setting("default", SETTING, None)
+
+
+def test_the_scorecard_counts_hits_answers_and_refusals(retriever: HybridRetriever) -> None:
+    scores = evaluate(retriever, QUESTIONS).as_json()
+    assert scores["questions"] == 3
+    assert scores["recall@1"] == scores["recall@5"] == scores["mrr@5"] == pytest.approx(2 / 3)
+    assert scores["answer_shown"] == 1
+    assert scores["unanswerable"] == {"removed_article": {"questions": 2, "refused": 1}}
+    assert 0 < scores["seconds_p50"] <= scores["seconds_p95"]
+
+
+def test_a_hit_on_the_wrong_page_is_no_hit(retriever: HybridRetriever) -> None:
+    wrong = [Question("水泵保修多久？", "水泵说明书.txt", (2,))]
+    assert evaluate(retriever, wrong).recall(5) == 0
+
+
+def test_no_questions_score_nothing(retriever: HybridRetriever) -> None:
+    assert Scorecard([], retriever.calibration()).as_json()["recall@5"] == 0
+
+
+def test_the_documents_own_sentences_are_spread_over_documents(retriever: HybridRetriever) -> None:
+    questions = sentence_questions(retriever.library, "default", 12)
+    assert len({question.document for question in questions}) == 12
+    assert sentence_questions(retriever.library, "default", 12) == questions
+    assert len(sentence_questions(retriever.library, "default", 10_000)) > 30
+    assert evaluate(retriever, questions).recall(3) == 1
+
+
+def test_calibrating_on_own_questions_is_kept_beside_the_index(retriever: HybridRetriever) -> None:
+    shipped = retriever.calibration()
+    sentences = sentence_questions(retriever.library, "default", 40)
+    calibrate_abilities(retriever)
+    calibrate_evidence(retriever, evaluate(retriever, sentences))
+    own = retriever.calibration()
+    assert own != shipped
+    assert (own.embedder, own.revision) == (shipped.embedder, shipped.revision)
+    refused = [own.probability(*o.features) < own.bar for o in evaluate(retriever, sentences).outcomes]
+    assert sum(refused) / len(refused) <= 0.05
+
+
+def test_questions_are_read_from_json_lines(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text(
+        '\ufeff{"question": "一", "file": "a.pdf", "page": 2, "answers": ["x"]}\n\n'
+        '{"question": "two", "passage_id": "p1", "page": "Sheet1"}\n'
+        '{"question": "three", "passage_id": null, "kind": "adversarial"}\n',
+        encoding="utf-8",
+    )
+    assert load_questions(file) == [
+        Question("一", "a.pdf", (2,), ("x",)),
+        Question("two", "p1"),
+        Question("three", None, kind="adversarial"),
+    ]
+
+
+@pytest.mark.parametrize("line", ["not json", "[1]", '{"q": "no question"}'])
+def test_a_line_that_is_no_question_is_named(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text('{"question": "good"}\n' + line, encoding="utf-8")
+    with pytest.raises(DocumentError, match="Line 2"):
+        load_questions(file)
+
+
+def run(home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, dict[str, Any]]:
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(home))
+    result = CliRunner().invoke(program, ["eval", "--json", *arguments], standalone_mode=False)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return (result.return_value or 0), json.loads(result.stdout)
+
+
+def test_eval_asks_for_own_sentences_when_no_questions_are_given(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, scores = run(home, monkeypatch, "--sentences", "15")
+    assert scores["questions"] == 15
+    assert scores["recall@3"] == 1
+
+
+def test_eval_fails_where_recall_is_too_low_or_got_worse(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(home))
+    file, baseline = tmp_path / "questions.jsonl", tmp_path / "before.json"
+    file.write_text('{"question": "水泵保修多久？", "file": "no such.txt"}', encoding="utf-8")
+    asked = ["eval", "--json", "--questions", str(file)]
+    assert main(asked) == 0
+    assert main([*asked, "--min-recall", "0.5"]) == 1
+    baseline.write_text('{"recall@1": 0.9, "recall@5": 0.0, "mrr@5": 0.0}')
+    assert main([*asked, "--compare", str(baseline)]) == 1
+    assert "recall@1 was 0.900 and is 0.000" in capsys.readouterr().err
+
+
+def test_eval_measures_a_passage_set_without_touching_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passages, questions = tmp_path / "passages.jsonl", tmp_path / "questions.jsonl"
+    rows = [
+        {"id": "p1", "title": "水泵", "text": "云溪牌水泵的保修期为两年，电池除外。"},
+        {"id": "p2", "title": "Mill", "text": "The mill was built in 1786 by the brothers Harlan & <sons>."},
+        {"id": "p3", "title": "Bread", "text": "Sourdough needs a lively starter and a covered pot."},
+        {"id": "p4", "title": "茶叶", "text": "龙井茶以清明前采摘的嫩芽为上品。"},
+    ]
+    passages.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    asked = [
+        {"question": "水泵保修多久？", "passage_id": "p1", "answers": ["两年"]},
+        {"question": "Who built the mill?", "passage_id": "p2", "answers": ["Harlan & <sons>"]},
+        {"question": "Does sourdough need a covered pot?", "passage_id": "p3"},
+        {"question": "龙井茶什么时候采摘？", "passage_id": "p4"},
+    ]
+    questions.write_text("\n".join(json.dumps(row) for row in asked), encoding="utf-8")
+    sets = ("--passages", str(passages), "--questions", str(questions))
+    _, scores = run(tmp_path / "home", monkeypatch, *sets)
+    assert (scores["questions"], scores["recall@1"], scores["answer_shown"]) == (4, 1, 1)
+    _, halved = run(tmp_path / "home", monkeypatch, *sets, "--absent", "0.5")
+    assert halved["questions"] == halved["unanswerable"]["removed_article"]["questions"] == 2
+    assert not (tmp_path / "home").exists()
