@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
     from minicpm_rag.evidence import Calibration
+    from minicpm_rag.found import Found
     from minicpm_rag.library import Library
-    from minicpm_rag.retrieval import Found, HybridRetriever
+    from minicpm_rag.retrieval import HybridRetriever
 
 SENTENCE_CHARACTERS = (12, 200)  # a document's own sentence becomes a question within these lengths
 
