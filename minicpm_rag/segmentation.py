@@ -5,6 +5,7 @@ Knows no index and no scores. The same function cuts documents and questions.
 
 from __future__ import annotations
 
+import operator
 import re
 import threading
 import unicodedata
@@ -31,6 +32,8 @@ _ASKING = re.compile(
     r"\b(?:what|which|who|whom|whose|when|where|why|how|many|much|is|are|was|were|do|does|did|can|could|please|"
     r"hello|hi|hey|thanks|thank|you|bye)\b"
 )
+# Latin, Greek and Cyrillic accents only: the marks of kana and Thai change the word.
+_ACCENTS = re.compile("[\u0300-\u036f]+")
 _STEMMING = threading.Lock()  # a stemmer keeps the word in hand on itself
 _UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED}]")
 
@@ -48,9 +51,7 @@ def fold(text: str) -> str:
     text = unicodedata.normalize("NFKC", to_simplified(text)).replace("’", "'").casefold()
     if text.isascii():
         return text
-    apart = unicodedata.normalize("NFD", text)
-    # Latin, Greek and Cyrillic accents only: the marks of kana and Thai change the word.
-    return unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
 
 
 def terms(text: str) -> list[str]:
@@ -64,7 +65,7 @@ def terms(text: str) -> list[str]:
         token = match.group()
         if _UNSPACED_CHARACTER.match(token):
             found.extend(token)
-            found.extend(token[i : i + 2] for i in range(len(token) - 1))
+            found.extend(map(operator.add, token, token[1:]))
         else:
             found.extend(_word_terms(token))
     return found
