@@ -22,6 +22,7 @@ _TITLE_WEIGHT, _HEADINGS_WEIGHT, _HEADER_WEIGHT = 30, 40, 60
 _CONTEXT_SHARE = 0.6  # of the limit, at most
 _LONGEST_UNIT = 0.7  # of the limit: a sentence beyond this is cut before it is tried
 _TINY_SHARE = 0.25  # of the target: shorter pieces join a neighbour
+_SCRAP_SHARE = 0.2  # of a chunk: less, such as the running head of a page, does not choose its headings
 _STRETCH = 1.3  # of the target: a chunk may grow to this to take in a tiny rest
 
 
@@ -124,12 +125,15 @@ class _Packer:
             unit = units[end]
             if unit.opens and units[end - 1].end - start >= self._tiny and units[end - 1].kind != "heading":
                 return end
-            if unit.end - start > self._target or used + unit.weight > room:
+            if used + unit.weight > room:
+                break
+            # A heading or table header goes with the first sentence or row, however long that is.
+            if unit.end - start > self._target and not all(_leads(each) for each in units[first:end]):
                 break
             used += unit.weight
             end += 1
         end = self._with_tiny_rest(units, start, end, room - used)
-        while new + 1 < end < len(units) and units[end - 1].kind in ("heading", "header"):
+        while new + 1 < end < len(units) and _leads(units[end - 1]):
             end -= 1  # a heading stays with what follows it
         return end
 
@@ -192,9 +196,16 @@ class _Packer:
         return self._contexts[key]
 
 
+def _leads(unit: Unit) -> bool:
+    return unit.kind in ("heading", "header")
+
+
 def _headings(units: list[Unit]) -> str:
-    """Return the path shared by all text of a chunk; the last heading's where it has nothing but headings."""
-    paths = [unit.headings for unit in units if unit.kind != "heading"] or [units[-1].headings]
+    """Return the path shared by the text of a chunk; scraps do not count, nor headings beside text."""
+    weights: dict[tuple[str, ...], float] = {}
+    for unit in [unit for unit in units if unit.kind != "heading"] or units[-1:]:
+        weights[unit.headings] = weights.get(unit.headings, 0.0) + unit.weight
+    paths = [path for path, weight in weights.items() if weight >= _SCRAP_SHARE * sum(weights.values())]
     shared = []
     for names in zip(*paths, strict=False):
         if len(set(names)) > 1:
