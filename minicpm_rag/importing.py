@@ -142,7 +142,7 @@ class _Import:
                 dimension=self.embedder.dimension,
             )
         ledger, vectors = self.library.ledger, self.library.vectors
-        document_id = storage.store(ledger, vectors, self.index, new)
+        (document_id,) = storage.store(ledger, vectors, self.index, [new])
         for source, title in names:
             if source != new.source:
                 storage.add_name(ledger, vectors, document_id, self.kb_id, source, title, former=None)

@@ -179,19 +179,18 @@ class _Ingest:
                 return
             yield self._done(waiting[0].number, self._failed(waiting[0].document, str(exc), ""))
             return
-        index = self._index()
+        new = []
         for entry in waiting:
             yield self._progress(entry.number, entry.document.source, "writing")
             own, chunks = chunks[: len(entry.pieces)], chunks[len(entry.pieces) :]
-            new = replace(entry.document, chunks=own)
-            storage.store(self.library.ledger, self.library.vectors, index, new)
+            new.append(replace(entry.document, chunks=own))
+        stored = storage.store(self.library.ledger, self.library.vectors, self._index(), new)
+        for entry, document, _ in zip(waiting, new, stored, strict=True):
             former = entry.former
-            if former is not None and new.source.startswith(UPLOAD) and former.sha256 != new.sha256:
-                delete_upload(self.library.uploads, self.kb_id, former.sha256, new.source)
-            yield self._done(
-                entry.number,
-                _verdict(new, "indexed" if former is None else "replaced", new.reason, new.remedy),
-            )
+            if former is not None and document.source.startswith(UPLOAD) and former.sha256 != document.sha256:
+                delete_upload(self.library.uploads, self.kb_id, former.sha256, document.source)
+            status: FileStatus = "indexed" if former is None else "replaced"
+            yield self._done(entry.number, _verdict(document, status, document.reason, document.remedy))
 
     def _index(self) -> Index:
         if self.index is None:

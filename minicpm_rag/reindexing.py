@@ -91,7 +91,7 @@ def _rebuild(library: Library, index: Index, row: DocumentRow, cutting: Cutting)
     if done:
         return int(done)
     chunks = embed(cut(pages, row.title, library.embedder, cutting), library.embedder)
-    storage.add_vectors(library.vectors, index, row.id, chunks)
+    storage.add_vectors(library.vectors, index, [(row.id, chunks)])
     with library.ledger.writing() as connection:
         storage.add_chunks(connection, index, row.id, chunks)
     return len(chunks)

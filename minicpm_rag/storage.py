@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,61 +49,72 @@ class NewDocument:
     remedy: str = ""
 
 
-def store(ledger: Ledger, vectors: VectorStore, index: Index, new: NewDocument) -> int:
-    """Add a document, in place of the one its source named before; returns its id.
+def store(ledger: Ledger, vectors: VectorStore, index: Index, new: Sequence[NewDocument]) -> Iterator[int]:
+    """Add documents, each in place of the one its source named before; yields their ids as each is ready.
 
-    Until the one transaction in the middle the old version answers, from then on the new one. What a kill
-    leaves on either side of it (vectors without chunks) is invisible, and `sweep_documents` clears it.
+    Until its own transaction the old version of a document answers, from then on the new one. What a kill
+    leaves on either side of it (vectors without chunks) is invisible, and `sweep_documents` clears it. Vectors
+    of many small documents go into Chroma together, because each call there costs some 10 ms.
     """
-    document_id = announce(ledger, index.kb_id, new)
+    with ledger.writing() as connection:
+        ids = [_announce(connection, index.kb_id, document) for document in new]
     try:
-        add_vectors(vectors, index, document_id, new.chunks)
-        with ledger.writing() as connection:
-            page_rows.add(connection, document_id, new.pages)
-            add_chunks(connection, index, document_id, new.chunks)
-            # The same bytes read anew, because a remedy was followed: the names move over.
-            twin = documents.of_bytes(connection, index.kb_id, new.sha256)
-            if twin is not None:
-                connection.execute(
-                    "UPDATE names SET document_id = ? WHERE document_id = ?", (document_id, twin.id)
-                )
-                documents.retire(connection, twin.id)
-            connection.execute("UPDATE documents SET status = 'ready' WHERE id = ?", (document_id,))
-            orphan = names.add(connection, index.kb_id, new.source, new.title, document_id)
-            if orphan is not None:
-                documents.retire(connection, orphan)
-            note_change(connection, index.kb_id)
+        add_vectors(vectors, index, [(key, document.chunks) for key, document in zip(ids, new, strict=True)])
+        for key, document in zip(ids, new, strict=True):
+            with ledger.writing() as connection:
+                _publish(connection, index, key, document)
+            yield key
     except BaseException:
         try:
             sweep_documents(ledger, vectors)
-        except LibraryError:  # the disk is still full, say; the next owner sweeps
-            log.warning("left over from %r: to be cleared later", new.source)
+        except LibraryError as exc:  # the disk is still full, say; the next owner sweeps
+            log.warning("What a broken-off write has left will be cleared later: %s", exc)
         raise
     sweep_documents(ledger, vectors)
-    return document_id
 
 
-def announce(ledger: Ledger, kb_id: int, new: NewDocument) -> int:
+def _announce(connection: sqlite3.Connection, kb_id: int, new: NewDocument) -> int:
     """Record that a document is being written, so that whatever happens its vectors can be cleared."""
-    with ledger.writing() as connection:
-        cursor = connection.execute(
-            "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, pages_indexed, "
-            "pages_present, chunks, encoding, reason, remedy, indexed_at) "
-            "VALUES (?, ?, ?, 'indexing', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                kb_id, new.source, new.title, new.sha256, new.size_bytes, len(new.pages), new.pages_present,
-                len(new.chunks), new.encoding, new.reason, new.remedy, documents.now(),
-            ),
-        )  # fmt: skip
+    cursor = connection.execute(
+        "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, pages_indexed, "
+        "pages_present, chunks, encoding, reason, remedy, indexed_at) "
+        "VALUES (?, ?, ?, 'indexing', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            kb_id, new.source, new.title, new.sha256, new.size_bytes, len(new.pages), new.pages_present,
+            len(new.chunks), new.encoding, new.reason, new.remedy, documents.now(),
+        ),
+    )  # fmt: skip
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def add_vectors(vectors: VectorStore, index: Index, document_id: int, chunks: Sequence[NewChunk]) -> None:
-    """Put the vectors of a document's chunks into Chroma, where nothing shows them yet."""
+def _publish(connection: sqlite3.Connection, index: Index, document_id: int, new: NewDocument) -> None:
+    page_rows.add(connection, document_id, new.pages)
+    add_chunks(connection, index, document_id, new.chunks)
+    # The same bytes read anew, because a remedy was followed: the names move over.
+    twin = documents.of_bytes(connection, index.kb_id, new.sha256)
+    if twin is not None:
+        connection.execute("UPDATE names SET document_id = ? WHERE document_id = ?", (document_id, twin.id))
+        documents.retire(connection, twin.id)
+    connection.execute("UPDATE documents SET status = 'ready' WHERE id = ?", (document_id,))
+    orphan = names.add(connection, index.kb_id, new.source, new.title, document_id)
+    if orphan is not None:
+        documents.retire(connection, orphan)
+    note_change(connection, index.kb_id)
+
+
+def add_vectors(vectors: VectorStore, index: Index, new: Sequence[tuple[int, Sequence[NewChunk]]]) -> None:
+    """Put the vectors of documents' chunks into Chroma, where nothing shows them yet."""
     vectors.create(index.collection)
-    ids = [chunk_rows.chunk_id(index.id, document_id, position) for position in range(len(chunks))]
-    vectors.upsert(index.collection, ids, [chunk.vector for chunk in chunks])
+    vectors.upsert(
+        index.collection,
+        [
+            chunk_rows.chunk_id(index.id, key, position)
+            for key, chunks in new
+            for position in range(len(chunks))
+        ],
+        [chunk.vector for _, chunks in new for chunk in chunks],
+    )
 
 
 def add_chunks(

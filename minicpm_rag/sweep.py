@@ -52,7 +52,8 @@ def sweep_indexes(ledger: Ledger, vectors: VectorStore) -> None:
             "JOIN knowledge_bases ON knowledge_bases.id = indexes.kb_id "
             "WHERE indexes.status = 'retired' OR knowledge_bases.name IS NULL "
             "OR (indexes.status = 'building' AND NOT EXISTS (SELECT 1 FROM jobs "
-            "WHERE jobs.kb_id = indexes.kb_id AND jobs.kind = 'reindex' AND jobs.status IN ('queued', 'running')))"
+            "WHERE jobs.kb_id = indexes.kb_id AND jobs.kind = 'reindex' "
+            "AND jobs.status IN ('queued', 'running')))"
         ).fetchall()
     for row in finished:
         drop_index(ledger, vectors, row["id"], row["collection"])

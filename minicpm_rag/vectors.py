@@ -1,6 +1,6 @@
 """Vectors in Chroma: one collection for each index, nothing but ids and vectors in it.
 
-Knows Chroma's limits; not what the ids mean. An embedded Chroma folder may be opened by one process only, even
+Knows Chroma's limits; not what the ids mean. A Chroma folder may be opened by one process only, even
 for reading (see `VectorStore`), so readers elsewhere use `nearest` on vectors the ledger keeps.
 """
 

@@ -52,6 +52,7 @@ def ingest(
             click.echo("Watching; Ctrl-C ends it.", err=True)
             for _ in changes(*sources, stop_event=interruption, rust_timeout=500, raise_interrupt=False):
                 once()
+            raise click.exceptions.Exit(130)
 
 
 @click.command()
