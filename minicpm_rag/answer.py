@@ -141,5 +141,7 @@ class Answer:
 
     def _partial(self) -> Finished:
         text, documents = self.text, self.documents
-        cited = cite(text, self.standalone_question, documents, page_text=self._chain.page_text())
+        cited = cite(
+            text, self.standalone_question, documents, page_text=self._chain.page_text(), is_cut=True
+        )
         return Finished(cited.text, cited.citations, cited.unsupported, documents, "stopped")

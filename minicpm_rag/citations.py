@@ -77,14 +77,20 @@ class CitedAnswer:
         self._show(len(self._open.rstrip()))  # a mark goes in front of the white space
         return self.text[before:]
 
-    def finish(self) -> str:
-        """Judge what is left, as after the last piece; return what is still to be shown."""
+    def finish(self, *, is_cut: bool = False) -> str:
+        """Judge what is left, as after the last piece; return what is still to be shown.
+
+        Half a sentence, where the answer `is_cut`, is neither proven nor called unsupported.
+        """
         before = len(self.text)
         self._take(_HALF_MARK.sub("", self._arriving))
         self._arriving = ""
         self._open = self._open.rstrip()
         for start, end in sentence_spans(self._open):
+            if is_cut and end == len(self._open) and self._open[end - 1].isalnum():
+                break
             self._judge(start, end, len(self._open))
+        self._show(len(self._open))
         self._open, self._shown, self._marks = "", 0, []
         return self.text[before:]
 
@@ -182,11 +188,12 @@ def cite(
     *,
     page_text: PageText | None = None,
     similarity: Similarity | None = None,
+    is_cut: bool = False,
 ) -> CitedAnswer:
-    """Cite a whole answer; marks that stand in it already are judged again."""
+    """Cite a whole answer, or one that `is_cut`; marks that stand in it already are judged again."""
     answer = CitedAnswer(question, documents, page_text=page_text, similarity=similarity)
     answer.add(text)
-    answer.finish()
+    answer.finish(is_cut=is_cut)
     return answer
 
 

@@ -67,7 +67,7 @@ _PERSON_PLACE_ORGANISATION = frozenset(["nr", "nrt", "nrfg", "ns", "nt"])
 _PLACE_ENDINGS = re.compile(r"(?<=..)[省市县区镇乡村州国]$")
 
 _NEGATOR = re.compile(
-    r"(?:不(?!仅|但|只|过|同|断|久|论|管|少)|没有|没|无(?!论|线)|未(?!来)|非(?!常|洲)|勿|禁止)(?:能|可以|可|得|会|应|要|需)?"
+    r"(?:不(?![仅但只过同断久论管少满足超多低高小大及如等])|没有|没|无(?!论|线)|未(?!来)|非(?!常|洲)|勿|禁止)(?:能|可以|可|得|会|应|要|需)?"
     r"|\b(?:not|no|never|cannot|without|[a-z]+n't)\b(?:\s+(?:be|been|being))?\s*",
     re.IGNORECASE,
 )

