@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def calibration_from_json(stored: Mapping[str, Any]) -> Calibration:
         raise LibraryError("The stored calibration cannot be read. Run `eval --calibrate` again.") from exc
 
 
+@lru_cache(maxsize=8)
 def shipped_calibration(embedder: str, revision: str) -> Calibration:
     """The calibration that comes with the package for its own embedder, else one that trusts keywords only.
 

@@ -6,7 +6,7 @@ Knows the library's reading side and the stages it puts in order. It does not kn
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -36,7 +36,6 @@ DENSE_SHARE = (
 )
 LEAST_DENSE = 0.05  # a dense part this small changed no ranking, and embedding a question costs 20 ms
 KEYWORD_TRUST = 1.5  # a usual answer holds 2/3 of its question's weight or more; 1 to 2 measured alike
-EVIDENT = 5  # passages whose best features make the evidence
 
 
 class HybridRetriever(BaseRetriever):
@@ -65,7 +64,7 @@ class HybridRetriever(BaseRetriever):
             own = calibration_from_json(stored)
             if (own.embedder, own.revision) == (self.embedder.name, self.embedder.revision):
                 return own
-        return _shipped(self.embedder.name, self.embedder.revision)
+        return shipped_calibration(self.embedder.name, self.embedder.revision)
 
     def find(self, question: str, limit: int | None = None, *, without: Collection[int] = ()) -> Found:
         """Search, and keep what is needed to explain the result.
@@ -82,7 +81,8 @@ class HybridRetriever(BaseRetriever):
         if question.strip() and (dense_weight >= LEAST_DENSE or not keyword):
             vector = self.embedder.embed_query(question)
             dense = self.library.dense_search(self.knowledge_base, vector, DEPTH)
-        dense_weight = dense_weight if dense else 0.0
+        if not dense:
+            share = dense_weight = 0.0
         fused = weighted_sum(
             keyword,
             dense,
@@ -98,7 +98,7 @@ class HybridRetriever(BaseRetriever):
         ]
         ranked = self._ranked(question, documents, scores)
         strength, cosine = self._add_evidence(question, ranked, calibration, share, dict(dense))
-        chosen = select(ranked, limit, _PageTexts(self.library).text)
+        chosen = select(ranked, limit, cache(self.library.page_text))
         return Found(
             documents=[choice.document for choice in chosen],
             evidence=calibration.probability(strength, share, cosine),
@@ -170,7 +170,11 @@ class HybridRetriever(BaseRetriever):
         share: float,
         cosines: Mapping[str, float],
     ) -> tuple[float, float]:
-        """Write each passage's evidence into it; return the best strength and cosine of the first few."""
+        """Write each passage's evidence into it; return strength and cosine of the first passage.
+
+        The best of the first five was measured to separate answered questions from others less well: then a
+        chance hit of a lesser passage decides.
+        """
         # Function words weigh next to nothing in a large library, but much where a dozen texts lack them.
         weights = self._weights([term for term in question_terms(question) if is_content(term)])
         features: list[tuple[float, float]] = []
@@ -179,27 +183,7 @@ class HybridRetriever(BaseRetriever):
             cosine = cosines.get(str(document.id), 0.0) if weights else 0.0
             features.append((strength, cosine))
             document.metadata[records.EVIDENCE] = calibration.probability(strength, share, cosine)
-        best = features[:EVIDENT]
-        return max((s for s, _ in best), default=0.0), max((c for _, c in best), default=0.0)
-
-
-class _PageTexts:
-    """Page texts of one search, each read once."""
-
-    def __init__(self, library: Any) -> None:
-        self._library = library
-        self._texts: dict[tuple[int, int], str] = {}
-
-    def text(self, document_id: int, page_number: int) -> str:
-        place = (document_id, page_number)
-        if place not in self._texts:
-            self._texts[place] = self._library.page_text(document_id, page_number)
-        return self._texts[place]
-
-
-@lru_cache(maxsize=8)
-def _shipped(embedder: str, revision: str) -> Calibration:
-    return shipped_calibration(embedder, revision)
+        return features[0] if features else (0.0, 0.0)
 
 
 def _indexed_text(document: Document) -> str:
