@@ -15,9 +15,9 @@ from minicpm_rag.commands.tables import echo_table, printable
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from minicpm_rag.found import Candidate
     from minicpm_rag.questions import Language
     from minicpm_rag.records import Citation, Finished, Retrieved
-    from minicpm_rag.retrieval import Candidate
     from minicpm_rag.workspace import Workspace
 
 _SHOWN_CHARACTERS = 300  # of a passage on the terminal
