@@ -5,52 +5,21 @@ Knows questions and a retriever; not how a knowledge base is filled, nor how res
 
 from __future__ import annotations
 
-import json
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag import records
 from minicpm_rag.calibration import fit, measure_abilities
-from minicpm_rag.errors import DocumentError
 from minicpm_rag.evidence import SETTING
 from minicpm_rag.segmentation import fold
-from minicpm_rag.sentences import sentence_spans
 
 if TYPE_CHECKING:
-    from langchain_core.documents import Document
-
     from minicpm_rag.evidence import Calibration
     from minicpm_rag.found import Found
-    from minicpm_rag.library import Library
+    from minicpm_rag.question_sets import Question
     from minicpm_rag.retrieval import HybridRetriever
-
-SENTENCE_CHARACTERS = (12, 200)  # a document's own sentence becomes a question within these lengths
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question and where its answer is; `document` is None where the documents do not answer it."""
-
-    text: str
-    document: str | None
-    pages: tuple[int, ...] = ()
-    answers: tuple[str, ...] = ()
-    kind: str = ""  # why there is no answer: "removed_article", "adversarial", ...
-
-    def found_in(self, passage: Document) -> bool:
-        """Whether the passage is from the document (and page) that answers."""
-        if not self.names(passage.metadata[records.SOURCE], passage.metadata[records.TITLE]):
-            return False
-        return not self.pages or passage.metadata[records.PAGE] in self.pages
-
-    def names(self, source: str, title: str) -> bool:
-        """Whether the document so called is the one that answers."""
-        path = PurePath(source.removeprefix("upload:"))
-        return self.document in {path.name, path.stem, title}
 
 
 @dataclass(frozen=True)
@@ -104,53 +73,6 @@ class Scorecard:
 
     def _refuses(self, outcome: Outcome) -> bool:
         return self.calibration.probability(*outcome.features) < self.calibration.bar
-
-
-def load_questions(file: Path) -> list[Question]:
-    """Read questions from JSON Lines.
-
-    Each line has `question` and, where there is an answer, `file` (or `passage_id`), and optionally `page` or
-    `pages` and `answers`. A line without a place is a question that must be refused; `kind` may say why.
-    """
-    questions: list[Question] = []
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise DocumentError(f"The questions in {file} cannot be read: {exc}.", "Give a UTF-8 file.") from exc
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-            text = str(entry["question"])
-        except (ValueError, TypeError, KeyError) as exc:
-            raise DocumentError(
-                f"Line {number} of {file} is not a question: {line[:80]!r}.",
-                'Each line is a JSON object such as {"question": "...", "file": "manual.pdf", "page": 3}.',
-            ) from exc
-        place = entry.get("file") or entry.get("passage_id")
-        pages = entry.get("pages") or ([entry["page"]] if isinstance(entry.get("page"), int) else [])
-        answers = tuple(str(answer) for answer in entry.get("answers") or ())
-        kind = "" if place else str(entry.get("kind") or "unanswerable")
-        questions.append(Question(text, place, tuple(pages), answers, kind))
-    return questions
-
-
-def sentence_questions(library: Library, knowledge_base: str, count: int, *, seed: int = 0) -> list[Question]:
-    """Take the documents' own sentences as questions: an exact string must find the place it stands at."""
-    chance = random.Random(seed)
-    rows = [row for row in library.documents(knowledge_base) if row.status == "ready"]
-    chance.shuffle(rows)
-    pools = [_sentences(library, row, chance) for row in rows]
-    questions: list[Question] = []
-    while pools and len(questions) < count:  # one sentence a document, then the next round
-        for pool in list(pools):
-            question = next(pool, None)
-            if question is None:
-                pools.remove(pool)
-            elif len(questions) < count:
-                questions.append(question)
-    return questions
 
 
 def evaluate(
@@ -216,17 +138,6 @@ def _outcome(question: Question, found: Found, seconds: float) -> Outcome:
         features=found.features,
         seconds=seconds,
     )
-
-
-def _sentences(library: Library, row: records.DocumentRow, chance: random.Random) -> Iterator[Question]:
-    pages = list(library.page_texts(row.id).items())
-    chance.shuffle(pages)
-    shortest, longest = SENTENCE_CHARACTERS
-    for number, text in pages:
-        spans = [(start, end) for start, end in sentence_spans(text) if shortest <= end - start <= longest]
-        chance.shuffle(spans)
-        for start, end in spans:
-            yield Question(text[start:end], row.title, (number,), (text[start:end],))
 
 
 def _share(flags: Iterable[bool]) -> float:

@@ -18,6 +18,8 @@ ALLOWED: dict[str, set[str]] = {
     "retrieval": {"evidence", "found", "fusion", "readability", "selection"},
     "calibration": {"evidence", "keywords", "readability"},
     "passage_sets": {"library", "worker"},
+    "question_sets": {"library"},
+    "answer_evaluation": {"question_sets", "workspace"},
     "citations": {"proof"},
     "writing": {"citations", "extractive", "model_stream", "prompt", "proof"},
     "chain": {"answer", "citations", "followups", "library", "model_stream", "proof", "retrieval", "rewrite", "writing"},

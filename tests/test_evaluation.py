@@ -12,17 +12,10 @@ from small_library import build_library
 from minicpm_rag.cli import main, program
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.evaluation import (
-    Question,
-    Scorecard,
-    calibrate_abilities,
-    calibrate_evidence,
-    evaluate,
-    load_questions,
-    sentence_questions,
-)
+from minicpm_rag.evaluation import Scorecard, calibrate_abilities, calibrate_evidence, evaluate
 from minicpm_rag.evidence import SETTING
 from minicpm_rag.library import Library
+from minicpm_rag.question_sets import Question, load_questions, sentence_questions
 from minicpm_rag.retrieval import HybridRetriever
 
 QUESTIONS = [
@@ -127,6 +120,22 @@ def test_eval_asks_for_own_sentences_when_no_questions_are_given(
     _, scores = run(home, monkeypatch, "--sentences", "15")
     assert scores["questions"] == 15
     assert scores["recall@3"] == 1
+
+
+def test_eval_checks_whole_answers(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "questions.jsonl"
+    lines = [
+        {"question": "水泵保修多久？", "file": "水泵说明书.txt", "answers": ["两年"]},
+        {"question": "Who built the mill at Oakford?", "file": "river-history.txt", "answers": ["Harlan"]},
+        {"question": "Which composer wrote the opera Carmen?"},
+    ]
+    file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    _, scores = run(home, monkeypatch, "--questions", str(file), "--answers")
+    answers = scores["answers"]
+    assert answers["mode"] == "extractive"
+    assert (answers["answerable"], answers["unanswerable"], answers["unanswerable_refused"]) == (2, 1, 1)
+    assert answers["answer_contained"] == answers["quotes_true"] == answers["quoted_right_place"] == 1
+    assert answers["retrieve_seconds_p50"] > 0
 
 
 def test_eval_fails_where_recall_is_too_low_or_got_worse(

@@ -16,8 +16,8 @@ import click
 from minicpm_rag.commands.tables import echo_table
 
 if TYPE_CHECKING:
-    from minicpm_rag.evaluation import Question
-    from minicpm_rag.retrieval import HybridRetriever
+    from minicpm_rag.question_sets import Question
+    from minicpm_rag.workspace import Workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -41,6 +41,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--absent", type=click.FloatRange(0, 1), default=0.0, help="Share of those titles to leave out."
 )
+@click.option("--answers", is_flag=True, help="Also let every question be answered, and check the answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 def evaluate_command(
     questions: tuple[Path, ...],
@@ -51,6 +52,7 @@ def evaluate_command(
     compare: Path | None,
     passages: tuple[Path, ...],
     absent: float,
+    answers: bool,
     as_json: bool,
 ) -> None:
     """Ask questions whose answers' places are known, and count what is found and what is refused.
@@ -58,15 +60,12 @@ def evaluate_command(
     A line of --questions is {"question": "...", "file": "manual.pdf", "page": 3}; one without a file must be
     refused. With no --questions, sentences of the documents themselves are looked for.
     """
-    from minicpm_rag.evaluation import (
-        calibrate_abilities,
-        calibrate_evidence,
-        evaluate,
-        load_questions,
-        sentence_questions,
-    )
+    from minicpm_rag.answer_evaluation import evaluate_answers
+    from minicpm_rag.evaluation import calibrate_abilities, calibrate_evidence, evaluate
+    from minicpm_rag.question_sets import load_questions, sentence_questions
 
-    with _retriever(knowledge_base, passages, absent) as (retriever, present):
+    with _workspace(passages, absent) as (workspace, present):
+        retriever = workspace.retriever(knowledge_base)
         asked = [question for file in questions for question in load_questions(file)]
         if present is not None:
             asked = [
@@ -86,6 +85,11 @@ def evaluate_command(
                 "Measured what the embedder reads. The bar needs real questions: --questions.", err=True
             )
         scores = scorecard.as_json()
+        if answers:
+            with _progress("Answering", len(asked)) as step:
+                scores["answers"] = evaluate_answers(
+                    workspace, retriever.knowledge_base, asked, on_question=step
+                )
     _show(scores, as_json=as_json)
     worse = _worse(scores, compare)
     for line in worse:
@@ -99,46 +103,31 @@ def _absent(question: Question) -> Question:
 
 
 @contextmanager
-def _retriever(
-    knowledge_base: str | None, passages: Sequence[Path], absent: float
-) -> Iterator[tuple[HybridRetriever, set[str] | None]]:
-    """The retriever of a knowledge base; with `passages`, of a temporary library, and the ids in that."""
-    from minicpm_rag.embeddings import load_embedder
-    from minicpm_rag.library import Library
+def _workspace(passages: Sequence[Path], absent: float) -> Iterator[tuple[Workspace, set[str] | None]]:
+    """The person's workspace; with `passages`, one of a temporary library, and the ids that are in it."""
     from minicpm_rag.passage_sets import ingest_folder, write_passages
-    from minicpm_rag.rerank import Reranker
-    from minicpm_rag.retrieval import HybridRetriever
     from minicpm_rag.settings import load_settings
     from minicpm_rag.worker import Worker
+    from minicpm_rag.workspace import open_workspace
 
     settings = load_settings()
-    embedder = load_embedder(settings.embedder)
-    reranker = None if settings.reranker is None else Reranker(settings.reranker)
-    name = knowledge_base or settings.knowledge_base
+    if not passages:
+        with open_workspace(settings) as workspace:
+            yield workspace, None
+        return
     with TemporaryDirectory(prefix="minicpm-rag-eval-") as temporary:
-        home = Path(temporary) / "home" if passages else settings.home
-        with Library(
-            home, embedder=embedder, chroma_url=None if passages else settings.chroma_url
-        ) as library:
-            present = None
-            if passages:
-                folder = Path(temporary) / "passages"
-                folder.mkdir()
-                present = write_passages(passages, folder, absent=absent)
-                cutting = (settings.chunk_characters, settings.chunk_overlap_characters)
-                worker = Worker(library, chunk_characters=cutting[0], chunk_overlap_characters=cutting[1])
-                with worker, _progress("Ingesting", len(present)) as step:
-                    ingest_folder(library, worker, name, folder, step)
-            yield (
-                HybridRetriever(
-                    library=library,
-                    embedder=embedder,
-                    knowledge_base=name,
-                    passages=settings.passages,
-                    reranker=reranker,
-                ),
-                present,
+        home, folder = Path(temporary) / "home", Path(temporary) / "passages"
+        folder.mkdir()
+        present = write_passages(passages, folder, absent=absent)
+        with open_workspace(settings.model_copy(update={"home": home, "chroma_url": None})) as workspace:
+            worker = Worker(
+                workspace.library,
+                chunk_characters=settings.chunk_characters,
+                chunk_overlap_characters=settings.chunk_overlap_characters,
             )
+            with worker, _progress("Ingesting", len(present)) as step:
+                ingest_folder(workspace.library, worker, settings.knowledge_base, folder, step)
+            yield workspace, present
 
 
 def _worse(scores: dict[str, Any], baseline: Path | None) -> list[str]:
@@ -159,6 +148,8 @@ def _show(scores: dict[str, Any], *, as_json: bool) -> None:
     rows = [[name, _number(value)] for name, value in scores.items() if isinstance(value, int | float)]
     for kind, refused in scores["unanswerable"].items():
         rows.append([f"{kind} refused", f"{refused['refused']:.3f} of {refused['questions']}"])
+    for name, value in scores.get("answers", {}).items():
+        rows.append([f"answers: {name}", value if isinstance(value, str) else _number(value)])
     echo_table(["Measure", "Value"], rows, right={1})
 
 
