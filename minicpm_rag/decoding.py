@@ -14,6 +14,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.decoding_cache import PAGE, PagePool, page_bytes
+from minicpm_rag.decoding_plain import Stream
 from minicpm_rag.decoding_graphs import Steps
 from minicpm_rag.decoding_rope import RotaryTables
 from minicpm_rag.decoding_scheduler import DONE, Scheduler, Text
@@ -75,10 +76,12 @@ class GraphEngine:
         slots: int = 8,
         memory_bytes: int | None = None,
         guessing: bool = True,
+        operations: Any = None,
     ) -> None:
         """`memory_bytes` bounds weights and cache together; without it the cache takes up to 4,096 tokens a slot.
 
-        `cache` int8 halves the cache. `guessing` looks the next words up in the prompt while one text is alone.
+        `cache` int8 halves the cache. `guessing` looks the next words up in the prompt while one text is alone. `operations`
+        is for measurements, see `Steps`.
         """
         import torch
 
@@ -94,7 +97,7 @@ class GraphEngine:
         self._pages = self._affordable_pages(memory_bytes)
         pool = PagePool(self._weights, self._pages, self._quantized_cache)
         self._decoder = Decoder(self._weights, self._rope, pool, self._state)
-        self._steps = Steps(self._decoder, guessing=guessing)
+        self._steps = Steps(self._decoder, guessing=guessing, operations=operations)
         self._scheduler = Scheduler(self._decoder, self._steps, guessing=guessing)
         if device.type == "cuda":
             self._steps.start_compiling(self._scheduler.wake)
@@ -116,6 +119,12 @@ class GraphEngine:
                 yield token
         finally:
             text.closed = True
+
+    def logits(self, ids: Sequence[int]) -> torch.Tensor:
+        """The logits after a text: what quantization changes can be read off them. Waits until no text is in work."""
+        found: list[torch.Tensor] = []
+        self._scheduler.run_when_idle(lambda: found.append(self._plain_logits(ids)))
+        return found[0]
 
     @property
     def ready(self) -> bool:
@@ -141,6 +150,23 @@ class GraphEngine:
         self._scheduler.stop()
         self._free_cache()
         del self._decoder, self._weights, self._state, self._rope
+
+    def _plain_logits(self, ids: Sequence[int]) -> torch.Tensor:
+        import torch
+
+        pool, device = self._decoder.pool, self._weights.device
+        taken = pool.take(ids, len(ids), 0)
+        if taken is None:
+            raise OutOfMemoryError(f"The cache has no room for a text of {len(ids)} tokens.")
+        pages = taken[0]
+        try:
+            stream = self._decoder.prompt(
+                torch.tensor(ids, device=device), torch.tensor(pages, device=device), 0, len(ids)
+            )
+            last = Stream(stream.rows[-1:], stream.gain)
+            return self._decoder.logits(last)[0].cpu()
+        finally:
+            pool.give_back(pages)
 
     def _halve_cache(self) -> None:
         self._free_cache()

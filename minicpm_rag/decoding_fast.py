@@ -27,10 +27,11 @@ _SCORES_CHUNK = 128
 
 @dataclass
 class Stream:
-    """The residual stream, and what the next norm needs of it: rows times its gain, and their squares in parts."""
+    """The residual stream, the gain of the norm that reads it next, and for several rows what it needs of them."""
 
     rows: torch.Tensor
-    scaled: torch.Tensor
+    gain: torch.Tensor
+    scaled: torch.Tensor  # rows times gain; for one row the kernel multiplies itself
     squares: torch.Tensor  # [parts, rows]
 
 
@@ -41,12 +42,13 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
     from minicpm_rag.decoding_linear import scale_kernel
 
     rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
-    stream = Stream(rows, torch.empty_like(rows), rows.new_empty((1, len(ids)), dtype=torch.float32))
+    gain = weights.layers[0].attention_norm
+    if len(ids) == 1:
+        return Stream(rows, gain, rows, rows)
+    stream = Stream(rows, gain, torch.empty_like(rows), rows.new_empty((1, len(ids)), dtype=torch.float32))
     width = rows.shape[1]
-    scale_kernel[(len(ids),)](
-        rows, weights.layers[0].attention_norm, stream.scaled, stream.squares,
-        K=width, BLOCK_K=_power_of_two(width), **_overlap(rows.device),
-    )  # fmt: skip
+    options: dict[str, Any] = {"K": width, "BLOCK_K": _power_of_two(width), "PDL": False}
+    scale_kernel[(len(ids),)](rows, gain, stream.scaled, stream.squares, **options)
     return stream
 
 
@@ -62,20 +64,23 @@ def project(
     """See `decoding_plain.project`."""
     outputs = matrix.rows // 2 if gated else matrix.rows
     out = stream.rows.new_empty((len(stream.rows), outputs), dtype=dtype or stream.rows.dtype)
-    _product(stream.scaled, matrix, out, multiplier, gated=gated, squares=stream.squares, epsilon=epsilon)
+    _product(stream.scaled, matrix, out, multiplier, stream, gated=gated, epsilon=epsilon)
     return out
 
 
-def add(
-    stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor
-) -> Stream:
+def add(stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Stream:
     """See `decoding_plain.add`."""
     import torch
 
-    parts = _blocks(matrix.rows, _linear_block(len(rows), matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"])
-    new = torch.empty_like
-    result = Stream(new(stream.rows), new(stream.rows), stream.squares.new_empty((parts, len(rows))))
-    _product(rows, matrix, result.rows, multiplier, residual=stream.rows, gain=gain, left=result)
+    out = torch.empty_like(stream.rows)
+    if len(rows) == 1:
+        result = Stream(out, gain, out, out)
+    else:
+        block = _linear_block(len(rows), matrix.rows, matrix.columns, False, matrix.bits)
+        parts = _blocks(matrix.rows, block["BLOCK_N"])
+        squares = stream.squares.new_empty((parts, len(rows)))
+        result = Stream(out, gain, torch.empty_like(out), squares)
+    _product(rows, matrix, out, multiplier, result, residual=stream.rows)
     return result
 
 
@@ -84,41 +89,41 @@ def _product(
     matrix: Matrix,
     out: torch.Tensor,
     multiplier: float,
+    stream: Stream,
     *,
     gated: bool = False,
-    squares: torch.Tensor | None = None,
     epsilon: float = 0.0,
     residual: torch.Tensor | None = None,
-    gain: torch.Tensor | None = None,
-    left: Stream | None = None,
 ) -> None:
+    """Launch the kernel: it reads a normed `stream`, or with `residual` leaves one."""
     from minicpm_rag.decoding_linear import linear_kernel
 
     block = _linear_block(len(rows), out.shape[1], matrix.columns, gated, matrix.bits)
-    parts = 0 if squares is None else len(squares)
-    unused = rows
+    parts = len(stream.squares) if residual is None and len(rows) > 1 else 0
     linear_kernel[(_blocks(out.shape[1], block["BLOCK_N"]),)](
         rows,
-        unused if squares is None else squares,
+        stream.squares,
         matrix.data,
         matrix.scale,
-        unused if residual is None else residual,
-        unused if gain is None else gain,
+        rows if residual is None else residual,
+        stream.gain,
         out,
-        unused if left is None else left.scaled,
-        unused if left is None else left.squares,
+        stream.scaled,
+        stream.squares,
         out.shape[1],
         len(rows),
         epsilon,
         multiplier,
         K=matrix.columns,
+        NORM=residual is None,
         PARTS=parts,
         PARTS_PADDED=_power_of_two(max(1, parts)),
         GATED=gated,
-        RESIDUAL=left is not None,
+        RESIDUAL=residual is not None,
         BITS=matrix.bits,
         **block,
-        **_overlap(rows.device),
+        # The tensor cores' kernels ask for no weights before they wait: there it costs 0.15 ms a step.
+        **(_overlap(rows.device) if len(rows) == 1 else {"PDL": False}),
     )
 
 
@@ -241,30 +246,32 @@ def _linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int)
     """
     wide = outputs > 4096
     if rows == 1:
-        if gated:
+        if bits == 4:
+            block_n, block_k, warps = 4, 512, 4
+        elif gated:
             block_n, block_k, warps = 4, 256, 2
         elif wide:
-            block_n, block_k, warps = 16, 512, 2
+            block_n, block_k, warps = (16, 512, 2) if bits == 16 else (8, 1024, 4)
         else:
             block_n, block_k, warps = (4, 2048, 4) if columns > 4096 else (2, 1024, 4)
         return {"BLOCK_R": 1, "BLOCK_N": block_n, "BLOCK_K": block_k, "STAGES": 1, "num_warps": warps}
     if outputs > 100_000:
         block = {"BLOCK_N": 32, "BLOCK_K": 128, "STAGES": 3, "num_warps": 2}
     elif gated:
-        block = {"BLOCK_N": 32, "BLOCK_K": 128, "STAGES": 5, "num_warps": 2}
+        block = {"BLOCK_N": 16, "BLOCK_K": 128, "STAGES": 8, "num_warps": 1}
     elif wide:
         block = {"BLOCK_N": 32, "BLOCK_K": 256, "STAGES": 5, "num_warps": 2}
     else:
         block = {"BLOCK_N": 16, "BLOCK_K": 256, "STAGES": 8, "num_warps": 1}
     if bits == 4:
-        block.update(BLOCK_K=64, STAGES=2)
+        block.update(BLOCK_K=64, STAGES=6)
     return {"BLOCK_R": max(8, _power_of_two(rows)), **block}
 
 
 def _splits(programs: int, device: torch.device) -> int:
-    """Parts to cut a text's pages into, so that every multiprocessor has some two programs."""
-    wanted = 4 * _multiprocessors(device) // programs
-    return max(1, min(16, _power_of_two(max(1, wanted + 1)) // 2 or 1))
+    """Parts to cut a text's pages into: some nine programs for each multiprocessor, in powers of two."""
+    wanted = max(1, 9 * _multiprocessors(device) // programs)
+    return min(16, 1 << (wanted.bit_length() - 1))
 
 
 def _scratch(

@@ -26,8 +26,11 @@ _log = logging.getLogger(__name__)
 class Steps:
     """Steps of one decoder, by (sequences, tokens each)."""
 
-    def __init__(self, decoder: Decoder, *, guessing: bool) -> None:
+    def __init__(self, decoder: Decoder, *, guessing: bool, operations: Any = None) -> None:
+        """`operations` stand in for `decoding_fast`'s: a measurement looks at them that way."""
         import torch
+
+        self._operations = operations
 
         self._decoder = decoder
         spare = decoder.state.spare
@@ -83,14 +86,14 @@ class Steps:
             return
         import torch
 
-        from minicpm_rag import decoding_fast
-
+        if not self._graphs:
+            self._warm_prompt()
         self._memory_pool = self._memory_pool or torch.cuda.graph_pool_handle()
         for size, tokens in self.kinds:
             graph = torch.cuda.CUDAGraph()
             # Other threads, an embedder's for one, may use the GPU meanwhile.
             with torch.cuda.graph(graph, pool=self._memory_pool, capture_error_mode="thread_local"):
-                out = self._decoder.step(self._rows[size], tokens, decoding_fast, 0)
+                out = self._decoder.step(self._rows[size], tokens, self._operations, 0)
             self._graphs[size, tokens] = graph, out
 
     def drop_graphs(self) -> None:
@@ -100,6 +103,17 @@ class Steps:
         self._graphs.clear()
         self._memory_pool = None
 
+    def _warm_prompt(self) -> None:
+        """A prompt into the spare page: the first one pays 0.2 s for cuBLAS and for memory."""
+        import torch
+
+        device = self._decoder.weights.device
+        length = min(2048, self._decoder.state.context)
+        ids = torch.zeros(length, dtype=torch.int64, device=device)
+        pages = torch.zeros(2 * length // PAGE, dtype=torch.int64, device=device)
+        self._decoder.prompt(ids, pages, 0, length)
+        self._decoder.prompt(ids[PAGE:], pages, PAGE, length)
+
     def _compile(self) -> None:
         import torch
 
@@ -107,10 +121,11 @@ class Steps:
         try:
             from minicpm_rag import decoding_fast
 
+            self._operations = self._operations or decoding_fast
             with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream()):
                 for size, tokens in self.kinds:
                     rows = torch.full((size,), self._decoder.state.spare, device=device)
-                    self._decoder.step(rows, tokens, decoding_fast, 0)
+                    self._decoder.step(rows, tokens, self._operations, 0)
                 torch.cuda.synchronize()
         except Exception as error:  # a missing C compiler, an old card: the plain steps go on serving
             _log.warning("decoding stays plain, some three times slower: the kernels do not compile here (%s)", error)

@@ -1,9 +1,10 @@
 """Triton kernels of a matrix product for one to eight rows, with what stands before and behind it folded in.
 
 They know arrays, not models. Decoding is bound by reading weights, and a kernel of its own for a norm or a residual
-costs as much as some megabytes of them. So SiLU and the residual go into the product before them, and a norm is
-split in three: its gain is multiplied in where the rows are made, the sum of their squares is left there in
-parts, and the product behind it, being linear, divides by the root last.
+costs as much as some megabytes of them. So SiLU and the residual go into the product before them, and a norm into the
+product behind it, which is linear, so that dividing by the root of the squares can come last. For one row each
+program sums the squares of x itself; for several that would hold up the tensor cores (0.1 ms a step), so the
+product that makes the rows also leaves them times the next norm's gain, and their squares in parts.
 
 Where the card has programmatic dependent launch (Hopper and newer) a kernel may start while the one before still
 runs: it asks for its weights and waits (`gdc_wait`) before it reads what the other wrote. Every kernel of a step
@@ -30,29 +31,37 @@ def _stored(w_ptr, rows, ks, row_mask, SPAN: tl.constexpr):
 
 
 @triton.jit
-def _decoded(stored, scale_ptr, rows, ks, row_mask, K: tl.constexpr, BITS: tl.constexpr, HALF: tl.constexpr, dtype):
-    """What the stored weights stand for: 4 bits with their group's scale, 8 bits still without their row's."""
+def _decoded(stored, BITS: tl.constexpr, HALF: tl.constexpr, dtype):
+    """The stored weights as numbers, still without their scale."""
     if BITS == 4:
-        GROUPS: tl.constexpr = K // INT4_GROUP
-        nibble = (stored >> 4) if HALF == 1 else (stored & 15)
-        group = (ks + HALF * (K // 2)) // INT4_GROUP
-        mask = row_mask[:, None] & (ks < K // 2)[None, :]
-        scale = tl.load(scale_ptr + rows[:, None] * GROUPS + group[None, :], mask=mask, other=0.0)
-        weights = ((nibble.to(tl.float32) - 8.0) * scale).to(dtype)
+        weights = ((stored >> 4) if HALF == 1 else (stored & 15)).to(dtype) - 8.0
     else:
         weights = stored.to(dtype)
-    return weights
+    return weights.to(dtype)
 
 
 @triton.jit
-def _vector_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask, K: tl.constexpr,
-                    GATED: tl.constexpr, BITS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
-                    PDL: tl.constexpr):  # fmt: skip
+def _grouped(products, scale_ptr, rows, row_mask, start, K: tl.constexpr, HALF: tl.constexpr, BLOCK_K: tl.constexpr):
+    """Products [rows, BLOCK_K] of 4-bit weights summed by group, times the groups' scales: [rows, groups]."""
+    COUNT: tl.constexpr = BLOCK_K // INT4_GROUP
+    GROUPS: tl.constexpr = K // INT4_GROUP
+    group = HALF * (GROUPS // 2) + start // INT4_GROUP + tl.arange(0, COUNT)
+    mask = row_mask[:, None] & (start // INT4_GROUP + tl.arange(0, COUNT) < GROUPS // 2)[None, :]
+    scale = tl.load(scale_ptr + rows[:, None] * GROUPS + group[None, :], mask=mask, other=0.0)
+    return tl.sum(tl.reshape(products, [products.shape[0], COUNT, INT4_GROUP]), axis=2) * scale
+
+
+@triton.jit
+def _vector_product(x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask, K: tl.constexpr,
+                    NORM: tl.constexpr, GATED: tl.constexpr, BITS: tl.constexpr, BLOCK_N: tl.constexpr,
+                    BLOCK_K: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """Products of one row of x: plain multiply-adds, since a tensor core would be fed one row in eight."""
     HALVES: tl.constexpr = 2 if BITS == 4 else 1
     SPAN: tl.constexpr = K // HALVES
-    first = tl.zeros([BLOCK_N, BLOCK_K], tl.float32)
-    second = tl.zeros([BLOCK_N, BLOCK_K], tl.float32)
+    WIDTH: tl.constexpr = BLOCK_K // INT4_GROUP if BITS == 4 else BLOCK_K
+    first = tl.zeros([BLOCK_N, WIDTH], tl.float32)
+    second = tl.zeros([BLOCK_N, WIDTH], tl.float32)
+    squares = tl.zeros([BLOCK_K], tl.float32)
     for start in tl.static_range(0, SPAN, BLOCK_K):
         ks = start + tl.arange(0, BLOCK_K)
         w = _stored(w_ptr, rows, ks, row_mask, SPAN)
@@ -62,25 +71,35 @@ def _vector_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mas
             tl.extra.cuda.gdc_wait()  # the weights above are on their way; x may still be written
         for half in tl.static_range(HALVES):
             x = tl.load(x_ptr + half * SPAN + ks, mask=ks < SPAN, other=0.0).to(tl.float32)
-            first += _decoded(w, scale_ptr, rows, ks, row_mask, K, BITS, half, tl.float32) * x[None, :]
+            if NORM:
+                squares += x * x
+                x *= tl.load(gain_ptr + half * SPAN + ks, mask=ks < SPAN, other=0.0).to(tl.float32)
+            products = _decoded(w, BITS, half, tl.float32) * x[None, :]
+            if BITS == 4:
+                first += _grouped(products, scale_ptr, rows, row_mask, start, K, half, BLOCK_K)
+            else:
+                first += products
             if GATED:
-                second += _decoded(up, up_scale_ptr, rows, ks, row_mask, K, BITS, half, tl.float32) * x[None, :]
-    return tl.sum(first, axis=1)[:, None], tl.sum(second, axis=1)[:, None]
+                products = _decoded(up, BITS, half, tl.float32) * x[None, :]
+                if BITS == 4:
+                    second += _grouped(products, up_scale_ptr, rows, row_mask, start, K, half, BLOCK_K)
+                else:
+                    second += products
+    return tl.sum(first, axis=1)[:, None], tl.sum(second, axis=1)[:, None], tl.sum(squares, axis=0)[None]
 
 
 @triton.jit
 def _matrix_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask, R, K: tl.constexpr,
                     GATED: tl.constexpr, BITS: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr,
-                    BLOCK_K: tl.constexpr, STAGES: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+                    BLOCK_K: tl.constexpr, STAGES: tl.constexpr):  # fmt: skip
     """Products of up to BLOCK_R rows of x on the tensor cores, weights as the tall left side."""
     HALVES: tl.constexpr = 2 if BITS == 4 else 1
     SPAN: tl.constexpr = K // HALVES
+    GROUPS: tl.constexpr = K // INT4_GROUP
     dtype = x_ptr.dtype.element_ty
     first = tl.zeros([BLOCK_N, BLOCK_R], tl.float32)
     second = tl.zeros([BLOCK_N, BLOCK_R], tl.float32)
     r = tl.arange(0, BLOCK_R)
-    if PDL:
-        tl.extra.cuda.gdc_wait()
     for start in tl.range(0, SPAN, BLOCK_K, num_stages=STAGES):
         ks = start + tl.arange(0, BLOCK_K)
         w = _stored(w_ptr, rows, ks, row_mask, SPAN)
@@ -89,22 +108,33 @@ def _matrix_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mas
         for half in tl.static_range(HALVES):
             x_mask = (ks < SPAN)[:, None] & (r < R)[None, :]
             x = tl.load(x_ptr + r[None, :] * K + half * SPAN + ks[:, None], mask=x_mask, other=0.0)
-            left = _decoded(w, scale_ptr, rows, ks, row_mask, K, BITS, half, dtype)
-            first = tl.dot(left, x, first, input_precision="ieee")
+            left = _decoded(w, BITS, half, dtype)
+            if BITS == 4:  # BLOCK_K is one group
+                place = rows * GROUPS + half * (GROUPS // 2) + start // INT4_GROUP
+                scale = tl.load(scale_ptr + place, mask=row_mask, other=0.0)
+                first += tl.dot(left, x, input_precision="ieee") * scale[:, None]
+            else:
+                first = tl.dot(left, x, first, input_precision="ieee")
             if GATED:
-                left = _decoded(up, up_scale_ptr, rows, ks, row_mask, K, BITS, half, dtype)
-                second = tl.dot(left, x, second, input_precision="ieee")
+                left = _decoded(up, BITS, half, dtype)
+                if BITS == 4:
+                    scale = tl.load(up_scale_ptr + place, mask=row_mask, other=0.0)
+                    second += tl.dot(left, x, input_precision="ieee") * scale[:, None]
+                else:
+                    second = tl.dot(left, x, second, input_precision="ieee")
     return first, second
 
 
 @triton.jit(do_not_specialize=["R"])
 def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, out_ptr, scaled_ptr, new_squares_ptr,
-                  N, R, epsilon, multiplier, K: tl.constexpr, PARTS: tl.constexpr, PARTS_PADDED: tl.constexpr,
-                  GATED: tl.constexpr, RESIDUAL: tl.constexpr, BITS: tl.constexpr, BLOCK_R: tl.constexpr,
-                  BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, STAGES: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """out = [residual +] multiplier * x w, of normed x where PARTS > 0: its squares are in that many parts.
+                  N, R, epsilon, multiplier, K: tl.constexpr, NORM: tl.constexpr, PARTS: tl.constexpr,
+                  PARTS_PADDED: tl.constexpr, GATED: tl.constexpr, RESIDUAL: tl.constexpr, BITS: tl.constexpr,
+                  BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, STAGES: tl.constexpr,
+                  PDL: tl.constexpr):  # fmt: skip
+    """out = [residual +] multiplier * x w, with x normed where NORM says so.
 
-    With RESIDUAL it also leaves out * gain in `scaled` and its squares in one part a program.
+    One row of x comes as it is, with the norm's gain. Several come times the gain already, their squares in PARTS;
+    with RESIDUAL they are left like that for the next norm, whose gain this is: in `scaled` and `new_squares`.
     """
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
@@ -115,19 +145,21 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
     GROUPS: tl.constexpr = K // INT4_GROUP if BITS == 4 else 1
     up_ptr = w_ptr + N.to(tl.int64) * WIDTH
     up_scale_ptr = scale_ptr + N * GROUPS
+    r = tl.arange(0, BLOCK_R)
     if BLOCK_R == 1:
-        first, second = _vector_product(
-            x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask,
-            K, GATED, BITS, BLOCK_N, BLOCK_K, PDL)  # fmt: skip
+        first, second, squares = _vector_product(
+            x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask,
+            K, NORM, GATED, BITS, BLOCK_N, BLOCK_K, PDL)  # fmt: skip
     else:
+        if PDL:
+            tl.extra.cuda.gdc_wait()
         first, second = _matrix_product(
             x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask,
-            R, K, GATED, BITS, BLOCK_R, BLOCK_N, BLOCK_K, STAGES, PDL)  # fmt: skip
-    r = tl.arange(0, BLOCK_R)
-    if PARTS > 0:
+            R, K, GATED, BITS, BLOCK_R, BLOCK_N, BLOCK_K, STAGES)  # fmt: skip
         part = tl.arange(0, PARTS_PADDED)
         part_mask = (part < PARTS)[:, None] & (r < R)[None, :]
         squares = tl.sum(tl.load(squares_ptr + part[:, None] * R + r[None, :], mask=part_mask, other=0.0), axis=0)
+    if NORM:
         inverse = tl.rsqrt(squares / K + epsilon)
         first *= inverse[None, :]
         second *= inverse[None, :]
@@ -142,11 +174,12 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
     first *= multiplier
     if RESIDUAL:
         first += tl.load(residual_ptr + offsets, mask=mask, other=0.0).to(tl.float32)
-        rounded = first.to(out_ptr.dtype.element_ty).to(tl.float32)
-        gain = tl.load(gain_ptr + rows, mask=row_mask, other=0.0).to(tl.float32)
-        tl.store(scaled_ptr + offsets, rounded * gain[:, None], mask=mask)
-        square = tl.sum(tl.where(mask, rounded * rounded, 0.0), axis=0)
-        tl.store(new_squares_ptr + tl.program_id(0) * R + r, square, mask=r < R)
+        if BLOCK_R > 1:
+            rounded = first.to(out_ptr.dtype.element_ty).to(tl.float32)
+            gain = tl.load(gain_ptr + rows, mask=row_mask, other=0.0).to(tl.float32)
+            tl.store(scaled_ptr + offsets, rounded * gain[:, None], mask=mask)
+            new_squares = tl.sum(tl.where(mask, rounded * rounded, 0.0), axis=0)
+            tl.store(new_squares_ptr + tl.program_id(0) * R + r, new_squares, mask=r < R)
     tl.store(out_ptr + offsets, first, mask=mask)
 
 

@@ -56,27 +56,26 @@ def project(
     multiplier: float = 1.0,
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """multiplier * norm(stream) * matrix; `gated` the product's first half gates its second."""
-    import torch
+    """multiplier * norm(stream) * matrix; `gated`: the product's first half gates its second."""
     from torch.nn import functional
 
-    wide = stream.rows.float()
-    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + epsilon)
-    product = functional.linear(stream.gain * wide.to(stream.rows.dtype), matrix.full(stream.rows.dtype))
+    rows = stream.rows
+    normed = functional.rms_norm(rows, rows.shape[-1:], stream.gain, epsilon)
+    product = functional.linear(normed, matrix.full(rows.dtype))
     if gated:
         gate, up = product.chunk(2, dim=-1)
-        product = functional.silu(gate) * up
+        product = functional.silu(gate).mul_(up)
     product = product.to(dtype or product.dtype)
     return product * multiplier if multiplier != 1.0 else product
 
 
-def add(
-    stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor
-) -> Stream:
+def add(stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Stream:
     """stream + multiplier * rows * matrix, to be read next by the norm with `gain`."""
+    import torch
     from torch.nn import functional
 
-    return Stream(stream.rows + functional.linear(rows, matrix.full(rows.dtype)) * multiplier, gain)
+    product = functional.linear(rows, matrix.full(rows.dtype))
+    return Stream(torch.add(stream.rows, product, alpha=multiplier), gain)
 
 
 def attention(
@@ -95,11 +94,10 @@ def attention(
     sequences = len(slots)
     tokens = len(qkv) // sequences
     positions = state.length[slots].long()[:, None] - 1 + torch.arange(tokens, device=qkv.device)
-    query, key, value = _split(qkv.view(sequences, tokens, -1), weights)
-    cos, sin = rope.cos[positions, None], rope.sin[positions, None]
-    query, key = _rotated(query, cos, sin), _rotated(key, cos, sin)
+    query, key, value = _split(qkv.view(sequences, tokens, -1), weights, rope.cos[positions], rope.sin[positions])
     table = state.pages[slots].long()
-    store(cache, key.flatten(0, 1), value.flatten(0, 1), table.gather(1, positions // PAGE).flatten(), positions.flatten() % PAGE)
+    page, place = table.gather(1, positions // PAGE).flatten(), positions.flatten() % PAGE
+    _store(cache, key.flatten(0, 1), value.flatten(0, 1), page, place)
     table = table[:, :pages]
     keys, values = (part.transpose(1, 2).flatten(2, 3) for part in _read(cache, table, qkv.dtype))
     visible = torch.arange(pages * PAGE, device=qkv.device) <= positions[:, :, None]
@@ -127,14 +125,26 @@ def prompt_attention(
     from torch.nn import functional
     from torch.nn.attention.bias import causal_lower_right
 
-    positions = torch.arange(start, start + len(qkv), device=qkv.device)
-    query, key, value = _split(qkv, weights)
-    cos, sin = rotation[0][positions, None], rotation[1][positions, None]
-    query, key = _rotated(query, cos, sin), _rotated(key, cos, sin)
-    store(cache, key, value, pages[positions // PAGE], positions % PAGE)
+    cos, sin = (table[start : start + len(qkv)].to(qkv.dtype) for table in rotation)
+    query, key, value = _split(qkv, weights, cos, sin)
+    # `start` is a multiple of PAGE: whole pages only are reused, and pieces are whole pages. The last page is
+    # filled up with nothing; steps write there later.
+    touched = pages[start // PAGE : -(-(start + len(qkv)) // PAGE)]
+    padding = (0, 0, 0, 0, 0, len(touched) * PAGE - len(qkv))
+    for part, numbers, scales in (
+        (key, cache.keys, cache.key_scales),
+        (value, cache.values, cache.value_scales),
+    ):
+        whole = functional.pad(part, padding).unflatten(0, (len(touched), PAGE)).transpose(1, 2)
+        if cache.quantized:
+            whole, scale = _quantized(whole)
+            scales.index_copy_(0, touched, scale)
+        numbers.index_copy_(0, touched, whole)
     if start:
-        # Whole pages only are reused, and pieces are whole pages, so `start` is a multiple of PAGE.
-        before = (part.transpose(0, 1).flatten(1, 2).transpose(0, 1) for part in _read(cache, pages[: start // PAGE], qkv.dtype))
+        before = (
+            part.transpose(0, 1).flatten(1, 2).transpose(0, 1)
+            for part in _read(cache, pages[: start // PAGE], qkv.dtype)
+        )
         key, value = (torch.cat(pair) for pair in zip(before, (key, value), strict=True))
     repeat = weights.heads // weights.key_heads
     if repeat > 1:
@@ -148,19 +158,23 @@ def prompt_attention(
     return mixed[0].transpose(0, 1).reshape(len(qkv), -1)
 
 
-def store(
+def _store(
     cache: LayerCache, key: torch.Tensor, value: torch.Tensor, page: torch.Tensor, place: torch.Tensor
 ) -> None:
     """Write keys and values [tokens, key heads, head dimension] to their places."""
-    if not cache.quantized:
-        cache.keys[page, :, place] = key
-        cache.values[page, :, place] = value
-        return
-    for new, whole, scales in ((key, cache.keys, cache.key_scales), (value, cache.values, cache.value_scales)):
-        wide = new.float()
-        scale = wide.abs().amax(dim=-1).clamp(min=1e-8) / 127
-        whole[page, :, place] = (wide / scale[..., None]).round().to(whole.dtype)
-        scales[page, :, place] = scale
+    for new, numbers, scales in ((key, cache.keys, cache.key_scales), (value, cache.values, cache.value_scales)):
+        if cache.quantized:
+            new, scales[page, :, place] = _quantized(new)
+        numbers[page, :, place] = new
+
+
+def _quantized(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Whole numbers of 8 bits, and the scale of each row that brings them back."""
+    import torch
+
+    wide = numbers.float()
+    scale = wide.abs().amax(dim=-1).clamp(min=1e-8) / 127
+    return (wide / scale[..., None]).round().to(torch.int8), scale
 
 
 def _read(cache: LayerCache, pages: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
@@ -173,16 +187,16 @@ def _read(cache: LayerCache, pages: torch.Tensor, dtype: torch.dtype) -> tuple[t
     )
 
 
-def _split(qkv: torch.Tensor, weights: DecoderWeights) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Queries, keys and values [..., heads, head dimension]."""
-    heads, keys = weights.heads, weights.key_heads
+def _split(
+    qkv: torch.Tensor, weights: DecoderWeights, cos: torch.Tensor, sin: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rotated queries and keys, and values [..., heads, head dimension]."""
+    heads, keys, half = weights.heads, weights.key_heads, weights.head_dimension // 2
+    cos, sin = cos.unsqueeze(-2).to(qkv.dtype), sin.unsqueeze(-2).to(qkv.dtype)
     rows = qkv.unflatten(-1, (heads + 2 * keys, weights.head_dimension))
-    return rows[..., :heads, :], rows[..., heads : heads + keys, :], rows[..., heads + keys :, :]
-
-
-def _rotated(rows: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    import torch
-
-    first, second = rows.chunk(2, dim=-1)
-    turned = torch.cat((-second, first), dim=-1)
-    return rows * cos.to(rows.dtype) + turned * sin.to(rows.dtype)
+    both = rows[..., : heads + keys, :]
+    first, second = both[..., :half], both[..., half:]
+    rotated = both * cos
+    rotated[..., :half].addcmul_(second, sin[..., :half], value=-1)
+    rotated[..., half:].addcmul_(first, sin[..., half:])
+    return rotated[..., :heads, :], rotated[..., heads:, :], rows[..., heads + keys :, :]

@@ -34,7 +34,7 @@ class Decoder:
         self.pool = pool
         self.state = state
 
-    def prompt(self, ids: torch.Tensor, pages: torch.Tensor, start: int, length: int) -> None:
+    def prompt(self, ids: torch.Tensor, pages: torch.Tensor, start: int, length: int) -> decoding_plain.Stream:
         """Fill the cache for ids at positions `start` and on, of a prompt of `length` tokens."""
         weights = self.weights
         rotation = self.rope.prompt(length)
@@ -43,7 +43,8 @@ class Decoder:
             cache = self.pool.layers[layer]
             return decoding_plain.prompt_attention(qkv, weights, cache, rotation, pages, start)
 
-        self._layers(ids, decoding_plain, attend)
+        stream: decoding_plain.Stream = self._layers(ids, decoding_plain, attend)
+        return stream
 
     def step(self, slots: torch.Tensor, tokens: int, operations: Any, pages: int) -> torch.Tensor:
         """Decode the next tokens of `slots`; returns [sequences, 1 + tokens]: how many stand, and which.
@@ -51,8 +52,6 @@ class Decoder:
         `tokens` is 1 plus the guesses. `pages` bounds how much cache plain attention looks at; the kernel
         reads the real lengths.
         """
-        import torch
-
         weights, state = self.weights, self.state
         ids = operations.begin(state, slots, tokens)
 
@@ -61,10 +60,18 @@ class Decoder:
             return operations.attention(qkv, weights, cache, self.rope, state, slots, pages)  # type: ignore[no-any-return]
 
         stream = self._layers(ids.flatten(), operations, attend)
-        logits = operations.project(
-            stream, weights.head, weights.epsilon, multiplier=weights.logits_multiplier, dtype=torch.float32
-        )
+        logits = self.logits(stream, operations)
         return operations.choose(logits.unflatten(0, ids.shape), state, slots, ids)  # type: ignore[no-any-return]
+
+    def logits(self, stream: Any, operations: Any = decoding_plain) -> torch.Tensor:
+        """What comes next, in float32, for every row of the stream."""
+        import torch
+
+        weights, multiplier = self.weights, self.weights.logits_multiplier
+        logits: torch.Tensor = operations.project(
+            stream, weights.head, weights.epsilon, multiplier=multiplier, dtype=torch.float32
+        )
+        return logits
 
     def _layers(
         self, ids: torch.Tensor, operations: Any, attend: Callable[[torch.Tensor, int], torch.Tensor]
