@@ -666,7 +666,7 @@ def test_a_model_that_does_not_load_is_a_sentence_and_the_others_can_be_chosen(
     app = page(view="model")
     assert "/m has no weights. Fetch it again." in html(app)
     button(app, "use-none").click().run()
-    wait_until(lambda: workspace.used == ["warm", None])
+    wait_until(lambda: None in workspace.used)
 
 
 def test_a_model_on_this_machine_is_switched_to_without_a_restart(
@@ -675,9 +675,19 @@ def test_a_model_on_this_machine_is_switched_to_without_a_restart(
     folder = add_model(home, "my-minicpm")
     app = page(view="model")
     button(app, "use-my-minicpm").click().run()
-    wait_until(lambda: workspace.used == ["warm", folder])
+    wait_until(lambda: folder in workspace.used)
     assert words("in_use") in html(app.run())
     assert workspace.opened == 1
+
+
+def test_a_switch_waits_for_the_one_before_instead_of_being_forgotten() -> None:
+    change, order, release = switching.Switching(), [], threading.Event()
+    change.start(lambda: release.wait(10) and order.append("warm"), "")
+    change.start(lambda: order.append("switch"), "")
+    assert change.is_running
+    release.set()
+    wait_until(lambda: not change.is_running)
+    assert order == ["warm", "switch"]
 
 
 def test_a_switch_that_fails_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:

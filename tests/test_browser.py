@@ -47,7 +47,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("page") / "home", max_new_tokens="3000")
+    started = Server(tmp_path_factory.mktemp("page") / "home", max_new_tokens="7000")
     started.start()
     yield started
     started.stop()
@@ -202,22 +202,6 @@ def test_five_people_at_once_see_their_own_answers_only(
         person.close()
 
 
-def test_a_restart_keeps_the_conversations_of_each_browser(
-    server: Server, visitor: Visitor, browser: Browser
-) -> None:
-    visitor.ask("公司是哪一年成立的？")
-    server.stop()
-    server.start()
-    visitor.open()
-    visitor.page.locator('[class*="st-key-open-"] button', has_text="公司是哪一年成立的").click()
-    assert "2012" in visitor.wait_for_answer()
-    visitor.page.locator(".rag-mark").first.click()
-    visitor.page.locator(".st-key-source-pane").wait_for()
-    stranger = Visitor(browser, server)
-    assert stranger.page.locator('[class*="st-key-open-"]').count() == 0
-    stranger.close()
-
-
 def test_hostile_documents_load_and_run_nothing(server: Server, browser: Browser, tmp_path: Path) -> None:
     name = "![x](http:evil.example)<img src=x onerror=alert(1)>.md"
     hostile = tmp_path / name.replace("/", "")
@@ -261,10 +245,30 @@ def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdict
     phone.close()
 
 
+def test_a_restart_keeps_the_conversations_of_each_browser(
+    server: Server, visitor: Visitor, browser: Browser
+) -> None:
+    visitor.ask("公司是哪一年成立的？")
+    server.stop()
+    server.start()
+    visitor.open()
+    visitor.page.locator('[class*="st-key-open-"] button', has_text="公司是哪一年成立的").click()
+    assert "2012" in visitor.wait_for_answer()
+    visitor.page.locator(".rag-mark").first.click()
+    visitor.page.locator(".st-key-source-pane").wait_for()
+    stranger = Visitor(browser, server)
+    assert stranger.page.locator('[class*="st-key-open-"]').count() == 0
+    stranger.close()
+
+
 def test_stop_keeps_the_partial_text_and_frees_the_model(
     server: Server, browser: Browser, verdicts: str
 ) -> None:
-    shutil.copytree(TINY, server.home / "models" / "tiny")
+    folder = server.home / "models" / "tiny"
+    shutil.copytree(TINY, folder)
+    config = json.loads((folder / "config.json").read_text())
+    # Room for an answer that takes several seconds even of a tiny model.
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 8192}))
     person = Visitor(browser, server)
     person.page.wait_for_selector(".st-key-ask-0")
     person.go("model")

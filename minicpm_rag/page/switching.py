@@ -30,17 +30,18 @@ class Switching:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, change: Callable[[], None], fault: str) -> None:
-        """Begin a change; one that comes while another runs is left out."""
+        """Begin a change; one that comes while another runs waits for it."""
         with self._lock:
-            if self.is_running:
-                return
-            self.error = ""
+            before = self._thread
             self._thread = threading.Thread(
-                target=self._run, args=(change, fault), name="switch-model", daemon=True
+                target=self._run, args=(before, change, fault), name="switch-model", daemon=True
             )
             self._thread.start()
 
-    def _run(self, change: Callable[[], None], fault: str) -> None:
+    def _run(self, before: threading.Thread | None, change: Callable[[], None], fault: str) -> None:
+        if before is not None:
+            before.join()
+        self.error = ""
         try:
             change()
         except RAGError as error:
