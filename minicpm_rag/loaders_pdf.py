@@ -30,11 +30,11 @@ def load_pdf(path: Path, *, ocr: bool) -> LoadedFile:
     ocr = ocr and recognition.is_available()
     pages: list[Page] = []
     present = unread = recognised = 0
-    for page in pdf.read_pages(path):
+    for page in pdf.read_pages(path, scan_dots_per_inch=_DOTS_PER_INCH if ocr else 0):
         present += 1
         text = page.text
-        if page.is_scan and ocr:
-            found = _recognised(pdf.page_image(path, page.number, dots_per_inch=_DOTS_PER_INCH))
+        if page.picture is not None:
+            found = _recognised(page.picture)
             recognised += bool(found.text)
             text = found if found.text else text
         unread += page.is_scan and not (ocr and text.text)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.encodings import clean
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.pdf_layout import PageText, lay_out
-from minicpm_rag.pdf_lines import Glyph
+from minicpm_rag.pdf_lines import UNKNOWN, Glyph
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _LOCK = threading.RLock()
 _MOST_CHARACTERS = 30_000_000  # of a whole file; a book has one million
 _MOST_PAGE_CHARACTERS = 500_000
+_SCAN_SHARE = 0.5  # of the page that pictures cover
+_BULLETS = frozenset(
+    [0xF06C, 0xF06E, 0xF0A7, 0xF0B7, 0xF0D8, 0xF0FC]
+)  # of Symbol and Wingdings, as Word uses them
 _STAMP_CHARACTERS = 60  # a scan may carry a page number or the scanner's name as text
 _MARK_COLOUR = (255, 226, 90)
 _MOST_PICTURE_PIXELS = 40_000_000
@@ -35,44 +39,52 @@ _MOST_PICTURE_PIXELS = 40_000_000
 
 @dataclass(frozen=True)
 class PdfPage:
-    """A page of a PDF: its text, and whether it shows a picture where text should be."""
+    """A page of a PDF: its text, and whether it shows a picture where text should be.
+
+    A page whose fonts do not say which characters they draw counts as a scan too.
+    """
 
     number: int
     label: str
     text: PageText
     is_scan: bool
+    picture: Image | None = None  # of a scan, where asked for
 
 
-def read_pages(path: Path) -> Iterator[PdfPage]:
-    """Yield the pages of a PDF; raise DocumentError where it cannot be opened."""
-    data = path.read_bytes()
+def read_pages(path: Path, *, scan_dots_per_inch: int = 0) -> Iterator[PdfPage]:
+    """Yield the pages of a PDF, scans with their picture where a resolution is given.
+
+    Raises DocumentError where the file cannot be opened.
+    """
     characters = 0
-    with _open(data) as document:
+    with _open(path) as document:
         with _LOCK:
             count = len(document)
         if not count:
             raise _damaged()
         for index in range(count):
+            picture = None
             with _LOCK, _page(document, index) as page:
                 label = document.get_page_label(index) or str(index + 1)
                 glyphs = _glyphs(page)
-                few = sum(not glyph.text.isspace() for glyph in glyphs) < _STAMP_CHARACTERS
-                is_scan = few and _shows_picture(page)
+                is_scan = _is_scan(page, glyphs)
+                if is_scan and scan_dots_per_inch:
+                    picture = _drawn(page, scan_dots_per_inch / 72)
             characters += len(glyphs)
             if characters > _MOST_CHARACTERS:
                 raise DocumentError("The PDF holds too much text.", "Split it into smaller files.")
-            yield PdfPage(index + 1, label, lay_out(glyphs), is_scan)
+            yield PdfPage(index + 1, label, lay_out(glyphs), is_scan, picture)
 
 
 def page_count(path: Path) -> int:
     """Return the number of pages."""
-    with _open(path.read_bytes()) as document, _LOCK:
+    with _open(path) as document, _LOCK:
         return len(document)
 
 
 def page_image(path: Path, page_number: int, *, dots_per_inch: int) -> Image:
     """Draw a page, 1-based, as an RGB image."""
-    with _open(path.read_bytes()) as document, _LOCK, _page(document, page_number - 1) as page:
+    with _open(path) as document, _LOCK, _page(document, page_number - 1) as page:
         return _drawn(page, dots_per_inch / 72)
 
 
@@ -85,7 +97,7 @@ def page_picture(
     """
     from PIL import Image, ImageChops, ImageDraw
 
-    with _open(path.read_bytes()) as document, _LOCK:
+    with _open(path) as document, _LOCK:
         if not 1 <= page_number <= len(document):
             raise DocumentError(
                 "The PDF has no such page.", f"It has {len(document)} pages, asked for {page_number}."
@@ -108,9 +120,15 @@ def page_picture(
 
 
 @contextmanager
-def _open(data: bytes) -> Iterator[Any]:
+def _open(path: Path) -> Iterator[Any]:
     import pypdfium2
 
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise DocumentError(
+            "The file cannot be opened.", f"Check its name and rights: {exc.strerror}."
+        ) from exc
     try:
         with _LOCK:
             document = pypdfium2.PdfDocument(data)
@@ -193,23 +211,34 @@ def _text_of(code: int) -> str:
         return "-"
     if 0x20 <= code < 0x7F or 0x4E00 <= code < 0xA000:  # nearly all characters: spare them the rest
         return chr(code)
-    if code == 0 or code > 0x10FFFF:
-        return ""
+    if code in _BULLETS:
+        return "•"
+    if code == 0 or code > 0x10FFFF or 0xE000 <= code < 0xF900:  # unmapped, or the font's private number
+        return UNKNOWN
     text = clean(chr(code))
     return (
         unicodedata.normalize("NFKC", text) if "\ufb00" <= text <= "\ufb06" else " " if text == "\t" else text
     )
 
 
-def _shows_picture(page: Any) -> bool:
-    """Tell whether images cover most of the page; the caller holds the lock."""
+def _is_scan(page: Any, glyphs: Sequence[Glyph]) -> bool:
+    """Tell whether the page needs text recognition; the caller holds the lock."""
+    inked = [glyph.text for glyph in glyphs if not glyph.text.isspace()]
+    unknown = sum(text == UNKNOWN for text in inked)
+    if unknown > 20 and unknown > 0.3 * len(inked):
+        return True
+    return len(inked) < _STAMP_CHARACTERS and _picture_share(page) > _SCAN_SHARE
+
+
+def _picture_share(page: Any) -> float:
+    """Return how much of the page images cover; the caller holds the lock."""
     import pypdfium2.raw as pdfium
 
     area = 0.0
     for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3):
         left, bottom, right, top = item.get_bounds()
         area += (right - left) * (top - bottom)
-    return bool(area > 0.3 * page.get_width() * page.get_height())
+    return area / max(1.0, float(page.get_width() * page.get_height()))
 
 
 def _drawn(page: Any, scale: float) -> Image:

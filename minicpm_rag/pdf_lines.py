@@ -14,6 +14,9 @@ _WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020
 _CELL_GAP = 1.5  # of the line height: a wider gap parts columns or cells
 
 
+UNKNOWN = "\ufffd"  # text of a character whose font does not say what it is: left out
+
+
 @dataclass(frozen=True)
 class Glyph:
     """A character of the page: its number there, its text ("" or more than one for ligatures) and its box.
@@ -138,7 +141,7 @@ def fragments_of(glyphs: Sequence[Glyph]) -> list[Fragment]:
         elif glyph.text.isspace():
             if current and not current[-1].text.isspace():
                 current.append(glyph)
-        elif glyph.text:
+        elif glyph.text and glyph.text != UNKNOWN:
             if current and last is not None and _is_apart(last, glyph):
                 finish()
             if len(current) > 1 and current[-1].text.isspace() and _is_spurious(current, glyph):

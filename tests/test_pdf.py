@@ -12,6 +12,8 @@ from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_file
 from minicpm_rag.loaders_pdf import OCR_REMEDY
+from minicpm_rag.pdf_layout import lay_out
+from minicpm_rag.pdf_lines import Glyph
 
 LEFT = [
     "The left column speaks of harbours and of the",
@@ -219,3 +221,17 @@ def test_two_thousand_pages_are_all_read(tmp_path: Path) -> None:
     loaded = load_file(path)
     assert loaded.pages_present == 2000
     assert [page.text for page in loaded.pages] == [f"Page number {number}" for number in range(2000)]
+
+
+def glyph(index: int, text: str, left: float) -> Glyph:
+    return Glyph(index, text, left, 0, left + 5, 10)
+
+
+def test_characters_without_a_meaning_are_left_out_and_quotes_still_found() -> None:
+    text = lay_out([glyph(index, character, 5.0 * index) for index, character in enumerate("a\ufffdb中")])
+    assert (text.text, text.origins) == ("ab中", [0, 2, 3])
+
+
+def test_a_page_in_a_font_without_meaning_needs_text_recognition() -> None:
+    meaningless = [glyph(index, "\ufffd" if index % 2 else "x", 5.0 * index) for index in range(200)]
+    assert pdf._is_scan(None, meaningless)
