@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -34,11 +34,10 @@ from minicpm_rag.records import (
     Rewritten,
     Text,
     Turn,
-    Waiting,
 )
 from minicpm_rag.retrieval import HybridRetriever
-from minicpm_rag.rewrite import MOST_NEW_TOKENS, accept, rewrite_prompt
-from minicpm_rag.writing import Task, quote, write
+from minicpm_rag.rewrite import MOST_NEW_TOKENS, read, rewrite_prompt
+from minicpm_rag.writing import Task, embedding_similarity, quote, write
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -112,7 +111,7 @@ class AnswerChain(Runnable[Mapping[str, Any], AnswerEvent]):
         input: Mapping[str, Any],  # noqa: A002 - LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
-    ) -> Iterator[AnswerEvent]:
+    ) -> Generator[AnswerEvent, None, None]:
         """Yield the events of one answer; closing the stream stops the model at once."""
         request = _request(input)
         seconds: dict[str, float] = {}
@@ -142,7 +141,18 @@ class AnswerChain(Runnable[Mapping[str, Any], AnswerEvent]):
                 found.similarity,
                 seconds,
             )
-            yield from quote(task) if self.llm is None else self._write(self.llm, task, request, config)
+            if self.llm is None:
+                yield from quote(task)
+                return
+            yield from write(
+                task,
+                self.llm,
+                context_tokens=self._context_tokens(self.llm),
+                new_tokens=self.max_new_tokens,
+                temperature=self.temperature,
+                cancel=request.cancel,
+                config=config,
+            )
 
     def invoke(
         self,
@@ -161,9 +171,15 @@ class AnswerChain(Runnable[Mapping[str, Any], AnswerEvent]):
         **kwargs: Any | None,
     ) -> AsyncIterator[AnswerEvent]:
         """Yield the events of one answer without blocking the event loop."""
-        with closing(self.stream(input, config)) as events:  # type: ignore[type-var]
+        cancel = input.get("cancel") or threading.Event()
+        events = self.stream({**input, "cancel": cancel}, config)
+        event: AnswerEvent | None = None
+        try:
             while (event := await run_in_executor(config, next, events, None)) is not None:
                 yield event
+        finally:
+            if event is not None:
+                cancel.set()  # left early; a `next` that still runs in its thread ends by this
 
     def page_text(self) -> PageText | None:
         """What quotes are proven against; None where there is no library, so that passages are."""
@@ -184,7 +200,6 @@ class AnswerChain(Runnable[Mapping[str, Any], AnswerEvent]):
         limit = self._context_tokens(self.llm) - MOST_NEW_TOKENS
         if token_counter(self.llm)(messages) > limit:
             return carry_over(question, history)
-        rewritten = ""
         pieces = stream_text(
             self.llm,
             messages,
@@ -193,42 +208,18 @@ class AnswerChain(Runnable[Mapping[str, Any], AnswerEvent]):
             temperature=0.0,
             max_new_tokens=MOST_NEW_TOKENS,
         )
-        with closing(pieces):  # type: ignore[type-var]
-            for piece in pieces:
-                if isinstance(piece, Waiting):
-                    yield piece
-                    continue
-                rewritten += piece
-                if "\n" in rewritten.strip() or len(rewritten) > 4 * MOST_NEW_TOKENS:
-                    break
-        return accept(rewritten, question, history)
+        with closing(pieces):
+            return (yield from read(pieces, question, history))
 
     def _find(self, question: str, config: RunnableConfig | None) -> _Found:
         if isinstance(self.retriever, HybridRetriever):
             found = self.retriever.find(question)
             reads = found.dense_weight >= READS_WHOLLY
-            similarity = _similarity(self.retriever.embedder) if reads else None
+            similarity = embedding_similarity(self.retriever.embedder) if reads else None
             return _Found(found.documents, found.evidence, found.bar, similarity)
         documents = self.retriever.invoke(question, config)
         evidence = max((float(document.metadata.get(EVIDENCE, 1.0)) for document in documents), default=0.0)
         return _Found(documents, evidence, 0.0, None)
-
-    def _write(
-        self,
-        llm: BaseLanguageModel[Any],
-        task: Task,
-        request: _Request,
-        config: RunnableConfig | None,
-    ) -> Iterator[AnswerEvent]:
-        return write(
-            task,
-            llm,
-            context_tokens=self._context_tokens(llm),
-            new_tokens=self.max_new_tokens,
-            temperature=self.temperature,
-            cancel=request.cancel,
-            config=config,
-        )
 
     def _context_tokens(self, llm: BaseLanguageModel[Any]) -> int:
         return int(getattr(llm, "context_tokens", self.context_tokens))
@@ -274,16 +265,3 @@ def _request(given: Mapping[str, Any]) -> _Request:
         given.get("standalone_question"),
         given.get("cancel") or threading.Event(),
     )
-
-
-def _similarity(embedder: Any) -> Similarity:
-    def cosines(text: str, others: Sequence[str]) -> list[float]:
-        wanted = embedder.embed_query(text)
-        short = [other for other in others if embedder.count_tokens(other) <= embedder.limit_tokens]
-        vectors = dict(zip(short, embedder.embed_documents(short), strict=True))
-        return [
-            sum(a * b for a, b in zip(wanted, vectors[other], strict=True)) if other in vectors else 0.0
-            for other in others
-        ]
-
-    return cosines

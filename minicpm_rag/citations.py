@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import NotFoundError
+from minicpm_rag.marks import HALF_MARK, MARK, UNFINISHED, numbers_in
 from minicpm_rag.proof import Proof, Similarity, Support
 from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Citation
 from minicpm_rag.sentences import sentence_spans
@@ -20,23 +21,6 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
 PageText = Callable[[int, int], str]  # (document id, page number) -> the stored text of that page
-
-_OPEN, _CLOSE = r"[\[【〔［]", r"[\]】〕］]"
-_WORD = r"资料|文档|文献|来源|参考|引用|段落|编号|第|passages?|sources?|doc(?:ument)?s?|refs?|no\.?|n|id"
-# [1], [1][2], [1, 2], 【1】, 〔1〕, ［１］, [1-3], [资料1], [[1]], [^1], and the template's own [编号].
-_MARK = re.compile(
-    rf"[ \t\u3000]*{_OPEN}{{1,2}}\s*\^?(?:{_WORD})?\s*[:：]?\s*"
-    rf"(?P<numbers>\d{{0,4}}(?:\s*[,，、;；\-–—~]\s*\d{{1,4}})*)\s*(?:页|条)?{_CLOSE}{{1,2}}",
-    re.IGNORECASE,
-)
-# What may still become a mark when more text comes; spaces in front of a mark go with it.
-_UNFINISHED = re.compile(
-    rf"\s*(?:{_OPEN}{{1,2}}[\s\d,，、;；:：\-–—~^.a-z资料文档献来源参考引用段落编号第页条]{{0,24}}{_CLOSE}?)?$",
-    re.IGNORECASE,
-)
-_HALF_MARK = re.compile(rf"\s*{_OPEN}{{1,2}}\s*\^?(?:{_WORD})?[\s\d,，、;；:：\-–—~]*$", re.IGNORECASE)
-_RANGE = re.compile(r"(\d+)\s*[-–—~]\s*(\d+)|\d+")
-_LONGEST_RANGE = 20
 
 
 class CitedAnswer:
@@ -69,7 +53,7 @@ class CitedAnswer:
         """Take the next piece of the model's text; return what can be shown now."""
         before = len(self.text)
         self._arriving += piece
-        held = _UNFINISHED.search(self._arriving)
+        held = UNFINISHED.search(self._arriving)
         end = held.start() if held else len(self._arriving)
         self._take(self._arriving[:end])
         self._arriving = self._arriving[end:]
@@ -83,7 +67,7 @@ class CitedAnswer:
         Half a sentence, where the answer `is_cut`, is neither proven nor called unsupported.
         """
         before = len(self.text)
-        self._take(_HALF_MARK.sub("", self._arriving))
+        self._take(HALF_MARK.sub("", self._arriving))
         self._arriving = ""
         self._open = self._open.rstrip()
         for start, end in sentence_spans(self._open):
@@ -96,9 +80,9 @@ class CitedAnswer:
 
     def _take(self, arrived: str) -> None:
         position = 0
-        for mark in _MARK.finditer(arrived):
+        for mark in MARK.finditer(arrived):
             self._open += arrived[position : mark.start()]
-            self._marks.append((len(self._open), _numbers(mark.group("numbers"))))
+            self._marks.append((len(self._open), numbers_in(mark.group("numbers"))))
             position = mark.end()
         self._open += arrived[position:]
         if not self.text:
@@ -217,14 +201,3 @@ def quote_statements(
         lines.append(f"{text}[{number}]")
         position += len(lines[-1]) + 1
     return "\n".join(lines), citations
-
-
-def _numbers(text: str) -> frozenset[int]:
-    found: set[int] = set()
-    for match in _RANGE.finditer(text):
-        if match.group(1):
-            first, last = int(match.group(1)), int(match.group(2))
-            found.update(range(first, min(last, first + _LONGEST_RANGE) + 1))
-        else:
-            found.add(int(match.group()))
-    return frozenset(found)

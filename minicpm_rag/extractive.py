@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.claims import holds_name, is_code, names
-from minicpm_rag.questions import Kind, asks_for, content_terms
+from minicpm_rag.questions import asks_for, content_terms, holds
 from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE
 from minicpm_rag.segmentation import fold, terms
 from minicpm_rag.statements import Statement, statements
@@ -42,31 +42,6 @@ _SHORT_CHARACTERS, _SHORT_PENALTY = 12, 0.1
 _ENOUGH = 0.75  # an excerpt under this share of the best one's score is left out
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
-_NUMERAL = r"\d|[〇零一二三四五六七八九十百千万亿两半]+(?:[^\W\d_]|%)"
-_CUES: dict[Kind, re.Pattern[str]] = {
-    "time": re.compile(
-        r"\d{3,4}|\d+[月日号点]|[〇一二三四五六七八九十]+[年月日点]|世纪|年代|时期|century|\b(?:19|20)\d\ds"
-        r"|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
-        r"|\b\d{1,2}(?::\d\d)? ?[ap]\.?m",
-        re.IGNORECASE,
-    ),
-    "number": re.compile(
-        _NUMERAL
-        + r"|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty"
-        r"|hundred|thousand|million|billion|half|third|quarter|twice|dozen|several)\b",
-        re.IGNORECASE,
-    ),
-    "person": re.compile(
-        r"·|[王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎]"
-        r"|(?<=[a-z,] )[A-Z][a-z]+"
-    ),
-    "place": re.compile(r"[省市县区国州岛镇村乡山路街港湾]|位于|\b(?:in|at|near|from|of) (?:the )?[A-Z]"),
-    "reason": re.compile(
-        r"因|由于|所以|导致|为了|使得|because|since|due to|therefore|so that|in order|cause|result",
-        re.IGNORECASE,
-    ),
-    "definition": re.compile(r"是|为|指|\b(?:is|are|was|were|means?|refers?)\b", re.IGNORECASE),
-}
 
 
 @dataclass(frozen=True)
@@ -144,7 +119,7 @@ def _scores(
             score += _BEFORE * overlaps[position - 1]
         if position + 1 < len(candidates) and candidates[position + 1].place == candidate.place:
             score += _AFTER * overlaps[position + 1]
-        score += _CUE_WEIGHT * sum(1 for kind in kinds if _CUES[kind].search(text))
+        score += _CUE_WEIGHT * sum(1 for kind in kinds if holds(kind, text))
         if candidate.order == 0:
             score += _FIRST_BONUS + (_DEFINITION_BONUS if "definition" in kinds else 0)
         if not candidate.statement.header:

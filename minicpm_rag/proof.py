@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from minicpm_rag.claims import contradicts, holds_name, is_code, is_numeral, names, numbers
+from minicpm_rag.claims import contradicts, holds_name, is_code, names
+from minicpm_rag.numerals import is_numeral, numbers
 from minicpm_rag.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
 from minicpm_rag.records import HEADINGS, TITLE
+from minicpm_rag.remarks import claim_of, says_not_known
 from minicpm_rag.segmentation import fold
 from minicpm_rag.statements import Statement, statements
 
@@ -39,28 +41,6 @@ _CLAUSE_TERMS = 3  # words or pairs of characters
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _CLAUSE = re.compile(r"[^，,；;：:]+[，,；;：:]?(?!\d)")
-_COURTESY = re.compile(
-    r"^\W*(?:你好|您好|好的|抱歉|对不起|很高兴|感谢|谢谢|希望.{0,12}帮助|如(?:果|需|有).{0,20}(?:告诉|联系|提问|请)"
-    r"|hello|hi\b|sorry|i'm sorry|i am sorry|i apologi[sz]e|thank|sure\b|certainly|of course|i hope|hope this"
-    r"|let me know|feel free|please let)",
-    re.IGNORECASE,
-)
-_DOES_NOT_KNOW = re.compile(
-    r"(?:资料|文档|文中|上文|上述|提供|原文|段落|内容|信息).{0,12}(?:没有|未|并未|无法|不能|不足)"
-    r"|(?:没有|未|并未|不曾)(?:明确)?(?:提及|提到|说明|给出|找到)"
-    r"|无法(?:回答|确定|得知|判断|找到)|(?:我|本人)?不(?:知道|清楚|确定)"
-    r"|\b(?:passages?|documents?|text|context|sources?|information)\b.{0,40}\b(?:not|no)\b"
-    r"|\b(?:do|does|did)(?: not|n't) (?:know|say|mention|contain|state|specify)"
-    r"|\bnot (?:mentioned|stated|specified|provided|found)"
-    r"|\b(?:cannot|can't|could not|couldn't|unable to) (?:answer|find|determine|tell|say)",
-    re.IGNORECASE,
-)
-_LEAD_IN = re.compile(
-    r"^\W*(?:根据|按照|依据|从).{0,12}?(?:资料|文档|文件|内容|信息|段落|上文|文)(?:可知|中?所述|显示|来看)?[，,：:]?"
-    r"|^\W*(?:according to|based on|as stated in|per) (?:the )?"
-    r"(?:passages?|documents?|text|context|sources?|information)(?: (?:above|below|provided))?,?",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -140,12 +120,12 @@ class Proof:
 
         `marked` are the numbers of passages that the writer of the sentence named.
         """
-        claim = _claim(sentence)
+        claim = claim_of(sentence)
         if claim is None or not (_words(claim) or numbers(claim)):
             return None
         whole = self._by_words(claim, marked)
         found = [whole] if whole else self._by_clauses(claim, marked) or self._by_similarity(claim, marked)
-        return None if not found and _DOES_NOT_KNOW.search(claim) else found
+        return None if not found and says_not_known(claim) else found
 
     def _by_words(
         self, claim: str, marked: frozenset[int], names_too: frozenset[str] = frozenset()
@@ -265,14 +245,6 @@ def _is_weak(term: str) -> bool:
 
 def _words(claim: str) -> list[str]:
     return [term for term in content_terms(claim) if not is_numeral(term)]
-
-
-def _claim(sentence: str) -> str | None:
-    """Return what a sentence states, without its lead-in; None for a courtesy, a question or a lead-in."""
-    text = sentence.strip()
-    if text.endswith(("?", "？", ":", "：")) or _COURTESY.match(text):
-        return None
-    return _LEAD_IN.sub("", text)
 
 
 def _support(source: _Source, share: float) -> Support:

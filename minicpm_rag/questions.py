@@ -68,6 +68,33 @@ _ASKS_FOR: dict[Kind, re.Pattern[str]] = {
     ),
 }
 
+# What an answer of that kind holds.
+_NUMERAL = r"\d|[〇零一二三四五六七八九十百千万亿两半]+(?:[^\W\d_]|%)"
+_CUES: dict[Kind, re.Pattern[str]] = {
+    "time": re.compile(
+        r"\d{3,4}|\d+[月日号点]|[〇一二三四五六七八九十]+[年月日点]|世纪|年代|时期|century|\b(?:19|20)\d\ds"
+        r"|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
+        r"|\b\d{1,2}(?::\d\d)? ?[ap]\.?m",
+        re.IGNORECASE,
+    ),
+    "number": re.compile(
+        _NUMERAL
+        + r"|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty"
+        r"|hundred|thousand|million|billion|half|third|quarter|twice|dozen|several)\b",
+        re.IGNORECASE,
+    ),
+    "person": re.compile(
+        r"·|[王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎]"
+        r"|(?<=[a-z,] )[A-Z][a-z]+"
+    ),
+    "place": re.compile(r"[省市县区国州岛镇村乡山路街港湾]|位于|\b(?:in|at|near|from|of) (?:the )?[A-Z]"),
+    "reason": re.compile(
+        r"因|由于|所以|导致|为了|使得|because|since|due to|therefore|so that|in order|cause|result",
+        re.IGNORECASE,
+    ),
+    "definition": re.compile(r"是|为|指|\b(?:is|are|was|were|means?|refers?)\b", re.IGNORECASE),
+}
+
 
 def language_of(question: str) -> Language:
     """The language to answer in: Chinese where the question is written in it, English for everything else."""
@@ -86,6 +113,11 @@ def language_of(question: str) -> Language:
 def asks_for(question: str) -> frozenset[Kind]:
     """The kinds of thing the question wants, by its question words; empty where it does not say."""
     return frozenset(kind for kind, pattern in _ASKS_FOR.items() if pattern.search(question))
+
+
+def holds(kind: Kind, text: str) -> bool:
+    """Tell whether a text may hold such a thing: a date for "time", a name for "person"."""
+    return bool(_CUES[kind].search(text))
 
 
 def is_content(term: str) -> bool:

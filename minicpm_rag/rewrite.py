@@ -6,11 +6,11 @@ Writes the prompt and judges what comes back; `followups` says when, and has a r
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from minicpm_rag.questions import content_terms, language_of
-from minicpm_rag.records import Turn
+from minicpm_rag.records import Turn, Waiting
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MOST_NEW_TOKENS = 96  # of a rewrite; a longer one is no question
 _TURNS = 2
 _ANSWER_CHARACTERS = 200
+_LONGEST_READ = 400  # characters
 _LONGEST_GROWTH = 120  # characters a rewrite may be longer than question and subject together
 
 _PROMPT = {
@@ -66,6 +67,21 @@ def accept(rewritten: str, question: str, history: Sequence[Turn]) -> str:
     known = asked.union(*(content_terms(f"{turn.question} {turn.answer}") for turn in recent))
     keeps_the_question = not asked or bool(new & asked)
     return text if keeps_the_question and len(new & known) * 2 >= len(new) else question
+
+
+def read(
+    pieces: Iterable[str | Waiting], question: str, history: Sequence[Turn]
+) -> Generator[Waiting, None, str]:
+    """Read a model's rewrite, no further than it can be one; pass on the waiting, return what is accepted."""
+    written = ""
+    for piece in pieces:
+        if isinstance(piece, Waiting):
+            yield piece
+            continue
+        written += piece
+        if "\n" in written.strip() or len(written) > _LONGEST_READ:
+            break
+    return accept(written, question, history)
 
 
 def _shortened(answer: str) -> str:

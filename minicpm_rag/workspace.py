@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from minicpm_rag.answerer import Answerer, configured, load
 from minicpm_rag.errors import CheckpointError
 from minicpm_rag.records import Turn
 from minicpm_rag.settings import Settings
@@ -40,14 +40,6 @@ _ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True)
-class _Answerer:
-    """What answers: a model folder, a server, or (neither) quoted sentences."""
-
-    folder: Path | None = None
-    server: tuple[str, str | None, str | None] | None = None  # address, model, key
-
-
 def open_workspace(settings: Settings) -> Workspace:
     """Open the workspace of these settings; close it, or use it in `with`."""
     prepare_environment()
@@ -64,7 +56,7 @@ class Workspace:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._answerer = _configured(settings)
+        self._answerer = configured(settings)
         self._switching = threading.Lock()
         self._loaded: MiniCPM_LLM | RemoteLLM | None = None
         self._speed: float | None = None
@@ -124,7 +116,7 @@ class Workspace:
     @property
     def mode(self) -> Literal["model", "extractive"]:
         """Whether a model answers, or sentences are quoted."""
-        return "extractive" if self._answerer == _Answerer() else "model"
+        return "extractive" if self._answerer == Answerer() else "model"
 
     @property
     def model_name(self) -> str | None:
@@ -141,7 +133,7 @@ class Workspace:
         """The answering model, loaded when first asked for; None in no-model mode."""
         with self._switching:
             if self._loaded is None and self.mode == "model":
-                self._loaded = self._load(self._answerer)
+                self._loaded = load(self._answerer, self.settings)
             return self._loaded
 
     def use_model(self, folder: Path | str | None) -> None:
@@ -150,16 +142,16 @@ class Workspace:
         A folder that cannot be loaded leaves things as they were and raises CheckpointError.
         """
         if folder is None:
-            self._use(_Answerer())
+            self._use(Answerer())
             return
         path = Path(folder).expanduser().absolute()
         if not (path / "config.json").is_file():
             raise CheckpointError(f"{path} is not the folder of a model: it has no config.json.")
-        self._use(_Answerer(folder=path))
+        self._use(Answerer(folder=path))
 
     def use_server(self, address: str, model: str | None = None, key: str | None = None) -> None:
         """Answer with an OpenAI-compatible server from now on."""
-        self._use(_Answerer(server=(address, model, key)))
+        self._use(Answerer(server=(address, model, key)))
 
     def chain(
         self,
@@ -220,16 +212,16 @@ class Workspace:
             "memory": f"{model.get_memory_footprint() / 1e9:.1f} GB",
         }
 
-    def _use(self, answerer: _Answerer) -> None:
+    def _use(self, answerer: Answerer) -> None:
         with self._switching:
             before = self._answerer
             # Freed first: two models seldom fit one device.
             self._free()
             self._answerer = answerer
-            if answerer == _Answerer():
+            if answerer == Answerer():
                 return
             try:
-                self._loaded = self._load(answerer)
+                self._loaded = load(answerer, self.settings)
             except BaseException:
                 self._answerer = before  # loaded again when next asked for
                 raise
@@ -239,60 +231,3 @@ class Workspace:
         self._loaded = None
         if close is not None:
             close()
-
-    def _load(self, answerer: _Answerer) -> MiniCPM_LLM | RemoteLLM:
-        settings = self.settings
-        if answerer.folder is not None:
-            from minicpm_rag.minicpm import MiniCPM_LLM
-
-            return MiniCPM_LLM(
-                answerer.folder,
-                device=settings.device,
-                precision=settings.precision,
-                attention=settings.attention,
-                weights=settings.weights,
-                temperature=settings.temperature,
-                max_new_tokens=settings.max_new_tokens,
-            )
-        from minicpm_rag.remote import connect
-
-        assert answerer.server is not None
-        address, model, key = answerer.server
-        return connect(address, model, key, settings.openai_context_tokens)
-
-
-def _configured(settings: Settings) -> _Answerer:
-    """A configured folder, else a configured server, else the best downloaded model, else quotes.
-
-    Raises CheckpointError where the configured folder is none.
-    """
-    if settings.model is not None:
-        if not (settings.model / "config.json").is_file():
-            raise CheckpointError(
-                f"MINICPM_RAG_MODEL={settings.model} is not the folder of a model: it has no config.json. "
-                "Run `minicpm-rag models` for what can be downloaded."
-            )
-        return _Answerer(folder=settings.model)
-    if settings.openai_base_url is not None:
-        key = settings.openai_api_key
-        return _Answerer(
-            server=(
-                settings.openai_base_url,
-                settings.openai_model,
-                None if key is None else key.get_secret_value(),
-            )
-        )
-    return _downloaded(settings)
-
-
-def _downloaded(settings: Settings) -> _Answerer:
-    from minicpm_rag.models import choose, find_local
-
-    local = [found for found in find_local(settings.home) if not found.problems]
-    if not local:
-        return _Answerer()
-    from minicpm_rag.hardware import describe
-
-    choice = choose(describe(), [found.model for found in local])
-    chosen = [found.folder for found in local if choice.is_present and found.model == choice.model]
-    return _Answerer(folder=chosen[0]) if chosen else _Answerer()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.claims import contradicts, denied, holds_name, is_code, names, numbers
+from minicpm_rag.claims import contradicts, denied, holds_name, is_code, names
+from minicpm_rag.numerals import numbers
 from minicpm_rag.segmentation import fold
 
 

@@ -84,6 +84,14 @@ def test_courtesies_and_not_knowing_state_nothing(sentence: str) -> None:
     assert support(sentence) is None
 
 
+@pytest.mark.parametrize(
+    "greeting", ["好的，", "抱歉，", "您好！", "感谢您的提问，", "根据上述资料，", "Sure, ", "Sorry, "]
+)
+def test_a_greeting_does_not_hide_a_claim(greeting: str) -> None:
+    assert support(f"{greeting}年假为三十天。") == []
+    assert support(f"{greeting}云杉仪器的总部位于杭州。")
+
+
 def test_a_sentence_that_joins_two_places_has_both() -> None:
     found = support("公司主要生产空气净化器与水质传感器，技术总监是陈嘉树先生。")
     assert found is not None and len(found) == 2

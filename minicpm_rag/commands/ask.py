@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minicpm_rag.commands.shown import (
+    candidate_fields,
+    citation_fields,
+    on_one_line,
+    origin,
+    passage_fields,
+    passage_line,
+)
 from minicpm_rag.commands.tables import echo_table, printable
 
 if TYPE_CHECKING:
-    from langchain_core.documents import Document
-
     from minicpm_rag.found import Candidate
     from minicpm_rag.questions import Language
-    from minicpm_rag.records import Citation, Finished, Retrieved
+    from minicpm_rag.records import Finished, Retrieved
     from minicpm_rag.workspace import Workspace
-
-_SHOWN_CHARACTERS = 300  # of a passage on the terminal
 
 _WORDS = {
     "zh": {
@@ -108,16 +112,16 @@ def search(
         _say_if_empty(workspace, knowledge_base, _WORDS[language])
         found = workspace.retriever(knowledge_base).find(question, limit)
         if as_json:
-            rows = [_passage_fields(document) for document in found.documents]
+            rows = [passage_fields(document) for document in found.documents]
             shown: dict[str, Any] = {"question": question, "evidence": found.evidence, "bar": found.bar}
             shown["passages"] = rows
             if explain:
                 shown["dense_weight"] = found.dense_weight
-                shown["candidates"] = [_candidate_fields(candidate) for candidate in found.candidates]
+                shown["candidates"] = [candidate_fields(candidate) for candidate in found.candidates]
             click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
             return
         for number, document in enumerate(found.documents, 1):
-            click.echo(_passage(number, document, language))
+            click.echo(passage_line(number, document, language))
         click.echo(f"evidence {found.evidence:.2f}, bar {found.bar:.2f}", err=True)
         if explain:
             _explain(found.candidates, found.dense_weight, language)
@@ -136,18 +140,18 @@ def _show(finished: Finished, retrieved: Retrieved, language: Language) -> None:
         click.echo()
         click.echo(words["citations"])
         for citation in finished.citations:
-            click.echo(f"[{citation.number}] {_origin(citation.document, language)}")
-            click.echo(f"    {_on_one_line(citation.quote)}")
+            click.echo(f"[{citation.number}] {origin(citation.document, language)}")
+            click.echo(f"    {on_one_line(citation.quote)}")
     if finished.unsupported:
         click.echo(words["unsupported"].format(count=len(finished.unsupported)), err=True)
         for start, end in finished.unsupported:
-            click.echo(f"  ? {_on_one_line(finished.text[start:end])}", err=True)
+            click.echo(f"  ? {on_one_line(finished.text[start:end])}", err=True)
     if retrieved.refused:
         if retrieved.documents:
             click.echo(words["anyway"].format(evidence=retrieved.evidence, bar=retrieved.bar), err=True)
             click.echo(words["nearest"], err=True)
         for number, document in enumerate(retrieved.documents, 1):
-            click.echo(_passage(number, document, language), err=True)
+            click.echo(passage_line(number, document, language), err=True)
 
 
 def _explain(candidates: list[Candidate], dense_weight: float, language: Language) -> None:
@@ -160,66 +164,13 @@ def _explain(candidates: list[Candidate], dense_weight: float, language: Languag
                 "" if candidate.keyword_score is None else f"{candidate.keyword_score:.2f}",
                 "" if candidate.dense_score is None else f"{candidate.dense_score:.3f}",
                 candidate.fate,
-                _origin(candidate.document, language),
-                _on_one_line(candidate.document.page_content)[:40],
+                origin(candidate.document, language),
+                on_one_line(candidate.document.page_content)[:40],
             ]
             for candidate in candidates
         ],
         right={0, 1, 2},
     )
-
-
-def _passage(number: int, document: Document, language: Language) -> str:
-    from minicpm_rag.records import SCORE
-
-    text = _on_one_line(document.page_content)
-    if len(text) > _SHOWN_CHARACTERS:
-        text = text[:_SHOWN_CHARACTERS] + "…"
-    score = float(document.metadata.get(SCORE, 0.0))
-    return f"[{number}] {_origin(document, language)}  {score:.3f}\n    {text}"
-
-
-def _origin(document: Document, language: Language) -> str:
-    from minicpm_rag.prompt import place_of
-    from minicpm_rag.records import HEADINGS, TITLE
-
-    place = place_of(document, language)
-    headings = str(document.metadata.get(HEADINGS) or "")
-    parts = [str(document.metadata.get(TITLE, "")), place, f"({headings})" if headings else ""]
-    return " ".join(part for part in parts if part)
-
-
-def _on_one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
-
-
-def _passage_fields(document: Document) -> dict[str, Any]:
-    return {**document.metadata, "text": document.page_content}
-
-
-def _candidate_fields(candidate: Candidate) -> dict[str, Any]:
-    return {
-        "chunk_id": candidate.document.id,
-        "keyword_score": candidate.keyword_score,
-        "dense_score": candidate.dense_score,
-        "score": candidate.score,
-        "fate": candidate.fate,
-    }
-
-
-def _citation_fields(citation: Citation) -> dict[str, Any]:
-    from minicpm_rag.records import DOCUMENT_ID, PAGE, PAGE_LABEL, SOURCE, TITLE
-
-    metadata = citation.document.metadata
-    place = {key: metadata.get(key) for key in (TITLE, SOURCE, DOCUMENT_ID, PAGE, PAGE_LABEL)}
-    return {
-        "number": citation.number,
-        "sentence": [citation.sentence_start, citation.sentence_end],
-        "quote": citation.quote,
-        "quote_offsets": [citation.quote_start, citation.quote_end],
-        "support": citation.support,
-        **place,
-    }
 
 
 def _as_json(question: str, standalone: str, retrieved: Retrieved, finished: Finished) -> str:
@@ -231,9 +182,9 @@ def _as_json(question: str, standalone: str, retrieved: Retrieved, finished: Fin
             "mode": finished.mode,
             "evidence": retrieved.evidence,
             "bar": retrieved.bar,
-            "citations": [_citation_fields(citation) for citation in finished.citations],
+            "citations": [citation_fields(citation) for citation in finished.citations],
             "unsupported": [list(span) for span in finished.unsupported],
-            "passages": [_passage_fields(document) for document in finished.documents],
+            "passages": [passage_fields(document) for document in finished.documents],
             "seconds": finished.seconds,
             "tokens_per_second": finished.tokens_per_second,
         },
