@@ -9,15 +9,28 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minicpm_rag import knowledge_bases, passages
 from minicpm_rag.errors import VectorStoreError
 from minicpm_rag.indexes import Index
 from minicpm_rag.ledger import Ledger
-from minicpm_rag.passages import Scan
-from minicpm_rag.vectors import VectorStore, nearest
+from minicpm_rag.vectors import VectorStore, nearest, unit
+
+if TYPE_CHECKING:
+    from minicpm_rag.vectors import Vectors
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """All vectors of a knowledge base at one generation; row n belongs to chunk ids[n]."""
+
+    state: tuple[int, int]  # knowledge base, generation
+    ids: list[str]
+    units: Vectors
 
 
 class DenseSearch:
@@ -39,7 +52,7 @@ class DenseSearch:
                     raise
                 log.warning("Comparing with the ledger's vectors instead: %s", exc)
         scan = self._scanned(index.kb_id)
-        return [(scan.ids[row], similarity) for row, similarity in nearest(scan.vectors, vector, limit)]
+        return [(scan.ids[row], similarity) for row, similarity in nearest(scan.units, vector, limit)]
 
     def _asked_of_chroma(self, index: Index, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
         asked = limit
@@ -56,5 +69,6 @@ class DenseSearch:
         with self._lock, self._ledger.reading() as connection:
             state = (kb_id, knowledge_bases.generation(connection, kb_id))
             if self._scan is None or self._scan.state != state:
-                self._scan = passages.scan(connection, state)
+                ids, stored = passages.stored_vectors(connection, kb_id)
+                self._scan = Scan(state, ids, unit(stored))
             return self._scan

@@ -1,4 +1,4 @@
-"""Chunks read back from the ledger: as LangChain Documents, as ids, and as a matrix of their vectors.
+"""Chunks read back from the ledger: as LangChain Documents, as ids, and their vectors as a matrix.
 
 Each function runs inside the caller's transaction and sees chunks of ready documents only.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.chunk_rows import chunk_id, chunk_key
@@ -27,15 +26,6 @@ SELECT chunks.index_id, chunks.document_id, chunks.position, chunks.text, chunks
 FROM chunks JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current'
 JOIN documents ON documents.id = chunks.document_id AND documents.status = 'ready'
 """
-
-
-@dataclass(frozen=True)
-class Scan:
-    """All vectors of a knowledge base at one generation; row n belongs to chunk ids[n]."""
-
-    state: tuple[int, int]  # knowledge base, generation
-    ids: list[str]
-    vectors: NDArray[numpy.float32]
 
 
 def ready(connection: sqlite3.Connection, names: Sequence[str]) -> set[str]:
@@ -79,8 +69,8 @@ def names(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, str]
     return found
 
 
-def scan(connection: sqlite3.Connection, state: tuple[int, int]) -> Scan:
-    """Read all vectors of the knowledge base into memory: 0.15 GB for 100,000 of 384 numbers."""
+def stored_vectors(connection: sqlite3.Connection, kb_id: int) -> tuple[list[str], NDArray[numpy.float32]]:
+    """The chunk ids and vectors of a knowledge base: 0.15 GB for 100,000 of 384 numbers."""
     import numpy
 
     ids: list[str] = []
@@ -89,14 +79,14 @@ def scan(connection: sqlite3.Connection, state: tuple[int, int]) -> Scan:
         "SELECT chunks.index_id, chunks.document_id, chunks.position, vector FROM chunks "
         "JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current' "
         "JOIN vectors ON vectors.chunk = chunks.id WHERE indexes.kb_id = ? ORDER BY chunks.id",
-        (state[0],),
+        (kb_id,),
     ):
         ids.append(chunk_id(row[0], row[1], row[2]))
         packed += row[3]
     vectors = (
         numpy.frombuffer(packed, dtype="<f4").reshape(len(ids), -1) if ids else numpy.empty((0, 0), "f4")
     )
-    return Scan(state, ids, vectors)
+    return ids, vectors
 
 
 def _rows(

@@ -53,8 +53,8 @@ def store(ledger: Ledger, vectors: VectorStore, index: Index, new: Sequence[NewD
     """Add documents, each in place of the one its source named before; yields their ids as each is ready.
 
     Until its own transaction the old version of a document answers, from then on the new one. What a kill
-    leaves on either side of it (vectors without chunks) is invisible, and `sweep_documents` clears it. Vectors
-    of many small documents go into Chroma together, because each call there costs some 10 ms.
+    leaves on either side of it (vectors without chunks) is invisible; `sweep_documents` clears it. Vectors of
+    many small documents go into Chroma together, because each call there costs some 10 ms.
     """
     with ledger.writing() as connection:
         ids = [_announce(connection, index.kb_id, document) for document in new]

@@ -30,15 +30,25 @@ ID_BATCH = 2_000
 CONFIGURATION = {"hnsw": {"space": "cosine", "ef_construction": 100, "max_neighbors": 16, "ef_search": 100}}
 
 
-def nearest(vectors: Vectors, vector: Sequence[float], limit: int) -> list[tuple[int, float]]:
-    """The (row, cosine similarity) pairs nearest to the vector, best first, by comparing with every row."""
+def unit(vectors: Vectors) -> Vectors:
+    """The vectors at length one; those of length zero stay."""
     import numpy
 
-    query = numpy.asarray(vector, dtype=numpy.float32)
-    lengths = numpy.linalg.norm(vectors, axis=1) * (numpy.linalg.norm(query) or 1.0)
-    similarities = (vectors @ query) / numpy.where(lengths == 0, 1, lengths)
-    best = numpy.argsort(-similarities, kind="stable")[:limit]
-    return [(int(row), float(similarities[row])) for row in best]
+    lengths = numpy.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: Vectors = (vectors / numpy.where(lengths == 0, 1, lengths)).astype(numpy.float32)
+    return scaled
+
+
+def nearest(units: Vectors, vector: Sequence[float], limit: int) -> list[tuple[int, float]]:
+    """The (row, cosine similarity) pairs nearest to the vector, best first, by comparing with each."""
+    import numpy
+
+    similarities = units @ unit(numpy.asarray(vector, dtype=numpy.float32)) if len(units) else numpy.empty(0)
+    best = numpy.arange(len(units))
+    if len(units) > limit:
+        best = numpy.argpartition(-similarities, limit)[:limit]
+    best = best[numpy.lexsort((best, -similarities[best]))]
+    return [(int(row), float(similarities[row])) for row in best[:limit]]
 
 
 class VectorStore:

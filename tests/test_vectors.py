@@ -13,7 +13,7 @@ import numpy
 import pytest
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
-from minicpm_rag.vectors import VectorStore, nearest
+from minicpm_rag.vectors import VectorStore, nearest, unit
 
 NAME = "kb-0123456789abcdef"
 
@@ -77,7 +77,7 @@ def test_every_vector_finds_itself(store: VectorStore) -> None:
 def test_chroma_and_the_exact_comparison_agree(store: VectorStore) -> None:
     vectors = sample(200)
     store.upsert(NAME, ids(200), vectors)
-    exact = nearest(vectors, sample(201)[200], 10)
+    exact = nearest(unit(vectors), sample(201)[200], 10)
     asked = store.query(NAME, sample(201)[200], 10)
     assert [name for name, _ in asked] == [f"1-1-{row}" for row, _ in exact]
     assert [similarity for _, similarity in asked] == pytest.approx([value for _, value in exact], abs=1e-5)
@@ -110,7 +110,15 @@ def test_dropping_twice_is_harmless(store: VectorStore) -> None:
 
 def test_nearest_of_nothing_and_of_zeros() -> None:
     assert nearest(sample(0), sample(1)[0], 5) == []
-    assert nearest(numpy.zeros((2, 4), numpy.float32), [0, 0, 0, 0], 5) == [(0, 0.0), (1, 0.0)]
+    assert nearest(unit(numpy.zeros((2, 4), numpy.float32)), [0, 0, 0, 0], 5) == [(0, 0.0), (1, 0.0)]
+
+
+def test_nearest_takes_the_best_of_many_in_order() -> None:
+    vectors = unit(sample(500))
+    expected = sorted(range(500), key=lambda row: -float(vectors[row] @ vectors[3]))[:20]
+    found = nearest(vectors, sample(500)[3], 20)
+    assert [row for row, _ in found] == expected
+    assert found[0] == (3, pytest.approx(1, abs=1e-5))
 
 
 def test_the_folder_belongs_to_one(tmp_path: Path) -> None:
