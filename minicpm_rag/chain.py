@@ -23,11 +23,11 @@ from langchain_core.runnables.config import run_in_executor
 from minicpm_rag.answer import Answer
 from minicpm_rag.citations import PageText
 from minicpm_rag.errors import RAGError
+from minicpm_rag.finding import find
 from minicpm_rag.followups import carry_over, stands_alone
 from minicpm_rag.model_stream import stream_text, token_counter
 from minicpm_rag.questions import language_of
 from minicpm_rag.records import (
-    EVIDENCE,
     AnswerEvent,
     Finished,
     Retrieved,
@@ -35,25 +35,19 @@ from minicpm_rag.records import (
     Text,
     Turn,
 )
-from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.rewrite import MOST_NEW_TOKENS, read, rewrite_prompt
-from minicpm_rag.writing import Task, embedding_similarity, quote, write
+from minicpm_rag.writing import Task, quote, write
 
 if TYPE_CHECKING:
-    from langchain_core.documents import Document
     from langchain_core.language_models import BaseLanguageModel
     from langchain_core.retrievers import BaseRetriever
 
     from minicpm_rag.library import Library
-    from minicpm_rag.proof import Similarity
     from minicpm_rag.settings import Settings
 
 __all__ = ["Answer", "AnswerChain", "build_chain"]
 
 NEAREST = 3  # passages shown with a refusal
-READS_WHOLLY = (
-    0.4  # of the dense half's possible 0.5: from here on the embedder reads the question's language
-)
 
 _REFUSAL = {
     "zh": "资料中没有找到足够的依据来回答这个问题，下面是最接近的几段。",
@@ -72,14 +66,6 @@ class _Request:
     answer_anyway: bool = False
     standalone_question: str | None = None
     cancel: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True)
-class _Found:
-    documents: list[Document]
-    evidence: float
-    bar: float
-    similarity: Similarity | None
 
 
 class AnswerChain(Runnable[Mapping[str, Any], AnswerEvent]):
@@ -120,7 +106,7 @@ class AnswerChain(Runnable[Mapping[str, Any], AnswerEvent]):
         seconds["rewrite"] = time.monotonic() - began
         yield Rewritten(request.question, standalone, standalone != request.question)
         began = time.monotonic()
-        found = self._find(standalone, config)
+        found = find(self.retriever, standalone, config)
         seconds["retrieve"] = time.monotonic() - began
         refused = not found.documents or (found.evidence < found.bar and not request.answer_anyway)
         documents = found.documents[:NEAREST] if refused else found.documents
@@ -210,16 +196,6 @@ class AnswerChain(Runnable[Mapping[str, Any], AnswerEvent]):
         )
         with closing(pieces):
             return (yield from read(pieces, question, history))
-
-    def _find(self, question: str, config: RunnableConfig | None) -> _Found:
-        if isinstance(self.retriever, HybridRetriever):
-            found = self.retriever.find(question)
-            reads = found.dense_weight >= READS_WHOLLY
-            similarity = embedding_similarity(self.retriever.embedder) if reads else None
-            return _Found(found.documents, found.evidence, found.bar, similarity)
-        documents = self.retriever.invoke(question, config)
-        evidence = max((float(document.metadata.get(EVIDENCE, 1.0)) for document in documents), default=0.0)
-        return _Found(documents, evidence, 0.0, None)
 
     def _context_tokens(self, llm: BaseLanguageModel[Any]) -> int:
         return int(getattr(llm, "context_tokens", self.context_tokens))

@@ -34,16 +34,15 @@ _NEXT_TERM = re.compile(r"[\u4e00-\u9fff]{2}|[a-z]+")
 def names(text: str) -> frozenset[str]:
     """Names, codes and titles in a text, folded: Chinese people, places and organisations; Latin names."""
     found = {next(group for group in match.groups() if group) for match in _QUOTED.finditer(text)}
-    for match in _LATIN_NAME.finditer(text):
-        word = _POSSESSIVE.sub("", match.group())
-        capital = any(character.isupper() or character.isdigit() for character in word[1:]) or (
-            word[0].isupper() and not _SENTENCE_OPENERS.search(text[: match.start()])
-        )
-        if capital and word.lower() not in MONTHS and word not in {"I", "A"}:
-            found.add(word)
+    found.update(_latin_names(text))
     if re.search(r"[\u4e00-\u9fff]", text):
         found.update(_chinese_names(to_simplified(text)))
     return frozenset(fold(name).strip() for name in found)
+
+
+def codes(text: str) -> frozenset[str]:
+    """The names that are one of a series, where a neighbour is easily mistaken for them: AL-200, E-23."""
+    return frozenset(name for name in map(fold, _latin_names(text)) if is_code(name))
 
 
 def holds_name(folded_text: str, name: str) -> bool:
@@ -58,7 +57,7 @@ def holds_name(folded_text: str, name: str) -> bool:
 
 
 def is_code(name: str) -> bool:
-    """Tell whether a name is one of a series, where a neighbour is easily mistaken for it: AL-200, E-23."""
+    """Tell whether a name is a code: Latin, with a digit in it."""
     return name.isascii() and any(character.isdigit() for character in name)
 
 
@@ -84,6 +83,16 @@ def contradicts(sentence: str, source: str) -> bool:
 
 def _says(folded: str, term: str) -> bool:
     return bool(re.search(rf"\b{term}\b", folded)) if term.isascii() else term in folded
+
+
+def _latin_names(text: str) -> Iterator[str]:
+    for match in _LATIN_NAME.finditer(text):
+        word = _POSSESSIVE.sub("", match.group())
+        capital = any(character.isupper() or character.isdigit() for character in word[1:]) or (
+            word[0].isupper() and not _SENTENCE_OPENERS.search(text[: match.start()])
+        )
+        if capital and word.lower() not in MONTHS and word not in {"I", "A"}:
+            yield word
 
 
 def _chinese_names(simplified: str) -> Iterator[str]:

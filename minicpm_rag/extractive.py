@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minicpm_rag.claims import holds_name, is_code, names
+from minicpm_rag.claims import codes, holds_name
 from minicpm_rag.questions import asks_for, content_terms, holds
 from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE
 from minicpm_rag.segmentation import fold, terms
@@ -104,7 +104,7 @@ def _scores(
     similarity: Similarity | None,
 ) -> list[float]:
     kinds = asks_for(question)
-    codes = [name for name in names(question) if is_code(name)]
+    asked_codes = codes(question)
     overlaps = _overlaps(question, passages, candidates)
     cosines = (
         similarity(question, [candidate.statement.text for candidate in candidates]) if similarity else None
@@ -124,9 +124,11 @@ def _scores(
             score += _FIRST_BONUS + (_DEFINITION_BONUS if "definition" in kinds else 0)
         if not candidate.statement.header:
             score -= _SHORT_PENALTY * max(0.0, 1 - len(text) / _SHORT_CHARACTERS)
-        if codes:
+        if asked_codes:
             text = f"{text} {passages[candidate.place].metadata.get(HEADINGS, '')}"
-            score += _CODE_BONUS * sum(holds_name(fold(text), code) for code in codes) / len(codes)
+            score += (
+                _CODE_BONUS * sum(holds_name(fold(text), code) for code in asked_codes) / len(asked_codes)
+            )
         if cosines is not None:
             score += _SIMILARITY_WEIGHT * cosines[position]
         scores.append(score)

@@ -11,16 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from minicpm_rag.claims import contradicts, holds_name, is_code, names
+from minicpm_rag.claims import contradicts, names
 from minicpm_rag.numerals import is_numeral, numbers
+from minicpm_rag.proof_sources import Source, sources_of
 from minicpm_rag.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
-from minicpm_rag.records import HEADINGS, TITLE
 from minicpm_rag.remarks import claim_of, says_not_known
-from minicpm_rag.segmentation import fold
-from minicpm_rag.statements import Statement, statements
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -53,48 +50,6 @@ class Support:
     share: float  # of the sentence's words, 0..1
 
 
-class _Source:
-    """One statement of one passage, ready to be compared."""
-
-    def __init__(
-        self,
-        number: int,
-        statement: Statement,
-        passage: list[_Source],
-        context: str,
-        context_terms: frozenset[str],
-    ) -> None:
-        self.number = number
-        self.statement = statement
-        self.passage = passage
-        self.folded = fold(f"{statement.header} {statement.text}" if statement.header else statement.text)
-        self.terms = frozenset(content_terms(self.folded))
-        self.context = context
-        self.context_terms = context_terms
-
-    @cached_property
-    def numbers(self) -> frozenset[float]:
-        return numbers(self.statement.text)
-
-    @cached_property
-    def context_numbers(self) -> frozenset[float]:
-        return numbers(f"{self.context} {self.statement.header}")
-
-    def holds(self, name: str, *, is_given: bool) -> bool:
-        """Tell whether a name stands here, or in title or headings.
-
-        One that the question gave may also stand elsewhere in the passage ("It was ..."), but not a code
-        where this statement speaks of another code.
-        """
-        if holds_name(self.folded, name) or holds_name(self.context, name):
-            return True
-        if not is_given or self.statement.header:
-            return False
-        if is_code(name) and any(is_code(other) for other in names(self.statement.text)):
-            return False
-        return any(holds_name(source.folded, name) for source in self.passage)
-
-
 class Proof:
     """What the passages support, asked sentence by sentence."""
 
@@ -105,14 +60,7 @@ class Proof:
         self._given_names = names(question)
         self._given_numbers = numbers(question)
         self._similarity = similarity
-        self._sources: list[_Source] = []
-        for number, passage in enumerate(passages, 1):
-            context = fold(f"{passage.metadata.get(TITLE, '')} {passage.metadata.get(HEADINGS, '')}")
-            context_terms = frozenset(content_terms(context))
-            together: list[_Source] = []
-            for statement in statements(passage):
-                together.append(_Source(number, statement, together, context, context_terms))
-            self._sources += together
+        self._sources = sources_of(passages)
         self._frequency = Counter(term for source in self._sources for term in source.terms)
 
     def of(self, sentence: str, marked: frozenset[int] = frozenset()) -> list[Support] | None:
@@ -158,7 +106,7 @@ class Proof:
         # A source that says the opposite in as many words speaks of the same thing; the other does not.
         return best[1] if best and not (denied >= _SHARED and denied > best[1].share - _DENIED) else None
 
-    def _agrees(self, source: _Source, values: frozenset[float], claimed: frozenset[str]) -> bool:
+    def _agrees(self, source: Source, values: frozenset[float], claimed: frozenset[str]) -> bool:
         given = values & self._given_numbers
         return (
             values - given <= source.numbers | source.context_numbers
@@ -208,7 +156,7 @@ class Proof:
         )
         return [_support(agreeing[best], cosines[best])] if cosines[best] >= _SIMILAR else []
 
-    def _share(self, wanted: set[str] | frozenset[str], source: _Source) -> float:
+    def _share(self, wanted: set[str] | frozenset[str], source: Source) -> float:
         total = sum(self._weight(term) for term in wanted)
         # A numeral may be written otherwise there; that its value occurs is checked apart.
         held = sum(self._weight(term) for term in wanted if term in source.terms or is_numeral(term))
@@ -247,7 +195,7 @@ def _words(claim: str) -> list[str]:
     return [term for term in content_terms(claim) if not is_numeral(term)]
 
 
-def _support(source: _Source, share: float) -> Support:
+def _support(source: Source, share: float) -> Support:
     return Support(
         source.number, source.statement.start, source.statement.end, round(min(1.0, max(0.0, share)), 3)
     )

@@ -194,7 +194,10 @@ class Workspace:
         )
 
     def warm(self) -> None:
-        """Load the models now, so that the first question need not wait for them."""
+        """Load models and dictionaries now, so that the first question need not wait for them."""
+        from minicpm_rag.questions import chinese_words
+
+        chinese_words("你好")
         self.embedder.embed_query("你好 hello")
         _ = self.llm
 

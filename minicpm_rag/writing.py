@@ -108,21 +108,6 @@ def write(
     )
 
 
-def embedding_similarity(embedder: Any) -> Similarity:
-    """Compare texts by the cosine of their vectors; one too long for the embedder is like nothing."""
-
-    def cosines(text: str, others: Sequence[str]) -> list[float]:
-        wanted = embedder.embed_query(text)
-        short = [other for other in others if embedder.count_tokens(other) <= embedder.limit_tokens]
-        vectors = dict(zip(short, embedder.embed_documents(short), strict=True))
-        return [
-            sum(a * b for a, b in zip(wanted, vectors[other], strict=True)) if other in vectors else 0.0
-            for other in others
-        ]
-
-    return cosines
-
-
 def _speed(llm: Any, raw: str, seconds: Mapping[str, float]) -> float | None:
     """Tokens a second after the first one, where the model counts its own tokens."""
     spent = seconds["generate"] - seconds.get("first_token", 0.0)

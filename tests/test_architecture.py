@@ -20,10 +20,11 @@ ALLOWED: dict[str, set[str]] = {
     "passage_sets": {"library", "worker"},
     "question_sets": {"library"},
     "answer_evaluation": {"question_sets", "workspace"},
-    "proof": {"remarks"},
+    "proof": {"proof_sources", "remarks"},
+    "finding": {"proof", "retrieval"},
     "citations": {"marks", "proof"},
     "writing": {"citations", "extractive", "model_stream", "prompt", "proof"},
-    "chain": {"answer", "citations", "followups", "library", "model_stream", "proof", "retrieval", "rewrite", "writing"},
+    "chain": {"answer", "citations", "finding", "followups", "library", "model_stream", "rewrite", "writing"},
     "answer": {"chain", "citations"},
     "answerer": {"hardware", "minicpm", "models", "remote"},
     "workspace": {

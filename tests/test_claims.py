@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.claims import contradicts, denied, holds_name, is_code, names
+from minicpm_rag.claims import codes, contradicts, denied, holds_name, is_code, names
 from minicpm_rag.numerals import numbers
 from minicpm_rag.segmentation import fold
 
@@ -74,6 +74,7 @@ def test_a_name_is_held_as_a_whole_word_or_in_a_shorter_form() -> None:
 
 
 def test_a_code_is_one_of_a_series() -> None:
+    assert codes("AL-200 和 Astrid 的 E-23，2012年") == {"al-200", "e-23"}
     assert is_code("al-200") and not is_code("astrid") and not is_code("杭州")
 
 
