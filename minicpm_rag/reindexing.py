@@ -5,6 +5,7 @@ For the library's owner. Works from the stored page texts, so no file is read; g
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 from minicpm_rag import documents, knowledge_bases, page_rows, storage
@@ -14,6 +15,8 @@ from minicpm_rag.indexes import Index, find_index, make_index, note_change
 from minicpm_rag.library import Library
 from minicpm_rag.records import DocumentRow, IngestProgress, Verdict
 from minicpm_rag.sweep import drop_index, sweep_indexes
+
+WAY = "reindex"  # the setting that says how the index being built is made
 
 
 def reindex(
@@ -35,7 +38,7 @@ def reindex(
     with library.ledger.reading() as connection:
         kb_id = knowledge_bases.find(connection, knowledge_base)
         rows = [row for row in documents.listed(connection, kb_id) if row.status == "ready"]
-    index = _building(library, kb_id)
+    index = _building(library, kb_id, cutting)
     for number, row in enumerate(rows, start=1):
         if cancelled():
             return
@@ -60,16 +63,24 @@ def reindex(
     sweep_indexes(library.ledger, library.vectors)
 
 
-def _building(library: Library, kb_id: int) -> Index:
-    """The index that an interrupted reindex left, where it was made the same way; else a new one."""
+def _building(library: Library, kb_id: int, cutting: Cutting) -> Index:
+    """The index that an interrupted reindex left, where it was being made the same way; else a new one."""
     embedder = library.embedder
     assert embedder is not None
+    way = json.dumps([embedder.name, embedder.revision, cutting.chunk_characters, cutting.overlap_characters])
     with library.ledger.reading() as connection:
         index = find_index(connection, kb_id, "building")
+        begun = connection.execute(
+            "SELECT value FROM settings WHERE kb_id = ? AND key = ?", (kb_id, WAY)
+        ).fetchone()
     if index is not None:
-        if (index.embedder, index.revision) == (embedder.name, embedder.revision):
+        if begun is not None and begun[0] == way:
             return index
         drop_index(library.ledger, library.vectors, index.id, index.collection)
+    with library.ledger.writing() as connection:
+        connection.execute(
+            "INSERT OR REPLACE INTO settings(kb_id, key, value) VALUES (?, ?, ?)", (kb_id, WAY, way)
+        )
     return make_index(
         library.ledger,
         kb_id,

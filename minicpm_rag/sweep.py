@@ -6,11 +6,15 @@ For the owner of the library only. Everything here may be repeated, and interrup
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 from minicpm_rag import chunk_rows, keywords
 from minicpm_rag.ledger import Ledger
+from minicpm_rag.originals import UPLOAD, upload_path
 from minicpm_rag.vectors import VectorStore
+
+FORGOTTEN_SECONDS = 24 * 3600
 
 
 def sweep(ledger: Ledger, vectors: VectorStore, uploads: Path) -> None:
@@ -18,6 +22,7 @@ def sweep(ledger: Ledger, vectors: VectorStore, uploads: Path) -> None:
     sweep_documents(ledger, vectors)
     sweep_indexes(ledger, vectors)
     sweep_knowledge_bases(ledger, uploads)
+    sweep_uploads(ledger, uploads)
 
 
 def sweep_documents(ledger: Ledger, vectors: VectorStore) -> None:
@@ -89,3 +94,20 @@ def sweep_knowledge_bases(ledger: Ledger, uploads: Path) -> None:
             connection.execute("DELETE FROM knowledge_bases WHERE id = ?", (kb_id,))
     for kb_id in deleted:
         shutil.rmtree(uploads / str(kb_id), ignore_errors=True)
+
+
+def sweep_uploads(ledger: Ledger, uploads: Path) -> None:
+    """Delete uploaded files that became no document, as when the program ended before they were read."""
+    with ledger.reading() as connection:
+        kept = {
+            upload_path(uploads, row["kb_id"], row["sha256"], row["source"])
+            for row in connection.execute(
+                "SELECT names.kb_id, names.source, documents.sha256 FROM names "
+                "JOIN documents ON documents.id = names.document_id"
+            )
+            if row["source"].startswith(UPLOAD)
+        }
+    for path in uploads.glob("*/*/*"):
+        # One that is young may be about to be ingested.
+        if path not in kept and time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
+            path.unlink()

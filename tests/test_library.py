@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chroma_server import chroma_server
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, contents, done, found, ingest, opened, remove, write_files
 
@@ -315,3 +316,38 @@ def test_the_check_is_done_by_the_owner_when_there_is_one(library: Library, tmp_
         report = other.check(repair=True)
     assert (report.documents, report.problems) == (6, [])
     assert report.chunks == library.knowledge_base(KB).chunks
+
+
+def test_a_library_on_a_chroma_server(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "server").mkdir()
+    with (
+        chroma_server(tmp_path / "server") as (url, server),
+        opened(tmp_path / "home", chroma_url=url) as library,
+    ):
+        ingest(library, folder)
+        before = contents(library)
+        with Library(tmp_path / "home", embedder=HashedEmbedder(), chroma_url=url) as reader:  # type: ignore[arg-type]
+            assert "note03.md" in found(reader, "Instrument 3 calibrated")
+        with opened(tmp_path / "other home", chroma_url=url) as other:
+            ingest(other, folder / "note01.md")
+            assert not other.check(repair=True).problems  # and leaves the first library's collection alone
+        assert [verdict.status for verdict in remove(library, folder / "note01.md")] == ["removed"]
+        ingest(library, folder)
+        assert not library.check(repair=False).problems
+        server.terminate()
+        server.wait()
+        (folder / "late.txt").write_text("Too late for the server.", encoding="utf-8")
+        with pytest.raises(LibraryError, match="Chroma server"):
+            ingest(library, folder)
+        with pytest.raises(LibraryError, match="Chroma server"):
+            found(library, "Instrument 3 calibrated")
+        assert contents(library) == before
+
+
+def test_a_chroma_server_that_comes_back_is_used_again(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "server").mkdir()
+    with chroma_server(tmp_path / "server") as (url, _), opened(tmp_path / "home", chroma_url=url) as library:
+        ingest(library, folder)
+    with chroma_server(tmp_path / "server") as (url, _), opened(tmp_path / "home", chroma_url=url) as library:
+        assert "note03.md" in found(library, "Instrument 3 calibrated")
+        assert not library.check(repair=False).problems

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
 import pytest
+from chroma_server import chroma_server
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.vectors import VectorStore, nearest, unit
@@ -20,29 +18,8 @@ NAME = "kb-0123456789abcdef"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Chroma server on this machine. Its output goes to a file: it hangs when nobody reads its pipe."""
-    folder = tmp_path_factory.mktemp("chroma")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        Path(sys.executable).with_name("chroma"),
-        "run",
-        "--path",
-        folder,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    with (folder / "log.txt").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
+    with chroma_server(tmp_path_factory.mktemp("chroma")) as (url, _):
+        yield url
 
 
 @pytest.fixture(params=["folder", "server"])

@@ -214,6 +214,19 @@ def test_an_upload_that_cannot_be_read_leaves_only_its_verdict(tmp_path: Path) -
         assert library.documents(KB) == []
 
 
+def test_a_forgotten_upload_is_cleared(tmp_path: Path) -> None:
+    with opened(tmp_path / "home") as library:
+        used = worker.save_upload(library, KB, "used.txt", b"words that stay")
+        ingest(library, used)
+        forgotten = worker.save_upload(library, KB, "forgotten.txt", b"words")
+        young = worker.save_upload(library, KB, "young.txt", b"other words")
+    for path in (used, forgotten):
+        os.utime(path, (0, 0))
+    with opened(tmp_path / "home") as library:
+        ingest(library, young)
+        assert (used.exists(), forgotten.exists(), young.exists()) == (True, False, True)
+
+
 def test_reindex_builds_beside_and_swaps(tmp_path: Path) -> None:
     write_files(tmp_path / "文档")
     with opened(tmp_path / "home") as library:
