@@ -92,7 +92,7 @@ class GraphEngine:
         self._quantized_cache = cache == "int8"
         self._weights = gather(model, device, weights)
         self._context = _context(model.config)
-        self._rope = RotaryTables(model, self._context + 4 * (GUESSES + 1), device)
+        self._rope = RotaryTables(model, self._context + PAGE, device)
         self._state = Slots(slots, self._context, PAGE, self._weights.head.rows, device)
         self._pages = self._affordable_pages(memory_bytes)
         pool = PagePool(self._weights, self._pages, self._quantized_cache)
@@ -163,7 +163,7 @@ class GraphEngine:
             stream = self._decoder.prompt(
                 torch.tensor(ids, device=device), torch.tensor(pages, device=device), 0, len(ids)
             )
-            last = Stream(stream.rows[-1:], stream.gain)
+            last = Stream(stream.rows[len(ids) - 1 : len(ids)], stream.gain)
             return self._decoder.logits(last)[0].cpu()
         finally:
             pool.give_back(pages)

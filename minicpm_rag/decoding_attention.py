@@ -40,11 +40,11 @@ def _attend(q, k, v, k_scale, v_scale, mask, best, total, mixed):
 
 @triton.jit
 def _quantized(values):
-    """Rows as whole numbers of -127..127 and the scale that brings each back."""
-    scale = tl.maximum(tl.max(tl.abs(values), axis=1), 1e-8) / 127.0
-    rounded = values / scale[:, None]
+    """Rows as whole numbers of -127..127 and the scale, as it is stored, that brings each back."""
+    scale = tl.maximum(tl.max(tl.abs(values), axis=1) / 127.0, 1e-6).to(tl.float16)
+    rounded = values / scale.to(tl.float32)[:, None]
     rounded = tl.where(rounded >= 0, tl.floor(rounded + 0.5), tl.ceil(rounded - 0.5))
-    return rounded, scale
+    return tl.minimum(tl.maximum(rounded, -127.0), 127.0), scale
 
 
 @triton.jit
@@ -101,8 +101,8 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
         v_scale = tl.full([PAGE], 1.0, tl.float32)
         if INT8:  # whole numbers up to 127 are exact in 16 bits; their scales go onto scores and weights
             k, v = k.to(dtype), v.to(dtype)
-            k_scale *= tl.load(k_scale_ptr + place, mask=here, other=0.0)
-            v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0)
+            k_scale *= tl.load(k_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
+            v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
         best, total, mixed = _attend(q, k, v, k_scale, v_scale, here[None, :], best, total, mixed)
 
     if split == SPLITS - 1:  # the last part is the shortest: it also takes the new tokens, and stores them
@@ -120,8 +120,8 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
             v, new_v_scale = _quantized(v.to(tl.float32))
             tl.store(k_scale_ptr + place, new_k_scale, mask=t < T)
             tl.store(v_scale_ptr + place, new_v_scale, mask=t < T)
-            k_scale *= new_k_scale
-            v_scale *= new_v_scale
+            k_scale *= new_k_scale.to(tl.float32)
+            v_scale *= new_v_scale.to(tl.float32)
         tl.store(k_ptr + place[:, None] * D + d[None, :], k.to(k_ptr.dtype.element_ty), mask=t_mask)
         tl.store(v_ptr + place[:, None] * D + d[None, :], v.to(v_ptr.dtype.element_ty), mask=t_mask)
         causal = (t[None, :] <= token[:, None]) & (t < T)[None, :]

@@ -36,7 +36,7 @@ class LayerCache:
 
 def page_bytes(weights: DecoderWeights, quantized: bool) -> int:
     """What one page takes over all layers."""
-    number = 1 + 4 / weights.head_dimension if quantized else weights.dtype.itemsize
+    number = 1 + 2 / weights.head_dimension if quantized else weights.dtype.itemsize
     return int(2 * len(weights.layers) * weights.key_heads * weights.head_dimension * PAGE * number)
 
 
@@ -53,7 +53,7 @@ class PagePool:
         def layer() -> LayerCache:
             return LayerCache(
                 *(torch.zeros(shape, dtype=kind, device=weights.device) for _ in range(2)),
-                *(torch.zeros(scales, dtype=torch.float32, device=weights.device) for _ in range(2)),
+                *(torch.zeros(scales, dtype=torch.float16, device=weights.device) for _ in range(2)),
             )
 
         self.layers = [layer() for _ in weights.layers]

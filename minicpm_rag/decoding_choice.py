@@ -111,9 +111,9 @@ def _bracket(bracket_ptr, weight_ptr, top_k, top_p, best, number, PASSES: tl.con
     return new_low, new_high, limit
 
 
-@triton.jit(do_not_specialize=["number"])
-def narrow_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V, number,
-                  T: tl.constexpr, PASSES: tl.constexpr, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr,
+@triton.jit(do_not_specialize=["number", "T"])
+def narrow_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V, number, T,
+                  PASSES: tl.constexpr, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr,
                   BLOCK: tl.constexpr, CHUNK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """Weigh what lies above each threshold of the bracket: by count in the first PASSES, then by probability."""
     if PDL:
@@ -149,9 +149,9 @@ def _mixed(word):
     return word ^ (word >> 16)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["T"])
 def draw_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, value_ptr, index_ptr, slots_ptr, length_ptr,
-                temperature_ptr, top_k_ptr, top_p_ptr, seed_ptr, V, T: tl.constexpr, PASSES: tl.constexpr,
+                temperature_ptr, top_k_ptr, top_p_ptr, seed_ptr, V, T, PASSES: tl.constexpr,
                 BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """Each block's best score plus noise among what is kept, and where it is."""
     if PDL:

@@ -45,7 +45,10 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
     gain = weights.layers[0].attention_norm
     if len(ids) == 1:
         return Stream(rows, gain, rows, rows)
-    stream = Stream(rows, gain, torch.empty_like(rows), rows.new_empty((1, len(ids)), dtype=torch.float32))
+    # As many parts as the products leave, so that the same kernel serves the first layer.
+    parts = _parts(len(ids), weights.layers[0].down)
+    squares = torch.zeros((parts, len(ids)), dtype=torch.float32, device=rows.device)
+    stream = Stream(rows, gain, torch.empty_like(rows), squares)
     width = rows.shape[1]
     options: dict[str, Any] = {"K": width, "BLOCK_K": _power_of_two(width), "PDL": False}
     scale_kernel[(len(ids),)](rows, gain, stream.scaled, stream.squares, **options)
@@ -76,12 +79,14 @@ def add(stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, g
     if len(rows) == 1:
         result = Stream(out, gain, out, out)
     else:
-        block = _linear_block(len(rows), matrix.rows, matrix.columns, False, matrix.bits)
-        parts = _blocks(matrix.rows, block["BLOCK_N"])
-        squares = stream.squares.new_empty((parts, len(rows)))
+        squares = stream.squares.new_empty((_parts(len(rows), matrix), len(rows)))
         result = Stream(out, gain, torch.empty_like(out), squares)
     _product(rows, matrix, out, multiplier, result, residual=stream.rows)
     return result
+
+
+def _parts(rows: int, matrix: Matrix) -> int:
+    return _blocks(matrix.rows, _linear_block(rows, matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"])
 
 
 def _product(
@@ -212,23 +217,23 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     grid = (rows, blocks)
     common: dict[str, Any] = _overlap(logits.device)
     search: dict[str, Any] = {"PASSES": _PASSES, "BLOCKS": blocks, "BLOCKS_PADDED": _power_of_two(blocks)}
-    block = {"T": tokens, "BLOCK": _SCORES_BLOCK}
     best = logits.new_empty((rows, blocks))
     bracket = logits.new_empty((rows, 2 * _PASSES + 1, 3))
     weight = logits.new_empty((rows, 2 * _PASSES, blocks, kernels.THRESHOLDS.value))
     value, index = torch.empty_like(best), torch.empty_like(best, dtype=torch.int32)
     out = ids.new_empty((sequences, 1 + tokens))
     kernels.scores_kernel[grid](
-        logits, best, state.seen, slots, ids, state.temperature, state.penalty, vocabulary, **block, **common
-    )
+        logits, best, state.seen, slots, ids, state.temperature, state.penalty, vocabulary,
+        T=tokens, BLOCK=_SCORES_BLOCK, **common,
+    )  # fmt: skip
     for number in range(2 * _PASSES):
         kernels.narrow_kernel[grid](
             logits, best, bracket, weight, slots, state.top_k, state.top_p, vocabulary,
-            number, CHUNK=_SCORES_CHUNK, **search, **block, **common,
+            number, tokens, BLOCK=_SCORES_BLOCK, CHUNK=_SCORES_CHUNK, **search, **common,
         )  # fmt: skip
     kernels.draw_kernel[grid](
         logits, best, bracket, weight, value, index, slots, state.length, state.temperature,
-        state.top_k, state.top_p, state.seed, vocabulary, **search, **block, **common,
+        state.top_k, state.top_p, state.seed, vocabulary, tokens, BLOCK=_SCORES_BLOCK, **search, **common,
     )  # fmt: skip
     kernels.finish_kernel[(sequences,)](
         value, index, slots, ids, state.ids, state.length, state.seen, out,
@@ -254,24 +259,31 @@ def _linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int)
             block_n, block_k, warps = (16, 512, 2) if bits == 16 else (8, 1024, 4)
         else:
             block_n, block_k, warps = (4, 2048, 4) if columns > 4096 else (2, 1024, 4)
-        return {"BLOCK_R": 1, "BLOCK_N": block_n, "BLOCK_K": block_k, "STAGES": 1, "num_warps": warps}
+        return {"BLOCK_R": 1, "BLOCK_N": block_n, "BLOCK_K": block_k, "SLICES": 1, "STAGES": 1, "num_warps": warps}
+    # rows of weights a program, columns a slice, slices (a warp each), pieces asked for ahead
     if outputs > 100_000:
-        block = {"BLOCK_N": 32, "BLOCK_K": 128, "STAGES": 3, "num_warps": 2}
+        block_n, block_k, slices, stages = 16, 128, 4, 4
     elif gated:
-        block = {"BLOCK_N": 16, "BLOCK_K": 128, "STAGES": 8, "num_warps": 1}
+        block_n, block_k, slices, stages = 16, 64, 4, 4
     elif wide:
-        block = {"BLOCK_N": 32, "BLOCK_K": 256, "STAGES": 5, "num_warps": 2}
+        block_n, block_k, slices, stages = 16, 128, 4, 4
     else:
-        block = {"BLOCK_N": 16, "BLOCK_K": 256, "STAGES": 8, "num_warps": 1}
+        block_n, block_k, slices, stages = 16, 128, 4, 4
     if bits == 4:
-        block.update(BLOCK_K=64, STAGES=6)
-    return {"BLOCK_R": max(8, _power_of_two(rows)), **block}
+        block_k, stages = 64, 4
+    return {
+        "BLOCK_R": max(8, _power_of_two(rows)), "BLOCK_N": block_n, "BLOCK_K": block_k, "SLICES": slices,
+        "STAGES": stages, "num_warps": slices,
+    }  # fmt: skip
 
 
 def _splits(programs: int, device: torch.device) -> int:
-    """Parts to cut a text's pages into: some nine programs for each multiprocessor, in powers of two."""
-    wanted = max(1, 9 * _multiprocessors(device) // programs)
-    return min(16, 1 << (wanted.bit_length() - 1))
+    """Parts to cut a text's pages into: at most nine programs for each multiprocessor.
+
+    Only three kinds: each is a kernel to compile.
+    """
+    most = 9 * _multiprocessors(device) // programs
+    return 16 if most >= 16 else 4 if most >= 4 else 1
 
 
 def _scratch(

@@ -115,20 +115,32 @@ class Steps:
         self._decoder.prompt(ids[PAGE:], pages, PAGE, length)
 
     def _compile(self) -> None:
-        import torch
+        from concurrent.futures import ThreadPoolExecutor
 
-        device = self._decoder.weights.device
         try:
             from minicpm_rag import decoding_fast
 
             self._operations = self._operations or decoding_fast
-            with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream()):
-                for size, tokens in self.kinds:
-                    rows = torch.full((size,), self._decoder.state.spare, device=device)
-                    self._decoder.step(rows, tokens, self._operations, 0)
-                torch.cuda.synchronize()
+            # One text plain and guessed have no kernel in common; the others add a kernel each to those. Triton
+            # lets other threads run while it compiles.
+            first = list(dict.fromkeys((self.kinds[0], self.kinds[-1])))
+            for kinds in (first, [kind for kind in self.kinds if kind not in first]):
+                with ThreadPoolExecutor(max(1, len(kinds))) as pool:
+                    list(pool.map(self._try_out, kinds))
         except Exception as error:  # a missing C compiler, an old card: the plain steps go on serving
             _log.warning("decoding stays plain, some three times slower: the kernels do not compile here (%s)", error)
             return
         self._compiled.set()
         self._when_done()
+
+    def _try_out(self, kind: tuple[int, int]) -> None:
+        """Run one kind of step on the spare slot, on a stream of its own."""
+        import torch
+
+        size, tokens = kind
+        device = self._decoder.weights.device
+        stream = torch.cuda.Stream(device)
+        with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):
+            rows = torch.full((size,), self._decoder.state.spare, device=device)
+            self._decoder.step(rows, tokens, self._operations, 0)
+            stream.synchronize()

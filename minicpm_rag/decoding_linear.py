@@ -34,21 +34,24 @@ def _stored(w_ptr, rows, ks, row_mask, SPAN: tl.constexpr):
 def _decoded(stored, BITS: tl.constexpr, HALF: tl.constexpr, dtype):
     """The stored weights as numbers, still without their scale."""
     if BITS == 4:
-        weights = ((stored >> 4) if HALF == 1 else (stored & 15)).to(dtype) - 8.0
+        weights = (((stored >> 4) if HALF == 1 else (stored & 15)).to(tl.int8) - 8).to(tl.bfloat16)
+    elif BITS == 8:  # whole numbers up to 127 are exact in bfloat16, which is quicker than straight to float32
+        weights = stored.to(tl.bfloat16)
     else:
-        weights = stored.to(dtype)
+        weights = stored
     return weights.to(dtype)
 
 
 @triton.jit
-def _grouped(products, scale_ptr, rows, row_mask, start, K: tl.constexpr, HALF: tl.constexpr, BLOCK_K: tl.constexpr):
+def _grouped(products, scale_ptr, rows, row_mask, start, K: tl.constexpr, HALF: tl.constexpr, BLOCK_N: tl.constexpr,
+             BLOCK_K: tl.constexpr):  # fmt: skip
     """Products [rows, BLOCK_K] of 4-bit weights summed by group, times the groups' scales: [rows, groups]."""
     COUNT: tl.constexpr = BLOCK_K // INT4_GROUP
     GROUPS: tl.constexpr = K // INT4_GROUP
     group = HALF * (GROUPS // 2) + start // INT4_GROUP + tl.arange(0, COUNT)
     mask = row_mask[:, None] & (start // INT4_GROUP + tl.arange(0, COUNT) < GROUPS // 2)[None, :]
     scale = tl.load(scale_ptr + rows[:, None] * GROUPS + group[None, :], mask=mask, other=0.0)
-    return tl.sum(tl.reshape(products, [products.shape[0], COUNT, INT4_GROUP]), axis=2) * scale
+    return tl.sum(tl.reshape(products, [BLOCK_N, COUNT, INT4_GROUP]), axis=2) * scale
 
 
 @triton.jit
@@ -76,13 +79,13 @@ def _vector_product(x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, row
                 x *= tl.load(gain_ptr + half * SPAN + ks, mask=ks < SPAN, other=0.0).to(tl.float32)
             products = _decoded(w, BITS, half, tl.float32) * x[None, :]
             if BITS == 4:
-                first += _grouped(products, scale_ptr, rows, row_mask, start, K, half, BLOCK_K)
+                first += _grouped(products, scale_ptr, rows, row_mask, start, K, half, BLOCK_N, BLOCK_K)
             else:
                 first += products
             if GATED:
                 products = _decoded(up, BITS, half, tl.float32) * x[None, :]
                 if BITS == 4:
-                    second += _grouped(products, up_scale_ptr, rows, row_mask, start, K, half, BLOCK_K)
+                    second += _grouped(products, up_scale_ptr, rows, row_mask, start, K, half, BLOCK_N, BLOCK_K)
                 else:
                     second += products
     return tl.sum(first, axis=1)[:, None], tl.sum(second, axis=1)[:, None], tl.sum(squares, axis=0)[None]
@@ -91,46 +94,54 @@ def _vector_product(x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, row
 @triton.jit
 def _matrix_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask, R, K: tl.constexpr,
                     GATED: tl.constexpr, BITS: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr,
-                    BLOCK_K: tl.constexpr, STAGES: tl.constexpr):  # fmt: skip
-    """Products of up to BLOCK_R rows of x on the tensor cores, weights as the tall left side."""
+                    BLOCK_K: tl.constexpr, SLICES: tl.constexpr, STAGES: tl.constexpr):  # fmt: skip
+    """Products of up to BLOCK_R rows of x on the tensor cores, weights as the tall left side.
+
+    A warp takes a slice of the columns each, and the slices are summed at the end: so few rows of x are work for one
+    warp, which alone could not ask for memory quickly enough.
+    """
     HALVES: tl.constexpr = 2 if BITS == 4 else 1
     SPAN: tl.constexpr = K // HALVES
     GROUPS: tl.constexpr = K // INT4_GROUP
     dtype = x_ptr.dtype.element_ty
-    first = tl.zeros([BLOCK_N, BLOCK_R], tl.float32)
-    second = tl.zeros([BLOCK_N, BLOCK_R], tl.float32)
-    r = tl.arange(0, BLOCK_R)
-    for start in tl.range(0, SPAN, BLOCK_K, num_stages=STAGES):
-        ks = start + tl.arange(0, BLOCK_K)
-        w = _stored(w_ptr, rows, ks, row_mask, SPAN)
+    first = tl.zeros([SLICES, BLOCK_N, BLOCK_R], tl.float32)
+    second = tl.zeros([SLICES, BLOCK_N, BLOCK_R], tl.float32)
+    r = tl.arange(0, BLOCK_R)[None, None, :]
+    slices = tl.arange(0, SLICES)[:, None] * BLOCK_K
+    for start in tl.range(0, SPAN, BLOCK_K * SLICES, num_stages=STAGES):
+        ks = start + slices + tl.arange(0, BLOCK_K)[None, :]
+        places = rows[None, :, None] * SPAN + ks[:, None, :]
+        mask = row_mask[None, :, None] & (ks < SPAN)[:, None, :]
+        w = tl.load(w_ptr + places, mask=mask, other=0, eviction_policy="evict_first")
         if GATED:
-            up = _stored(up_ptr, rows, ks, row_mask, SPAN)
+            up = tl.load(up_ptr + places, mask=mask, other=0, eviction_policy="evict_first")
         for half in tl.static_range(HALVES):
-            x_mask = (ks < SPAN)[:, None] & (r < R)[None, :]
-            x = tl.load(x_ptr + r[None, :] * K + half * SPAN + ks[:, None], mask=x_mask, other=0.0)
+            x_mask = (ks < SPAN)[:, :, None] & (r < R)
+            x = tl.load(x_ptr + r * K + half * SPAN + ks[:, :, None], mask=x_mask, other=0.0)
             left = _decoded(w, BITS, half, dtype)
             if BITS == 4:  # BLOCK_K is one group
-                place = rows * GROUPS + half * (GROUPS // 2) + start // INT4_GROUP
-                scale = tl.load(scale_ptr + place, mask=row_mask, other=0.0)
-                first += tl.dot(left, x, input_precision="ieee") * scale[:, None]
+                group = half * (GROUPS // 2) + (start + slices) // INT4_GROUP
+                scale_mask = row_mask[None, :] & (start + slices < SPAN)
+                scale = tl.load(scale_ptr + rows[None, :] * GROUPS + group, mask=scale_mask, other=0.0)
+                first += tl.dot(left, x, input_precision="ieee") * scale[:, :, None]
             else:
                 first = tl.dot(left, x, first, input_precision="ieee")
             if GATED:
                 left = _decoded(up, BITS, half, dtype)
                 if BITS == 4:
-                    scale = tl.load(up_scale_ptr + place, mask=row_mask, other=0.0)
-                    second += tl.dot(left, x, input_precision="ieee") * scale[:, None]
+                    scale = tl.load(up_scale_ptr + rows[None, :] * GROUPS + group, mask=scale_mask, other=0.0)
+                    second += tl.dot(left, x, input_precision="ieee") * scale[:, :, None]
                 else:
                     second = tl.dot(left, x, second, input_precision="ieee")
-    return first, second
+    return tl.sum(first, axis=0), tl.sum(second, axis=0)
 
 
 @triton.jit(do_not_specialize=["R"])
 def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, out_ptr, scaled_ptr, new_squares_ptr,
                   N, R, epsilon, multiplier, K: tl.constexpr, NORM: tl.constexpr, PARTS: tl.constexpr,
                   PARTS_PADDED: tl.constexpr, GATED: tl.constexpr, RESIDUAL: tl.constexpr, BITS: tl.constexpr,
-                  BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, STAGES: tl.constexpr,
-                  PDL: tl.constexpr):  # fmt: skip
+                  BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, SLICES: tl.constexpr,
+                  STAGES: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """out = [residual +] multiplier * x w, with x normed where NORM says so.
 
     One row of x comes as it is, with the norm's gain. Several come times the gain already, their squares in PARTS;
@@ -155,7 +166,7 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
             tl.extra.cuda.gdc_wait()
         first, second = _matrix_product(
             x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask,
-            R, K, GATED, BITS, BLOCK_R, BLOCK_N, BLOCK_K, STAGES)  # fmt: skip
+            R, K, GATED, BITS, BLOCK_R, BLOCK_N, BLOCK_K, SLICES, STAGES)  # fmt: skip
         part = tl.arange(0, PARTS_PADDED)
         part_mask = (part < PARTS)[:, None] & (r < R)[None, :]
         squares = tl.sum(tl.load(squares_ptr + part[:, None] * R + r[None, :], mask=part_mask, other=0.0), axis=0)

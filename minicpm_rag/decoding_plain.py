@@ -94,7 +94,12 @@ def attention(
     sequences = len(slots)
     tokens = len(qkv) // sequences
     positions = state.length[slots].long()[:, None] - 1 + torch.arange(tokens, device=qkv.device)
-    query, key, value = _split(qkv.view(sequences, tokens, -1), weights, rope.cos[positions], rope.sin[positions])
+    query, key, value = _split(
+        qkv.view(sequences, tokens, -1),
+        weights,
+        rope.cos[positions, None].to(qkv.dtype),
+        rope.sin[positions, None].to(qkv.dtype),
+    )
     table = state.pages[slots].long()
     page, place = table.gather(1, positions // PAGE).flatten(), positions.flatten() % PAGE
     _store(cache, key.flatten(0, 1), value.flatten(0, 1), page, place)
@@ -120,32 +125,29 @@ def prompt_attention(
     pages: torch.Tensor,
     start: int,
 ) -> torch.Tensor:
-    """A piece of one prompt, from position `start` on, against itself and what is cached before it."""
+    """A piece of one prompt, from position `start` on, against itself and what is cached before it.
+
+    `start` and the piece are whole pages, `rotation` is the piece's.
+    """
     import torch
     from torch.nn import functional
     from torch.nn.attention.bias import causal_lower_right
 
-    cos, sin = (table[start : start + len(qkv)].to(qkv.dtype) for table in rotation)
-    query, key, value = _split(qkv, weights, cos, sin)
-    # `start` is a multiple of PAGE: whole pages only are reused, and pieces are whole pages. The last page is
-    # filled up with nothing; steps write there later.
-    touched = pages[start // PAGE : -(-(start + len(qkv)) // PAGE)]
-    padding = (0, 0, 0, 0, 0, len(touched) * PAGE - len(qkv))
+    query, key, value = _split(qkv, weights, *rotation)
+    end = start + len(qkv)
+    touched = pages[start // PAGE : end // PAGE]
     for part, numbers, scales in (
         (key, cache.keys, cache.key_scales),
         (value, cache.values, cache.value_scales),
     ):
-        whole = functional.pad(part, padding).unflatten(0, (len(touched), PAGE)).transpose(1, 2)
+        whole = part.unflatten(0, (-1, PAGE)).transpose(1, 2)
         if cache.quantized:
             whole, scale = _quantized(whole)
             scales.index_copy_(0, touched, scale)
         numbers.index_copy_(0, touched, whole)
     if start:
-        before = (
-            part.transpose(0, 1).flatten(1, 2).transpose(0, 1)
-            for part in _read(cache, pages[: start // PAGE], qkv.dtype)
-        )
-        key, value = (torch.cat(pair) for pair in zip(before, (key, value), strict=True))
+        every = _read(cache, pages[: end // PAGE], qkv.dtype)
+        key, value = (part.transpose(0, 1).flatten(1, 2).transpose(0, 1) for part in every)
     repeat = weights.heads // weights.key_heads
     if repeat > 1:
         key, value = key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)
@@ -173,8 +175,8 @@ def _quantized(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     import torch
 
     wide = numbers.float()
-    scale = wide.abs().amax(dim=-1).clamp(min=1e-8) / 127
-    return (wide / scale[..., None]).round().to(torch.int8), scale
+    scale = (wide.abs().amax(dim=-1) / 127).clamp(min=1e-6).half()
+    return (wide / scale[..., None]).round().clamp(-127, 127).to(torch.int8), scale
 
 
 def _read(cache: LayerCache, pages: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
@@ -190,9 +192,8 @@ def _read(cache: LayerCache, pages: torch.Tensor, dtype: torch.dtype) -> tuple[t
 def _split(
     qkv: torch.Tensor, weights: DecoderWeights, cos: torch.Tensor, sin: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Rotated queries and keys, and values [..., heads, head dimension]."""
+    """Rotated queries and keys, and values [..., heads, head dimension]; cos and sin [..., 1, head dimension]."""
     heads, keys, half = weights.heads, weights.key_heads, weights.head_dimension // 2
-    cos, sin = cos.unsqueeze(-2).to(qkv.dtype), sin.unsqueeze(-2).to(qkv.dtype)
     rows = qkv.unflatten(-1, (heads + 2 * keys, weights.head_dimension))
     both = rows[..., : heads + keys, :]
     first, second = both[..., :half], both[..., half:]

@@ -36,13 +36,13 @@ class RotaryTables:
         self.cos, self.sin = self._rotations(everywhere, frequencies, self._rotary.attention_scaling)
         self._filled = min(positions, self.plain_length)
 
-    def prompt(self, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rotations of a prompt's positions, when the prompt has `length` tokens."""
+    def prompt(self, start: int, end: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rotations of the positions from `start` up to `end`, when the prompt has `length` tokens."""
         import torch
 
         if not self.depends_on_length or length <= self.plain_length:
-            return self.cos[:length], self.sin[:length]
-        return self._rotations(torch.arange(length, device=self._device), *self._frequencies(length))
+            return self.cos[start:end], self.sin[start:end]
+        return self._rotations(torch.arange(start, end, device=self._device), *self._frequencies(length))
 
     def prepare(self, length: int) -> None:
         """Fill the decode rows up to `length` where they depend on it; one row costs some 50 us on a CPU."""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import decoding_plain
-from minicpm_rag.decoding_cache import PagePool
+from minicpm_rag.decoding_cache import PAGE, PagePool
 from minicpm_rag.decoding_rope import RotaryTables
 from minicpm_rag.decoding_slots import Slots
 from minicpm_rag.decoding_weights import DecoderWeights
@@ -35,13 +35,21 @@ class Decoder:
         self.state = state
 
     def prompt(self, ids: torch.Tensor, pages: torch.Tensor, start: int, length: int) -> decoding_plain.Stream:
-        """Fill the cache for ids at positions `start` and on, of a prompt of `length` tokens."""
+        """Fill the cache for ids at positions `start` and on, of a prompt of `length` tokens.
+
+        Goes by whole pages: `start` is the beginning of one, and what is missing from the last is filled with rows
+        that mean nothing. They come after all others, so that none looks at them, and steps write over them.
+        """
+        from torch.nn import functional
+
         weights = self.weights
-        rotation = self.rope.prompt(length)
+        ids = functional.pad(ids, (0, -len(ids) % PAGE))
+        rotation = self.rope.prompt(start, start + len(ids), length)
+        cos, sin = (table[:, None].to(weights.dtype) for table in rotation)
 
         def attend(qkv: torch.Tensor, layer: int) -> torch.Tensor:
             cache = self.pool.layers[layer]
-            return decoding_plain.prompt_attention(qkv, weights, cache, rotation, pages, start)
+            return decoding_plain.prompt_attention(qkv, weights, cache, (cos, sin), pages, start)
 
         stream: decoding_plain.Stream = self._layers(ids, decoding_plain, attend)
         return stream

@@ -1,0 +1,115 @@
+"""The decoding engine on a GPU: captured kernels give the reference's ids and keep their promises. Skipped elsewhere."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from golden import CHECKPOINTS, GOLDEN
+from minicpm_rag.checkpoint import load_model
+from minicpm_rag.decoding import GraphEngine, supports
+from minicpm_rag.generation import Sampling
+
+torch = pytest.importorskip("torch")
+if not torch.cuda.is_available():
+    pytest.skip("needs a GPU", allow_module_level=True)
+
+GREEDY = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=24)
+SAMPLED = Sampling(temperature=0.9, top_p=0.9, top_k=40, repetition_penalty=1.1, max_new_tokens=40, seed=7)
+
+
+def ready(engine: GraphEngine) -> GraphEngine:
+    end = time.monotonic() + 90
+    while not engine.ready and time.monotonic() < end:
+        time.sleep(0.02)
+    assert engine.ready
+    return engine
+
+
+def collect(engine: Any, ids: list[int], sampling: Sampling) -> list[int]:
+    return list(engine.stream(ids, sampling, threading.Event()))
+
+
+@pytest.fixture(scope="module", params=CHECKPOINTS)
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[bool, GraphEngine], list[dict[str, Any]]]]:
+    folder = GOLDEN / request.param
+    model = load_model(folder, device="cuda", precision="float32")
+    assert supports(model)
+    engines = {guessing: ready(GraphEngine(model, guessing=guessing)) for guessing in (False, True)}
+    yield request.param, engines, json.loads((folder / "expected.json").read_text())["chat"]
+    for engine in engines.values():
+        engine.close()
+
+
+@pytest.mark.parametrize("guessing", [False, True], ids=["plain", "guessed"])
+@pytest.mark.parametrize("penalty", [1.0, 1.02])
+def test_greedy_ids_are_the_reference_s_alone_and_together(served: Any, guessing: bool, penalty: float) -> None:
+    _, engines, chats = served
+    key = "greedy_24" if penalty == 1 else "greedy_24_rep_penalty_1_02"
+    chats = [chat for chat in chats if key in chat]
+    sampling = Sampling(temperature=0, repetition_penalty=penalty, max_new_tokens=24)
+    for chat in chats:
+        assert collect(engines[guessing], chat["input_ids"], sampling) == chat[key]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda chat: collect(engines[guessing], chat["input_ids"], sampling), chats * 3))
+    assert together == [chat[key] for chat in chats] * 3
+
+
+def test_a_seeded_draw_is_the_same_plain_guessed_and_on_the_cpu(served: Any) -> None:
+    name, engines, chats = served
+    ids = chats[0]["input_ids"]
+    on_cpu = GraphEngine(load_model(GOLDEN / name, device="cpu", precision="float32"))
+    expected = collect(on_cpu, ids, SAMPLED)
+    on_cpu.close()
+    assert collect(engines[False], ids, SAMPLED) == expected
+    assert collect(engines[True], ids, SAMPLED) == expected
+
+
+def test_bfloat16_logits_are_as_near_to_float32_as_transformers_own() -> None:
+    folder = GOLDEN / "minicpm-2b-tiny"
+    ids = json.loads((folder / "expected.json").read_text())["input_ids"][0]
+    exact = load_model(folder, device="cuda", precision="float32")
+    rounded = load_model(folder, device="cuda", precision="bfloat16")
+    with torch.inference_mode():
+        wanted, theirs = (
+            model(torch.tensor([ids], device="cuda")).logits[0, -1].float() for model in (exact, rounded)
+        )
+    engine = ready(GraphEngine(rounded))
+    ours = engine.logits(ids).cuda()
+    engine.close()
+    assert (ours - wanted).norm() < 1.5 * (theirs - wanted).norm()
+
+
+@pytest.mark.parametrize("kind", [{"weights": "int8"}, {"weights": "int4"}, {"cache": "int8"}], ids=str)
+def test_quantized_kernels_compute_what_plain_torch_does(kind: dict[str, Any]) -> None:
+    folder = GOLDEN / "minicpm4-tiny"
+    chats = json.loads((folder / "expected.json").read_text())["chat"]
+    engine = ready(GraphEngine(load_model(folder, device="cuda", precision="float32"), **kind))
+    plain = GraphEngine(load_model(folder, device="cpu", precision="float32"), **kind)
+    short = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=6)
+    for chat in chats:
+        assert collect(engine, chat["input_ids"], short) == collect(plain, chat["input_ids"], short)
+    engine.close()
+    plain.close()
+
+
+def test_closing_gives_all_device_memory_back() -> None:
+    torch.cuda.synchronize()
+    model = load_model(GOLDEN / "minicpm-2b-tiny", device="cuda", precision="float32")
+    before = torch.cuda.memory_allocated()
+    engine = ready(GraphEngine(model))
+    stream = engine.stream([1, 5, 6], Sampling(max_new_tokens=400), threading.Event())
+    next(stream)
+    stream.close()
+    held = torch.cuda.memory_allocated()
+    engine.close()
+    del engine
+    torch.cuda.empty_cache()
+    # cuBLAS keeps a workspace for each stream it has seen.
+    assert torch.cuda.memory_allocated() < before + (held - before) / 4 + 80_000_000
