@@ -30,6 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.delenv(f"MINICPM_RAG_{name}", raising=False)
     monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path))
     monkeypatch.setattr("minicpm_rag.worker.Worker", FakeWorker)
+    monkeypatch.setattr(state, "WARM_AFTER_SECONDS", 0)
     st.cache_resource.clear()
     st.cache_data.clear()
     yield tmp_path
@@ -59,7 +60,7 @@ def page(owner: str = "browser:ann", language: str = "en", view: str = "chat") -
     app.session_state["language"] = language
     app.session_state["view"] = view
     app.run()
-    wait_until(lambda: state.opening().done())
+    wait_until(lambda: state.opening().done() and not switching.shared().is_running)
     return app.run()
 
 
@@ -324,6 +325,22 @@ def test_an_answer_that_cannot_be_written_to_the_disk_is_shown_all_the_same(
     ask(app)
     assert "the disk is full" in html(app)
     assert "12 天带薪年假" in html(app)
+
+
+def test_a_question_that_cannot_be_kept_is_given_back_with_the_reason(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = ask(page())
+
+    def full(*values: object) -> int:
+        raise LibraryError("Conversations cannot be written: the disk is full. Free some room.")
+
+    monkeypatch.setattr(Conversations, "ask", full)
+    ask(app, "另一个问题？")
+    drawn = html(app)
+    assert "the disk is full" in drawn and "另一个问题？" in drawn
+    assert "12 天带薪年假" in drawn, "the conversation is still there"
+    assert not app.exception
 
 
 def test_an_interrupted_question_can_be_answered_after_a_restart(

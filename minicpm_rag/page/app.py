@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import bridge, notices, sidebar, state, theme
+from minicpm_rag.page import attempts, bridge, notices, sidebar, state, theme
 from minicpm_rag.page.state import t
 
 # A picture of our own: Streamlit fetches named icons and emoji for the tab from another host.
@@ -35,17 +35,18 @@ def show() -> None:
 
 def _show() -> None:
     # The views import the core's heavier half, which the first paint need not wait for.
-    from minicpm_rag.page import chat, library, model, uploads
+    from minicpm_rag.page import asking, chat, library, model, uploads
 
     state.opening()
     bridge.draw(
         language=state.language(),
         cookies=state.cookies(),
-        follow=chat.follow_mark(),
+        follow=asking.follow_mark(),
         opened=chat.open_mark,
         refused=uploads.refuse,
     )
     sidebar.draw()
+    attempts.tell()
     {"chat": chat.show, "library": library.show, "model": model.show}[state.view()]()
 
 

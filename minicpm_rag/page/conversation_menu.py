@@ -9,6 +9,7 @@ import streamlit as st
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.page import export, notices, state
+from minicpm_rag.page.attempts import attempt
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def _rename(conversation: Conversation) -> None:
                 st.rerun()
 
 
+@attempt
 def _delete(number: int) -> None:
     running = st.session_state.get("replies", {}).pop(number, None)
     if running is not None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.errors import RAGError
 from minicpm_rag.page import jobs, markup, notices, state
+from minicpm_rag.page.attempts import attempt
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
@@ -89,19 +89,14 @@ def _described(row: DocumentRow) -> str:
     return f'{title}<div class="rag-quiet">{line}</div>{note}'
 
 
+@attempt
 def _retry(workspace: Workspace, row: DocumentRow) -> None:
-    _submit(jobs.ingest, workspace, row)
+    jobs.ingest(workspace.library, row.knowledge_base, [row.source], t("fault"))
 
 
+@attempt
 def _remove(workspace: Workspace, row: DocumentRow) -> None:
-    _submit(jobs.remove, workspace, row)
-
-
-def _submit(submit: object, workspace: Workspace, row: DocumentRow) -> None:
-    try:
-        submit(workspace.library, row.knowledge_base, [row.source], t("fault"))  # type: ignore[operator]
-    except RAGError as error:
-        st.session_state.upload_errors = [str(error)]
+    jobs.remove(workspace.library, row.knowledge_base, [row.source], t("fault"))
 
 
 def unusual(encoding: str) -> str:

@@ -55,27 +55,16 @@ def draw(exchange: Exchange, *, last: bool, ask_again: Ask) -> None:
                 unsupported_hint=t("unsupported_hint"),
             )
         )
-    {"failed": _failed, "refused": _refused, "stopped": _stopped}.get(answer.mode, _nothing)(answer)
+    if answer.error:
+        notices.bad(answer.error)
+    if answer.mode == "refused":
+        notices.warn(answer.text)
+    elif answer.mode == "stopped":
+        notices.quiet(t("stopped"))
     if answer.unsupported and answer.mode in ("model", "stopped"):
         st.html(f'<div class="rag-legend">〰 {markup.plain(t("unsupported_legend"))}</div>')
     _sources(exchange, answer)
     _tools(exchange, answer, last, ask_again)
-
-
-def _failed(answer: StoredAnswer) -> None:
-    notices.bad(answer.error)
-
-
-def _refused(answer: StoredAnswer) -> None:
-    notices.warn(answer.text)
-
-
-def _stopped(answer: StoredAnswer) -> None:
-    notices.quiet(t("stopped"))
-
-
-def _nothing(answer: StoredAnswer) -> None:
-    pass
 
 
 def _rewritten(exchange: Exchange, answer: StoredAnswer, ask_again: Ask) -> None:

@@ -42,12 +42,15 @@ def _now(workspace: Workspace) -> None:
     change = switching.shared()
     if change.is_running:
         _switching()
-        return
-    if change.error:
+    elif change.error:
         notices.bad(change.error)
     if workspace.mode == "extractive":
         notices.calm(t("no_model_explained"))
-        return
+    elif not (change.is_running or change.error):
+        _facts(workspace)
+
+
+def _facts(workspace: Workspace) -> None:
     try:
         known = workspace.facts()
     except RAGError as error:

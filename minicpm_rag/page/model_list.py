@@ -44,12 +44,10 @@ def draw(workspace: Workspace, switch: Switch) -> None:
     here = {found.model.name: found for found in local}
     listed = [model for model in models.CATALOGUE if model.kind == "chat" and model.usable]
     listed += [found.model for found in local if found.model.name not in {model.name for model in listed}]
-    listed.sort(key=lambda model: (model.name not in here, model is not choice.model))
-    for model in listed:
-        device = "cuda" if machine.gpus and models.fits(model, machine, "cuda") else "cpu"
-        fits = models.fits(model, machine, device)
-        with st.container(border=True, key=f"model-{model.name}"):
-            _one(workspace, switch, model, here.get(model.name), fits, choice.model is model)
+    first = [model for model in listed if model.name in here or model is choice.model]
+    first.sort(key=lambda model: (model is not choice.model, model.name not in here))
+    for model in first:
+        _one(workspace, switch, model, here.get(model.name), machine, choice.model is model)
     if workspace.mode == "model":
         st.button(
             t("use_none"),
@@ -58,6 +56,10 @@ def draw(workspace: Workspace, switch: Switch) -> None:
             on_click=switch,
             args=(lambda: workspace.use_model(None),),
         )
+    with st.expander(t("models_other"), icon=":material/list:"):
+        for model in listed:
+            if model not in first:
+                _one(workspace, switch, model, None, machine, False)
 
 
 def _machine_line(machine: Hardware) -> str:
@@ -67,27 +69,35 @@ def _machine_line(machine: Hardware) -> str:
 
 
 def _one(
-    workspace: Workspace, switch: Switch, model: Model, found: LocalModel | None, fits: bool, advised: bool
+    workspace: Workspace,
+    switch: Switch,
+    model: Model,
+    found: LocalModel | None,
+    machine: Hardware,
+    advised: bool,
 ) -> None:
-    with st.container(
-        horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
-    ):
-        st.html(_described(model, found, fits, advised), width="stretch")
-        running = workspace.model_name == model.name
-        if running:
-            notices.quiet(t("in_use"))
-        elif found is not None and not found.problems:
-            st.button(
-                t("use"),
-                key=f"use-{model.name}",
-                on_click=switch,
-                args=(partial(workspace.use_model, found.folder),),
-            )
-        else:
-            _fetch_button(model, fits)
-    download = downloads.shared().get(model.name)
-    if download is not None and download.state != "done":
-        _progress(model.name)
+    from minicpm_rag import models
+
+    fits = models.fits(model, machine, "cpu") or models.fits(model, machine, "cuda")
+    with st.container(border=True, key=f"model-{model.name}"):
+        with st.container(
+            horizontal=True,
+            wrap=False,
+            vertical_alignment="center",
+            horizontal_alignment="distribute",
+        ):
+            st.html(_described(model, found, fits, advised), width="stretch")
+            if workspace.model_name == model.name:
+                chip = f'<span class="rag-chip">{markup.plain(t("in_use"))}</span>'
+                st.html(chip, width="content")
+            elif found is not None and not found.problems:
+                use = partial(workspace.use_model, found.folder)
+                st.button(t("use"), key=f"use-{model.name}", on_click=switch, args=(use,))
+            else:
+                _fetch_button(model, fits)
+        download = downloads.shared().get(model.name)
+        if download is not None and download.state != "done":
+            _progress(model.name)
 
 
 def _described(model: Model, found: LocalModel | None, fits: bool, advised: bool) -> str:

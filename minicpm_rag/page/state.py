@@ -68,11 +68,26 @@ def _open(wanted: Settings, future: Future[Workspace]) -> None:
         logger.exception("The workspace could not be opened")
         future.set_exception(error)
         return
+    # Load the models before the first question. What fails here is told when the models are asked for.
+    switching.shared().start(lambda: _warm(opened), "")
     future.set_result(opened)
-    # Load the models before the first question, but after the first paint: importing torch takes seconds of
-    # the interpreter's lock. What fails here is told when the models are asked for.
+
+
+def _warm(opened: Workspace) -> None:
+    # After the first paint: importing torch takes seconds of the interpreter's lock.
     time.sleep(WARM_AFTER_SECONDS)
-    switching.shared().start(opened.warm, "")
+    opened.warm()
+
+
+def ready() -> Workspace:
+    """The workspace once its models are loaded, or could not be; waits for that.
+
+    A question that loaded them itself beside the loading under way would fail: two threads that import
+    transformers for the first time at once get half of it.
+    """
+    opened = opening().result()
+    switching.shared().wait()
+    return opened
 
 
 def workspace() -> Workspace | None:
@@ -158,8 +173,8 @@ def open_conversation(number: int | None) -> None:
     st.session_state.conversation = number
     close_source()
     go("chat")
-    if number is not None:
-        current = conversations().get(owner(), number)
+    current = conversation()
+    if current is not None:
         st.session_state.knowledge_base = current.knowledge_base
 
 

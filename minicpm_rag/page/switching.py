@@ -29,6 +29,11 @@ class Switching:
         """Whether what answers is changing now."""
         return self._thread is not None and self._thread.is_alive()
 
+    def wait(self) -> None:
+        """Return when no change is under way any more."""
+        while (thread := self._thread) is not None and thread.is_alive():
+            thread.join()
+
     def start(self, change: Callable[[], None], fault: str) -> None:
         """Begin a change; one that comes while another runs waits for it."""
         with self._lock:

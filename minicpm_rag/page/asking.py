@@ -1,0 +1,110 @@
+"""Asking: a question becomes an exchange of the conversation and a running reply of this session.
+
+It draws nothing; `chat` shows what is asked here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+from minicpm_rag.page import options, state
+from minicpm_rag.page.attempts import attempt
+from minicpm_rag.page.reply import Reply, Request
+from minicpm_rag.page.state import t
+from minicpm_rag.records import Conversation, Exchange
+
+
+def follow_mark() -> str:
+    """Changes whenever the page should be scrolled to its end: another conversation, another question."""
+    current = state.conversation() if state.view() == "chat" else None
+    if current is None:
+        return ""
+    return f"{current.id}:{st.session_state.get('last_asked', '')}"
+
+
+def replies() -> dict[int, Reply]:
+    """The answers under way in this session, by conversation."""
+    running: dict[int, Reply] = st.session_state.setdefault("replies", {})
+    return running
+
+
+@attempt
+def ask(question: str) -> None:
+    """Ask in the conversation on the page, or begin one."""
+    conversations, owner = state.conversations(), state.owner()
+    try:
+        current = state.conversation()
+        if current is None:
+            current = conversations.create(owner, state.knowledge_base())
+            st.session_state.conversation = current.id
+        _stop(current.id)
+        exchange = conversations.ask(owner, current.id, question)
+    except RAGError as error:
+        # The box it was typed into is empty by now: the question is given back with the reason.
+        raise RAGError(f"{error}\n\n{question}") from error
+    _start(current, exchange, question)
+
+
+@attempt
+def again(
+    conversation: Conversation,
+    exchange: Exchange,
+    *,
+    standalone_question: str | None = None,
+    answer_anyway: bool = False,
+) -> None:
+    """Answer a question anew, in place of the answer it has."""
+    _stop(conversation.id)
+    _start(conversation, exchange.id, exchange.question, standalone_question, answer_anyway)
+
+
+def _stop(conversation: int) -> None:
+    running = replies().get(conversation)
+    if running is not None:
+        running.cancel()
+
+
+def _start(
+    conversation: Conversation,
+    exchange: int,
+    question: str,
+    standalone_question: str | None = None,
+    answer_anyway: bool = False,
+) -> None:
+    st.session_state.last_asked = exchange
+    history = state.conversations().history(state.owner(), conversation.id, before=exchange)
+    replies()[conversation.id] = Reply(
+        Request(
+            question=question,
+            history=history,
+            knowledge_base=conversation.knowledge_base,
+            standalone_question=standalone_question,
+            answer_anyway=answer_anyway,
+            options=options.chosen(),
+        ),
+        opening=state.ready,
+        conversations=state.conversations(),
+        owner=state.owner(),
+        conversation=conversation.id,
+        exchange=exchange,
+        fault=t("fault"),
+    )
+
+
+def finish(reply: Reply) -> None:
+    """Take leave of a reply that is done."""
+    replies().pop(reply.conversation, None)
+    if reply.answer.tokens_per_second:
+        st.session_state.speed = reply.answer.tokens_per_second
+    if reply.unsaved:
+        # Still on the page until the next such answer, so that nothing read so far is lost.
+        st.session_state.unsaved = (reply.exchange, replace(reply.answer, error=reply.unsaved))
+
+
+def with_unsaved(exchange: Exchange) -> Exchange:
+    """The exchange with an answer that could not be written to the disk but is still in memory."""
+    number, answer = st.session_state.get("unsaved", (None, None))
+    return replace(exchange, answer=answer) if number == exchange.id else exchange

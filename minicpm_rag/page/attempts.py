@@ -1,0 +1,40 @@
+"""What a click does, with its errors told on the page: Streamlit runs it outside of what draws the page."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import ParamSpec
+
+import streamlit as st
+
+from minicpm_rag.errors import RAGError
+from minicpm_rag.page import notices
+from minicpm_rag.page.state import t
+
+P = ParamSpec("P")
+logger = logging.getLogger(__name__)
+
+
+def attempt(callback: Callable[P, None]) -> Callable[P, None]:
+    """A widget's callback whose errors are remembered until the page is drawn."""
+
+    @functools.wraps(callback)
+    def attempted(*values: P.args, **options: P.kwargs) -> None:
+        try:
+            callback(*values, **options)
+        except RAGError as error:
+            st.session_state.trouble = str(error)
+        except Exception:
+            logger.exception("A click could not be carried out")
+            st.session_state.trouble = t("fault")
+
+    return attempted
+
+
+def tell() -> None:
+    """Draw what went wrong with the last click."""
+    trouble = st.session_state.pop("trouble", "")
+    if trouble:
+        notices.bad(trouble)
