@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from minicpm_rag import ocr as recognition
@@ -91,14 +92,21 @@ def _note(unread: int, recognised: int, present: int) -> str:
 def _recognised(image: Image) -> PageText:
     """Lay recognised lines out as a page; each character gets its share of its line's box."""
     glyphs: list[Glyph] = []
-    for line in recognition.recognise(image):
+    lines = recognition.recognise(image)
+    usual = median(line.bottom - line.top for line in lines) if lines else 0.0
+    for line in lines:
         text = clean(line.text)
+        height = line.bottom - line.top
+        if 0.75 * usual < height < 1.3 * usual:
+            height = usual  # boxes of one text size vary by what hangs above and below
+        middle = -(line.top + line.bottom) / 2
+        bottom, top = middle - height / 2, middle + height / 2
         widths = [1.0 if character.isascii() else 2.0 for character in text]
         unit = (line.right - line.left) / max(sum(widths), 1.0)
         left = line.left
         for character, width in zip(text, widths, strict=True):
             right = left + width * unit
-            glyphs.append(Glyph(len(glyphs), character, left, -line.bottom, right, -line.top))
+            glyphs.append(Glyph(len(glyphs), character, left, bottom, right, top))
             left = right
-        glyphs.append(Glyph(len(glyphs), "\n", left, -line.bottom, left, -line.top))
+        glyphs.append(Glyph(len(glyphs), "\n", left, bottom, left, top))
     return lay_out(glyphs)

@@ -27,6 +27,7 @@ _HYPHENS = "-\u2010"
 _PARAGRAPH_GAP = 1.35  # of the usual line distance
 _HEADING_SIZE = 1.25  # of the usual text size; fonts of one size differ by up to 1.15
 _HEADING_CHARACTERS = 60
+_NEARLY_FULL = 0.93  # of the column's width: edges of scanned lines are not exact
 _NEARBY_LINES = 30  # whose edges are the margins of a line
 
 
@@ -100,6 +101,8 @@ class _Margins:
             return False
         # Had the next line's first word fitted on this line, the break would have been meant.
         ends = line.text[-1] in _SENTENCE_END
+        if not ends and line.right - left >= _NEARLY_FULL * (right - left):
+            return True
         slack = (0.5 if ends else 1.2) * line.height
         return right - line.right <= following.first_word_width + slack
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 _WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 _CELL_GAP = 1.5  # of the line height: a wider gap parts columns or cells
@@ -18,7 +17,8 @@ _CELL_GAP = 1.5  # of the line height: a wider gap parts columns or cells
 UNKNOWN = "\ufffd"  # text of a character whose font does not say what it is: left out
 
 
-class Glyph(NamedTuple):
+@dataclass(frozen=True)
+class Glyph:
     """A character of the page: its number there, its text ("" or more than one for ligatures) and its box.
 
     A line end the PDF library made up has the text "\\n"; a space may have an empty box.
