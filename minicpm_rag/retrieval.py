@@ -15,6 +15,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import AliasChoices, Field
 
 from minicpm_rag import records
+from minicpm_rag.errors import NotFoundError
 from minicpm_rag.evidence import (
     SETTING,
     Calibration,
@@ -31,10 +32,9 @@ from minicpm_rag.selection import select
 
 DEPTH = 100  # hits asked of each search; 50 to 500 made no difference
 CANDIDATES = 30  # fused hits whose texts are looked at
-DENSE_SHARE = (
-    0.5  # of the fused score, where the embedder reads the question wholly; 0.4 to 0.6 measured alike
-)
+DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly; 0.4 to 0.6 measured alike
 LEAST_DENSE = 0.05  # a dense part this small changed no ranking, and embedding a question costs 20 ms
+ATTEMPTS = 3  # at a search that meets documents just removed
 KEYWORD_TRUST = 1.5  # a usual answer holds 2/3 of its question's weight or more; 1 to 2 measured alike
 
 
@@ -71,7 +71,14 @@ class HybridRetriever(BaseRetriever):
 
         The documents `without` are passed over: evaluation asks what would be found if they were not there.
         """
-        limit = self.passages if limit is None else limit
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._find(question, limit or self.passages, without)
+            except NotFoundError:  # noqa: PERF203 (a document was removed while we looked)
+                continue
+        return self._find(question, limit or self.passages, without)
+
+    def _find(self, question: str, limit: int, without: Collection[int]) -> Found:
         calibration = self.calibration()
         share = readable_share(question, self._abilities(question, calibration))
         keyword = self.library.keyword_search(self.knowledge_base, question, DEPTH)

@@ -10,6 +10,7 @@ from small_library import DOCUMENTS, build_library
 
 from minicpm_rag import records
 from minicpm_rag.embeddings import PACKAGED, load_embedder
+from minicpm_rag.errors import NotFoundError
 from minicpm_rag.evidence import SETTING
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import HybridRetriever
@@ -136,6 +137,26 @@ def test_an_empty_knowledge_base_finds_nothing(tmp_path: Path, embedder: Any) ->
         empty.create("leer")
         nothing = HybridRetriever(library=empty, embedder=embedder, knowledge_base="leer")
         assert nothing.search("保修期") == ([], 0.0)
+
+
+def test_a_document_that_leaves_during_a_search_is_not_an_error(
+    library: Library, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    whole = library.page_text
+
+    def page_text(document_id: int, page_number: int) -> str:
+        asked.append(document_id)
+        if len(asked) == 1:
+            raise NotFoundError(f"No document {document_id}.")
+        return whole(document_id, page_number)
+
+    monkeypatch.setattr(library, "page_text", page_text)
+    retriever = HybridRetriever(library=library, embedder=embedder)
+    assert retriever.search("水泵保修多久？")[0][0].metadata[records.TITLE] == "水泵说明书.txt"
+    unknown = HybridRetriever(library=library, embedder=embedder, knowledge_base="nowhere")
+    with pytest.raises(NotFoundError):
+        unknown.search("水泵")
 
 
 def test_the_inspector_tells_what_became_of_each_candidate(retriever: HybridRetriever) -> None:
