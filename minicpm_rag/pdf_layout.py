@@ -27,7 +27,7 @@ _HYPHENS = "-\u2010"
 _PARAGRAPH_GAP = 1.35  # of the usual line distance
 _HEADING_SIZE = 1.25  # of the usual text size; fonts of one size differ by up to 1.15
 _HEADING_CHARACTERS = 60
-_NEARLY_FULL = 0.93  # of the column's width: edges of scanned lines are not exact
+_NEARLY_FULL = 0.9  # of the column's width: edges of scanned lines are not exact
 _NEARBY_LINES = 30  # whose edges are the margins of a line
 
 
