@@ -43,7 +43,7 @@ class Task:
 def quote(task: Task) -> Iterator[AnswerEvent]:
     """Answer with the statements that answer best."""
     began = time.monotonic()
-    chosen = excerpts(task.question, task.documents)
+    chosen = excerpts(task.question, task.documents, similarity=task.similarity)
     text, citations = quote_statements(
         [(excerpt.number, excerpt.statement) for excerpt in chosen], task.documents, task.page_text
     )

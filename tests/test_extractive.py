@@ -71,13 +71,20 @@ def test_a_heading_is_no_answer() -> None:
 
 
 def test_similarity_decides_where_no_word_is_shared() -> None:
-    passage = Document("The firm began in 2012. It rains often.", metadata={"score": 1.0})
+    passage = Document("公司在2012年成立。经常下雨。办公室在三楼。", metadata={"score": 1.0})
 
     def similarity(question: str, texts: Any) -> list[float]:
-        return [1.0 if "firm" in text else 0.0 for text in texts]
+        return [1.0 if "成立" in text else 0.0 for text in texts]
 
-    best = max(excerpts("When was it founded?", [passage], similarity=similarity), key=lambda one: one.score)
-    assert best.statement.text == "The firm began in 2012."
+    (best,) = excerpts("When was it founded?", [passage], similarity=similarity)
+    assert best.statement.text == "公司在2012年成立。"
+
+
+def test_similarity_is_not_asked_where_words_are_shared() -> None:
+    def similarity(question: str, texts: Any) -> list[float]:
+        raise AssertionError("embedding costs time")
+
+    assert excerpts("How long is parental leave?", ALL, similarity=similarity)
 
 
 @pytest.mark.parametrize("passages", [[], [Document("")], [Document("---")]], ids=["none", "empty", "marks"])
