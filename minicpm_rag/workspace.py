@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -59,7 +58,10 @@ class Workspace:
         self._answerer = configured(settings)
         self._switching = threading.Lock()
         self._loaded: MiniCPM_LLM | RemoteLLM | None = None
-        self._speed: float | None = None
+        self._building = threading.RLock()
+        self._embedder: Embedder | None = None
+        self._library: Library | None = None
+        self._reranker: Reranker | None = None
 
     def __enter__(self) -> Workspace:
         return self
@@ -73,31 +75,39 @@ class Workspace:
         """Free the model and close the library."""
         with self._switching:
             self._free()
-        if "library" in self.__dict__:
-            self.library.close()
+        if self._library is not None:
+            self._library.close()
 
-    @cached_property
+    @property
     def embedder(self) -> Embedder:
         """The embedding model; its weights load on first use."""
         from minicpm_rag.embeddings import load_embedder
 
-        return load_embedder(self.settings.embedder)
+        with self._building:
+            if self._embedder is None:
+                self._embedder = load_embedder(self.settings.embedder)
+            return self._embedder
 
-    @cached_property
+    @property
     def library(self) -> Library:
         """The library of the home folder."""
         from minicpm_rag.library import Library
 
-        return Library(self.settings.home, embedder=self.embedder, chroma_url=self.settings.chroma_url)
+        with self._building:
+            if self._library is None:
+                settings = self.settings
+                self._library = Library(settings.home, embedder=self.embedder, chroma_url=settings.chroma_url)
+            return self._library
 
-    @cached_property
+    @property
     def reranker(self) -> Reranker | None:
         """The cross-encoder, where a setting names one."""
-        if self.settings.reranker is None:
-            return None
         from minicpm_rag.rerank import Reranker
 
-        return Reranker(self.settings.reranker)
+        with self._building:
+            if self._reranker is None and self.settings.reranker is not None:
+                self._reranker = Reranker(self.settings.reranker)
+            return self._reranker
 
     def retriever(
         self, knowledge_base: str | None = None, *, passages: int | None = None, rerank: bool = True
