@@ -182,16 +182,17 @@ def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
     The answer's next token gets a logit nothing can beat, after all the work of a step is done: the guesses stand
     as often as they would for a model that writes this, and every step costs what it costs.
     """
-    from minicpm_rag import decoding_fast
+    from minicpm_rag import decoding_fast, decoding_plain
     from minicpm_rag.decoding import GraphEngine
 
+    operations = decoding_fast if model.device.type == "cuda" else decoding_plain
     for guessing in (False, True):
-        teacher = _Teacher(decoding_fast)
+        teacher = _Teacher(operations, model.device)
         engine = GraphEngine(model, guessing=guessing, operations=teacher)
         _wait_until_ready(engine)
         tokens, seconds = 0, 0.0
         for number, text in enumerate([texts[0], *texts]):
-            teacher.teach(text.prompt + text.answer, model.device)
+            teacher.teach(text.prompt + text.answer)
             sampling = replace(SAMPLING, max_new_tokens=len(text.answer))
             watch = _stream(engine, text.prompt, sampling)
             if watch.ids != text.answer:
@@ -208,29 +209,27 @@ def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
 class _Teacher:
     """A step's operations, but what is chosen is given."""
 
-    def __init__(self, operations: Any) -> None:
+    def __init__(self, operations: Any, device: torch.device) -> None:
+        import torch
+
         self._operations = operations
-        self._script: torch.Tensor | None = None
+        self._script = torch.zeros(8192, dtype=torch.int64, device=device)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._operations, name)
 
-    def teach(self, ids: Sequence[int], device: torch.device) -> None:
+    def teach(self, ids: Sequence[int]) -> None:
+        """Have this text written from now on, at its own positions."""
         import torch
 
-        script = torch.zeros(8192, dtype=torch.int64)
-        script[: len(ids)] = torch.tensor(ids)
-        if self._script is None:
-            self._script = script.to(device)
-        else:
-            self._script.copy_(script)
-        torch.cuda.synchronize()
+        self._script[: len(ids)] = torch.tensor(ids, device=self._script.device)
+        if self._script.is_cuda:
+            torch.cuda.synchronize()
 
     def choose(self, logits: torch.Tensor, state: Any, slots: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """As the operations choose, after the given tokens' logits were made unbeatable."""
         import torch
 
-        if self._script is None:
-            self._script = torch.zeros(8192, dtype=torch.int64, device=logits.device)
         places = state.length[slots][:, None] + torch.arange(ids.shape[1], device=logits.device)
         logits.scatter_(2, self._script[places.long()][:, :, None], 1e4)
         chosen: torch.Tensor = self._operations.choose(logits, state, slots, ids)

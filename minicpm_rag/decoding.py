@@ -128,8 +128,8 @@ class GraphEngine:
 
     @property
     def ready(self) -> bool:
-        """Whether the quick path is on; until then the plain one serves."""
-        return self._steps.captured
+        """Whether the quickest path of this device is on; until then a plainer one serves."""
+        return self._weights.device.type == "cpu" or self._steps.captured
 
     @property
     def memory(self) -> Memory:

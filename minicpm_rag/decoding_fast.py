@@ -254,21 +254,21 @@ def _linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int)
         if bits == 4:
             block_n, block_k, warps = 4, 512, 4
         elif gated:
-            block_n, block_k, warps = 4, 256, 2
+            block_n, block_k, warps = (4, 256, 2) if bits == 16 else (4, 512, 2)
         elif wide:
-            block_n, block_k, warps = (16, 512, 2) if bits == 16 else (8, 1024, 4)
+            block_n, block_k, warps = 16, 512, 2
         else:
             block_n, block_k, warps = (4, 2048, 4) if columns > 4096 else (2, 1024, 4)
         return {"BLOCK_R": 1, "BLOCK_N": block_n, "BLOCK_K": block_k, "SLICES": 1, "STAGES": 1, "num_warps": warps}
     # rows of weights a program, columns a slice, slices (a warp each), pieces asked for ahead
     if outputs > 100_000:
-        block_n, block_k, slices, stages = 16, 128, 4, 4
+        block_n, block_k, slices, stages = 32, 128, 2, 3
     elif gated:
-        block_n, block_k, slices, stages = 16, 64, 4, 4
+        block_n, block_k, slices, stages = 32, 64, 2, 4
     elif wide:
-        block_n, block_k, slices, stages = 16, 128, 4, 4
+        block_n, block_k, slices, stages = 32, 64, 2, 6
     else:
-        block_n, block_k, slices, stages = 16, 128, 4, 4
+        block_n, block_k, slices, stages = 16, 128, 2, 6
     if bits == 4:
         block_k, stages = 64, 4
     return {

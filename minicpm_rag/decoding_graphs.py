@@ -27,7 +27,7 @@ class Steps:
     """Steps of one decoder, by (sequences, tokens each)."""
 
     def __init__(self, decoder: Decoder, *, guessing: bool, operations: Any = None) -> None:
-        """`operations` stand in for `decoding_fast`'s: a measurement looks at them that way."""
+        """`operations` stand in for the usual ones: a measurement looks at them that way."""
         import torch
 
         self._operations = operations
@@ -37,6 +37,7 @@ class Steps:
         self._sizes = [size for size in (1, 2, 4, 8, 16, 32) if size < 2 * spare]
         self.kinds = [(size, 1) for size in self._sizes] + ([(1, 1 + GUESSES)] if guessing else [])
         device = decoder.weights.device
+        self._plain = decoding_plain if operations is None or device.type == "cuda" else operations
         self._rows = {size: torch.full((size,), spare, device=device) for size in self._sizes}
         self._members: dict[int, list[int]] = {}
         self._graphs: dict[tuple[int, int], tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
@@ -46,7 +47,7 @@ class Steps:
 
     @property
     def captured(self) -> bool:
-        """Whether steps are replayed from graphs."""
+        """Whether steps are replayed from graphs; on a CPU nothing ever is."""
         return len(self._graphs) == len(self.kinds)
 
     def run(self, slots: Sequence[int], tokens: int, longest: int) -> torch.Tensor:
@@ -67,7 +68,7 @@ class Steps:
             graph[0].replay()
             return graph[1]
         pages = -(-(longest + 2 * tokens) // PAGE)
-        return self._decoder.step(self._rows[size], tokens, decoding_plain, pages)
+        return self._decoder.step(self._rows[size], tokens, self._plain, pages)
 
     def start_compiling(self, when_done: Callable[[], None]) -> None:
         """Compile in a thread, which calls `when_done`; `capture_if_ready` does the rest. Only for CUDA."""

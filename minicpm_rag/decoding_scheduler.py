@@ -82,6 +82,7 @@ class Scheduler:
         self._changed = threading.Condition()
         self._errands: deque[Callable[[], None]] = deque()  # done by the thread while nothing is in work
         self._stopping = False
+        self.submitted = 0
         self.steps_made = 0
         self.tokens_made = 0
         self._thread = threading.Thread(target=self._work, name="decoding", daemon=True)
@@ -93,6 +94,7 @@ class Scheduler:
             if self._stopping:
                 raise RuntimeError("the engine is closed")
             self._waiting.append(text)
+            self.submitted += 1
             self._changed.notify()
 
     def wake(self) -> None:

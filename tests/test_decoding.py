@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from minicpm_rag.checkpoint import load_model
+from minicpm_rag import decoding_plain
 from minicpm_rag.decoding import GraphEngine
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
 from minicpm_rag.generation import Sampling, TransformersEngine
@@ -60,3 +62,207 @@ def test_long_prompts_with_length_dependent_rotation_agree_with_transformers() -
             expected = collect(TransformersEngine(model_of(name)), ids[:length], GREEDY)
             assert collect(engine, ids[:length], GREEDY) == expected
         engine.close()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[GraphEngine]:
+    engine = GraphEngine(model_of("minicpm-2b-tiny"))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def prompt() -> list[int]:
+    return random.Random(0).choices(range(3, 750), k=300)
+
+
+def held_pages(engine: GraphEngine) -> int:
+    """Pages that texts in work hold, once the thread has had time to let go."""
+    pool = engine._decoder.pool
+    pool_is_idle = threading.Event()
+    engine._scheduler.run_when_idle(pool_is_idle.set)
+    pool.forget()
+    return pool.pages - len(pool._free)
+
+
+def test_a_long_answer_crosses_pages_and_stays_the_same(engine: GraphEngine, prompt: list[int]) -> None:
+    sampling = Sampling(temperature=0, repetition_penalty=1.02, max_new_tokens=330)
+    expected = collect(TransformersEngine(model_of("minicpm-2b-tiny")), prompt[:60], sampling)
+    assert collect(engine, prompt[:60], sampling) == expected
+
+
+def test_a_seeded_answer_is_the_same_alone_together_plain_and_guessed(
+    engine: GraphEngine, prompt: list[int]
+) -> None:
+    settings = [
+        Sampling(temperature=0.3 * n, top_p=1 - 0.1 * n, top_k=10 * n, max_new_tokens=10 + 7 * n, seed=n) for n in range(8)
+    ]
+    alone = [collect(engine, prompt[: 20 + 9 * n], settings[n]) for n in range(8)]
+    plain = GraphEngine(model_of("minicpm-2b-tiny"), guessing=False)
+    assert [collect(plain, prompt[: 20 + 9 * n], settings[n]) for n in range(8)] == alone
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda n: collect(plain, prompt[: 20 + 9 * n], settings[n]), range(8)))
+    plain.close()
+    assert together == alone
+    assert len({tuple(answer) for answer in alone}) == 8
+
+
+def test_end_tokens_and_the_limit_end_an_answer(engine: GraphEngine, prompt: list[int]) -> None:
+    free = collect(engine, prompt[:40], GREEDY)
+    end = free[5]
+    ended = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=24, end_tokens=(end,))
+    assert collect(engine, prompt[:40], ended) == free[: free.index(end)]
+    assert len(collect(engine, prompt[:40], Sampling(max_new_tokens=1))) == 1
+
+
+@pytest.mark.parametrize("how", ["cancel", "close"])
+def test_stopping_ends_within_two_tokens_and_frees_the_pages(
+    engine: GraphEngine, prompt: list[int], how: str
+) -> None:
+    cancel = threading.Event()
+    stream = engine.stream(prompt[:100], Sampling(max_new_tokens=300), cancel)
+    for _ in range(5):
+        next(stream)
+    if how == "cancel":
+        cancel.set()
+        assert len(list(stream)) <= 2
+    else:
+        stream.close()
+    assert held_pages(engine) == 0
+
+
+def test_a_question_that_is_cancelled_while_it_waits_never_runs(prompt: list[int]) -> None:
+    engine = GraphEngine(model_of("minicpm-2b-tiny"), slots=1)
+    long = engine.stream(prompt[:50], Sampling(max_new_tokens=200), threading.Event())
+    next(long)
+    cancel = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: list(engine.stream(prompt[:50], Sampling(), cancel)))
+        cancel.set()
+        assert waiting.result(timeout=20) == []
+    assert len(list(long)) == 199
+    engine.close()
+
+
+def test_texts_wait_in_order_for_memory(prompt: list[int]) -> None:
+    """Room for two texts of 128 tokens: the third waits though slots are free, and so does a small fourth."""
+    model = model_of("minicpm-2b-tiny")
+    engine = GraphEngine(model)
+    pool = engine._decoder.pool
+    del pool._free[: len(pool._free) - 4]
+    pool.pages = 4
+    engine._pages = 4
+    order: list[int] = []
+
+    def ask(number: int, length: int, tokens: int) -> int:
+        answer = list(engine.stream(prompt[:length], Sampling(max_new_tokens=tokens, seed=1), threading.Event()))
+        order.append(number)
+        return len(answer)
+
+    with ThreadPoolExecutor(4) as threads:
+        jobs = []
+        for number, (length, tokens) in enumerate([(20, 100), (21, 101), (22, 90), (23, 5)]):
+            jobs.append(threads.submit(ask, number, length, tokens))
+            while engine._scheduler.submitted <= number:
+                pass
+        assert [job.result(timeout=60) for job in jobs] == [100, 101, 90, 5]
+    assert order[:2] == [0, 1]
+    assert held_pages(engine) == 0
+    engine.close()
+
+
+def test_a_follow_up_computes_only_what_is_new(prompt: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = GraphEngine(model_of("minicpm-2b-tiny"))
+    first = collect(engine, prompt[:200], GREEDY)
+    follow_up = prompt[:200] + first + prompt[:30]
+    fresh = GraphEngine(model_of("minicpm-2b-tiny"))
+    expected = collect(fresh, follow_up, GREEDY)
+    computed: list[int] = []
+    original = engine._decoder.prompt
+
+    def counting(ids: Any, *arguments: Any) -> Any:
+        computed.append(len(ids))
+        return original(ids, *arguments)
+
+    monkeypatch.setattr(engine._decoder, "prompt", counting)
+    assert collect(engine, follow_up, GREEDY) == expected
+    assert sum(computed) == len(follow_up) - 1 - 192  # three whole pages were there
+    engine.close()
+    fresh.close()
+
+
+@pytest.mark.parametrize("where", ["prompt", "step"])
+def test_errors_reach_their_reader_and_free_what_was_held(
+    prompt: list[int], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = GraphEngine(model_of("minicpm-2b-tiny"))
+
+    def broken(*_arguments: Any) -> Any:
+        raise MemoryError("the device is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._decoder, where, broken)
+        with pytest.raises(MemoryError, match="the device is full"):
+            collect(engine, prompt[:100], GREEDY)
+    assert held_pages(engine) == 0
+    assert len(collect(engine, prompt[:100], GREEDY)) == 24
+    engine.close()
+
+
+def test_a_prompt_beyond_the_window_is_refused(engine: GraphEngine) -> None:
+    with pytest.raises(PromptTooLongError) as caught:
+        collect(engine, [1] * 600, GREEDY)
+    assert caught.value.limit_tokens == 511
+
+
+def test_shrinking_halves_the_cache_and_goes_on(prompt: list[int]) -> None:
+    engine = GraphEngine(model_of("minicpm-2b-tiny"))
+    before = engine.memory.cache_tokens
+    expected = collect(engine, prompt[:100], GREEDY)
+    engine.shrink()
+    assert engine.memory.cache_tokens == before // 2
+    assert collect(engine, prompt[:100], GREEDY) == expected
+    engine.close()
+
+
+def test_memory_is_bounded_and_reported() -> None:
+    model = model_of("minicpm-2b-tiny")
+    free = GraphEngine(model)
+    usual = free.memory
+    free.close()
+    bound = usual.weights + usual.slots + usual.cache // 4
+    bounded = GraphEngine(model, memory_bytes=bound)
+    assert bounded.memory.total <= bound
+    assert bounded.memory.cache_tokens >= usual.cache_tokens // 4 - 128
+    bounded.close()
+    with pytest.raises(OutOfMemoryError):
+        GraphEngine(model, memory_bytes=usual.weights + usual.slots)
+
+
+class Recorder:
+    """A step's operations, and the logits of the first step."""
+
+    def __init__(self) -> None:
+        self.logits: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(decoding_plain, name)
+
+    def choose(self, logits: Any, *arguments: Any) -> Any:
+        if self.logits is None:
+            self.logits = logits.clone()
+        return decoding_plain.choose(logits, *arguments)
+
+
+def test_the_cache_in_eight_bits_takes_half_and_hardly_changes_the_logits(prompt: list[int]) -> None:
+    model = load_model(GOLDEN / "minicpm-2b-tiny", device="cpu", precision="bfloat16")
+    logits, sizes = [], []
+    for cache in ("full", "int8"):
+        recorder = Recorder()
+        engine = GraphEngine(model, cache=cache, guessing=False, operations=recorder)  # type: ignore[arg-type]
+        collect(engine, prompt[:200], Sampling(max_new_tokens=1))
+        logits.append(recorder.logits.flatten())
+        sizes.append(engine.memory.cache)
+        engine.close()
+    assert sizes[1] < 0.6 * sizes[0]
+    assert (logits[1] - logits[0]).norm() < 0.02 * logits[0].norm()

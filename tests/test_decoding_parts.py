@@ -1,0 +1,189 @@
+"""The parts of the decoding engine one by one: sampling, guessing, pages, rotation tables, quantized weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from minicpm_rag.decoding_cache import PAGE, PagePool
+from minicpm_rag.decoding_lookup import guess
+from minicpm_rag.decoding_sampling import choose, draw
+from minicpm_rag.decoding_slots import Slots
+from minicpm_rag.generation import Sampling
+from minicpm_rag.quantization import matrix
+
+torch = pytest.importorskip("torch")
+
+
+def slots_with(sampling: Sampling, prompt: list[int], rows: int, vocabulary: int) -> Slots:
+    state = Slots(rows, 64, PAGE, vocabulary, torch.device("cpu"))
+    for row in range(rows):
+        state.fill(row, prompt, [1], sampling, seed=row * 7919 + 13)
+    return state
+
+
+def reference(logits: Any, prompt: list[int], sampling: Sampling) -> Any:
+    """transformers' probabilities."""
+    from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
+    from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+    steps = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(float(sampling.repetition_penalty))])
+    steps.append(TemperatureLogitsWarper(float(sampling.temperature)))
+    if sampling.top_k:
+        steps.append(TopKLogitsWarper(sampling.top_k))
+    if sampling.top_p < 1:
+        steps.append(TopPLogitsWarper(sampling.top_p))
+    return steps(torch.tensor([prompt]), logits[None].clone()).softmax(-1)[0]
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(temperature=0.5, top_p=0.8, top_k=50, repetition_penalty=1.02),
+        Sampling(temperature=1.5, top_p=1, top_k=0, repetition_penalty=1.3),
+        Sampling(temperature=1, top_p=0.6, top_k=0, repetition_penalty=1),
+        Sampling(temperature=1, top_p=1, top_k=5, repetition_penalty=1),
+        Sampling(temperature=2, top_p=0.95, top_k=12, repetition_penalty=1.1),
+    ],
+    ids=lambda s: f"t{s.temperature}-p{s.top_p}-k{s.top_k}-r{s.repetition_penalty}",
+)
+def test_draws_follow_transformers_distribution(sampling: Sampling) -> None:
+    """40,000 draws; a share is off by more than five standard deviations once in some 10,000 runs of new seeds."""
+    torch.manual_seed(3)
+    logits = torch.randn(24) * 2
+    prompt = [3, 5, 5, 9]
+    wanted = reference(logits, prompt, sampling)
+    rows, count = 4000, torch.zeros(24)
+    state = slots_with(sampling, prompt, rows, 24)
+    for _ in range(10):  # each position has its own noise
+        drawn = draw(logits.expand(rows, 1, 24).clone(), state, torch.arange(rows), torch.zeros(rows, 0).long())
+        count += torch.bincount(drawn.flatten(), minlength=24)
+        state.length += 1
+    assert count[wanted == 0].sum() == 0
+    deviation = (wanted * (1 - wanted) / (10 * rows)).sqrt()
+    assert ((count / (10 * rows) - wanted).abs() <= 5 * deviation + 1e-9).all()
+
+
+def test_verifying_guesses_keeps_the_distribution() -> None:
+    """Whatever is guessed, the first token follows its row's distribution, and the second, where reached, its own."""
+    torch.manual_seed(4)
+    first, second = torch.randn(12), torch.randn(12)
+    sampling = Sampling(temperature=1, top_p=0.9, top_k=0, repetition_penalty=1)
+    rows, guessed = 20_000, int(first.argmax())
+    state = slots_with(sampling, [1], rows, 12)
+    logits = torch.stack((first, second)).expand(rows, 2, 12).clone()
+    ids = torch.tensor([[1, guessed]]).expand(rows, 2)
+    result = choose(logits, state, torch.arange(rows), ids)
+    stand, tokens = result[:, 0], result[:, 1:]
+    assert ((stand == 2) == (tokens[:, 0] == guessed)).all()
+    for drawn, row in ((tokens[:, 0], first), (tokens[stand == 2, 1], second)):
+        wanted = reference(row, [1], sampling)
+        share = torch.bincount(drawn, minlength=12) / len(drawn)
+        assert ((share - wanted).abs() <= 5 * (wanted * (1 - wanted) / len(drawn)).sqrt() + 1e-9).all()
+    # What stands is noted, what does not is not.
+    assert torch.equal(state.length[:rows], 1 + stand.int())
+    fallen = tokens[stand == 1, 1]
+    untouched = fallen != tokens[stand == 1, 0]
+    seen = state.seen[:rows][stand == 1].gather(1, fallen[:, None])[:, 0]
+    assert not seen[untouched & (fallen != 1)].any()
+
+
+def test_a_guess_counts_as_seen_for_the_rows_behind_it() -> None:
+    sampling = Sampling(temperature=0, repetition_penalty=10)
+    state = slots_with(sampling, [0], 1, 4)
+    logits = torch.tensor([[[0.0, 0.0, 5.0, 4.0], [0.0, 0.0, 5.0, 4.0]]])
+    result = choose(logits, state, torch.tensor([0]), torch.tensor([[0, 2]]))
+    assert result.tolist() == [[2, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ([1, 2, 3, 4, 5, 6, 9, 2, 3, 4], [5, 6, 9]),  # three tokens agree
+        ([1, 3, 4, 7, 8, 4, 5, 6, 3, 4], [7, 8, 4]),  # two agree further back than one
+        ([7, 4, 1, 9, 4, 2, 9, 4], [2, 9, 4]),  # the latest of two places
+        ([5, 6, 5, 6, 5, 6], [5, 6, 5]),  # a text that repeats itself goes on repeating
+    ],
+)
+def test_the_guess_is_what_followed_the_longest_agreement(text: list[int], expected: list[int]) -> None:
+    ids = torch.tensor([[*text, 99, 98, 97, 96]])  # behind the end lies what earlier steps left
+    assert guess(ids, torch.tensor([len(text)]), 3)[0].tolist() == expected
+
+
+def test_a_text_without_any_repetition_still_gives_valid_ids() -> None:
+    found = guess(torch.tensor([[5, 6, 7, 0, 0, 0]]), torch.tensor([3]), 3)
+    assert found.shape == (1, 3)
+    assert ((found >= 0) & (found <= 7)).all()
+
+
+class _Shape:
+    layers = (None,)
+    key_heads, head_dimension = 1, 8
+    dtype, device = torch.float32, torch.device("cpu")
+
+
+@pytest.fixture
+def pool() -> PagePool:
+    return PagePool(_Shape(), 6)  # type: ignore[arg-type]
+
+
+def test_pages_are_shared_by_texts_that_begin_alike(pool: PagePool) -> None:
+    ids = list(range(200))
+    pages, ready = pool.take(ids, 220, 199) or ([], -1)
+    assert (len(pages), ready) == (4, 0)
+    pool.remember(ids, pages)
+    pool.give_back(pages)
+    again, ready = pool.take([*ids[:130], 999, 998], 140, 131) or ([], -1)
+    assert ready == 128
+    assert again[:2] == pages[:2]
+    assert again[2] not in pages[:2]
+
+
+def test_the_last_prompt_token_is_never_taken_from_the_cache(pool: PagePool) -> None:
+    ids = list(range(128))
+    pages, _ = pool.take(ids, 130, 127) or ([], 0)
+    pool.remember(ids, pages)
+    pool.give_back(pages)
+    assert (pool.take(ids, 130, 127) or ([], -1))[1] == PAGE
+
+
+def test_remembered_texts_make_room_oldest_first(pool: PagePool) -> None:
+    for start in (0, 1000):
+        ids = list(range(start, start + 128))
+        pages, _ = pool.take(ids, 128, 127) or ([], 0)
+        pool.remember(ids, pages)
+        pool.give_back(pages)
+    assert pool.take(range(5000, 5200), 200, 199) is not None
+    assert (pool.take(list(range(1000, 1128)), 128, 127) or ([], -1))[1] == PAGE
+
+
+def test_a_text_that_finds_no_pages_takes_none_and_evicts_none(pool: PagePool) -> None:
+    kept, _ = pool.take(range(300), 300, 299) or ([], 0)
+    ids = list(range(1000, 1064))
+    pages, _ = pool.take(ids, 64, 63) or ([], 0)
+    pool.remember(ids, pages)
+    pool.give_back(pages)
+    assert pool.take(range(2000, 2200), 200, 199) is None
+    pool.give_back(kept)
+    assert (pool.take([*ids, 5], 65, 64) or ([], -1))[1] == PAGE
+
+
+@pytest.mark.parametrize(("weights", "error"), [("int8", 0.012), ("int4", 0.13)])
+def test_quantized_weights_are_near_and_small(weights: Any, error: float) -> None:
+    torch.manual_seed(5)
+    full = torch.randn(96, 256)
+    stored = matrix(full, weights)
+    assert stored.bytes < full.nbytes * (0.3 if weights == "int8" else 0.16)
+    assert (stored.full(torch.float32) - full).norm() / full.norm() < error
+    picked = torch.tensor([5, 0, 95])
+    assert torch.equal(stored.some_rows(picked, torch.float32), stored.full(torch.float32)[picked])
+
+
+def test_columns_that_do_not_divide_into_groups_stay_at_eight_bits() -> None:
+    assert matrix(torch.randn(8, 96), "int4").bits == 8
+
+
+def test_a_row_of_zeros_stays_zero() -> None:
+    for weights in ("int8", "int4"):
+        assert matrix(torch.zeros(4, 128), weights).full(torch.float32).abs().max() == 0
