@@ -386,7 +386,10 @@ def test_stopping_keeps_the_text_so_far(workspace: FakeWorkspace, home: Path) ->
     assert "春节" not in exchange.answer.text
 
 
-def test_stopping_does_not_wait_for_a_device_that_hangs(workspace: FakeWorkspace, home: Path) -> None:
+@pytest.mark.parametrize("answered_anew", [False, True])
+def test_stopping_does_not_wait_for_a_device_that_hangs(
+    workspace: FakeWorkspace, home: Path, answered_anew: bool
+) -> None:
     hang = threading.Event()
 
     class Hanging:
@@ -397,7 +400,7 @@ def test_stopping_does_not_wait_for_a_device_that_hangs(workspace: FakeWorkspace
             yield Retrieved([], 0.9, 0.5, False)
             yield Text("Begun")
             hang.wait(20)
-            yield Text(" much later")
+            yield Finished("Begun", [], [(0, 5)], [], "stopped")
 
     workspace.answer = lambda *values, **options: Hanging()  # type: ignore[method-assign,assignment]
     reply, conversations, conversation = running(workspace, home, [])

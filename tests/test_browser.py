@@ -279,7 +279,7 @@ def test_stop_keeps_the_partial_text_and_frees_the_model(
     person.page.locator(".rag-caret").wait_for()
     person.page.locator(".st-key-stop-answer button").click()
     person.page.wait_for_selector(".st-key-stop", state="detached")
-    assert person.page.get_by_text(words("stopped")).count() == 1
+    playwright_api.expect(person.page.get_by_text(words("stopped"))).to_have_count(1)
     kept = person.page.locator(".rag-answer").inner_text()
     assert kept.strip()
     person.submit("公司是哪一年成立的？")

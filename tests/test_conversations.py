@@ -48,6 +48,16 @@ def test_a_question_is_kept_before_it_is_answered(file: Path) -> None:
     assert (exchange.question, exchange.answer) == ("What is the price?", None)
 
 
+def test_an_answer_is_taken_back_while_its_question_is_answered_anew(file: Path) -> None:
+    conversations = Conversations(file)
+    conversation = conversations.create("ann", "default")
+    first, second = (conversations.ask("ann", conversation.id, question) for question in "ab")
+    for exchange in (first, second):
+        conversations.answer("ann", conversation.id, exchange, stored(finished()))
+    conversations.forget_answer("ann", conversation.id, second)
+    assert [kept.answer is None for kept in conversations.exchanges("ann", conversation.id)] == [False, True]
+
+
 def test_nobody_reads_or_changes_the_conversation_of_another(file: Path) -> None:
     conversations = Conversations(file)
     secret = conversations.create("ann", "default")
@@ -60,6 +70,7 @@ def test_nobody_reads_or_changes_the_conversation_of_another(file: Path) -> None
         lambda: conversations.delete("bob", secret.id),
         lambda: conversations.ask("bob", secret.id, "hello"),
         lambda: conversations.answer("bob", secret.id, exchange, stored(finished())),
+        lambda: conversations.forget_answer("bob", secret.id, exchange),
     ):
         with pytest.raises(NotFoundError, match="no conversation"):
             attempt()

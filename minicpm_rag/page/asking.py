@@ -75,6 +75,7 @@ def _start(
     answer_anyway: bool = False,
 ) -> None:
     st.session_state.last_asked = exchange
+    state.conversations().forget_answer(state.owner(), conversation.id, exchange)
     history = state.conversations().history(state.owner(), conversation.id, before=exchange)
     replies()[conversation.id] = Reply(
         Request(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from minicpm_rag.workspace import Workspace
 
-PATIENCE_SECONDS = 0.7  # a stop must be seen within a second
+PATIENCE_SECONDS = 0.4  # a stop must be seen within a second
 HEAD_START_SECONDS = 0.15  # for the page to show the question before answering takes the processor
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,8 @@ class Reply:
         """Stop: the text so far is kept, the model is freed. Returns within PATIENCE_SECONDS."""
         self._cancelled.set()
         if self._answer is not None:
-            self._answer.cancel()
+            # Beside us, because it looks for the citations of what is there.
+            threading.Thread(target=self._answer.cancel, name="stop", daemon=True).start()
         if not self.done.wait(PATIENCE_SECONDS):
             self._finish(StoredAnswer(self.text, "stopped", documents=self.documents))
 
@@ -88,10 +89,19 @@ class Reply:
 
     def _finish(self, answer: StoredAnswer) -> None:
         with self._finishing:
-            if not self.done.is_set():  # a stop has not waited for a device that was slow to let go
+            # A stop does not wait for a slow device: what comes later, with citations, takes its place,
+            # unless the question is being answered anew.
+            if not self.done.is_set() or self._is_kept(self.answer):
                 self._keep(answer)
-                self.stage = "done"
-                self.done.set()
+            self.stage = "done"
+            self.done.set()
+
+    def _is_kept(self, answer: StoredAnswer) -> bool:
+        try:
+            kept = self._conversations.exchanges(self._owner, self.conversation)
+        except RAGError:
+            return False
+        return any(exchange.id == self.exchange and exchange.answer == answer for exchange in kept)
 
     def _answered(self) -> StoredAnswer:
         model = ""
