@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.08  # between two looks at a running answer; a stop is noticed at the next one
 
+LEFT_OVER_ELEMENTS = 40  # more than any view has below where an answer is drawn
+
 
 def show() -> None:
     """Draw the view."""
@@ -96,6 +98,9 @@ def _talk(
         if reply is not None and exchange.id == reply.exchange:
             message.question(exchange.question)
             slot = st.empty()
+            # Streamlit clears what an earlier run drew only when this one ends, which an answer delays.
+            for _ in range(LEFT_OVER_ELEMENTS):
+                st.empty()
             continue
         last = exchange is exchanges[-1]
         message.draw(

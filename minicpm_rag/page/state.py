@@ -152,6 +152,7 @@ def view() -> str:
 
 def go(to: str) -> None:
     """Show another view."""
+    close_source()
     st.session_state.view = to
 
 
@@ -171,7 +172,6 @@ def conversation() -> Conversation | None:
 def open_conversation(number: int | None) -> None:
     """Show a conversation, or with None a new one, in the chat."""
     st.session_state.conversation = number
-    close_source()
     go("chat")
     current = conversation()
     if current is not None:
