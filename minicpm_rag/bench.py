@@ -1,7 +1,7 @@
 """Measures decoding: the tutorial's loop, transformers' static cache and our engine, side by side in one run.
 
-Speed does not depend on what the weights are, so random ones of a published shape will do. What it does depend
-on, how often a guess stands, is measured by making the model say given texts: see `said`.
+Speed does not depend on what the weights are, so random ones of a published shape will do. What it does
+depend on, how often a guess stands, is measured by making the model say given texts: see `said`.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def decode_table(
     prompts = [[generator.randrange(3, vocabulary - 3) for _ in range(PROMPT_TOKENS)] for _ in range(8)]
     if baselines:
         report(_generate(model, prompts[0], "tutorial: generate, growing cache"))
-        report(_generate(model, prompts[0], "generate, static cache, compiled", cache_implementation="static"))
+        report(
+            _generate(model, prompts[0], "generate, static cache, compiled", cache_implementation="static")
+        )
     for row in _ours(model, prompts, texts):
         report(row)
 
@@ -115,8 +117,9 @@ def _generate(model: Any, prompt: list[int], path: str, **options: Any) -> Row:
 
     ids = torch.tensor([prompt], device=model.device)
     settings = {
-        "do_sample": True, "temperature": SAMPLING.temperature, "top_p": SAMPLING.top_p, "top_k": SAMPLING.top_k,
-        "repetition_penalty": SAMPLING.repetition_penalty, "eos_token_id": None, "pad_token_id": 2,
+        "do_sample": True, "temperature": SAMPLING.temperature, "top_p": SAMPLING.top_p,
+        "top_k": SAMPLING.top_k, "repetition_penalty": SAMPLING.repetition_penalty,
+        "eos_token_id": None, "pad_token_id": 2,
         "attention_mask": torch.ones_like(ids), **options,
     }  # fmt: skip
 
@@ -151,12 +154,13 @@ def _ours(model: Any, prompts: list[list[int]], texts: Sequence[Said]) -> Iterat
     engine.close()
     if texts:
         yield from said(model, texts)
-    for name, options in (
+    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
         ("ours, cache in 8 bits", {"cache": "int8"}),
         ("ours, weights in 8 bits", {"weights": "int8"}),
         ("ours, weights in 4 bits", {"weights": "int4"}),
         ("ours, weights and cache in 8 bits", {"weights": "int8", "cache": "int8"}),
-    ):
+    )
+    for name, options in kinds:
         _collect()
         engine = GraphEngine(model, guessing=False, **options)
         _wait_until_ready(engine)
@@ -179,8 +183,8 @@ class Said:
 def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
     """Speed with guessing while the model gives these answers to these prompts.
 
-    The answer's next token gets a logit nothing can beat, after all the work of a step is done: the guesses stand
-    as often as they would for a model that writes this, and every step costs what it costs.
+    The answer's next token gets a logit nothing can beat, after all the work of a step is done: the guesses
+    stand as often as they would for a model that writes this, and every step costs what it costs.
     """
     from minicpm_rag import decoding_fast, decoding_plain
     from minicpm_rag.decoding import GraphEngine
@@ -226,7 +230,9 @@ class _Teacher:
         if self._script.is_cuda:
             torch.cuda.synchronize()
 
-    def choose(self, logits: torch.Tensor, state: Any, slots: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    def choose(
+        self, logits: torch.Tensor, state: Any, slots: torch.Tensor, ids: torch.Tensor
+    ) -> torch.Tensor:
         """As the operations choose, after the given tokens' logits were made unbeatable."""
         import torch
 
@@ -322,7 +328,10 @@ def _wait_until_ready(engine: Any, seconds: float = 120.0) -> None:
 def _seconds(work: Callable[[], Any], device: str) -> float:
     import torch
 
-    wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
+    def wait() -> None:
+        if device == "cuda":
+            torch.cuda.synchronize()
+
     wait()
     start = time.perf_counter()
     work()
@@ -341,9 +350,10 @@ def _collect() -> None:
 def quoting_texts(tokenizer: Any, folder: Path, count: int) -> list[Said]:
     """Prompts full of passages and answers that quote the right one, from a question set with known answers.
 
-    `folder` holds passages.jsonl and questions.jsonl as the evaluation reads them. An answer is the known short
-    answer, then the passage's sentence that holds it, word for word: a claim and the words that prove it, as this
-    project asks of a model. The words between are the bench's own, so that they are guessed once only.
+    `folder` holds passages.jsonl and questions.jsonl as the evaluation reads them. An answer is the known
+    short answer, then the passage's sentence that holds it, word for word: a claim and the words that prove
+    it, as this project asks of a model. The words between are the bench's own, so that they are guessed
+    once only.
     """
     passages = {row["id"]: row["text"] for row in _rows(folder / "passages.jsonl")}
     questions = [row for row in _rows(folder / "questions.jsonl") if row["answers"]]
@@ -358,7 +368,11 @@ def quoting_texts(tokenizer: Any, folder: Path, count: int) -> list[Said]:
         others = chooser.sample([text for text in passages.values() if text != passage], 40)
         prompt = _prompt(tokenizer, [passage, *others], row["question"], chooser)
         chinese = any("\u4e00" <= character <= "\u9fff" for character in answer + passage[:50])
-        said = f"{answer}。原文写道：“{holding[0].strip()}”" if chinese else f'{answer}. It says: "{holding[0].strip()}"'
+        said = (
+            f"{answer}。原文写道：“{holding[0].strip()}”"
+            if chinese
+            else f'{answer}. It says: "{holding[0].strip()}"'
+        )
         texts.append(Said(prompt, tokenizer.encode(said, add_special_tokens=False)))
     return texts
 
@@ -381,4 +395,6 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except OSError as exc:
-        raise ModelError(f"{path} cannot be read: {exc}. Name a folder with passages.jsonl and questions.jsonl.") from exc
+        raise ModelError(
+            f"{path} cannot be read: {exc}. Name a folder with passages.jsonl and questions.jsonl."
+        ) from exc

@@ -1,9 +1,9 @@
 """The engine for CUDA: up to eight texts decoded together by replaying one captured step.
 
 Token ids in, token ids out; text, stop strings and the queue in front live in `minicpm`. The parts:
-`decoding_weights` (fused, perhaps quantized), `decoding_cache` (pages of keys and values), `decoding_slots` (what the
-device knows of each text), `decoding_step` (the step itself), `decoding_graphs` (captured and replayed),
-`decoding_scheduler` (who joins and leaves).
+`decoding_weights` (fused, perhaps quantized), `decoding_cache` (pages of keys and values), `decoding_slots`
+(what the device knows of each text), `decoding_step` (the step itself), `decoding_graphs` (captured and
+replayed), `decoding_scheduler` (who joins and leaves).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.decoding_cache import PAGE, PagePool, page_bytes
-from minicpm_rag.decoding_plain import Stream
 from minicpm_rag.decoding_graphs import Steps
+from minicpm_rag.decoding_plain import Stream
 from minicpm_rag.decoding_rope import RotaryTables
 from minicpm_rag.decoding_scheduler import DONE, Scheduler, Text
-from minicpm_rag.decoding_slots import GUESSES, Slots
+from minicpm_rag.decoding_slots import Slots
 from minicpm_rag.decoding_step import Decoder
 from minicpm_rag.decoding_weights import gather, understands
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
@@ -50,8 +50,8 @@ class Memory:
 def supports(model: Any, weights: Weights = "full") -> bool:
     """Whether `GraphEngine` can serve this model here; `TransformersEngine` serves every other.
 
-    It takes Granite and Llama models that lie whole on one GPU, or, to be quantized, on the host; and it needs
-    Triton, which comes with torch for CUDA on Linux.
+    It takes Granite and Llama models that lie whole on one GPU, or, to be quantized, on the host; and it
+    needs Triton, which comes with torch for CUDA on Linux.
     """
     import importlib.util
 
@@ -78,10 +78,10 @@ class GraphEngine:
         guessing: bool = True,
         operations: Any = None,
     ) -> None:
-        """`memory_bytes` bounds weights and cache together; without it the cache takes up to 4,096 tokens a slot.
+        """`memory_bytes` bounds weights and cache; without it the cache takes up to 4,096 tokens a slot.
 
-        `cache` int8 halves the cache. `guessing` looks the next words up in the prompt while one text is alone. `operations`
-        is for measurements, see `Steps`.
+        `cache` int8 halves the cache. `guessing` looks the next words up in the prompt while one text is
+        alone. `operations` is for measurements, see `Steps`.
         """
         import torch
 
@@ -121,7 +121,7 @@ class GraphEngine:
             text.closed = True
 
     def logits(self, ids: Sequence[int]) -> torch.Tensor:
-        """The logits after a text: what quantization changes can be read off them. Waits until no text is in work."""
+        """The logits after a text, to see what quantization changes; waits until no text is in work."""
         found: list[torch.Tensor] = []
         self._scheduler.run_when_idle(lambda: found.append(self._plain_logits(ids)))
         return found[0]
@@ -142,7 +142,7 @@ class GraphEngine:
         return self._scheduler.tokens_made / max(1, self._scheduler.steps_made)
 
     def shrink(self) -> None:
-        """Halve the cache as soon as no text is in work, and give the memory back; those that wait go on after."""
+        """Halve the cache as soon as no text is in work and give the memory back; then the queue goes on."""
         self._scheduler.run_when_idle(self._halve_cache)
 
     def close(self) -> None:
@@ -198,7 +198,8 @@ class GraphEngine:
         pages = min(wanted, budget // each - 1)
         if pages < 1:
             raise OutOfMemoryError(
-                f"No memory is left for the cache of a single text: the weights take {self._weights.bytes / 1e9:.1f} GB. "
+                "No memory is left for the cache of a single text: the weights take "
+                f"{self._weights.bytes / 1e9:.1f} GB. "
                 "Close other programs that use the GPU, or set MINICPM_RAG_WEIGHTS=int8 or int4."
             )
         return pages

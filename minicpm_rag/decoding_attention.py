@@ -14,7 +14,7 @@ import triton.language as tl
 
 @triton.jit
 def _rotated(ptr, cos_ptr, sin_ptr, positions, offsets, d, mask, D: tl.constexpr):
-    """Rows of `ptr + offsets` with rotary embedding: (a, b) -> (a cos - b sin, b cos + a sin) for the two halves."""
+    """Rows of `ptr + offsets`, rotated: their halves (a, b) become (a cos - b sin, b cos + a sin)."""
     HALF: tl.constexpr = D // 2
     partner = tl.where(d < HALF, d + HALF, d - HALF)
     sign = tl.where(d < HALF, -1.0, 1.0)
@@ -55,7 +55,7 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
                      INT8: tl.constexpr, SPLITS: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
                      BLOCK_D: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr, STAGES: tl.constexpr,
                      PDL: tl.constexpr):  # fmt: skip
-    """T new tokens of each sequence against its pages: one program a (sequence, key head, part of the pages)."""
+    """T new tokens of each sequence against its pages: one program a sequence, key head and part of them."""
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
     REP: tl.constexpr = H // KV
@@ -125,7 +125,9 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
         tl.store(k_ptr + place[:, None] * D + d[None, :], k.to(k_ptr.dtype.element_ty), mask=t_mask)
         tl.store(v_ptr + place[:, None] * D + d[None, :], v.to(v_ptr.dtype.element_ty), mask=t_mask)
         causal = (t[None, :] <= token[:, None]) & (t < T)[None, :]
-        best, total, mixed = _attend(q, k.to(dtype), v.to(dtype), k_scale, v_scale, causal, best, total, mixed)
+        best, total, mixed = _attend(
+            q, k.to(dtype), v.to(dtype), k_scale, v_scale, causal, best, total, mixed
+        )
 
     out_offsets = (sequence * T + token) * (H * D) + (head * REP + i % REP) * D
     out_ptrs = out_ptr + out_offsets[:, None] + d[None, :]
@@ -151,7 +153,9 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
             bests = tl.load(sums_ptr + spot * 2, cache_modifier=".cg")
             share = tl.exp2(bests - tl.max(bests, axis=0)[None, :])
             whole = tl.sum(tl.load(sums_ptr + spot * 2 + 1, cache_modifier=".cg") * share, axis=0)
-            values = tl.load(partial_ptr + spot[:, :, None] * BLOCK_D + d[None, None, :], cache_modifier=".cg")
+            values = tl.load(
+                partial_ptr + spot[:, :, None] * BLOCK_D + d[None, None, :], cache_modifier=".cg"
+            )
             value = tl.sum(values * share[:, :, None], axis=0) / whole[:, None]
             q_offset = (sequence * T + q_row // REP) * (H * D) + (head * REP + q_row % REP) * D
             q_here = (q_row < T * REP)[:, None] & in_head[None, :]

@@ -1,8 +1,8 @@
 """Keys and values in pages of 64 tokens, shared by all texts in work, and reused for texts that begin alike.
 
-A text holds as many pages as its prompt and answer can need, not a whole context window: in bfloat16 one token of
-MiniCPM-2B takes 369 kB. Full pages of earlier texts stay until their room is wanted, and a text that begins with
-the same tokens takes them over. Knows ids and pages, not models or requests.
+A text holds as many pages as its prompt and answer can need, not a whole context window: in bfloat16 one
+token of MiniCPM-2B takes 369 kB. Full pages of earlier texts stay until their room is wanted, and a text
+that begins with the same tokens takes them over. Knows ids and pages, not models or requests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PAGE = 64  # tokens; one page of one head is 8 kB at head dimension 64, a good s
 
 @dataclass
 class LayerCache:
-    """One layer's pages [pages, key heads, PAGE, head dimension]; scales [pages, key heads, PAGE] for 8 bits."""
+    """One layer's pages [pages, key heads, PAGE, head dimension]; for 8 bits a scale for each last row."""
 
     keys: torch.Tensor
     values: torch.Tensor
@@ -71,7 +71,8 @@ class PagePool:
     def take(self, ids: Sequence[int], tokens: int, reusable: int) -> tuple[list[int], int] | None:
         """Pages for a text of up to `tokens` tokens that begins with `ids`; None while they are not there.
 
-        Also returns how many tokens of the beginning are already in them: at most `reusable`, whole pages only.
+        Also returns how many tokens of the beginning are already in them: at most `reusable`, whole pages
+        only.
         """
         needed = -(-tokens // PAGE)
         best: list[int] = []
@@ -92,7 +93,7 @@ class PagePool:
         return best + fresh, len(best) * PAGE
 
     def remember(self, ids: Sequence[int], pages: Sequence[int]) -> None:
-        """Keep the full pages of a text whose keys and values for `ids` are written, for texts that begin alike."""
+        """Keep the full pages of a text whose keys for `ids` are written, for texts that begin alike."""
         full = len(ids) // PAGE
         if full == 0:
             return

@@ -1,12 +1,12 @@
 """Triton kernels around the layers: guessing, choosing the next token, moving the state on.
 
-The same functions as `decoding_lookup` and `decoding_sampling`, which say what they mean. Sorting 122,753 scores
-takes longer than a layer, so the lowest score that top-k and top-p keep is found without: 32 thresholds at
-once, five times over, narrow it down to the precision of the scores themselves.
+The same functions as `decoding_lookup` and `decoding_sampling`, which say what they mean. Sorting 122,753
+scores takes longer than a layer, so the lowest score that top-k and top-p keep is found without: 32
+thresholds at once, five times over, narrow it down to the precision of the scores themselves.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
-# ruff: noqa: N803, N806 - compile-time constants are upper case in Triton
+# ruff: noqa: N803 - compile-time constants are upper case in Triton
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def begin_kernel(ids_ptr, length_ptr, slots_ptr, tokens_ptr, room, T: tl.constex
 
 
 @triton.jit
-def scores_kernel(logits_ptr, best_ptr, seen_ptr, slots_ptr, tokens_ptr, temperature_ptr, penalty_ptr, V, T: tl.constexpr,
-                  BLOCK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+def scores_kernel(logits_ptr, best_ptr, seen_ptr, slots_ptr, tokens_ptr, temperature_ptr, penalty_ptr, V,
+                  T: tl.constexpr, BLOCK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """Logits to scores in place: penalty, temperature; and each block's best."""
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
@@ -112,10 +112,10 @@ def _bracket(bracket_ptr, weight_ptr, top_k, top_p, best, number, PASSES: tl.con
 
 
 @triton.jit(do_not_specialize=["number", "T"])
-def narrow_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V, number, T,
-                  PASSES: tl.constexpr, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr,
+def narrow_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V,
+                  number, T, PASSES: tl.constexpr, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr,
                   BLOCK: tl.constexpr, CHUNK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """Weigh what lies above each threshold of the bracket: by count in the first PASSES, then by probability."""
+    """Weigh what lies above each threshold: by count in the first PASSES, then by probability."""
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
         tl.extra.cuda.gdc_wait()
@@ -152,7 +152,8 @@ def _mixed(word):
 @triton.jit(do_not_specialize=["T"])
 def draw_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, value_ptr, index_ptr, slots_ptr, length_ptr,
                 temperature_ptr, top_k_ptr, top_p_ptr, seed_ptr, V, T, PASSES: tl.constexpr,
-                BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+                BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr,
+                PDL: tl.constexpr):  # fmt: skip
     """Each block's best score plus noise among what is kept, and where it is."""
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
@@ -185,9 +186,9 @@ def _both(first, second):
 
 
 @triton.jit
-def finish_kernel(value_ptr, index_ptr, slots_ptr, tokens_ptr, ids_ptr, length_ptr, seen_ptr, out_ptr, room, V, spare,
-                  T: tl.constexpr, BLOCK_T: tl.constexpr, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr,
-                  PDL: tl.constexpr):  # fmt: skip
+def finish_kernel(value_ptr, index_ptr, slots_ptr, tokens_ptr, ids_ptr, length_ptr, seen_ptr, out_ptr,
+                  room, V, spare, T: tl.constexpr, BLOCK_T: tl.constexpr, BLOCKS: tl.constexpr,
+                  BLOCKS_PADDED: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """The chosen token of each row; how many of them stand; ids, seen and length move on."""
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
@@ -198,7 +199,9 @@ def finish_kernel(value_ptr, index_ptr, slots_ptr, tokens_ptr, ids_ptr, length_p
     block = tl.arange(0, BLOCKS_PADDED)
     place = (sequence * T + t)[:, None] * BLOCKS + block[None, :]
     mask = (t < T)[:, None] & (block < BLOCKS)[None, :]
-    winner = tl.argmax(tl.load(value_ptr + place, mask=mask, other=float("-inf")), axis=1, tie_break_left=True)
+    winner = tl.argmax(
+        tl.load(value_ptr + place, mask=mask, other=float("-inf")), axis=1, tie_break_left=True
+    )
     chosen = tl.load(index_ptr + (sequence * T + t) * BLOCKS + winner, mask=t < T, other=0).to(tl.int64)
     guessed = tl.load(tokens_ptr + sequence * T + 1 + t, mask=t < T - 1, other=-1)
     agree = tl.associative_scan((guessed == chosen).to(tl.int32), 0, _both)

@@ -1,7 +1,7 @@
 """The operations of a decoder as kernels: what `decoding_plain` does, for the few rows of a step on CUDA.
 
-Chooses block sizes and launches; the kernels are in `decoding_linear`, `decoding_attention` and `decoding_choice`.
-Nothing here reads a value back, so all of it can be captured.
+Chooses block sizes and launches; the kernels are in `decoding_linear`, `decoding_attention` and
+`decoding_choice`. Nothing here reads a value back, so all of it can be captured.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SCORES_CHUNK = 128
 
 @dataclass
 class Stream:
-    """The residual stream, the gain of the norm that reads it next, and for several rows what it needs of them."""
+    """The residual stream, the gain of the norm that reads it next, and what that needs of several rows."""
 
     rows: torch.Tensor
     gain: torch.Tensor
@@ -86,7 +86,9 @@ def add(stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, g
 
 
 def _parts(rows: int, matrix: Matrix) -> int:
-    return _blocks(matrix.rows, _linear_block(rows, matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"])
+    return _blocks(
+        matrix.rows, _linear_block(rows, matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"]
+    )
 
 
 def _product(
@@ -259,7 +261,14 @@ def _linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int)
             block_n, block_k, warps = 16, 512, 2
         else:
             block_n, block_k, warps = (4, 2048, 4) if columns > 4096 else (2, 1024, 4)
-        return {"BLOCK_R": 1, "BLOCK_N": block_n, "BLOCK_K": block_k, "SLICES": 1, "STAGES": 1, "num_warps": warps}
+        return {
+            "BLOCK_R": 1,
+            "BLOCK_N": block_n,
+            "BLOCK_K": block_k,
+            "SLICES": 1,
+            "STAGES": 1,
+            "num_warps": warps,
+        }
     # rows of weights a program, columns a slice, slices (a warp each), pieces asked for ahead
     if outputs > 100_000:
         block_n, block_k, slices, stages = 32, 128, 2, 3
@@ -286,9 +295,7 @@ def _splits(programs: int, device: torch.device) -> int:
     return 16 if most >= 16 else 4 if most >= 4 else 1
 
 
-def _scratch(
-    state: Slots, programs: int, rows: int, width: int
-) -> tuple[torch.Tensor, ...]:
+def _scratch(state: Slots, programs: int, rows: int, width: int) -> tuple[torch.Tensor, ...]:
     """Where the parts of an attention leave their results: one for all layers, since one follows the other.
 
     Kept with the slots: the counters are zero whenever no attention runs, and setting them to zero in every
@@ -319,7 +326,11 @@ def _dependent_launch(device: torch.device) -> bool:
     import torch
     from triton.language.extra import cuda
 
-    return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 9 and hasattr(cuda, "gdc_wait")
+    return (
+        device.type == "cuda"
+        and torch.cuda.get_device_capability(device)[0] >= 9
+        and hasattr(cuda, "gdc_wait")
+    )
 
 
 @functools.cache

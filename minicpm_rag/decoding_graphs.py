@@ -1,8 +1,8 @@
 """Running steps: plainly at first, from captured CUDA graphs as soon as the kernels are compiled.
 
-No answer waits for a compiler. A thread compiles by running each kind of step on the spare slot; Triton keeps
-what it made on disk, so that this takes seconds only on a machine's first start. Then each kind is captured, in
-some 30 ms, and replayed: launching 250 kernels one by one takes longer than running them.
+No answer waits for a compiler. A thread compiles by running each kind of step on the spare slot; Triton
+keeps what it made on disk, so that this takes seconds only on a machine's first start. Then each kind is
+captured, in some 30 ms, and replayed: launching 250 kernels one by one takes longer than running them.
 """
 
 from __future__ import annotations
@@ -122,14 +122,16 @@ class Steps:
             from minicpm_rag import decoding_fast
 
             self._operations = self._operations or decoding_fast
-            # One text plain and guessed have no kernel in common; the others add a kernel each to those. Triton
-            # lets other threads run while it compiles.
+            # One text plain and guessed have no kernel in common; the others add a kernel each to those.
+            # Triton lets other threads run while it compiles.
             first = list(dict.fromkeys((self.kinds[0], self.kinds[-1])))
             for kinds in (first, [kind for kind in self.kinds if kind not in first]):
                 with ThreadPoolExecutor(max(1, len(kinds))) as pool:
                     list(pool.map(self._try_out, kinds))
         except Exception as error:  # a missing C compiler, an old card: the plain steps go on serving
-            _log.warning("decoding stays plain, some three times slower: the kernels do not compile here (%s)", error)
+            _log.warning(
+                "decoding stays plain, some three times slower: the kernels do not compile here (%s)", error
+            )
             return
         self._compiled.set()
         self._when_done()
@@ -140,7 +142,7 @@ class Steps:
 
         size, tokens = kind
         device = self._decoder.weights.device
-        stream = torch.cuda.Stream(device)
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):
             rows = torch.full((size,), self._decoder.state.spare, device=device)
             self._decoder.step(rows, tokens, self._operations, 0)

@@ -1,14 +1,15 @@
 """Triton kernels of a matrix product for one to eight rows, with what stands before and behind it folded in.
 
-They know arrays, not models. Decoding is bound by reading weights, and a kernel of its own for a norm or a residual
-costs as much as some megabytes of them. So SiLU and the residual go into the product before them, and a norm into the
-product behind it, which is linear, so that dividing by the root of the squares can come last. For one row each
-program sums the squares of x itself; for several that would hold up the tensor cores (0.1 ms a step), so the
-product that makes the rows also leaves them times the next norm's gain, and their squares in parts.
+They know arrays, not models. Decoding is bound by reading weights, and a kernel of its own for a norm or a
+residual costs as much as some megabytes of them. So SiLU and the residual go into the product before them,
+and a norm into the product behind it, which is linear, so that dividing by the root of the squares can come
+last. For one row each program sums the squares of x itself; for several that would hold up the tensor cores
+(0.1 ms a step), so the product that makes the rows also leaves them times the next norm's gain, and their
+squares in parts.
 
-Where the card has programmatic dependent launch (Hopper and newer) a kernel may start while the one before still
-runs: it asks for its weights and waits (`gdc_wait`) before it reads what the other wrote. Every kernel of a step
-must wait, or one two places back might still be writing.
+Where the card has programmatic dependent launch (Hopper and newer) a kernel may start while the one before
+still runs: it asks for its weights and waits (`gdc_wait`) before it reads what the other wrote. Every
+kernel of a step must wait, or one two places back might still be writing.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
@@ -27,7 +28,9 @@ INT4_GROUP = tl.constexpr(64)
 def _stored(w_ptr, rows, ks, row_mask, SPAN: tl.constexpr):
     """Weights [rows, ks] as they are stored, SPAN numbers or bytes a row."""
     mask = row_mask[:, None] & (ks < SPAN)[None, :]
-    return tl.load(w_ptr + rows[:, None] * SPAN + ks[None, :], mask=mask, other=0, eviction_policy="evict_first")
+    return tl.load(
+        w_ptr + rows[:, None] * SPAN + ks[None, :], mask=mask, other=0, eviction_policy="evict_first"
+    )
 
 
 @triton.jit
@@ -35,7 +38,9 @@ def _decoded(stored, BITS: tl.constexpr, HALF: tl.constexpr, dtype):
     """The stored weights as numbers, still without their scale."""
     if BITS == 4:
         weights = (((stored >> 4) if HALF == 1 else (stored & 15)).to(tl.int8) - 8).to(tl.bfloat16)
-    elif BITS == 8:  # whole numbers up to 127 are exact in bfloat16, which is quicker than straight to float32
+    elif (
+        BITS == 8
+    ):  # whole numbers up to 127 are exact in bfloat16, which is quicker than straight to float32
         weights = stored.to(tl.bfloat16)
     else:
         weights = stored
@@ -43,8 +48,8 @@ def _decoded(stored, BITS: tl.constexpr, HALF: tl.constexpr, dtype):
 
 
 @triton.jit
-def _grouped(products, scale_ptr, rows, row_mask, start, K: tl.constexpr, HALF: tl.constexpr, BLOCK_N: tl.constexpr,
-             BLOCK_K: tl.constexpr):  # fmt: skip
+def _grouped(products, scale_ptr, rows, row_mask, start, K: tl.constexpr, HALF: tl.constexpr,
+             BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr):  # fmt: skip
     """Products [rows, BLOCK_K] of 4-bit weights summed by group, times the groups' scales: [rows, groups]."""
     COUNT: tl.constexpr = BLOCK_K // INT4_GROUP
     GROUPS: tl.constexpr = K // INT4_GROUP
@@ -85,7 +90,9 @@ def _vector_product(x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, row
             if GATED:
                 products = _decoded(up, BITS, half, tl.float32) * x[None, :]
                 if BITS == 4:
-                    second += _grouped(products, up_scale_ptr, rows, row_mask, start, K, half, BLOCK_N, BLOCK_K)
+                    second += _grouped(
+                        products, up_scale_ptr, rows, row_mask, start, K, half, BLOCK_N, BLOCK_K
+                    )
                 else:
                     second += products
     return tl.sum(first, axis=1)[:, None], tl.sum(second, axis=1)[:, None], tl.sum(squares, axis=0)[None]
@@ -97,8 +104,8 @@ def _matrix_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mas
                     BLOCK_K: tl.constexpr, SLICES: tl.constexpr, STAGES: tl.constexpr):  # fmt: skip
     """Products of up to BLOCK_R rows of x on the tensor cores, weights as the tall left side.
 
-    A warp takes a slice of the columns each, and the slices are summed at the end: so few rows of x are work for one
-    warp, which alone could not ask for memory quickly enough.
+    A warp takes a slice of the columns each, and the slices are summed at the end: so few rows of x are
+    work for one warp, which alone could not ask for memory quickly enough.
     """
     HALVES: tl.constexpr = 2 if BITS == 4 else 1
     SPAN: tl.constexpr = K // HALVES
@@ -137,15 +144,17 @@ def _matrix_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mas
 
 
 @triton.jit(do_not_specialize=["R"])
-def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, out_ptr, scaled_ptr, new_squares_ptr,
-                  N, R, epsilon, multiplier, K: tl.constexpr, NORM: tl.constexpr, PARTS: tl.constexpr,
-                  PARTS_PADDED: tl.constexpr, GATED: tl.constexpr, RESIDUAL: tl.constexpr, BITS: tl.constexpr,
-                  BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, SLICES: tl.constexpr,
-                  STAGES: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, out_ptr, scaled_ptr,
+                  new_squares_ptr, N, R, epsilon, multiplier, K: tl.constexpr, NORM: tl.constexpr,
+                  PARTS: tl.constexpr, PARTS_PADDED: tl.constexpr, GATED: tl.constexpr,
+                  RESIDUAL: tl.constexpr, BITS: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr,
+                  BLOCK_K: tl.constexpr, SLICES: tl.constexpr, STAGES: tl.constexpr,
+                  PDL: tl.constexpr):  # fmt: skip
     """out = [residual +] multiplier * x w, with x normed where NORM says so.
 
-    One row of x comes as it is, with the norm's gain. Several come times the gain already, their squares in PARTS;
-    with RESIDUAL they are left like that for the next norm, whose gain this is: in `scaled` and `new_squares`.
+    One row of x comes as it is, with the norm's gain. Several come times the gain already, their squares in
+    PARTS; with RESIDUAL they are left like that for the next norm, whose gain this is: in `scaled` and
+    `new_squares`.
     """
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()
@@ -169,7 +178,9 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
             R, K, GATED, BITS, BLOCK_R, BLOCK_N, BLOCK_K, SLICES, STAGES)  # fmt: skip
         part = tl.arange(0, PARTS_PADDED)
         part_mask = (part < PARTS)[:, None] & (r < R)[None, :]
-        squares = tl.sum(tl.load(squares_ptr + part[:, None] * R + r[None, :], mask=part_mask, other=0.0), axis=0)
+        squares = tl.sum(
+            tl.load(squares_ptr + part[:, None] * R + r[None, :], mask=part_mask, other=0.0), axis=0
+        )
     if NORM:
         inverse = tl.rsqrt(squares / K + epsilon)
         first *= inverse[None, :]
@@ -195,7 +206,9 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
 
 
 @triton.jit
-def scale_kernel(x_ptr, gain_ptr, scaled_ptr, squares_ptr, K: tl.constexpr, BLOCK_K: tl.constexpr, PDL: tl.constexpr):
+def scale_kernel(
+    x_ptr, gain_ptr, scaled_ptr, squares_ptr, K: tl.constexpr, BLOCK_K: tl.constexpr, PDL: tl.constexpr
+):
     """What `linear_kernel` leaves for a norm, for rows that no product made: the embeddings."""
     if PDL:
         tl.extra.cuda.gdc_launch_dependents()

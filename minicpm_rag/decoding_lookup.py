@@ -1,7 +1,7 @@
 """Guessing how a text goes on from the text itself: answers quote their passages.
 
-The last three tokens, else two, else one, are looked for earlier in prompt and answer; what followed them there,
-the last time, is the guess. Wrong guesses cost nothing but their rows in the step.
+The last three tokens, else two, else one, are looked for earlier in prompt and answer; what followed them
+there, the last time, is the guess. Wrong guesses cost nothing but their rows in the step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The operations of a decoder in plain torch: the reference for the kernels, and what runs where they are not.
+"""The operations of a decoder in plain torch: the kernels' reference, and what runs where they are not.
 
 Every prompt goes through these also on a GPU: with hundreds of rows cuBLAS and torch's attention are the best
 there is. Operations and their rounding follow transformers' Granite.
@@ -87,7 +87,7 @@ def attention(
     slots: torch.Tensor,
     pages: int,
 ) -> torch.Tensor:
-    """New tokens [sequences * tokens] against the first `pages` pages of their slots; their own keys are stored."""
+    """New tokens [sequences * tokens] against the first `pages` pages of their slots; stores their keys."""
     import torch
     from torch.nn import functional
 
@@ -129,7 +129,6 @@ def prompt_attention(
 
     `start` and the piece are whole pages, `rotation` is the piece's.
     """
-    import torch
     from torch.nn import functional
     from torch.nn.attention.bias import causal_lower_right
 
@@ -140,7 +139,7 @@ def prompt_attention(
         (key, cache.keys, cache.key_scales),
         (value, cache.values, cache.value_scales),
     ):
-        whole = part.unflatten(0, (-1, PAGE)).transpose(1, 2)
+        whole = part.reshape(-1, PAGE, *part.shape[1:]).transpose(1, 2)
         if cache.quantized:
             whole, scale = _quantized(whole)
             scales.index_copy_(0, touched, scale)
@@ -152,7 +151,9 @@ def prompt_attention(
     if repeat > 1:
         key, value = key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)
     mixed = functional.scaled_dot_product_attention(
-        *(part.transpose(0, 1)[None] for part in (query, key, value)),
+        query.transpose(0, 1)[None],
+        key.transpose(0, 1)[None],
+        value.transpose(0, 1)[None],
         attn_mask=causal_lower_right(len(qkv), start + len(qkv)) if start else None,
         is_causal=not start,
         scale=weights.attention_multiplier,
@@ -164,7 +165,10 @@ def _store(
     cache: LayerCache, key: torch.Tensor, value: torch.Tensor, page: torch.Tensor, place: torch.Tensor
 ) -> None:
     """Write keys and values [tokens, key heads, head dimension] to their places."""
-    for new, numbers, scales in ((key, cache.keys, cache.key_scales), (value, cache.values, cache.value_scales)):
+    for new, numbers, scales in (
+        (key, cache.keys, cache.key_scales),
+        (value, cache.values, cache.value_scales),
+    ):
         if cache.quantized:
             new, scales[page, :, place] = _quantized(new)
         numbers[page, :, place] = new
@@ -192,9 +196,9 @@ def _read(cache: LayerCache, pages: torch.Tensor, dtype: torch.dtype) -> tuple[t
 def _split(
     qkv: torch.Tensor, weights: DecoderWeights, cos: torch.Tensor, sin: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Rotated queries and keys, and values [..., heads, head dimension]; cos and sin [..., 1, head dimension]."""
+    """Rotated queries and keys, and values [..., heads, dimension]; cos and sin are [..., 1, dimension]."""
     heads, keys, half = weights.heads, weights.key_heads, weights.head_dimension // 2
-    rows = qkv.unflatten(-1, (heads + 2 * keys, weights.head_dimension))
+    rows = qkv.view(*qkv.shape[:-1], heads + 2 * keys, weights.head_dimension)
     both = rows[..., : heads + keys, :]
     first, second = both[..., :half], both[..., half:]
     rotated = both * cos

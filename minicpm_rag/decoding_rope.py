@@ -1,8 +1,9 @@
 """Rotary embedding as tables: the cosines and sines of every position, as transformers would compute them.
 
-For most models position p has one rotation. With dynamic NTK and longrope it depends on the length of the text
-at the time: transformers rotates a prompt by the prompt's length and each later token by its own, and leaves
-what is cached as it is. The tables do the same, so `decode` row p is the rotation in a text of p + 1 tokens.
+For most models position p has one rotation. With dynamic NTK and longrope it depends on the length of the
+text at the time: transformers rotates a prompt by the prompt's length and each later token by its own, and
+leaves what is cached as it is. The tables do the same, so `decode` row p is the rotation in a text of p + 1
+tokens.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Choosing the next token on the device: penalty, temperature, top-k, top-p and the draw, as transformers orders them.
+"""Choosing the next token on the device: penalty, temperature, top-k, top-p, draw, in transformers' order.
 
 Randomness is a hash of (seed, position, token), not a generator's state. So a seeded answer is the same
 whether its tokens were made one by one, guessed and verified, or beside seven other texts. It also makes
-verifying exact with no rule of its own: each row draws from its own distribution; a guess stands where the draw
-equals it, which happens with exactly its probability, and a draw that differs is what stands in its place.
+verifying exact with no rule of its own: each row draws from its own distribution; a guess stands where the
+draw equals it, which happens with exactly its probability, and a draw that differs is what stands in its
+place.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def draw(logits: torch.Tensor, state: Slots, slots: torch.Tensor, guesses: torch
     """A token from each row; in row t the guesses before t count as seen."""
     import torch
 
-    sequences, tokens, vocabulary = logits.shape
+    tokens, vocabulary = logits.shape[1:]
     seen = state.seen[slots][:, None].repeat(1, tokens, 1)
     for place in range(tokens - 1):
         later = seen[:, place + 1 :]

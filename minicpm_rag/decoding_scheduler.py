@@ -29,7 +29,9 @@ DONE = object()  # ends a text's queue
 class Text:
     """One text in work; `tokens` is where its reader gets new ids, an exception, or DONE."""
 
-    def __init__(self, prompt_ids: Sequence[int], room: int, sampling: Sampling, cancel: threading.Event) -> None:
+    def __init__(
+        self, prompt_ids: Sequence[int], room: int, sampling: Sampling, cancel: threading.Event
+    ) -> None:
         self.ids = list(prompt_ids)
         self.prompt_length = len(self.ids)
         self.room = room  # tokens it may come to have
@@ -48,7 +50,6 @@ class Text:
     def unwanted(self) -> bool:
         """Whether its reader has gone."""
         return self.closed or self.cancel.is_set()
-
 
     def wants_guesses(self) -> bool:
         """Whether guessing pays: a step with guesses takes 1.3 times as long as one without (measured)."""
@@ -139,7 +140,8 @@ class Scheduler:
 
         device = self._decoder.weights.device
         cuda = device.type == "cuda"
-        with torch.inference_mode(), torch.cuda.stream(torch.cuda.Stream(device) if cuda else None):
+        stream = torch.cuda.Stream(device) if cuda else None  # type: ignore[no-untyped-call]
+        with torch.inference_mode(), torch.cuda.stream(stream):
             while True:
                 with self._changed:
                     self._changed.wait_for(self._something_to_do)
@@ -178,7 +180,9 @@ class Scheduler:
         # The last prompt token always goes through a step: that is what the first new token comes from.
         reusable = text.prompt_length - 1 if same_everywhere else 0
         if not self._decoder.pool.fits(text.room):
-            self._end(text, OutOfMemoryError(f"The cache has no room for a text of {text.room} tokens any more."))
+            self._end(
+                text, OutOfMemoryError(f"The cache has no room for a text of {text.room} tokens any more.")
+            )
             return
         taken = self._decoder.pool.take(text.ids, text.room, reusable)
         if taken is None:
@@ -221,7 +225,7 @@ class Scheduler:
             return texts, result, None
         host = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
         host.copy_(result, non_blocking=True)
-        event = torch.cuda.Event()
+        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record()
         return texts, host, event
 

@@ -20,7 +20,9 @@ GUESSES = 7  # tokens guessed a step: with the one that is known, eight rows, wh
 class Slots:
     """The arrays, and the writes that bring a text in."""
 
-    def __init__(self, slots: int, context: int, page_tokens: int, vocabulary: int, device: torch.device) -> None:
+    def __init__(
+        self, slots: int, context: int, page_tokens: int, vocabulary: int, device: torch.device
+    ) -> None:
         import torch
 
         rows = slots + 1
@@ -48,7 +50,9 @@ class Slots:
         """Memory of the arrays."""
         return sum(array.nbytes for array in vars(self).values() if hasattr(array, "nbytes"))
 
-    def fill(self, slot: int, ids: Sequence[int], pages: Sequence[int], sampling: Sampling, seed: int) -> None:
+    def fill(
+        self, slot: int, ids: Sequence[int], pages: Sequence[int], sampling: Sampling, seed: int
+    ) -> None:
         """Put a prompt into a slot."""
         import torch
 

@@ -34,11 +34,14 @@ class Decoder:
         self.pool = pool
         self.state = state
 
-    def prompt(self, ids: torch.Tensor, pages: torch.Tensor, start: int, length: int) -> decoding_plain.Stream:
+    def prompt(
+        self, ids: torch.Tensor, pages: torch.Tensor, start: int, length: int
+    ) -> decoding_plain.Stream:
         """Fill the cache for ids at positions `start` and on, of a prompt of `length` tokens.
 
-        Goes by whole pages: `start` is the beginning of one, and what is missing from the last is filled with rows
-        that mean nothing. They come after all others, so that none looks at them, and steps write over them.
+        Goes by whole pages: `start` is the beginning of one, and what is missing from the last is filled
+        with rows that mean nothing. They come after all others, so that none looks at them, and steps write
+        over them.
         """
         from torch.nn import functional
 
@@ -69,7 +72,8 @@ class Decoder:
 
         stream = self._layers(ids.flatten(), operations, attend)
         logits = self.logits(stream, operations)
-        return operations.choose(logits.unflatten(0, ids.shape), state, slots, ids)  # type: ignore[no-any-return]
+        chosen: torch.Tensor = operations.choose(logits.view(*ids.shape, -1), state, slots, ids)
+        return chosen
 
     def logits(self, stream: Any, operations: Any = decoding_plain) -> torch.Tensor:
         """What comes next, in float32, for every row of the stream."""

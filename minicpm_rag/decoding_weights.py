@@ -1,4 +1,4 @@
-"""A model's weights, laid out for decoding: q, k, v as one matrix and gate, up as one, with the multipliers beside.
+"""A model's weights, laid out for decoding: q, k, v as one matrix, gate and up as one, multipliers beside.
 
 Reads transformers' Granite and Llama modules; knows nothing of caches or sampling. Fusing took the step from
 166 to 215 tokens/s on an H200 before any kernel was written: fewer, larger products.
@@ -117,7 +117,7 @@ def _fused(linears: tuple[Any, ...], device: torch.device, weights: Weights) -> 
 
     fused = torch.cat([linear.weight.detach().to(device) for linear in linears])
     if weights == "full" and linears[0].weight.device == device:
-        parts = fused.split([linear.weight.shape[0] for linear in linears])
+        parts = torch.split(fused, [linear.weight.shape[0] for linear in linears])
         for linear, part in zip(linears, parts, strict=True):
             linear.weight.data = part
     return matrix(fused, weights)

@@ -69,15 +69,18 @@ def matrix(weight: torch.Tensor, weights: Weights = "full") -> Matrix:
 
 
 def _int8(weight: torch.Tensor) -> Matrix:
+    import torch
+
     wide = weight.float()
     scale = wide.abs().amax(dim=1).clamp(min=1e-8) / 127
     whole = (wide / scale[:, None]).round().clamp(-127, 127)
-    return Matrix(whole.to(_torch().int8), scale, 8, *weight.shape)
+    return Matrix(whole.to(torch.int8), scale, 8, *weight.shape)
 
 
 def _int4(weight: torch.Tensor) -> Matrix:
     """Column j in the low half of byte j, column j + columns/2 in its high half: no shuffling when read."""
-    torch = _torch()
+    import torch
+
     rows, columns = weight.shape
     grouped = weight.float().view(rows, -1, INT4_GROUP)
     # -8 is used too: the largest weight of a group, whatever its sign, becomes -8 times the scale.
@@ -86,9 +89,3 @@ def _int4(weight: torch.Tensor) -> Matrix:
     whole = ((grouped / scale).round().clamp(-8, 7) + 8).to(torch.uint8).view(rows, columns)
     packed = whole[:, : columns // 2] | (whole[:, columns // 2 :] << 4)
     return Matrix(packed.contiguous(), scale.squeeze(2).contiguous(), 4, rows, columns)
-
-
-def _torch():  # type: ignore[no-untyped-def]
-    import torch
-
-    return torch

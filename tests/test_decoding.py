@@ -1,4 +1,4 @@
-"""The decoding engine on the CPU, its graphs and kernels switched off: the same steps, slots, cache and queue."""
+"""The decoding engine on the CPU, without graphs and kernels: the same steps, slots, cache and queue."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from minicpm_rag.checkpoint import load_model
 from minicpm_rag import decoding_plain
+from minicpm_rag.checkpoint import load_model
 from minicpm_rag.decoding import GraphEngine
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
 from minicpm_rag.generation import Sampling, TransformersEngine
@@ -39,7 +39,9 @@ def golden(request: pytest.FixtureRequest) -> Iterator[tuple[Any, list[dict[str,
 
 @pytest.mark.parametrize("guessing", [False, True], ids=["plain", "guessed"])
 @pytest.mark.parametrize("penalty", [1.0, 1.02])
-def test_greedy_ids_are_the_reference_s_alone_and_together(golden: Any, guessing: bool, penalty: float) -> None:
+def test_greedy_ids_are_the_reference_s_alone_and_together(
+    golden: Any, guessing: bool, penalty: float
+) -> None:
     model, chats = golden
     key = "greedy_24" if penalty == 1 else "greedy_24_rep_penalty_1_02"
     sampling = Sampling(temperature=0, repetition_penalty=penalty, max_new_tokens=24)
@@ -95,7 +97,8 @@ def test_a_seeded_answer_is_the_same_alone_together_plain_and_guessed(
     engine: GraphEngine, prompt: list[int]
 ) -> None:
     settings = [
-        Sampling(temperature=0.3 * n, top_p=1 - 0.1 * n, top_k=10 * n, max_new_tokens=10 + 7 * n, seed=n) for n in range(8)
+        Sampling(temperature=0.3 * n, top_p=1 - 0.1 * n, top_k=10 * n, max_new_tokens=10 + 7 * n, seed=n)
+        for n in range(8)
     ]
     alone = [collect(engine, prompt[: 20 + 9 * n], settings[n]) for n in range(8)]
     plain = GraphEngine(model_of("minicpm-2b-tiny"), guessing=False)
@@ -155,7 +158,9 @@ def test_texts_wait_in_order_for_memory(prompt: list[int]) -> None:
     order: list[int] = []
 
     def ask(number: int, length: int, tokens: int) -> int:
-        answer = list(engine.stream(prompt[:length], Sampling(max_new_tokens=tokens, seed=1), threading.Event()))
+        answer = list(
+            engine.stream(prompt[:length], Sampling(max_new_tokens=tokens, seed=1), threading.Event())
+        )
         order.append(number)
         return len(answer)
 

@@ -1,4 +1,4 @@
-"""The decoding engine on a GPU: captured kernels give the reference's ids and keep their promises. Skipped elsewhere."""
+"""The decoding engine on a GPU: captured kernels give the reference's ids; skipped where there is none."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-
 from golden import CHECKPOINTS, GOLDEN
+
 from minicpm_rag.checkpoint import load_model
 from minicpm_rag.decoding import GraphEngine, supports
 from minicpm_rag.generation import Sampling
@@ -37,7 +37,9 @@ def collect(engine: Any, ids: list[int], sampling: Sampling) -> list[int]:
 
 
 @pytest.fixture(scope="module", params=CHECKPOINTS)
-def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[bool, GraphEngine], list[dict[str, Any]]]]:
+def served(
+    request: pytest.FixtureRequest,
+) -> Iterator[tuple[str, dict[bool, GraphEngine], list[dict[str, Any]]]]:
     folder = GOLDEN / request.param
     model = load_model(folder, device="cuda", precision="float32")
     assert supports(model)
@@ -49,7 +51,9 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[bool, Gra
 
 @pytest.mark.parametrize("guessing", [False, True], ids=["plain", "guessed"])
 @pytest.mark.parametrize("penalty", [1.0, 1.02])
-def test_greedy_ids_are_the_reference_s_alone_and_together(served: Any, guessing: bool, penalty: float) -> None:
+def test_greedy_ids_are_the_reference_s_alone_and_together(
+    served: Any, guessing: bool, penalty: float
+) -> None:
     _, engines, chats = served
     key = "greedy_24" if penalty == 1 else "greedy_24_rep_penalty_1_02"
     chats = [chat for chat in chats if key in chat]
@@ -57,7 +61,9 @@ def test_greedy_ids_are_the_reference_s_alone_and_together(served: Any, guessing
     for chat in chats:
         assert collect(engines[guessing], chat["input_ids"], sampling) == chat[key]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda chat: collect(engines[guessing], chat["input_ids"], sampling), chats * 3))
+        together = list(
+            pool.map(lambda chat: collect(engines[guessing], chat["input_ids"], sampling), chats * 3)
+        )
     assert together == [chat[key] for chat in chats] * 3
 
 

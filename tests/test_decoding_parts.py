@@ -1,4 +1,4 @@
-"""The parts of the decoding engine one by one: sampling, guessing, pages, rotation tables, quantized weights."""
+"""The parts of the decoding engine one by one: sampling, guessing, pages, quantized weights."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def reference(logits: Any, prompt: list[int], sampling: Sampling) -> Any:
     ids=lambda s: f"t{s.temperature}-p{s.top_p}-k{s.top_k}-r{s.repetition_penalty}",
 )
 def test_draws_follow_transformers_distribution(sampling: Sampling) -> None:
-    """40,000 draws; a share is off by more than five standard deviations once in some 10,000 runs of new seeds."""
+    """40,000 draws; new seeds would put a share five standard deviations off once in some 10,000 runs."""
     torch.manual_seed(3)
     logits = torch.randn(24) * 2
     prompt = [3, 5, 5, 9]
@@ -57,7 +57,9 @@ def test_draws_follow_transformers_distribution(sampling: Sampling) -> None:
     rows, count = 4000, torch.zeros(24)
     state = slots_with(sampling, prompt, rows, 24)
     for _ in range(10):  # each position has its own noise
-        drawn = draw(logits.expand(rows, 1, 24).clone(), state, torch.arange(rows), torch.zeros(rows, 0).long())
+        drawn = draw(
+            logits.expand(rows, 1, 24).clone(), state, torch.arange(rows), torch.zeros(rows, 0).long()
+        )
         count += torch.bincount(drawn.flatten(), minlength=24)
         state.length += 1
     assert count[wanted == 0].sum() == 0
@@ -66,7 +68,7 @@ def test_draws_follow_transformers_distribution(sampling: Sampling) -> None:
 
 
 def test_verifying_guesses_keeps_the_distribution() -> None:
-    """Whatever is guessed, the first token follows its row's distribution, and the second, where reached, its own."""
+    """Whatever is guessed, each token follows the distribution of its own row."""
     torch.manual_seed(4)
     first, second = torch.randn(12), torch.randn(12)
     sampling = Sampling(temperature=1, top_p=0.9, top_k=0, repetition_penalty=1)

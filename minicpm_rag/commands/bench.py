@@ -1,4 +1,4 @@
-"""`bench decode`, `bench cpu`: how quickly a model answers on this machine, and how far from what memory allows."""
+"""`bench decode`, `bench cpu`: how quickly a model answers here, and how far from what memory allows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,20 @@ def bench() -> None:
 @bench.command()
 @click.option("--model", "folder", type=click.Path(path_type=Path), help="Folder of a checkpoint.")
 @click.option("--random-weights", "name", help="A published shape with random weights, MiniCPM-2B for one.")
-@click.option("--quotes", type=click.Path(path_type=Path), multiple=True,
-              help="Folder with passages.jsonl and questions.jsonl to make quoting answers from.")  # fmt: skip
+@click.option(
+    "--quotes",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Folder with passages.jsonl and questions.jsonl to make quoting answers from.",
+)
 @click.option("--tokenizer", type=click.Path(path_type=Path), help="Folder of a tokenizer, for --quotes.")
 @click.option("--no-baselines", is_flag=True, help="Leave out transformers' own loops, which take a minute.")
 def decode(
-    folder: Path | None, name: str | None, quotes: tuple[Path, ...], tokenizer: Path | None, no_baselines: bool
+    folder: Path | None,
+    name: str | None,
+    quotes: tuple[Path, ...],
+    tokenizer: Path | None,
+    no_baselines: bool,
 ) -> None:
     """Measure decoding on the GPU: the tutorial's loop, transformers' static cache, ours."""
     import torch
@@ -53,13 +61,17 @@ def decode(
     weight_bytes = sum(p.nbytes for p in model.parameters())
     floor = bandwidth / weight_bytes
     click.echo(f"{torch.cuda.get_device_name()}, torch {torch.__version__}: {bandwidth / 1e12:.2f} TB/s read")
-    click.echo(f"weights {weight_bytes / 1e9:.2f} GB: at most {floor:.0f} tokens/s one by one, full precision")
+    click.echo(
+        f"weights {weight_bytes / 1e9:.2f} GB: at most {floor:.0f} tokens/s one by one, full precision"
+    )
     click.echo(f"{'path':<50} {'tokens/s':>8} {'share':>6} {'first':>8} {'memory':>8}")
     measures.decode_table(model, texts, lambda row: click.echo(_line(row, floor)), baselines=not no_baselines)
 
 
 @bench.command()
-@click.option("--random-weights", "name", default="MiniCPM4-0.5B", show_default=True, help="A published shape.")
+@click.option(
+    "--random-weights", "name", default="MiniCPM4-0.5B", show_default=True, help="A published shape."
+)
 def cpu(name: str) -> None:
     """Measure transformers on the CPU: number formats, int8, compiled or not."""
     from minicpm_rag import bench_cpu as measures
@@ -72,7 +84,9 @@ def _line(row: Row, floor: float) -> str:
     first = "" if row.first_token_ms is None else f"{row.first_token_ms:.1f} ms"
     memory = "" if row.memory_bytes is None else f"{row.memory_bytes / 1e9:.2f} GB"
     share = f"{row.tokens_per_second / floor:.0%}"
-    return f"{row.path:<50} {row.tokens_per_second:>8.1f} {share:>6} {first:>8} {memory:>8}  {row.note}".rstrip()
+    return (
+        f"{row.path:<50} {row.tokens_per_second:>8.1f} {share:>6} {first:>8} {memory:>8}  {row.note}".rstrip()
+    )
 
 
 COMMANDS = (bench,)
