@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -15,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.segmentation import terms
 
 SETTING = "calibration"  # the key under which a library keeps its own
-_SATURATION = 1.2  # BM25's k1: the second mention of a term says less than the first
 
 
 @dataclass(frozen=True)
@@ -76,20 +73,3 @@ def shipped_calibration(embedder: str, revision: str) -> Calibration:
         return packaged
     unmeasured = {"embedder": embedder, "revision": revision, "abilities": {}, "readable": 0.0, "dense": 0.0}
     return calibration_from_json({**stored, **unmeasured})
-
-
-def keyword_strength(weights: Mapping[str, float], text: str) -> float:
-    """How much of the question's weight the text holds: 0 for nothing, 1 for every term once, at most 2.2.
-
-    `weights` are those of the question's terms. It is BM25 over the most that BM25 could say about the
-    question, so that long and short questions compare.
-    """
-    everything = sum(weights.values())
-    if not everything:
-        return 0.0
-    counts = Counter(terms(text))
-    found = sum(
-        weight * counts[term] * (_SATURATION + 1) / (counts[term] + _SATURATION)
-        for term, weight in weights.items()
-    )
-    return found / everything

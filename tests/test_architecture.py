@@ -62,7 +62,7 @@ ALLOWED: dict[str, set[str]] = {
         "removing", "repair", "sweep", "vector_repair",
     },
     "worker": {"cutting", "indexes", "jobs", "knowledge_bases", "library", "originals", "owner", "sources"},
-    "retrieval": {"evidence", "found", "fusion", "readability", "selection"},
+    "retrieval": {"evidence", "found", "fusion", "matching", "readability", "selection"},
     "calibration": {"evidence", "keywords", "readability"},
     "passage_sets": {"library", "worker"},
     "question_sets": {"library"},

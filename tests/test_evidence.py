@@ -6,8 +6,7 @@ import pytest
 
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.evidence import calibration_from_json, keyword_strength, shipped_calibration
-from minicpm_rag.segmentation import question_terms
+from minicpm_rag.evidence import calibration_from_json, shipped_calibration
 
 
 def packaged() -> tuple[str, str]:
@@ -51,27 +50,3 @@ def test_a_stored_calibration_comes_back() -> None:
     assert calibration_from_json(json.loads(json.dumps(calibration.as_json()))) == calibration
     with pytest.raises(LibraryError, match="calibrate"):
         calibration_from_json({"embedder": "x"})
-
-
-@pytest.mark.parametrize(
-    ("question", "full", "half", "none"),
-    [
-        ("保修期多久？", "保修期为两年", "保留期限", "天气很好"),
-        (
-            "How long is the warranty of the pump?",
-            "The warranty of the pump is long",
-            "the pump",
-            "Rain fell",
-        ),
-    ],
-)
-def test_strength_follows_what_the_text_holds(question: str, full: str, half: str, none: str) -> None:
-    wanted = question_terms(question)
-    weights = dict.fromkeys(wanted, 1.0)
-    strengths = [keyword_strength(weights, text) for text in (full, half, none)]
-    assert strengths[0] >= 1
-    assert strengths[0] > strengths[1] > strengths[2] == 0
-
-
-def test_a_question_without_words_has_no_strength() -> None:
-    assert keyword_strength({}, "anything") == 0

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from langchain_core.documents import Document
+
+from minicpm_rag.matching import QuestionMatch
+
+
+def equal_weights(wanted: Sequence[str]) -> dict[str, float]:
+    return dict.fromkeys(wanted, 1.0)
+
+
+def passage(text: str, **above: str) -> Document:
+    return Document(id=text, page_content=text, metadata=above)
+
+
+@pytest.mark.parametrize(
+    ("question", "full", "half", "none"),
+    [
+        ("保修期多久？", "保修期为两年", "保留期限", "天气很好"),
+        ("How long is the warranty of the pump?", "The pump's long warranty", "A red pump", "Rain fell"),
+    ],
+)
+def test_strength_follows_what_the_passage_holds(question: str, full: str, half: str, none: str) -> None:
+    match = QuestionMatch(question, equal_weights)
+    strengths = [match.content_strength(passage(text)) for text in (full, half, none)]
+    assert strengths[0] >= 1
+    assert strengths[0] > strengths[1] > strengths[2] == 0
+
+
+def test_what_stands_above_a_passage_counts_as_held() -> None:
+    match = QuestionMatch("warranty of the pump", equal_weights)
+    bare, titled = passage("Two years of warranty."), passage("Two years of warranty. ", title="The pump")
+    assert match.strength(titled) > match.strength(bare)
+    assert match.best_sentence(titled) == 1 > match.best_sentence(bare)
+
+
+def test_words_in_one_sentence_count_more_than_words_apart() -> None:
+    match = QuestionMatch("水泵保修", equal_weights)
+    together, apart = passage("水泵保修两年。天气好。"), passage("水泵很好。保修两年。")
+    assert match.best_sentence(together) == 1 > match.best_sentence(apart)
+
+
+@pytest.mark.parametrize("question", ["水泵的保修期", "“水泵的保修期”？", "WATER pump!"])
+def test_a_question_found_word_for_word_is_told(question: str) -> None:
+    match = QuestionMatch(question, equal_weights)
+    assert match.stands_in(passage("这是水泵的保修期。A water pump."))
+    assert not match.stands_in(passage("这是水泵和保修期。A pump."))
+
+
+@pytest.mark.parametrize("question", ["", "?", "你好", "thanks", "who are you?"])
+def test_small_talk_asks_for_nothing_and_matches_without_error(question: str) -> None:
+    match = QuestionMatch(question, equal_weights)
+    assert not match.asks_for_something
+    assert match.content_strength(passage("你好，谢谢。Thanks, who are you?")) == 0
+    assert not match.stands_in(passage("？ ?")) or len(question) > 1
