@@ -6,11 +6,12 @@ Knows the workspace's answers; works with a model and without one.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
+from minicpm_rag.question_sets import named_documents
 from minicpm_rag.segmentation import fold
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ def evaluate_answers(
     on_question: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Let every question be answered, and count what can be checked without judging the wording."""
+    documents = named_documents(workspace.library, knowledge_base)
     answered: list[_Answered] = []
     for question in questions:
-        answered.append(_ask(workspace, knowledge_base, question))
+        answered.append(_ask(workspace, knowledge_base, question, documents))
         on_question()
     answerable = [one for one in answered if one.question.document is not None]
     others = [one for one in answered if one.question.document is None]
@@ -61,7 +63,9 @@ def evaluate_answers(
     }
 
 
-def _ask(workspace: Workspace, knowledge_base: str, question: Question) -> _Answered:
+def _ask(
+    workspace: Workspace, knowledge_base: str, question: Question, documents: Mapping[str, Collection[int]]
+) -> _Answered:
     answer = workspace.answer(question.text, knowledge_base=knowledge_base)
     finished = next(event for event in answer.events() if isinstance(event, records.Finished))
     text = fold(finished.text)
@@ -71,7 +75,7 @@ def _ask(workspace: Workspace, knowledge_base: str, question: Question) -> _Answ
         holds_answer=any(fold(known) in text for known in question.answers),
         quotes=len(finished.citations),
         true_quotes=sum(_is_true(workspace, citation) for citation in finished.citations),
-        right_place=any(question.found_in(citation.document) for citation in finished.citations),
+        right_place=any(question.found_in(citation.document, documents) for citation in finished.citations),
         unsupported=len(finished.unsupported),
         seconds=finished.seconds,
     )

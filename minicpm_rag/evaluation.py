@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.calibration import fit, measure_abilities
 from minicpm_rag.evidence import SETTING
+from minicpm_rag.question_sets import named_documents
 from minicpm_rag.segmentation import fold
 
 if TYPE_CHECKING:
@@ -82,11 +83,12 @@ def evaluate(
     on_question: Callable[[], object] = lambda: None,
 ) -> Scorecard:
     """Search for every question and score what is found."""
+    documents = named_documents(retriever.library, retriever.knowledge_base)
     outcomes: list[Outcome] = []
     for question in questions:
         started = time.perf_counter()
         found = retriever.find(question.text, max(5, retriever.passages))
-        outcomes.append(_outcome(question, found, time.perf_counter() - started))
+        outcomes.append(_outcome(question, found, documents, time.perf_counter() - started))
         on_question()
     return Scorecard(outcomes, retriever.calibration())
 
@@ -119,16 +121,19 @@ def calibrate_evidence(retriever: HybridRetriever, scorecard: Scorecard) -> None
         if outcome.question.document is None and outcome.question.kind != "adversarial"
     ]
     if len(refusable) < len(answerable) / 10:
-        rows = retriever.library.documents(retriever.knowledge_base)
+        documents = named_documents(retriever.library, retriever.knowledge_base)
         for outcome in answerable:
-            absent = {row.id for row in rows if outcome.question.names(row.source, row.title)}
+            absent = documents.get(outcome.question.document or "", set())
             refusable.append(retriever.find(outcome.question.text, without=absent).features)
     fitted = fit(retriever.calibration(), [outcome.features for outcome in answerable], refusable)
     retriever.library.set_setting(retriever.knowledge_base, SETTING, fitted.as_json())
 
 
-def _outcome(question: Question, found: Found, seconds: float) -> Outcome:
-    hits = [number for number, passage in enumerate(found.documents, start=1) if question.found_in(passage)]
+def _outcome(
+    question: Question, found: Found, documents: Mapping[str, Collection[int]], seconds: float
+) -> Outcome:
+    ranked = enumerate(found.documents, start=1)
+    hits = [rank for rank, passage in ranked if question.found_in(passage, documents)]
     texts = [fold(found.documents[number - 1].page_content) for number in hits]
     return Outcome(
         question=question,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -34,16 +34,24 @@ class Question:
     answers: tuple[str, ...] = ()
     kind: str = ""  # why there is no answer: "removed_article", "adversarial", ...
 
-    def found_in(self, passage: Document) -> bool:
-        """Whether the passage is from the document (and page) that answers."""
-        if not self.names(passage.metadata[records.SOURCE], passage.metadata[records.TITLE]):
+    def found_in(self, passage: Document, documents: Mapping[str, Collection[int]]) -> bool:
+        """Whether the passage is from the document (and page) that answers; see `named_documents`."""
+        if passage.metadata[records.DOCUMENT_ID] not in documents.get(self.document or "", ()):
             return False
         return not self.pages or passage.metadata[records.PAGE] in self.pages
 
-    def names(self, source: str, title: str) -> bool:
-        """Whether the document so called is the one that answers."""
-        path = PurePath(source.removeprefix("upload:"))
-        return self.document in {path.name, path.stem, title}
+
+def named_documents(library: Library, knowledge_base: str) -> dict[str, set[int]]:
+    """The ids of the documents by every name a question may use: file name, its stem, title.
+
+    A file whose bytes were there already under another name is the same document.
+    """
+    documents: dict[str, set[int]] = {}
+    for row in library.documents(knowledge_base):
+        paths = [PurePath(source.removeprefix("upload:")) for source in (row.source, *row.other_names)]
+        for name in {row.title, *(path.name for path in paths), *(path.stem for path in paths)}:
+            documents.setdefault(name, set()).add(row.id)
+    return documents
 
 
 def load_questions(file: Path) -> list[Question]:

@@ -17,6 +17,7 @@ from minicpm_rag.evidence import SETTING
 from minicpm_rag.library import Library
 from minicpm_rag.question_sets import Question, load_questions, sentence_questions
 from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.worker import Worker, follow, submit_ingest
 
 QUESTIONS = [
     Question("水泵保修多久？", "水泵说明书.txt", (1,), ("两年",)),
@@ -58,6 +59,18 @@ def test_the_scorecard_counts_hits_answers_and_refusals(retriever: HybridRetriev
 def test_a_hit_on_the_wrong_page_is_no_hit(retriever: HybridRetriever) -> None:
     wrong = [Question("水泵保修多久？", "水泵说明书.txt", (2,))]
     assert evaluate(retriever, wrong).recall(5) == 0
+
+
+def test_a_copy_under_another_name_is_the_same_place(tmp_path: Path, embedder: Any) -> None:
+    text = "The ferry terminal at Oakford opens at six in the morning."
+    with build_library(tmp_path, embedder, {"first.txt": text}) as library:
+        (tmp_path / "copy.txt").write_text(text, encoding="utf-8")
+        with Worker(library) as worker:
+            worker.start()
+            list(follow(library, submit_ingest(library, "default", [tmp_path / "copy.txt"])))
+        retriever = HybridRetriever(library=library, embedder=embedder)
+        asked = [Question("When does the ferry terminal open?", name) for name in ("first.txt", "copy")]
+        assert evaluate(retriever, asked).recall(1) == 1
 
 
 def test_no_questions_score_nothing(retriever: HybridRetriever) -> None:
