@@ -7,23 +7,20 @@ depend on, how often a guess stands, is measured by making the model say given t
 from __future__ import annotations
 
 import gc
-import json
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.bench_quotes import PROMPT_TOKENS, Said
 from minicpm_rag.errors import ModelError
 from minicpm_rag.generation import Sampling
-from minicpm_rag.sentences import sentence_spans
 
 if TYPE_CHECKING:
     import torch
 
-PROMPT_TOKENS = 2048
 NEW_TOKENS = 256
 SAMPLING = Sampling(max_new_tokens=NEW_TOKENS, seed=1)  # the class defaults, with a seed to be repeatable
 
@@ -170,14 +167,6 @@ def _ours(model: Any, prompts: list[list[int]], texts: Sequence[Said]) -> Iterat
         yield Row(name, watch.tokens_per_second, watch.first_ms, engine.memory.total, change)
         yield replace(_together(engine, prompts), path=f"{name}, eight together")
         engine.close()
-
-
-@dataclass(frozen=True)
-class Said:
-    """A prompt and the answer that the model is made to give."""
-
-    prompt: list[int]
-    answer: list[int]
 
 
 def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
@@ -345,56 +334,3 @@ def _collect() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def quoting_texts(tokenizer: Any, folder: Path, count: int) -> list[Said]:
-    """Prompts full of passages and answers that quote the right one, from a question set with known answers.
-
-    `folder` holds passages.jsonl and questions.jsonl as the evaluation reads them. An answer is the known
-    short answer, then the passage's sentence that holds it, word for word: a claim and the words that prove
-    it, as this project asks of a model. The words between are the bench's own, so that they are guessed
-    once only.
-    """
-    passages = {row["id"]: row["text"] for row in _rows(folder / "passages.jsonl")}
-    questions = [row for row in _rows(folder / "questions.jsonl") if row["answers"]]
-    chooser = random.Random(0)
-    chooser.shuffle(questions)
-    texts: list[Said] = []
-    for row in questions:
-        passage, answer = passages[row["passage_id"]], row["answers"][0]
-        holding = [passage[a:b] for a, b in sentence_spans(passage) if answer in passage[a:b]]
-        if not holding or len(texts) == count:
-            continue
-        others = chooser.sample([text for text in passages.values() if text != passage], 40)
-        prompt = _prompt(tokenizer, [passage, *others], row["question"], chooser)
-        chinese = any("\u4e00" <= character <= "\u9fff" for character in answer + passage[:50])
-        said = (
-            f"{answer}。原文写道：“{holding[0].strip()}”"
-            if chinese
-            else f'{answer}. It says: "{holding[0].strip()}"'
-        )
-        texts.append(Said(prompt, tokenizer.encode(said, add_special_tokens=False)))
-    return texts
-
-
-def _prompt(tokenizer: Any, passages: list[str], question: str, chooser: random.Random) -> list[int]:
-    """As many passages, the first among them, as make PROMPT_TOKENS with the question."""
-    end = tokenizer.encode(f"\n\n{question}<AI>", add_special_tokens=False)
-    kept: list[list[int]] = []
-    left = PROMPT_TOKENS - len(end) - 10
-    for passage in passages:
-        ids = tokenizer.encode(f"\n\n{passage}", add_special_tokens=False)[: max(0, left)]
-        left -= len(ids)
-        kept.append(ids)
-    chooser.shuffle(kept)
-    start = tokenizer.encode("<用户>", add_special_tokens=False)
-    return [1, *start, *(token for ids in kept for token in ids), *end]
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except OSError as exc:
-        raise ModelError(
-            f"{path} cannot be read: {exc}. Name a folder with passages.jsonl and questions.jsonl."
-        ) from exc

@@ -17,9 +17,10 @@ from minicpm_rag.decoding_cache import PAGE, PagePool, page_bytes
 from minicpm_rag.decoding_graphs import Steps
 from minicpm_rag.decoding_plain import Stream
 from minicpm_rag.decoding_rope import RotaryTables
-from minicpm_rag.decoding_scheduler import DONE, Scheduler, Text
+from minicpm_rag.decoding_scheduler import Scheduler
 from minicpm_rag.decoding_slots import Slots
 from minicpm_rag.decoding_step import Decoder
+from minicpm_rag.decoding_text import DONE, Text
 from minicpm_rag.decoding_weights import gather, understands
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
 from minicpm_rag.generation import Sampling

@@ -1,15 +1,15 @@
 """The operations of a decoder as kernels: what `decoding_plain` does, for the few rows of a step on CUDA.
 
-Chooses block sizes and launches; the kernels are in `decoding_linear`, `decoding_attention` and
+Launches; the kernels are in `decoding_linear`, `decoding_attention` and
 `decoding_choice`. Nothing here reads a value back, so all of it can be captured.
 """
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.decoding_blocks import attention_splits, linear_block, overlap, pieces, power_of_two
 from minicpm_rag.decoding_cache import PAGE, LayerCache
 from minicpm_rag.decoding_weights import DecoderWeights
 from minicpm_rag.quantization import Matrix
@@ -50,7 +50,7 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
     squares = torch.zeros((parts, len(ids)), dtype=torch.float32, device=rows.device)
     stream = Stream(rows, gain, torch.empty_like(rows), squares)
     width = rows.shape[1]
-    options: dict[str, Any] = {"K": width, "BLOCK_K": _power_of_two(width), "PDL": False}
+    options: dict[str, Any] = {"K": width, "BLOCK_K": power_of_two(width), "PDL": False}
     scale_kernel[(len(ids),)](rows, gain, stream.scaled, stream.squares, **options)
     return stream
 
@@ -86,9 +86,7 @@ def add(stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, g
 
 
 def _parts(rows: int, matrix: Matrix) -> int:
-    return _blocks(
-        matrix.rows, _linear_block(rows, matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"]
-    )
+    return pieces(matrix.rows, linear_block(rows, matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"])
 
 
 def _product(
@@ -105,9 +103,9 @@ def _product(
     """Launch the kernel: it reads a normed `stream`, or with `residual` leaves one."""
     from minicpm_rag.decoding_linear import linear_kernel
 
-    block = _linear_block(len(rows), out.shape[1], matrix.columns, gated, matrix.bits)
+    block = linear_block(len(rows), out.shape[1], matrix.columns, gated, matrix.bits)
     parts = len(stream.squares) if residual is None and len(rows) > 1 else 0
-    linear_kernel[(_blocks(out.shape[1], block["BLOCK_N"]),)](
+    linear_kernel[(pieces(out.shape[1], block["BLOCK_N"]),)](
         rows,
         stream.squares,
         matrix.data,
@@ -124,13 +122,13 @@ def _product(
         K=matrix.columns,
         NORM=residual is None,
         PARTS=parts,
-        PARTS_PADDED=_power_of_two(max(1, parts)),
+        PARTS_PADDED=power_of_two(max(1, parts)),
         GATED=gated,
         RESIDUAL=residual is not None,
         BITS=matrix.bits,
         **block,
-        # The tensor cores' kernels ask for no weights before they wait: there it costs 0.15 ms a step.
-        **(_overlap(rows.device) if len(rows) == 1 else {"PDL": False}),
+        # The tensor cores' kernels ask for no weights before they wait: there it gains nothing (measured).
+        **(overlap(rows.device) if len(rows) == 1 else {"PDL": False}),
     )
 
 
@@ -149,11 +147,11 @@ def attention(
     sequences = len(slots)
     tokens = len(qkv) // sequences
     rows = tokens * (weights.heads // weights.key_heads)
-    chunk = min(4, _power_of_two(rows))
-    rows_kept = _blocks(rows, chunk) * chunk
+    chunk = min(4, power_of_two(rows))
+    rows_kept = pieces(rows, chunk) * chunk
     programs = sequences * weights.key_heads
-    splits = _splits(programs, qkv.device)
-    block_q, block_d = max(16, _power_of_two(rows)), max(16, _power_of_two(weights.head_dimension))
+    splits = attention_splits(programs, qkv.device)
+    block_q, block_d = max(16, power_of_two(rows)), max(16, power_of_two(weights.head_dimension))
     result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
     attention_kernel[(programs, splits)](
         qkv,
@@ -178,13 +176,13 @@ def attention(
         INT8=cache.quantized,
         SPLITS=splits,
         BLOCK_Q=block_q,
-        BLOCK_T=max(16, _power_of_two(tokens)),
+        BLOCK_T=max(16, power_of_two(tokens)),
         BLOCK_D=block_d,
         ROWS=rows_kept,
         CHUNK=chunk,
         STAGES=2,
         num_warps=4,
-        **_overlap(qkv.device),
+        **overlap(qkv.device),
     )
     return result
 
@@ -201,9 +199,9 @@ def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
         ids,
         state.ids.shape[1],
         T=tokens,
-        BLOCK_T=_power_of_two(tokens),
+        BLOCK_T=power_of_two(tokens),
         BLOCK=1024,
-        **_overlap(ids.device),
+        **overlap(ids.device),
     )
     return ids
 
@@ -215,10 +213,10 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     from minicpm_rag import decoding_choice as kernels
 
     sequences, tokens, vocabulary = logits.shape
-    rows, blocks = sequences * tokens, _blocks(vocabulary, _SCORES_BLOCK)
+    rows, blocks = sequences * tokens, pieces(vocabulary, _SCORES_BLOCK)
     grid = (rows, blocks)
-    common: dict[str, Any] = _overlap(logits.device)
-    search: dict[str, Any] = {"PASSES": _PASSES, "BLOCKS": blocks, "BLOCKS_PADDED": _power_of_two(blocks)}
+    common: dict[str, Any] = overlap(logits.device)
+    search: dict[str, Any] = {"PASSES": _PASSES, "BLOCKS": blocks, "BLOCKS_PADDED": power_of_two(blocks)}
     best = logits.new_empty((rows, blocks))
     bracket = logits.new_empty((rows, 2 * _PASSES + 1, 3))
     weight = logits.new_empty((rows, 2 * _PASSES, blocks, kernels.THRESHOLDS.value))
@@ -239,60 +237,10 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     )  # fmt: skip
     kernels.finish_kernel[(sequences,)](
         value, index, slots, ids, state.ids, state.length, state.seen, out,
-        state.ids.shape[1], vocabulary, state.spare, T=tokens, BLOCK_T=_power_of_two(tokens),
-        BLOCKS=blocks, BLOCKS_PADDED=_power_of_two(blocks), **common,
+        state.ids.shape[1], vocabulary, state.spare, T=tokens, BLOCK_T=power_of_two(tokens),
+        BLOCKS=blocks, BLOCKS_PADDED=power_of_two(blocks), **common,
     )  # fmt: skip
     return out
-
-
-@functools.cache
-def _linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int) -> dict[str, int]:
-    """Block sizes, measured on an H200 for MiniCPM-2B's shapes.
-
-    One row: few outputs in long pieces where there are few of them, so that all multiprocessors have work.
-    """
-    wide = outputs > 4096
-    if rows == 1:
-        if bits == 4:
-            block_n, block_k, warps = 4, 512, 4
-        elif gated:
-            block_n, block_k, warps = (4, 256, 2) if bits == 16 else (4, 512, 2)
-        elif wide:
-            block_n, block_k, warps = 16, 512, 2
-        else:
-            block_n, block_k, warps = (4, 2048, 4) if columns > 4096 else (2, 1024, 4)
-        return {
-            "BLOCK_R": 1,
-            "BLOCK_N": block_n,
-            "BLOCK_K": block_k,
-            "SLICES": 1,
-            "STAGES": 1,
-            "num_warps": warps,
-        }
-    # rows of weights a program, columns a slice, slices (a warp each), pieces asked for ahead
-    if outputs > 100_000:
-        block_n, block_k, slices, stages = 32, 128, 2, 3
-    elif gated:
-        block_n, block_k, slices, stages = 32, 64, 2, 4
-    elif wide:
-        block_n, block_k, slices, stages = 32, 64, 2, 6
-    else:
-        block_n, block_k, slices, stages = 16, 128, 2, 6
-    if bits == 4:
-        block_k, stages = 64, 4
-    return {
-        "BLOCK_R": max(8, _power_of_two(rows)), "BLOCK_N": block_n, "BLOCK_K": block_k, "SLICES": slices,
-        "STAGES": stages, "num_warps": slices,
-    }  # fmt: skip
-
-
-def _splits(programs: int, device: torch.device) -> int:
-    """Parts to cut a text's pages into: at most nine programs for each multiprocessor.
-
-    Only three kinds: each is a kernel to compile.
-    """
-    most = 9 * _multiprocessors(device) // programs
-    return 16 if most >= 16 else 4 if most >= 4 else 1
 
 
 def _scratch(state: Slots, programs: int, rows: int, width: int) -> tuple[torch.Tensor, ...]:
@@ -310,39 +258,3 @@ def _scratch(state: Slots, programs: int, rows: int, width: int) -> tuple[torch.
         sums = torch.empty((programs * rows, 2), dtype=torch.float32, device=device)
         state.scratch[key] = partial, sums, torch.zeros(programs, dtype=torch.int32, device=device)
     return state.scratch[key]
-
-
-def _overlap(device: torch.device) -> dict[str, Any]:
-    """Programmatic dependent launch, where the card and this Triton have it."""
-    on = _dependent_launch(device)
-    options: dict[str, Any] = {"PDL": on}
-    if on:
-        options["launch_pdl"] = True
-    return options
-
-
-@functools.cache
-def _dependent_launch(device: torch.device) -> bool:
-    import torch
-    from triton.language.extra import cuda
-
-    return (
-        device.type == "cuda"
-        and torch.cuda.get_device_capability(device)[0] >= 9
-        and hasattr(cuda, "gdc_wait")
-    )
-
-
-@functools.cache
-def _multiprocessors(device: torch.device) -> int:
-    import torch
-
-    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 8
-
-
-def _blocks(count: int, size: int) -> int:
-    return -(-count // size)
-
-
-def _power_of_two(number: int) -> int:
-    return 1 << (number - 1).bit_length()

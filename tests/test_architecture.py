@@ -15,6 +15,33 @@ BASE = {"errors", "settings", "records", "sentences", "segmentation", "questions
 
 # module -> what it may import beside BASE. A module not listed here is a stage that imports no other stage.
 ALLOWED: dict[str, set[str]] = {
+    # Decoding on the GPU, and its measurements
+    "bench_cpu": {"bench", "generation"},
+    "decoding": {
+        "decoding_cache", "decoding_graphs", "decoding_plain", "decoding_rope", "decoding_scheduler",
+        "decoding_slots", "decoding_step", "decoding_text", "decoding_weights", "generation",
+        "quantization",
+    },
+    "decoding_cache": {"decoding_weights"},
+    "decoding_fast": {
+        "decoding_attention", "decoding_blocks", "decoding_cache", "decoding_choice", "decoding_linear",
+        "decoding_rope", "decoding_slots", "decoding_weights", "quantization",
+    },
+    "decoding_graphs": {
+        "decoding_cache", "decoding_fast", "decoding_plain", "decoding_slots", "decoding_step",
+    },
+    "decoding_plain": {
+        "decoding_cache", "decoding_lookup", "decoding_rope", "decoding_sampling", "decoding_slots",
+        "decoding_weights", "quantization",
+    },
+    "decoding_sampling": {"decoding_slots"},
+    "decoding_scheduler": {"decoding_graphs", "decoding_slots", "decoding_step", "decoding_text"},
+    "decoding_slots": {"generation"},
+    "decoding_step": {
+        "decoding_cache", "decoding_plain", "decoding_rope", "decoding_slots", "decoding_weights",
+    },
+    "decoding_text": {"generation"},
+    "decoding_weights": {"quantization"},
     # The library
     "ledger": {"schema"},
     "chunk_rows": {"keywords"},

@@ -38,6 +38,7 @@ def decode(
     import torch
 
     from minicpm_rag import bench as measures
+    from minicpm_rag.bench_quotes import quoting_texts
     from minicpm_rag.checkpoint import load_model, load_tokenizer
     from minicpm_rag.decoding import supports
 
@@ -56,7 +57,7 @@ def decode(
     for source in quotes:
         if reader is None:
             raise click.UsageError("--quotes needs --tokenizer.")
-        texts += measures.quoting_texts(load_tokenizer(reader), source, 12)
+        texts += quoting_texts(load_tokenizer(reader), source, 12)
     bandwidth = measures.read_bandwidth("cuda")
     weight_bytes = sum(p.nbytes for p in model.parameters())
     floor = bandwidth / weight_bytes

@@ -1,0 +1,81 @@
+"""The measurements measure what they say; how quick this machine is, is not tested."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from minicpm_rag import bench
+from minicpm_rag.bench_quotes import PROMPT_TOKENS, Said, quoting_texts
+from minicpm_rag.checkpoint import load_model
+from minicpm_rag.commands.bench import bench as command
+from minicpm_rag.errors import ModelError
+
+GOLDEN = Path(__file__).parent / "data" / "golden"
+
+
+class CharacterTokenizer:
+    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        assert not add_special_tokens
+        return [ord(character) for character in text]
+
+
+def test_a_model_says_what_it_is_made_to_say_and_quotes_are_guessed() -> None:
+    model = load_model(GOLDEN / "minicpm-2b-tiny", device="cpu", precision="float32")
+    passage = list(range(100, 160))
+    texts = [
+        Said([1, *passage, 5, 6], [7, 8, *passage[10:50], 9]),
+        Said([1, *passage, 3], [*passage[:40], 4]),
+    ]
+    plain, guessed = bench.said(model, texts)
+    assert "1.00 a step" in plain.note
+    assert float(guessed.note.split(", ")[2].split()[0]) > 3
+
+
+def test_quoting_texts_fill_the_prompt_and_quote_the_sentence_with_the_answer(tmp_path: Path) -> None:
+    filler = {"id": "f", "title": "", "text": "Nothing of interest is said here. " * 80}
+    passage = {"id": "p", "title": "", "text": "It was long ago. The tower is 330 metres tall. It stands."}
+    (tmp_path / "passages.jsonl").write_text(
+        "\n".join(json.dumps(row) for row in [passage, *({**filler, "id": f"f{n}"} for n in range(40))])
+    )
+    question: dict[str, Any] = {
+        "id": "q",
+        "question": "How tall?",
+        "answers": ["330 metres"],
+        "passage_id": "p",
+    }
+    (tmp_path / "questions.jsonl").write_text(json.dumps(question))
+    # Passages that are alike are one text to choose from; the sample takes what there is.
+    (text,) = quoting_texts(CharacterTokenizer(), tmp_path, 1)
+    answer, prompt = "".join(map(chr, text.answer)), "".join(map(chr, text.prompt))
+    assert "The tower is 330 metres tall." in answer
+    assert passage["text"] in prompt
+    assert PROMPT_TOKENS - 60 < len(text.prompt) <= PROMPT_TOKENS
+
+
+def test_a_missing_question_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"questions\.jsonl"):
+        quoting_texts(CharacterTokenizer(), tmp_path / "nowhere", 1)
+
+
+def test_random_models_have_the_published_size() -> None:
+    import torch
+
+    model = bench.random_model("MiniCPM4-0.5B", "meta", torch.bfloat16)
+    assert model.num_parameters() == 433_873_920
+    with pytest.raises(ModelError, match="MiniCPM-2B"):
+        bench.random_model("MiniCPM-9Z", "cpu", torch.bfloat16)
+
+
+def test_decode_without_a_gpu_points_to_the_cpu_command() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    result = CliRunner().invoke(command, ["decode", "--random-weights", "MiniCPM-2B"])
+    assert result.exit_code == 2
+    assert "bench cpu" in result.output
