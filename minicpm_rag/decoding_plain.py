@@ -188,8 +188,8 @@ def _read(cache: LayerCache, pages: torch.Tensor, dtype: torch.dtype) -> tuple[t
     if not cache.quantized:
         return cache.keys[pages], cache.values[pages]
     return (
-        (cache.keys[pages] * cache.key_scales[pages][..., None]).to(dtype),
-        (cache.values[pages] * cache.value_scales[pages][..., None]).to(dtype),
+        (cache.keys[pages].float() * cache.key_scales[pages][..., None]).to(dtype),
+        (cache.values[pages].float() * cache.value_scales[pages][..., None]).to(dtype),
     )
 
 
