@@ -1,8 +1,8 @@
 """Running steps: plainly at first, from captured CUDA graphs as soon as the kernels are compiled.
 
 No answer waits for a compiler. A thread compiles by running each kind of step on the spare slot; Triton
-keeps what it made on disk, so that this takes seconds only on a machine's first start. Then each kind is
-captured, in some 30 ms, and replayed: launching 250 kernels one by one takes longer than running them.
+keeps what it made on disk, for the next start. Then each kind is captured and replayed: launching its 220
+kernels one by one took a host 5 ms where running them takes 2.1.
 """
 
 from __future__ import annotations
@@ -129,9 +129,7 @@ class Steps:
                 with ThreadPoolExecutor(max(1, len(kinds))) as pool:
                     list(pool.map(self._try_out, kinds))
         except Exception as error:  # a missing C compiler, an old card: the plain steps go on serving
-            _log.warning(
-                "decoding stays plain, some three times slower: the kernels do not compile here (%s)", error
-            )
+            _log.warning("decoding stays plain and slow: the kernels do not compile here (%s)", error)
             return
         self._compiled.set()
         self._when_done()

@@ -3,9 +3,9 @@
 They know arrays, not models. Decoding is bound by reading weights, and a kernel of its own for a norm or a
 residual costs as much as some megabytes of them. So SiLU and the residual go into the product before them,
 and a norm into the product behind it, which is linear, so that dividing by the root of the squares can come
-last. For one row each program sums the squares of x itself; for several that would hold up the tensor cores
-(0.1 ms a step), so the product that makes the rows also leaves them times the next norm's gain, and their
-squares in parts.
+last. For one row each program sums the squares of x itself: reading them as parts made the step 2.8 ms
+instead of 2.1. For several rows that would hold up the tensor cores, so the product that makes the rows
+also leaves them times the next norm's gain, and their squares in parts.
 
 Where the card has programmatic dependent launch (Hopper and newer) a kernel may start while the one before
 still runs: it asks for its weights and waits (`gdc_wait`) before it reads what the other wrote. Every
@@ -105,7 +105,7 @@ def _matrix_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mas
     """Products of up to BLOCK_R rows of x on the tensor cores, weights as the tall left side.
 
     A warp takes a slice of the columns each, and the slices are summed at the end: so few rows of x are
-    work for one warp, which alone could not ask for memory quickly enough.
+    work for one warp, and two ask for memory more quickly (0.1 ms a step).
     """
     HALVES: tl.constexpr = 2 if BITS == 4 else 1
     SPAN: tl.constexpr = K // HALVES

@@ -111,6 +111,8 @@ class Scheduler:
                 except Exception as error:
                     self._fail(error)
             self._end_all(DONE)
+            while self._errands:
+                self._errands.popleft()()
 
     def _something_to_do(self) -> bool:
         busy = self._waiting or self._filling or self._active or self._flight or self._errands

@@ -14,7 +14,7 @@ from minicpm_rag.generation import Sampling
 if TYPE_CHECKING:
     import torch
 
-GUESSES = 7  # tokens guessed a step: with the one that is known, eight rows, which cost what one costs
+GUESSES = 7  # tokens guessed a step: with the known one eight rows, the least a tensor core takes
 
 
 class Slots:
