@@ -139,6 +139,25 @@ def test_the_page_is_there_before_the_workspace_is(monkeypatch: pytest.MonkeyPat
     release.set()
 
 
+@pytest.mark.parametrize("logged_in", [False, True])
+def test_where_a_login_is_set_up_nobody_gets_in_without(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, logged_in: bool
+) -> None:
+    person = {"is_logged_in": logged_in, "iss": "https://id.example", "sub": "ann"}
+    monkeypatch.setattr(type(st.user), "to_dict", lambda user: person)
+    app = AppTest.from_file(APP, default_timeout=20)
+    app.secrets["auth"] = {"client_id": "x"}
+    app.session_state["language"] = "en"
+    app.run()
+    keys = {found.key for found in app.button}
+    assert not app.exception
+    assert ("log-in" in keys) is not logged_in
+    assert ("new-conversation" in keys) is logged_in
+    if logged_in:
+        assert app.session_state["owner"] == "login:https://id.example:ann"
+        assert "log-out" in keys
+
+
 # Answers
 
 

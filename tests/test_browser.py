@@ -169,15 +169,18 @@ def test_the_answer_is_copied_with_one_click(visitor: Visitor) -> None:
 
 
 def test_the_language_is_the_browsers_at_first_and_switched_in_the_sidebar(
-    server: Server, browser: Browser
+    server: Server, browser: Browser, verdicts: str
 ) -> None:
-    english = Visitor(browser, server, locale="en-GB")
+    english = Visitor(browser, server, locale="en-GB", color_scheme="dark")
     assert english.page.locator(".rag-brand").inner_text() == strings.text("en", "brand")
-    english.page.get_by_role("radio", name="中文").or_(
-        english.page.get_by_role("button", name="中文")
-    ).first.click()
+    english.page.wait_for_selector(".st-key-ask-0")
+    assert "27 days" in english.ask("How many days of paid leave do full-time colleagues have?")
+    english.page.locator(".rag-mark").first.click()
+    assert "27 days" in english.page.locator(".st-key-source-pane mark").first.inner_text()
+    picture(english, "english")
+    english.page.get_by_role("radio", name="中文").click()
     playwright_api.expect(english.page.locator(".rag-brand")).to_have_text(words("brand"))
-    english.page.wait_for_timeout(300)
+    english.page.wait_for_timeout(300)  # for the browser to keep the choice
     english.page.reload()
     playwright_api.expect(english.page.locator(".rag-brand")).to_have_text(words("brand"))
     assert english.page.evaluate("() => document.documentElement.lang").startswith("zh")
@@ -229,6 +232,29 @@ def test_hostile_documents_load_and_run_nothing(server: Server, browser: Browser
     person.close()
 
 
+def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
+    server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    (tmp_path / "长文.txt").write_text(
+        "".join(
+            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n"
+            for number in range(1500)
+        ),
+        encoding="utf-8",
+    )
+    person = Visitor(browser, server)
+    person.go("library")
+    person.page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(tmp_path / "长文.txt")
+    person.page.locator('[data-testid="stProgress"]').wait_for()
+    person.go("chat")
+    assert "2012" in person.ask("公司是哪一年成立的？")
+    person.close()
+    later = Visitor(browser, server)
+    later.go("library")
+    later.page.locator('[class*="st-key-document-"]', has_text="长文.txt").wait_for()
+    later.close()
+
+
 def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdicts: str) -> None:
     phone = Visitor(browser, server, viewport={"width": 400, "height": 800}, has_touch=True)
     phone.page.wait_for_selector(".st-key-ask-0")
@@ -243,22 +269,6 @@ def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdict
         assert width <= 400, f"{view} is {width} wide"
     assert views == ["chat", "library", "model"]
     phone.close()
-
-
-def test_a_restart_keeps_the_conversations_of_each_browser(
-    server: Server, visitor: Visitor, browser: Browser
-) -> None:
-    visitor.ask("公司是哪一年成立的？")
-    server.stop()
-    server.start()
-    visitor.open()
-    visitor.page.locator('[class*="st-key-open-"] button', has_text="公司是哪一年成立的").click()
-    assert "2012" in visitor.wait_for_answer()
-    visitor.page.locator(".rag-mark").first.click()
-    visitor.page.locator(".st-key-source-pane").wait_for()
-    stranger = Visitor(browser, server)
-    assert stranger.page.locator('[class*="st-key-open-"]').count() == 0
-    stranger.close()
 
 
 def test_stop_keeps_the_partial_text_and_frees_the_model(
@@ -287,4 +297,23 @@ def test_stop_keeps_the_partial_text_and_frees_the_model(
     person.page.locator(".st-key-stop-answer button").click()
     person.page.wait_for_selector(".st-key-stop", state="detached")
     assert person.page.locator(".rag-answer").first.inner_text() == kept
+    person.go("model")
+    person.click(".st-key-use-none button")
+    person.page.get_by_text(words("no_model_explained")).wait_for()
     person.close()
+
+
+def test_a_restart_keeps_the_conversations_of_each_browser(
+    server: Server, visitor: Visitor, browser: Browser
+) -> None:
+    visitor.ask("公司是哪一年成立的？")
+    server.stop()
+    server.start()
+    visitor.open()
+    visitor.page.locator('[class*="st-key-open-"] button', has_text="公司是哪一年成立的").click()
+    assert "2012" in visitor.wait_for_answer()
+    visitor.page.locator(".rag-mark").first.click()
+    visitor.page.locator(".st-key-source-pane").wait_for()
+    stranger = Visitor(browser, server)
+    assert stranger.page.locator('[class*="st-key-open-"]').count() == 0
+    stranger.close()

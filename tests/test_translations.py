@@ -66,3 +66,8 @@ def test_an_unknown_sentence_is_shown_as_it_is() -> None:
 
 def test_the_kind_of_file_is_translated_too() -> None:
     assert translations.chinese("The workbook is protected by a password.") == "工作簿有密码保护。"
+
+
+def test_no_space_is_left_before_a_chinese_mark() -> None:
+    english = "The file is no PDF, whatever its name says."
+    assert translations.chinese(english) == "文件名不符：它并不是 PDF。"

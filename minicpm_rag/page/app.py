@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import attempts, bridge, notices, sidebar, state, theme
+from minicpm_rag.page import attempts, bridge, login, notices, sidebar, state, theme
 from minicpm_rag.page.state import t
 
 # A picture of our own: Streamlit fetches named icons and emoji for the tab from another host.
@@ -25,7 +25,10 @@ def show() -> None:
     st.set_page_config(page_title=t("brand"), page_icon=str(ICON), layout="wide")
     theme.draw(state.language())
     try:
-        _show()
+        if login.is_missing():
+            login.draw()
+        else:
+            _show()
     except RAGError as error:
         _failed(str(error))
     except Exception:

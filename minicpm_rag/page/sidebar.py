@@ -8,7 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import knowledge, markup, state
+from minicpm_rag.page import knowledge, login, markup, state
 from minicpm_rag.page.state import t
 
 ICONS = {"chat": ":material/forum:", "library": ":material/folder_open:", "model": ":material/memory:"}
@@ -36,6 +36,7 @@ def draw() -> None:
         st.space("small")
         _language()
         _answering()
+        login.draw_way_out()
 
 
 def _navigation(view: str) -> None:

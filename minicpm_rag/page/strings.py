@@ -45,6 +45,8 @@ _FRAME = {
         "Something unexpected went wrong; your conversation and documents are safe. Try again. "
         "If it happens again, the terminal that runs the program has the details.",
     ),
+    "log_in": ("登录", "Log in"),
+    "log_out": ("退出登录", "Log out"),
     "try_again": ("再试一次", "Try again"),
     "close": ("关闭", "Close"),
     "open": ("打开", "Open"),

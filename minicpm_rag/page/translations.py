@@ -170,13 +170,14 @@ def chinese(sentences: str) -> str:
         else:
             done.append(rest)
             break
-    return "".join(done) if rest == "" else " ".join(done)
+    told = "".join(done) if rest == "" else " ".join(done)
+    return re.sub(r" +(?=[，。：；）])", "", told)
 
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple(
-        (re.compile(_pattern(english) + r"(?=\s|$)", re.DOTALL), template)
+        (re.compile(_pattern(english) + r"(?=\s|$)", re.DOTALL | re.IGNORECASE), template)
         for english, template in (_FILES | _ERRORS).items()
     )
 
