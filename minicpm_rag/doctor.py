@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.hardware import GIGABYTE, Hardware, describe, measure_bandwidth
 from minicpm_rag.models import Choice, choose, describe_folder, find_local
+from minicpm_rag.models.hardware import GIGABYTE, Hardware, describe, measure_bandwidth
 
 if TYPE_CHECKING:
     from minicpm_rag.settings import Settings
@@ -98,9 +98,7 @@ def _answering(settings: Settings, hardware: Hardware) -> Iterator[Finding]:
     local = find_local(settings.home)
     broken = [entry for entry in local if entry.problems]
     for entry in broken:
-        yield Finding(
-            entry.model.name, "; ".join(entry.problems), True, f"Run: {_DOWNLOAD} {entry.model.name}"
-        )
+        yield Finding(entry.model.name, "; ".join(entry.problems), True, f"Run: {_DOWNLOAD} {entry.model.name}")
     whole = [entry.model for entry in local if not entry.problems]
     if settings.model is not None:
         yield from _configured(settings.model, settings, usable)
@@ -117,16 +115,14 @@ def _answering(settings: Settings, hardware: Hardware) -> Iterator[Finding]:
         return
     yield Finding("Answers by", "sentences quoted from the documents, without a model")
     if choice.model is not None:
-        yield Finding(
-            "Suits this machine", choice.model.name, advice=f"{choice.reason} Run: {_DOWNLOAD} --recommended"
-        )
+        yield Finding("Suits this machine", choice.model.name, advice=f"{choice.reason} Run: {_DOWNLOAD} --recommended")
     else:
         yield Finding("Suits this machine", "no model", advice=choice.reason)
 
 
 def _configured(folder: Path, settings: Settings, hardware: Hardware) -> Iterator[Finding]:
     from minicpm_rag.checkpoint import read_config
-    from minicpm_rag.weights import find_weights
+    from minicpm_rag.checkpoint.weights import find_weights
 
     try:
         read_config(folder)
@@ -151,9 +147,7 @@ def _running(choice: Choice, settings: Settings, hardware: Hardware) -> Iterator
     yield Finding("Precision", f"{precision} ({why})")
     attention = settings.attention
     if attention == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None:
-        yield Finding(
-            "Attention", attention, True, "Install the gpu extra, or leave MINICPM_RAG_ATTENTION at sdpa."
-        )
+        yield Finding("Attention", attention, True, "Install the gpu extra, or leave MINICPM_RAG_ATTENTION at sdpa.")
     else:
         yield Finding("Attention", attention)
     size = {"full": choice.model.weight_bytes(precision), "int8": choice.model.parameters}.get(

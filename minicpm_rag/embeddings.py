@@ -86,8 +86,7 @@ class Embedder(Embeddings):
         if unknown is None or not encoding.ids:
             return 1.0
         sizes = [
-            (end - start, token == unknown)
-            for (start, end), token in zip(encoding.offsets, encoding.ids, strict=True)
+            (end - start, token == unknown) for (start, end), token in zip(encoding.offsets, encoding.ids, strict=True)
         ]
         lost_characters = sum(size for size, lost in sizes if lost)
         return float(1 - lost_characters / max(1, sum(size for size, _ in sizes)))
@@ -140,8 +139,7 @@ class Embedder(Embeddings):
                 torch.cuda.empty_cache()
                 if batch == 1:
                     raise EmbeddingError(
-                        f"{self.name} needs more memory than {self.device} has free, even for one text. "
-                        "Use device cpu."
+                        f"{self.name} needs more memory than {self.device} has free, even for one text. Use device cpu."
                     ) from exc
                 batch //= 2
             except (RuntimeError, ValueError, IndexError) as exc:

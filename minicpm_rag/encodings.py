@@ -193,9 +193,7 @@ def _common_characters(data: bytes, encoding: str) -> float:
 
 
 def _mostly_latin(text: str) -> bool:
-    letters = sum(
-        character.isascii() and (character.isalnum() or character.isspace()) for character in text[:_SAMPLE]
-    )
+    letters = sum(character.isascii() and (character.isalnum() or character.isspace()) for character in text[:_SAMPLE])
     return letters > 0.7 * len(text[:_SAMPLE])
 
 

@@ -71,8 +71,7 @@ def excerpts(
     best = scores[ranked[0]]
     chosen = [position for position in ranked if scores[position] >= _ENOUGH * best]
     found = [
-        Excerpt(candidates[position].place + 1, candidates[position].statement, scores[position])
-        for position in chosen
+        Excerpt(candidates[position].place + 1, candidates[position].statement, scores[position]) for position in chosen
     ]
     return _in_reading_order(found, passages)
 
@@ -111,9 +110,7 @@ def _scores(
     scores = []
     for position, candidate in enumerate(candidates):
         text = candidate.statement.text
-        score = overlaps[position] + _PASSAGE_WEIGHT * _passage_score(
-            passages[candidate.place], candidate.place
-        )
+        score = overlaps[position] + _PASSAGE_WEIGHT * _passage_score(passages[candidate.place], candidate.place)
         score += _CUE_WEIGHT * sum(1 for kind in kinds if holds(kind, text))
         if candidate.order == 0:
             score += _FIRST_BONUS + (_DEFINITION_BONUS if "definition" in kinds else 0)
@@ -121,9 +118,7 @@ def _scores(
             score -= _SHORT_PENALTY * max(0.0, 1 - len(text) / _SHORT_CHARACTERS)
         if asked_codes:
             text = f"{text} {passages[candidate.place].metadata.get(HEADINGS, '')}"
-            score += (
-                _CODE_BONUS * sum(holds_name(fold(text), code) for code in asked_codes) / len(asked_codes)
-            )
+            score += _CODE_BONUS * sum(holds_name(fold(text), code) for code in asked_codes) / len(asked_codes)
         if cosines is not None:
             score += _SIMILARITY_WEIGHT * cosines[position]
         scores.append(score)
@@ -155,8 +150,7 @@ def _overlaps(question: str, passages: Sequence[Document], candidates: Sequence[
         return _SUBJECT_CREDIT if term in subjects[candidate.place] else 0.0
 
     return [
-        sum(weight * credit(term, candidate) for term, weight in weights.items()) / total
-        for candidate in candidates
+        sum(weight * credit(term, candidate) for term, weight in weights.items()) / total for candidate in candidates
     ]
 
 

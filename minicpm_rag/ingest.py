@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from minicpm_rag import documents, knowledge_bases, page_rows, storage
-from minicpm_rag.cutting import Cutting, Piece, cut, embed
 from minicpm_rag.errors import DocumentError, EmbeddingError, LibraryError
-from minicpm_rag.indexes import Index, find_index, make_index, refuse_other_embedder
-from minicpm_rag.library import Library
-from minicpm_rag.originals import UPLOAD, delete_upload, upload_source
-from minicpm_rag.reading import filled, measured, read_address, read_file
+from minicpm_rag.ledger import documents, knowledge_bases, page_rows
+from minicpm_rag.ledger.indexes import Index, find_index, make_index, refuse_other_embedder
+from minicpm_rag.library import Library, storage
+from minicpm_rag.library.cutting import Cutting, Piece, cut, embed
+from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_source
+from minicpm_rag.library.reading import filled, measured, read_address, read_file
+from minicpm_rag.library.removing import remove_missing
+from minicpm_rag.library.sources import find_sources, is_address, is_gone
+from minicpm_rag.library.storage import NewDocument
 from minicpm_rag.records import DocumentRow, FileStatus, IngestProgress, LoadedFile, Verdict
-from minicpm_rag.removing import remove_missing
-from minicpm_rag.sources import find_sources, is_address, is_gone
-from minicpm_rag.storage import NewDocument
 
 if TYPE_CHECKING:
     from minicpm_rag.embeddings import Embedder
@@ -66,9 +66,7 @@ def ingest(
 
 
 class _Ingest:
-    def __init__(
-        self, library: Library, knowledge_base: str, embedder: Embedder, cutting: Cutting, ocr: bool
-    ) -> None:
+    def __init__(self, library: Library, knowledge_base: str, embedder: Embedder, cutting: Cutting, ocr: bool) -> None:
         self.library = library
         self.knowledge_base = knowledge_base
         self.embedder = embedder
@@ -82,9 +80,7 @@ class _Ingest:
         if self.index is not None:
             refuse_other_embedder(self.index, knowledge_base, embedder.name, embedder.revision)
 
-    def all(
-        self, sources: Sequence[str], sync: bool, cancelled: Callable[[], bool]
-    ) -> Iterator[IngestProgress]:
+    def all(self, sources: Sequence[str], sync: bool, cancelled: Callable[[], bool]) -> Iterator[IngestProgress]:
         from minicpm_rag.loaders import SUFFIXES
 
         found = find_sources(sources, SUFFIXES)
@@ -222,9 +218,7 @@ class _Ingest:
             row.pages_indexed, row.pages_present, row.chunks, row.encoding,
         )  # fmt: skip
 
-    def _progress(
-        self, number: int, source: str, stage: Literal["reading", "embedding", "writing"]
-    ) -> IngestProgress:
+    def _progress(self, number: int, source: str, stage: Literal["reading", "embedding", "writing"]) -> IngestProgress:
         return IngestProgress(source, stage, number, self.files)
 
     def _done(self, number: int, verdict: Verdict) -> IngestProgress:

@@ -52,15 +52,11 @@ def create(connection: sqlite3.Connection, table: str) -> None:
     # Every non-ASCII character counts as a letter for "ascii", so only our own blanks separate terms;
     # "contentless" keeps the terms out of FTS5's own copy, which was four times the text for Chinese.
     connection.execute(
-        f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} "
-        "USING fts5(terms, content='', tokenize=\"ascii tokenchars '_+#'\")"
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5(terms, content='', tokenize=\"ascii tokenchars '_+#'\")"
     )
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {name}_rows (id INTEGER PRIMARY KEY, terms BLOB NOT NULL)")
     connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {name}_rows (id INTEGER PRIMARY KEY, terms BLOB NOT NULL)"
-    )
-    connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {name}_frequency "
-        "(term TEXT PRIMARY KEY, in_rows INTEGER NOT NULL) WITHOUT ROWID"
+        f"CREATE TABLE IF NOT EXISTS {name}_frequency (term TEXT PRIMARY KEY, in_rows INTEGER NOT NULL) WITHOUT ROWID"
     )
 
 
@@ -117,9 +113,7 @@ def statistics(connection: sqlite3.Connection, table: str, wanted: Sequence[str]
     """Count the rows of the index, and those that hold each of the terms."""
     counts: dict[str, int] = {}
     for group in _groups([_TOTAL, _LENGTH, *wanted]):
-        query = (
-            f"SELECT term, in_rows FROM {_name(table)}_frequency WHERE term IN ({','.join('?' * len(group))})"
-        )
+        query = f"SELECT term, in_rows FROM {_name(table)}_frequency WHERE term IN ({','.join('?' * len(group))})"
         counts.update(connection.execute(query, group))
     rows, length = counts.pop(_TOTAL, 0), counts.pop(_LENGTH, 0)
     return Statistics(rows=rows, frequencies=counts, terms_per_row=length / max(1, rows))
@@ -137,18 +131,14 @@ def _affordable(known: Statistics) -> list[str]:
     return chosen
 
 
-def _rescored(
-    connection: sqlite3.Connection, name: str, rows: list[int], known: Statistics
-) -> list[tuple[int, float]]:
+def _rescored(connection: sqlite3.Connection, name: str, rows: list[int], known: Statistics) -> list[tuple[int, float]]:
     """Score rows by all terms of the question, those left out of the search too."""
     weights = {term: known.weight(term) for term in known.frequencies}
     scores: list[tuple[int, float]] = []
     for row, found in _terms_of(connection, name, rows):
         norm = _K1 * (1 - _B + _B * len(found) / max(1.0, known.terms_per_row))
         counts = Counter(term for term in found if term in weights)
-        scores.append(
-            (row, sum(weights[term] * count * (_K1 + 1) / (count + norm) for term, count in counts.items()))
-        )
+        scores.append((row, sum(weights[term] * count * (_K1 + 1) / (count + norm) for term, count in counts.items())))
     return sorted(scores, key=lambda item: -item[1])
 
 
@@ -182,7 +172,5 @@ def _groups(values: list[int] | list[str]) -> Iterable[list[int] | list[str]]:
 def _name(table: str) -> str:
     """SQLite has no placeholders for table names, so only plain words may pass."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", table):
-        raise LibraryError(
-            f"{table!r} is not a usable name for a keyword index. Use letters, digits and underscores."
-        )
+        raise LibraryError(f"{table!r} is not a usable name for a keyword index. Use letters, digits and underscores.")
     return table

@@ -21,10 +21,10 @@ from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.prompt_values import PromptValue
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from minicpm_rag.chat_format import ChatFormat, ChatPrompt, RenderedPrompt
+from minicpm_rag.checkpoint.chat_format import ChatFormat, ChatPrompt, RenderedPrompt
 from minicpm_rag.errors import ModelError
 from minicpm_rag.generation import Engine, Sampling, TransformersEngine
-from minicpm_rag.text_generation import Cancel, TextGenerator
+from minicpm_rag.generation.text import Cancel, TextGenerator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -162,9 +162,7 @@ class MiniCPM_LLM(LLM):
         ids: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
         return ids
 
-    def get_num_tokens_from_messages(
-        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
-    ) -> int:
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Tokens of the prompt these messages become."""
         return self.count_prompt_tokens(messages)
 
@@ -283,9 +281,7 @@ class MiniCPM_LLM(LLM):
         )
         rendered = prompt if isinstance(prompt, RenderedPrompt) else self._convert_input(prompt).to_string()
         stops = (*(stop or ()), *self._format.turn_marks)
-        texts = self._open_generator().stream(
-            rendered, sampling, stop=stops, cancel=cancel, on_queue=on_queue
-        )
+        texts = self._open_generator().stream(rendered, sampling, stop=stops, cancel=cancel, on_queue=on_queue)
         empty = True
         with contextlib.closing(texts):
             for text in texts:

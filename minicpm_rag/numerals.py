@@ -11,18 +11,14 @@ from collections.abc import Iterator
 from minicpm_rag.segmentation import fold
 
 _DIGITS = re.compile(r"(?<![a-z\d])(?<![a-z]-)(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*)")  # not in "AL-200"
-_SCALE_AFTER = re.compile(
-    r"\s*(百万|千万|万亿|十亿|百|千|万|亿|hundred|thousand|million|billion|trillion)(?![a-z])"
-)
+_SCALE_AFTER = re.compile(r"\s*(百万|千万|万亿|十亿|百|千|万|亿|hundred|thousand|million|billion|trillion)(?![a-z])")
 _SCALES = {
     "百": 1e2, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "十亿": 1e9, "万亿": 1e12,
     "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12,
 }  # fmt: skip
 _CHINESE_NUMERAL = re.compile(r"[〇零一二两三四五六七八九十百千万亿]+")
 _NUMERAL = re.compile(r"[\d._〇零一二两三四五六七八九十百千万亿]+")
-_WORDS_OF_NUMERALS = frozenset(
-    ["一", "零", "万", "百", "千", "亿", "万一", "千万", "百万", "万千", "千百", "一一"]
-)
+_WORDS_OF_NUMERALS = frozenset(["一", "零", "万", "百", "千", "亿", "万一", "千万", "百万", "万千", "千百", "一一"])
 _CHINESE_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {
     "〇": 0,
     "两": 2,
@@ -63,9 +59,7 @@ def numbers(text: str) -> frozenset[float]:
 
 def is_numeral(term: str) -> bool:
     """Tell whether a term is written with digits only: its value is what counts, not its form."""
-    return all(
-        character.isdigit() or character in "._" or _CHINESE_NUMERAL.match(character) for character in term
-    )
+    return all(character.isdigit() or character in "._" or _CHINESE_NUMERAL.match(character) for character in term)
 
 
 def _digit_values(folded: str) -> Iterator[float]:

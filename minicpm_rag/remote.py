@@ -45,9 +45,7 @@ def connect(base_url: str, model: str | None, key: str | None, context_tokens: i
         raise ModelError(
             f"MINICPM_RAG_OPENAI_BASE_URL={base_url!r} is no address. It looks like http://127.0.0.1:8000/v1."
         )
-    return RemoteLLM(
-        base_url=address, model=model, key=SecretStr(key or "none"), context_tokens=context_tokens
-    )
+    return RemoteLLM(base_url=address, model=model, key=SecretStr(key or "none"), context_tokens=context_tokens)
 
 
 class RemoteLLM(LLM):
@@ -195,9 +193,7 @@ class RemoteLLM(LLM):
             return ModelError(
                 f"{where} has no model {self.model!r}, or its address lacks /v1. It says: {_words(error)}"
             )
-        if isinstance(error, openai.BadRequestError) and any(
-            word in str(error).lower() for word in _TOO_LONG
-        ):
+        if isinstance(error, openai.BadRequestError) and any(word in str(error).lower() for word in _TOO_LONG):
             return ModelError(
                 f"{where} says the prompt is longer than its window: {_words(error)}. "
                 f"Lower MINICPM_RAG_OPENAI_CONTEXT_TOKENS, now {self.context_tokens}."
@@ -205,8 +201,7 @@ class RemoteLLM(LLM):
         if isinstance(error, openai.OpenAIError):
             return ModelError(f"{where} answered with an error: {_words(error)}")
         return ModelError(
-            f"{where} sent something that is no answer ({type(error).__name__}: {error}). "
-            "Is it OpenAI-compatible?"
+            f"{where} sent something that is no answer ({type(error).__name__}: {error}). Is it OpenAI-compatible?"
         )
 
 

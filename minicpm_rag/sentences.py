@@ -74,11 +74,7 @@ def _end_after(text: str, start: int, mark_start: int, mark_end: int) -> int:
     next_character = _next_character(text, end)
     if mark in "!?.…" and next_character.islower():
         return 0
-    if (
-        mark == "."
-        and mark_end - mark_start == 1
-        and _is_abbreviation(text, start, mark_start, next_character)
-    ):
+    if mark == "." and mark_end - mark_start == 1 and _is_abbreviation(text, start, mark_start, next_character):
         return 0
     return end
 
@@ -149,9 +145,5 @@ def _is_wrapped(text: str, start: int, newline: int) -> bool:
     if following.islower() and not _CJK.match(following):
         return len(line) >= _WRAPPED_LATIN and (line[-1].isalnum() or line[-1] in ",-–—\"')”’")
     if _CJK.match(following) and following.isalpha():
-        return (
-            len(line) >= _WRAPPED_CJK
-            and bool(_CJK.match(line[-1]))
-            and (line[-1].isalpha() or line[-1] in "，、")
-        )
+        return len(line) >= _WRAPPED_CJK and bool(_CJK.match(line[-1])) and (line[-1].isalpha() or line[-1] in "，、")
     return False

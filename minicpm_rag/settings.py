@@ -31,10 +31,10 @@ class Settings(BaseSettings):
     # The answering model
     model: Path | None = Field(None, description="folder of a MiniCPM checkpoint")
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where the answering model runs")
-    precision: Literal["auto", "bfloat16", "float16", "float32"] = Field("auto", description="number format of the weights")
+    precision: Literal["auto", "bfloat16", "float16", "float32"] = Field("auto", description="number format")
     weights: Literal["full", "int8", "int4"] = Field("full", description="weight quantization")
     attention: Literal["sdpa", "flash_attention_2", "eager"] = Field("sdpa", description="attention implementation")
-    openai_base_url: str | None = Field(None, description="address of an OpenAI-compatible server to answer with instead")
+    openai_base_url: str | None = Field(None, description="address of an OpenAI-compatible server that answers instead")
     openai_model: str | None = Field(None, description="model name to ask that server for")
     openai_api_key: SecretStr | None = Field(None, description="key for that server, if it wants one")
     openai_context_tokens: int = Field(4096, ge=512, description="context window of that server's model, in tokens")

@@ -136,9 +136,7 @@ def write_handbook_pdf(target: Path) -> None:
             "--no-pdf-header-footer",
             f"--user-data-dir={folder}/profile",
         ]
-        subprocess.run(
-            [chromium, *flags, f"--print-to-pdf={target}", page.as_uri()], check=True, capture_output=True
-        )
+        subprocess.run([chromium, *flags, f"--print-to-pdf={target}", page.as_uri()], check=True, capture_output=True)
 
 
 def write_handbook_docx(target: Path) -> None:

@@ -181,9 +181,7 @@ class FakeWorkspace:
     opened: int = 0
 
     def answer(self, question: str, history: list[Any], knowledge_base: str, **options: Any) -> FakeAnswer:
-        self.asked.append(
-            {"question": question, "history": history, "knowledge_base": knowledge_base} | options
-        )
+        self.asked.append({"question": question, "history": history, "knowledge_base": knowledge_base} | options)
         return FakeAnswer(self.script or usual_script(question))
 
     def warm(self) -> None:
@@ -203,9 +201,7 @@ class FakeWorkspace:
         return self
 
     def search(self, question: str, limit: int) -> tuple[list[Document], float]:
-        return [
-            passage(self.library.pages[1], "每年有 12 天带薪年假。", 1, "员工手册.md", "员工手册 > 年假")
-        ], 0.9
+        return [passage(self.library.pages[1], "每年有 12 天带薪年假。", 1, "员工手册.md", "员工手册 > 年假")], 0.9
 
 
 def usual_script(question: str) -> list[Any]:
@@ -221,9 +217,7 @@ def usual_script(question: str) -> list[Any]:
     )
     text = "满一年的员工**每年有 12 天带薪年假**。[1] 此外公司还会在春节多放三天假。"
     start = text.index("此外")
-    citation = Citation(
-        1, 0, 22, quote, page.text.index(quote), page.text.index(quote) + len(quote), 0.95, first
-    )
+    citation = Citation(1, 0, 22, quote, page.text.index(quote), page.text.index(quote) + len(quote), 0.95, first)
     return [
         Rewritten(question, question, False),
         Retrieved([first, second], 0.9, 0.5, False),

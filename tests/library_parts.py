@@ -65,9 +65,7 @@ def contents(library: Library, kb: str = KB) -> dict[str, Any]:
             "bytes": row.sha256,
             "names": row.other_names,
             "pages": library.page_texts(row.id),
-            "chunks": [
-                (chunk.page_content, chunk.metadata["page"], chunk.metadata["start"]) for chunk in chunks
-            ],
+            "chunks": [(chunk.page_content, chunk.metadata["page"], chunk.metadata["start"]) for chunk in chunks],
         }
     return held
 
@@ -80,8 +78,7 @@ def write_files(folder: Path, count: int = 6) -> list[Path]:
         zh = number % 2 == 0
         path = folder / (f"说明{number:02}.txt" if zh else f"note{number:02}.md")
         line = (
-            f"第{number}号仪器的保修期是{number + 2}个月。编号为零件{number}号的部件需要每年校准一次，"
-            "并由专人记录。"
+            f"第{number}号仪器的保修期是{number + 2}个月。编号为零件{number}号的部件需要每年校准一次，并由专人记录。"
             if zh
             else f"Instrument {number} is calibrated every {number + 2} months. Its part is P{number}00. "
         )

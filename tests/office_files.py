@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def make_pdf(
-    path: Path, pages: Sequence[Sequence[tuple[float, float, float, str]]], **options: object
-) -> Path:
+def make_pdf(path: Path, pages: Sequence[Sequence[tuple[float, float, float, str]]], **options: object) -> Path:
     """Write a PDF whose pages are lists of (x, y, size, text); Chinese and English mix."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.cidfonts import UnicodeCIDFont
@@ -36,8 +34,7 @@ def make_zip(path: Path, members: dict[str, bytes | str]) -> Path:
 
 def make_epub(path: Path, chapters: Sequence[str]) -> Path:
     items = "".join(
-        f'<item id="c{n}" href="text/c%20{n}.xhtml" media-type="application/xhtml+xml"/>'
-        for n in range(len(chapters))
+        f'<item id="c{n}" href="text/c%20{n}.xhtml" media-type="application/xhtml+xml"/>' for n in range(len(chapters))
     )
     spine = "".join(f'<itemref idref="c{n}"/>' for n in reversed(range(len(chapters))))
     members: dict[str, bytes | str] = {

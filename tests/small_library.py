@@ -75,8 +75,6 @@ def build_library(folder: Path, embedder: Any, documents: dict[str, str] = DOCUM
     library = Library(folder / "home", embedder=embedder)
     with Worker(library) as worker:
         worker.start()
-        verdicts = [
-            p.verdict for p in follow(library, submit_ingest(library, "default", [files])) if p.verdict
-        ]
+        verdicts = [p.verdict for p in follow(library, submit_ingest(library, "default", [files])) if p.verdict]
     assert [verdict.status for verdict in verdicts] == ["indexed"] * len(documents), verdicts
     return library

@@ -8,8 +8,8 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from scripted_llm import ScriptedLLM
 
-from minicpm_rag.answer import Answer
 from minicpm_rag.chain import build_chain
+from minicpm_rag.chain.answer import Answer
 from minicpm_rag.errors import OutOfMemoryError
 from minicpm_rag.records import Finished, Retrieved, Turn
 
@@ -95,9 +95,7 @@ def test_cancelling_a_finished_answer_changes_nothing() -> None:
 
 
 def test_an_error_reaches_the_reader_and_the_text_before_it_stays() -> None:
-    made = answer(
-        ScriptedLLM(answers=["年假为15天。总部"], error=OutOfMemoryError("no memory"), fails_after=7)
-    )
+    made = answer(ScriptedLLM(answers=["年假为15天。总部"], error=OutOfMemoryError("no memory"), fails_after=7))
     with pytest.raises(OutOfMemoryError):
         list(made)
     assert made.text == "年假为15天" or made.text.startswith("年假为15天")

@@ -13,8 +13,8 @@ import streamlit as st
 from fake_workspace import FakeWorker, FakeWorkspace, row, slow, usual_script, wait_until
 from streamlit.testing.v1 import AppTest
 
-from minicpm_rag.conversations import Conversations
 from minicpm_rag.errors import CheckpointError, DownloadError, DownloadStoppedError, LibraryError, ModelError
+from minicpm_rag.ledger.conversations import Conversations
 from minicpm_rag.page import downloads, state, strings, switching
 from minicpm_rag.page import jobs as page_jobs
 from minicpm_rag.page.reply import Reply, Request
@@ -362,9 +362,7 @@ def test_a_question_that_cannot_be_kept_is_given_back_with_the_reason(
     assert not app.exception
 
 
-def test_an_interrupted_question_can_be_answered_after_a_restart(
-    workspace: FakeWorkspace, home: Path
-) -> None:
+def test_an_interrupted_question_can_be_answered_after_a_restart(workspace: FakeWorkspace, home: Path) -> None:
     conversations = Conversations(home / "ledger.sqlite3")
     conversation = conversations.create("browser:ann", "default")
     conversations.ask("browser:ann", conversation.id, QUESTION)
@@ -446,9 +444,7 @@ def test_a_waiting_question_knows_its_place_in_the_queue(workspace: FakeWorkspac
 # Conversations
 
 
-def test_conversations_are_kept_renamed_deleted_and_belong_to_one_browser(
-    workspace: FakeWorkspace, home: Path
-) -> None:
+def test_conversations_are_kept_renamed_deleted_and_belong_to_one_browser(workspace: FakeWorkspace, home: Path) -> None:
     app = ask(page())
     number = app.session_state["conversation"]
     app.text_input(key=f"title-{number}").set_value("假期问题")
@@ -525,9 +521,7 @@ def test_knowledge_bases_are_created_chosen_renamed_and_deleted(workspace: FakeW
     assert app.session_state["knowledge_base"] == "default"
 
 
-def test_a_name_that_is_taken_is_a_sentence(
-    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_that_is_taken_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(name: str) -> None:
         raise LibraryError("There is a knowledge base 'x' already. Choose another name.")
 
@@ -579,9 +573,7 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     workspace: FakeWorkspace, jobs: dict[str, Any]
 ) -> None:
     release = threading.Event()
-    good = Verdict(
-        "/x/a.md", "a.md", "indexed", pages_indexed=1, pages_present=1, chunks=4, encoding="GB18030"
-    )
+    good = Verdict("/x/a.md", "a.md", "indexed", pages_indexed=1, pages_present=1, chunks=4, encoding="GB18030")
     bad = Verdict("/x/b.pdf", "b.pdf", "failed", "It is protected by a password.", "Remove the password.")
     jobs["steps"] = [
         IngestProgress("/x/a.md", "embedding", 1, 2),
@@ -590,9 +582,7 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
         IngestProgress("/x/b.pdf", "done", 2, 2, bad),
     ]
     app = page(view="library")
-    app.file_uploader[0].set_value(
-        [("a.md", b"# A", "text/markdown"), ("b.pdf", b"%PDF", "application/pdf")]
-    ).run()
+    app.file_uploader[0].set_value([("a.md", b"# A", "text/markdown"), ("b.pdf", b"%PDF", "application/pdf")]).run()
     assert jobs["saved"] == [("a.md", b"# A"), ("b.pdf", b"%PDF")]
     assert len(jobs["ingested"][0]) == 2
     assert app.get("progress")[0].proto.text == r"1\/2 a\.md · indexing"
@@ -607,9 +597,7 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     assert "It is protected by a password." not in html(app)
 
 
-def test_an_ingest_that_fails_as_a_whole_is_a_sentence(
-    workspace: FakeWorkspace, jobs: dict[str, Any]
-) -> None:
+def test_an_ingest_that_fails_as_a_whole_is_a_sentence(workspace: FakeWorkspace, jobs: dict[str, Any]) -> None:
     jobs["steps"] = [LibraryError("The Chroma server at http://x does not answer. Start it.")]
     app = page(view="library")
     app.file_uploader[0].set_value([("a.md", b"# A", "text/markdown")]).run()
@@ -708,9 +696,7 @@ def test_a_model_that_does_not_load_is_a_sentence_and_the_others_can_be_chosen(
     wait_until(lambda: None in workspace.used)
 
 
-def test_a_model_on_this_machine_is_switched_to_without_a_restart(
-    workspace: FakeWorkspace, home: Path
-) -> None:
+def test_a_model_on_this_machine_is_switched_to_without_a_restart(workspace: FakeWorkspace, home: Path) -> None:
     folder = add_model(home, "my-minicpm")
     app = page(view="model")
     button(app, "use-my-minicpm").click().run()
@@ -759,9 +745,7 @@ def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(
 
     monkeypatch.setattr("minicpm_rag.models.download", download)
     app = page(view="model")
-    name = next(
-        (found.key or "").removeprefix("download-") for found in app.button if "download-" in str(found.key)
-    )
+    name = next((found.key or "").removeprefix("download-") for found in app.button if "download-" in str(found.key))
     button(app, f"download-{name}").click().run()
     wait_until(lambda: calls)
     assert app.run().get("progress")[0].proto.text == "Downloading 250 MB of 1\\.0 GB"

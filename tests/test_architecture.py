@@ -1,4 +1,7 @@
-"""Imports go downward only: each module may import what ALLOWED says, and heavy packages only inside functions."""
+"""Imports go downward only: each stage may import what ALLOWED says, and heavy packages only inside functions.
+
+A stage is a module of the package, or a folder where it took more than one file.
+"""
 
 from __future__ import annotations
 
@@ -10,129 +13,55 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "minicpm_rag"
 
-# Known to every module; they know nothing but each other.
+# Words and small functions on text that every stage may use; they know nothing but each other.
 BASE = {"errors", "settings", "records", "sentences", "segmentation", "questions", "statements", "claims", "numerals"}
 
-# module -> what it may import beside BASE. A module not listed here is a stage that imports no other stage.
+# stage -> the stages it may import beside BASE, from the files up to the edges.
 ALLOWED: dict[str, set[str]] = {
-    # Decoding on the GPU, and its measurements
-    "bench_cpu": {"bench", "generation"},
-    "decoding": {
-        "decoding_cache", "decoding_graphs", "decoding_plain", "decoding_rope", "decoding_scheduler",
-        "decoding_slots", "decoding_step", "decoding_text", "decoding_weights", "generation",
-        "quantization",
-    },
-    "decoding_cache": {"decoding_weights"},
-    "decoding_fast": {
-        "decoding_attention", "decoding_blocks", "decoding_cache", "decoding_choice", "decoding_linear",
-        "decoding_rope", "decoding_slots", "decoding_weights", "quantization",
-    },
-    "decoding_graphs": {
-        "decoding_cache", "decoding_fast", "decoding_plain", "decoding_slots", "decoding_step",
-    },
-    "decoding_plain": {
-        "decoding_cache", "decoding_lookup", "decoding_rope", "decoding_sampling", "decoding_slots",
-        "decoding_weights", "quantization",
-    },
-    "decoding_sampling": {"decoding_slots"},
-    "decoding_scheduler": {"decoding_graphs", "decoding_slots", "decoding_step", "decoding_text"},
-    "decoding_slots": {"generation"},
-    "decoding_step": {
-        "decoding_cache", "decoding_plain", "decoding_rope", "decoding_slots", "decoding_weights",
-    },
-    "decoding_text": {"generation"},
-    "decoding_weights": {"quantization"},
-    # The library
-    "ledger": {"schema"},
-    "chunk_rows": {"keywords"},
-    "vectors": {"chroma", "owner_lock"},
-    "documents": {"chunk_rows", "keywords"},
-    "indexes": {"chunk_rows", "keywords", "ledger"},
-    "passages": {"chunk_rows"},
-    "sweep": {"chunk_rows", "keywords", "ledger", "originals", "vectors"},
-    "jobs": {"documents"},
-    "knowledge_bases": {"documents"},
-    "names": {"documents"},
-    "vector_repair": {"chunk_rows", "indexes", "ledger", "vectors"},
-    "dense": {"indexes", "knowledge_bases", "ledger", "passages", "vectors"},
-    "storage": {
-        "chunk_rows", "documents", "indexes", "keywords", "ledger", "names", "page_rows", "sweep",
-        "vectors",
-    },
-    "exporting": {"chunk_rows", "documents", "indexes", "knowledge_bases", "ledger", "names", "page_rows"},
-    "cutting": {"chunking", "embeddings", "storage"},
-    "reading": {"loaders", "originals", "storage"},
-    "repair": {
-        "chunk_rows", "cutting", "indexes", "keywords", "ledger", "page_rows", "sweep",
-        "vector_repair", "vectors",
-    },
-    "library": {
-        "chunk_rows", "dense", "documents", "embeddings", "exporting", "indexes", "jobs",
-        "keywords", "knowledge_bases", "ledger", "originals", "page_rows", "passages", "repair",
-        "vectors",
-    },
-    "importing": {
-        "chunk_rows", "cutting", "exporting", "indexes", "knowledge_bases", "library", "page_rows",
-        "storage", "sweep",
-    },
-    "reindexing": {
-        "cutting", "documents", "indexes", "knowledge_bases", "library", "page_rows", "storage",
-        "sweep",
-    },
-    "removing": {"knowledge_bases", "library", "names", "originals", "sources", "storage"},
-    "ingest": {
-        "cutting", "documents", "embeddings", "indexes", "knowledge_bases", "library", "loaders",
-        "originals", "page_rows", "reading", "removing", "sources", "storage",
-    },
-    "owner": {
-        "cutting", "importing", "ingest", "jobs", "knowledge_bases", "library", "reindexing",
-        "removing", "repair", "sweep", "vector_repair",
-    },
-    "worker": {"cutting", "indexes", "jobs", "knowledge_bases", "library", "originals", "owner", "sources"},
-    "retrieval": {"evidence", "found", "fusion", "matching", "readability", "selection"},
-    "calibration": {"evidence", "keywords", "readability"},
-    "passage_sets": {"library", "worker"},
-    "question_sets": {"library"},
-    "answer_evaluation": {"question_sets", "workspace"},
-    "proof": {"proof_sources", "remarks"},
-    "finding": {"proof", "retrieval"},
-    "citations": {"marks", "proof"},
-    "writing": {"citations", "extractive", "model_stream", "prompt", "proof"},
-    "chain": {"answer", "citations", "finding", "followups", "library", "model_stream", "rewrite", "writing"},
-    "answer": {"chain", "citations"},
-    "answerer": {"hardware", "minicpm", "models", "remote"},
-    "workspace": {
-        "answer", "answerer", "chain", "embeddings", "library", "minicpm", "remote", "rerank", "retrieval",
-    },
-    "download": {"catalogue", "manifest"},
-    "models": {"catalogue", "download", "hardware", "manifest"},
-    "doctor": {"checkpoint", "embeddings", "hardware", "library", "models", "weights"},
-}  # fmt: skip
+    "encodings": set(),
+    "pdf": {"encodings"},
+    "loaders": {"encodings", "pdf"},
+    "chunking": set(),
+    "embeddings": set(),
+    "keywords": set(),
+    "ledger": {"keywords"},
+    "library": {"chunking", "embeddings", "keywords", "ledger", "loaders"},
+    "ingest": {"embeddings", "ledger", "library", "loaders"},
+    "worker": {"ingest", "ledger", "library"},
+    "retrieval": set(),
+    "citations": set(),
+    "extractive": set(),
+    "checkpoint": set(),
+    "generation": set(),
+    "decoding": {"checkpoint", "generation"},
+    "minicpm": {"checkpoint", "decoding", "generation"},
+    "models": set(),
+    "remote": set(),
+    "chain": {"citations", "extractive", "library", "retrieval"},
+    "workspace": {"chain", "embeddings", "library", "minicpm", "models", "remote", "retrieval"},
+    "doctor": {"checkpoint", "embeddings", "library", "models"},
+    "evaluation": {"keywords", "library", "retrieval", "worker", "workspace"},
+    "bench": {"decoding", "generation"},
+    "__init__": {"minicpm"},
+    "__main__": {"cli"},
+    "cli": {"commands"},
+}
+# The edges may import every stage, and no stage imports them.
+EDGES = {"commands", "page"}
 
 HEAVY = {
-    "torch",
-    "transformers",
-    "sentence_transformers",
-    "chromadb",
-    "langchain_community",
-    "modelscope",
-    "jieba",
-    "opencc",
-}
-EDGES = {"cli", "evaluation", "bench"}
+    "torch", "transformers", "sentence_transformers", "chromadb",
+    "langchain_community", "modelscope", "jieba", "opencc",
+}  # fmt: skip
 
-
-def modules() -> dict[str, Path]:
-    return {
-        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
-        for path in sorted(PACKAGE.rglob("*.py"))
-    }
+MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
+STAGES = {name.split(".")[0] for name in MODULES}
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    """The dotted names a file imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = tree.body if top_level_only else ast.walk(tree)
-    for node in nodes:
+    for node in tree.body if top_level_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -140,28 +69,35 @@ def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imported_modules(path: Path) -> set[str]:
-    known = modules()
-    names = {name.removeprefix("minicpm_rag.") for name in imports(path) if name.startswith("minicpm_rag.")}
-    return {name for name in names if name in known}
+def imported_stages(name: str) -> set[str]:
+    """The other stages of this package that a module imports."""
+    parts = [found.split(".") for found in imports(MODULES[name]) if found.startswith("minicpm_rag.")]
+    return {part[1] for part in parts} & STAGES - {name.split(".")[0]}
 
 
-@pytest.mark.parametrize("name", [name for name in modules() if not name.endswith("__init__")])
+@pytest.mark.parametrize("name", list(MODULES))
 def test_imports_go_downward_only(name: str) -> None:
-    if name.split(".")[0] in EDGES | {"__main__", "commands", "page"}:
+    stage = name.split(".")[0]
+    if stage in EDGES:
+        assert "cli" not in imported_stages(name)
         return
-    allowed = BASE | ALLOWED.get(name, set())
-    assert imported_modules(modules()[name]) <= allowed, f"{name} may import only {sorted(allowed)}"
+    allowed = BASE | ALLOWED.get(stage, set())
+    assert imported_stages(name) <= allowed, f"{name} may import {sorted(allowed)}"
 
 
-@pytest.mark.parametrize("name", list(modules()))
+def test_the_table_has_no_circle() -> None:
+    left = dict(ALLOWED)
+    while left:
+        bottom = {stage for stage, below in left.items() if not below & left.keys()}
+        assert bottom, f"circle among {sorted(left)}"
+        left = {stage: below for stage, below in left.items() if stage not in bottom}
+
+
+def test_the_table_names_only_what_is_there() -> None:
+    assert ALLOWED.keys() | BASE | EDGES == STAGES
+
+
+@pytest.mark.parametrize("name", list(MODULES))
 def test_heavy_packages_are_imported_inside_functions(name: str) -> None:
-    roots = {module.split(".")[0] for module in imports(modules()[name], top_level_only=True)}
+    roots = {module.split(".")[0] for module in imports(MODULES[name], top_level_only=True)}
     assert not roots & HEAVY
-
-
-def test_nothing_imports_the_edges() -> None:
-    for name, path in modules().items():
-        above = {module for module in imported_modules(path) if module.split(".")[0] in {"cli", "page"}}
-        if name.split(".")[0] not in {"cli", "__main__", "page"}:
-            assert not above, f"{name} imports {above}"

@@ -187,9 +187,7 @@ def test_the_language_is_the_browsers_at_first_and_switched_in_the_sidebar(
     english.close()
 
 
-def test_five_people_at_once_see_their_own_answers_only(
-    server: Server, browser: Browser, verdicts: str
-) -> None:
+def test_five_people_at_once_see_their_own_answers_only(server: Server, browser: Browser, verdicts: str) -> None:
     lines = (TESTS / "data" / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     chosen = [row for row in rows if row["id"] in ("zh01", "zh03", "zh04", "zh05", "zh02")]
@@ -237,8 +235,7 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
 ) -> None:
     (tmp_path / "长文.txt").write_text(
         "".join(
-            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n"
-            for number in range(1500)
+            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n" for number in range(1500)
         ),
         encoding="utf-8",
     )
@@ -271,9 +268,7 @@ def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdict
     phone.close()
 
 
-def test_stop_keeps_the_partial_text_and_frees_the_model(
-    server: Server, browser: Browser, verdicts: str
-) -> None:
+def test_stop_keeps_the_partial_text_and_frees_the_model(server: Server, browser: Browser, verdicts: str) -> None:
     folder = server.home / "models" / "tiny"
     shutil.copytree(TINY, folder)
     config = json.loads((folder / "config.json").read_text())
@@ -303,9 +298,7 @@ def test_stop_keeps_the_partial_text_and_frees_the_model(
     person.close()
 
 
-def test_a_restart_keeps_the_conversations_of_each_browser(
-    server: Server, visitor: Visitor, browser: Browser
-) -> None:
+def test_a_restart_keeps_the_conversations_of_each_browser(server: Server, visitor: Visitor, browser: Browser) -> None:
     visitor.ask("公司是哪一年成立的？")
     server.stop()
     server.start()

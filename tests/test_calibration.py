@@ -9,20 +9,17 @@ import pytest
 from conftest import SHARED
 from small_library import DOCUMENTS
 
-from minicpm_rag.calibration import FALSE_REFUSALS, fit, measure_abilities
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.evidence import Calibration, shipped_calibration
+from minicpm_rag.evaluation.calibration import FALSE_REFUSALS, fit, measure_abilities
+from minicpm_rag.retrieval.evidence import Calibration, shipped_calibration
 
 PRIOR = Calibration("x", "1", {}, constant=-4.0, keyword=10.0, readable=0.0, dense=0.0, bar=0.5)
 
 
 def observed(seed: int, strength: float, cosine: float, count: int) -> list[tuple[float, float, float]]:
     chance = random.Random(seed)
-    return [
-        (max(0.0, chance.gauss(strength, 0.15)), 1.0, max(0.0, chance.gauss(cosine, 0.1)))
-        for _ in range(count)
-    ]
+    return [(max(0.0, chance.gauss(strength, 0.15)), 1.0, max(0.0, chance.gauss(cosine, 0.1))) for _ in range(count)]
 
 
 def test_the_bar_refuses_few_answerable_and_most_other_questions() -> None:
@@ -37,9 +34,7 @@ def test_the_bar_refuses_few_answerable_and_most_other_questions() -> None:
 def test_the_fitted_probability_is_a_frequency() -> None:
     answerable, unanswerable = observed(1, 0.6, 0.5, 1000), observed(2, 0.4, 0.4, 1000)
     fitted = fit(PRIOR, answerable, unanswerable)
-    rated = [(fitted.probability(*f), 1) for f in answerable] + [
-        (fitted.probability(*f), 0) for f in unanswerable
-    ]
+    rated = [(fitted.probability(*f), 1) for f in answerable] + [(fitted.probability(*f), 0) for f in unanswerable]
     between = [answered for probability, answered in rated if 0.4 < probability < 0.6]
     assert len(between) > 50
     assert 0.35 < sum(between) / len(between) < 0.65
@@ -73,9 +68,7 @@ def two_sentences(words: list[str], chance: random.Random, sentence: str) -> str
 
 def test_abilities_are_measured_for_each_script() -> None:
     chance = random.Random(0)
-    english = [
-        f"{a}{b}{c}" for a in "bdfglm" for b in ("ora", "ine", "ust") for c in ("k", "n", "tor", "mel")
-    ]
+    english = [f"{a}{b}{c}" for a in "bdfglm" for b in ("ora", "ine", "ust") for c in ("k", "n", "tor", "mel")]
     chinese = [chr(0x4E00 + number) + chr(0x5E00 + number) for number in range(72)]
     texts = [two_sentences(english, chance, "The {} bought {} and {} from the {}. ") for _ in range(60)]
     texts += [two_sentences(chinese, chance, "这位{}从那里买了许多{}和{}以及{}。") for _ in range(60)]

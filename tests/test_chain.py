@@ -84,9 +84,7 @@ def test_the_prompt_holds_the_passages_and_the_question(retriever: HybridRetriev
 
 
 @pytest.mark.parametrize("llm", [None, ScriptedLLM(answers=["Paris."])], ids=["no-model", "model"])
-def test_too_little_evidence_is_refused_before_the_model_is_called(
-    retriever: HybridRetriever, llm: Any
-) -> None:
+def test_too_little_evidence_is_refused_before_the_model_is_called(retriever: HybridRetriever, llm: Any) -> None:
     events = list(chain(retriever, llm).stream({"question": FRANCE}))
     retrieved = next(event for event in events if isinstance(event, Retrieved))
     assert retrieved.refused and retrieved.evidence < retrieved.bar and len(retrieved.documents) == 3
@@ -131,9 +129,7 @@ def test_a_table_row_is_answered_with_its_header(retriever: HybridRetriever) -> 
     ],
     ids=["good", "empty", "runaway"],
 )
-def test_a_follow_up_is_rewritten_by_the_model(
-    retriever: HybridRetriever, rewritten: str, searched: str
-) -> None:
+def test_a_follow_up_is_rewritten_by_the_model(retriever: HybridRetriever, rewritten: str, searched: str) -> None:
     llm = ScriptedLLM(answers=[rewritten, "交货期为15天。"])
     history = [Turn("AL-500 的单价是多少元？", "5680 元。[1]")]
     events = list(chain(retriever, llm).stream({"question": "那它的交货期呢？", "history": history}))

@@ -19,7 +19,8 @@ import torch
 from golden import CHATML, CHECKPOINTS, GOLDEN, SHARDED_BIN, SINGLE_SAFETENSORS, copy_of, edit_json, expected
 from safetensors.torch import load_file, save_file
 
-from minicpm_rag import checkpoint, placement
+from minicpm_rag import checkpoint
+from minicpm_rag.checkpoint import placement
 from minicpm_rag.errors import CheckpointError, ModelError, OutOfMemoryError
 
 IDS = torch.tensor([[1, 322, 280, 397, 379]])
@@ -35,9 +36,7 @@ def logits(model: Any, ids: torch.Tensor = IDS) -> torch.Tensor:
 
 
 def all_weights(folder: Path) -> dict[str, torch.Tensor]:
-    return {
-        name: tensor.clone() for name, tensor in load(folder).state_dict().items() if name != "lm_head.weight"
-    }
+    return {name: tensor.clone() for name, tensor in load(folder).state_dict().items() if name != "lm_head.weight"}
 
 
 def without_weights(folder: Path, target: Path) -> Path:
@@ -97,9 +96,7 @@ def test_absent_scalings_are_off_and_the_head_is_tied(tmp_path: Path) -> None:
 # Families
 
 
-def test_sparse_attention_is_served_dense_and_said_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_sparse_attention_is_served_dense_and_said_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = copy_of(CHATML, tmp_path / "sparse")
     edit_json(folder / "config.json", sparse_config={"kernel_size": 32})
     with caplog.at_level(logging.INFO):
@@ -285,9 +282,7 @@ def test_folder_without_weights_says_so_and_mentions_unfinished_downloads(tmp_pa
 def test_missing_shard_is_named(tmp_path: Path) -> None:
     folder = copy_of(SHARDED_BIN, tmp_path / "copy")
     (folder / "pytorch_model-00003-of-00004.bin").unlink()
-    with pytest.raises(
-        CheckpointError, match=r"lacks 1 of 4 weight files: pytorch_model-00003-of-00004\.bin"
-    ):
+    with pytest.raises(CheckpointError, match=r"lacks 1 of 4 weight files: pytorch_model-00003-of-00004\.bin"):
         load(folder)
 
 
@@ -322,9 +317,7 @@ def test_a_whole_set_is_used_where_another_is_broken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "generation_config.json"])
 def test_git_lfs_pointer_is_recognised(name: str, tmp_path: Path) -> None:
     folder = copy_of(SINGLE_SAFETENSORS, tmp_path / "copy")
-    (folder / name).write_text(
-        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", encoding="utf-8"
-    )
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", encoding="utf-8")
     with pytest.raises(CheckpointError, match=f"{name} is only a Git LFS pointer"):
         load(folder)
 
@@ -461,9 +454,7 @@ _GUARDED = """
 
 def test_no_socket_no_stdin_and_no_code_of_the_folder(tmp_path: Path) -> None:
     folder = copy_of(SHARDED_BIN, tmp_path / "checkpoint")
-    edit_json(
-        folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["tokenization_minicpm.Tokenizer", None]}
-    )
+    edit_json(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["tokenization_minicpm.Tokenizer", None]})
     for name in ("configuration_minicpm.py", "modeling_minicpm.py", "tokenization_minicpm.py", "__init__.py"):
         (folder / name).write_text("raise SystemExit('remote code was run')", encoding="utf-8")
     # A fresh interpreter: an audit hook cannot be taken out again, and nothing may be imported already.
@@ -533,8 +524,7 @@ def test_converted_copy_answers_like_the_original(tmp_path: Path) -> None:
     original, copy = load(SHARDED_BIN, precision="bfloat16"), load(target, precision="bfloat16")
     assert torch.equal(logits(original), logits(copy))
     assert (
-        checkpoint.load_tokenizer(target)("你好").input_ids
-        == checkpoint.load_tokenizer(SHARDED_BIN)("你好").input_ids
+        checkpoint.load_tokenizer(target)("你好").input_ids == checkpoint.load_tokenizer(SHARDED_BIN)("你好").input_ids
     )
     assert copy.generation_config.eos_token_id == original.generation_config.eos_token_id
     assert "auto_map" not in (target / "config.json").read_text(encoding="utf-8")
@@ -559,9 +549,7 @@ def test_broken_conversion_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=last.name):
         checkpoint.convert(folder, target, shard_bytes=200_000)
     assert not target.exists()
-    done = {
-        path.name: path.stat().st_mtime_ns for path in (tmp_path / "converted.partial").glob("*.safetensors")
-    }
+    done = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "converted.partial").glob("*.safetensors")}
     assert 0 < len(done) < shards
     last.write_bytes(whole)
     checkpoint.convert(folder, target, shard_bytes=200_000)

@@ -10,7 +10,7 @@ import pytest
 from minicpm_rag import records
 from minicpm_rag.chunking import indexed_text, split_pages
 from minicpm_rag.embeddings import load_embedder
-from minicpm_rag.loaders_writer import PageWriter
+from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.records import Heading, Page
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ def random_page(randomness: random.Random, number: int) -> Page:
 
 @pytest.mark.parametrize("limit", [40, 64, 256])
 @pytest.mark.parametrize(("target", "overlap"), [(50, 0), (50, 20), (350, 50)])
-def test_no_text_is_lost_between_chunks_and_none_exceeds_the_limit(
-    limit: int, target: int, overlap: int
-) -> None:
+def test_no_text_is_lost_between_chunks_and_none_exceeds_the_limit(limit: int, target: int, overlap: int) -> None:
     randomness = random.Random(limit + target)
     for _ in range(30):
         pages = [random_page(randomness, 1), random_page(randomness, 2)]
@@ -139,9 +137,7 @@ def test_small_sections_share_a_chunk_under_their_common_heading() -> None:
 def test_table_chunks_break_between_rows_and_carry_header_and_row_numbers() -> None:
     writer = PageWriter()
     writer.paragraph(ZH * 3)
-    writer.table(
-        [(1, ["产品", "价格"]), *((row, [f"产品编号{row:04d}", f"{row} 元"]) for row in range(2, 100))]
-    )
+    writer.table([(1, ["产品", "价格"]), *((row, [f"产品编号{row:04d}", f"{row} 元"]) for row in range(2, 100))])
     writer.paragraph(EN * 3)
     page = writer.page(1)
     documents = split([page])
@@ -155,10 +151,7 @@ def test_table_chunks_break_between_rows_and_carry_header_and_row_numbers() -> N
     assert with_rows[0].page_content.startswith("| 产品 | 价格 |")
     for document in with_rows[1:]:
         assert document.metadata[records.TABLE_HEADER] == "| 产品 | 价格 |"
-        assert all(
-            line.startswith("| 产品编号") and line.endswith(" |")
-            for line in document.page_content.split("\n")
-        )
+        assert all(line.startswith("| 产品编号") and line.endswith(" |") for line in document.page_content.split("\n"))
     others = [document for document in documents if records.ROW_START not in document.metadata]
     assert all("|" not in document.page_content for document in others)
 
@@ -221,6 +214,5 @@ def test_no_chunk_exceeds_the_packaged_embedder_in_its_own_tokens() -> None:
     )
     assert_rebuilds(pages, documents)
     assert all(
-        embedder.count_tokens(indexed_text(document, "手册.pdf")) <= embedder.limit_tokens
-        for document in documents
+        embedder.count_tokens(indexed_text(document, "手册.pdf")) <= embedder.limit_tokens for document in documents
     )

@@ -52,9 +52,7 @@ def test_every_way_of_marking_and_none_at_all_end_as_proven_marks(written: str) 
 
 def test_marks_stand_before_the_white_space_in_english() -> None:
     answer = answered("The warranty covers parts for 24 months [2]. Filters are not covered [1].\n\nBye")
-    assert answer.text.startswith(
-        "The warranty covers parts for 24 months.[2] Filters are not covered.[2]\n\n"
-    )
+    assert answer.text.startswith("The warranty covers parts for 24 months.[2] Filters are not covered.[2]\n\n")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
@@ -80,9 +78,7 @@ def test_text_is_shown_while_a_sentence_is_still_open() -> None:
     assert answer.add("总部[") == "总部"
 
 
-@pytest.mark.parametrize(
-    "text", ["见 [附录] 与 [a-z]。", "a[b] means b", "list [x, y, z] of three long words"]
-)
+@pytest.mark.parametrize("text", ["见 [附录] 与 [a-z]。", "a[b] means b", "list [x, y, z] of three long words"])
 def test_brackets_that_are_no_marks_stay(text: str) -> None:
     assert answered(text).text == text
 
@@ -111,9 +107,7 @@ def test_a_citation_names_the_sentence_in_the_shown_text() -> None:
     assert [answer.text[start:end] for start, end in answer.unsupported] == ["它有八百家分店。"]
 
 
-@pytest.mark.parametrize(
-    "text", ["你好！希望对您有帮助。", "资料中没有提到。", "The passages do not say.", ""]
-)
+@pytest.mark.parametrize("text", ["你好！希望对您有帮助。", "资料中没有提到。", "The passages do not say.", ""])
 def test_what_states_nothing_is_neither_cited_nor_flagged(text: str) -> None:
     answer = answered(text)
     assert (answer.text, answer.citations, answer.unsupported) == (text, [], [])
@@ -133,9 +127,7 @@ def test_a_document_removed_meanwhile_gives_no_citation() -> None:
 
 
 def test_white_space_may_differ_between_passage_and_page() -> None:
-    document = Document(
-        "The warranty covers parts for 24 months.", metadata={"document_id": 1, "page": 1, "start": 3}
-    )
+    document = Document("The warranty covers parts for 24 months.", metadata={"document_id": 1, "page": 1, "start": 3})
     page = "x\n\nThe warranty\ncovers  parts for\n24 months."
     found = find_quote(document, 0, 40, lambda document_id, number: page)
     assert found == (page[3:], 3, len(page))

@@ -66,9 +66,7 @@ def test_ingest_ask_list_remove(tmp_path: Path) -> None:
     (folder / "价格.md").write_text(
         "# 价格\n\n云杉空气检测仪的单价是一千二百九十九元。保修期为二十四个月。\n", encoding="utf-8"
     )
-    (folder / "office.txt").write_text(
-        "The office in Rotterdam opens at 7:30. The front desk has extension 204.\n"
-    )
+    (folder / "office.txt").write_text("The office in Rotterdam opens at 7:30. The front desk has extension 204.\n")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
     home = tmp_path / "home"
 

@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.conversations import Conversations, stored
 from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.ledger.conversations import Conversations, stored
 from minicpm_rag.records import Citation, Finished, StoredAnswer, Turn
 
-DOCUMENT = Document(
-    id="1:0", page_content="员工每年有 12 天年假。", metadata={"page": 3, "title": "手册.pdf"}
-)
+DOCUMENT = Document(id="1:0", page_content="员工每年有 12 天年假。", metadata={"page": 3, "title": "手册.pdf"})
 
 
 def finished(text: str = "每年 12 天。[1] Ask HR.") -> Finished:
@@ -111,9 +109,7 @@ def test_a_blank_title_is_refused(file: Path) -> None:
 def test_history_holds_answers_but_neither_refusals_nor_failures_nor_later_turns(file: Path) -> None:
     conversations = Conversations(file)
     conversation = conversations.create("ann", "default")
-    numbers = [
-        conversations.ask("ann", conversation.id, question) for question in ("一", "二", "三", "四", "五")
-    ]
+    numbers = [conversations.ask("ann", conversation.id, question) for question in ("一", "二", "三", "四", "五")]
     for number, mode in zip(numbers, ("model", "refused", "failed", "stopped"), strict=False):
         conversations.answer("ann", conversation.id, number, StoredAnswer(f"答{number}", mode))
     assert conversations.history("ann", conversation.id) == [Turn("一", "答1"), Turn("四", "答4")]

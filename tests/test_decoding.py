@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from minicpm_rag import decoding_plain
 from minicpm_rag.checkpoint import load_model
 from minicpm_rag.decoding import GraphEngine
+from minicpm_rag.decoding import plain as decoding_plain
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
 from minicpm_rag.generation import Sampling, TransformersEngine
 
@@ -39,9 +39,7 @@ def golden(request: pytest.FixtureRequest) -> Iterator[tuple[Any, list[dict[str,
 
 @pytest.mark.parametrize("guessing", [False, True], ids=["plain", "guessed"])
 @pytest.mark.parametrize("penalty", [1.0, 1.02])
-def test_greedy_ids_are_the_reference_s_alone_and_together(
-    golden: Any, guessing: bool, penalty: float
-) -> None:
+def test_greedy_ids_are_the_reference_s_alone_and_together(golden: Any, guessing: bool, penalty: float) -> None:
     model, chats = golden
     key = "greedy_24" if penalty == 1 else "greedy_24_rep_penalty_1_02"
     sampling = Sampling(temperature=0, repetition_penalty=penalty, max_new_tokens=24)
@@ -93,9 +91,7 @@ def test_a_long_answer_crosses_pages_and_stays_the_same(engine: GraphEngine, pro
     assert collect(engine, prompt[:60], sampling) == expected
 
 
-def test_a_seeded_answer_is_the_same_alone_together_plain_and_guessed(
-    engine: GraphEngine, prompt: list[int]
-) -> None:
+def test_a_seeded_answer_is_the_same_alone_together_plain_and_guessed(engine: GraphEngine, prompt: list[int]) -> None:
     settings = [
         Sampling(temperature=0.3 * n, top_p=1 - 0.1 * n, top_k=10 * n, max_new_tokens=10 + 7 * n, seed=n)
         for n in range(8)
@@ -119,9 +115,7 @@ def test_end_tokens_and_the_limit_end_an_answer(engine: GraphEngine, prompt: lis
 
 
 @pytest.mark.parametrize("how", ["cancel", "close"])
-def test_stopping_ends_within_two_tokens_and_frees_the_pages(
-    engine: GraphEngine, prompt: list[int], how: str
-) -> None:
+def test_stopping_ends_within_two_tokens_and_frees_the_pages(engine: GraphEngine, prompt: list[int], how: str) -> None:
     cancel = threading.Event()
     stream = engine.stream(prompt[:100], Sampling(max_new_tokens=300), cancel)
     for _ in range(5):
@@ -158,9 +152,7 @@ def test_texts_wait_in_order_for_memory(prompt: list[int]) -> None:
     order: list[int] = []
 
     def ask(number: int, length: int, tokens: int) -> int:
-        answer = list(
-            engine.stream(prompt[:length], Sampling(max_new_tokens=tokens, seed=1), threading.Event())
-        )
+        answer = list(engine.stream(prompt[:length], Sampling(max_new_tokens=tokens, seed=1), threading.Event()))
         order.append(number)
         return len(answer)
 

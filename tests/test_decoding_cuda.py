@@ -51,9 +51,7 @@ def served(
 
 @pytest.mark.parametrize("guessing", [False, True], ids=["plain", "guessed"])
 @pytest.mark.parametrize("penalty", [1.0, 1.02])
-def test_greedy_ids_are_the_reference_s_alone_and_together(
-    served: Any, guessing: bool, penalty: float
-) -> None:
+def test_greedy_ids_are_the_reference_s_alone_and_together(served: Any, guessing: bool, penalty: float) -> None:
     _, engines, chats = served
     key = "greedy_24" if penalty == 1 else "greedy_24_rep_penalty_1_02"
     chats = [chat for chat in chats if key in chat]
@@ -61,9 +59,7 @@ def test_greedy_ids_are_the_reference_s_alone_and_together(
     for chat in chats:
         assert collect(engines[guessing], chat["input_ids"], sampling) == chat[key]
     with ThreadPoolExecutor(8) as pool:
-        together = list(
-            pool.map(lambda chat: collect(engines[guessing], chat["input_ids"], sampling), chats * 3)
-        )
+        together = list(pool.map(lambda chat: collect(engines[guessing], chat["input_ids"], sampling), chats * 3))
     assert together == [chat[key] for chat in chats] * 3
 
 
@@ -83,9 +79,7 @@ def test_bfloat16_logits_are_as_near_to_float32_as_transformers_own() -> None:
     exact = load_model(folder, device="cuda", precision="float32")
     rounded = load_model(folder, device="cuda", precision="bfloat16")
     with torch.inference_mode():
-        wanted, theirs = (
-            model(torch.tensor([ids], device="cuda")).logits[0, -1].float() for model in (exact, rounded)
-        )
+        wanted, theirs = (model(torch.tensor([ids], device="cuda")).logits[0, -1].float() for model in (exact, rounded))
     engine = ready(GraphEngine(rounded))
     ours = engine.logits(ids).cuda()
     engine.close()

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from minicpm_rag.decoding_cache import PAGE, PagePool
-from minicpm_rag.decoding_lookup import guess
-from minicpm_rag.decoding_sampling import choose, draw
-from minicpm_rag.decoding_slots import Slots
+from minicpm_rag.checkpoint.quantization import matrix
+from minicpm_rag.decoding.cache import PAGE, PagePool
+from minicpm_rag.decoding.lookup import guess
+from minicpm_rag.decoding.sampling import choose, draw
+from minicpm_rag.decoding.slots import Slots
 from minicpm_rag.generation import Sampling
-from minicpm_rag.quantization import matrix
 
 torch = pytest.importorskip("torch")
 
@@ -57,9 +57,7 @@ def test_draws_follow_transformers_distribution(sampling: Sampling) -> None:
     rows, count = 4000, torch.zeros(24)
     state = slots_with(sampling, prompt, rows, 24)
     for _ in range(10):  # each position has its own noise
-        drawn = draw(
-            logits.expand(rows, 1, 24).clone(), state, torch.arange(rows), torch.zeros(rows, 0).long()
-        )
+        drawn = draw(logits.expand(rows, 1, 24).clone(), state, torch.arange(rows), torch.zeros(rows, 0).long())
         count += torch.bincount(drawn.flatten(), minlength=24)
         state.length += 1
     assert count[wanted == 0].sum() == 0

@@ -11,12 +11,12 @@ import pytest
 
 from minicpm_rag import doctor
 from minicpm_rag.checkpoint import read_config
+from minicpm_rag.checkpoint.weights import find_weights
 from minicpm_rag.cli import main
 from minicpm_rag.doctor import Finding, examine
-from minicpm_rag.hardware import Gpu, Hardware
-from minicpm_rag.manifest import MANIFEST
+from minicpm_rag.models.hardware import Gpu, Hardware
+from minicpm_rag.models.manifest import MANIFEST
 from minicpm_rag.settings import load_settings
-from minicpm_rag.weights import find_weights
 from tests.hub_server import Hub, serve
 
 CHECKPOINT = Path(__file__).parent / "data" / "tiny-reader"
@@ -60,9 +60,7 @@ def test_a_downloaded_model_is_chosen_with_device_precision_and_speed(
     assert findings["Answers by"].value.startswith("MiniCPM4-0.5B in ")
     assert findings["Device"].value == "cpu, weights full"
     assert findings["Precision"].value == "float32 (what the processor computes itself)"
-    assert findings["Expected speed"].value.startswith(
-        "at most 12 tokens/s"
-    )  # 20 GB/s over 0.434 G x 4 bytes
+    assert findings["Expected speed"].value.startswith("at most 12 tokens/s")  # 20 GB/s over 0.434 G x 4 bytes
 
 
 def test_on_a_gpu_the_speed_is_the_share_of_bandwidth_that_was_measured(
@@ -82,9 +80,7 @@ def test_a_half_downloaded_model_is_a_problem_that_names_the_file(on_processor: 
     settings = load_settings()
     folder = model_folder(settings.home, "MiniCPM4-0.5B")
     files = {"model.safetensors": {"size": 999, "sha256": None}}
-    (folder / MANIFEST).write_text(
-        json.dumps({"id": "OpenBMB/MiniCPM4-0.5B", "revision": "master", "files": files})
-    )
+    (folder / MANIFEST).write_text(json.dumps({"id": "OpenBMB/MiniCPM4-0.5B", "revision": "master", "files": files}))
     finding = by_name(examine(settings))["MiniCPM4-0.5B"]
     assert finding.problem
     assert "model.safetensors has 200 of 999 bytes" in finding.value
@@ -101,9 +97,7 @@ def test_a_configured_folder_is_checked(on_processor: None, tmp_path: Path) -> N
 
 
 def test_settings_that_cannot_work_here_are_problems(on_processor: None, tmp_path: Path) -> None:
-    findings = by_name(
-        examine(load_settings(device="cuda", embedder="no-such-model", reranker=tmp_path / "none"))
-    )
+    findings = by_name(examine(load_settings(device="cuda", embedder="no-such-model", reranker=tmp_path / "none")))
     assert findings["Device"].problem
     assert findings["Embeddings by"].problem
     assert findings["Reranks with"].problem
@@ -169,9 +163,7 @@ def test_doctor_exits_1_when_something_is_wrong_and_0_otherwise(
     assert (code, json.loads(out)["ok"]) == (1, False)
 
 
-def test_models_lists_the_catalogue_in_columns_and_as_json(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_models_lists_the_catalogue_in_columns_and_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     model_folder(load_settings().home, "MiniCPM4-0.5B")
     model_folder(load_settings().home, "我的模型")
     code, out, _ = run(capsys, "models", "--json")
@@ -211,7 +203,7 @@ def test_download_takes_any_hub_id_and_another_folder(
 def test_download_recommended_fetches_the_set_for_this_machine(
     hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("minicpm_rag.hardware.describe", lambda: Hardware((), 8 << 30, 2))
+    monkeypatch.setattr("minicpm_rag.models.hardware.describe", lambda: Hardware((), 8 << 30, 2))
     code, out, _ = run(capsys, "download", "--recommended")
     assert (code, out.strip()) == (0, str(load_settings().home / "models" / "MiniCPM4-0.5B"))
 
@@ -228,9 +220,7 @@ def test_download_errors_are_one_line(
     assert "'v9'" in err
 
 
-def test_convert_writes_a_checkpoint_that_is_whole(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_convert_writes_a_checkpoint_that_is_whole(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, _ = run(capsys, "convert", str(CHECKPOINT), str(tmp_path / "copy"))
     assert (code, out.strip()) == (0, str(tmp_path / "copy"))
     assert read_config(tmp_path / "copy").num_hidden_layers == 5

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from minicpm_rag.catalogue import Model
-from minicpm_rag.download import _start, download
 from minicpm_rag.errors import DownloadError, DownloadStoppedError
-from minicpm_rag.manifest import MANIFEST, missing_files, superfluous
+from minicpm_rag.models.catalogue import Model
+from minicpm_rag.models.fetching import _start, download
+from minicpm_rag.models.manifest import MANIFEST, missing_files, superfluous
 from tests.hub_server import Hub, serve
 
 MODEL = Model("tiny", "OpenBMB/tiny", "chat", 1_000_000, 4096)
@@ -57,9 +57,7 @@ def test_a_connection_that_drops_half_way_is_picked_up_where_it_broke(hub: Hub, 
 
 def test_a_stopped_download_goes_on_from_the_bytes_that_arrived(hub: Hub, tmp_path: Path) -> None:
     stop, hub.hold["model.safetensors"] = threading.Event(), threading.Event()
-    threading.Thread(
-        target=lambda: (hub.half_sent.wait(30), time.sleep(0.5), stop.set()), daemon=True
-    ).start()
+    threading.Thread(target=lambda: (hub.half_sent.wait(30), time.sleep(0.5), stop.set()), daemon=True).start()
     with pytest.raises(DownloadStoppedError, match="run it again"):
         download(MODEL, tmp_path / "m", cancel=stop)
     kept = (tmp_path / "m/model.safetensors.incomplete").stat().st_size
@@ -78,9 +76,7 @@ def test_a_file_that_arrives_corrupted_is_fetched_again(hub: Hub, tmp_path: Path
     assert len(hub.fetched("model.safetensors")) == 2
 
 
-def test_a_file_that_was_damaged_on_disk_is_fetched_again_and_the_others_are_not(
-    hub: Hub, tmp_path: Path
-) -> None:
+def test_a_file_that_was_damaged_on_disk_is_fetched_again_and_the_others_are_not(hub: Hub, tmp_path: Path) -> None:
     folder = download(MODEL, tmp_path / "m")
     (folder / "model.safetensors").write_bytes(bytes(len(WEIGHTS)))
     assert missing_files(folder) == []
@@ -111,9 +107,7 @@ def test_an_unknown_model_is_said_to_be_unknown(hub: Hub, tmp_path: Path) -> Non
         download(MODEL, tmp_path / "m", revision="v9")
 
 
-def test_without_a_network_the_error_names_the_way_by_hand(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_a_network_the_error_names_the_way_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(DownloadError, match="cannot be reached") as caught:
         download(MODEL, tmp_path / "m")
@@ -121,10 +115,8 @@ def test_without_a_network_the_error_names_the_way_by_hand(
     assert "MINICPM_RAG_MODEL" in str(caught.value)
 
 
-def test_a_hub_that_never_answers_is_given_up(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("minicpm_rag.download.FIRST_ANSWER_SECONDS", 2)
+def test_a_hub_that_never_answers_is_given_up(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("minicpm_rag.models.fetching.FIRST_ANSWER_SECONDS", 2)
     hub.silent = True
     with pytest.raises(DownloadError, match="cannot be reached"):
         download(MODEL, tmp_path / "m")
@@ -173,7 +165,7 @@ def test_a_disk_that_is_too_small_is_refused_before_the_first_byte(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr("minicpm_rag.manifest.shutil.disk_usage", lambda folder: usage)
+    monkeypatch.setattr("minicpm_rag.models.manifest.shutil.disk_usage", lambda folder: usage)
     with pytest.raises(DownloadError, match="GB free"):
         download(MODEL, tmp_path / "m")
     assert hub.fetched("model.safetensors") == []

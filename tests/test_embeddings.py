@@ -61,9 +61,7 @@ def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
 
 def test_a_text_at_the_limit_is_read_to_its_end(embedder: Embedder) -> None:
     text = "word " * (embedder.limit_tokens - 4)
-    assert (
-        embedder.count_tokens(text + "cat") < embedder.count_tokens(text + "cat dog") <= embedder.limit_tokens
-    )
+    assert embedder.count_tokens(text + "cat") < embedder.count_tokens(text + "cat dog") <= embedder.limit_tokens
     first, second = embedder.embed_documents([text + "cat", text + "sun"])
     assert dot(first, second) < 0.99999
 
@@ -127,9 +125,7 @@ def test_prompts_of_the_models_folder_are_used(tmp_path: Path, embedder: Embedde
 
 
 @pytest.mark.parametrize("device_memory_batches", [1, 4])
-def test_too_little_memory_halves_the_batch(
-    monkeypatch: pytest.MonkeyPatch, device_memory_batches: int
-) -> None:
+def test_too_little_memory_halves_the_batch(monkeypatch: pytest.MonkeyPatch, device_memory_batches: int) -> None:
     import torch
 
     crowded = load_embedder(PACKAGED)

@@ -55,9 +55,7 @@ def write_documents(folder: Path) -> list[Written]:
     rng = random.Random(22)
     written: list[Written] = []
     groups = facts_about(rng, "zh", 4, 3)
-    text = "\n\n".join(
-        f"## {group[0].name}\n\n" + "".join(fact.sentence() for fact in group) for group in groups
-    )
+    text = "\n\n".join(f"## {group[0].name}\n\n" + "".join(fact.sentence() for fact in group) for group in groups)
     (folder / "产品手册.md").write_text(f"# 产品手册\n\n{text}\n", encoding="utf-8")
     written += [Written(fact, "产品手册.md", 1) for group in groups for fact in group]
     groups = facts_about(rng, "zh", 3, 3)
@@ -169,13 +167,9 @@ def test_a_stopped_answer_ends_and_the_next_question_is_answered(
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_reader_is_right_on_at_least_95_percent_of_held_out_questions(
-    reader: MiniCPM_LLM, language: str
-) -> None:
+def test_the_reader_is_right_on_at_least_95_percent_of_held_out_questions(reader: MiniCPM_LLM, language: str) -> None:
     rng = random.Random(95)
-    examples = [
-        make_example(rng, held_out=True, passages=(1, 4), facts=(1, 4), language=language) for _ in range(40)
-    ]
+    examples = [make_example(rng, held_out=True, passages=(1, 4), facts=(1, 4), language=language) for _ in range(40)]
     wrong = [
         (example.answer, answer)
         for example in examples
@@ -187,9 +181,7 @@ def test_the_reader_is_right_on_at_least_95_percent_of_held_out_questions(
 def test_the_prompt_is_still_the_one_that_the_reader_was_trained_on(reader: MiniCPM_LLM) -> None:
     # A changed instruction becomes many more tokens; then `train_tiny_model.py` has to be run again.
     for language, most in (("zh", 45), ("en", 75)):
-        example = make_example(
-            random.Random(1), held_out=True, passages=(1, 1), facts=(1, 1), language=language
-        )
+        example = make_example(random.Random(1), held_out=True, passages=(1, 1), facts=(1, 1), language=language)
         instruction = example.prompt().split("\n\n", 1)[0]
         assert reader.get_num_tokens(instruction) <= most
 

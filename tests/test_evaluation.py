@@ -13,10 +13,10 @@ from minicpm_rag.cli import main, program
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.evaluation import Scorecard, calibrate_abilities, calibrate_evidence, evaluate
-from minicpm_rag.evidence import SETTING
+from minicpm_rag.evaluation.question_sets import Question, load_questions, sentence_questions
 from minicpm_rag.library import Library
-from minicpm_rag.question_sets import Question, load_questions, sentence_questions
 from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.retrieval.evidence import SETTING
 from minicpm_rag.worker import Worker, follow, submit_ingest
 
 QUESTIONS = [
@@ -127,9 +127,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[i
     return (result.return_value or 0), json.loads(result.stdout)
 
 
-def test_eval_asks_for_own_sentences_when_no_questions_are_given(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_eval_asks_for_own_sentences_when_no_questions_are_given(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, scores = run(home, monkeypatch, "--sentences", "15")
     assert scores["questions"] == 15
     assert scores["recall@3"] == 1

@@ -6,7 +6,7 @@ import pytest
 
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.evidence import calibration_from_json, shipped_calibration
+from minicpm_rag.retrieval.evidence import calibration_from_json, shipped_calibration
 
 
 def packaged() -> tuple[str, str]:

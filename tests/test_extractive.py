@@ -65,9 +65,7 @@ def test_a_sentence_that_two_overlapping_passages_share_is_shown_once() -> None:
 
 def test_a_heading_is_no_answer() -> None:
     passage = Document("年假规定\n满十年的员工有十五天年假。", metadata={"headings": "手册 > 年假规定"})
-    assert [one.statement.text for one in excerpts("年假规定是什么？", [passage])] == [
-        "满十年的员工有十五天年假。"
-    ]
+    assert [one.statement.text for one in excerpts("年假规定是什么？", [passage])] == ["满十年的员工有十五天年假。"]
 
 
 def test_similarity_decides_where_no_word_is_shared() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from conftest import DATA
 
-from minicpm_rag.followups import carry_over, stands_alone
+from minicpm_rag.chain.followups import carry_over, stands_alone
 from minicpm_rag.records import Turn
 
 
@@ -24,8 +24,7 @@ class Dialogue:
 
 
 DIALOGUES = [
-    Dialogue(**json.loads(line))
-    for line in (DATA / "dialogues.jsonl").read_text(encoding="utf-8").splitlines()
+    Dialogue(**json.loads(line)) for line in (DATA / "dialogues.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.fusion import normalised, weighted_sum
-from minicpm_rag.readability import readable_share, scripts
+from minicpm_rag.retrieval.fusion import normalised, weighted_sum
+from minicpm_rag.retrieval.readability import readable_share, scripts
 
 KEYWORD = [("a", 9.0), ("b", 5.0), ("c", 1.0)]
 DENSE = [("c", 0.9), ("d", 0.6), ("a", 0.3)]
@@ -25,9 +25,7 @@ def test_a_list_that_is_not_full_starts_from_nothing() -> None:
 
 
 def test_scores_stay_between_nothing_and_one() -> None:
-    fused = weighted_sum(
-        [("a", 3.0)], [("a", -0.1), ("b", -0.2)], keyword_weight=0.5, dense_weight=0.5, depth=100
-    )
+    fused = weighted_sum([("a", 3.0)], [("a", -0.1), ("b", -0.2)], keyword_weight=0.5, dense_weight=0.5, depth=100)
     assert all(0 <= score <= 1 for _, score in fused)
     assert weighted_sum([], [], keyword_weight=0.5, dense_weight=0.5, depth=100) == []
 

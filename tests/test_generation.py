@@ -62,9 +62,7 @@ def test_sampling_draws_what_transformers_draws(model: Any, seed: int) -> None:
             eos_token_id=None,
             pad_token_id=0,
         )
-    sampling = Sampling(
-        temperature=0.9, top_p=0.8, top_k=40, repetition_penalty=1.1, max_new_tokens=30, seed=seed
-    )
+    sampling = Sampling(temperature=0.9, top_p=0.8, top_k=40, repetition_penalty=1.1, max_new_tokens=30, seed=seed)
     assert run(TransformersEngine(model), PROMPT, sampling) == drawn[0, len(PROMPT) :].tolist()
 
 
@@ -124,9 +122,7 @@ def test_longer_than_trained_goes_in_whole() -> None:
     folder = GOLDEN / "minicpm-2b-128k-tiny"
     model = checkpoint.load_model(folder, device="cpu", precision="float32")
     prompt = expected(folder.name)["input_ids"][0]
-    first = run(
-        TransformersEngine(model), prompt, Sampling(temperature=0, repetition_penalty=1, max_new_tokens=1)
-    )
+    first = run(TransformersEngine(model), prompt, Sampling(temperature=0, repetition_penalty=1, max_new_tokens=1))
     assert first == [expected(folder.name)["argmax_all"][0][-1]]
 
 

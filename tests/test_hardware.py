@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from minicpm_rag import hardware
+from minicpm_rag.models import hardware
 
 
 def test_this_machine_has_memory_cores_and_a_name() -> None:
@@ -28,13 +28,11 @@ def test_a_machine_may_be_looked_at_as_if_it_had_no_gpu() -> None:
 
 def test_torch_is_not_imported_where_there_is_no_driver() -> None:
     program = (
-        "import sys; from minicpm_rag import hardware; hardware._nvidia_driver = lambda: False; "
+        "import sys; from minicpm_rag.models import hardware; hardware._nvidia_driver = lambda: False; "
         "hardware.describe(); print('torch' in sys.modules)"
     )
     root = Path(__file__).parent.parent
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 

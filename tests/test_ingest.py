@@ -125,9 +125,7 @@ def test_a_renamed_file_is_recognised_without_embedding(library: Library, folder
     assert verdict.status == "moved"
     assert str(folder / "note01.md") in verdict.reason
     assert embedded(library) == calls
-    assert [row.source for row in library.documents(KB) if row.title == "改名.md"] == [
-        str(folder / "改名.md")
-    ]
+    assert [row.source for row in library.documents(KB) if row.title == "改名.md"] == [str(folder / "改名.md")]
     assert not any(row.title == "note01.md" for row in library.documents(KB))
 
 
@@ -188,9 +186,7 @@ def test_a_defect_of_a_reader_becomes_a_verdict(
     assert sum(verdict.status == "indexed" for verdict in verdicts.values()) == 5
 
 
-def test_sync_removes_what_has_left_the_folder_and_nothing_else(
-    library: Library, folder: Path, tmp_path: Path
-) -> None:
+def test_sync_removes_what_has_left_the_folder_and_nothing_else(library: Library, folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.txt"
     elsewhere.write_text("A file of another place.", encoding="utf-8")
     ingest(library, folder, elsewhere)
@@ -210,9 +206,7 @@ def test_sync_of_a_folder_that_is_not_there_removes_nothing(library: Library, fo
     assert len(library.documents(KB)) == 6
 
 
-def test_hidden_and_unreadable_kinds_of_files_are_left_out_with_a_reason(
-    library: Library, folder: Path
-) -> None:
+def test_hidden_and_unreadable_kinds_of_files_are_left_out_with_a_reason(library: Library, folder: Path) -> None:
     (folder / ".hidden.txt").write_text("not for you", encoding="utf-8")
     (folder / ".git").mkdir()
     (folder / ".git" / "config.txt").write_text("nor this", encoding="utf-8")
@@ -278,9 +272,7 @@ def test_another_embedder_is_refused_with_the_command_to_run(tmp_path: Path, fol
 
 
 def test_pages_indexed_and_the_encoding_are_recorded(library: Library, tmp_path: Path) -> None:
-    (tmp_path / "gb.txt").write_bytes(
-        "本产品自购买之日起享受十二个月保修服务，请妥善保管发票。".encode("gb18030")
-    )
+    (tmp_path / "gb.txt").write_bytes("本产品自购买之日起享受十二个月保修服务，请妥善保管发票。".encode("gb18030"))
     verdict = ingest(library, tmp_path / "gb.txt")["gb.txt"]
     assert verdict.encoding.lower().startswith("gb")
     assert library.documents(KB)[0].encoding == verdict.encoding

@@ -15,9 +15,7 @@ from minicpm_rag.library import Library
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.worker import Worker, follow, submit_ingest
 
-QUESTIONS = [
-    json.loads(line) for line in (DATA / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()
-]
+QUESTIONS = [json.loads(line) for line in (DATA / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +56,7 @@ def test_38_of_40_questions_find_their_answer_in_the_top_3(library: Library) -> 
 def test_no_question_is_refused_and_other_subjects_are(library: Library) -> None:
     retriever = HybridRetriever(library=library, embedder=library.embedder)
     refused = [
-        question["question"]
-        for question in QUESTIONS
-        if retriever.search(question["question"])[1] < retriever.bar
+        question["question"] for question in QUESTIONS if retriever.search(question["question"])[1] < retriever.bar
     ]
     assert len(refused) <= 2, refused
     for question in ["法国大革命爆发于哪一年？", "Who wrote the opera La traviata?", "你好"]:

@@ -50,9 +50,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, captured.out, captured.err
 
 
-def test_ingest_counts_on_stdout_and_explains_on_stderr(
-    capsys: pytest.CaptureFixture[str], folder: Path
-) -> None:
+def test_ingest_counts_on_stdout_and_explains_on_stderr(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "empty.txt").write_bytes(b"")
     (folder / "tool.exe").write_bytes(b"MZ")
     code, out, err = run(capsys, "ingest", folder)
@@ -93,9 +91,7 @@ def test_ingest_needs_something_to_ingest(capsys: pytest.CaptureFixture[str]) ->
     assert run(capsys, "ingest", "https://127.0.0.1/x", "--watch")[0] == 2
 
 
-def test_list_is_a_table_aligned_for_wide_characters(
-    capsys: pytest.CaptureFixture[str], folder: Path
-) -> None:
+def test_list_is_a_table_aligned_for_wide_characters(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     from rich.cells import cell_len
 
     assert run(capsys, "list")[:2] == (0, "")
@@ -124,9 +120,7 @@ def test_remove_takes_a_title_a_path_or_a_folder(capsys: pytest.CaptureFixture[s
     assert json.loads(run(capsys, "list", "--json")[1]) == []
 
 
-def test_remove_asks_which_where_a_title_fits_several(
-    capsys: pytest.CaptureFixture[str], folder: Path
-) -> None:
+def test_remove_asks_which_where_a_title_fits_several(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     write_files(folder / "inner", 1)
     (folder / "inner" / "说明00.txt").write_text("另一个文件。", encoding="utf-8")
     run(capsys, "ingest", folder)
@@ -135,9 +129,7 @@ def test_remove_asks_which_where_a_title_fits_several(
     assert str(folder / "inner" / "说明00.txt") in err
 
 
-def test_knowledge_bases_on_the_command_line(
-    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path
-) -> None:
+def test_knowledge_bases_on_the_command_line(capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path) -> None:
     assert run(capsys, "kb", "create", "中文 库")[0] == 0
     assert run(capsys, "kb", "create", "中文 库")[0] == 1
     run(capsys, "ingest", folder, "--kb", "中文 库")
@@ -207,11 +199,7 @@ def test_watch_follows_a_folder_until_control_c(capsys: pytest.CaptureFixture[st
 
             def wait_for(present: str, gone: str) -> None:
                 for _ in range(300):
-                    titles = (
-                        {row.title for row in library.documents("default")}
-                        if library.knowledge_bases()
-                        else set()
-                    )
+                    titles = {row.title for row in library.documents("default")} if library.knowledge_bases() else set()
                     if present in titles and gone not in titles:
                         break
                     time.sleep(0.05)

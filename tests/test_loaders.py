@@ -36,9 +36,7 @@ def rows(page: Page) -> list[tuple[int, str]]:
 
 
 def test_every_format_of_the_readme_is_supported() -> None:
-    named = (
-        "pdf docx pptx xlsx csv tsv html mhtml md rst txt json jsonl ipynb epub eml py java go sql png jpg"
-    )
+    named = "pdf docx pptx xlsx csv tsv html mhtml md rst txt json jsonl ipynb epub eml py java go sql png jpg"
     assert {f".{name}" for name in named.split()} <= SUFFIXES
 
 
@@ -76,10 +74,8 @@ def test_sheets_show_values_as_a_person_sees_them(tmp_path: Path) -> None:
     assert rows(staff) == [(9, "| Ann | 12 |")]
 
 
-def test_large_sheets_are_streamed_with_the_same_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from minicpm_rag import loaders_sheets
+def test_large_sheets_are_streamed_with_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from minicpm_rag.loaders import sheets as loaders_sheets
 
     path = make_xlsx(tmp_path / "a.xlsx")
     whole = load_file(path).pages
@@ -202,9 +198,7 @@ def test_other_json_shows_characters_not_escapes(tmp_path: Path) -> None:
     text.encode()
 
 
-@pytest.mark.parametrize(
-    "text", ['{"broken": 中文', "[" * 100_000, "1" * 10_000], ids=["cut", "deep", "long"]
-)
+@pytest.mark.parametrize("text", ['{"broken": 中文', "[" * 100_000, "1" * 10_000], ids=["cut", "deep", "long"])
 def test_json_that_cannot_be_parsed_is_kept_as_text(tmp_path: Path, text: str) -> None:
     assert page(tmp_path, "a.json", text).text == text
 

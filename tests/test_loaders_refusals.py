@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from office_files import make_docx, make_epub, make_pdf, make_xlsx, make_zip, png_of
 
-from minicpm_rag import loaders_sheets, ocr
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders import load_file
+from minicpm_rag.loaders import load_file, ocr
+from minicpm_rag.loaders import sheets as loaders_sheets
 
 
 def refusal(path: Path) -> DocumentError:
@@ -27,9 +27,7 @@ def written(path: Path, data: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "suffix", ["txt", "md", "csv", "html", "json", "pdf", "docx", "xlsx", "eml", "ipynb", "png"]
-)
+@pytest.mark.parametrize("suffix", ["txt", "md", "csv", "html", "json", "pdf", "docx", "xlsx", "eml", "ipynb", "png"])
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b" \n\t\r\n"], ids=["empty", "bom", "blank"])
 def test_files_without_text_say_so(tmp_path: Path, suffix: str, data: bytes) -> None:
     assert "no text" in refusal(written(tmp_path / f"a.{suffix}", data)).reason
@@ -150,15 +148,11 @@ def test_xml_entities_are_refused(tmp_path: Path) -> None:
 
 def test_an_html_page_with_entity_bomb_stays_small(tmp_path: Path) -> None:
     levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
-    path = written(
-        tmp_path / "a.html", f'<!DOCTYPE x [<!ENTITY e0 "boom">{levels}]><p>&e11; text</p>'.encode()
-    )
+    path = written(tmp_path / "a.html", f'<!DOCTYPE x [<!ENTITY e0 "boom">{levels}]><p>&e11; text</p>'.encode())
     assert len(load_file(path).pages[0].text) < 5000
 
 
-def test_a_stray_cell_at_the_far_end_of_a_sheet_does_no_harm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stray_cell_at_the_far_end_of_a_sheet_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import openpyxl
 
     workbook = openpyxl.Workbook()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from minicpm_rag import loaders_web
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_address
+from minicpm_rag.loaders import web as loaders_web
 
 PAGE = """<html><head><meta charset="utf-8"><title>带薪 年假</title><script src="/script.js"></script>
 <link rel="stylesheet" href="/style.css"></head><body><h1>请假</h1><p>每年十天。<img src="/image.png"></p>

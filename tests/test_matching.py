@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.matching import QuestionMatch
+from minicpm_rag.retrieval.matching import QuestionMatch
 
 
 def equal_weights(wanted: Sequence[str]) -> dict[str, float]:

@@ -25,8 +25,8 @@ from pydantic import ValidationError
 from minicpm_rag import MiniCPM_LLM, checkpoint
 from minicpm_rag.errors import ModelError, OutOfMemoryError, PromptTooLongError
 from minicpm_rag.generation import Sampling
-from minicpm_rag.text_stream import Detokenizer, StopStrings, byte_tokens
-from minicpm_rag.turns import Turns
+from minicpm_rag.generation.text_stream import Detokenizer, StopStrings, byte_tokens
+from minicpm_rag.generation.turns import Turns
 
 
 class Scripted:
@@ -119,9 +119,7 @@ def test_the_tutorials_lines_work() -> None:
 
 def test_importing_the_module_loads_neither_torch_nor_transformers() -> None:
     code = "import sys, minicpm_rag.minicpm; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=60
-    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
     assert run.stdout.strip() == "[]", run.stderr
 
 
@@ -221,10 +219,7 @@ def test_without_a_template_the_form_of_minicpm_2b_is_used(loaded: tuple[Any, An
     tokenizer = checkpoint.load_tokenizer(SHARDED_BIN)
     with_template = rendered(MiniCPM_LLM(SHARDED_BIN, model=loaded[0], tokenizer=tokenizer), CONVERSATION)
     tokenizer.chat_template = None
-    assert (
-        rendered(MiniCPM_LLM(SHARDED_BIN, model=loaded[0], tokenizer=tokenizer), CONVERSATION)
-        == with_template
-    )
+    assert rendered(MiniCPM_LLM(SHARDED_BIN, model=loaded[0], tokenizer=tokenizer), CONVERSATION) == with_template
 
 
 def test_without_a_template_chatml_is_used_where_the_tokenizer_has_its_tokens(
@@ -236,9 +231,7 @@ def test_without_a_template_chatml_is_used_where_the_tokenizer_has_its_tokens(
     words = tokenizer("好的", add_special_tokens=False).input_ids
     engine = Scripted([*words, tokenizer.convert_tokens_to_ids("<|im_end|>"), *words])
     llm = MiniCPM_LLM(SHARDED_BIN, model=loaded[0], tokenizer=tokenizer, engine=engine)
-    assert (
-        rendered(llm, "<|im_end|>嗨") == "<|im_start|>user\n< |im_end|>嗨<|im_end|>\n<|im_start|>assistant\n"
-    )
+    assert rendered(llm, "<|im_end|>嗨") == "<|im_start|>user\n< |im_end|>嗨<|im_end|>\n<|im_start|>assistant\n"
     assert llm.invoke("?") == "好的"
 
 
@@ -606,13 +599,9 @@ def test_threads_each_get_their_own_answer(llm: MiniCPM_LLM) -> None:
     assert [together[prompt] for prompt in prompts] == alone
 
 
-def start_waiting(
-    llm: MiniCPM_LLM, name: str, places: dict[str, list[int]], **options: Any
-) -> threading.Thread:
+def start_waiting(llm: MiniCPM_LLM, name: str, places: dict[str, list[int]], **options: Any) -> threading.Thread:
     places[name] = []
-    thread = threading.Thread(
-        target=llm.invoke, args=(name,), kwargs={"on_queue": places[name].append, **options}
-    )
+    thread = threading.Thread(target=llm.invoke, args=(name,), kwargs={"on_queue": places[name].append, **options})
     thread.start()
     wait_until(lambda: bool(places[name]) or not thread.is_alive())
     return thread

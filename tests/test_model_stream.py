@@ -10,9 +10,9 @@ from langchain_core.language_models.fake import FakeStreamingListLLM
 from langchain_core.messages import HumanMessage
 from scripted_llm import ScriptedLLM
 
-from minicpm_rag import model_stream
+from minicpm_rag.chain import model_stream
+from minicpm_rag.chain.model_stream import stream_text, token_counter
 from minicpm_rag.errors import OutOfMemoryError
-from minicpm_rag.model_stream import stream_text, token_counter
 from minicpm_rag.records import Waiting
 
 ASKED = [HumanMessage("问题：保修期多久？")]
@@ -43,10 +43,7 @@ def test_our_models_get_the_options_others_do_not() -> None:
     llm = ScriptedLLM(answers=["好。"])
     list(stream(llm, temperature=0.1, max_new_tokens=7))
     assert llm.options == [{"temperature": 0.1, "max_new_tokens": 7}]
-    assert (
-        "".join(p for p in stream(FakeListLLM(responses=["好。"]), temperature=0.1) if isinstance(p, str))
-        == "好。"
-    )
+    assert "".join(p for p in stream(FakeListLLM(responses=["好。"]), temperature=0.1) if isinstance(p, str)) == "好。"
 
 
 def test_the_place_in_the_queue_is_told() -> None:
@@ -64,9 +61,7 @@ def test_while_the_model_is_silent_the_reader_is_kept_posted(monkeypatch: pytest
 
 
 def test_an_error_keeps_its_type_and_comes_after_the_text_before_it() -> None:
-    items = stream(
-        ScriptedLLM(answers=["保修期为两年。"], error=OutOfMemoryError("no memory"), fails_after=3)
-    )
+    items = stream(ScriptedLLM(answers=["保修期为两年。"], error=OutOfMemoryError("no memory"), fails_after=3))
     assert [next(items) for _ in range(3)] == list("保修期")
     with pytest.raises(OutOfMemoryError, match="no memory"):
         next(items)

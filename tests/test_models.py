@@ -8,16 +8,14 @@ from pathlib import Path
 import pytest
 
 from minicpm_rag.errors import ModelError
-from minicpm_rag.hardware import GIGABYTE, Gpu, Hardware
-from minicpm_rag.manifest import MANIFEST
 from minicpm_rag.models import CATALOGUE, Model, choose, find_local, find_model, fits, folder_of, recommended
+from minicpm_rag.models.hardware import GIGABYTE, Gpu, Hardware
+from minicpm_rag.models.manifest import MANIFEST
 
 GIBIBYTE = 2**30
 
 
-def machine(
-    vram: float, ram: float = 64, cores: int = 16, *, bfloat16: bool = True, native: bool = False
-) -> Hardware:
+def machine(vram: float, ram: float = 64, cores: int = 16, *, bfloat16: bool = True, native: bool = False) -> Hardware:
     """A machine with that many GiB of video memory (0: no GPU) and of memory."""
     size = int(vram * GIBIBYTE)
     gpus = (Gpu("card", size, size, bfloat16),) if size else ()
@@ -149,9 +147,7 @@ def test_local_models_are_known_by_folder_name_by_manifest_or_by_their_files(tmp
     downloaded = models / "elsewhere"
     downloaded.mkdir()
     files = {"model.safetensors": {"size": 10, "sha256": None}}
-    (downloaded / MANIFEST).write_text(
-        json.dumps({"id": "OpenBMB/MiniCPM5-1B", "revision": "master", "files": files})
-    )
+    (downloaded / MANIFEST).write_text(json.dumps({"id": "OpenBMB/MiniCPM5-1B", "revision": "master", "files": files}))
     own = models / "我的模型"
     own.mkdir()
     config = {

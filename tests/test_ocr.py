@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import SHARED
 
-from minicpm_rag import ocr, pdf
-from minicpm_rag.loaders import load_file
+from minicpm_rag import pdf
+from minicpm_rag.loaders import load_file, ocr
 
 pytestmark = pytest.mark.skipif(not ocr.is_available(), reason='needs pip install ".[ocr]"')
 

@@ -11,9 +11,9 @@ from minicpm_rag import pdf
 from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_file
-from minicpm_rag.loaders_pdf import OCR_REMEDY
-from minicpm_rag.pdf_layout import lay_out
-from minicpm_rag.pdf_lines import Glyph
+from minicpm_rag.loaders.pdf import OCR_REMEDY
+from minicpm_rag.pdf.layout import lay_out
+from minicpm_rag.pdf.lines import Glyph
 
 LEFT = [
     "The left column speaks of harbours and of the",
@@ -64,9 +64,7 @@ def test_columns_are_read_one_after_the_other_and_words_made_whole(tmp_path: Pat
 
 def test_chinese_lines_are_joined_without_spaces_and_paragraphs_kept_apart(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a.pdf", [lines(50, 700, [*ZH, *ZH])])
-    paragraph = (
-        "公司规定，员工每年享有十天带薪年假，申请须提前两周提交给部门经理。未休完的假期可以顺延至次年三月。"
-    )
+    paragraph = "公司规定，员工每年享有十天带薪年假，申请须提前两周提交给部门经理。未休完的假期可以顺延至次年三月。"
     assert [line.strip() for line in text_of(path).split("\n") if line.strip()] == [paragraph, paragraph]
 
 
@@ -116,9 +114,7 @@ def test_pages_are_numbered_from_one_and_carry_their_labels(tmp_path: Path) -> N
         (3, "page", "3"),
     ]
     data = path.read_bytes()
-    labelled = data.replace(
-        b"/Type /Catalog", b"/Type /Catalog /PageLabels <</Nums [0 <</S/r>> 1 <</S/D>>]>>"
-    )
+    labelled = data.replace(b"/Type /Catalog", b"/Type /Catalog /PageLabels <</Nums [0 <</S/r>> 1 <</S/D>>]>>")
     assert labelled != data
     path.write_bytes(labelled)
     assert [page.label for page in load_file(path).pages] == ["i", "1", "2"]
@@ -172,9 +168,7 @@ def test_a_picture_of_the_page_marks_the_quote_where_it_stands(tmp_path: Path) -
         picture = Image.open(io.BytesIO(png)).convert("RGB")
         assert highlighted
         assert picture.size == (595, 842)
-        yellow = [
-            (x, y) for x in range(595) for y in range(842) if picture.getpixel((x, y)) == (255, 226, 90)
-        ]
+        yellow = [(x, y) for x in range(595) for y in range(842) if picture.getpixel((x, y)) == (255, 226, 90)]
         xs, ys = [x for x, _ in yellow], [y for _, y in yellow]
         assert min(ys) > 842 - 700 - 14  # page units grow upwards, pixels downwards
         assert max(ys) < 842 - 700 + 4 * 14

@@ -10,8 +10,8 @@ from conftest import SHARED
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
+from minicpm_rag.chain.prompt import build_prompt
 from minicpm_rag.errors import PromptTooLongError
-from minicpm_rag.prompt import build_prompt
 from minicpm_rag.records import Turn
 from minicpm_rag.sentences import sentence_spans
 
@@ -87,9 +87,7 @@ def test_a_passage_too_long_alone_is_cut_at_a_sentence_end() -> None:
 
 
 def test_a_passage_of_one_endless_sentence_is_cut_at_a_character() -> None:
-    prompt = build_prompt(
-        "保修期多久？", [passage(1, "长" * 5000)], count_tokens=characters, limit_tokens=400
-    )
+    prompt = build_prompt("保修期多久？", [passage(1, "长" * 5000)], count_tokens=characters, limit_tokens=400)
     assert prompt.tokens == 400
     assert set(prompt.documents[0].page_content) == {"长"}
 
@@ -128,9 +126,7 @@ def test_fifty_passages_take_few_counts() -> None:
         return characters(messages)
 
     turns = [Turn("一", "二"), Turn("三", "四")]
-    build_prompt(
-        "保修期多久？", [passage(n) for n in range(50)], turns, count_tokens=counting, limit_tokens=3000
-    )
+    build_prompt("保修期多久？", [passage(n) for n in range(50)], turns, count_tokens=counting, limit_tokens=3000)
     assert counts <= 12
 
 
@@ -163,8 +159,7 @@ def test_never_one_token_over_a_4096_window(question: str) -> None:
     turns = [Turn("公司在哪里？", "在杭州。[1]" * 30), Turn("Who?", "Nobody knows. " * 40)]
     for count in range(1, 51):
         documents = [
-            passage(number, "".join(shuffled.choices(sentences, k=shuffled.randint(1, 40))))
-            for number in range(count)
+            passage(number, "".join(shuffled.choices(sentences, k=shuffled.randint(1, 40)))) for number in range(count)
         ]
         limit = 4096 - shuffled.choice([256, 512, 513, 1024])
         prompt = build_prompt(question, documents, turns, count_tokens=rendered_tokens, limit_tokens=limit)
@@ -178,7 +173,5 @@ def test_never_one_token_over_a_4096_window(question: str) -> None:
         elif len(prompt.documents) < count:
             one_more = documents[: len(prompt.documents) + 1]
             roomy = build_prompt(question, one_more, (), count_tokens=rendered_tokens, limit_tokens=100_000)
-            kept = build_prompt(
-                question, prompt.documents, (), count_tokens=rendered_tokens, limit_tokens=100_000
-            )
+            kept = build_prompt(question, prompt.documents, (), count_tokens=rendered_tokens, limit_tokens=100_000)
             assert prompt.tokens + (roomy.tokens - kept.tokens) > limit - 2

@@ -107,12 +107,8 @@ def test_an_answer_streams_piece_by_piece(server: Server, llm: RemoteLLM) -> Non
 def test_messages_arrive_as_messages(server: Server, llm: RemoteLLM) -> None:
     messages = [SystemMessage("Answer from the passages."), HumanMessage("价格？")]
     list(llm.stream(messages))
-    (ChatPromptTemplate.from_messages([("system", "{a}"), ("human", "{b}")]) | llm).invoke(
-        {"a": "s", "b": "h"}
-    )
-    assert [[m["role"] for m in request["messages"]] for request in server.requests] == [
-        ["system", "user"]
-    ] * 2
+    (ChatPromptTemplate.from_messages([("system", "{a}"), ("human", "{b}")]) | llm).invoke({"a": "s", "b": "h"})
+    assert [[m["role"] for m in request["messages"]] for request in server.requests] == [["system", "user"]] * 2
     assert server.requests[0]["messages"][1]["content"] == "价格？"
 
 

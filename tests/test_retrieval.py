@@ -11,9 +11,9 @@ from small_library import DOCUMENTS, build_library
 from minicpm_rag import records
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.evidence import SETTING
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.retrieval.evidence import SETTING
 from minicpm_rag.sentences import sentence_spans
 
 ANSWERED = [
@@ -230,9 +230,7 @@ class ConceptEmbedder:
 @pytest.mark.parametrize(
     ("question", "title"), [("租金何时支付", "lease.txt"), ("磨坊", "river-history.txt"), ("tea", "茶叶.txt")]
 )
-def test_an_embedder_that_reads_both_languages_finds_across_them(
-    tmp_path: Path, question: str, title: str
-) -> None:
+def test_an_embedder_that_reads_both_languages_finds_across_them(tmp_path: Path, question: str, title: str) -> None:
     concepts = ConceptEmbedder()
     with build_library(tmp_path, concepts) as built:
         both = HybridRetriever(library=built, embedder=concepts)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from minicpm_rag.chain.rewrite import accept, rewrite_prompt
 from minicpm_rag.records import Turn
-from minicpm_rag.rewrite import accept, rewrite_prompt
 
 ZH = [Turn("X100 打印机的保修期是多久？", "X100 打印机保修二十四个月。[1]")]
 EN = [Turn("What is the warranty of the X100?", "It has 24 months of warranty.[2]")]

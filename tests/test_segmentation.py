@@ -74,9 +74,7 @@ def test_small_talk_asks_for_nothing(small_talk: str) -> None:
 
 def test_stemming_from_many_threads_mixes_no_words_up() -> None:
     words = [
-        f"{stem}{ending}"
-        for stem in ("walk", "index", "retriev", "nation")
-        for ending in ("ing", "ed", "s", "al")
+        f"{stem}{ending}" for stem in ("walk", "index", "retriev", "nation") for ending in ("ing", "ed", "s", "al")
     ]
     expected = [terms(word) for word in words]
     with ThreadPoolExecutor(8) as pool:

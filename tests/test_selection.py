@@ -6,7 +6,7 @@ import pytest
 from langchain_core.documents import Document
 
 from minicpm_rag import records
-from minicpm_rag.selection import JOINED_CHARACTERS, select
+from minicpm_rag.retrieval.selection import JOINED_CHARACTERS, select
 
 PAGES = {
     (1, 1): "保修期为两年。电池除外。\n屏幕保修一年。配件不保修。",

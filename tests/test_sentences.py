@@ -60,9 +60,7 @@ def sentences(text: str) -> list[str]:
             ["See https://a.example/b?c=d.e for v1.2.3.", "Next"],
             id="address_and_version",
         ),
-        pytest.param(
-            "1. First item. More\n2. Second", ["1. First item.", "More", "2. Second"], id="list_numbers"
-        ),
+        pytest.param("1. First item. More\n2. Second", ["1. First item.", "More", "2. Second"], id="list_numbers"),
         pytest.param("标题\n正文。", ["标题", "正文。"], id="line_end"),
         pytest.param(
             "This is a long line of English that an editor wrapped\nin the middle. Next.",

@@ -12,9 +12,7 @@ def texts(document: Document) -> list[str]:
     return [statement.text for statement in statements(document)]
 
 
-@pytest.mark.parametrize(
-    "text", ["保修期为两年。滤芯除外。\n见附录。", "It lasts two years. Filters do not.", TABLE]
-)
+@pytest.mark.parametrize("text", ["保修期为两年。滤芯除外。\n见附录。", "It lasts two years. Filters do not.", TABLE])
 def test_statements_are_literal_pieces_in_reading_order(text: str) -> None:
     found = statements(Document(text))
     assert [text[one.start : one.end] for one in found] == [one.text for one in found]

@@ -11,8 +11,8 @@ import pytest
 from conftest import SHARED
 from golden import CHECKPOINTS, GOLDEN, SINGLE_SAFETENSORS, copy_of, edit_json, expected
 
+from minicpm_rag.checkpoint.tokenizer import load_tokenizer, write_pipeline
 from minicpm_rag.errors import CheckpointError
-from minicpm_rag.tokenizer import load_tokenizer, write_pipeline
 
 REAL = SHARED / "tokenizer"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real MiniCPM-2B tokenizer is not in ../shared")
@@ -45,10 +45,7 @@ def test_pipeline_made_of_the_sentencepiece_file_is_the_shipped_one(tmp_path: Pa
     write_pipeline(REAL / "tokenizer.model", tmp_path / "tokenizer.json")
     made = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
     shipped = json.loads((REAL / "tokenizer.json").read_text(encoding="utf-8"))
-    merges = [
-        tuple(merge.split(" ") if isinstance(merge, str) else merge)
-        for merge in shipped["model"].pop("merges")
-    ]
+    merges = [tuple(merge.split(" ") if isinstance(merge, str) else merge) for merge in shipped["model"].pop("merges")]
     assert [tuple(merge) for merge in made["model"].pop("merges")] == merges
     assert made == shipped
 
@@ -78,9 +75,7 @@ def test_template_file_beside_the_tokenizer_is_used(tmp_path: Path) -> None:
 
 def test_remote_tokenizer_code_is_not_asked_for(tmp_path: Path) -> None:
     folder = copy_of(SINGLE_SAFETENSORS, tmp_path / "copy")
-    edit_json(
-        folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["tokenization_other.Other", None]}
-    )
+    edit_json(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["tokenization_other.Other", None]})
     assert load_tokenizer(folder)("你好").input_ids == load_tokenizer(SINGLE_SAFETENSORS)("你好").input_ids
 
 
@@ -98,9 +93,7 @@ def test_damaged_file_is_named(name: str, content: str, tmp_path: Path) -> None:
         load_tokenizer(folder)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\x0a\x05\xff\xff", b"version https://git-lfs.github.com/spec/v1\n"]
-)
+@pytest.mark.parametrize("content", [b"", b"\x0a\x05\xff\xff", b"version https://git-lfs.github.com/spec/v1\n"])
 def test_damaged_sentencepiece_file_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.model").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"tokenizer\.model"):

@@ -13,7 +13,8 @@ PACKAGE = Path(records.__file__).parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Files whose DocumentErrors become verdicts on the page; evaluation's concern question files.
 READERS = [
-    *sorted(PACKAGE.glob("loaders*.py")), PACKAGE / "pdf.py", PACKAGE / "encodings.py", PACKAGE / "ingest.py"
+    *sorted(PACKAGE.glob("loaders/*.py")), *sorted(PACKAGE.glob("pdf/*.py")),
+    PACKAGE / "encodings.py", PACKAGE / "ingest.py",
 ]  # fmt: skip
 
 
@@ -21,11 +22,7 @@ def sentences() -> list[str]:
     found = set()
     for file in READERS:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "DocumentError"
-            ):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "DocumentError":
                 found |= {words for argument in node.args if (words := example(argument))}
     return sorted(found)
 

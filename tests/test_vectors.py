@@ -11,7 +11,7 @@ import pytest
 from chroma_server import chroma_server
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
-from minicpm_rag.vectors import VectorStore, nearest, unit
+from minicpm_rag.library.vectors import VectorStore, nearest, unit
 
 NAME = "kb-0123456789abcdef"
 

@@ -54,9 +54,7 @@ def start(home: Path, folder: Path, pause: float = 0.0) -> subprocess.Popen[str]
 def every_vector_is_found(library: Library) -> bool:
     """By Chroma's own query, which is where two writers lose them."""
     with library.ledger.reading() as connection:
-        collections = [
-            row[0] for row in connection.execute("SELECT collection FROM indexes WHERE status = 'current'")
-        ]
+        collections = [row[0] for row in connection.execute("SELECT collection FROM indexes WHERE status = 'current'")]
     report = library.check(repair=False)
     chunks = sum(library.vectors.count(name) for name in collections)
     return not report.problems and chunks == report.chunks
@@ -118,9 +116,9 @@ def test_progress_is_seen_from_the_beginning_however_late_one_looks(tmp_path: Pa
         assert first == again
         stages = [progress.stage for progress in first if progress.source.endswith("note01.md")]
         assert stages == ["reading", "embedding", "writing", "done"]
-        assert {
-            (progress.files, progress.verdict is None) for progress in first if progress.stage == "done"
-        } == {(6, False)}
+        assert {(progress.files, progress.verdict is None) for progress in first if progress.stage == "done"} == {
+            (6, False)
+        }
 
 
 def test_a_cancelled_job_finishes_the_file_in_hand(tmp_path: Path) -> None:
@@ -136,9 +134,7 @@ def test_a_cancelled_job_finishes_the_file_in_hand(tmp_path: Path) -> None:
     with opened(tmp_path / "home", Cancelling(), chunk_characters=50) as library:
         job = worker.submit_ingest(library, KB, [tmp_path / "文档"])
         verdicts = [
-            progress.verdict
-            for progress in follow(library, job, cancelled=cancelled.is_set)
-            if progress.verdict
+            progress.verdict for progress in follow(library, job, cancelled=cancelled.is_set) if progress.verdict
         ]
         assert 0 < len(verdicts) < 40
         assert len(library.documents(KB)) == len(verdicts)
@@ -180,7 +176,7 @@ def test_a_job_that_fails_as_a_whole_raises_what_it_was(tmp_path: Path) -> None:
 def test_a_defect_of_ours_reaches_who_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(tmp_path / "文档")
     with opened(tmp_path / "home") as library:
-        monkeypatch.setattr("minicpm_rag.owner.ingest", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr("minicpm_rag.worker.owner.ingest", lambda *_, **__: 1 / 0)
         with pytest.raises(LibraryError, match="ZeroDivisionError"):
             ingest(library, tmp_path / "文档")
         monkeypatch.undo()
@@ -273,9 +269,7 @@ def test_an_interrupted_reindex_goes_on_where_it_was(tmp_path: Path) -> None:
     other = Cancelling("other", 32)
     with opened(tmp_path / "home", other) as library:
         job = worker.submit_reindex(library, KB)
-        verdicts = [
-            progress for progress in follow(library, job, cancelled=cancelled.is_set) if progress.verdict
-        ]
+        verdicts = [progress for progress in follow(library, job, cancelled=cancelled.is_set) if progress.verdict]
         assert 0 < len(verdicts) < 6
         assert library.knowledge_base(KB).embedder == "hashed"
         done(library, worker.submit_reindex(library, KB))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from minicpm_rag.prompt import build_prompt
+from minicpm_rag.chain.prompt import build_prompt
 from minicpm_rag.records import HEADINGS, PAGE, PAGE_KIND, PAGE_LABEL, TITLE
 
 HELD_OUT_TENTH = 0  # names and values whose checksum ends so are for testing only
@@ -157,16 +157,10 @@ class Fact:
         said = f"{self.value}{self.attribute.unit}"
         if self.language == "en":
             attribute, name = self.attribute.name, self.name
-            return (
-                f"The {attribute} of {name} is {said}."
-                if style == 0
-                else f"For {name}, the {attribute} is {said}."
-            )
+            return f"The {attribute} of {name} is {said}." if style == 0 else f"For {name}, the {attribute} is {said}."
         gap = " " if said[0].isascii() else ""
         attribute, name = self.attribute.name, self.name
-        return (
-            f"{name}的{attribute}是{gap}{said}。" if style == 0 else f"关于{name}，{attribute}为{gap}{said}。"
-        )
+        return f"{name}的{attribute}是{gap}{said}。" if style == 0 else f"关于{name}，{attribute}为{gap}{said}。"
 
     def question(self, style: int = 0) -> str:
         """A question that the fact answers."""
@@ -290,9 +284,7 @@ def page_text(rng: random.Random, facts: Sequence[Fact], language: str) -> str:
 
 def _passage(rng: random.Random, page: Sequence[Fact], language: str, pages: Sequence[Sequence[Fact]]) -> Any:
     title = rng.choice(TITLES_ZH if rng.random() < (0.8 if language == "zh" else 0.1) else TITLES_EN)
-    title += rng.choice(("", "", str(rng.randint(1, 20)), f"-{rng.randint(2000, 2030)}")) + rng.choice(
-        SUFFIXES
-    )
+    title += rng.choice(("", "", str(rng.randint(1, 20)), f"-{rng.randint(2000, 2030)}")) + rng.choice(SUFFIXES)
     kind = rng.choice(("text", "text", "page", "page", "slide", "sheet"))
     number = rng.randint(1, 30)
     metadata: dict[str, Any] = {

@@ -109,9 +109,7 @@ def build_tokenizer(folder: Path) -> None:
         *(f"<0x{byte:02X}>" for byte in range(256)),
         *sorted(trained["vocab"], key=trained["vocab"].get),
     ]
-    merges = [
-        tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in trained["merges"]
-    ]
+    merges = [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in trained["merges"]]
     final = Tokenizer(
         models.BPE(
             {token: number for number, token in enumerate(tokens)},
@@ -202,9 +200,7 @@ def _encode(job: tuple[str, int, int, bool, tuple[int, int], tuple[int, int]]) -
         prompts.append(len(tokenizer.encode(start).ids))
         ids += [*tokenizer.encode(start + example.answer).ids, 2]
         starts.append(len(ids))
-    return Data(
-        numpy.array(ids, numpy.int16), numpy.array(starts, numpy.int64), numpy.array(prompts, numpy.int64)
-    )
+    return Data(numpy.array(ids, numpy.int16), numpy.array(starts, numpy.int64), numpy.array(prompts, numpy.int64))
 
 
 def _reworded(rng: random.Random, prompt: str) -> str:
@@ -228,10 +224,7 @@ def start_data(
 ) -> Callable[[], Data]:
     """Have examples made beside the training; the function that comes back waits for them."""
     parts = max(1, count // 2000)
-    jobs = [
-        (str(folder), seed * 1_000_003 + part, count // parts, held_out, passages, facts)
-        for part in range(parts)
-    ]
+    jobs = [(str(folder), seed * 1_000_003 + part, count // parts, held_out, passages, facts) for part in range(parts)]
     pending = pool.map_async(_encode, jobs, chunksize=1)
 
     @cache
@@ -292,9 +285,7 @@ def losses(model: Any, ids: torch.Tensor, weights: torch.Tensor) -> tuple[torch.
     """The weighted loss, and whether each example's answer would be generated exactly (greedy)."""
     logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
     targets, weight = ids[:, 1:], weights[:, 1:]
-    each = torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), targets.flatten(), reduction="none"
-    )
+    each = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
     answer = weight == 1
     exact = ((logits.argmax(-1) == targets) | ~answer).all(-1)
     weight = weight.flatten()
@@ -339,9 +330,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(device, torch.bfloat16):
-            loss, exact = losses(
-                model, ids.to(device, non_blocking=True), weights.to(device, non_blocking=True)
-            )
+            loss, exact = losses(model, ids.to(device, non_blocking=True), weights.to(device, non_blocking=True))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -359,8 +348,7 @@ def save(model: Any, folder: Path) -> None:
     from safetensors.torch import save_file
 
     weights = {
-        name: value.detach().to("cpu", torch.bfloat16).contiguous()
-        for name, value in model.state_dict().items()
+        name: value.detach().to("cpu", torch.bfloat16).contiguous() for name, value in model.state_dict().items()
     }
     weights.pop("lm_head.weight", None)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -385,13 +373,9 @@ def main() -> None:
     with multiprocessing.get_context("fork").Pool(options.workers) as pool:
         stages, tests = [], []
         for number, (_, passages, facts) in enumerate(STAGES):
-            tests.append(
-                start_data(pool, options.target, 2000, passages, facts, held_out=True, seed=100 + number)
-            )
+            tests.append(start_data(pool, options.target, 2000, passages, facts, held_out=True, seed=100 + number))
             count = options.examples if number >= options.first_stage else 2000
-            stages.append(
-                start_data(pool, options.target, count, passages, facts, held_out=False, seed=number + 1)
-            )
+            stages.append(start_data(pool, options.target, count, passages, facts, held_out=False, seed=number + 1))
         model = new_model(options.target).to(device)
         if options.start is not None:
             from safetensors.torch import load_file

@@ -21,9 +21,9 @@ from minicpm_rag.commands.shown import (
 from minicpm_rag.commands.tables import echo_table, printable
 
 if TYPE_CHECKING:
-    from minicpm_rag.found import Candidate
     from minicpm_rag.questions import Language
     from minicpm_rag.records import Finished, Retrieved
+    from minicpm_rag.retrieval.found import Candidate
     from minicpm_rag.workspace import Workspace
 
 _WORDS = {
@@ -94,14 +94,10 @@ def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) 
 @click.command()
 @click.argument("question")
 @_kb
-@click.option(
-    "--limit", type=click.IntRange(1, 100), help="Passages to show.  [default: MINICPM_RAG_PASSAGES]"
-)
+@click.option("--limit", type=click.IntRange(1, 100), help="Passages to show.  [default: MINICPM_RAG_PASSAGES]")
 @click.option("--explain", is_flag=True, help="Also show why each passage stands where it does.")
 @_json
-def search(
-    question: str, knowledge_base: str | None, limit: int | None, explain: bool, as_json: bool
-) -> None:
+def search(question: str, knowledge_base: str | None, limit: int | None, explain: bool, as_json: bool) -> None:
     """Show the passages found for QUESTION, with their scores; no model is asked."""
     from minicpm_rag.questions import language_of
     from minicpm_rag.settings import load_settings

@@ -38,7 +38,7 @@ def decode(
     import torch
 
     from minicpm_rag import bench as measures
-    from minicpm_rag.bench_quotes import quoting_texts
+    from minicpm_rag.bench.quotes import quoting_texts
     from minicpm_rag.checkpoint import load_model, load_tokenizer
     from minicpm_rag.decoding import supports
 
@@ -62,20 +62,16 @@ def decode(
     weight_bytes = sum(p.nbytes for p in model.parameters())
     floor = bandwidth / weight_bytes
     click.echo(f"{torch.cuda.get_device_name()}, torch {torch.__version__}: {bandwidth / 1e12:.2f} TB/s read")
-    click.echo(
-        f"weights {weight_bytes / 1e9:.2f} GB: at most {floor:.0f} tokens/s one by one, full precision"
-    )
+    click.echo(f"weights {weight_bytes / 1e9:.2f} GB: at most {floor:.0f} tokens/s one by one, full precision")
     click.echo(f"{'path':<50} {'tokens/s':>8} {'share':>6} {'first':>8} {'memory':>8}")
     measures.decode_table(model, texts, lambda row: click.echo(_line(row, floor)), baselines=not no_baselines)
 
 
 @bench.command()
-@click.option(
-    "--random-weights", "name", default="MiniCPM4-0.5B", show_default=True, help="A published shape."
-)
+@click.option("--random-weights", "name", default="MiniCPM4-0.5B", show_default=True, help="A published shape.")
 def cpu(name: str) -> None:
     """Measure transformers on the CPU: number formats, int8, compiled or not."""
-    from minicpm_rag import bench_cpu as measures
+    from minicpm_rag.bench import cpu as measures
 
     for line in measures.cpu_table(name):
         click.echo(line)
@@ -85,9 +81,7 @@ def _line(row: Row, floor: float) -> str:
     first = "" if row.first_token_ms is None else f"{row.first_token_ms:.1f} ms"
     memory = "" if row.memory_bytes is None else f"{row.memory_bytes / 1e9:.2f} GB"
     share = f"{row.tokens_per_second / floor:.0%}"
-    return (
-        f"{row.path:<50} {row.tokens_per_second:>8.1f} {share:>6} {first:>8} {memory:>8}  {row.note}".rstrip()
-    )
+    return f"{row.path:<50} {row.tokens_per_second:>8.1f} {share:>6} {first:>8} {memory:>8}  {row.note}".rstrip()
 
 
 COMMANDS = (bench,)

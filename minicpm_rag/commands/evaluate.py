@@ -16,7 +16,7 @@ import click
 from minicpm_rag.commands.tables import echo_table
 
 if TYPE_CHECKING:
-    from minicpm_rag.question_sets import Question
+    from minicpm_rag.evaluation.question_sets import Question
     from minicpm_rag.workspace import Workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -25,22 +25,12 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command("eval")
 @click.option("--questions", multiple=True, type=_file, help="JSON Lines of questions; may be given again.")
 @click.option("--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]")
-@click.option(
-    "--sentences", default=200, show_default=True, help="Without --questions: own sentences to ask for."
-)
-@click.option(
-    "--calibrate", is_flag=True, help="Measure the embedder here and keep the result beside the index."
-)
+@click.option("--sentences", default=200, show_default=True, help="Without --questions: own sentences to ask for.")
+@click.option("--calibrate", is_flag=True, help="Measure the embedder here and keep the result beside the index.")
 @click.option("--min-recall", type=click.FloatRange(0, 1), help="Exit with 1 where recall@5 is lower.")
-@click.option(
-    "--compare", type=_file, help="Earlier --json output; exit with 1 where a rate got worse by 1 %."
-)
-@click.option(
-    "--passages", multiple=True, type=_file, help="JSON Lines of passages for a library of their own."
-)
-@click.option(
-    "--absent", type=click.FloatRange(0, 1), default=0.0, help="Share of those titles to leave out."
-)
+@click.option("--compare", type=_file, help="Earlier --json output; exit with 1 where a rate got worse by 1 %.")
+@click.option("--passages", multiple=True, type=_file, help="JSON Lines of passages for a library of their own.")
+@click.option("--absent", type=click.FloatRange(0, 1), default=0.0, help="Share of those titles to leave out.")
 @click.option("--answers", is_flag=True, help="Also let every question be answered, and check the answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 def evaluate_command(
@@ -60,17 +50,15 @@ def evaluate_command(
     A line of --questions is {"question": "...", "file": "manual.pdf", "page": 3}; one without a file must be
     refused. With no --questions, sentences of the documents themselves are looked for.
     """
-    from minicpm_rag.answer_evaluation import evaluate_answers
     from minicpm_rag.evaluation import calibrate_abilities, calibrate_evidence, evaluate
-    from minicpm_rag.question_sets import load_questions, sentence_questions
+    from minicpm_rag.evaluation.answers import evaluate_answers
+    from minicpm_rag.evaluation.question_sets import load_questions, sentence_questions
 
     with _workspace(passages, absent) as (workspace, present):
         retriever = workspace.retriever(knowledge_base)
         asked = [question for file in questions for question in load_questions(file)]
         if present is not None:
-            asked = [
-                _absent(question) if question.document not in present else question for question in asked
-            ]
+            asked = [_absent(question) if question.document not in present else question for question in asked]
         if not questions:
             asked = sentence_questions(retriever.library, retriever.knowledge_base, sentences)
         if calibrate:
@@ -81,15 +69,11 @@ def evaluate_command(
             calibrate_evidence(retriever, scorecard)
             scorecard = replace(scorecard, calibration=retriever.calibration())
         elif calibrate:
-            click.echo(
-                "Measured what the embedder reads. The bar needs real questions: --questions.", err=True
-            )
+            click.echo("Measured what the embedder reads. The bar needs real questions: --questions.", err=True)
         scores = scorecard.as_json()
         if answers:
             with _progress("Answering", len(asked)) as step:
-                scores["answers"] = evaluate_answers(
-                    workspace, retriever.knowledge_base, asked, on_question=step
-                )
+                scores["answers"] = evaluate_answers(workspace, retriever.knowledge_base, asked, on_question=step)
     _show(scores, as_json=as_json)
     worse = _worse(scores, compare)
     for line in worse:
@@ -105,7 +89,7 @@ def _absent(question: Question) -> Question:
 @contextmanager
 def _workspace(passages: Sequence[Path], absent: float) -> Iterator[tuple[Workspace, set[str] | None]]:
     """The person's workspace; with `passages`, one of a temporary library, and the ids that are in it."""
-    from minicpm_rag.passage_sets import ingest_folder, write_passages
+    from minicpm_rag.evaluation.passage_sets import ingest_folder, write_passages
     from minicpm_rag.settings import load_settings
     from minicpm_rag.worker import Worker
     from minicpm_rag.workspace import open_workspace

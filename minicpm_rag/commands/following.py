@@ -55,9 +55,7 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
     from minicpm_rag.worker import Worker
 
     settings = load_settings()
-    library = Library(
-        settings.home, embedder=load_embedder(settings.embedder), chroma_url=settings.chroma_url
-    )
+    library = Library(settings.home, embedder=load_embedder(settings.embedder), chroma_url=settings.chroma_url)
     worker = Worker(
         library,
         chunk_characters=settings.chunk_characters,
@@ -126,9 +124,7 @@ def _bar() -> Iterator[Any]:
             verdict = progress.verdict
             name = printable(progress.source.rpartition("/")[2])
             done = None if verdict is None else progress.file_number
-            bar.update(
-                task, total=progress.files or None, completed=done, description=f"{progress.stage} {name}"
-            )
+            bar.update(task, total=progress.files or None, completed=done, description=f"{progress.stage} {name}")
             line = "" if verdict is None else _line(verdict)
             if line:
                 bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

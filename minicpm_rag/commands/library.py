@@ -25,15 +25,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 @click.option("--sync", is_flag=True, help="Also remove documents whose files have left the named folders.")
 @click.option("--watch", is_flag=True, help="Stay, and ingest again whenever something there changes.")
 @json_option
-def ingest(
-    sources: tuple[str, ...], knowledge_base: str | None, sync: bool, watch: bool, as_json: bool
-) -> None:
+def ingest(sources: tuple[str, ...], knowledge_base: str | None, sync: bool, watch: bool, as_json: bool) -> None:
     """Bring files, folders and web pages into a knowledge base.
 
     Files that are there already, unchanged, cost nothing; a changed file replaces its old version.
     """
     from minicpm_rag.commands.following import Interruption, following, report
-    from minicpm_rag.sources import is_address
+    from minicpm_rag.library.sources import is_address
     from minicpm_rag.worker import submit_ingest
 
     if watch and any(is_address(source) for source in sources):
@@ -62,7 +60,7 @@ def ingest(
 def remove(sources: tuple[str, ...], knowledge_base: str | None, as_json: bool) -> None:
     """Remove documents, named as `list` shows them: by title, path, address, or a whole folder."""
     from minicpm_rag.commands.following import Interruption, following, report
-    from minicpm_rag.removing import resolve
+    from minicpm_rag.library.removing import resolve
     from minicpm_rag.worker import submit_remove
 
     with Interruption() as interruption, following() as (settings, library, worker):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from minicpm_rag.catalogue import Model
+    from minicpm_rag.models.catalogue import Model
 
 PROGRESS_SECONDS = 5.0  # between lines where stderr is no terminal
 
@@ -21,8 +21,8 @@ PROGRESS_SECONDS = 5.0  # between lines where stderr is no terminal
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def models(as_json: bool) -> None:
     """List the models: sizes, what fits this machine, what is here."""
-    from minicpm_rag.hardware import describe
     from minicpm_rag.models import CATALOGUE, choose, find_local, fits
+    from minicpm_rag.models.hardware import describe
     from minicpm_rag.settings import load_settings
 
     hardware = describe()
@@ -99,10 +99,10 @@ def download(name: str | None, recommended: bool, revision: str, directory: Path
 
     NAME is one of the names that `models` lists, or any ModelScope id (owner/name).
     """
-    from minicpm_rag.hardware import describe
     from minicpm_rag.models import download as fetch
     from minicpm_rag.models import find_model, folder_of
     from minicpm_rag.models import recommended as recommended_for
+    from minicpm_rag.models.hardware import describe
     from minicpm_rag.settings import load_settings
 
     if recommended == (name is not None) or (recommended and directory is not None):
@@ -157,9 +157,7 @@ def doctor(check: bool, as_json: bool) -> None:
         ]
         click.echo(json.dumps({"ok": not problems, "findings": lines}, ensure_ascii=False, indent=2))
     else:
-        _echo_table(
-            ["", "", ""], [["!" if one.problem else "", one.name, one.value] for one in findings], right=set()
-        )
+        _echo_table(["", "", ""], [["!" if one.problem else "", one.name, one.value] for one in findings], right=set())
         for finding in findings:
             if finding.advice:
                 click.echo(f"{'! ' if finding.problem else ''}{finding.name}: {finding.advice}")

@@ -9,9 +9,9 @@ from minicpm_rag.commands.tables import printable
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.found import Candidate
     from minicpm_rag.questions import Language
     from minicpm_rag.records import Citation
+    from minicpm_rag.retrieval.found import Candidate
 
 _SHOWN_CHARACTERS = 300  # of a passage on the terminal
 
@@ -29,7 +29,7 @@ def passage_line(number: int, document: Document, language: Language) -> str:
 
 def origin(document: Document, language: Language) -> str:
     """File, place and headings of a passage."""
-    from minicpm_rag.prompt import place_of
+    from minicpm_rag.chain.prompt import place_of
     from minicpm_rag.records import HEADINGS, TITLE
 
     place = place_of(document, language)

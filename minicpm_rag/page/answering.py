@@ -48,7 +48,5 @@ def draw(workspace: Workspace) -> None:
             help=t("length_help"),
         )
     if settings.reranker is not None:
-        changed["rerank"] = st.toggle(
-            t("rerank"), kept.get("rerank", True), key="rerank", help=t("rerank_help")
-        )
+        changed["rerank"] = st.toggle(t("rerank"), kept.get("rerank", True), key="rerank", help=t("rerank_help"))
     st.session_state.options = changed

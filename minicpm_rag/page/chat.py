@@ -85,9 +85,7 @@ def _input(reply: Reply | None) -> None:
         st.chat_input(t("ask_placeholder"), key="question", on_submit=asked)
 
 
-def _talk(
-    workspace: Workspace | None, conversation: Conversation | None, reply: Reply | None
-) -> DeltaGenerator | None:
+def _talk(workspace: Workspace | None, conversation: Conversation | None, reply: Reply | None) -> DeltaGenerator | None:
     if conversation is None:
         _first_screen(workspace)
         return None

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 def draw(conversation: Conversation) -> None:
     """Draw title and menu."""
-    with st.container(
-        horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
-    ):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
         notices.quiet(conversation.title or t("untitled"))
         with st.popover("", icon=":material/more_horiz:", type="tertiary", help=t("conversation_menu")):
             _rename(conversation)

@@ -40,9 +40,7 @@ def draw(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
 def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
     with (
         st.container(border=True, key=f"document-{row.id}"),
-        st.container(
-            horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
-        ),
+        st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"),
     ):
         st.html(_described(row), width="stretch")
         with st.popover("", icon=":material/more_horiz:", type="tertiary", help=t("document_menu")):

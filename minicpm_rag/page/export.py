@@ -46,8 +46,7 @@ def _quotes(answer: StoredAnswer) -> list[str]:
 
 def _passages(answer: StoredAnswer) -> list[str]:
     return [
-        f"- {_title(document.metadata)}{_place(sources.place(document))}: "
-        f"“{' '.join(document.page_content.split())}”"
+        f"- {_title(document.metadata)}{_place(sources.place(document))}: “{' '.join(document.page_content.split())}”"
         for document in answer.documents[:3]
     ]
 

@@ -112,7 +112,4 @@ def name_of(source: str) -> str:
 def tally(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """How many files had which verdict."""
     ordered = sorted(verdicts, key=lambda verdict: verdict.status)
-    return {
-        status: len(list(group))
-        for status, group in itertools.groupby(ordered, lambda verdict: verdict.status)
-    }
+    return {status: len(list(group)) for status, group in itertools.groupby(ordered, lambda verdict: verdict.status)}

@@ -70,9 +70,7 @@ def manage(workspace: Workspace) -> None:
                 if st.form_submit_button(t("rename"), key="rename-submit"):
                     _do(lambda: _rename(workspace, current, renamed.strip()))
             st.divider()
-            sure = st.checkbox(
-                markup.label(t("delete_sure", name=shown(current))), key=f"delete-sure-{current}"
-            )
+            sure = st.checkbox(markup.label(t("delete_sure", name=shown(current))), key=f"delete-sure-{current}")
             if st.button(t("delete"), icon=":material/delete:", disabled=not sure, key="delete-submit"):
                 _do(lambda: _delete(workspace, current))
 

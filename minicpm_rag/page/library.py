@@ -39,9 +39,7 @@ def show() -> None:
 
 def _listing(workspace: Workspace) -> None:
     name = state.knowledge_base()
-    with st.container(
-        horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
-    ):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header(markup.label(knowledge.shown(name)), anchor=False)
         knowledge.manage(workspace)
     found = {row.name: row for row in workspace.library.knowledge_bases()}.get(name)
@@ -52,9 +50,7 @@ def _listing(workspace: Workspace) -> None:
     }
     st.html(
         '<div class="rag-facts">'
-        + "".join(
-            f"<div><b>{count:,}</b><span>{markup.plain(t(key))}</span></div>" for key, count in facts.items()
-        )
+        + "".join(f"<div><b>{count:,}</b><span>{markup.plain(t(key))}</span></div>" for key, count in facts.items())
         + "</div>"
     )
     uploads.drop(workspace)
@@ -84,14 +80,10 @@ def _hits(workspace: Workspace, name: str, wanted: str) -> None:
     for index, passage in enumerate(passages):
         with st.container(horizontal=True, vertical_alignment="center", key=f"hit-{index}"):
             title = markup.plain(
-                " · ".join(
-                    filter(None, (str(passage.metadata.get(records.TITLE, "")), sources.place(passage)))
-                )
+                " · ".join(filter(None, (str(passage.metadata.get(records.TITLE, "")), sources.place(passage))))
             )
             words = markup.plain(documents_excerpt(passage.page_content))
-            st.html(
-                f'<div class="rag-hit"><div class="rag-quiet">{title}</div>{words}</div>', width="stretch"
-            )
+            st.html(f'<div class="rag-hit"><div class="rag-quiet">{title}</div>{words}</div>', width="stretch")
             st.button(
                 t("open"),
                 key=f"open-hit-{index}",

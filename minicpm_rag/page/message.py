@@ -75,9 +75,7 @@ def _rewritten(exchange: Exchange, answer: StoredAnswer, ask_again: Ask) -> None
             st.popover("", icon=":material/edit:", type="tertiary", help=t("edit_search")),
             st.form(f"rewrite-{exchange.id}", border=False),
         ):
-            edited = st.text_area(
-                t("edit_search"), value=answer.standalone_question, key=f"standalone-{exchange.id}"
-            )
+            edited = st.text_area(t("edit_search"), value=answer.standalone_question, key=f"standalone-{exchange.id}")
             if st.form_submit_button(t("search_with_this"), key=f"search-again-{exchange.id}"):
                 ask_again(exchange, standalone_question=edited.strip() or exchange.question)
                 st.rerun()

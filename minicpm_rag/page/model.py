@@ -77,9 +77,7 @@ def _server(workspace: Workspace) -> None:
     with st.expander(t("server"), icon=":material/lan:"):
         notices.quiet(t("server_explained"))
         with st.form("server", border=False):
-            address = st.text_input(
-                t("server_address"), placeholder="http://127.0.0.1:8000/v1", key="server-address"
-            )
+            address = st.text_input(t("server_address"), placeholder="http://127.0.0.1:8000/v1", key="server-address")
             name = st.text_input(t("server_model"), key="server-model")
             key = st.text_input(t("server_key"), type="password", key="server-key")
             if st.form_submit_button(t("server_use"), key="server-submit") and address.strip():

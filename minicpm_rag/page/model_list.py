@@ -16,8 +16,8 @@ from minicpm_rag.page import documents, downloads, markup, notices, state
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
-    from minicpm_rag.hardware import Hardware
     from minicpm_rag.models import LocalModel, Model
+    from minicpm_rag.models.hardware import Hardware
     from minicpm_rag.workspace import Workspace
 
 Switch = Callable[[Callable[[], None]], None]
@@ -25,7 +25,7 @@ Switch = Callable[[Callable[[], None]], None]
 
 @st.cache_resource(show_spinner=False)
 def _machine() -> Hardware:
-    from minicpm_rag import hardware
+    from minicpm_rag.models import hardware
 
     return hardware.describe()
 
@@ -128,9 +128,7 @@ def _fetch_button(model: Model, fits: bool) -> None:
     elif download.state == "running":
         st.button(t("pause"), icon=":material/pause:", key=f"pause-{model.name}", on_click=download.pause)
     else:
-        st.button(
-            t("resume"), icon=":material/play_arrow:", key=f"resume-{model.name}", on_click=download.resume
-        )
+        st.button(t("resume"), icon=":material/play_arrow:", key=f"resume-{model.name}", on_click=download.resume)
 
 
 def _fetch(model: Model) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.conversations import Conversations, stored
 from minicpm_rag.errors import RAGError
+from minicpm_rag.ledger.conversations import Conversations, stored
 from minicpm_rag.records import Finished, Retrieved, Rewritten, StoredAnswer, Text, Turn, Waiting
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ class Reply:
             self._take(event)
             if isinstance(event, Finished):
                 return event
-        return Finished(
-            answer.text, answer.citations, answer.unsupported, answer.documents, "stopped", answer.seconds
-        )
+        return Finished(answer.text, answer.citations, answer.unsupported, answer.documents, "stopped", answer.seconds)
 
     def _take(self, event: object) -> None:
         if isinstance(event, Rewritten) and event.changed:

@@ -174,9 +174,7 @@ def _found(text: str, quote: tuple[int, int, str]) -> tuple[int, int] | None:
 
 def _text(text: str, spans: list[tuple[int, int]], document: Document | None) -> None:
     first = max(0, min(start for start, _ in spans) - AROUND_CHARACTERS) if spans else 0
-    last = min(
-        len(text), (max(end for _, end in spans) if spans else 0) + AROUND_CHARACTERS * (1 if spans else 3)
-    )
+    last = min(len(text), (max(end for _, end in spans) if spans else 0) + AROUND_CHARACTERS * (1 if spans else 3))
     whole = first == 0 and last == len(text)
     if not whole and st.toggle(t("whole_page"), key="whole-page"):
         first, last = 0, len(text)

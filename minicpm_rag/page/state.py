@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.conversations import Conversations
+from minicpm_rag.ledger.conversations import Conversations
 from minicpm_rag.page import strings, switching, translations
 from minicpm_rag.page.strings import Language
 from minicpm_rag.settings import Settings, load_settings
@@ -100,9 +100,7 @@ def language() -> Language:
     """The language the page is shown in: chosen here before, else the browser's."""
     if "language" not in st.session_state:
         chosen = st.context.cookies.get(LANGUAGE_COOKIE)
-        st.session_state.language = (
-            chosen if chosen in strings.LANGUAGES else strings.guess(st.context.locale)
-        )
+        st.session_state.language = chosen if chosen in strings.LANGUAGES else strings.guess(st.context.locale)
     choice: Language = st.session_state.language
     return choice
 

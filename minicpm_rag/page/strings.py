@@ -151,10 +151,8 @@ _LIBRARY = {
     "upload_drop": ("把文件拖到这里，或点选文件", "Drop files here, or choose them"),
     "upload_button": ("选择文件", "Choose"),
     "upload_too_large": (
-        "{name} 没有加进来：它超过了 {megabytes} MB。请拆成小一些的文件，"
-        "或者调高 MINICPM_RAG_UPLOAD_MEGABYTES。",
-        "{name} was not added: it is larger than {megabytes} MB. "
-        "Split it, or raise MINICPM_RAG_UPLOAD_MEGABYTES.",
+        "{name} 没有加进来：它超过了 {megabytes} MB。请拆成小一些的文件，或者调高 MINICPM_RAG_UPLOAD_MEGABYTES。",
+        "{name} was not added: it is larger than {megabytes} MB. Split it, or raise MINICPM_RAG_UPLOAD_MEGABYTES.",
     ),
     "upload_limit": (
         "PDF、Word、PPT、Excel、网页、Markdown、文本 · 每个文件不超过 {megabytes} MB",

@@ -122,9 +122,7 @@ _ERRORS = {
     "{folder} is not a folder. Name the folder that holds config.json and the weights.": (
         "{folder} 不是文件夹，请指定存放 config.json 和权重的文件夹。"
     ),
-    "{folder} has no config.json, so it is not a checkpoint folder.": (
-        "{folder} 里没有 config.json，不是模型文件夹。"
-    ),
+    "{folder} has no config.json, so it is not a checkpoint folder.": ("{folder} 里没有 config.json，不是模型文件夹。"),
     "ModelScope cannot be reached, so {name} cannot be fetched ({why}). A folder copied by hand works too: "
     "put its files into {folder}, or name it in MINICPM_RAG_MODEL.": (
         "连不上 ModelScope，无法下载 {name}（{why}）。"

@@ -35,9 +35,7 @@ def drop(workspace: Workspace) -> None:
         max_upload_size=limit,
         label_visibility="collapsed",
     )
-    with st.container(
-        horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
-    ):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
         notices.quiet(t("upload_limit", megabytes=limit))
         st.toggle(t("upload_folder"), key="drop-folder")
     if files:
@@ -66,8 +64,7 @@ def _take(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
     knowledge_base = state.knowledge_base()
     try:
         sources = [
-            str(worker.save_upload(workspace.library, knowledge_base, file.name, file.getvalue()))
-            for file in files
+            str(worker.save_upload(workspace.library, knowledge_base, file.name, file.getvalue())) for file in files
         ]
         jobs.ingest(workspace.library, knowledge_base, sources, t("fault"))
     except RAGError as error:
@@ -104,13 +101,10 @@ def _job(job: Job) -> None:
         jobs.shared().put_away(job)
         return
     with st.container(border=True, key=f"job-{job.number}"):
-        with st.container(
-            horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
-        ):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
             counts = jobs.tally(job.verdicts)
             words = " · ".join(
-                t(f"verdict_{status}") + f" {counts[status]}"
-                for status in sorted(counts, key=TONES.__contains__)
+                t(f"verdict_{status}") + f" {counts[status]}" for status in sorted(counts, key=TONES.__contains__)
             )
             st.html(f'<div class="rag-row-title">{markup.plain(words or t("nothing_read"))}</div>')
             st.button(

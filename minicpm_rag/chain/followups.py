@@ -1,0 +1,180 @@
+"""Tell a follow-up from a question that stands alone, and complete it by rule where there is no model.
+
+The subject of the question before takes the pronoun's place, or is put behind the question in brackets. Knows
+no passages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import reduce
+
+from minicpm_rag.questions import CHINESE_QUESTION_WORDS, chinese_words, content_terms, language_of
+from minicpm_rag.records import Turn
+
+_PRONOUN_ZH = re.compile(
+    r"它们?|其中的?|[他她]们|(?<!其)[他她](?!们)|(?<!尤)其(?![他它余实])|该(?=[\u4e00-\u9fff])"
+    r"|[这那](?:个|些|种|款|家|项|本|位|里|边|儿|样|次|年|段|座|部|条)?|前者|后者|上述|以上|同样|期间"
+    r"|第[一二三四五两][个篇款项种条]|另一?个|另外[一两]个"
+)
+_OPENER_ZH = re.compile(r"^\s*(?:那么?|还有|另外|然后|再|而且|并且|所以|具体|此外)[，,\s]*")
+_ELLIPSIS_ZH = re.compile(r"的?呢[？?。\s]*$")
+# 哪个电话 asks for a telephone number; it does not speak of one.
+_ASKED_FOR_ZH = re.compile(r"(?:哪一?[个些条种位家天年]|什么|几[个条种位家天年片次]?|多少)[\u4e00-\u9fff]{0,3}")
+# Words for a property: a question with no other noun speaks of the subject before.
+_PROPERTY_ZH = re.compile(
+    r"价格|价钱|费用|时间|日期|地址|地点|电话|号码|原因|颜色|重量|尺寸|大小|长度|高度|面积|人口|数量|作者|名字|名称"
+    r"|意思|好处|优点|缺点|区别|条件|要求|步骤|方法|结果|情况|期限|期间|时候|时长|频率|用途|作用|功能|部分"
+)
+_PRONOUN_EN = re.compile(
+    r"\b(?:it|its|he|him|his|she|hers?|they|them|theirs?|these|those|this|that one|ones?|there(?=\s*[?.!]|$)"
+    r"|that(?=\s*(?:[?.!]|$|\w+\s*[?.!]))"
+    r"|the (?:other|former|latter|same|first|second|third|last|next)(?= ones?\b|\s*(?:[?.!]|$)))\b",
+    re.IGNORECASE,
+)
+_EXPLETIVE_IT = re.compile(
+    r"\b(?:does|did|will|would|is|was|can) it "
+    r"(?:take|cost|mean|possible|necessary|allowed|true|safe|ok|legal|matter)\b.*\b(?:to|that|if)\b"
+    r"|\bthis (?:year|month|week|morning|app|program|software)\b",
+    re.IGNORECASE,
+)
+_OPENER_EN = re.compile(
+    r"^\s*(?:(?:and|but|so|also|then|ok|okay)\b[,\s]*|(?:what|how) about\b\s*"
+    r"|(?:why|how so|since when|how come)\s*[?.!]*$)",
+    re.IGNORECASE,
+)
+_ASKING_EN = re.compile(
+    r"^(?:(?:what|which|who|whom|whose|when|where|why|how(?: many| much| long| far| often| old| big)?)\b\s*)?"
+    r"(?:(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had)\b\s*)?"
+    r"(?:(?:the|an?|i|we|you)\b\s*)?",
+    re.IGNORECASE,
+)
+_OBJECT_EN = re.compile(r"^(?P<before>.*\b(?:of|for|about|with|on|in|to) )(?P<object>[^?]+)\?*$", re.IGNORECASE)
+_FEW_TERMS_EN = 2  # content words an English question needs to stand alone
+_FEW_WORDS_EN = 4  # an ellipsis names its new subject in so few words
+_MARKS = " ，,？?。.！!“”\"'"
+
+
+def stands_alone(question: str, history: Sequence[Turn]) -> bool:
+    """Tell whether a question needs nothing of what was said before."""
+    if not history:
+        return True
+    return _stands_alone_zh(question) if language_of(question) == "zh" else _stands_alone_en(question)
+
+
+def carry_over(question: str, history: Sequence[Turn]) -> str:
+    """Complete a follow-up by rule; one that stands alone is returned as it is.
+
+    Earlier follow-ups are completed first, so that a subject lasts over several turns.
+    """
+
+    def complete(before: str, asked: str) -> str:
+        if not before or stands_alone(asked, [Turn(before, "")]):
+            return asked
+        return _completed_zh(asked, before) if language_of(asked) == "zh" else _completed_en(asked, before)
+
+    return reduce(complete, [*(turn.question for turn in history), question], "")
+
+
+def _stands_alone_zh(question: str) -> bool:
+    if _ELLIPSIS_ZH.search(question) or _OPENER_ZH.match(question):
+        return False
+    pronoun = _PRONOUN_ZH.search(question)
+    if pronoun and not _subjects_zh(question[: pronoun.start()]):
+        return False
+    return bool(_subjects_zh(_ASKED_FOR_ZH.sub(" ", question)))
+
+
+def _subjects_zh(text: str) -> list[str]:
+    """The nouns that name something: no properties, no single characters."""
+    return [
+        word
+        for word, kind in chinese_words(text)
+        if (kind[0] == "n" or kind in {"eng", "j", "vn", "l", "i"})
+        and len(word) > 1
+        and not _PROPERTY_ZH.fullmatch(word)
+    ]
+
+
+def _stands_alone_en(question: str) -> bool:
+    if _OPENER_EN.match(question):
+        return False
+    pronoun = None if _EXPLETIVE_IT.search(question) else _PRONOUN_EN.search(question)
+    if pronoun and not _names_something(question[: pronoun.start()]):
+        return False
+    return len(set(content_terms(question))) >= _FEW_TERMS_EN or _names_something(question)
+
+
+def _names_something(text: str) -> bool:
+    return any(word[:1].isupper() and word != "I" for word in text.split()[1:])
+
+
+def _completed_zh(question: str, before: str) -> str:
+    rest = _OPENER_ZH.sub("", question)
+    ellipsis = _ELLIPSIS_ZH.search(rest)
+    if ellipsis:
+        replaced = _replaced_zh(rest[: ellipsis.start()].strip(_MARKS), before)
+        if replaced:
+            return replaced
+    subject = _subject_zh(before)
+    pronoun = _PRONOUN_ZH.search(rest)
+    if pronoun and subject and pronoun.group()[0] in "它他她其该这那":
+        person = pronoun.group()[0] in "他她"
+        owner, of, _ = subject.rpartition("的")
+        # "X100 的保修期 … 它": the X100; "公司的总监 … 他": the director.
+        name = subject if person or not of else owner
+        return f"{rest[: pronoun.start()]}{name}{'的' if pronoun.group() == '其' else ''}{rest[pronoun.end() :]}"
+    known = _content_zh(before)
+    return f"{rest.rstrip(_MARKS)}（{known}）？" if known else question
+
+
+def _replaced_zh(own: str, before: str) -> str:
+    """The question before with its counterpart of `own` replaced: 年假 by 病假, 北京 by 上海."""
+    if not content_terms(own):
+        return ""
+    parts = [part for part in _subject_zh(before).split("的") if part]
+    words = chinese_words("的".join(parts))
+    kinds = dict(chinese_words(own))
+    candidates = [*parts, *(word for word, _ in words)]
+    best = max(candidates, key=lambda candidate: _common_end(candidate, own), default="")
+    if not best or not _common_end(best, own):
+        same_kind = [word for word, kind in words if kind in {"ns", "nr", "nt", "eng"} and kind in kinds.values()]
+        best = same_kind[0] if same_kind else ""
+    return before.replace(best, own, 1) if best else ""
+
+
+def _common_end(one: str, other: str) -> int:
+    length = 0
+    while length < min(len(one), len(other)) and one[-1 - length] == other[-1 - length]:
+        length += 1
+    return length
+
+
+def _subject_zh(question: str) -> str:
+    """What a question is about: all before its first verb or question word."""
+    subject = ""
+    text = _OPENER_ZH.sub("", question)
+    asking = CHINESE_QUESTION_WORDS.search(text)
+    for word, kind in chinese_words(text[: asking.start()] if asking else text):
+        if content_terms(subject) and (kind[0] in "vpcd" and kind != "vn"):
+            break
+        subject += word
+    return subject.strip(_MARKS) if content_terms(subject) else _content_zh(question)
+
+
+def _content_zh(question: str) -> str:
+    """A question without its asking words."""
+    parts = CHINESE_QUESTION_WORDS.split(_OPENER_ZH.sub("", question))
+    kept = [part.strip("的了是有在吧啊呀" + _MARKS) for part in parts]
+    return " ".join(part for part in kept if content_terms(part))
+
+
+def _completed_en(question: str, before: str) -> str:
+    rest = question.strip().rstrip("?.! ")
+    own = _OPENER_EN.sub("", rest).strip()
+    counterpart = _OBJECT_EN.match(before.strip())
+    if own != rest and counterpart and not _PRONOUN_EN.search(own) and 0 < len(own.split()) <= _FEW_WORDS_EN:
+        return f"{counterpart['before']}{own}?"  # "What is the warranty of the X100?" "And the X200?"
+    known = _ASKING_EN.sub("", _OPENER_EN.sub("", before.strip().rstrip("?.! "))).strip()
+    return f"{rest} ({known})?" if known else question

@@ -1,0 +1,177 @@
+"""Write the prompt that answers a question from passages, inside an exact token budget.
+
+Everything stands in one user message, because MiniCPM-2B has no system role. Knows no model: it is handed a
+function that counts the tokens of rendered messages. A passage's number is its place in `Prompt.documents`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minicpm_rag.errors import PromptTooLongError
+from minicpm_rag.questions import Language, language_of
+from minicpm_rag.records import END, HEADINGS, PAGE, PAGE_KIND, PAGE_LABEL, START, TABLE_HEADER, TITLE, Turn
+from minicpm_rag.sentences import sentence_spans
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+    from langchain_core.messages import BaseMessage
+
+CountTokens = Callable[["Sequence[BaseMessage]"], int]
+
+# Short on purpose: a 2B model follows three plain rules better than ten.
+_INSTRUCTION = {
+    "zh": "请只根据下面的资料，用简洁的中文回答问题。每句话末尾用方括号注明所依据资料的编号，例如[1]。"
+    "资料里没有答案时，只回答“资料中没有提到”。",
+    "en": "Answer the question briefly, using only the passages below. "
+    "End each sentence with the number of the passage it comes from, such as [1]. "
+    'If the passages do not contain the answer, reply only "The passages do not say."',
+}
+_PASSAGES = {"zh": "资料：", "en": "Passages:"}
+_HISTORY = {"zh": "此前的对话：\n{history}\n\n", "en": "Earlier in this conversation:\n{history}\n\n"}
+_TURN = {"zh": "问：{question}\n答：{answer}", "en": "Q: {question}\nA: {answer}"}
+_QUESTION = {"zh": "问题：{question}\n回答：", "en": "Question: {question}\nAnswer:"}
+_PLACE = {
+    "zh": {"page": "第{label}页", "slide": "第{label}张幻灯片", "sheet": "工作表“{label}”"},
+    "en": {"page": "page {label}", "slide": "slide {label}", "sheet": "sheet {label}"},
+}
+_HISTORY_TURNS = 2
+_HISTORY_ANSWER_CHARACTERS = 160
+_HISTORY_SHARE = 8  # history may take one eighth of the budget; what is asked now needs the passages more
+
+# Text that chat templates give a meaning; a document that contains it must not end the user's turn.
+_TEMPLATE_MARK = re.compile(r"<(?=(?:用户|AI)>|/?s>|\|[\w ]+\|>|/?(?:think|tool_call|tool_response)>)")
+_MARK = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Messages that fit the budget, the passages that are in them, and their exact size."""
+
+    messages: list[BaseMessage]
+    documents: list[Document]
+    tokens: int
+
+
+def build_prompt(
+    question: str,
+    documents: Sequence[Document],
+    history: Sequence[Turn] = (),
+    *,
+    count_tokens: CountTokens,
+    limit_tokens: int,
+) -> Prompt:
+    """Fit as many whole passages as `limit_tokens` allows, best first.
+
+    Where not even the best one fits, history is left out, and then that passage is cut at a sentence end.
+    Raises PromptTooLongError where the question leaves no room for a single passage.
+    """
+    language = language_of(question)
+
+    def write(passages: Sequence[Document], turns: Sequence[Turn]) -> tuple[list[BaseMessage], int]:
+        messages = _messages(language, question, passages, turns)
+        return messages, count_tokens(messages)
+
+    _, bare_tokens = write([], [])
+    if bare_tokens > limit_tokens:
+        raise PromptTooLongError(bare_tokens, limit_tokens)
+    turns = list(history[-_HISTORY_TURNS:])
+    while turns and write([], turns)[1] - bare_tokens > (limit_tokens - bare_tokens) // _HISTORY_SHARE:
+        turns = turns[1:]
+    fitting = _most(len(documents), lambda count: write(documents[:count], turns)[1] <= limit_tokens)
+    if not fitting and turns:
+        turns = []
+        fitting = _most(len(documents), lambda count: write(documents[:count], [])[1] <= limit_tokens)
+    chosen = list(documents[:fitting])
+    if not fitting and documents:
+        chosen = [_cut_to_fit(documents[0], lambda passage: write([passage], [])[1], limit_tokens)]
+    messages, tokens = write(chosen, turns)
+    return Prompt(messages, chosen, tokens)
+
+
+def place_of(document: Document, language: Language) -> str:
+    """Name the place of a passage in its file: "第3页", "slide 2"; "" where a file has no pages."""
+    metadata = document.metadata
+    pattern = _PLACE[language].get(str(metadata.get(PAGE_KIND, "text")))
+    label = metadata.get(PAGE_LABEL) or metadata.get(PAGE)
+    return pattern.format(label=label) if pattern and label else ""
+
+
+def _messages(
+    language: Language, question: str, documents: Sequence[Document], turns: Sequence[Turn]
+) -> list[BaseMessage]:
+    from langchain_core.messages import HumanMessage
+
+    passages = "\n\n".join(_passage(number, document, language) for number, document in enumerate(documents, 1))
+    earlier = "\n".join(
+        _TURN[language].format(question=_plain(turn.question), answer=_shortened(turn.answer)) for turn in turns
+    )
+    text = (
+        f"{_INSTRUCTION[language]}\n\n{_PASSAGES[language]}\n{passages}\n\n"
+        + (_HISTORY[language].format(history=earlier) if earlier else "")
+        + _QUESTION[language].format(question=_plain(question))
+    )
+    return [HumanMessage(text)]
+
+
+def _passage(number: int, document: Document, language: Language) -> str:
+    metadata = document.metadata
+    origin = " ".join(part for part in (str(metadata.get(TITLE, "")), place_of(document, language)) if part)
+    if metadata.get(HEADINGS):
+        origin += f" ({metadata[HEADINGS]})"
+    lines = [f"[{number}] {origin}".rstrip()]
+    header = str(metadata.get(TABLE_HEADER) or "")
+    if header and not document.page_content.startswith(header):
+        lines.append(header)
+    lines.append(document.page_content.strip())
+    return _plain("\n".join(lines))
+
+
+def _plain(text: str) -> str:
+    """Text without meaning to a chat template: `<AI>` in a document becomes `＜AI>`."""
+    return _TEMPLATE_MARK.sub("＜", text)
+
+
+def _shortened(answer: str) -> str:
+    """An earlier answer in a line or two, without its marks: they number other passages."""
+    text = " ".join(_MARK.sub("", answer).split())
+    if len(text) <= _HISTORY_ANSWER_CHARACTERS:
+        return _plain(text)
+    ends = [end for _, end in sentence_spans(text) if end <= _HISTORY_ANSWER_CHARACTERS]
+    return _plain(text[: ends[-1]] if ends else text[:_HISTORY_ANSWER_CHARACTERS] + "…")
+
+
+def _most(count: int, fits: Callable[[int], bool]) -> int:
+    """The largest number up to `count` that fits, by halving: six counts for fifty passages, not fifty."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _cut_to_fit(document: Document, tokens_with: Callable[[Document], int], limit_tokens: int) -> Document:
+    """The passage up to the last sentence end that fits, or to the last character where no sentence fits."""
+    text = document.page_content
+    ends = [end for _, end in sentence_spans(text)]
+    sentences = _most(len(ends), lambda count: tokens_with(_cut(document, ends[count - 1])) <= limit_tokens)
+    if sentences:
+        return _cut(document, ends[sentences - 1])
+    characters = _most(len(text), lambda count: tokens_with(_cut(document, count)) <= limit_tokens)
+    if not text[:characters].strip():
+        raise PromptTooLongError(tokens_with(_cut(document, 1)), limit_tokens)
+    return _cut(document, characters)
+
+
+def _cut(document: Document, length: int) -> Document:
+    """The first characters of a passage, its END moved so that it still names the page's own text."""
+    metadata = dict(document.metadata)
+    if START in metadata:
+        metadata[END] = metadata[START] + length
+    return document.model_copy(update={"page_content": document.page_content[:length], "metadata": metadata})

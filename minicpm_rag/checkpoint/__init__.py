@@ -1,0 +1,250 @@
+"""A checkpoint folder becomes a transformers model: no remote code, no network, no question on the console.
+
+MiniCPM (`model_type: minicpm`) is served by transformers' Granite code, which has the same three scalings and
+parameter names. Weights go file by file straight to their device in their number format.
+Knows nothing of prompts or sampling.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag.checkpoint import placement
+from minicpm_rag.checkpoint.conversion import convert
+from minicpm_rag.checkpoint.tokenizer import load_tokenizer
+from minicpm_rag.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
+from minicpm_rag.errors import CheckpointError, ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PretrainedConfig, PreTrainedModel
+
+__all__ = ["context_tokens", "convert", "load_model", "load_tokenizer", "read_config"]
+
+_log = logging.getLogger(__name__)
+
+_SAME_IN_GRANITE = (
+    *("vocab_size", "hidden_size", "intermediate_size", "hidden_act", "rms_norm_eps", "initializer_range"),
+    *(
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+        "max_position_embeddings",
+        "use_cache",
+    ),
+    *("pad_token_id", "bos_token_id", "eos_token_id", "attention_bias", "attention_dropout"),
+)
+FAMILIES = "minicpm (MiniCPM 1B, 2B, 4, 4.1), minicpm3 (MiniCPM3) and llama (MiniCPM5)"
+
+
+def read_config(folder: str | Path) -> PretrainedConfig:
+    """The configuration of a checkpoint folder, as transformers' own class.
+
+    Raises CheckpointError where the folder or its config.json cannot be used.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder. Name the folder that holds config.json and the weights.")
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(f"{folder} has no config.json, so it is not a checkpoint folder.")
+    raw = read_json(folder / "config.json")
+    # The names of remote code classes; nothing of the kind is ever imported.
+    raw.pop("auto_map", None)
+    family = raw.get("model_type")
+    from huggingface_hub.errors import StrictDataclassError
+
+    try:
+        if family == "minicpm":
+            return _granite_config(raw)
+        if family == "minicpm3":
+            from transformers import MiniCPM3Config
+
+            return MiniCPM3Config.from_dict(raw)
+        if family == "llama":
+            from transformers import LlamaConfig
+
+            return LlamaConfig.from_dict(raw)
+    except (TypeError, ValueError, KeyError, ZeroDivisionError, StrictDataclassError) as exc:
+        raise CheckpointError(f"{folder / 'config.json'} describes no model that can be built: {exc}") from exc
+    raise CheckpointError(
+        f"{folder / 'config.json'} says model_type {family!r}, which is not supported. Supported: {FAMILIES}."
+    )
+
+
+def _granite_config(raw: Mapping[str, Any]) -> PretrainedConfig:
+    """MiniCPM's configuration in Granite's words."""
+    from transformers import GraniteConfig
+
+    if raw.get("num_experts"):
+        raise ValueError("mixture-of-experts checkpoints (MiniCPM-MoE) are not supported")
+    hidden, layers, heads = raw["hidden_size"], raw["num_hidden_layers"], raw["num_attention_heads"]
+    if raw.get("sparse_config"):
+        _log.info("the sparse attention of this checkpoint (InfLLM v2) is served dense; long prompts take longer")
+    return GraniteConfig(
+        **{name: raw[name] for name in _SAME_IN_GRANITE if name in raw},
+        architectures=["GraniteForCausalLM"],
+        embedding_multiplier=raw.get("scale_emb", 1),
+        residual_multiplier=raw.get("scale_depth", 1) / math.sqrt(layers),
+        logits_scaling=hidden / raw.get("dim_model_base", 1),
+        attention_multiplier=(hidden // heads) ** -0.5,
+        rope_parameters=_rope_parameters(raw),
+        tie_word_embeddings=raw.get("tie_word_embeddings", True),
+    )
+
+
+def _rope_parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
+    scaling = dict(raw.get("rope_scaling") or {})
+    kind = scaling.pop("type", None)
+    kind = scaling.pop("rope_type", kind) or "default"
+    parameters = {"rope_type": kind, "rope_theta": float(raw.get("rope_theta", 10000.0)), **scaling}
+    if kind == "longrope":
+        trained, window = scaling["original_max_position_embeddings"], raw["max_position_embeddings"]
+        # MiniCPM scales by the ratio of the windows alone, and picks the factors once, for the whole window:
+        # longer than trained means the long ones even for a short prompt. transformers looks at `factor` and
+        # at each prompt's length.
+        parameters["factor"] = window / trained
+        parameters["attention_factor"] = math.sqrt(1 + math.log(window / trained) / math.log(trained))
+        if window > trained:
+            parameters["short_factor"] = scaling["long_factor"]
+    return parameters
+
+
+def context_tokens(config: PretrainedConfig) -> int:
+    """The context window in tokens. Dynamic NTK is what stretches MiniCPM-2B-128k beyond its positions."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    stretch = rope.get("factor", 1.0) if rope.get("rope_type") == "dynamic" else 1.0
+    return int(config.max_position_embeddings * stretch)
+
+
+def load_model(
+    folder: str | Path,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    attention: str = "sdpa",
+    weights: str = "full",
+    memory: Mapping[int | str, int] | None = None,
+) -> PreTrainedModel:
+    """Load a checkpoint folder, ready to generate.
+
+    `device` auto spreads over several GPUs and the host where one GPU is too small; `memory` limits the bytes
+    used per device ({0: …, "cpu": …}). With `weights` int8 or int4 the model stays on the host in full, for
+    whoever quantizes it to move on. Raises CheckpointError naming the file that is missing, short or wrong.
+    """
+    # Read when torch is imported first: on a CPU, idle threads that spin slow every token down tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    folder = Path(folder)
+    config = read_config(folder)
+    files = find_weights(folder)
+    target = placement.choose_device(device)
+    model = _empty_model(config)
+    dtype = placement.choose_precision(precision, target, placement.model_bytes(model, torch.float32))
+    placement.check_attention(attention, target, dtype)
+    model.set_attn_implementation(attention)
+    if target.startswith("cuda"):
+        # It compiles a plan for each length in each thread: 40 ms for nearly every token, seen on an H200.
+        torch.backends.cuda.enable_cudnn_sdp(False)
+    if weights != "full":
+        if not target.startswith("cuda"):
+            raise ModelError(f"{weights} weights need an NVIDIA GPU. Set MINICPM_RAG_WEIGHTS=full for device {target}.")
+        target = "cpu"
+    places = placement.device_map(model, dtype, target, memory)
+    try:
+        _fill(model, folder, files, dtype, places)
+    except torch.OutOfMemoryError as exc:
+        raise placement.weights_do_not_fit(model, dtype) from exc
+    model.config.dtype = dtype
+    model.name_or_path = str(folder)
+    model.generation_config = _generation_config(folder, config)
+    model.eval()
+    if len(places) > 1:
+        from accelerate import dispatch_model
+
+        model = dispatch_model(model, places)
+    return model
+
+
+def _empty_model(config: PretrainedConfig) -> Any:
+    """The architecture with parameters on meta and buffers (rotary frequencies) on the host, in float32."""
+    from accelerate import init_empty_weights
+    from transformers import AutoModelForCausalLM
+
+    with init_empty_weights(include_buffers=False):
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    model.tie_weights()
+    return model
+
+
+def _fill(model: Any, folder: Path, files: WeightFiles, dtype: torch.dtype, places: Mapping[str, Any]) -> None:
+    import torch
+
+    wanted = {name: parameter.shape for name, parameter in model.named_parameters()}
+    tied = set(dict(model.named_parameters(remove_duplicate=False))) - set(wanted)
+    _check_listed(folder, files, set(wanted))
+    missing = set(wanted)
+    for path in files.files:
+        for name, tensor in tensors(path):
+            # Copies of tied weights, and rotary frequencies that old versions of torch saved as well.
+            if name in tied or name.endswith("rotary_emb.inv_freq"):
+                continue
+            if name not in wanted:
+                raise CheckpointError(f"{path} has a weight {name!r} that this architecture does not know.")
+            if tensor.shape != wanted[name]:
+                raise CheckpointError(
+                    f"{path}: weight {name!r} has shape {tuple(tensor.shape)}, but config.json needs "
+                    f"{tuple(wanted[name])}."
+                )
+            # Rounded on the host, so that a device never holds the wider copy; always copied, so that
+            # nothing keeps the file mapped.
+            value = tensor.to(dtype, copy=True).to(_place(name, places))
+            module, _, leaf = name.rpartition(".")
+            model.get_submodule(module).register_parameter(leaf, torch.nn.Parameter(value, requires_grad=False))
+            missing.discard(name)
+    if missing:
+        raise CheckpointError(_lacks(folder, missing, files))
+    model.tie_weights()
+    if len(places) == 1:
+        # Only buffers still move: the parameters are there.
+        model.to(next(iter(places.values())))
+
+
+def _check_listed(folder: Path, files: WeightFiles, wanted: set[str]) -> None:
+    """Tell before gigabytes are read that the index lacks a weight."""
+    missing = wanted - set(files.listed)
+    if files.listed and missing:
+        raise CheckpointError(_lacks(folder, missing, files))
+
+
+def _lacks(folder: Path, missing: set[str], files: WeightFiles) -> str:
+    names = sorted(missing)
+    lost_from = sorted({files.listed[name].name for name in names if name in files.listed})
+    return (
+        f"{folder} lacks {len(names)} weights, the first is {names[0]!r}"
+        f"{', which should be in ' + ', '.join(lost_from[:3]) if lost_from else ''}. "
+        "The folder is incomplete or belongs to another config.json; fetch it again."
+    )
+
+
+def _place(name: str, places: Mapping[str, Any]) -> Any:
+    """The device of a parameter: that of the closest module in the map."""
+    while name:
+        if name in places:
+            return places[name]
+        name = name.rpartition(".")[0]
+    return places[""]
+
+
+def _generation_config(folder: Path, config: PretrainedConfig) -> Any:
+    from transformers import GenerationConfig
+
+    path = folder / "generation_config.json"
+    if path.is_file():
+        return GenerationConfig.from_dict(read_json(path))
+    return GenerationConfig.from_model_config(config)

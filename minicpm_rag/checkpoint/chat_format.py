@@ -1,0 +1,114 @@
+"""Messages become the prompt text a checkpoint was trained on: its own chat template, or MiniCPM-2B's form.
+
+Knows message formats; neither counts tokens nor runs a model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.prompt_values import PromptValue
+from pydantic import Field
+
+from minicpm_rag.errors import ModelError
+
+# Ordinary text to the tokenizer. Where a model was trained on them, an answer ends at the first it writes.
+TURN_MARKS = ("<用户>", "<AI>")
+_MINICPM_2B = (
+    "{% for message in messages %}{% if message['role'] == 'user' %}"
+    "{{ '<用户>' + message['content'].strip() + '<AI>' }}"
+    "{% else %}{{ message['content'].strip() }}{% endif %}{% endfor %}"
+)
+_CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "tool"}
+
+
+class ChatFormat:
+    """How one checkpoint wants its conversations written."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._template: str | None = None
+        vocabulary = tokenizer.get_vocab()
+        if not tokenizer.chat_template:
+            self._template = _CHATML if "<|im_start|>" in vocabulary else _MINICPM_2B
+        special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+        probe = self._apply([{"role": "user", "content": "."}])
+        # Marks of its own turns that a model may go on to write, and that its answer ends before.
+        self.turn_marks = tuple(mark for mark in TURN_MARKS if mark in probe)
+        special.update(self.turn_marks)
+        self._breakers = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or r"(?!)")
+        self.end_token: int | None = vocabulary.get("<|im_end|>") if "<|im_end|>" in probe else None
+
+    def render(self, messages: Sequence[BaseMessage]) -> str:
+        """The prompt text for these messages, up to where the answer begins; thinking is off.
+
+        Special tokens and turn marks inside a message are broken by a space: a document that quotes `</s>`
+        must not end the prompt, nor speak in another's name.
+        """
+        return self._apply(
+            [{"role": _role(message), "content": self._harmless(_text(message))} for message in messages]
+        )
+
+    def _harmless(self, content: str) -> str:
+        return self._breakers.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)
+
+    def _apply(self, turns: list[dict[str, str]]) -> str:
+        import jinja2
+
+        try:
+            text: str = self._tokenizer.apply_chat_template(
+                turns,
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=False,
+            )
+        except jinja2.TemplateError as exc:
+            roles = ", ".join(turn["role"] for turn in turns)
+            raise ModelError(f"The chat template of this model refuses the messages ({roles}): {exc}") from exc
+        return text
+
+
+def _role(message: BaseMessage) -> str:
+    return str(getattr(message, "role", None) or _ROLES.get(message.type, message.type))
+
+
+def _text(message: BaseMessage) -> str:
+    content = message.content
+    if isinstance(content, str):
+        return content
+    parts = []
+    for block in content:
+        if isinstance(block, dict) and block.get("type", "text") != "text":
+            raise ModelError(f"This model reads text only; a message holds a {block['type']!r} block.")
+        parts.append(block if isinstance(block, str) else str(block.get("text", "")))
+    return "".join(parts)
+
+
+class RenderedPrompt(str):
+    """Prompt text that has been through the chat template."""
+
+    __slots__ = ()
+
+
+class ChatPrompt(PromptValue):
+    """Messages on their way through LangChain, which asks prompts for a string."""
+
+    messages: list[BaseMessage]
+    chat_format: Any = Field(exclude=True, repr=False)
+
+    def to_messages(self) -> list[BaseMessage]:
+        """The messages as they came."""
+        return self.messages
+
+    def to_string(self) -> str:
+        """The messages as this model reads them."""
+        return RenderedPrompt(self.chat_format.render(self.messages))

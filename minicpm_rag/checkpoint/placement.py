@@ -1,0 +1,168 @@
+"""Where a model's weights go and in which number format: what the devices can do and what they have free.
+
+Knows torch's devices, not checkpoints.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag.errors import ModelError, OutOfMemoryError
+
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger(__name__)
+
+# Left free on each GPU for the cache, the logits and the libraries' workspaces.
+_RESERVE_BYTES = 3 << 29
+PRECISIONS = ("auto", "bfloat16", "float16", "float32")
+ATTENTIONS = ("sdpa", "flash_attention_2", "eager")
+
+
+def choose_device(wanted: str) -> str:
+    """`cuda` or `cpu`; `auto` takes a GPU where there is one."""
+    import torch
+
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind = wanted.partition(":")[0]
+    if kind not in ("cuda", "cpu"):
+        raise ModelError(f"Device {wanted!r} is not known. Use auto, cuda or cpu.")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ModelError(
+            f"Device {wanted!r} was asked for, but torch {torch.__version__} sees no GPU. "
+            "Use device cpu or auto, or install a CUDA build of torch and the driver."
+        )
+    return wanted
+
+
+def choose_precision(wanted: str, device: str, float32_bytes: int = 0) -> torch.dtype:
+    """The number format: bfloat16 where the device computes with it, else float16 on GPUs, float32 on CPUs.
+
+    `float32_bytes` is what the weights take in float32: where that is more than the host has free, a CPU
+    computes in bfloat16 all the same, slowly.
+    """
+    import torch
+
+    if wanted not in PRECISIONS:
+        raise ModelError(f"Precision {wanted!r} is not known. Use one of {', '.join(PRECISIONS)}.")
+    if wanted != "auto":
+        dtype: torch.dtype = getattr(torch, wanted)
+        return dtype
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if cpu_has_bfloat16():
+        return torch.bfloat16
+    if float32_bytes > host_memory_free():
+        _log.warning("float32 weights do not fit the free host memory; computing in bfloat16, which is slow here")
+        return torch.bfloat16
+    return torch.float32
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware.
+
+    AVX-512 alone does not count: there torch converts to float32 and back, three times slower than float32.
+    """
+    import torch
+
+    if platform.machine().lower() in ("aarch64", "arm64"):
+        supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+        return bool(supported and supported())
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(probe() for name in probes if (probe := getattr(torch.cpu, name, None)))
+
+
+def check_attention(attention: str, device: str, dtype: torch.dtype) -> None:
+    """Refuse an attention implementation that cannot run here, saying what to do."""
+    if attention not in ATTENTIONS:
+        raise ModelError(f"Attention {attention!r} is not known. Use one of {', '.join(ATTENTIONS)}.")
+    if attention != "flash_attention_2":
+        return
+    import torch
+    from transformers.utils import is_flash_attn_2_available
+
+    if not device.startswith("cuda") or dtype not in (torch.float16, torch.bfloat16):
+        raise ModelError(
+            f"flash_attention_2 needs a GPU and bfloat16 or float16, not {device} and {dtype}. "
+            "Set MINICPM_RAG_ATTENTION=sdpa."
+        )
+    if not is_flash_attn_2_available():
+        raise ModelError(
+            "flash_attention_2 was asked for, but flash-attn is not installed. "
+            "Run `pip install 'minicpm-rag[gpu]'`, or set MINICPM_RAG_ATTENTION=sdpa."
+        )
+
+
+def host_memory_free() -> int:
+    """Bytes of host memory that can be taken without swapping."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def device_map(
+    model: Any, dtype: torch.dtype, device: str, memory: Mapping[int | str, int] | None = None
+) -> dict[str, Any]:
+    """Module name -> device for a model on meta.
+
+    One device where everything fits (`""` means the whole model); else spread over the GPUs and then the host
+    by accelerate. `memory` overrides the bytes that are free per device.
+    """
+    import torch
+
+    if not device.startswith("cuda") or (":" in device and memory is None):
+        return {"": torch.device(device)}
+    available = dict(memory) if memory is not None else _free_memory()
+    needed = model_bytes(model, dtype)
+    gpus = [key for key in available if isinstance(key, int)]
+    best = max(gpus, key=lambda key: available[key])
+    if needed <= available[best]:
+        return {"": torch.device("cuda", best)}
+    if needed > sum(available.values()):
+        raise OutOfMemoryError(
+            f"The weights need {needed / 1e9:.1f} GB in {dtype}, but GPUs and host have "
+            f"{sum(available.values()) / 1e9:.1f} GB free together. Choose a smaller model, set "
+            "MINICPM_RAG_WEIGHTS=int8 or int4, or close other programs."
+        )
+    from accelerate import infer_auto_device_map
+
+    placed = infer_auto_device_map(
+        model, max_memory=available, no_split_module_classes=list(model._no_split_modules or ()), dtype=dtype
+    )
+    if "disk" in placed.values():
+        raise OutOfMemoryError(
+            f"The weights need {needed / 1e9:.1f} GB in {dtype}; they do not fit GPUs and host memory module "
+            "by module. Choose a smaller model, or set MINICPM_RAG_WEIGHTS=int8 or int4."
+        )
+    if "cpu" in placed.values():
+        _log.warning("%.1f GB of weights do not fit the GPU; a part stays on the host, which is slow", needed / 1e9)
+    return dict(placed)
+
+
+def model_bytes(model: Any, dtype: torch.dtype) -> int:
+    """Bytes of the weights in `dtype`; tied ones count once."""
+    return int(sum(parameter.numel() for parameter in model.parameters()) * dtype.itemsize)
+
+
+def _free_memory() -> dict[int | str, int]:
+    import torch
+
+    free: dict[int | str, int] = {
+        index: max(0, torch.cuda.mem_get_info(index)[0] - _RESERVE_BYTES) for index in range(torch.cuda.device_count())
+    }
+    free["cpu"] = max(0, host_memory_free() - _RESERVE_BYTES)
+    return free
+
+
+def weights_do_not_fit(model: Any, dtype: torch.dtype) -> OutOfMemoryError:
+    """What to say when loading ran out of device memory."""
+    return OutOfMemoryError(
+        f"The device ran out of memory while {model_bytes(model, dtype) / 1e9:.1f} GB of weights were loaded "
+        f"in {dtype}. Close other programs that use the GPU, set MINICPM_RAG_DEVICE=auto to use the host's "
+        "memory too, set MINICPM_RAG_WEIGHTS=int8 or int4, or choose a smaller model."
+    )

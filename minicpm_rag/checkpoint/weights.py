@@ -1,0 +1,206 @@
+"""The weight files of a checkpoint folder: which there are, whether they are whole, their tensors one by one.
+
+Knows file formats, not architectures. No file is ever executed: `.bin` pickles are read as weights only.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+
+# In the order they are preferred: safetensors opens without reading everything.
+_LAYOUTS = (
+    ("model.safetensors.index.json", True),
+    ("model.safetensors", False),
+    ("pytorch_model.bin.index.json", True),
+    ("pytorch_model.bin", False),
+)
+_FETCH_AGAIN = "Fetch it again: `python -m minicpm_rag download` resumes and checks every file."
+_LFS_START = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """The files that hold the weights; `listed` maps each tensor to its file where an index says so."""
+
+    files: tuple[Path, ...]
+    listed: Mapping[str, Path]
+
+
+def find_weights(folder: Path) -> WeightFiles:
+    """The first whole set of weight files of `folder`.
+
+    Raises CheckpointError naming the file that is missing or short.
+    """
+    problem: CheckpointError | None = None
+    for name, is_index in _LAYOUTS:
+        if not (folder / name).is_file():
+            continue
+        try:
+            return _indexed(folder / name) if is_index else _single(folder / name)
+        except CheckpointError as exc:
+            problem = problem or exc
+    if problem is not None:
+        raise problem
+    raise CheckpointError(
+        f"{folder} has no weights: neither model.safetensors nor pytorch_model.bin (or an index of them) is "
+        f"there.{unfinished_downloads(folder)} {_FETCH_AGAIN}"
+    )
+
+
+def _single(path: Path) -> WeightFiles:
+    _check_whole(path)
+    return WeightFiles((path,), {})
+
+
+def _indexed(index: Path) -> WeightFiles:
+    content = read_json(index)
+    weight_map = content.get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise CheckpointError(f"{index} lists no weights. {_FETCH_AGAIN}")
+    listed = {}
+    for key, name in weight_map.items():
+        # A name with a folder in it could point outside the checkpoint.
+        if not isinstance(name, str) or Path(name).name != name:
+            raise CheckpointError(f"{index} lists {name!r}, which is not a file name. {_FETCH_AGAIN}")
+        listed[key] = index.parent / name
+    files = tuple(sorted(set(listed.values())))
+    missing = [path.name for path in files if not path.is_file()]
+    if missing:
+        raise CheckpointError(
+            f"{index.parent} lacks {len(missing)} of {len(files)} weight files: {', '.join(missing[:5])}"
+            f"{' …' if len(missing) > 5 else ''}.{unfinished_downloads(index.parent)} {_FETCH_AGAIN}"
+        )
+    for path in files:
+        _check_whole(path)
+    metadata = content.get("metadata")
+    expected = metadata.get("total_size", 0) if isinstance(metadata, dict) else 0
+    present = sum(path.stat().st_size for path in files)
+    if isinstance(expected, (int, float)) and present < expected:
+        raise CheckpointError(
+            f"The weight files of {index.parent} have {present:,} bytes together, {index.name} says at least "
+            f"{int(expected):,}: one was cut short. {_FETCH_AGAIN}"
+        )
+    return WeightFiles(files, listed)
+
+
+def unfinished_downloads(folder: Path) -> str:
+    """A sentence about leftovers of a broken download; empty where there are none."""
+    leftovers = [path.name for path in folder.rglob("*.incomplete")] + [
+        path.name for path in folder.glob("._____temp*") if path.is_dir() and any(path.iterdir())
+    ]
+    return f" A download is unfinished ({', '.join(sorted(leftovers)[:3])})." if leftovers else ""
+
+
+def check_not_pointer(path: Path) -> None:
+    """Refuse an empty file and the small text that `git clone` without LFS leaves in place of a large one."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_LFS_START))
+    except OSError as exc:
+        raise CheckpointError(f"{path} cannot be read: {exc.strerror}.") from exc
+    if not start:
+        raise CheckpointError(f"{path} is empty. {_FETCH_AGAIN}")
+    if start == _LFS_START:
+        raise CheckpointError(
+            f"{path} is only a Git LFS pointer; the file itself was not fetched. Run `git lfs pull` there, "
+            "or download the model with `python -m minicpm_rag download`."
+        )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of the checkpoint."""
+    check_not_pointer(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as exc:
+        raise CheckpointError(f"{path} is not valid JSON ({exc}). {_FETCH_AGAIN}") from exc
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} is not a JSON object. {_FETCH_AGAIN}")
+    return content
+
+
+def _check_whole(path: Path) -> None:
+    check_not_pointer(path)
+    if path.suffix == ".safetensors":
+        _safetensors_header(path)
+    elif _starts_with(path, b"PK") and not zipfile.is_zipfile(path):
+        # A zip file's directory is at its end.
+        raise CheckpointError(f"{path} was cut short at {path.stat().st_size:,} bytes. {_FETCH_AGAIN}")
+
+
+def _starts_with(path: Path, start: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
+
+
+def _safetensors_header(path: Path) -> dict[str, Any]:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else size
+        if 8 + length > size:
+            raise CheckpointError(f"{path} was cut short at {size:,} bytes, inside its header. {_FETCH_AGAIN}")
+        try:
+            header = json.loads(file.read(length))
+            header.pop("__metadata__", None)
+            end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
+        except (ValueError, AttributeError, LookupError, TypeError) as exc:
+            raise CheckpointError(f"{path} is not a safetensors file. {_FETCH_AGAIN}") from exc
+    if size < 8 + length + end:
+        raise CheckpointError(f"{path} was cut short: {size:,} of {8 + length + end:,} bytes are there. {_FETCH_AGAIN}")
+    return dict(header)
+
+
+def tensors(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of one file, each mapped from disk: convert or copy it, then drop it."""
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="pt", device="cpu") as file:
+                for key in file.keys():  # noqa: SIM118 (not a mapping)
+                    yield key, file.get_tensor(key)
+        except SafetensorError as exc:
+            raise CheckpointError(f"{path} cannot be read as safetensors ({exc}). {_FETCH_AGAIN}") from exc
+        return
+    state = _read_pickle(path)
+    while state:
+        key = next(iter(state))
+        tensor = state.pop(key)
+        if hasattr(tensor, "dtype"):
+            yield key, tensor
+
+
+def _read_pickle(path: Path) -> dict[str, Any]:
+    import torch
+
+    try:
+        # Files written before torch 1.6 are no zip files and cannot be mapped.
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as exc:
+        raise CheckpointError(
+            f"{path} holds more than weights: reading it could run code, so it was not read. "
+            "Use a copy from a source you trust, best in safetensors format."
+        ) from exc
+    except (EOFError, RuntimeError, ValueError, OSError, KeyError) as exc:
+        raise CheckpointError(f"{path} is damaged or cut short ({_first_line(exc)}). {_FETCH_AGAIN}") from exc
+    nested = state.get("state_dict", state) if isinstance(state, dict) else None
+    if not isinstance(nested, dict):
+        raise CheckpointError(f"{path} holds no table of weights.")
+    return nested
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,159 @@
+"""Triton kernel of one step's attention: rotary embedding, cache write and flash decoding over cache pages.
+
+It knows positions and pages, not requests: `decoding_cache` decides which pages belong to whom.
+"""
+
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
+# ruff: noqa: N803, N806 - compile-time constants are upper case in Triton
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _rotated(ptr, cos_ptr, sin_ptr, positions, offsets, d, mask, D: tl.constexpr):
+    """Rows of `ptr + offsets`, rotated: their halves (a, b) become (a cos - b sin, b cos + a sin)."""
+    HALF: tl.constexpr = D // 2
+    partner = tl.where(d < HALF, d + HALF, d - HALF)
+    sign = tl.where(d < HALF, -1.0, 1.0)
+    own = tl.load(ptr + offsets[:, None] + d[None, :], mask=mask, other=0.0).to(tl.float32)
+    other = tl.load(ptr + offsets[:, None] + partner[None, :], mask=mask, other=0.0).to(tl.float32)
+    cos = tl.load(cos_ptr + positions[:, None] * D + d[None, :], mask=mask, other=0.0)
+    sin = tl.load(sin_ptr + positions[:, None] * D + d[None, :], mask=mask, other=0.0)
+    return own * cos + other * sign[None, :] * sin
+
+
+@triton.jit
+def _attend(q, k, v, k_scale, v_scale, mask, best, total, mixed):
+    """One step of online softmax in base 2: keys k [n, d] and values v [n, d] where mask [rows, n] allows."""
+    scores = tl.dot(q, tl.trans(k), input_precision="ieee") * k_scale[None, :]
+    scores = tl.where(mask, scores, -1e30)
+    new_best = tl.maximum(best, tl.max(scores, axis=1))
+    weights = tl.where(mask, tl.exp2(scores - new_best[:, None]), 0.0)
+    shrink = tl.exp2(best - new_best)
+    shares = (weights * v_scale[None, :]).to(v.dtype)
+    mixed = mixed * shrink[:, None] + tl.dot(shares, v, input_precision="ieee")
+    return new_best, total * shrink + tl.sum(weights, axis=1), mixed
+
+
+@triton.jit
+def _quantized(values):
+    """Rows as whole numbers of -127..127 and the scale, as it is stored, that brings each back."""
+    scale = tl.maximum(tl.max(tl.abs(values), axis=1) / 127.0, 1e-6).to(tl.float16)
+    rounded = values / scale.to(tl.float32)[:, None]
+    rounded = tl.where(rounded >= 0, tl.floor(rounded + 0.5), tl.ceil(rounded - 0.5))
+    return tl.minimum(tl.maximum(rounded, -127.0), 127.0), scale
+
+
+@triton.jit
+def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, sin_ptr,
+                     slots_ptr, length_ptr, table_ptr, partial_ptr, sums_ptr, counter_ptr, out_ptr,
+                     table_width, scaling,
+                     T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr, D: tl.constexpr, PAGE: tl.constexpr,
+                     INT8: tl.constexpr, SPLITS: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
+                     BLOCK_D: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr, STAGES: tl.constexpr,
+                     PDL: tl.constexpr):  # fmt: skip
+    """T new tokens of each sequence against its pages: one program a sequence, key head and part of them."""
+    if PDL:
+        tl.extra.cuda.gdc_launch_dependents()
+    REP: tl.constexpr = H // KV
+    ROW: tl.constexpr = (H + 2 * KV) * D
+    sequence = tl.program_id(0) // KV
+    head = tl.program_id(0) % KV
+    split = tl.program_id(1)
+    slot = tl.load(slots_ptr + sequence).to(tl.int64)
+    old = tl.load(length_ptr + slot).to(tl.int32) - 1  # tokens whose keys are in the pages
+    table_ptr += slot * table_width
+    dtype = qkv_ptr.dtype.element_ty
+    d = tl.arange(0, BLOCK_D)
+    in_head = d < D
+
+    # This program's pages.
+    pages = tl.cdiv(old, PAGE)
+    part = tl.cdiv(pages, SPLITS)
+    end = tl.minimum(pages, (split + 1) * part)
+    if PDL:
+        tl.extra.cuda.gdc_wait()
+
+    # Query row i is token i // REP with query head i % REP of this key head.
+    i = tl.arange(0, BLOCK_Q)
+    token = i // REP
+    q_offsets = (sequence * T + token) * ROW + (head * REP + i % REP) * D
+    q_mask = (i < T * REP)[:, None] & in_head[None, :]
+    q = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + token, q_offsets, d, q_mask, D)
+    q = q.to(dtype)
+    factor = scaling * 1.4426950408889634  # softmax in base 2
+
+    best = tl.full([BLOCK_Q], -1e30, tl.float32)
+    total = tl.zeros([BLOCK_Q], tl.float32)
+    mixed = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
+    for number in tl.range(split * part, end, num_stages=STAGES):
+        page = tl.load(table_ptr + number).to(tl.int64)
+        n = tl.arange(0, PAGE)
+        here = number * PAGE + n < old
+        place = (page * KV + head) * PAGE + n
+        mask = here[:, None] & in_head[None, :]
+        k = tl.load(k_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
+        v = tl.load(v_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
+        k_scale = tl.full([PAGE], factor, tl.float32)
+        v_scale = tl.full([PAGE], 1.0, tl.float32)
+        if INT8:  # whole numbers up to 127 are exact in 16 bits; their scales go onto scores and weights
+            k, v = k.to(dtype), v.to(dtype)
+            k_scale *= tl.load(k_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
+            v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
+        best, total, mixed = _attend(q, k, v, k_scale, v_scale, here[None, :], best, total, mixed)
+
+    if split == SPLITS - 1:  # the last part is the shortest: it also takes the new tokens, and stores them
+        t = tl.arange(0, BLOCK_T)
+        t_mask = (t < T)[:, None] & in_head[None, :]
+        row = (sequence * T + t) * ROW
+        k = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + t, row + (H + head) * D, d, t_mask, D).to(dtype)
+        v = tl.load(qkv_ptr + (row + (H + KV + head) * D)[:, None] + d[None, :], mask=t_mask, other=0.0)
+        new_page = tl.load(table_ptr + (old + t) // PAGE, mask=t < T, other=0).to(tl.int64)
+        place = (new_page * KV + head) * PAGE + (old + t) % PAGE
+        k_scale = tl.full([BLOCK_T], factor, tl.float32)
+        v_scale = tl.full([BLOCK_T], 1.0, tl.float32)
+        if INT8:
+            k, new_k_scale = _quantized(k.to(tl.float32))
+            v, new_v_scale = _quantized(v.to(tl.float32))
+            tl.store(k_scale_ptr + place, new_k_scale, mask=t < T)
+            tl.store(v_scale_ptr + place, new_v_scale, mask=t < T)
+            k_scale *= new_k_scale.to(tl.float32)
+            v_scale *= new_v_scale.to(tl.float32)
+        tl.store(k_ptr + place[:, None] * D + d[None, :], k.to(k_ptr.dtype.element_ty), mask=t_mask)
+        tl.store(v_ptr + place[:, None] * D + d[None, :], v.to(v_ptr.dtype.element_ty), mask=t_mask)
+        causal = (t[None, :] <= token[:, None]) & (t < T)[None, :]
+        best, total, mixed = _attend(q, k.to(dtype), v.to(dtype), k_scale, v_scale, causal, best, total, mixed)
+
+    out_offsets = (sequence * T + token) * (H * D) + (head * REP + i % REP) * D
+    out_ptrs = out_ptr + out_offsets[:, None] + d[None, :]
+    if SPLITS == 1:
+        tl.store(out_ptrs, mixed / total[:, None], mask=q_mask)
+        return
+
+    # Leave this part's result; whoever comes last for this head adds them up, so no second kernel is needed.
+    group = tl.program_id(0) * SPLITS
+    partial = partial_ptr + (group + split) * ROWS * BLOCK_D + i[:, None] * BLOCK_D + d[None, :]
+    sums = sums_ptr + ((group + split) * ROWS + i) * 2
+    real = i < ROWS
+    tl.store(partial, mixed, mask=real[:, None])
+    tl.store(sums, best, mask=real)
+    tl.store(sums + 1, total, mask=real)
+    tl.debug_barrier()  # every thread's stores, before the counter says they are there
+    arrived = tl.atomic_add(counter_ptr + tl.program_id(0), 1, sem="acq_rel")
+    if arrived == SPLITS - 1:
+        parts = group + tl.arange(0, SPLITS)
+        for first in tl.static_range(0, ROWS, CHUNK):
+            q_row = first + tl.arange(0, CHUNK)
+            spot = parts[:, None] * ROWS + q_row[None, :]
+            bests = tl.load(sums_ptr + spot * 2, cache_modifier=".cg")
+            share = tl.exp2(bests - tl.max(bests, axis=0)[None, :])
+            whole = tl.sum(tl.load(sums_ptr + spot * 2 + 1, cache_modifier=".cg") * share, axis=0)
+            values = tl.load(partial_ptr + spot[:, :, None] * BLOCK_D + d[None, None, :], cache_modifier=".cg")
+            value = tl.sum(values * share[:, :, None], axis=0) / whole[:, None]
+            q_offset = (sequence * T + q_row // REP) * (H * D) + (head * REP + q_row % REP) * D
+            q_here = (q_row < T * REP)[:, None] & in_head[None, :]
+            tl.store(out_ptr + q_offset[:, None] + d[None, :], value, mask=q_here)
+        tl.store(counter_ptr + tl.program_id(0), 0)

@@ -1,0 +1,127 @@
+"""A model's weights, laid out for decoding: q, k, v as one matrix, gate and up as one, multipliers beside.
+
+Reads transformers' Granite and Llama modules; knows nothing of caches or sampling. Fusing took the step from
+166 to 215 tokens/s on an H200 before any kernel was written: fewer, larger products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag.checkpoint.quantization import Matrix, Weights, matrix
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass
+class LayerWeights:
+    """One decoder layer."""
+
+    attention_norm: torch.Tensor
+    qkv: Matrix
+    out: Matrix
+    mlp_norm: torch.Tensor
+    gate_up: Matrix
+    down: Matrix
+
+
+@dataclass
+class DecoderWeights:
+    """The whole model; `embedding` and `head` are one object where they are tied."""
+
+    embedding: Matrix
+    layers: list[LayerWeights]
+    norm: torch.Tensor
+    head: Matrix
+    heads: int
+    key_heads: int
+    head_dimension: int
+    epsilon: float
+    embedding_multiplier: float
+    residual_multiplier: float
+    attention_multiplier: float
+    logits_multiplier: float
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the matrices take."""
+        matrices = [m for layer in self.layers for m in (layer.qkv, layer.out, layer.gate_up, layer.down)]
+        head = [] if self.head is self.embedding else [self.head]
+        return sum(m.bytes for m in [*matrices, self.embedding, *head])
+
+
+def understands(model: Any) -> bool:
+    """Whether `gather` can read this model: Granite or Llama as MiniCPM uses them, without biases."""
+    config = model.config
+    return (
+        type(model).__name__ in ("GraniteForCausalLM", "LlamaForCausalLM")
+        and getattr(config, "quantization_config", None) is None
+        and not getattr(config, "attention_bias", False)
+        and not getattr(config, "mlp_bias", False)
+        and config.hidden_act == "silu"
+        and _head_dimension(config) % 2 == 0
+        and _head_dimension(config) <= 256
+    )
+
+
+def gather(model: Any, device: torch.device, weights: Weights = "full") -> DecoderWeights:
+    """Fuse and, where asked, quantize a model's weights onto `device`.
+
+    In full precision the model's own parameters become views of the fused matrices, so that nothing is held
+    twice and the model still works. Quantized, the model keeps its weights where they are.
+    """
+    import torch
+
+    config = model.config
+    with torch.no_grad():
+        layers = [_layer(layer, device, weights) for layer in model.model.layers]
+        embedding = matrix(model.model.embed_tokens.weight.detach().to(device), weights)
+        tied = model.lm_head.weight is model.model.embed_tokens.weight
+        head = embedding if tied else matrix(model.lm_head.weight.detach().to(device), weights)
+    return DecoderWeights(
+        embedding=embedding,
+        layers=layers,
+        norm=model.model.norm.weight.detach().to(device),
+        head=head,
+        heads=config.num_attention_heads,
+        key_heads=config.num_key_value_heads,
+        head_dimension=_head_dimension(config),
+        epsilon=config.rms_norm_eps,
+        embedding_multiplier=float(getattr(config, "embedding_multiplier", 1.0)),
+        residual_multiplier=float(getattr(config, "residual_multiplier", 1.0)),
+        attention_multiplier=float(getattr(config, "attention_multiplier", _head_dimension(config) ** -0.5)),
+        logits_multiplier=1.0 / float(getattr(config, "logits_scaling", 1.0)),
+        dtype=model.lm_head.weight.dtype,
+        device=device,
+    )
+
+
+def _layer(layer: Any, device: torch.device, weights: Weights) -> LayerWeights:
+    attention, mlp = layer.self_attn, layer.mlp
+    return LayerWeights(
+        attention_norm=layer.input_layernorm.weight.detach().to(device),
+        qkv=_fused((attention.q_proj, attention.k_proj, attention.v_proj), device, weights),
+        out=matrix(attention.o_proj.weight.detach().to(device), weights),
+        mlp_norm=layer.post_attention_layernorm.weight.detach().to(device),
+        gate_up=_fused((mlp.gate_proj, mlp.up_proj), device, weights),
+        down=matrix(mlp.down_proj.weight.detach().to(device), weights),
+    )
+
+
+def _fused(linears: tuple[Any, ...], device: torch.device, weights: Weights) -> Matrix:
+    import torch
+
+    fused = torch.cat([linear.weight.detach().to(device) for linear in linears])
+    if weights == "full" and linears[0].weight.device == device:
+        parts = torch.split(fused, [linear.weight.shape[0] for linear in linears])
+        for linear, part in zip(linears, parts, strict=True):
+            linear.weight.data = part
+    return matrix(fused, weights)
+
+
+def _head_dimension(config: Any) -> int:
+    return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)

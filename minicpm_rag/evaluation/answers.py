@@ -1,0 +1,101 @@
+"""Measure whole answers: is the known answer in them, are the quotes true and from the right place.
+
+Knows the workspace's answers; works with a model and without one.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag import records
+from minicpm_rag.evaluation.question_sets import named_documents
+from minicpm_rag.segmentation import fold
+
+if TYPE_CHECKING:
+    from minicpm_rag.evaluation.question_sets import Question
+    from minicpm_rag.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class _Answered:
+    question: Question
+    refused: bool
+    holds_answer: bool
+    quotes: int
+    true_quotes: int
+    right_place: bool
+    unsupported: int
+    seconds: dict[str, float]
+
+
+def evaluate_answers(
+    workspace: Workspace,
+    knowledge_base: str,
+    questions: Iterable[Question],
+    *,
+    on_question: Callable[[], object] = lambda: None,
+) -> dict[str, Any]:
+    """Let every question be answered, and count what can be checked without judging the wording."""
+    documents = named_documents(workspace.library, knowledge_base)
+    answered: list[_Answered] = []
+    for question in questions:
+        answered.append(_ask(workspace, knowledge_base, question, documents))
+        on_question()
+    answerable = [one for one in answered if one.question.document is not None]
+    others = [one for one in answered if one.question.document is None]
+    given = [one for one in answerable if not one.refused]
+    quotes = sum(one.quotes for one in answered)
+    return {
+        "mode": workspace.mode,
+        "answerable": len(answerable),
+        "answerable_refused": _share(one.refused for one in answerable),
+        "unanswerable": len(others),
+        "unanswerable_refused": _share(one.refused for one in others),
+        "answer_contained": _share(one.holds_answer for one in answerable if one.question.answers),
+        "quotes": quotes,
+        "quotes_true": sum(one.true_quotes for one in answered) / quotes if quotes else 0.0,
+        "quoted_right_place": _share(one.right_place for one in given),
+        "unsupported_sentences": sum(one.unsupported for one in answered),
+        **_stages(answered),
+    }
+
+
+def _ask(
+    workspace: Workspace, knowledge_base: str, question: Question, documents: Mapping[str, Collection[int]]
+) -> _Answered:
+    answer = workspace.answer(question.text, knowledge_base=knowledge_base)
+    finished = next(event for event in answer.events() if isinstance(event, records.Finished))
+    text = fold(finished.text)
+    return _Answered(
+        question=question,
+        refused=finished.mode == "refused",
+        holds_answer=any(fold(known) in text for known in question.answers),
+        quotes=len(finished.citations),
+        true_quotes=sum(_is_true(workspace, citation) for citation in finished.citations),
+        right_place=any(question.found_in(citation.document, documents) for citation in finished.citations),
+        unsupported=len(finished.unsupported),
+        seconds=finished.seconds,
+    )
+
+
+def _is_true(workspace: Workspace, citation: records.Citation) -> bool:
+    metadata = citation.document.metadata
+    page = workspace.library.page_text(metadata[records.DOCUMENT_ID], metadata[records.PAGE])
+    return bool(citation.quote) and page[citation.quote_start : citation.quote_end] == citation.quote
+
+
+def _stages(answered: list[_Answered]) -> dict[str, float]:
+    """The median seconds of each stage."""
+    stages = {stage for one in answered for stage in one.seconds}
+    return {
+        f"{stage}_seconds_p50": statistics.median(one.seconds[stage] for one in answered if stage in one.seconds)
+        for stage in sorted(stages)
+    }
+
+
+def _share(flags: Iterable[bool]) -> float:
+    found = list(flags)
+    return sum(found) / len(found) if found else 0.0

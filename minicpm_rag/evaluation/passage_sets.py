@@ -1,0 +1,65 @@
+"""Fill a library with passages from JSON Lines, so that retrieval can be measured on a public question set.
+
+Each passage becomes a file of its own and goes the way of every file: read, cut, embedded, stored.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from minicpm_rag.errors import DocumentError
+
+if TYPE_CHECKING:
+    from minicpm_rag.library import Library
+    from minicpm_rag.worker import Worker
+
+
+def write_passages(files: Sequence[Path], folder: Path, *, absent: float = 0.0, seed: int = 0) -> set[str]:
+    """Write each passage (`id`, `title`, `text`) as an HTML file named by its id; return the ids written.
+
+    With `absent`, that share of the titles is left out: the questions about them have no answer then.
+    """
+    passages = [passage for file in files for passage in _read(file)]
+    titles = sorted({passage["title"] or passage["id"] for passage in passages})
+    left_out = set(random.Random(seed).sample(titles, round(absent * len(titles))))
+    written: set[str] = set()
+    for passage in passages:
+        if (passage["title"] or passage["id"]) in left_out:
+            continue
+        page = (
+            f'<!doctype html><meta charset="utf-8"><title>{html.escape(passage["title"])}</title>'
+            f"<p>{html.escape(passage['text'])}</p>"
+        )
+        (folder / f"{passage['id']}.html").write_text(page, encoding="utf-8")
+        written.add(passage["id"])
+    return written
+
+
+def ingest_folder(
+    library: Library, worker: Worker, knowledge_base: str, folder: Path, on_file: Callable[[], object]
+) -> None:
+    """Ingest the folder and wait for it; raises DocumentError naming the first file that failed."""
+    from minicpm_rag.worker import follow, submit_ingest
+
+    worker.start()
+    for progress in follow(library, submit_ingest(library, knowledge_base, [folder])):
+        if progress.verdict is not None:
+            on_file()
+            if progress.verdict.status == "failed":
+                raise DocumentError(f"{progress.verdict.source}: {progress.verdict.reason}", progress.verdict.remedy)
+
+
+def _read(file: Path) -> list[dict[str, str]]:
+    try:
+        entries = [json.loads(line) for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        return [{key: str(entry[key]) for key in ("id", "title", "text")} for entry in entries]
+    except (OSError, ValueError, TypeError, KeyError) as exc:
+        raise DocumentError(
+            f"The passages in {file} cannot be read: {exc!r}.",
+            'Each line is a JSON object such as {"id": "p1", "title": "...", "text": "..."}.',
+        ) from exc

@@ -1,0 +1,127 @@
+"""The ledger: one SQLite file that says what the library holds, with short transactions.
+
+Knows how to reach it safely from many threads and processes; what the rows mean is known to `documents`,
+`knowledge_bases`, `indexes` and `jobs`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from minicpm_rag.errors import LibraryBusyError, LibraryError
+from minicpm_rag.ledger.schema import SCHEMA_VERSION, statements
+
+BUSY_MILLISECONDS = 30_000
+
+
+class Ledger:
+    """The SQLite file of one home folder. Thread-safe; safe beside other processes."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "ledger.sqlite3"
+        self._idle: list[sqlite3.Connection] = []
+        self._idle_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._closed = False
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise LibraryError(f"The home folder {home} cannot be made: {exc}. Set MINICPM_RAG_HOME.") from exc
+        with self.writing() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                for statement in statements():
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            elif version != SCHEMA_VERSION:
+                raise LibraryError(
+                    f"{self.path} was written by another version of this program (schema {version}, this one "
+                    f"reads {SCHEMA_VERSION}). Update the program, or set MINICPM_RAG_HOME to a new folder."
+                )
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one unchanging state until the block ends."""
+        with self._borrowed() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is kept, or after any exception none of it."""
+        with self._write_lock, self._borrowed() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite may have rolled back by itself, on a full disk for one
+                    connection.rollback()
+                raise
+
+    def close(self) -> None:
+        """Close all connections not in use; those in use close when they are given back."""
+        with self._idle_lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[sqlite3.Connection]:
+        with translated(self.path):
+            with self._idle_lock:
+                connection = self._idle.pop() if self._idle else None
+            if connection is None:
+                connection = self._connect()
+            try:
+                yield connection
+            finally:
+                with self._idle_lock:
+                    keep = not self._closed
+                    if keep:
+                        self._idle.append(connection)
+                if not keep:
+                    connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MILLISECONDS / 1000
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        # NORMAL survives every kill of the process; after a power cut the owner compares and heals.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with what to do about them."""
+    try:
+        yield
+    except sqlite3.OperationalError as exc:
+        text = str(exc)
+        if "locked" in text or "busy" in text:
+            raise LibraryBusyError(f"{path} is in use by another process that does not let go: {exc}.") from exc
+        if "full" in text or "disk I/O" in text:
+            raise LibraryError(
+                f"{path} cannot be written: {exc}. Nothing was lost; make room on the disk and run it again."
+            ) from exc
+        if "readonly" in text or "unable to open" in text:
+            raise LibraryError(f"{path} cannot be opened for writing: {exc}. Check the folder's rights.") from exc
+        raise LibraryError(f"{path}: {exc}.") from exc
+    except sqlite3.IntegrityError as exc:
+        raise LibraryError(f"{path} refused a row: {exc}. Run: minicpm-rag doctor --check") from exc
+    except sqlite3.DatabaseError as exc:
+        raise LibraryError(
+            f"{path} is damaged: {exc}. Restore it from a backup, or move it away and ingest again."
+        ) from exc

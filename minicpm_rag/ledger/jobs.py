@@ -1,0 +1,169 @@
+"""The queue of jobs and their progress, as rows of the ledger: any process asks, one does.
+
+Functions on a connection, inside the caller's transaction. Does not know what a job does.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from minicpm_rag.ledger.documents import now
+from minicpm_rag.records import IngestProgress, Verdict
+
+MOST_ATTEMPTS = 5
+FINISHED = ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing to do to the library."""
+
+    id: int
+    kind: str
+    kb_id: int | None
+    arguments: dict[str, Any]
+    status: str
+    cancel_requested: bool
+    successor: int | None
+    error_kind: str
+    error: str
+
+
+def submit(connection: sqlite3.Connection, kind: str, kb_id: int | None, arguments: dict[str, Any]) -> int:
+    """Put a job at the end of the queue; returns its number.
+
+    It takes the place of the same job where that still waits, as after the process that was doing it died.
+    Old finished jobs are forgotten.
+    """
+    connection.execute(
+        f"DELETE FROM jobs WHERE status IN {FINISHED} AND julianday(created_at) < julianday('now', '-1 day')"
+    )
+    same = (kind, kb_id, json.dumps(arguments, ensure_ascii=False, sort_keys=True))
+    cursor = connection.execute(
+        "INSERT INTO jobs(kind, kb_id, arguments, status, created_at) VALUES (?, ?, ?, 'queued', ?)",
+        (*same, now()),
+    )
+    assert cursor.lastrowid is not None
+    connection.execute(
+        "UPDATE jobs SET status = 'cancelled', successor = ?1 WHERE status = 'queued' AND id < ?1 "
+        "AND kind = ?2 AND kb_id IS ?3 AND arguments = ?4",
+        (cursor.lastrowid, *same),
+    )
+    return cursor.lastrowid
+
+
+def get(connection: sqlite3.Connection, job_id: int) -> Job | None:
+    """A job; None where it is forgotten."""
+    row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return None if row is None else _job(row)
+
+
+def waiting(connection: sqlite3.Connection) -> int:
+    """The number of jobs queued or running."""
+    return int(connection.execute("SELECT count(*) FROM jobs WHERE status IN ('queued', 'running')").fetchone()[0])
+
+
+def take(connection: sqlite3.Connection) -> Job | None:
+    """Mark the oldest queued job as running and return it."""
+    row = connection.execute(
+        "UPDATE jobs SET status = 'running', attempts = attempts + 1 "
+        "WHERE id = (SELECT min(id) FROM jobs WHERE status = 'queued') RETURNING *"
+    ).fetchone()
+    return None if row is None else _job(row)
+
+
+def requeue(connection: sqlite3.Connection) -> None:
+    """Queue again what a dead owner was running, unless the same was asked for since, or it keeps failing."""
+    for row in connection.execute("SELECT * FROM jobs WHERE status = 'running'").fetchall():
+        again = connection.execute(
+            "SELECT max(id) FROM jobs WHERE status = 'queued' AND kind = ? AND kb_id IS ? AND arguments = ?",
+            (row["kind"], row["kb_id"], row["arguments"]),
+        ).fetchone()[0]
+        if again is not None:
+            connection.execute("UPDATE jobs SET status = 'cancelled', successor = ? WHERE id = ?", (again, row["id"]))
+        elif row["attempts"] >= MOST_ATTEMPTS:
+            finish(
+                connection, row["id"], "failed", "LibraryError",
+                f"The program ended {row['attempts']} times while doing this, last at: "
+                f"{_last_source(connection, row['id'])}. Leave that file out and run it again.",
+            )  # fmt: skip
+        else:
+            connection.execute("UPDATE jobs SET status = 'queued' WHERE id = ?", (row["id"],))
+
+
+def finish(connection: sqlite3.Connection, job_id: int, status: str, error_kind: str = "", error: str = "") -> None:
+    """Record how a job ended, or queue it again."""
+    connection.execute(
+        "UPDATE jobs SET status = ?, error_kind = ?, error = ? WHERE id = ?",
+        (status, error_kind, error, job_id),
+    )
+
+
+def set_result(connection: sqlite3.Connection, job_id: int, result: dict[str, Any]) -> None:
+    """Keep what a job found out."""
+    connection.execute("UPDATE jobs SET result = ? WHERE id = ?", (json.dumps(result, ensure_ascii=False), job_id))
+
+
+def result(connection: sqlite3.Connection, job_id: int) -> dict[str, Any]:
+    """What a job found out; empty where it was not asked to."""
+    row = connection.execute("SELECT result FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    found: dict[str, Any] = {} if row is None else json.loads(row[0])
+    return found
+
+
+def request_cancel(connection: sqlite3.Connection, job_id: int) -> None:
+    """Ask the owner to stop after the file in hand; a job that waits is cancelled at once."""
+    connection.execute("UPDATE jobs SET status = 'cancelled' WHERE id = ? AND status = 'queued'", (job_id,))
+    connection.execute("UPDATE jobs SET cancel_requested = 1 WHERE id = ?", (job_id,))
+
+
+def add_events(connection: sqlite3.Connection, job_id: int, events: Sequence[IngestProgress]) -> None:
+    """Append progress to a job."""
+    last = connection.execute("SELECT coalesce(max(number), 0) FROM job_events WHERE job_id = ?", (job_id,)).fetchone()[
+        0
+    ]
+    connection.executemany(
+        "INSERT INTO job_events(job_id, number, payload) VALUES (?, ?, ?)",
+        (
+            (job_id, last + step, json.dumps(asdict(event), ensure_ascii=False))
+            for step, event in enumerate(events, start=1)
+        ),
+    )
+
+
+def events(connection: sqlite3.Connection, job_id: int, after: int = 0) -> list[tuple[int, IngestProgress]]:
+    """The numbered progress of a job from after that number on."""
+    found = []
+    for number, payload in connection.execute(
+        "SELECT number, payload FROM job_events WHERE job_id = ? AND number > ? ORDER BY number",
+        (job_id, after),
+    ):
+        values = json.loads(payload)
+        verdict = values.pop("verdict")
+        found.append((number, IngestProgress(**values, verdict=None if verdict is None else Verdict(**verdict))))
+    return found
+
+
+def _last_source(connection: sqlite3.Connection, job_id: int) -> str:
+    row = connection.execute(
+        "SELECT payload FROM job_events WHERE job_id = ? ORDER BY number DESC LIMIT 1", (job_id,)
+    ).fetchone()
+    return "the start" if row is None else str(json.loads(row[0])["source"])
+
+
+def _job(row: sqlite3.Row) -> Job:
+    return Job(
+        id=row["id"],
+        kind=row["kind"],
+        kb_id=row["kb_id"],
+        arguments=json.loads(row["arguments"]),
+        status=row["status"],
+        cancel_requested=bool(row["cancel_requested"]),
+        successor=row["successor"],
+        error_kind=row["error_kind"],
+        error=row["error"],
+    )

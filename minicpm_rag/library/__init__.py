@@ -1,0 +1,251 @@
+"""The library: knowledge bases of documents, their page texts, vectors and keywords, as one thing to read.
+
+Joins the ledger (SQLite: what is true) and the vectors (Chroma). It does not know how files are read, chunked
+or embedded, nor how documents are written: `ingest` and `worker` do that.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag import keywords
+from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.ledger import Ledger, chunk_rows, documents, jobs, knowledge_bases, page_rows, passages
+from minicpm_rag.ledger.indexes import Index, find_index, refuse_other_embedder
+from minicpm_rag.library.dense import DenseSearch
+from minicpm_rag.library.exporting import export
+from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
+from minicpm_rag.library.repair import CheckReport, check
+from minicpm_rag.library.vectors import VectorStore
+from minicpm_rag.records import DocumentRow, KnowledgeBase, Page
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+    from minicpm_rag.embeddings import Embedder
+
+CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
+
+
+class Library:
+    """Everything the person has put in. Thread-safe; opening is cheap, Chroma is opened when first needed.
+
+    Only the owner (see `worker`) may open the Chroma folder; elsewhere searches compare with the vectors the
+    ledger keeps, which are the same.
+    """
+
+    def __init__(self, home: Path, *, embedder: Embedder | None, chroma_url: str | None = None) -> None:
+        self.home = home
+        self.embedder = embedder
+        self.uploads = home / "uploads"
+        self.ledger = Ledger(home)
+        self.vectors = VectorStore(home / "vectors", chroma_url)
+        self.unrecorded: dict[int, LibraryError] = {}  # how jobs ended that the ledger could not be told
+        self._dense = DenseSearch(self.ledger, self.vectors)
+        self._hashes: dict[tuple[Path, int, int], str] = {}
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the ledger and Chroma; harmless when repeated."""
+        self.vectors.close()
+        self.ledger.close()
+
+    # Knowledge bases
+    def knowledge_bases(self) -> list[KnowledgeBase]:
+        """All knowledge bases with their counts, by name."""
+        with self.ledger.reading() as connection:
+            return knowledge_bases.listed(connection)
+
+    def knowledge_base(self, name: str) -> KnowledgeBase:
+        """One knowledge base. Raises NotFoundError naming those that exist."""
+        with self.ledger.reading() as connection:
+            knowledge_bases.find(connection, name)
+            return next(entry for entry in knowledge_bases.listed(connection) if entry.name == name)
+
+    def create(self, name: str) -> KnowledgeBase:
+        """Make an empty knowledge base, or raise LibraryError where the name is taken or unusable."""
+        with self.ledger.writing() as connection:
+            knowledge_bases.create(connection, name)
+        return self.knowledge_base(name)
+
+    def ensure(self, name: str) -> KnowledgeBase:
+        """The knowledge base of that name, made where it is missing."""
+        with self.ledger.reading() as connection:
+            missing = not knowledge_bases.exists(connection, name)
+        return self.create(name) if missing else self.knowledge_base(name)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a knowledge base another name."""
+        with self.ledger.writing() as connection:
+            knowledge_bases.rename(connection, name, new_name)
+
+    def delete(self, name: str) -> int:
+        """Delete a knowledge base: gone for every reader at once; returns the job that clears the rest."""
+        with self.ledger.writing() as connection:
+            knowledge_bases.delete(connection, name)
+            return jobs.submit(connection, "sweep", None, {})
+
+    def export(self, name: str, file: Path) -> None:
+        """Write a knowledge base (page texts, chunks, vectors; no original files) into one zip file."""
+        export(self.ledger, name, file)
+
+    def generation(self, knowledge_base: str) -> int:
+        """A number that grows whenever what can be found in the knowledge base has changed."""
+        with self.ledger.reading() as connection:
+            return knowledge_bases.generation(connection, knowledge_bases.find(connection, knowledge_base))
+
+    # Documents
+    def documents(self, knowledge_base: str) -> list[DocumentRow]:
+        """Documents that are ready, and files whose last try failed, by source."""
+        with self.ledger.reading() as connection:
+            return documents.listed(connection, knowledge_bases.find(connection, knowledge_base))
+
+    def document(self, document_id: int) -> DocumentRow:
+        """One document. Raises NotFoundError."""
+        with self.ledger.reading() as connection:
+            return documents.one(connection, document_id)
+
+    def page(self, document_id: int, page_number: int) -> Page:
+        """One stored page with its headings and tables. Raises NotFoundError."""
+        with self.ledger.reading() as connection:
+            found = page_rows.of_document(connection, document_id, page_number)
+        if not found:
+            raise NotFoundError(f"Document {document_id} has no stored page {page_number}; it may have been removed.")
+        return found[0]
+
+    def page_text(self, document_id: int, page_number: int) -> str:
+        """The text of one page: what quotes are proven against. Raises NotFoundError."""
+        return self.page(document_id, page_number).text
+
+    def page_texts(self, document_id: int) -> dict[int, str]:
+        """The texts of all stored pages, by page number."""
+        with self.ledger.reading() as connection:
+            return {page.number: page.text for page in page_rows.of_document(connection, document_id)}
+
+    def original_path(self, document_id: int) -> Path | None:
+        """The file on disk whose bytes still are the document's; None where it has changed or gone."""
+        with self.ledger.reading() as connection:
+            document = documents.one(connection, document_id)
+            kb_id = knowledge_bases.of_document(connection, document_id)
+        for source in (document.source, *document.other_names):
+            path = (
+                upload_path(self.uploads, kb_id, document.sha256, source) if source.startswith(UPLOAD) else Path(source)
+            )
+            try:
+                if path.is_absolute() and path.is_file() and self._hash(path) == document.sha256:
+                    return path
+            except OSError:
+                continue  # not readable now, so not shown; another name may be
+        return None
+
+    # Searching
+    def dense_search(self, knowledge_base: str, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+        """The (chunk id, cosine similarity) pairs nearest to the vector, best first, ready chunks only.
+
+        Raises EmbedderMismatchError where the knowledge base was made with another embedder.
+        """
+        index = self._index(knowledge_base)
+        if index is None or limit < 1:
+            return []
+        if self.embedder is not None:
+            refuse_other_embedder(index, knowledge_base, self.embedder.name, self.embedder.revision)
+        return self._dense.nearest(index, vector, limit)
+
+    def keyword_search(self, knowledge_base: str, question: str, limit: int) -> list[tuple[str, float]]:
+        """The (chunk id, BM25 score) pairs that share words with the question, best (highest) first."""
+        with self.ledger.reading() as connection:
+            index = find_index(connection, knowledge_bases.find(connection, knowledge_base))
+            if index is None:
+                return []
+            found = keywords.search(connection, index.keyword_table, question, limit)
+            names = passages.names(connection, [row for row, _ in found])
+        return [(names[row], score) for row, score in found if row in names]
+
+    def keyword_statistics(self, knowledge_base: str, terms: Sequence[str]) -> keywords.Statistics:
+        """How many chunks there are, and in how many of them each term occurs."""
+        with self.ledger.reading() as connection:
+            index = find_index(connection, knowledge_bases.find(connection, knowledge_base))
+            if index is None:
+                return keywords.Statistics(rows=0, frequencies={})
+            return keywords.statistics(connection, index.keyword_table, list(terms))
+
+    def passages(self, knowledge_base: str, chunk_ids: Sequence[str]) -> list[Document]:
+        """The chunks as Documents with all metadata of records.py, in that order; those gone are left out."""
+        with self.ledger.reading() as connection:
+            return passages.fetch(connection, knowledge_bases.find(connection, knowledge_base), chunk_ids)
+
+    def chunk_ids(self, document_id: int) -> list[str]:
+        """The chunk ids of a document, in reading order."""
+        with self.ledger.reading() as connection:
+            return chunk_rows.ids(connection, document_id)
+
+    def neighbours(self, chunk_id: str) -> tuple[Document | None, Document | None]:
+        """The chunks before and after, in the same document."""
+        with self.ledger.reading() as connection:
+            return passages.neighbours(connection, chunk_id)
+
+    # Small values kept beside the index
+    def setting(self, knowledge_base: str, key: str) -> Any:
+        """The JSON value stored under the key, or None."""
+        with self.ledger.reading() as connection:
+            kb_id = knowledge_bases.find(connection, knowledge_base)
+            row = connection.execute("SELECT value FROM settings WHERE kb_id = ? AND key = ?", (kb_id, key)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def set_setting(self, knowledge_base: str, key: str, value: Any) -> None:
+        """Store a JSON value beside the index (a calibrated evidence bar, say)."""
+        with self.ledger.writing() as connection:
+            kb_id = knowledge_bases.find(connection, knowledge_base)
+            connection.execute(
+                "INSERT OR REPLACE INTO settings(kb_id, key, value) VALUES (?, ?, ?)",
+                (kb_id, key, json.dumps(value, ensure_ascii=False)),
+            )
+
+    def check(self, *, repair: bool) -> CheckReport:
+        """Compare ledger, vectors and keywords, and with `repair` put right what differs.
+
+        Where another process owns the library, or this one's worker, that one does it.
+        """
+        job = None
+        while True:
+            if self.vectors.claim():
+                try:
+                    if job is not None:
+                        with self.ledger.writing() as connection:
+                            jobs.request_cancel(connection, job)
+                    return check(self.ledger, self.vectors, repair=repair)
+                finally:
+                    self.vectors.release()
+            if job is None:
+                with self.ledger.writing() as connection:
+                    job = jobs.submit(connection, "check", None, {"repair": repair})
+            time.sleep(CHECK_SECONDS)
+            with self.ledger.reading() as connection:
+                state = jobs.get(connection, job)
+                if state is not None and state.status == "done":
+                    return CheckReport(**jobs.result(connection, job))
+            if state is None or state.status in jobs.FINISHED:
+                raise LibraryError("The check was broken off. " + ("" if state is None else state.error))
+
+    def _index(self, knowledge_base: str) -> Index | None:
+        with self.ledger.reading() as connection:
+            return find_index(connection, knowledge_bases.find(connection, knowledge_base))
+
+    def _hash(self, path: Path) -> str:
+        facts = path.stat()
+        key = (path, facts.st_mtime_ns, facts.st_size)
+        if key not in self._hashes:
+            self._hashes[key] = sha256_of(path)[0]
+        return self._hashes[key]

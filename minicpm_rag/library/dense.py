@@ -1,0 +1,73 @@
+"""Dense search: the chunks whose vectors are nearest to a question's, from Chroma where it may be asked.
+
+Elsewhere, and while Chroma is being made anew, the question is compared with the vectors the ledger keeps,
+which are the same: an exact answer, if slower. Does not know embedders or texts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minicpm_rag.errors import VectorStoreError
+from minicpm_rag.ledger import Ledger, knowledge_bases, passages
+from minicpm_rag.ledger.indexes import Index
+from minicpm_rag.library.vectors import VectorStore, nearest, unit
+
+if TYPE_CHECKING:
+    from minicpm_rag.library.vectors import Vectors
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """All vectors of a knowledge base at one generation; row n belongs to chunk ids[n]."""
+
+    state: tuple[int, int]  # knowledge base, generation
+    ids: list[str]
+    units: Vectors
+
+
+class DenseSearch:
+    """Searches the indexes of one home. Thread-safe; keeps the vectors last compared with."""
+
+    def __init__(self, ledger: Ledger, vectors: VectorStore) -> None:
+        self._ledger = ledger
+        self._vectors = vectors
+        self._lock = threading.Lock()
+        self._scan: Scan | None = None
+
+    def nearest(self, index: Index, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+        """The (chunk id, cosine similarity) pairs nearest to the vector, best first, ready chunks only."""
+        if self._vectors.searchable:
+            try:
+                return self._asked_of_chroma(index, vector, limit)
+            except VectorStoreError as exc:
+                if self._vectors.url is not None:
+                    raise
+                log.warning("Comparing with the ledger's vectors instead: %s", exc)
+        scan = self._scanned(index.kb_id)
+        return [(scan.ids[row], similarity) for row, similarity in nearest(scan.units, vector, limit)]
+
+    def _asked_of_chroma(self, index: Index, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+        asked = limit
+        while True:
+            hits = self._vectors.query(index.collection, vector, asked)
+            with self._ledger.reading() as connection:
+                ready = passages.ready(connection, [name for name, _ in hits])
+            kept = [hit for hit in hits if hit[0] in ready]
+            if len(kept) >= limit or len(hits) < asked:
+                return kept[:limit]
+            asked *= 4  # many of the nearest belong to documents being written or retired
+
+    def _scanned(self, kb_id: int) -> Scan:
+        with self._lock, self._ledger.reading() as connection:
+            state = (kb_id, knowledge_bases.generation(connection, kb_id))
+            if self._scan is None or self._scan.state != state:
+                ids, stored = passages.stored_vectors(connection, kb_id)
+                self._scan = Scan(state, ids, unit(stored))
+            return self._scan

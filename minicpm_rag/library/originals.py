@@ -1,0 +1,69 @@
+"""Original files: hashes of their bytes, and the uploaded ones, kept under safe names in the home folder.
+
+Files ingested by path are never copied. Does not know the ledger or what is in a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import unicodedata
+from pathlib import Path
+
+UPLOAD = "upload:"  # how the source of an uploaded file begins
+LONGEST_NAME_BYTES = 200  # of the 255 that file systems allow
+
+
+def sha256_of(path: Path) -> tuple[str, int]:
+    """The SHA-256 of a file's bytes, in hex, and their number."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+            size += len(block)
+    return digest.hexdigest(), size
+
+
+def safe_name(name: str) -> str:
+    """The last part of a file name someone else chose, without what a path or a terminal could trip over."""
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    clean = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") else letter for letter in last)
+    clean = " ".join(clean.split(" ")).strip(" .") or "unnamed"
+    stem, dot, suffix = clean.rpartition(".")
+    if not dot:
+        stem, suffix = clean, ""
+    room = LONGEST_NAME_BYTES - len((dot + suffix).encode())
+    return stem.encode()[: max(room, 1)].decode(errors="ignore") + dot + suffix[:LONGEST_NAME_BYTES]
+
+
+def save_upload(uploads: Path, kb_id: int, name: str, content: bytes) -> Path:
+    """Write an upload into a folder named by its bytes, so that a new version leaves the old one alone."""
+    folder = uploads / str(kb_id) / hashlib.sha256(content).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / safe_name(name)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    part.replace(path)
+    return path
+
+
+def upload_source(uploads: Path, path: Path) -> str | None:
+    """The source of a file that lies among the uploads; None for any other file."""
+    try:
+        parts = path.relative_to(uploads).parts
+    except ValueError:
+        return None
+    return f"{UPLOAD}{parts[2]}" if len(parts) == 3 else None
+
+
+def upload_path(uploads: Path, kb_id: int, sha256: str, source: str) -> Path:
+    """Where the uploaded file of that source and those bytes lies."""
+    return uploads / str(kb_id) / sha256[:16] / source.removeprefix(UPLOAD)
+
+
+def delete_upload(uploads: Path, kb_id: int, sha256: str, source: str) -> None:
+    """Delete an uploaded file, and its folder when that is empty."""
+    path = upload_path(uploads, kb_id, sha256, source)
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir() and not any(path.parent.iterdir()):
+        shutil.rmtree(path.parent, ignore_errors=True)

@@ -1,0 +1,70 @@
+"""Checks zip-based files (docx, pptx, xlsx, epub) before any library unpacks them, so a bomb costs nothing.
+
+Python's zipfile never returns more of a member than its declared size, so the declared sizes bound what can
+come out.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from minicpm_rag.errors import DocumentError
+
+_MOST_MEMBERS = 20_000
+_MOST_BYTES = 600_000_000  # unpacked, pictures and all
+_MOST_XML_BYTES = 100_000_000  # of one part; parsed it takes up to ten times that in memory
+_MOST_SHEET_BYTES = 400_000_000  # sheets are read as a stream
+_BOMB_RATIO, _BOMB_BYTES = 200, 20_000_000  # office files compress 3 to 50 times
+
+
+def check_archive(path: Path, what: str) -> frozenset[str]:
+    """Return the names inside a zip file; raise DocumentError where it is damaged, protected or too large."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if any(member.flag_bits & 1 for member in members):
+                raise DocumentError(
+                    f"The {what} is protected by a password.", "Save a copy without a password and add that."
+                )
+            _check_sizes(members)
+            _check_entities(archive, members)
+            return frozenset(member.filename for member in members)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as exc:
+        if isinstance(exc, FileNotFoundError | PermissionError):
+            raise
+        raise damaged(what) from exc
+
+
+def damaged(what: str) -> DocumentError:
+    """Return the error for a file that is not what it should be inside."""
+    return DocumentError(f"The {what} is damaged or cut off.", "Get the file again, or save it again with its program.")
+
+
+def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
+    total = sum(member.file_size for member in members)
+    packed = sum(member.compress_size for member in members)
+    too_large = len(members) > _MOST_MEMBERS or total > _MOST_BYTES
+    too_large |= total > _BOMB_BYTES and total > _BOMB_RATIO * max(packed, 1)
+    for member in members:
+        if member.filename.lower().endswith((".xml", ".rels", ".xhtml", ".html", ".htm", ".opf", ".ncx")):
+            is_sheet = member.filename.startswith("xl/worksheets/")
+            too_large |= member.file_size > (_MOST_SHEET_BYTES if is_sheet else _MOST_XML_BYTES)
+    if too_large:
+        raise DocumentError(
+            "The file would be far too large when unpacked.",
+            f"Split it into smaller files: {total:,} bytes inside.",
+        )
+
+
+def _check_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
+    """Refuse XML that declares entities: Office never writes them, and nested ones grow without end."""
+    for member in members:
+        if member.filename.lower().endswith((".xml", ".rels", ".opf", ".ncx")):
+            with archive.open(member) as part:
+                head = part.read(4096).replace(b"\0", b"")
+            if b"<!ENTITY" in head or (b"<!DOCTYPE" in head and member.filename.startswith(("word/", "ppt/", "xl/"))):
+                raise DocumentError(
+                    "The file declares XML entities, which can be an attack.",
+                    "Save it again with its program.",
+                )

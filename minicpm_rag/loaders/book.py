@@ -1,0 +1,59 @@
+"""Reads electronic books (epub): one page a chapter, in reading order."""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.html import decode_html, write_html
+from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.records import Page
+
+_RIGHTS = "META-INF/rights.xml"
+_CONTAINER = "META-INF/container.xml"
+
+
+def book_pages(path: Path) -> list[Page]:
+    """Return the chapters of a book; a chapter is called by its first heading or its title."""
+    names = check_archive(path, "book")
+    if _RIGHTS in names:
+        raise DocumentError("The book is copy-protected.", "Add a copy without protection.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            chapters = [name for name in _reading_order(archive) if name in names]
+            return [_page(number, archive.read(name)) for number, name in enumerate(chapters, start=1)]
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as exc:
+        raise damaged("book") from exc
+    except SyntaxError as exc:  # lxml's parse errors are of this class
+        raise damaged("book") from exc
+
+
+def _reading_order(archive: zipfile.ZipFile) -> list[str]:
+    container = _parsed(archive.read(_CONTAINER))
+    root_file = container.find(".//{*}rootfile")
+    if root_file is None:
+        raise ValueError("no root file")
+    package_name = root_file.get("full-path", "")
+    package = _parsed(archive.read(package_name))
+    folder = posixpath.dirname(package_name)
+    items = {item.get("id"): item.get("href", "") for item in package.iterfind(".//{*}manifest/{*}item")}
+    order = [items.get(ref.get("idref"), "") for ref in package.iterfind(".//{*}spine/{*}itemref")]
+    return [posixpath.normpath(posixpath.join(folder, unquote(name.split("#")[0]))) for name in order if name]
+
+
+def _parsed(data: bytes) -> Any:
+    from lxml import etree
+
+    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+
+
+def _page(number: int, data: bytes) -> Page:
+    writer = PageWriter()
+    title = write_html(decode_html(data).text, writer)
+    page = writer.page(number)
+    return writer.page(number, label=page.headings[0].text if page.headings else title)

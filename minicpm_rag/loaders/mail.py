@@ -1,0 +1,72 @@
+"""Reads e-mail (eml) and web pages saved as one file (mhtml), which are built the same way.
+
+Attachments are named, not opened; pictures and whatever else a page refers to are never loaded.
+"""
+
+from __future__ import annotations
+
+import email
+import email.errors
+import email.policy
+from email.message import EmailMessage, MIMEPart
+
+from minicpm_rag.encodings import decode
+from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.html import decode_html, write_html
+from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.records import Page
+
+_SHOWN_HEADERS = ("From", "To", "Cc", "Date")
+
+
+def mail_page(data: bytes) -> tuple[Page, list[str]]:
+    """Return a message as a page headed by its subject, and the names of its attachments."""
+    message = _message(data)
+    writer = PageWriter()
+    writer.heading(_header(message, "Subject"), 1)
+    headers = [f"{name}: {_header(message, name)}" for name in _SHOWN_HEADERS if _header(message, name)]
+    writer.paragraph("\n".join(headers))
+    body = message.get_body(preferencelist=("plain", "html"))
+    if body is not None:
+        _write_part(body, writer)
+    elif not headers:
+        raise DocumentError("The message is damaged or cut off.", "Save it again with the mail program.")
+    return writer.page(1), [_name(part) for part in message.iter_attachments()]
+
+
+def _name(part: MIMEPart) -> str:
+    return part.get_filename() or part.get_content_type()
+
+
+def saved_page(data: bytes) -> Page:
+    """Return the web page inside an mhtml file: its first HTML part."""
+    message = _message(data)
+    for part in message.walk():
+        if part.get_content_type() in ("text/html", "application/xhtml+xml"):
+            writer = PageWriter()
+            _write_part(part, writer)
+            return writer.page(1)
+    raise DocumentError("The saved web page is damaged or cut off.", "Save it again with the browser.")
+
+
+def _message(data: bytes) -> EmailMessage:
+    # The parser never raises for bad input; it notes defects and keeps what it can read.
+    return email.message_from_bytes(data, policy=email.policy.default)
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        return str(message.get(name, "") or "").strip()
+    except (ValueError, IndexError, AttributeError, email.errors.MessageError):
+        # The standard library's header parser fails on some malformed addresses; the raw value is there.
+        return next((str(raw).strip() for key, raw in message.raw_items() if key.lower() == name.lower()), "")
+
+
+def _write_part(part: MIMEPart, writer: PageWriter) -> None:
+    payload = part.get_payload(decode=True)
+    data = payload if isinstance(payload, bytes) else b""
+    charset = part.get_content_charset() or ""
+    if part.get_content_type() == "text/plain":
+        writer.paragraph(decode(data, charset).text)
+    else:
+        write_html(decode_html(data, charset).text, writer)

@@ -1,0 +1,96 @@
+"""Fetches one web page by its address with langchain-community's loader; nothing it refers to is loaded.
+
+Does not know how HTML becomes text.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from minicpm_rag.errors import DocumentError
+
+_MOST_BYTES = 30_000_000
+_CONNECT_SECONDS, _READ_SECONDS, _TOTAL_SECONDS = 10, 20, 90
+_HEADERS = {
+    "User-Agent": "Mozilla/5.0 (compatible; minicpm-rag)",
+    "Accept": "text/html,application/xhtml+xml,text/plain",
+}
+_READABLE = ("text/html", "application/xhtml+xml", "text/plain", "text/markdown")
+
+
+@dataclass(frozen=True)
+class FetchedPage:
+    """The bytes a server sent, and the encoding it named, "" for none."""
+
+    data: bytes
+    charset: str
+    is_html: bool
+
+
+def fetch(address: str) -> FetchedPage:
+    """Fetch a page; raise DocumentError where there is none or it is too large."""
+    try:
+        parts = urlsplit(address)
+    except ValueError as exc:
+        raise DocumentError("The address is not a web address.", f"Write it as https://...: {address}") from exc
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise DocumentError("The address is not a web address.", f"Write it as https://...: {address}")
+    received: list[FetchedPage] = []
+
+    def receive(response: Any, **_: Any) -> Any:
+        if not response.is_redirect and response.ok:
+            received.append(_read(response))
+        return response
+
+    import requests
+
+    loader = _loader(address)
+    loader.session.hooks["response"].append(receive)
+    try:
+        loader.scrape()
+    except requests.HTTPError as exc:
+        raise DocumentError("The server has no such page.", f"Check the address: {exc}") from exc
+    except requests.RequestException as exc:
+        raise DocumentError("The page cannot be fetched.", f"Check the address and the connection: {exc}") from exc
+    return received[-1]
+
+
+def _loader(address: str) -> Any:
+    logging.getLogger("langchain_community.utils.user_agent").setLevel(logging.ERROR)  # wants a variable we need not
+    with warnings.catch_warnings():
+        # langchain-community says on import that it is no longer developed; its page loader still works.
+        warnings.filterwarnings("ignore", message=r"(?s).*being sunset", category=DeprecationWarning)
+        from langchain_community.document_loaders import WebBaseLoader
+    return WebBaseLoader(
+        address,
+        header_template=dict(_HEADERS),
+        raise_for_status=True,
+        requests_kwargs={"timeout": (_CONNECT_SECONDS, _READ_SECONDS), "stream": True},
+        autoset_encoding=False,
+    )
+
+
+def _read(response: Any) -> FetchedPage:
+    """Read the body within limits of size and time; `response` is one of requests'."""
+    kind = response.headers.get("Content-Type", "text/html").split(";")[0].strip().lower()
+    if kind not in _READABLE:
+        response.close()
+        raise DocumentError("The address does not lead to a web page.", f"Download the file and add it: {kind}")
+    deadline = time.monotonic() + _TOTAL_SECONDS
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_content(65536):
+        parts.append(part)
+        size += len(part)
+        if size > _MOST_BYTES or time.monotonic() > deadline:
+            response.close()
+            raise DocumentError("The page is too large or comes too slowly.", "Save it in a browser and add the file.")
+    data = b"".join(parts)
+    response._content, response._content_consumed = data, True  # for the loader, which would read it again
+    charset = response.headers.get("Content-Type", "").lower().partition("charset=")[2].split(";")[0].strip("\"' ")
+    return FetchedPage(data, charset, kind in _READABLE[:2])

@@ -1,0 +1,199 @@
+"""Which model answers on this machine: the catalogue, what is here, and the choice, with its reason in words.
+
+The choice is a pure function of the machine and the models present. It does not load models.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minicpm_rag.models.catalogue import CATALOGUE, USUAL_CONTEXT_TOKENS, Model, Precision, find_model
+from minicpm_rag.models.fetching import download
+from minicpm_rag.models.hardware import GIGABYTE, Hardware
+from minicpm_rag.models.manifest import MANIFEST, missing_files, read_manifest
+
+__all__ = [
+    "CATALOGUE", "Choice", "LocalModel", "Model", "choose", "describe_folder", "download", "find_local",
+    "find_model", "fits", "folder_of", "missing_files", "recommended",
+]  # fmt: skip
+
+# The tutorial's model comes first on a GPU; beside it what a small card still holds.
+_ON_GPU = (
+    "MiniCPM-2B-sft-bf16", "MiniCPM-2B-sft-fp32", "MiniCPM-2B-dpo-bf16",
+    "MiniCPM5-1B", "MiniCPM-1B-sft-bf16", "MiniCPM4-0.5B",
+)  # fmt: skip
+_ON_STRONG_PROCESSOR = ("MiniCPM5-1B", "MiniCPM4-0.5B", "MiniCPM-1B-sft-bf16")
+_ON_PROCESSOR = ("MiniCPM4-0.5B", "MiniCPM5-1B", "MiniCPM-1B-sft-bf16")
+STRONG_PROCESSOR_CORES = 8
+# Left over for the screen and other programs, and for the system and this program's own index.
+VRAM_SHARE = 0.95
+RAM_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model folder on this machine; `problems` names files that are missing or short."""
+
+    model: Model
+    folder: Path
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model to answer with. `model` None: nothing fits, answers are quoted sentences."""
+
+    model: Model | None
+    device: str  # "cuda" or "cpu"
+    precision: Precision
+    is_present: bool
+    reason: str
+
+
+def choose(hardware: Hardware, present: Sequence[Model]) -> Choice:
+    """Choose the answering model: one that is present and fits before one that would have to be fetched."""
+    here = [model for model in present if model.kind == "chat" and model.usable]
+    places = [("cuda", _ON_GPU), ("cpu", _ON_STRONG_PROCESSOR if _is_strong(hardware) else _ON_PROCESSOR)]
+    if not hardware.gpus:
+        places = places[1:]
+    for candidates, is_present in ((here, True), (list(CATALOGUE), False)):
+        for device, preference in places:
+            precision = _precision(hardware, device)
+            fitting = [model for model in candidates if fits(model, hardware, device)]
+            model = _first(fitting, preference, largest=device == "cuda", only_preferred=not is_present)
+            if model is not None:
+                return Choice(model, device, precision, is_present, _reason(model, hardware, device, is_present, here))
+    smallest = min((model for model in CATALOGUE if model.kind == "chat"), key=lambda model: model.parameters)
+    needed = smallest.memory_bytes(_precision(hardware, "cpu"))
+    return Choice(
+        None, "cpu", _precision(hardware, "cpu"), False,
+        f"Even {smallest.name} needs {needed / GIGABYTE:.1f} GB, and it may use "
+        f"{_room(hardware, 'cpu') / GIGABYTE:.1f} GB here; answers are sentences quoted from the documents.",
+    )  # fmt: skip
+
+
+def recommended(hardware: Hardware) -> list[Model]:
+    """The set to fetch: the answering model, and a stronger embedder and reranker where they run well."""
+    choice = choose(hardware, ())
+    models = [] if choice.model is None else [choice.model]
+    beside = choice.model.memory_bytes(choice.precision) if choice.model and choice.device == "cuda" else 0
+    embedder, reranker = find_model("bge-m3"), find_model("bge-reranker-v2-m3")
+    vram_left = _room(hardware, "cuda") - beside
+    strong = _is_strong(hardware) and hardware.ram_bytes >= 16 * GIGABYTE
+    if strong or vram_left >= embedder.memory_bytes("float16"):
+        models.append(embedder)
+    if vram_left >= embedder.memory_bytes("float16") + reranker.memory_bytes("float16"):
+        models.append(reranker)
+    return models
+
+
+def fits(model: Model, hardware: Hardware, device: str) -> bool:
+    """Whether the model with a usual context fits the device's memory."""
+    if device == "cuda" and not hardware.gpus:
+        return False
+    return model.memory_bytes(_precision(hardware, device)) <= _room(hardware, device)
+
+
+def folder_of(home: Path, model: Model) -> Path:
+    """Where a model is kept."""
+    return home / "models" / model.name
+
+
+def find_local(home: Path) -> list[LocalModel]:
+    """The model folders under the home folder, downloaded or copied there by hand, by name."""
+    models = home / "models"
+    if not models.is_dir():
+        return []
+    return [
+        LocalModel(describe_folder(folder), folder, tuple(missing_files(folder)))
+        for folder in sorted(models.iterdir())
+        if folder.is_dir() and ((folder / "config.json").is_file() or (folder / MANIFEST).is_file())
+    ]
+
+
+def _is_strong(hardware: Hardware) -> bool:
+    return hardware.cores >= STRONG_PROCESSOR_CORES and hardware.ram_bytes >= 8 * GIGABYTE
+
+
+def _precision(hardware: Hardware, device: str) -> Precision:
+    if device == "cuda":
+        return "bfloat16" if all(gpu.bfloat16 for gpu in hardware.gpus) else "float16"
+    return "bfloat16" if hardware.processor_bfloat16 else "float32"
+
+
+def _room(hardware: Hardware, device: str) -> int:
+    if device == "cuda":
+        return int(hardware.vram_bytes * VRAM_SHARE)
+    return int(hardware.ram_bytes * RAM_SHARE)
+
+
+def _first(fitting: Sequence[Model], preference: Sequence[str], *, largest: bool, only_preferred: bool) -> Model | None:
+    by_name = {model.name: model for model in fitting}
+    for name in preference:
+        if name in by_name:
+            return by_name[name]
+    if only_preferred or not fitting:
+        return None
+    # Others were put here on purpose: the strongest for a GPU, the quickest for a processor.
+    return sorted(fitting, key=lambda model: model.parameters, reverse=largest)[0]
+
+
+def _reason(model: Model, hardware: Hardware, device: str, is_present: bool, here: Sequence[Model]) -> str:
+    needed = model.memory_bytes(_precision(hardware, device)) / GIGABYTE
+    room = _room(hardware, device) / GIGABYTE
+    if device == "cuda":
+        text = f"{model.name} needs {needed:.1f} GB of the {room:.1f} GB of GPU memory it may use"
+    else:
+        why = "no usable GPU" if not hardware.gpus else "the GPU is too small for what is here"
+        text = (
+            f"{model.name} runs on the processor ({why}); it needs {needed:.1f} GB of the {room:.1f} GB "
+            f"of memory it may use, and {hardware.cores} cores read it"
+        )
+    if is_present:
+        return f"{text}; it is here."
+    if here:
+        others = ", ".join(other.name for other in here)
+        return f"{text}; it has to be downloaded first, since what is here does not fit ({others})."
+    return f"{text}; it has to be downloaded first."
+
+
+def describe_folder(folder: Path) -> Model:
+    """Name the model of a folder: by its manifest, by the folder's name, else by what its files say."""
+    manifest = read_manifest(folder)
+    known = [model for model in CATALOGUE if manifest and model.modelscope_id == manifest["id"]]
+    if known:
+        return known[0]
+    for model in CATALOGUE:
+        if folder.name.casefold() in (
+            model.name.casefold(),
+            model.modelscope_id.partition("/")[2].casefold(),
+        ):
+            return model
+    return _unknown_model(folder)
+
+
+def _unknown_model(folder: Path) -> Model:
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        config = {}
+    stored = 4 if str(config.get("torch_dtype") or config.get("dtype")) == "float32" else 2
+    weights = [path for pattern in ("*.safetensors", "*.bin") for path in folder.glob(pattern)]
+    layers, heads = int(config.get("num_hidden_layers") or 0), int(config.get("num_attention_heads") or 1)
+    key_value_heads = int(config.get("num_key_value_heads") or heads)
+    head = int(config.get("head_dim") or int(config.get("hidden_size") or 0) // heads)
+    return Model(
+        folder.name,
+        "",
+        "chat" if str(config.get("model_type")) in ("minicpm", "minicpm3", "llama") else "embedding",
+        sum(path.stat().st_size for path in weights) // stored,
+        int(config.get("max_position_embeddings") or USUAL_CONTEXT_TOKENS),
+        2 * layers * key_value_heads * head,
+        stored,
+        estimated=True,
+        note="copied here by hand",
+    )

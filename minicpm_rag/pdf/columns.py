@@ -1,0 +1,85 @@
+"""Finds the columns of a PDF page, so that they are read one after the other and not line by line across.
+
+A table also stands in columns, but its cells are short: columns of prose are told by lines that fill them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from minicpm_rag.pdf.lines import Fragment
+
+_FEWEST_LINES = 4  # a side with fewer is no column
+_MOST_CROSSING = 0.25  # share of the fragments: titles and figures across both columns
+_FILLED = 0.55  # share of a column's width that its usual line fills
+_PROSE_WIDTH = 8.0  # of the line height: narrower fragments are cells, not lines of prose
+
+
+def arrange(fragments: Sequence[Fragment]) -> list[list[Fragment]]:
+    """Return blocks of fragments in reading order; within a block the drawing order is kept."""
+    gutter = _gutter(fragments)
+    if gutter is None:
+        return [list(fragments)] if fragments else []
+    crossing = sorted((f for f in fragments if _crosses(f, gutter)), key=lambda f: -f.top)
+    blocks: list[list[Fragment]] = []
+    rest = [fragment for fragment in fragments if not _crosses(fragment, gutter)]
+    for divider in [*crossing, None]:
+        band = [f for f in rest if divider is None or f.bottom >= divider.bottom]
+        rest = [f for f in rest if not (divider is None or f.bottom >= divider.bottom)]
+        blocks += arrange([f for f in band if f.right <= gutter + 1])
+        blocks += arrange([f for f in band if f.right > gutter + 1])
+        if divider is not None:
+            if blocks and not band and blocks[-1] and _crosses(blocks[-1][-1], gutter):
+                blocks[-1].append(divider)  # a title or paragraph across both columns
+            else:
+                blocks.append([divider])
+    return [block for block in blocks if block]
+
+
+def _crosses(fragment: Fragment, x: float) -> bool:
+    return fragment.left < x - 1 and fragment.right > x + 1
+
+
+def _gutter(fragments: Sequence[Fragment]) -> float | None:
+    """Return the x just left of a right-hand column of prose, None where the page has one column."""
+    best: tuple[int, float] | None = None
+    for x in _left_edges(fragments):
+        crossing = sum(_crosses(fragment, x) for fragment in fragments)
+        left = [fragment for fragment in fragments if fragment.right <= x + 1]
+        right = [fragment for fragment in fragments if fragment.left >= x - 1]
+        if crossing > _MOST_CROSSING * len(fragments) or not (_is_column(left) and _is_column(right)):
+            continue
+        overlap = min(_top(left), _top(right)) - max(_bottom(left), _bottom(right))
+        if overlap < 0.3 * min(_top(left) - _bottom(left), _top(right) - _bottom(right)):
+            continue
+        if best is None or crossing < best[0]:
+            best = (crossing, x)
+    return None if best is None else best[1]
+
+
+def _left_edges(fragments: Sequence[Fragment]) -> list[float]:
+    """Return the x positions where several fragments begin, except the leftmost."""
+    edges: list[list[float]] = []
+    for left in sorted(fragment.left for fragment in fragments):
+        if edges and left - edges[-1][0] < 3:
+            edges[-1].append(left)
+        else:
+            edges.append([left])
+    return [group[0] - 0.5 for group in edges[1:] if len(group) >= _FEWEST_LINES]
+
+
+def _is_column(fragments: Sequence[Fragment]) -> bool:
+    if len(fragments) < _FEWEST_LINES:
+        return False
+    width = max(f.right for f in fragments) - min(f.left for f in fragments)
+    usual = median(fragment.width for fragment in fragments)
+    return usual >= _FILLED * width and usual >= _PROSE_WIDTH * median(f.height for f in fragments)
+
+
+def _top(fragments: Sequence[Fragment]) -> float:
+    return max(fragment.top for fragment in fragments)
+
+
+def _bottom(fragments: Sequence[Fragment]) -> float:
+    return min(fragment.bottom for fragment in fragments)

@@ -1,0 +1,65 @@
+"""What one search found, and what became of each candidate: the material of an explanation.
+
+Plain records; knows neither how passages are searched for nor how they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minicpm_rag import records
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One fused hit as the inspector shows it: its part from each search and what became of it."""
+
+    document: Document
+    keyword_score: float | None
+    dense_score: float | None
+    score: float
+    fate: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that one search found and why: the passages shown, best first, and every candidate."""
+
+    documents: list[Document]
+    evidence: float
+    bar: float
+    features: tuple[float, float, float]  # of the evidence: keyword strength, readable share, cosine
+    dense_weight: float
+    candidates: list[Candidate]
+
+
+def explained(
+    ranked: Sequence[Document],
+    chosen: Sequence[Sequence[str]],
+    keyword: Mapping[str, float],
+    dense: Mapping[str, float],
+) -> list[Candidate]:
+    """Say of each ranked passage what became of it.
+
+    `chosen` are the chunk ids that went into each passage shown.
+    """
+    fates: dict[str, str] = {}
+    for number, (first, *joined) in enumerate(chosen, start=1):
+        fates[first] = f"passage {number}"
+        fates.update((identity, f"joined to passage {number}") for identity in joined)
+    last = max((rank for rank, document in enumerate(ranked) if str(document.id) in fates), default=-1)
+    return [
+        Candidate(
+            document=document,
+            keyword_score=keyword.get(str(document.id)),
+            dense_score=dense.get(str(document.id)),
+            score=document.metadata[records.SCORE],
+            fate=fates.get(str(document.id), "same text as a better one" if rank < last else "not among the best"),
+        )
+        for rank, document in enumerate(ranked)
+    ]

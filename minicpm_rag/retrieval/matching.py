@@ -1,0 +1,95 @@
+"""How much of a question's words a passage holds: as a whole, in its best sentence, word for word.
+
+Knows one question's terms and their weights; not how passages were found nor how much each measure counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minicpm_rag import records
+from minicpm_rag.questions import is_content
+from minicpm_rag.segmentation import fold, question_terms, terms
+from minicpm_rag.sentences import sentence_spans
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+_SATURATION = 1.2  # BM25's k1: the second mention of a term says less than the first
+_EDGES = " \t\n.。?？!！,，;；:：\"'“”"
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A passage's terms: what stands above it (title, headings, table header) and each of its sentences."""
+
+    above: Counter[str]
+    sentences: list[Counter[str]]
+    whole: Counter[str]
+
+
+class QuestionMatch:
+    """One question, to be compared with passages; each passage is read once."""
+
+    def __init__(self, question: str, weigh: Callable[[Sequence[str]], Mapping[str, float]]) -> None:
+        wanted = question_terms(question)
+        # A question of asking words alone is searched for as it stands, but nothing is evidence for it.
+        self._weights = weigh(wanted or list(dict.fromkeys(terms(question))))
+        # Function words weigh next to nothing in a large library, but much where a dozen texts lack them.
+        self._content = {term: self._weights[term] for term in wanted if is_content(term)}
+        self._verbatim = fold(question).strip(_EDGES)
+        self._read: dict[str, _Read] = {}
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether the question has a word that says something; small talk has none."""
+        return bool(self._content)
+
+    def strength(self, document: Document) -> float:
+        """How much of the question's weight the passage holds: 0 nothing, 1 every term once, at most 2.2.
+
+        It is BM25 over the most that BM25 could say about the question, so that long and short ones compare.
+        """
+        return _strength(self._weights, self._terms(document).whole)
+
+    def content_strength(self, document: Document) -> float:
+        """The same for the words that say something."""
+        return _strength(self._content, self._terms(document).whole)
+
+    def best_sentence(self, document: Document) -> float:
+        """The largest share of the question's weight in one sentence, with what stands above it, 0..1."""
+        read = self._terms(document)
+        everything = sum(self._weights.values())
+        shares = (
+            sum(weight for term, weight in self._weights.items() if term in sentence or term in read.above)
+            for sentence in read.sentences
+        )
+        return max(shares, default=0.0) / everything if everything else 0.0
+
+    def stands_in(self, document: Document) -> bool:
+        """Whether the passage holds the question word for word."""
+        return len(self._verbatim) > 1 and self._verbatim in fold(document.page_content)
+
+    def _terms(self, document: Document) -> _Read:
+        identity = str(document.id)
+        if identity not in self._read:
+            keys = (records.TITLE, records.HEADINGS, records.TABLE_HEADER)
+            above = Counter(terms("\n".join(str(document.metadata.get(key, "")) for key in keys)))
+            text = document.page_content
+            sentences = [Counter(terms(text[start:end])) for start, end in sentence_spans(text)]
+            whole = Counter(above)
+            for sentence in sentences:
+                whole.update(sentence)
+            self._read[identity] = _Read(above, sentences, whole)
+        return self._read[identity]
+
+
+def _strength(weights: Mapping[str, float], counts: Counter[str]) -> float:
+    everything = sum(weights.values())
+    found = sum(
+        weight * counts[term] * (_SATURATION + 1) / (counts[term] + _SATURATION) for term, weight in weights.items()
+    )
+    return found / everything if everything else 0.0

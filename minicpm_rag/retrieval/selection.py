@@ -1,0 +1,123 @@
+"""Choose passages from a ranking: drop what says the same again, join what stands side by side.
+
+Knows passages and page texts, not how the ranking came about. What it returns still quotes the page exactly:
+`page_text[start:end] == page_content`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minicpm_rag import records
+from minicpm_rag.segmentation import terms
+from minicpm_rag.sentences import sentence_spans
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+PageText = Callable[[int, int], str]  # (document id, page number) -> text
+
+SAME_TEXT = 0.9  # share of common terms from which two passages count as one
+JOINED_CHARACTERS = 1200  # a joined passage grows no longer than this
+COMPLETED_CHARACTERS = 200  # a cut sentence is completed when this little is missing
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass
+class Choice:
+    """A chosen passage and the ids of the ranked passages that went into it."""
+
+    document: Document
+    chunk_ids: list[str]
+
+
+def select(ranked: Sequence[Document], limit: int, page_text: PageText) -> list[Choice]:
+    """The best `limit` passages, in the ranking's order, without near-duplicates, neighbours joined.
+
+    A neighbour is joined when it is itself among the best `2 * limit`.
+    """
+    chosen: list[Choice] = []
+    prints: list[_Fingerprint] = []
+    for rank, document in enumerate(ranked):
+        may_join = rank < 2 * limit
+        if not may_join and len(chosen) == limit:
+            break
+        if may_join and any(_join(choice, document, page_text) for choice in chosen):
+            continue
+        if len(chosen) < limit:
+            print_ = _Fingerprint.of(document.page_content)
+            if not any(print_.same(other) for other in prints):
+                prints.append(print_)
+                chosen.append(Choice(document, [str(document.id)]))
+    for choice in chosen:
+        choice.document = _completed(choice.document, page_text)
+    return chosen
+
+
+@dataclass(frozen=True)
+class _Fingerprint:
+    terms: frozenset[str]
+    numbers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> _Fingerprint:
+        return cls(frozenset(terms(text)), tuple(_NUMBER.findall(text)))
+
+    def same(self, other: _Fingerprint) -> bool:
+        """Rows of a price list differ in their numbers only, and that is all that matters about them."""
+        if self.numbers != other.numbers:
+            return False
+        either = len(self.terms | other.terms)
+        return not either or len(self.terms & other.terms) / either >= SAME_TEXT
+
+
+def _join(choice: Choice, document: Document, page_text: PageText) -> bool:
+    """Grow the choice by the document if it stands beside it on the same page; tell whether it did."""
+    ours, other = choice.document.metadata, document.metadata
+    place = (ours[records.DOCUMENT_ID], ours[records.PAGE])
+    if place != (other[records.DOCUMENT_ID], other[records.PAGE]):
+        return False
+    start, end = min(ours[records.START], other[records.START]), max(ours[records.END], other[records.END])
+    if end - start > JOINED_CHARACTERS:
+        return False
+    text = page_text(*place)
+    first, second = sorted((ours, other), key=lambda metadata: int(metadata[records.START]))
+    if text[first[records.END] : second[records.START]].strip():
+        return False
+    metadata = {**ours, records.START: start, records.END: end}
+    metadata[records.HEADINGS] = first.get(records.HEADINGS, "")
+    metadata[records.TABLE_HEADER] = first.get(records.TABLE_HEADER, "")
+    if records.ROW_START in first and records.ROW_END in second:
+        metadata[records.ROW_START] = first[records.ROW_START]
+        metadata[records.ROW_END] = max(second[records.ROW_END], first.get(records.ROW_END, 0))
+    metadata[records.EVIDENCE] = max(ours.get(records.EVIDENCE, 0.0), other.get(records.EVIDENCE, 0.0))
+    choice.document = choice.document.model_copy(update={"page_content": text[start:end], "metadata": metadata})
+    choice.chunk_ids.append(str(document.id))
+    return True
+
+
+def _completed(document: Document, page_text: PageText) -> Document:
+    """Take in the rest of a sentence that the chunk's border cut, where it is short."""
+    metadata = document.metadata
+    start, end = int(metadata[records.START]), int(metadata[records.END])
+    text = page_text(metadata[records.DOCUMENT_ID], metadata[records.PAGE])
+    # Far enough that a sentence we may complete is seen whole.
+    first = max(0, start - 2 * COMPLETED_CHARACTERS)
+    for left, right in sentence_spans(text[first : end + 2 * COMPLETED_CHARACTERS]):
+        left, right = left + first, right + first
+        seen_whole = left > first or first == 0
+        if seen_whole and left < start < right and start - left <= COMPLETED_CHARACTERS:
+            start = left
+        if left < end < right and right - end <= COMPLETED_CHARACTERS:
+            end = right
+    if (start, end) == (metadata[records.START], metadata[records.END]):
+        return document
+    return document.model_copy(
+        update={
+            "page_content": text[start:end],
+            "metadata": {**metadata, records.START: start, records.END: end},
+        }
+    )

@@ -1,0 +1,246 @@
+"""Build everything from the settings, once: embedder, library, retrievers and whatever answers.
+
+The only place that does. Opening is quick: models are loaded on first use or by `warm()`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from minicpm_rag.errors import CheckpointError
+from minicpm_rag.records import Turn
+from minicpm_rag.settings import Settings
+from minicpm_rag.workspace.answerer import Answerer, configured, load
+
+if TYPE_CHECKING:
+    from minicpm_rag.chain import AnswerChain
+    from minicpm_rag.chain.answer import Answer
+    from minicpm_rag.embeddings import Embedder
+    from minicpm_rag.library import Library
+    from minicpm_rag.minicpm import MiniCPM_LLM
+    from minicpm_rag.remote import RemoteLLM
+    from minicpm_rag.retrieval import HybridRetriever
+    from minicpm_rag.retrieval.rerank import Reranker
+
+# What libraries would do behind one's back: tracing, telemetry files, hub requests. OMP_WAIT_POLICY:
+# libgomp's spinning threads make torch 15 times slower beside another busy process.
+_ENVIRONMENT = {
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "ANONYMIZED_TELEMETRY": "False",
+    "HF_HUB_OFFLINE": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Open the workspace of these settings; close it, or use it in `with`."""
+    prepare_environment()
+    return Workspace(settings)
+
+
+def prepare_environment() -> None:
+    """Turn off what would leave this machine; to be called before torch and LangChain are imported."""
+    os.environ.update(_ENVIRONMENT)
+
+
+class Workspace:
+    """All parts of the program, built when they are first needed. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._answerer = configured(settings)
+        self._switching = threading.Lock()
+        self._loaded: MiniCPM_LLM | RemoteLLM | None = None
+        self._building = threading.RLock()
+        self._embedder: Embedder | None = None
+        self._library: Library | None = None
+        self._reranker: Reranker | None = None
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the model and close the library."""
+        with self._switching:
+            self._free()
+        if self._library is not None:
+            self._library.close()
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedding model; its weights load on first use."""
+        from minicpm_rag.embeddings import load_embedder
+
+        with self._building:
+            if self._embedder is None:
+                self._embedder = load_embedder(self.settings.embedder)
+            return self._embedder
+
+    @property
+    def library(self) -> Library:
+        """The library of the home folder."""
+        from minicpm_rag.library import Library
+
+        with self._building:
+            if self._library is None:
+                settings = self.settings
+                self._library = Library(settings.home, embedder=self.embedder, chroma_url=settings.chroma_url)
+            return self._library
+
+    @property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder, where a setting names one."""
+        from minicpm_rag.retrieval.rerank import Reranker
+
+        with self._building:
+            if self._reranker is None and self.settings.reranker is not None:
+                self._reranker = Reranker(self.settings.reranker)
+            return self._reranker
+
+    def retriever(
+        self, knowledge_base: str | None = None, *, passages: int | None = None, rerank: bool = True
+    ) -> HybridRetriever:
+        """The retriever of a knowledge base, the settings' own where none is named."""
+        from minicpm_rag.retrieval import HybridRetriever
+
+        return HybridRetriever(
+            library=self.library,
+            embedder=self.embedder,
+            knowledge_base=knowledge_base or self.settings.knowledge_base,
+            passages=passages or self.settings.passages,
+            reranker=self.reranker if rerank else None,
+        )
+
+    @property
+    def mode(self) -> Literal["model", "extractive"]:
+        """Whether a model answers, or sentences are quoted."""
+        return "extractive" if self._answerer == Answerer() else "model"
+
+    @property
+    def model_name(self) -> str | None:
+        """The model's name as a person knows it; None in no-model mode."""
+        if self._answerer.folder is not None:
+            return self._answerer.folder.name
+        if self._answerer.server is not None:
+            address, model, _ = self._answerer.server
+            return model or address
+        return None
+
+    @property
+    def llm(self) -> MiniCPM_LLM | RemoteLLM | None:
+        """The answering model, loaded when first asked for; None in no-model mode."""
+        with self._switching:
+            if self._loaded is None and self.mode == "model":
+                self._loaded = load(self._answerer, self.settings)
+            return self._loaded
+
+    def use_model(self, folder: Path | str | None) -> None:
+        """Answer with another model from now on, or with None by quotes; frees the one before.
+
+        A folder that cannot be loaded leaves things as they were and raises CheckpointError.
+        """
+        if folder is None:
+            self._use(Answerer())
+            return
+        path = Path(folder).expanduser().absolute()
+        if not (path / "config.json").is_file():
+            raise CheckpointError(f"{path} is not the folder of a model: it has no config.json.")
+        self._use(Answerer(folder=path))
+
+    def use_server(self, address: str, model: str | None = None, key: str | None = None) -> None:
+        """Answer with an OpenAI-compatible server from now on."""
+        self._use(Answerer(server=(address, model, key)))
+
+    def chain(
+        self,
+        knowledge_base: str | None = None,
+        *,
+        passages: int | None = None,
+        temperature: float | None = None,
+        max_new_tokens: int | None = None,
+        rerank: bool = True,
+    ) -> AnswerChain:
+        """The chain over a knowledge base; values given here go before the settings."""
+        from minicpm_rag.chain import build_chain
+
+        changed = {"temperature": temperature, "max_new_tokens": max_new_tokens}
+        settings = self.settings.model_copy(
+            update={name: value for name, value in changed.items() if value is not None}
+        )
+        retriever = self.retriever(knowledge_base, passages=passages, rerank=rerank)
+        return build_chain(settings, retriever=retriever, llm=self.llm)
+
+    def answer(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        knowledge_base: str | None = None,
+        *,
+        answer_anyway: bool = False,
+        standalone_question: str | None = None,
+        **values: Any,
+    ) -> Answer:
+        """An answer, to be read; `values` are those of `chain`."""
+        from minicpm_rag.chain.answer import Answer
+
+        return Answer(
+            self.chain(knowledge_base, **values),
+            question,
+            history,
+            answer_anyway=answer_anyway,
+            standalone_question=standalone_question,
+        )
+
+    def warm(self) -> None:
+        """Load models and dictionaries now, so that the first question need not wait for them."""
+        from minicpm_rag.questions import chinese_words
+
+        chinese_words("你好")
+        self.embedder.embed_query("你好 hello")
+        _ = self.llm
+
+    def facts(self) -> dict[str, str]:
+        """What answers and how it runs: model, device, precision, attention, memory."""
+        llm = self.llm
+        if llm is None or self._answerer.folder is None:
+            return {"model": self.model_name or "", "device": "" if llm is None else "server"}
+        model: Any = llm.model  # type: ignore[union-attr]
+        return {
+            "model": self.model_name or "",
+            "device": str(model.device),
+            "precision": str(model.dtype).removeprefix("torch."),
+            "attention": str(model.config._attn_implementation),
+            "memory": f"{model.get_memory_footprint() / 1e9:.1f} GB",
+        }
+
+    def _use(self, answerer: Answerer) -> None:
+        with self._switching:
+            before = self._answerer
+            # Freed first: two models seldom fit one device.
+            self._free()
+            self._answerer = answerer
+            if answerer == Answerer():
+                return
+            try:
+                self._loaded = load(answerer, self.settings)
+            except BaseException:
+                self._answerer = before  # loaded again when next asked for
+                raise
+
+    def _free(self) -> None:
+        close = getattr(self._loaded, "close", None)
+        self._loaded = None
+        if close is not None:
+            close()

@@ -1,0 +1,84 @@
+"""Which model answers: chosen from the settings and what is downloaded, and loaded when it is needed.
+
+Knows no library and no chain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from minicpm_rag.errors import CheckpointError
+from minicpm_rag.settings import Settings
+
+if TYPE_CHECKING:
+    from minicpm_rag.minicpm import MiniCPM_LLM
+    from minicpm_rag.remote import RemoteLLM
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """What answers: a model folder, a server, or (neither) quoted sentences."""
+
+    folder: Path | None = None
+    server: tuple[str, str | None, str | None] | None = None  # address, model, key
+
+
+def configured(settings: Settings) -> Answerer:
+    """A configured folder, else a configured server, else the best downloaded model, else quotes.
+
+    Raises CheckpointError where the configured folder is none.
+    """
+    if settings.model is not None:
+        if not (settings.model / "config.json").is_file():
+            raise CheckpointError(
+                f"MINICPM_RAG_MODEL={settings.model} is not the folder of a model: it has no config.json. "
+                "Run `minicpm-rag models` for what can be downloaded."
+            )
+        return Answerer(folder=settings.model)
+    if settings.openai_base_url is not None:
+        key = settings.openai_api_key
+        return Answerer(
+            server=(
+                settings.openai_base_url,
+                settings.openai_model,
+                None if key is None else key.get_secret_value(),
+            )
+        )
+    return _downloaded(settings)
+
+
+def _downloaded(settings: Settings) -> Answerer:
+    from minicpm_rag.models import choose, find_local
+
+    local = [found for found in find_local(settings.home) if not found.problems]
+    if not local:
+        return Answerer()
+    from minicpm_rag.models.hardware import describe
+
+    choice = choose(describe(), [found.model for found in local])
+    chosen = [found.folder for found in local if choice.is_present and found.model == choice.model]
+    return Answerer(folder=chosen[0]) if chosen else Answerer()
+
+
+def load(answerer: Answerer, settings: Settings) -> MiniCPM_LLM | RemoteLLM | None:
+    """Load the model; None where sentences are quoted."""
+    if answerer.folder is not None:
+        from minicpm_rag.minicpm import MiniCPM_LLM
+
+        return MiniCPM_LLM(
+            answerer.folder,
+            device=settings.device,
+            precision=settings.precision,
+            attention=settings.attention,
+            weights=settings.weights,
+            temperature=settings.temperature,
+            max_new_tokens=settings.max_new_tokens,
+        )
+    if answerer.server is not None:
+        from minicpm_rag.remote import connect
+
+        address, model, key = answerer.server
+        return connect(address, model, key, settings.openai_context_tokens)
+    return None
