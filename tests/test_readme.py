@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import REPOSITORY
 
+from minicpm_rag import cli
 from minicpm_rag.cli import program
 from minicpm_rag.settings import Settings
 
@@ -39,6 +40,16 @@ def test_commands_of_the_readme_exist(command: str) -> None:
 def test_pictures_and_linked_files_exist() -> None:
     for target in re.findall(r"\]\((?!http|#)([^)]+)\)", README):
         assert Path(REPOSITORY, target).exists(), target
+
+
+def test_the_chain_s_lines_run_as_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "agreement.md").write_text("The agreed defect rate is at most 200 parts per million.\n")
+    assert cli.main(["ingest", str(tmp_path / "agreement.md")]) == 0
+    lines = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[0]
+    exec(compile(lines, "README.md", "exec"), {})
+    shown = capsys.readouterr().out.splitlines()[-1]
+    assert shown.startswith("Finished(")
+    assert "200 parts per million" in shown
 
 
 def test_run_and_test_lines_stand_alone() -> None:

@@ -51,9 +51,14 @@ def test_overlapping_neighbours_repeat_nothing() -> None:
     assert choice.document.page_content == PAGES[2, 1]
 
 
-def test_passages_with_text_between_them_stay_apart() -> None:
-    chosen = select([passage(2, 0, 37), passage(2, 62, len(PAGES[2, 1]))], 5, page_text)
-    assert len(chosen) == 2
+def test_a_sentence_between_two_passages_is_taken_in() -> None:
+    (choice,) = select([passage(2, 0, 37), passage(2, 62, len(PAGES[2, 1]))], 5, page_text)
+    assert choice.document.page_content == PAGES[2, 1]
+
+
+def test_passages_far_apart_on_a_page_stay_apart() -> None:
+    chosen = select([passage(3, 0, 60), passage(3, 600, 700)], 5, page_text)
+    assert [choice.chunk_ids for choice in chosen] == [["3-0"], ["3-600"]]
 
 
 def test_neighbours_on_different_documents_stay_apart() -> None:

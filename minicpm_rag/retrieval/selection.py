@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PageText = Callable[[int, int], str]  # (document id, page number) -> text
 
 SAME_TEXT = 0.9  # share of common terms from which two passages count as one
+BETWEEN_CHARACTERS = 400  # two passages with one chunk between them are joined with what they enclose
 JOINED_CHARACTERS = 1200  # a joined passage grows no longer than this
 COMPLETED_CHARACTERS = 200  # a cut sentence is completed when this little is missing
 _NUMBER = re.compile(r"\d+")
@@ -75,7 +76,7 @@ class _Fingerprint:
 
 
 def _join(choice: Choice, document: Document, page_text: PageText) -> bool:
-    """Grow the choice by the document if it stands beside it on the same page; tell whether it did."""
+    """Grow the choice by the document if it stands near it on the same page; tell whether it did."""
     ours, other = choice.document.metadata, document.metadata
     place = (ours[records.DOCUMENT_ID], ours[records.PAGE])
     if place != (other[records.DOCUMENT_ID], other[records.PAGE]):
@@ -85,7 +86,7 @@ def _join(choice: Choice, document: Document, page_text: PageText) -> bool:
         return False
     text = page_text(*place)
     first, second = sorted((ours, other), key=lambda metadata: int(metadata[records.START]))
-    if text[first[records.END] : second[records.START]].strip():
+    if len(text[first[records.END] : second[records.START]].strip()) > BETWEEN_CHARACTERS:
         return False
     metadata = {**ours, records.START: start, records.END: end}
     metadata[records.HEADINGS] = first.get(records.HEADINGS, "")
