@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import PromptTooLongError
 from minicpm_rag.questions import Language, language_of
-from minicpm_rag.records import END, HEADINGS, PAGE, PAGE_KIND, PAGE_LABEL, START, TABLE_HEADER, TITLE, Turn
+from minicpm_rag.records import (
+    END,
+    HEADINGS,
+    PAGE,
+    PAGE_KIND,
+    PAGE_LABEL,
+    ROW_END,
+    ROW_START,
+    START,
+    TABLE_HEADER,
+    TITLE,
+    Turn,
+)  # fmt: skip
 from minicpm_rag.sentences import sentence_spans
 
 if TYPE_CHECKING:
@@ -35,8 +47,13 @@ _HISTORY = {"zh": "此前的对话：\n{history}\n\n", "en": "Earlier in this co
 _TURN = {"zh": "问：{question}\n答：{answer}", "en": "Q: {question}\nA: {answer}"}
 _QUESTION = {"zh": "问题：{question}\n回答：", "en": "Question: {question}\nAnswer:"}
 _PLACE = {
-    "zh": {"page": "第{label}页", "slide": "第{label}张幻灯片", "sheet": "工作表“{label}”"},
-    "en": {"page": "page {label}", "slide": "slide {label}", "sheet": "sheet {label}"},
+    "zh": {
+        "page": "第{label}页",
+        "slide": "第{label}张幻灯片",
+        "sheet": "工作表“{label}”",
+        "rows": "第{first}–{last}行",
+    },
+    "en": {"page": "page {label}", "slide": "slide {label}", "sheet": "sheet {label}", "rows": "rows {first}–{last}"},
 }
 _HISTORY_TURNS = 2
 _HISTORY_ANSWER_CHARACTERS = 160
@@ -93,11 +110,15 @@ def build_prompt(
 
 
 def place_of(document: Document, language: Language) -> str:
-    """Name the place of a passage in its file: "第3页", "slide 2"; "" where a file has no pages."""
-    metadata = document.metadata
-    pattern = _PLACE[language].get(str(metadata.get(PAGE_KIND, "text")))
-    label = metadata.get(PAGE_LABEL) or metadata.get(PAGE)
-    return pattern.format(label=label) if pattern and label else ""
+    """Name the place of a passage in its file: "第3页", "slide 2", "rows 2–6"; "" where a file has none."""
+    words, metadata = _PLACE[language], document.metadata
+    kind = str(metadata.get(PAGE_KIND, "text"))
+    # A csv file is one sheet without a name: its rows alone are the place.
+    label = metadata.get(PAGE_LABEL) or (metadata.get(PAGE) if kind != "sheet" else None)
+    places = [words[kind].format(label=label)] if kind in words and label else []
+    if kind == "sheet" and ROW_START in metadata:
+        places.append(words["rows"].format(first=metadata[ROW_START], last=metadata[ROW_END]))
+    return " ".join(places)
 
 
 def _messages(
