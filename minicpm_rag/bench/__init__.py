@@ -171,11 +171,9 @@ def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
     The answer's next token gets a logit nothing can beat, after all the work of a step is done: the guesses
     stand as often as they would for a model that writes this, and every step costs what it costs.
     """
-    from minicpm_rag.decoding import GraphEngine
-    from minicpm_rag.decoding import fast as decoding_fast
-    from minicpm_rag.decoding import plain as decoding_plain
+    from minicpm_rag.decoding import GraphEngine, fast, plain
 
-    operations = decoding_fast if model.device.type == "cuda" else decoding_plain
+    operations = fast if model.device.type == "cuda" else plain
     for guessing in (False, True):
         teacher = _Teacher(operations, model.device)
         engine = GraphEngine(model, guessing=guessing, operations=teacher)

@@ -1,9 +1,9 @@
 """The engine for CUDA: up to eight texts decoded together by replaying one captured step.
 
-Token ids in, token ids out; text, stop strings and the queue in front live in `minicpm`. The parts:
-`decoding_weights` (fused, perhaps quantized), `decoding_cache` (pages of keys and values), `decoding_slots`
-(what the device knows of each text), `decoding_step` (the step itself), `decoding_graphs` (captured and
-replayed), `decoding_scheduler` (who joins and leaves).
+Token ids in, token ids out; text, stop strings and the queue in front live in `generation.text`. The parts:
+`weights` (fused, perhaps quantized), `cache` (pages of keys and values), `slots` (what the device knows of each
+text), `step` (the step itself), `plain` and `fast` (its operations), `graphs` (captured and replayed),
+`scheduler` (who joins and leaves).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Triton kernel of one step's attention: rotary embedding, cache write and flash decoding over cache pages.
 
-It knows positions and pages, not requests: `decoding_cache` decides which pages belong to whom.
+It knows positions and pages, not requests: `cache` decides which pages belong to whom.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"

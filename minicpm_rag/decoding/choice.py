@@ -1,6 +1,6 @@
 """Triton kernels around the layers: guessing, choosing the next token, moving the state on.
 
-The same functions as `decoding_lookup` and `decoding_sampling`, which say what they mean. The lowest score
+The same functions as `lookup` and `sampling`, which say what they mean. The lowest score
 that top-k and top-p keep is found without sorting 122,753 of them: 32 thresholds at once, five times over,
 narrow it down to the precision of the scores themselves. All of it takes 0.1 ms for one row and 0.2 for
 eight.

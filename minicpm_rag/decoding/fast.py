@@ -1,7 +1,7 @@
-"""The operations of a decoder as kernels: what `decoding_plain` does, for the few rows of a step on CUDA.
+"""The operations of a decoder as kernels: what `plain` does, for the few rows of a step on CUDA.
 
-Launches; the kernels are in `decoding_linear`, `decoding_attention` and
-`decoding_choice`. Nothing here reads a value back, so all of it can be captured.
+The kernels are in `linear`, `attention` and `choice`, how they are cut into programs in `blocks`. Nothing here
+reads a value back, so all of it can be captured.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Stream:
 
 
 def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
-    """See `decoding_plain.enter`."""
+    """See `plain.enter`."""
     import torch
 
     from minicpm_rag.decoding.linear import scale_kernel
@@ -64,7 +64,7 @@ def project(
     multiplier: float = 1.0,
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """See `decoding_plain.project`."""
+    """See `plain.project`."""
     outputs = matrix.rows // 2 if gated else matrix.rows
     out = stream.rows.new_empty((len(stream.rows), outputs), dtype=dtype or stream.rows.dtype)
     _product(stream.scaled, matrix, out, multiplier, stream, gated=gated, epsilon=epsilon)
@@ -72,7 +72,7 @@ def project(
 
 
 def add(stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Stream:
-    """See `decoding_plain.add`."""
+    """See `plain.add`."""
     import torch
 
     out = torch.empty_like(stream.rows)
@@ -141,7 +141,7 @@ def attention(
     slots: torch.Tensor,
     _pages: int,
 ) -> torch.Tensor:
-    """See `decoding_plain.attention`; looks at the real length of each text."""
+    """See `plain.attention`; looks at the real length of each text."""
     from minicpm_rag.decoding.attention import attention_kernel
 
     sequences = len(slots)
@@ -188,7 +188,7 @@ def attention(
 
 
 def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
-    """See `decoding_plain.begin`."""
+    """See `plain.begin`."""
     from minicpm_rag.decoding.choice import begin_kernel
 
     ids = state.ids.new_empty((len(slots), tokens))
@@ -207,7 +207,7 @@ def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
 
 
 def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """See `decoding_sampling.choose`."""
+    """See `sampling.choose`."""
     import torch
 
     from minicpm_rag.decoding import choice as kernels

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.decoding import plain as decoding_plain
+from minicpm_rag.decoding import plain
 from minicpm_rag.decoding.cache import PAGE
 from minicpm_rag.decoding.slots import GUESSES
 from minicpm_rag.decoding.step import Decoder
@@ -37,7 +37,7 @@ class Steps:
         self._sizes = [size for size in (1, 2, 4, 8, 16, 32) if size < 2 * spare]
         self.kinds = [(size, 1) for size in self._sizes] + ([(1, 1 + GUESSES)] if guessing else [])
         device = decoder.weights.device
-        self._plain = decoding_plain if operations is None or device.type == "cuda" else operations
+        self._plain = plain if operations is None or device.type == "cuda" else operations
         self._rows = {size: torch.full((size,), spare, device=device) for size in self._sizes}
         self._members: dict[int, list[int]] = {}
         self._graphs: dict[tuple[int, int], tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
@@ -119,9 +119,9 @@ class Steps:
         from concurrent.futures import ThreadPoolExecutor
 
         try:
-            from minicpm_rag.decoding import fast as decoding_fast
+            from minicpm_rag.decoding import fast
 
-            self._operations = self._operations or decoding_fast
+            self._operations = self._operations or fast
             # One text plain and guessed have no kernel in common; the others add a kernel each to those.
             # Triton lets other threads run while it compiles.
             first = list(dict.fromkeys((self.kinds[0], self.kinds[-1])))

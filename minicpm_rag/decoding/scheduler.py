@@ -1,7 +1,7 @@
 """Who gets a slot, when, and who is told what: texts join and leave while others are decoded.
 
 First come, first served: where there is no slot or no memory for the next text, it waits, and so do those
-behind it. Knows ids, slots and pages; what a step does is in `decoding_step`.
+behind it. Knows ids, slots and pages; what a step does is in `step`.
 """
 
 from __future__ import annotations

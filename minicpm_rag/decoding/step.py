@@ -4,7 +4,7 @@
     stream = layers(enter(ids))
     chosen = choose(head(stream)); guesses that agree with it stand, and the state moves on
 
-The operations come from `decoding_plain` or, as kernels, from `decoding_fast`: the same six functions.
+The operations come from `plain` or, as kernels, from `fast`: the same six functions.
 
 Nothing here depends on a value the host would have to read, so a step can be captured as one CUDA graph and
 replayed while the host still reads the tokens of the step before.
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.decoding import plain as decoding_plain
+from minicpm_rag.decoding import plain
 from minicpm_rag.decoding.cache import PAGE, PagePool
 from minicpm_rag.decoding.rope import RotaryTables
 from minicpm_rag.decoding.slots import Slots
@@ -34,7 +34,7 @@ class Decoder:
         self.pool = pool
         self.state = state
 
-    def prompt(self, ids: torch.Tensor, pages: torch.Tensor, start: int, length: int) -> decoding_plain.Stream:
+    def prompt(self, ids: torch.Tensor, pages: torch.Tensor, start: int, length: int) -> plain.Stream:
         """Fill the cache for ids at positions `start` and on, of a prompt of `length` tokens.
 
         Goes by whole pages: `start` is the beginning of one, and what is missing from the last is filled
@@ -50,9 +50,9 @@ class Decoder:
 
         def attend(qkv: torch.Tensor, layer: int) -> torch.Tensor:
             cache = self.pool.layers[layer]
-            return decoding_plain.prompt_attention(qkv, weights, cache, (cos, sin), pages, start)
+            return plain.prompt_attention(qkv, weights, cache, (cos, sin), pages, start)
 
-        stream: decoding_plain.Stream = self._layers(ids, decoding_plain, attend)
+        stream: plain.Stream = self._layers(ids, plain, attend)
         return stream
 
     def step(self, slots: torch.Tensor, tokens: int, operations: Any, pages: int) -> torch.Tensor:
@@ -73,7 +73,7 @@ class Decoder:
         chosen: torch.Tensor = operations.choose(logits.view(*ids.shape, -1), state, slots, ids)
         return chosen
 
-    def logits(self, stream: Any, operations: Any = decoding_plain) -> torch.Tensor:
+    def logits(self, stream: Any, operations: Any = plain) -> torch.Tensor:
         """What comes next, in float32, for every row of the stream."""
         import torch
 
