@@ -263,3 +263,14 @@ def test_the_cache_in_eight_bits_takes_half_and_hardly_changes_the_logits(prompt
         engine.close()
     assert sizes[1] < 0.6 * sizes[0]
     assert (logits[1] - logits[0]).norm() < 0.02 * logits[0].norm()
+
+
+def test_steps_stay_plain_where_capturing_fails(
+    engine: GraphEngine, prompt: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a GPU capturing fails for certain; the answer comes all the same."""
+    expected = collect(engine, prompt[:50], GREEDY)
+    engine._steps._compiled.set()
+    assert collect(engine, prompt[:50], GREEDY) == expected
+    assert "stays plain" in caplog.text
+    assert not engine._steps.ready_to_capture

@@ -31,7 +31,6 @@ class Steps:
         import torch
 
         self._operations = operations
-
         self._decoder = decoder
         spare = decoder.state.spare
         self._sizes = [size for size in (1, 2, 4, 8, 16, 32) if size < 2 * spare]
@@ -82,20 +81,29 @@ class Steps:
         return self._compiled.is_set() and not self.captured
 
     def capture_if_ready(self) -> None:
-        """Capture every kind of step once the kernels are there."""
+        """Capture every kind of step once the kernels are there; where that fails, steps stay plain."""
         if not self.ready_to_capture:
             return
+        try:
+            self._capture()
+        except Exception as error:  # most likely too little memory: the plain steps need less
+            self._graphs.clear()
+            self._compiled.clear()
+            _log.warning("decoding stays plain and slow: its steps cannot be captured (%s)", error)
+
+    def _capture(self) -> None:
         import torch
 
-        if not self._graphs:
-            self._warm_prompt()
+        self._warm_prompt()
         self._memory_pool = self._memory_pool or torch.cuda.graph_pool_handle()
+        graphs = {}
         for size, tokens in self.kinds:
             graph = torch.cuda.CUDAGraph()
             # Other threads, an embedder's for one, may use the GPU meanwhile.
             with torch.cuda.graph(graph, pool=self._memory_pool, capture_error_mode="thread_local"):
                 out = self._decoder.step(self._rows[size], tokens, self._operations, 0)
-            self._graphs[size, tokens] = graph, out
+            graphs[size, tokens] = graph, out
+        self._graphs = graphs
 
     def drop_graphs(self) -> None:
         """Let go of the graphs and their memory; they would be captured anew, for a new cache."""
