@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hub_server import Hub, serve
 
 from minicpm_rag import doctor
 from minicpm_rag.checkpoint import read_config
@@ -17,7 +18,6 @@ from minicpm_rag.doctor import Finding, examine
 from minicpm_rag.models.hardware import Gpu, Hardware
 from minicpm_rag.models.manifest import MANIFEST
 from minicpm_rag.settings import load_settings
-from tests.hub_server import Hub, serve
 
 CHECKPOINT = Path(__file__).parent / "data" / "tiny-reader"
 CARD = Hardware((Gpu("Card", 24 << 30, 20 << 30),), 64 << 30, 16)

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hub_server import Hub, serve
 
 from minicpm_rag.errors import DownloadError, DownloadStoppedError
 from minicpm_rag.models.catalogue import Model
 from minicpm_rag.models.fetching import _start, download
 from minicpm_rag.models.manifest import MANIFEST, missing_files, superfluous
-from tests.hub_server import Hub, serve
 
 MODEL = Model("tiny", "OpenBMB/tiny", "chat", 1_000_000, 4096)
 WEIGHTS = random.Random(7).randbytes(3_000_000)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from langchain_core.messages import HumanMessage
+from tiny_language import ATTRIBUTES, Fact, make_example, make_fact, make_name
 
 from minicpm_rag import MiniCPM_LLM
 from minicpm_rag.chain import AnswerChain, build_chain
@@ -23,7 +24,6 @@ from minicpm_rag.records import PAGE, TITLE, Finished, Retrieved, Text
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.settings import load_settings
 from minicpm_rag.worker import Worker, follow, submit_ingest
-from tests.tiny_language import ATTRIBUTES, Fact, make_example, make_fact, make_name
 
 READER = Path(__file__).parent / "data" / "tiny-reader"
 

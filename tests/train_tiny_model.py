@@ -22,8 +22,7 @@ from typing import Any
 import click
 import numpy
 import torch
-
-from tests.tiny_language import (
+from tiny_language import (
     CITIES_ZH,
     COLOURS_ZH,
     GIVEN,

@@ -44,6 +44,14 @@ export default function ({ data, setTriggerValue }) {
   const stay = () => { if (window.ragStick) end()?.scrollTo({ top: end().scrollHeight }) }
   const leave = () => { window.ragStick = false }
   stay()
+  // Bring the marked words of a source into view, inside its pane only.
+  const bring = () => {
+    const mark = document.querySelector(".st-key-source-pane mark")
+    if (!mark || mark === window.ragMark) return
+    window.ragMark = mark
+    const pane = mark.closest(".st-key-source-pane")
+    pane.scrollTop += mark.getBoundingClientRect().top - pane.getBoundingClientRect().top - pane.clientHeight / 3
+  }
   // Each rerun calls this function anew: one listener and one observer at a time.
   document.removeEventListener("click", window.ragClicked)
   document.addEventListener("click", (window.ragClicked = clicked))
@@ -53,6 +61,6 @@ export default function ({ data, setTriggerValue }) {
   }
   window.ragLeave = leave
   window.ragLooks?.disconnect()
-  window.ragLooks = new MutationObserver(() => { look(); stay() })
+  window.ragLooks = new MutationObserver(() => { look(); stay(); bring() })
   window.ragLooks.observe(document.body, { childList: true, subtree: true })
 }

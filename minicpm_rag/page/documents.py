@@ -78,7 +78,7 @@ def _described(row: DocumentRow) -> str:
         pages,
         t("chunks_count", count=row.chunks),
         size(row.size_bytes),
-        row.encoding,
+        unusual(row.encoding),
         row.indexed_at[:10],
     ]
     line = markup.plain(" · ".join(part for part in parts if part))

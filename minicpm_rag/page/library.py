@@ -78,11 +78,11 @@ def _hits(workspace: Workspace, name: str, wanted: str) -> None:
         return
     st.html(f'<div class="rag-caption">{markup.plain(t("passages_found"))}</div>')
     for index, passage in enumerate(passages):
-        with st.container(horizontal=True, vertical_alignment="center", key=f"hit-{index}"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=f"hit-{index}"):
             title = markup.plain(
                 " · ".join(filter(None, (str(passage.metadata.get(records.TITLE, "")), sources.place(passage))))
             )
-            words = markup.plain(documents_excerpt(passage.page_content))
+            words = markup.plain(_beginning(passage.page_content))
             st.html(f'<div class="rag-hit"><div class="rag-quiet">{title}</div>{words}</div>', width="stretch")
             st.button(
                 t("open"),
@@ -93,7 +93,7 @@ def _hits(workspace: Workspace, name: str, wanted: str) -> None:
             )
 
 
-def documents_excerpt(text: str) -> str:
+def _beginning(text: str) -> str:
     """The beginning of a passage on one line."""
     line = " ".join(text.split())
     return line if len(line) <= HIT_CHARACTERS else line[:HIT_CHARACTERS] + "…"

@@ -13,7 +13,7 @@ import streamlit as st
 
 from minicpm_rag import records
 from minicpm_rag.errors import DocumentError, NotFoundError, RAGError
-from minicpm_rag.page import markup, notices, state
+from minicpm_rag.page import markup, notices, passages, state
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
@@ -181,6 +181,6 @@ def _text(text: str, spans: list[tuple[int, int]], document: Document | None) ->
     header = str(document.metadata.get(records.TABLE_HEADER) or "") if document is not None else ""
     if header and header not in text[first:last]:
         st.html(f'<div class="rag-header-row">{markup.plain(header)}</div>')
-    shown = markup.marked(text[first:last], [(start - first, end - first) for start, end in spans])
+    shown = passages.drawn(text[first:last], [(start - first, end - first) for start, end in spans])
     before, after = "… " if first else "", " …" if last < len(text) else ""
     st.html(f'<div class="rag-passage">{before}{shown}{after}</div>')
