@@ -1,0 +1,75 @@
+"""The text of a page as HTML: paragraphs, headings and tables where the text has their marks, quotes marked.
+
+The text may come from anywhere and stays inert. It does not know which quotes are proven.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from minicpm_rag.page import markup
+
+Spans = Sequence[tuple[int, int]]
+_HEADING = re.compile(r"#{1,6}[ \t]+(?=\S)")
+_CELL = re.compile(r"(?:[^|\\]|\\.)*(?=\|)")
+_RULE = re.compile(r"\|[\s:|-]+\|")
+
+
+def drawn(text: str, spans: Spans) -> str:
+    """The text as HTML with the spans of it marked; every character that means something is shown."""
+    html = []
+    kinds = ((line, _kind(text[line[0] : line[1]])) for line in _lines(text))
+    # The rule under a table's header is drawn by the style, and must not split the table in two.
+    shown = [(kind, line) for line, kind in kinds if kind != "rule"]
+    for kind, group in groupby(shown, lambda pair: pair[0]):
+        lines = [line for _, line in group]
+        if kind == "table":
+            rows = (_row(text, start, end, spans) for start, end in lines)
+            html.append(f'<table class="rag-table"><tbody>{"".join(rows)}</tbody></table>')
+        elif kind == "heading":
+            html += [f"<h5>{_heading(text, start, end, spans)}</h5>" for start, end in lines]
+        elif kind == "text":
+            html.append("<p>" + "<br>".join(_marked(text, start, end, spans) for start, end in lines) + "</p>")
+    return "".join(html)
+
+
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for line in text.splitlines(keepends=True):
+        yield start, start + len(line.rstrip("\r\n"))
+        start += len(line)
+
+
+def _kind(line: str) -> str:
+    stripped = line.strip()
+    if not stripped:
+        return "nothing"
+    if _RULE.fullmatch(stripped):
+        return "rule"
+    if len(stripped) > 2 and stripped.startswith("|") and stripped.endswith("|"):
+        return "table"
+    return "heading" if _HEADING.match(line) else "text"
+
+
+def _heading(text: str, start: int, end: int, spans: Spans) -> str:
+    mark = _HEADING.match(text, start, end)
+    return _marked(text, mark.end() if mark else start, end, spans)
+
+
+def _row(text: str, start: int, end: int, spans: Spans) -> str:
+    cells = []
+    position = text.index("|", start, end) + 1
+    while position < end and (cell := _CELL.match(text, position, end)):
+        inside = cell.group()
+        first = cell.start() + len(inside) - len(inside.lstrip())
+        last = max(first, cell.end() - len(inside) + len(inside.rstrip()))
+        words = _marked(text, first, last, spans).replace("\\|", "|")
+        cells.append(f"<td>{words}</td>")
+        position = cell.end() + 1
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _marked(text: str, start: int, end: int, spans: Spans) -> str:
+    return markup.marked(text[start:end], [(first - start, last - start) for first, last in spans])
