@@ -132,7 +132,8 @@ def test_a_citation_of_a_table_shows_the_rows_with_the_words_marked(visitor: Vis
     visitor.ask("AL-100 的单价是多少？")
     visitor.page.locator('[class*="st-key-source-"] button', has_text="price_list.csv").first.click()
     pane = visitor.page.locator(".st-key-source-pane")
-    assert "699" in pane.locator("mark").first.inner_text()
+    pane.locator("mark").first.wait_for()
+    assert "699" in pane.locator("mark").all_inner_texts()
     assert "行" in pane.inner_text()
     assert visitor.strangers() == []
 

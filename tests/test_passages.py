@@ -13,7 +13,7 @@ def test_paragraphs_headings_and_tables_are_drawn() -> None:
     text = "# 价目表\n\n第一行\n第二行\n\n| 型号 | 价格 |\n| --- | --- |\n| X1 | 5 元 |\n\n结束"
     assert passages.drawn(text, []) == (
         "<h5>价目表</h5><p>第一行<br>第二行</p>"
-        '<table class="rag-table"><tbody><tr><td>型号</td><td>价格</td></tr>'
+        '<table class="rag-grid"><tbody><tr><td>型号</td><td>价格</td></tr>'
         "<tr><td>X1</td><td>5 元</td></tr></tbody></table><p>结束</p>"
     )
 

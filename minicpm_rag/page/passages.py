@@ -27,7 +27,7 @@ def drawn(text: str, spans: Spans) -> str:
         lines = [line for _, line in group]
         if kind == "table":
             rows = (_row(text, start, end, spans) for start, end in lines)
-            html.append(f'<table class="rag-table"><tbody>{"".join(rows)}</tbody></table>')
+            html.append(f'<table class="rag-grid"><tbody>{"".join(rows)}</tbody></table>')
         elif kind == "heading":
             html += [f"<h5>{_heading(text, start, end, spans)}</h5>" for start, end in lines]
         elif kind == "text":
