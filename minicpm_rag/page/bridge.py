@@ -16,8 +16,6 @@ COOKIE_SECONDS = 400 * 24 * 3600  # the longest a browser keeps one
 
 _SCRIPT = Path(__file__).with_name("bridge.js")
 
-_mount = component("minicpm_rag.bridge", js=_SCRIPT.read_text(encoding="utf-8"), isolate_styles=False)
-
 
 def draw(
     *,
@@ -45,5 +43,7 @@ def draw(
         "seconds": COOKIE_SECONDS,
         "follow": follow,
     }
+    # Registered at each run: Streamlit 1.65, the last one for Python 3.10, knows only the current server's.
+    mount = component("minicpm_rag.bridge", js=_SCRIPT.read_text(encoding="utf-8"), isolate_styles=False)
     with st.container(key="rag-bridge"):
-        _mount(key=KEY, data=data, on_opened_change=mark_clicked, on_refused_change=files_refused)
+        mount(key=KEY, data=data, on_opened_change=mark_clicked, on_refused_change=files_refused)
