@@ -184,7 +184,8 @@ def test_the_language_is_the_browsers_at_first_and_switched_in_the_sidebar(
     english.page.wait_for_timeout(300)  # for the browser to keep the choice
     english.page.reload()
     playwright_api.expect(english.page.locator(".rag-brand")).to_have_text(words("brand"))
-    assert english.page.evaluate("() => document.documentElement.lang").startswith("zh")
+    # The script that says so is drawn after the brand: wait for it, or fail.
+    english.page.wait_for_function("() => document.documentElement.lang.startsWith('zh')")
     english.close()
 
 
