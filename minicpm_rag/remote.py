@@ -113,6 +113,7 @@ class RemoteLLM(LLM):
         # A thread, because nothing else can leave while the server is silent over a long prompt; the
         # connection is closed at the server's next word.
         threading.Thread(target=self._read, args=(messages, options, pieces, left), daemon=True).start()
+        said_something = False
         try:
             while not (cancel is not None and cancel.is_set()):
                 try:
@@ -120,12 +121,15 @@ class RemoteLLM(LLM):
                 except queue.Empty:
                     continue
                 if piece is None:
-                    return
+                    break
                 if isinstance(piece, BaseException):
                     raise self._translated(piece) from piece
                 if run_manager is not None:
                     run_manager.on_llm_new_token(piece)
+                said_something = True
                 yield GenerationChunk(text=piece)
+            if not said_something:
+                yield GenerationChunk(text="")  # LangChain raises where a stream ends without a chunk
         finally:
             left.set()
 

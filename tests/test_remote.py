@@ -148,6 +148,14 @@ def test_cancel_ends_the_stream_while_the_server_is_silent(server: Server, llm: 
     assert server.reader_left.wait(20), "the connection stays open although nobody reads"
 
 
+def test_an_empty_answer_is_empty_and_no_error(server: Server, llm: RemoteLLM) -> None:
+    server.pieces = []
+    assert "".join(llm.stream("q")) == llm.invoke("q") == ""
+    cancelled = threading.Event()
+    cancelled.set()
+    assert "".join(llm.stream("q", cancel=cancelled)) == ""
+
+
 def test_closing_the_stream_closes_the_connection(server: Server, llm: RemoteLLM) -> None:
     server.pieces = ["x" * 10_000] * 5000
     stream = llm.stream("q")
