@@ -17,11 +17,12 @@ from minicpm_rag.ledger import documents, knowledge_bases, page_rows
 from minicpm_rag.ledger.indexes import Index, find_index, make_index, refuse_other_embedder
 from minicpm_rag.library import Library, storage
 from minicpm_rag.library.cutting import Cutting, Piece, cut, embed
-from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_source
+from minicpm_rag.library.originals import UPLOAD, upload_source
 from minicpm_rag.library.reading import filled, measured, read_address, read_file
 from minicpm_rag.library.removing import remove_missing
 from minicpm_rag.library.sources import find_sources, is_address, is_gone
 from minicpm_rag.library.storage import NewDocument
+from minicpm_rag.library.sweep import drop_upload
 from minicpm_rag.records import DocumentRow, FileStatus, IngestProgress, LoadedFile, Verdict
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class _Ready:
 
 def ingest(
     library: Library,
-    knowledge_base: str,
+    kb_id: int,
     sources: Sequence[str],
     *,
     cutting: Cutting,
@@ -60,25 +61,24 @@ def ingest(
     """
     if library.embedder is None:
         raise LibraryError("Nothing can be ingested without an embedding model. Set MINICPM_RAG_EMBEDDER.")
-    library.ensure(knowledge_base)
-    run = _Ingest(library, knowledge_base, library.embedder, cutting, ocr)
+    run = _Ingest(library, kb_id, library.embedder, cutting, ocr)
     yield from run.all(sources, sync, cancelled)
 
 
 class _Ingest:
-    def __init__(self, library: Library, knowledge_base: str, embedder: Embedder, cutting: Cutting, ocr: bool) -> None:
+    def __init__(self, library: Library, kb_id: int, embedder: Embedder, cutting: Cutting, ocr: bool) -> None:
         self.library = library
-        self.knowledge_base = knowledge_base
+        self.kb_id = kb_id
         self.embedder = embedder
         self.cutting = cutting
         self.ocr = ocr
         self.files = 0
         self.waiting: list[_Ready] = []
         with library.ledger.reading() as connection:
-            self.kb_id = knowledge_bases.find(connection, knowledge_base)
-            self.index = find_index(connection, self.kb_id)
+            name = knowledge_bases.name_of(connection, kb_id)
+            self.index = find_index(connection, kb_id)
         if self.index is not None:
-            refuse_other_embedder(self.index, knowledge_base, embedder.name, embedder.revision)
+            refuse_other_embedder(self.index, name, embedder.name, embedder.revision)
 
     def all(self, sources: Sequence[str], sync: bool, cancelled: Callable[[], bool]) -> Iterator[IngestProgress]:
         from minicpm_rag.loaders import SUFFIXES
@@ -184,7 +184,7 @@ class _Ingest:
         for entry, document, _ in zip(waiting, new, stored, strict=True):
             former = entry.former
             if former is not None and document.source.startswith(UPLOAD) and former.sha256 != document.sha256:
-                delete_upload(self.library.uploads, self.kb_id, former.sha256, document.source)
+                drop_upload(self.library.ledger, self.library.uploads, self.kb_id, former.sha256, document.source)
             status: FileStatus = "indexed" if former is None else "replaced"
             yield self._done(entry.number, _verdict(document, status, document.reason, document.remedy))
 
@@ -207,7 +207,7 @@ class _Ingest:
         failed = replace(blank, reason=reason, remedy=remedy)
         storage.record_failure(self.library.ledger, self.kb_id, failed)
         if blank.source.startswith(UPLOAD) and (former is None or former.sha256 != blank.sha256):
-            delete_upload(self.library.uploads, self.kb_id, blank.sha256, blank.source)
+            drop_upload(self.library.ledger, self.library.uploads, self.kb_id, blank.sha256, blank.source)
         return _verdict(failed, "failed", reason, remedy)
 
     def _of(

@@ -97,14 +97,14 @@ class Ledger:
             self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MILLISECONDS / 1000
         )
         connection.row_factory = sqlite3.Row
-        _write_ahead(connection)
+        write_ahead(connection)
         # NORMAL survives every kill of the process; after a power cut the owner compares and heals.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
+def write_ahead(connection: sqlite3.Connection) -> None:
     """Switch the file to WAL: SQLite itself does not wait here while another process opens the same new file."""
     deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
     while True:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.ledger import write_ahead
 from minicpm_rag.records import Citation, Conversation, Exchange, Finished, StoredAnswer, Turn
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Conversations:
             self._connection = sqlite3.connect(
                 file, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
             )
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            write_ahead(self._connection)
             # A killed process loses nothing; only a power cut may lose the last answer. A full sync took
             # up to a second on a busy disk, in which a stopped answer stood still.
             self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -110,14 +111,14 @@ class Conversations:
                 (owner, shortened(title), knowledge_base, _now()),
             )
             assert cursor.lastrowid is not None
-        return self.get(owner, cursor.lastrowid)
+            return self.get(owner, cursor.lastrowid)
 
     def rename(self, owner: str, conversation: int, title: str) -> None:
         """Give a conversation another title. Raises LibraryError where it is blank."""
         if not title.strip():
             raise LibraryError("A conversation needs a title that is not blank. Type one.")
-        self.get(owner, conversation)
         with self._writing() as connection:
+            self.get(owner, conversation)
             connection.execute(
                 "UPDATE conversations SET title = ? WHERE owner = ? AND id = ?",
                 (shortened(title), owner, conversation),
@@ -125,8 +126,8 @@ class Conversations:
 
     def delete(self, owner: str, conversation: int) -> None:
         """Delete a conversation with all its questions and answers."""
-        self.get(owner, conversation)
         with self._writing() as connection:
+            self.get(owner, conversation)
             connection.execute("DELETE FROM conversations WHERE owner = ? AND id = ?", (owner, conversation))
 
     def exchanges(self, owner: str, conversation: int) -> list[Exchange]:
@@ -140,8 +141,8 @@ class Conversations:
 
     def ask(self, owner: str, conversation: int, question: str) -> int:
         """Keep a question before it is answered, so that nothing that happens next can lose it."""
-        current = self.get(owner, conversation)
         with self._writing() as connection:
+            current = self.get(owner, conversation)
             cursor = connection.execute(
                 "INSERT INTO exchanges (conversation, question, asked_at) VALUES (?, ?, ?)",
                 (conversation, question, _now()),
@@ -155,8 +156,8 @@ class Conversations:
 
     def answer(self, owner: str, conversation: int, exchange: int, answer: StoredAnswer) -> None:
         """Keep the answer to a question, in place of an earlier one."""
-        self.get(owner, conversation)
         with self._writing() as connection:
+            self.get(owner, conversation)
             connection.execute(
                 "UPDATE exchanges SET answer = ? WHERE id = ? AND conversation = ?",
                 (json.dumps(_encoded(answer), ensure_ascii=False), exchange, conversation),
@@ -164,8 +165,8 @@ class Conversations:
 
     def forget_answer(self, owner: str, conversation: int, exchange: int) -> None:
         """Take an answer back, because its question is being answered anew."""
-        self.get(owner, conversation)
         with self._writing() as connection:
+            self.get(owner, conversation)
             connection.execute(
                 "UPDATE exchanges SET answer = NULL WHERE id = ? AND conversation = ?",
                 (exchange, conversation),
@@ -192,11 +193,11 @@ class Conversations:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:  # a full disk has already rolled it back
                     self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
 
 def shortened(text: str) -> str:

@@ -121,6 +121,21 @@ def request_cancel(connection: sqlite3.Connection, job_id: int) -> None:
     connection.execute("UPDATE jobs SET cancel_requested = 1 WHERE id = ?", (job_id,))
 
 
+def stop_running(connection: sqlite3.Connection, kb_id: int) -> None:
+    """Ask the owner to stop what it is doing for a knowledge base."""
+    connection.execute("UPDATE jobs SET cancel_requested = 1 WHERE kb_id = ? AND status = 'running'", (kb_id,))
+
+
+def awaits(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether a job that waits is going to ingest the file at that path."""
+    row = connection.execute(
+        "SELECT 1 FROM jobs WHERE kind = 'ingest' AND status = 'queued' "
+        "AND EXISTS (SELECT 1 FROM json_each(arguments, '$.sources') WHERE value = ?)",
+        (path,),
+    ).fetchone()
+    return row is not None
+
+
 def add_events(connection: sqlite3.Connection, job_id: int, events: Sequence[IngestProgress]) -> None:
     """Append progress to a job."""
     last = connection.execute("SELECT coalesce(max(number), 0) FROM job_events WHERE job_id = ?", (job_id,)).fetchone()[

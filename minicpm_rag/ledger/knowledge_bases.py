@@ -43,6 +43,12 @@ def find(connection: sqlite3.Connection, name: str) -> int:
     )
 
 
+def one(connection: sqlite3.Connection, name: str) -> KnowledgeBase:
+    """A knowledge base with its counts. Raises NotFoundError naming those that exist."""
+    find(connection, name)
+    return next(entry for entry in listed(connection) if entry.name == clean(name))
+
+
 def exists(connection: sqlite3.Connection, name: str) -> bool:
     """Whether there is a knowledge base of that name."""
     return connection.execute("SELECT 1 FROM knowledge_bases WHERE name = ?", (clean(name),)).fetchone() is not None
@@ -55,6 +61,15 @@ def create(connection: sqlite3.Connection, name: str) -> int:
     cursor = connection.execute("INSERT INTO knowledge_bases(name, created_at) VALUES (?, ?)", (clean(name), now()))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
+
+
+def ensure(connection: sqlite3.Connection, name: str) -> int:
+    """The row id of the knowledge base of that name, made where it is missing."""
+    connection.execute(
+        "INSERT INTO knowledge_bases(name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+        (clean(name), now()),
+    )
+    return find(connection, name)
 
 
 def create_hidden(connection: sqlite3.Connection) -> int:

@@ -71,20 +71,13 @@ class Library:
     def knowledge_base(self, name: str) -> KnowledgeBase:
         """One knowledge base. Raises NotFoundError naming those that exist."""
         with self.ledger.reading() as connection:
-            knowledge_bases.find(connection, name)
-            return next(entry for entry in knowledge_bases.listed(connection) if entry.name == name)
+            return knowledge_bases.one(connection, name)
 
     def create(self, name: str) -> KnowledgeBase:
         """Make an empty knowledge base, or raise LibraryError where the name is taken or unusable."""
         with self.ledger.writing() as connection:
             knowledge_bases.create(connection, name)
-        return self.knowledge_base(name)
-
-    def ensure(self, name: str) -> KnowledgeBase:
-        """The knowledge base of that name, made where it is missing."""
-        with self.ledger.reading() as connection:
-            missing = not knowledge_bases.exists(connection, name)
-        return self.create(name) if missing else self.knowledge_base(name)
+            return knowledge_bases.one(connection, name)
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a knowledge base another name."""
@@ -94,6 +87,7 @@ class Library:
     def delete(self, name: str) -> int:
         """Delete a knowledge base: gone for every reader at once; returns the job that clears the rest."""
         with self.ledger.writing() as connection:
+            jobs.stop_running(connection, knowledge_bases.find(connection, name))
             knowledge_bases.delete(connection, name)
             return jobs.submit(connection, "sweep", None, {})
 

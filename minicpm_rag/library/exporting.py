@@ -13,6 +13,7 @@ from pathlib import Path
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.ledger import Ledger, chunk_rows, documents, knowledge_bases, names, page_rows
 from minicpm_rag.ledger.indexes import find_index
+from minicpm_rag.library.originals import replacing
 
 FORMAT = 1
 MANIFEST, DOCUMENTS, VECTORS = "manifest.json", "documents.jsonl", "vectors.f32"
@@ -20,15 +21,18 @@ MANIFEST, DOCUMENTS, VECTORS = "manifest.json", "documents.jsonl", "vectors.f32"
 
 def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
     """Write a knowledge base into a zip file, as it is now. Raises LibraryError where that fails."""
-    part = file.with_name(file.name + ".part")
     try:
-        with ledger.reading() as connection, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        with (
+            replacing(file) as part,
+            ledger.reading() as connection,
+            zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
             kb_id = knowledge_bases.find(connection, knowledge_base)
             index = find_index(connection, kb_id)
             rows = [row for row in documents.listed(connection, kb_id) if row.status == "ready"]
             manifest = {
                 "format": FORMAT,
-                "name": knowledge_base,
+                "name": knowledge_bases.clean(knowledge_base),
                 "embedder": index.embedder if index else "",
                 "revision": index.revision if index else "",
                 "dimension": index.dimension if index else 0,
@@ -53,7 +57,5 @@ def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
                 for row in rows:
                     for chunk in chunk_rows.of_document(connection, row.id):
                         numbers.write(chunk_rows.vector(connection, chunk.row))
-        part.replace(file)
     except OSError as exc:
-        part.unlink(missing_ok=True)
         raise LibraryError(f"{file} cannot be written: {exc.strerror or exc}. Choose another place.") from exc

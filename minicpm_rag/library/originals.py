@@ -6,12 +6,15 @@ Files ingested by path are never copied. Does not know the ledger or what is in 
 from __future__ import annotations
 
 import hashlib
-import shutil
 import unicodedata
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 UPLOAD = "upload:"  # how the source of an uploaded file begins
 LONGEST_NAME_BYTES = 200  # of the 255 that file systems allow
+SAVE_TRIES = 5
 
 
 def sha256_of(path: Path) -> tuple[str, int]:
@@ -38,13 +41,31 @@ def safe_name(name: str) -> str:
 
 def save_upload(uploads: Path, kb_id: int, name: str, content: bytes) -> Path:
     """Write an upload into a folder named by its bytes, so that a new version leaves the old one alone."""
-    folder = uploads / str(kb_id) / hashlib.sha256(content).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / safe_name(name)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
+    path = uploads / str(kb_id) / hashlib.sha256(content).hexdigest()[:16] / safe_name(name)
+    for tries_left in reversed(range(SAVE_TRIES)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with replacing(path) as part:
+                part.write_bytes(content)
+            break
+        except FileNotFoundError:  # the owner has just deleted the folder, with another file of these bytes
+            if not tries_left:
+                raise
     return path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write beside the path, which takes its place when the block ends well.
+
+    Each has a name of its own, so that two may write the same path at once; the last one stays.
+    """
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def upload_source(uploads: Path, path: Path) -> str | None:
@@ -65,5 +86,5 @@ def delete_upload(uploads: Path, kb_id: int, sha256: str, source: str) -> None:
     """Delete an uploaded file, and its folder when that is empty."""
     path = upload_path(uploads, kb_id, sha256, source)
     path.unlink(missing_ok=True)
-    if path.parent.is_dir() and not any(path.parent.iterdir()):
-        shutil.rmtree(path.parent, ignore_errors=True)
+    with suppress(OSError):  # not empty, or not there
+        path.parent.rmdir()

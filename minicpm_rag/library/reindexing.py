@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.ledger import documents, knowledge_bases, page_rows
+from minicpm_rag.ledger import documents, page_rows
 from minicpm_rag.ledger.indexes import Index, find_index, make_index, note_change
 from minicpm_rag.library import Library, storage
 from minicpm_rag.library.cutting import Cutting, cut, embed
@@ -21,7 +21,7 @@ WAY = "reindex"  # the setting that says how the index being built is made
 
 def reindex(
     library: Library,
-    knowledge_base: str,
+    kb_id: int,
     cutting: Cutting,
     *,
     embedder: str,
@@ -36,7 +36,6 @@ def reindex(
             "Close it (stop the page), then run: minicpm-rag kb reindex"
         )
     with library.ledger.reading() as connection:
-        kb_id = knowledge_bases.find(connection, knowledge_base)
         rows = [row for row in documents.listed(connection, kb_id) if row.status == "ready"]
     index = _building(library, kb_id, cutting)
     for number, row in enumerate(rows, start=1):

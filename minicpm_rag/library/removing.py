@@ -9,15 +9,14 @@ from pathlib import Path
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.ledger import knowledge_bases, names
 from minicpm_rag.library import Library, storage
-from minicpm_rag.library.originals import UPLOAD, delete_upload
+from minicpm_rag.library.originals import UPLOAD
 from minicpm_rag.library.sources import Found, absolute, is_gone
+from minicpm_rag.library.sweep import drop_upload
 from minicpm_rag.records import IngestProgress, Verdict
 
 
-def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> Iterator[IngestProgress]:
+def remove(library: Library, kb_id: int, sources: Sequence[str]) -> Iterator[IngestProgress]:
     """Remove sources exactly as the ledger names them. Raises LibraryError where something of one is left."""
-    with library.ledger.reading() as connection:
-        kb_id = knowledge_bases.find(connection, knowledge_base)
     for number, source in enumerate(sources, start=1):
         with library.ledger.reading() as connection:
             known = source in names.sources(connection, kb_id)
@@ -29,7 +28,7 @@ def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> Ite
                 verdict = Verdict(source, Path(source).name, "removed", "the record of its failure")
             else:
                 if source.startswith(UPLOAD):
-                    delete_upload(library.uploads, kb_id, row.sha256, source)
+                    drop_upload(library.ledger, library.uploads, kb_id, row.sha256, source)
                 left = [name for name in (row.source, *row.other_names) if name != source]
                 reason = f"its text stays under its other name {left[0]}" if left else ""
                 verdict = Verdict(

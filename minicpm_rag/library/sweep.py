@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from minicpm_rag import keywords
-from minicpm_rag.ledger import Ledger, chunk_rows
-from minicpm_rag.library.originals import UPLOAD, upload_path
+from minicpm_rag.ledger import Ledger, chunk_rows, jobs
+from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_path
 from minicpm_rag.library.vectors import VectorStore
 
 FORGOTTEN_SECONDS = 24 * 3600
@@ -104,6 +105,14 @@ def sweep_uploads(ledger: Ledger, uploads: Path) -> None:
             if row["source"].startswith(UPLOAD)
         }
     for path in uploads.glob("*/*/*"):
-        # One that is young may be about to be ingested.
-        if path not in kept and time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
-            path.unlink()
+        with suppress(FileNotFoundError):  # another process is writing it under a name for the while
+            # One that is young may be about to be ingested.
+            if path not in kept and time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
+                path.unlink()
+
+
+def drop_upload(ledger: Ledger, uploads: Path, kb_id: int, sha256: str, source: str) -> None:
+    """Delete an uploaded file that is done with, unless it was uploaded again and waits to be ingested."""
+    with ledger.writing() as connection:  # no job can be submitted meanwhile
+        if not jobs.awaits(connection, str(upload_path(uploads, kb_id, sha256, source))):
+            delete_upload(uploads, kb_id, sha256, source)

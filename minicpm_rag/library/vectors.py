@@ -66,6 +66,7 @@ class VectorStore:
         self.url = url
         self.whole = True  # False while the folder is being made anew
         self._claimed = False
+        self._claiming = threading.Lock()
         self._lock = OwnerLock(folder.parent)
         self._opening = threading.Lock()
         self._client: Any = None
@@ -83,16 +84,18 @@ class VectorStore:
 
     def claim(self) -> bool:
         """Try to become the one that writes, here and in the ledger; says whether that succeeded just now."""
-        if self._claimed:
-            return False
-        self._claimed = self._lock.take()
-        return self._claimed
+        with self._claiming:
+            if self._claimed:
+                return False
+            self._claimed = self._lock.take()
+            return self._claimed
 
     def release(self) -> None:
         """Close the folder, then let another process have it."""
-        self._claimed = False
-        self.close()
-        self._lock.give_back()
+        with self._claiming:
+            self._claimed = False
+            self.close()
+            self._lock.give_back()
 
     @property
     def place(self) -> str:

@@ -88,7 +88,9 @@ def is_whole(folder: Path, identifier: str, revision: str) -> bool:
 def write_manifest(folder: Path, identifier: str, revision: str, wanted: Files) -> None:
     """Note what is to come, before the first byte, so that a folder that broke off is seen as such."""
     content = {"id": identifier, "revision": revision, "files": wanted}
-    (folder / MANIFEST).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    part = folder / f"{MANIFEST}.part"  # half a note would make the folder look like one copied by hand
+    part.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    part.replace(folder / MANIFEST)
 
 
 def _sha256(path: Path) -> str:

@@ -95,10 +95,15 @@ def submit_ingest(library: Library, knowledge_base: str, sources: Sequence[str |
 
     Raises EmbedderMismatchError where the knowledge base was made with another embedder than this library's.
     """
-    library.ensure(knowledge_base)
-    _refuse_other_embedder(library, knowledge_base)
     arguments = {"sources": [absolute(source) for source in sources], "sync": sync}
-    return _submit(library, "ingest", knowledge_base, arguments)
+    embedder = library.embedder
+    revision = "" if embedder is None else embedder.revision  # reads files, so before the ledger is held
+    with library.ledger.writing() as connection:
+        kb_id = knowledge_bases.ensure(connection, knowledge_base)
+        index = find_index(connection, kb_id)
+        if index is not None and embedder is not None:
+            refuse_other_embedder(index, knowledge_base, embedder.name, revision)
+        return jobs.submit(connection, "ingest", kb_id, arguments)
 
 
 def submit_remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> int:
@@ -157,9 +162,8 @@ def follow(library: Library, job: int, *, cancelled: Callable[[], bool] = lambda
 
 def save_upload(library: Library, knowledge_base: str, name: str, content: bytes) -> Path:
     """Keep an uploaded file under a safe name in the home folder; returns the path to ingest."""
-    library.ensure(knowledge_base)
-    with library.ledger.reading() as connection:
-        kb_id = knowledge_bases.find(connection, knowledge_base)
+    with library.ledger.writing() as connection:
+        kb_id = knowledge_bases.ensure(connection, knowledge_base)
     try:
         return originals.save_upload(library.uploads, kb_id, name, content)
     except OSError as exc:
@@ -172,10 +176,3 @@ def _submit(library: Library, kind: str, knowledge_base: str | None, arguments: 
     with library.ledger.writing() as connection:
         kb_id = None if knowledge_base is None else knowledge_bases.find(connection, knowledge_base)
         return jobs.submit(connection, kind, kb_id, arguments)
-
-
-def _refuse_other_embedder(library: Library, knowledge_base: str) -> None:
-    with library.ledger.reading() as connection:
-        index = find_index(connection, knowledge_bases.find(connection, knowledge_base))
-    if index is not None and library.embedder is not None:
-        refuse_other_embedder(index, knowledge_base, library.embedder.name, library.embedder.revision)

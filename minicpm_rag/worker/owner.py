@@ -113,22 +113,8 @@ class Owner:
         def stopped() -> bool:
             return self.stop.is_set() or recorder.cancelled()
 
-        name = ""
         if job.kb_id is not None:
-            with library.ledger.reading() as connection:
-                name = knowledge_bases.name_of(connection, job.kb_id)
-        if job.kind == "ingest":
-            yield from ingest(
-                library, name, arguments["sources"], cutting=self.cutting, ocr=self.ocr,
-                sync=arguments["sync"], cancelled=stopped,
-            )  # fmt: skip
-        elif job.kind == "remove":
-            yield from removing.remove(library, name, arguments["sources"])
-        elif job.kind == "reindex":
-            yield from reindexing.reindex(
-                library, name, self.cutting, embedder=arguments["embedder"], revision=arguments["revision"],
-                cancelled=stopped,
-            )  # fmt: skip
+            yield from self._events_in(job.kb_id, job, stopped)
         elif job.kind == "import":
             yield from importing.import_file(library, Path(arguments["file"]), arguments["name"], self.cutting)
         elif job.kind == "check":
@@ -138,7 +124,26 @@ class Owner:
         elif job.kind == "sweep":
             sweep(library.ledger, library.vectors, library.uploads)
         else:
-            raise LibraryError(f"The library's queue holds a job of the unknown kind {job.kind!r}. Update the program.")
+            raise _unknown(job)
+
+    def _events_in(self, kb_id: int, job: Job, stopped: Callable[[], bool]) -> Iterator[IngestProgress]:
+        library, arguments = self.library, job.arguments
+        with library.ledger.reading() as connection:
+            knowledge_bases.name_of(connection, kb_id)  # raises where it was deleted meanwhile
+        if job.kind == "ingest":
+            yield from ingest(
+                library, kb_id, arguments["sources"], cutting=self.cutting, ocr=self.ocr,
+                sync=arguments["sync"], cancelled=stopped,
+            )  # fmt: skip
+        elif job.kind == "remove":
+            yield from removing.remove(library, kb_id, arguments["sources"])
+        elif job.kind == "reindex":
+            yield from reindexing.reindex(
+                library, kb_id, self.cutting, embedder=arguments["embedder"], revision=arguments["revision"],
+                cancelled=stopped,
+            )  # fmt: skip
+        else:
+            raise _unknown(job)
 
     def _compare_once(self) -> None:
         """After a power cut or a full disk Chroma and the ledger may be apart: see, while there is time."""
@@ -155,6 +160,10 @@ class Owner:
                 raise
             vector_repair.make_anew(self.library.ledger, self.library.vectors)
             action()
+
+
+def _unknown(job: Job) -> LibraryError:
+    return LibraryError(f"The library's queue holds a job of the unknown kind {job.kind!r}. Update the program.")
 
 
 class _Recorder:
