@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from minicpm_rag.errors import DocumentError, EmbeddingError, LibraryError
 from minicpm_rag.ledger import documents, knowledge_bases, page_rows
-from minicpm_rag.ledger.indexes import Index, find_index, make_index, refuse_other_embedder
+from minicpm_rag.ledger.indexes import Index, find_index, refuse_other_embedder
 from minicpm_rag.library import Library, storage
 from minicpm_rag.library.cutting import Cutting, Piece, cut, embed
 from minicpm_rag.library.originals import UPLOAD, upload_source
@@ -186,17 +186,11 @@ class _Ingest:
             if former is not None and document.source.startswith(UPLOAD) and former.sha256 != document.sha256:
                 drop_upload(self.library.ledger, self.library.uploads, self.kb_id, former.sha256, document.source)
             status: FileStatus = "indexed" if former is None else "replaced"
-            yield self._done(entry.number, _verdict(document, status, document.reason, document.remedy))
+            yield self._done(entry.number, document.verdict(status, document.reason, document.remedy))
 
     def _index(self) -> Index:
         if self.index is None:
-            self.index = make_index(
-                self.library.ledger,
-                self.kb_id,
-                embedder=self.embedder.name,
-                revision=self.embedder.revision,
-                dimension=self.embedder.dimension,
-            )
+            self.index = storage.begin_index(self.library.ledger, self.kb_id, self.embedder)
         return self.index
 
     def _failed(self, blank: NewDocument, reason: str, remedy: str) -> Verdict:
@@ -208,7 +202,7 @@ class _Ingest:
         storage.record_failure(self.library.ledger, self.kb_id, failed)
         if blank.source.startswith(UPLOAD) and (former is None or former.sha256 != blank.sha256):
             drop_upload(self.library.ledger, self.library.uploads, self.kb_id, blank.sha256, blank.source)
-        return _verdict(failed, "failed", reason, remedy)
+        return failed.verdict("failed", reason, remedy)
 
     def _of(
         self, row: DocumentRow, blank: NewDocument, status: FileStatus, reason: str = "", remedy: str = ""
@@ -223,10 +217,3 @@ class _Ingest:
 
     def _done(self, number: int, verdict: Verdict) -> IngestProgress:
         return IngestProgress(verdict.source, "done", number, self.files, verdict)
-
-
-def _verdict(new: NewDocument, status: FileStatus, reason: str, remedy: str) -> Verdict:
-    return Verdict(
-        new.source, new.title, status, reason, remedy,
-        len(new.pages), new.pages_present, len(new.chunks), new.encoding,
-    )  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from minicpm_rag.commands.tables import echo_table
 
 if TYPE_CHECKING:
     from minicpm_rag.models.catalogue import Model
@@ -81,7 +82,7 @@ def models(as_json: bool) -> None:
         ]
         for row, model in zip(table, (*CATALOGUE, *others), strict=True)
     ]
-    _echo_table(header, rows, right={3, 4, 5, 6, 7})
+    echo_table(header, rows, right={3, 4, 5, 6, 7})
     click.echo("\nMemory: bfloat16 with a 4,096-token context. ~ marks estimates, * what suits this machine:")
     click.echo(choice.reason)
     for model in (*CATALOGUE, *others):
@@ -157,7 +158,7 @@ def doctor(check: bool, as_json: bool) -> None:
         ]
         click.echo(json.dumps({"ok": not problems, "findings": lines}, ensure_ascii=False, indent=2))
     else:
-        _echo_table(["", "", ""], [["!" if one.problem else "", one.name, one.value] for one in findings], right=set())
+        echo_table(["", "", ""], [["!" if one.problem else "", one.name, one.value] for one in findings], right=set())
         for finding in findings:
             if finding.advice:
                 click.echo(f"{'! ' if finding.problem else ''}{finding.name}: {finding.advice}")
@@ -194,20 +195,6 @@ def _size(count: int) -> str:
     if count >= 1_000_000_000:
         return f"{count / 1_000_000_000:.1f} GB"
     return f"{count / 1_000_000:.0f} MB"
-
-
-def _echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int]) -> None:
-    """Print aligned columns; a Chinese character is two columns wide."""
-    from rich.cells import cell_len
-
-    lines = [list(row) for row in rows] if not any(header) else [list(header), *(list(row) for row in rows)]
-    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(header))]
-    for line in lines:
-        cells = []
-        for column, cell in enumerate(line):
-            space = " " * (widths[column] - cell_len(cell))
-            cells.append(space + cell if column in right else cell + space)
-        click.echo("  ".join(cells).rstrip())
 
 
 COMMANDS: tuple[click.Command, ...] = (models, download, convert, doctor)

@@ -13,10 +13,10 @@ def printable(text: str) -> str:
 
 
 def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> None:
-    """Print aligned columns; those in `right` are numbers."""
+    """Print aligned columns, without a header where it is blank; those in `right` are numbers."""
     from rich.cells import cell_len
 
-    lines = [[printable(cell) for cell in line] for line in (header, *rows)]
+    lines = [[printable(cell) for cell in line] for line in ((header, *rows) if any(header) else rows)]
     widths = [max(cell_len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
         cells = []

@@ -39,28 +39,23 @@ def listed(connection: sqlite3.Connection, kb_id: int) -> list[DocumentRow]:
 
 def one(connection: sqlite3.Connection, document_id: int) -> DocumentRow:
     """A document, whatever its status. Raises NotFoundError."""
-    row = connection.execute(f"{_LISTED} WHERE documents.id = ?", (document_id,)).fetchone()
-    if row is None:
+    found = _found(connection, "documents.id = ?", document_id)
+    if found is None:
         raise NotFoundError(f"There is no document {document_id} in the library; it may have been removed.")
-    return _row(row)
+    return found
 
 
 def named(connection: sqlite3.Connection, kb_id: int, source: str) -> DocumentRow | None:
     """The ready document that the source is a name of."""
-    row = connection.execute(
-        f"{_LISTED} WHERE documents.id = (SELECT document_id FROM names WHERE kb_id = ? AND source = ?)",
-        (kb_id, source),
-    ).fetchone()
-    return None if row is None else _row(row)
+    return _found(
+        connection, "documents.id = (SELECT document_id FROM names WHERE kb_id = ? AND source = ?)", kb_id, source
+    )
 
 
 def of_bytes(connection: sqlite3.Connection, kb_id: int, sha256: str) -> DocumentRow | None:
     """The ready document with these bytes."""
-    row = connection.execute(
-        f"{_LISTED} WHERE documents.kb_id = ? AND documents.sha256 = ? AND documents.status = 'ready'",
-        (kb_id, sha256),
-    ).fetchone()
-    return None if row is None else _row(row)
+    condition = "documents.kb_id = ? AND documents.sha256 = ? AND documents.status = 'ready'"
+    return _found(connection, condition, kb_id, sha256)
 
 
 def has_failed(connection: sqlite3.Connection, kb_id: int, source: str) -> bool:
@@ -98,6 +93,11 @@ def retire(connection: sqlite3.Connection, document_id: int) -> None:
     for table in ("chunks", "pages", "names"):
         connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
     connection.execute("UPDATE documents SET status = 'retired' WHERE id = ?", (document_id,))
+
+
+def _found(connection: sqlite3.Connection, condition: str, *values: int | str) -> DocumentRow | None:
+    row = connection.execute(f"{_LISTED} WHERE {condition}", values).fetchone()
+    return None if row is None else _row(row)
 
 
 def _row(row: sqlite3.Row) -> DocumentRow:

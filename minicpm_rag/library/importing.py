@@ -13,13 +13,13 @@ from typing import IO, Any
 
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.ledger import chunk_rows, knowledge_bases, page_rows
-from minicpm_rag.ledger.indexes import Index, make_index
+from minicpm_rag.ledger.indexes import Index
 from minicpm_rag.library import Library, storage
 from minicpm_rag.library.cutting import Cutting, cut, embed, indexed
 from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, MANIFEST, VECTORS
 from minicpm_rag.library.storage import NewChunk, NewDocument
 from minicpm_rag.library.sweep import sweep
-from minicpm_rag.records import IngestProgress, Page, Verdict
+from minicpm_rag.records import IngestProgress, Page
 
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
 
@@ -88,10 +88,7 @@ class _Import:
                 yield IngestProgress(values["source"], "writing", number, self.files)
                 new = self._document(values, numbers)
                 self._store(new, values["names"])
-                verdict = Verdict(
-                    new.source, new.title, "indexed", new.reason, new.remedy,
-                    len(new.pages), new.pages_present, len(new.chunks), new.encoding,
-                )  # fmt: skip
+                verdict = new.verdict("indexed", new.reason, new.remedy)
                 yield IngestProgress(new.source, "done", number, self.files, verdict)
 
     def _document(self, values: dict[str, Any], numbers: IO[bytes]) -> NewDocument:
@@ -129,13 +126,7 @@ class _Import:
 
     def _store(self, new: NewDocument, names: list[list[str]]) -> None:
         if self.index is None:
-            self.index = make_index(
-                self.library.ledger,
-                self.kb_id,
-                embedder=self.embedder.name,
-                revision=self.embedder.revision,
-                dimension=self.embedder.dimension,
-            )
+            self.index = storage.begin_index(self.library.ledger, self.kb_id, self.embedder)
         ledger, vectors = self.library.ledger, self.library.vectors
         (document_id,) = storage.store(ledger, vectors, self.index, [new])
         for source, title in names:

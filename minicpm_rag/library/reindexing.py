@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.ledger import documents, page_rows
-from minicpm_rag.ledger.indexes import Index, find_index, make_index, note_change
+from minicpm_rag.ledger.indexes import Index, find_index, note_change
 from minicpm_rag.library import Library, storage
 from minicpm_rag.library.cutting import Cutting, cut, embed
 from minicpm_rag.library.sweep import drop_index, sweep_indexes
@@ -74,14 +74,7 @@ def _building(library: Library, kb_id: int, cutting: Cutting) -> Index:
         drop_index(library.ledger, library.vectors, index.id, index.collection)
     with library.ledger.writing() as connection:
         connection.execute("INSERT OR REPLACE INTO settings(kb_id, key, value) VALUES (?, ?, ?)", (kb_id, WAY, way))
-    return make_index(
-        library.ledger,
-        kb_id,
-        embedder=embedder.name,
-        revision=embedder.revision,
-        dimension=embedder.dimension,
-        status="building",
-    )
+    return storage.begin_index(library.ledger, kb_id, embedder, "building")
 
 
 def _rebuild(library: Library, index: Index, row: DocumentRow, cutting: Cutting) -> int:

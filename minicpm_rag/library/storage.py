@@ -10,15 +10,18 @@ import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from minicpm_rag import keywords
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.ledger import Ledger, chunk_rows, documents, names, page_rows
-from minicpm_rag.ledger.indexes import Index, find_index, note_change
+from minicpm_rag.ledger.indexes import Index, find_index, make_index, note_change
 from minicpm_rag.library.sweep import sweep_documents
 from minicpm_rag.library.vectors import VectorStore
-from minicpm_rag.records import DocumentRow, Page
+from minicpm_rag.records import DocumentRow, FileStatus, Page, Verdict
+
+if TYPE_CHECKING:
+    from minicpm_rag.embeddings import Embedder
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,22 @@ class NewDocument:
     encoding: str = ""
     reason: str = ""
     remedy: str = ""
+
+    def verdict(self, status: FileStatus, reason: str, remedy: str) -> Verdict:
+        """What became of the file."""
+        return Verdict(
+            self.source, self.title, status, reason, remedy,
+            len(self.pages), self.pages_present, len(self.chunks), self.encoding,
+        )  # fmt: skip
+
+
+def begin_index(
+    ledger: Ledger, kb_id: int, embedder: Embedder, status: Literal["building", "current"] = "current"
+) -> Index:
+    """A new empty index of a knowledge base, for that embedder's vectors."""
+    return make_index(
+        ledger, kb_id, embedder=embedder.name, revision=embedder.revision, dimension=embedder.dimension, status=status
+    )
 
 
 def store(ledger: Ledger, vectors: VectorStore, index: Index, new: Sequence[NewDocument]) -> Iterator[int]:
