@@ -53,6 +53,8 @@ class MiniCPM_LLM(LLM):
     precision: str = Field("auto", description="auto, bfloat16, float16 or float32")
     attention: str = Field("sdpa", description="sdpa, flash_attention_2 or eager")
     weights: str = Field("full", description="full, int8 or int4")
+    key_value_cache: str = Field("full", description="keys and values on a GPU: full or int8")
+    gpu_gigabytes: float | None = Field(None, gt=0, description="most that weights and cache may take on a GPU")
 
     _model: Any = PrivateAttr(default=None)
     _tokenizer: Any = PrivateAttr(default=None)
@@ -98,7 +100,9 @@ class MiniCPM_LLM(LLM):
         weights: Any = self.weights
         wanted = self._model.device.type == "cuda" or weights != "full"
         if wanted and decoding.supports(self._model, weights):
-            return decoding.GraphEngine(self._model, weights=weights)
+            cache: Any = self.key_value_cache
+            most = None if self.gpu_gigabytes is None else int(self.gpu_gigabytes * 1e9)
+            return decoding.GraphEngine(self._model, weights=weights, cache=cache, memory_bytes=most)
         if weights != "full":
             raise ModelError(
                 f"{weights} weights need a Granite- or Llama-type checkpoint, one NVIDIA GPU and Triton, "

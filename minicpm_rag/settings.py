@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where the answering model runs")
     precision: Literal["auto", "bfloat16", "float16", "float32"] = Field("auto", description="number format")
     weights: Literal["full", "int8", "int4"] = Field("full", description="weight quantization")
+    key_value_cache: Literal["full", "int8"] = Field(
+        "full", description="keys and values on a GPU; int8 halves their memory"
+    )
+    gpu_gigabytes: float | None = Field(None, gt=0, description="most that weights and cache may take on a GPU")
     attention: Literal["sdpa", "flash_attention_2", "eager"] = Field("sdpa", description="attention implementation")
     openai_base_url: str | None = Field(None, description="address of an OpenAI-compatible server that answers instead")
     openai_model: str | None = Field(None, description="model name to ask that server for")

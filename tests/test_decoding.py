@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from minicpm_rag.checkpoint import load_model
 from minicpm_rag.decoding import GraphEngine
 from minicpm_rag.decoding import plain as decoding_plain
+from minicpm_rag.decoding.weights import gather
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
 from minicpm_rag.generation import Sampling, TransformersEngine
 
@@ -274,3 +276,9 @@ def test_steps_stay_plain_where_capturing_fails(
     assert collect(engine, prompt[:50], GREEDY) == expected
     assert "stays plain" in caplog.text
     assert not engine._steps.ready_to_capture
+
+
+def test_the_head_keeps_eight_bits_where_others_have_four() -> None:
+    weights = gather(model_of("minicpm4-tiny"), torch.device("cpu"), "int4")
+    assert weights.layers[0].qkv.bits == 4
+    assert weights.head.bits == weights.embedding.bits == 8

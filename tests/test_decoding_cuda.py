@@ -99,6 +99,40 @@ def test_quantized_kernels_compute_what_plain_torch_does(kind: dict[str, Any]) -
     plain.close()
 
 
+@pytest.mark.parametrize("weights", ["full", "int8", "int4"])
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_products_of_published_shapes_are_what_plain_torch_computes(weights: Any, count: int) -> None:
+    from minicpm_rag.checkpoint.quantization import matrix
+    from minicpm_rag.decoding import fast, plain
+
+    torch.manual_seed(0)
+    shapes = ((6912, 2304, False), (2304, 2304, False), (11520, 2304, True), (2304, 5760, False), (9000, 1536, False))
+    for outputs, columns, gated in shapes:
+        stored = matrix(torch.randn((outputs, columns), device="cuda").to(torch.bfloat16) * 0.03, weights)
+        rows = torch.randn((count, columns), device="cuda").to(torch.bfloat16)
+        gain = torch.rand(columns, device="cuda").to(torch.bfloat16) + 0.5
+        squares = rows.float().square().sum(dim=1)[None].contiguous()
+        stream = fast.Stream(rows, gain, rows if count == 1 else rows * gain, squares)
+        options: Any = {"gated": gated, "dtype": torch.float32}
+        ours = fast.project(stream, stored, 1e-5, **options)
+        wanted = plain.project(plain.Stream(rows.float(), gain.float()), stored, 1e-5, **options)
+        assert (ours - wanted).norm() < 0.01 * wanted.norm()
+
+
+def test_an_engine_is_right_when_the_gpu_was_still_busy_as_it_was_made() -> None:
+    """Its threads have streams of their own: they must not read arrays that are still to be written."""
+    folder = GOLDEN / "minicpm-2b-tiny"
+    chat = json.loads((folder / "expected.json").read_text())["chat"][0]
+    model = load_model(folder, device="cuda", precision="float32")
+    garbage = torch.full((1 << 28,), 0x7F, dtype=torch.uint8, device="cuda")
+    del garbage  # what the engine's arrays are made of until they are written
+    torch.cuda._sleep(4_000_000_000)
+    engine = GraphEngine(model)
+    assert collect(engine, chat["input_ids"], GREEDY) == chat["greedy_24"]
+    assert collect(ready(engine), chat["input_ids"], GREEDY) == chat["greedy_24"]
+    engine.close()
+
+
 def test_closing_gives_all_device_memory_back() -> None:
     torch.cuda.synchronize()
     model = load_model(GOLDEN / "minicpm-2b-tiny", device="cuda", precision="float32")

@@ -63,8 +63,15 @@ def decode(
     floor = bandwidth / weight_bytes
     click.echo(f"{torch.cuda.get_device_name()}, torch {torch.__version__}: {bandwidth / 1e12:.2f} TB/s read")
     click.echo(f"weights {weight_bytes / 1e9:.2f} GB: at most {floor:.0f} tokens/s one by one, full precision")
-    click.echo(f"{'path':<50} {'tokens/s':>8} {'share':>6} {'first':>8} {'memory':>8}")
-    measures.decode_table(model, texts, lambda row: click.echo(_line(row, floor)), baselines=not no_baselines)
+    click.echo(f"{'path':<50} {'tokens/s':>8} {'share':>6} {'tutorial':>8} {'first':>8} {'memory':>8}")
+    tutorial: list[float] = []
+
+    def report(row: Row) -> None:
+        if not no_baselines and not tutorial:
+            tutorial.append(row.tokens_per_second)
+        click.echo(_line(row, floor, tutorial[0] if tutorial else None))
+
+    measures.decode_table(model, texts, report, baselines=not no_baselines)
 
 
 @bench.command()
@@ -77,11 +84,13 @@ def cpu(name: str) -> None:
         click.echo(line)
 
 
-def _line(row: Row, floor: float) -> str:
+def _line(row: Row, floor: float, tutorial: float | None) -> str:
+    times = "" if tutorial is None else f"{row.tokens_per_second / tutorial:.1f}x"
     first = "" if row.first_token_ms is None else f"{row.first_token_ms:.1f} ms"
     memory = "" if row.memory_bytes is None else f"{row.memory_bytes / 1e9:.2f} GB"
     share = f"{row.tokens_per_second / floor:.0%}"
-    return f"{row.path:<50} {row.tokens_per_second:>8.1f} {share:>6} {first:>8} {memory:>8}  {row.note}".rstrip()
+    speed = f"{row.tokens_per_second:>8.1f} {share:>6} {times:>8}"
+    return f"{row.path:<50} {speed} {first:>8} {memory:>8}  {row.note}".rstrip()
 
 
 COMMANDS = (bench,)

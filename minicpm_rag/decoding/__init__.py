@@ -98,6 +98,10 @@ class GraphEngine:
         self._pages = self._affordable_pages(memory_bytes)
         pool = PagePool(self._weights, self._pages, self._quantized_cache)
         self._decoder = Decoder(self._weights, self._rope, pool, self._state)
+        if device.type == "cuda":
+            # The arrays are written on this thread's stream; the threads below have streams of their own,
+            # which wait for nothing, and read garbage where this one was still behind.
+            torch.cuda.synchronize(device)
         self._steps = Steps(self._decoder, guessing=guessing, operations=operations)
         self._scheduler = Scheduler(self._decoder, self._steps, guessing=guessing)
         if device.type == "cuda":

@@ -21,8 +21,10 @@ def linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int) 
     """
     wide = outputs > 4096
     if rows == 1:
-        if bits == 4:
-            block_n, block_k, warps = 4, 512, 4
+        if bits == 4 and (gated or wide):
+            block_n, block_k, warps = 16, 256, 4
+        elif bits == 4:
+            block_n, block_k, warps = (2, 1024, 4) if columns > 4096 else (2, 512, 2)
         elif gated:
             block_n, block_k, warps = (4, 256, 2) if bits == 16 else (4, 512, 2)
         elif wide:

@@ -178,7 +178,9 @@ def draw_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, value_ptr, index_
     values = tl.where(tl.load(temperature_ptr + slot) == 0.0, scores, noisy)
     place = row * BLOCKS + tl.program_id(1)
     tl.store(value_ptr + place, tl.max(values, axis=0))
-    tl.store(index_ptr + place, tl.program_id(1) * BLOCK + tl.argmax(values, axis=0, tie_break_left=True))
+    # Where every score is NaN no place is the best; a token that is not there would end the whole process.
+    chosen = tl.program_id(1) * BLOCK + tl.argmax(values, axis=0, tie_break_left=True)
+    tl.store(index_ptr + place, tl.minimum(tl.maximum(chosen, 0), V - 1))
 
 
 @triton.jit

@@ -113,15 +113,20 @@ class Steps:
         self._memory_pool = None
 
     def _warm_prompt(self) -> None:
-        """A prompt into the spare page: the first one pays 0.2 s for cuBLAS and for memory."""
+        """A prompt into the spare page: the first one pays 0.2 s for cuBLAS and for memory.
+
+        Whole, behind a cached page, and a short piece behind a long one as follow-ups are: other kernels each.
+        """
         import torch
 
         device = self._decoder.weights.device
         length = min(2048, self._decoder.state.context)
         ids = torch.zeros(length, dtype=torch.int64, device=device)
-        pages = torch.zeros(2 * length // PAGE, dtype=torch.int64, device=device)
+        pages = torch.zeros(length // PAGE + 2, dtype=torch.int64, device=device)
         self._decoder.prompt(ids, pages, 0, length)
         self._decoder.prompt(ids[PAGE:], pages, PAGE, length)
+        whole = length // PAGE * PAGE
+        self._decoder.prompt(ids[:PAGE], pages, whole, whole + PAGE)
 
     def _compile(self) -> None:
         from concurrent.futures import ThreadPoolExecutor

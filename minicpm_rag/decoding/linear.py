@@ -33,9 +33,14 @@ def _stored(w_ptr, rows, ks, row_mask, SPAN: tl.constexpr):
 
 @triton.jit
 def _decoded(stored, BITS: tl.constexpr, HALF: tl.constexpr, dtype):
-    """The stored weights as numbers, still without their scale."""
+    """The stored weights as numbers, still without their scale.
+
+    4 bits become a bfloat16's low bits behind 128, where the spacing is 1: turning whole numbers into others
+    is a quarter as quick as adding, and made the product a third slower.
+    """
     if BITS == 4:
-        weights = (((stored >> 4) if HALF == 1 else (stored & 15)).to(tl.int8) - 8).to(tl.bfloat16)
+        whole = ((stored >> 4) if HALF == 1 else (stored & 15)).to(tl.int16)
+        weights = ((whole | 0x4300).to(tl.bfloat16, bitcast=True).to(tl.float32) - 136.0).to(dtype)
     elif BITS == 8:  # whole numbers up to 127 are exact in bfloat16, which is quicker than straight to float32
         weights = stored.to(tl.bfloat16)
     else:

@@ -79,9 +79,12 @@ def gather(model: Any, device: torch.device, weights: Weights = "full") -> Decod
     config = model.config
     with torch.no_grad():
         layers = [_layer(layer, device, weights) for layer in model.model.layers]
-        embedding = matrix(model.model.embed_tokens.weight.detach().to(device), weights)
+        # Rounding the head is the one error that no later layer evens out: where others have 4 bits, it and the
+        # embedding keep 8, for 0.13 GB of MiniCPM-2B and 8 us a step.
+        outer: Weights = "int8" if weights == "int4" else weights
+        embedding = matrix(model.model.embed_tokens.weight.detach().to(device), outer)
         tied = model.lm_head.weight is model.model.embed_tokens.weight
-        head = embedding if tied else matrix(model.lm_head.weight.detach().to(device), weights)
+        head = embedding if tied else matrix(model.lm_head.weight.detach().to(device), outer)
     return DecoderWeights(
         embedding=embedding,
         layers=layers,

@@ -73,6 +73,8 @@ def load(answerer: Answerer, settings: Settings) -> MiniCPM_LLM | RemoteLLM | No
             precision=settings.precision,
             attention=settings.attention,
             weights=settings.weights,
+            key_value_cache=settings.key_value_cache,
+            gpu_gigabytes=settings.gpu_gigabytes,
             temperature=settings.temperature,
             max_new_tokens=settings.max_new_tokens,
         )
