@@ -13,7 +13,15 @@ import streamlit as st
 from fake_workspace import FakeWorker, FakeWorkspace, row, slow, usual_script, wait_until
 from streamlit.testing.v1 import AppTest
 
-from minicpm_rag.errors import CheckpointError, DownloadError, DownloadStoppedError, LibraryError, ModelError
+from minicpm_rag.errors import (
+    CheckpointError,
+    DownloadError,
+    DownloadStoppedError,
+    LibraryError,
+    ModelError,
+    PromptTooLongError,
+    VectorStoreError,
+)
 from minicpm_rag.ledger.conversations import Conversations
 from minicpm_rag.page import downloads, state, strings, switching
 from minicpm_rag.page import jobs as page_jobs
@@ -301,6 +309,30 @@ def test_a_failed_answer_is_a_sentence_and_loses_nothing(
     workspace.script = None
     button(app, "regenerate-2").click().run()
     assert sentence not in html(app)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (PromptTooLongError(5000, 4096), "提示词有 5000 个 token，最多只能放 4096 个。"),
+        (CheckpointError("/m is empty. Fetch it again: `python -m minicpm_rag download` resumes and checks every file."),
+         "/m 是空文件。请重新下载："),
+        (VectorStoreError("The Chroma server http://c:1 does not do what was asked: [Errno 111] Connection refused. "
+                          "Make sure it runs (chroma run --path DIR), or unset MINICPM_RAG_CHROMA_URL to use the "
+                          "library's own folder."),
+         "Chroma 服务器 http://c:1 没有照做：连接被拒绝。"),
+        (LibraryError("/h/ledger.sqlite3 cannot be written: database or disk is full. Nothing was lost; make room on "
+                      "the disk and run it again."),
+         "/h/ledger.sqlite3 无法写入：磁盘已满。"),
+        (ModelError("The model server at http://m/v1 answered with an error: overloaded"), "返回了错误：overloaded"),
+    ],
+    ids=["prompt", "model", "chroma", "disk", "server"],
+)  # fmt: skip
+def test_errors_are_told_in_chinese_on_a_chinese_page(
+    workspace: FakeWorkspace, error: Exception, sentence: str
+) -> None:
+    workspace.script = [*usual_script("x")[:4], error]
+    assert sentence in html(ask(page(language="zh")))
 
 
 def test_a_workspace_that_cannot_open_is_a_sentence_and_can_be_tried_again(
@@ -717,14 +749,14 @@ def test_a_switch_waits_for_the_one_before_instead_of_being_forgotten() -> None:
 
 def test_a_switch_that_fails_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*values: object) -> None:
-        raise ModelError("http://127.0.0.1:9/v1 cannot be reached (refused). Is it running there?")
+        raise ModelError("The model server at http://127.0.0.1:9/v1 cannot be reached (refused). Is it running there?")
 
     monkeypatch.setattr(workspace, "use_server", refused)
     app = page(view="model", language="zh")
     app.text_input(key="server-address").set_value("http://127.0.0.1:9/v1")
     button(app, "server-submit").click().run()
     wait_until(lambda: switching.shared().error)
-    assert "连不上 http://127.0.0.1:9/v1（refused）" in html(app.run())
+    assert "连不上模型服务 http://127.0.0.1:9/v1（refused）" in html(app.run())
 
 
 def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(

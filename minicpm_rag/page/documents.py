@@ -67,7 +67,7 @@ def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
 
 def _described(row: DocumentRow) -> str:
     title = f'<div class="rag-row-title">{markup.plain(row.title)}</div>'
-    why = markup.plain(state.said(f"{row.reason} {row.remedy}"))
+    why = markup.plain(f"{state.said(row.reason)} {state.said(row.remedy)}".strip())
     if row.status == "failed":
         chip = f'<span class="rag-chip bad">{markup.plain(t("verdict_failed"))}</span>'
         return f'{title}<div class="rag-quiet">{chip}{why}</div>'
