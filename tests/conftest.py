@@ -6,9 +6,12 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from minicpm_rag.embeddings import Embedder
 
 REPOSITORY = Path(__file__).parent.parent
 KNOWLEDGE = REPOSITORY / "knowledge"
@@ -43,3 +46,24 @@ def _no_network() -> Iterator[None]:
     socket.socket.connect = only_loopback  # type: ignore[method-assign]
     yield
     socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def packaged_embedder() -> Embedder:
+    """The real embedder, loaded once for all tests."""
+    from minicpm_rag.embeddings import PACKAGED, load_embedder
+
+    return load_embedder(PACKAGED)
+
+
+@pytest.fixture(scope="session")
+def knowledge_home(tmp_path_factory: pytest.TempPathFactory, packaged_embedder: Embedder) -> Path:
+    """A home as after `python -m minicpm_rag ingest ./knowledge`, made once: copy it to change anything in it."""
+    from minicpm_rag.library import Library
+    from minicpm_rag.worker import Worker, follow, submit_ingest
+
+    home = tmp_path_factory.mktemp("knowledge") / "home"
+    with Library(home, embedder=packaged_embedder) as library, Worker(library):
+        steps = follow(library, submit_ingest(library, "default", [KNOWLEDGE]))
+        assert {step.verdict.status for step in steps if step.verdict is not None} == {"indexed"}
+    return home

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import KNOWLEDGE
 
 from minicpm_rag.cli import main
 
@@ -13,18 +11,9 @@ LEAVE = "工龄满十年的员工年假有多少天？"
 FRANCE = "What is the capital of France?"
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MINICPM_RAG_HOME", str(home))
-        assert main(["ingest", str(KNOWLEDGE)]) == 0
-    yield home
-
-
 @pytest.fixture(autouse=True)
-def _use_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINICPM_RAG_HOME", str(home))
+def _use_home(knowledge_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(knowledge_home))
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

