@@ -6,6 +6,7 @@ Knows no documents, no history and no model.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cache
 from typing import Any, Literal
 
@@ -147,6 +148,13 @@ def _tagger() -> Any:
     import logging
 
     import jieba.posseg
+    import platformdirs
 
-    jieba.setLogLevel(logging.WARNING)  # else it reports on stderr that it loads its dictionary
+    # Else it reports on stderr that it loads its dictionary, or that the cache of it cannot be written.
+    jieba.setLogLevel(logging.CRITICAL)
+    # By itself it keeps that cache in the folder for temporary files, where it may be another person's.
+    cache = platformdirs.user_cache_path("minicpm-rag", appauthor=False)
+    with suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    jieba.dt.tmp_dir = str(cache)
     return jieba.posseg

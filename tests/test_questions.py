@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import logging
+import tempfile
+from pathlib import Path
+
 import pytest
 
-from minicpm_rag.questions import asks_for, content_terms, language_of
+from minicpm_rag import questions
+from minicpm_rag.questions import asks_for, chinese_words, content_terms, language_of
 
 
 @pytest.mark.parametrize(
@@ -53,3 +58,35 @@ def test_content_terms_leave_out_the_words_of_asking() -> None:
     assert "年假" in content_terms("年假有多少天？")
     assert not {"多少", "有", "有多"} & set(content_terms("年假有多少天？"))
     assert content_terms("那它呢？") == []
+
+
+@pytest.fixture
+def jieba(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """jieba as in a new process, beside another person's cache in the shared folder for temporary files."""
+    import jieba
+
+    shared = tmp_path / "tmp"
+    shared.mkdir()
+    (shared / "jieba.cache").write_bytes(b"another person's")
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
+    monkeypatch.setattr(jieba, "dt", jieba.Tokenizer())
+    monkeypatch.setattr("jieba.posseg.dt.tokenizer", jieba.dt)
+    monkeypatch.setattr(questions, "_tagger", questions._tagger.__wrapped__)
+
+
+@pytest.mark.usefixtures("jieba")
+def test_the_word_list_is_cached_in_a_folder_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache" / "ours")
+    assert ("北京", "ns") in chinese_words("他住在北京。")
+    assert [path.name for path in (tmp_path / "cache" / "ours").iterdir()] == ["jieba.cache"]
+    assert (tmp_path / "tmp" / "jieba.cache").read_bytes() == b"another person's"
+
+
+@pytest.mark.usefixtures("jieba")
+def test_without_a_place_for_the_cache_words_are_told_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "file" / "cache")
+    assert ("北京", "ns") in chinese_words("他住在北京。")
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
