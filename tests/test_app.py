@@ -315,7 +315,8 @@ def test_a_failed_answer_is_a_sentence_and_loses_nothing(
     ("error", "sentence"),
     [
         (PromptTooLongError(5000, 4096), "提示词有 5000 个 token，最多只能放 4096 个。"),
-        (CheckpointError("/m is empty. Fetch it again: `python -m minicpm_rag download` resumes and checks every file."),
+        (CheckpointError("/m is empty. Fetch it again: "
+                         "`python -m minicpm_rag download` resumes and checks every file."),
          "/m 是空文件。请重新下载："),
         (VectorStoreError("The Chroma server http://c:1 does not do what was asked: [Errno 111] Connection refused. "
                           "Make sure it runs (chroma run --path DIR), or unset MINICPM_RAG_CHROMA_URL to use the "

@@ -10,6 +10,7 @@ import pytest
 from golden import CHATML, GOLDEN, SHARDED_BIN
 
 from minicpm_rag.errors import CheckpointError, ModelError
+from minicpm_rag.models.hardware import Gpu, Hardware
 from minicpm_rag.settings import Settings, load_settings
 from minicpm_rag.workspace import open_workspace, prepare_environment
 
@@ -41,12 +42,25 @@ def test_a_configured_folder_answers(settings: Settings) -> None:
         assert workspace.llm is workspace.llm is not None
         facts = workspace.facts()
         assert (facts["device"], facts["precision"], facts["attention"]) == ("cpu", "float32", "sdpa")
+        assert facts["memory"] == "2 MB", "a small model is not told to take 0.0 GB"
 
 
 def test_a_downloaded_model_is_found_by_itself(settings: Settings) -> None:
     shutil.copytree(GOLDEN / "minicpm-1b-tiny", settings.home / "models" / "MiniCPM-1B-sft-bf16")
     with open_workspace(settings) as workspace:
         assert (workspace.mode, workspace.model_name) == ("model", "MiniCPM-1B-sft-bf16")
+
+
+@pytest.mark.parametrize(("device", "chosen"), [("auto", "MiniCPM-2B-sft-bf16"), ("cpu", "MiniCPM4-0.5B")])
+def test_the_model_is_chosen_for_the_device_that_is_set(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, device: str, chosen: str
+) -> None:
+    card = Hardware((Gpu("Card", 24 << 30, 20 << 30),), 64 << 30, 16)
+    monkeypatch.setattr("minicpm_rag.models.hardware.describe", lambda: card)
+    for name in ("MiniCPM-2B-sft-bf16", "MiniCPM4-0.5B"):
+        shutil.copytree(GOLDEN / "minicpm-1b-tiny", settings.home / "models" / name)
+    with open_workspace(changed(settings, device=device)) as workspace:
+        assert workspace.model_name == chosen
 
 
 def test_a_configured_server_goes_before_downloaded_models(settings: Settings) -> None:

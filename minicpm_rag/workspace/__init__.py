@@ -222,7 +222,7 @@ class Workspace:
             "device": str(model.device),
             "precision": str(model.dtype).removeprefix("torch."),
             "attention": str(model.config._attn_implementation),
-            "memory": f"{model.get_memory_footprint() / 1e9:.1f} GB",
+            "memory": _size(model.get_memory_footprint()),
         }
 
     def _use(self, answerer: Answerer) -> None:
@@ -244,3 +244,7 @@ class Workspace:
         self._loaded = None
         if close is not None:
             close()
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"

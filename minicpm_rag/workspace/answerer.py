@@ -57,7 +57,10 @@ def _downloaded(settings: Settings) -> Answerer:
         return Answerer()
     from minicpm_rag.models.hardware import describe
 
-    choice = choose(describe(), [found.model for found in local])
+    hardware = describe()
+    if settings.device == "cpu":
+        hardware = hardware.without_gpus()
+    choice = choose(hardware, [found.model for found in local])
     chosen = [found.folder for found in local if choice.is_present and found.model == choice.model]
     return Answerer(folder=chosen[0]) if chosen else Answerer()
 
