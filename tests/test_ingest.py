@@ -129,6 +129,28 @@ def test_a_renamed_file_is_recognised_without_embedding(library: Library, folder
     assert not any(row.title == "note01.md" for row in library.documents(KB))
 
 
+def test_a_document_is_found_by_the_title_it_has_now(library: Library, folder: Path) -> None:
+    def by_keyword(question: str) -> set[str]:
+        hits = library.passages(KB, [name for name, _ in library.keyword_search(KB, question, 3)])
+        return {passage.metadata["title"] for passage in hits}
+
+    (folder / "zeppelin.md").write_text("Only here are the words of a manual.", encoding="utf-8")
+    ingest(library, folder)
+    (folder / "zeppelin.md").rename(folder / "飞艇手册.md")
+    ingest(library, folder)
+    assert (by_keyword("飞艇"), by_keyword("zeppelin")) == ({"飞艇手册.md"}, set())
+    shutil.copy(folder / "飞艇手册.md", folder / "another.md")
+    ingest(library, folder)
+    (folder / "飞艇手册.md").write_text("It is about trains now.", encoding="utf-8")
+    ingest(library, folder)
+    assert by_keyword("another manual") == {"another.md"}
+    shutil.copy(folder / "another.md", folder / "third.md")
+    ingest(library, folder)
+    remove(library, folder / "another.md")
+    assert (by_keyword("third"), by_keyword("another")) == ({"third.md"}, set())
+    assert not library.check(repair=False).problems
+
+
 def test_two_files_that_swap_names_keep_their_texts(library: Library, folder: Path) -> None:
     ingest(library, folder)
     one, two = folder / "note01.md", folder / "note03.md"

@@ -16,6 +16,7 @@ from minicpm_rag import keywords
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.ledger import Ledger, chunk_rows, documents, names, page_rows
 from minicpm_rag.ledger.indexes import Index, find_index, make_index, note_change
+from minicpm_rag.library.retitling import retitling
 from minicpm_rag.library.sweep import sweep_documents
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.records import DocumentRow, FileStatus, Page, Verdict
@@ -116,7 +117,8 @@ def _publish(connection: sqlite3.Connection, index: Index, document_id: int, new
         connection.execute("UPDATE names SET document_id = ? WHERE document_id = ?", (document_id, twin.id))
         documents.retire(connection, twin.id)
     connection.execute("UPDATE documents SET status = 'ready' WHERE id = ?", (document_id,))
-    orphan = names.add(connection, index.kb_id, new.source, new.title, document_id)
+    with retitling(connection, index.kb_id, new.source):
+        orphan = names.add(connection, index.kb_id, new.source, new.title, document_id)
     if orphan is not None:
         documents.retire(connection, orphan)
     note_change(connection, index.kb_id)
@@ -168,7 +170,7 @@ def add_name(
     former: str | None,
 ) -> None:
     """Give a stored document one more name, in place of the `former` one where the file was moved."""
-    with ledger.writing() as connection:
+    with ledger.writing() as connection, retitling(connection, kb_id, source, former):
         orphan = names.add(connection, kb_id, source, title, document_id)
         if orphan is not None:
             documents.retire(connection, orphan)
@@ -188,7 +190,8 @@ def remove(ledger: Ledger, vectors: VectorStore, kb_id: int, source: str) -> Doc
         document = documents.named(connection, kb_id, source)
         chunks = chunk_rows.ids(connection, document.id) if document is not None else []
         documents.forget_failure(connection, kb_id, source)
-        orphan = names.drop(connection, kb_id, source)
+        with retitling(connection, kb_id, source):
+            orphan = names.drop(connection, kb_id, source)
         if orphan is not None:
             documents.retire(connection, orphan)
         note_change(connection, kb_id)
