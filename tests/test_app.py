@@ -108,11 +108,16 @@ def test_the_first_screen_offers_three_questions_from_the_persons_own_documents(
     app = page()
     asked = [found.label.replace("\\", "") for found in app.button if (found.key or "").startswith("ask-")]
     assert len(asked) == 3
-    assert "What does x100 manual say about “Cleaning”?" in asked
+    assert asked[0] == "What does the X100 Manual say about cleaning?"
     assert "《员工手册》里关于“年假”是怎么说的？" in asked
     button(app, "ask-0").click().run()
     assert workspace.asked[0]["question"] == asked[0]
     assert "rag-answer" in html(app)
+
+
+def test_the_questions_in_the_pages_language_come_first(workspace: FakeWorkspace) -> None:
+    asked = [found.label for found in page(language="zh").button if (found.key or "").startswith("ask-")]
+    assert "员工手册" in asked[0]
 
 
 def test_an_empty_library_asks_for_documents_first(workspace: FakeWorkspace) -> None:

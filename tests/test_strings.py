@@ -89,7 +89,7 @@ def test_the_first_language_is_the_browsers(locale: str | None, language: str) -
 
 def test_no_text_of_the_page_is_written_outside_strings() -> None:
     for file in PAGE.glob("*.py"):
-        if file.name in ("strings.py", "translations.py") or file.name.startswith("chinese_"):
+        if file.name in ("strings.py", "translations.py", "subjects.py") or file.name.startswith("chinese_"):
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -127,7 +127,7 @@ def _first_screen(workspace: Workspace | None) -> None:
         )
     else:
         st.html(f'<div class="rag-lead">{markup.plain(t("lead"))}</div>')
-        for number, example in enumerate(examples.of(workspace, state.knowledge_base())):
+        for number, example in enumerate(examples.of(workspace, state.knowledge_base(), state.language())):
             with st.container(key=f"example-{number}"):
                 st.button(
                     markup.label(example),

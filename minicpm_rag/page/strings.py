@@ -65,7 +65,8 @@ _CHAT = {
         "They never leave this computer.",
     ),
     "add_documents": ("添加文档", "Add documents"),
-    "example": ("《{title}》里关于“{subject}”是怎么说的？", "What does {title} say about “{subject}”?"),
+    "example": ("《{title}》里关于“{subject}”是怎么说的？", "What does {title} say about {subject}?"),
+    "example_cell": ("{name} 的{column}是多少？", "What is the {column} of {name}?"),
     "no_model_line": (
         "目前是无模型模式：直接摘录文档原句作答。装上 MiniCPM 就能归纳作答。",
         "No-model mode: answers are sentences quoted from your documents. MiniCPM can put them into words.",

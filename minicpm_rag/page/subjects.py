@@ -1,0 +1,105 @@
+"""What a page is about, in words that fit into a question: headings worth asking for, cells of its tables.
+
+Plain rules on text; it does not know who asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minicpm_rag.records import Page
+
+LONGEST_SUBJECT = 40
+ROWS_READ = 2
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_NUMBER = re.compile(
+    r"(?:第[一二三四五六七八九十百\d]+[章节条篇部]|[（(][一二三四五六七八九十\d]+[)）]"
+    r"|[一二三四五六七八九十]+[、.．]|\d+(?:\.\d+)*[、.．)]?(?=\s)|\d+[、.．)]|(?:chapter|section|part)\s+\w+[:.]?)\s*",
+    re.IGNORECASE,
+)
+# Headings that say where one is, not what it is about.
+_EMPTY = re.compile(
+    r"(?:welcome|introduction|intro|overview|(?:table of )?contents|index|preface|foreword|summary|abstract|about.*"
+    r"|background|general|conclusions?|references|appendix.*|contacts?|notes?|faq|glossary|imprint|disclaimer|copyright"
+    r"|acknowledge?ments|revision history|欢迎.*|目录|前言|引言|序言?|总则|附则|附录.*|结语"
+    r"|摘要|致谢|说明|关于.*|背景|参考文献|联系.*|常见问题|版权.*|修订.*|.*(?:简介|概述|概况|须知))",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"(?=.*\d)(?=.*[^\W\d])[\w .+/-]{2,30}")
+# Words at the beginning of a heading or title that make it no noun.
+_NO_NOUN = re.compile(
+    r"\w+ing|how|what|why|when|where|which|who|if|with|without|in|on|at|for|to|from|by|the|a|an|our|your|you|we|is|are|can|do",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(r"\s*[（(][^）)]*[)）]\s*$")
+
+
+def is_chinese(text: str) -> bool:
+    """Whether a question about this is asked in Chinese."""
+    return _CHINESE.search(text) is not None
+
+
+def file_title(name: str) -> str:
+    """What a file is about, by its name."""
+    return re.sub(r"[_\-\s]+", " ", PurePath(name).stem).strip()
+
+
+def own_title(page: Page) -> str:
+    """The title that the first page begins with; empty where it begins otherwise, or is nothing but a title."""
+    if len(page.headings) < 2 or page.text[: page.headings[0].start].strip(" #\n"):
+        return ""
+    title = re.split(r"[,:，：]\s*", page.headings[0].text.strip())[0]
+    return title if 2 <= len(title) <= LONGEST_SUBJECT else ""
+
+
+def of_page(page: Page) -> Iterator[str]:
+    """Headings below the title that say what follows; in a text without headings, lines that look like some."""
+    headings = [heading.text for heading in page.headings]
+    if own_title(page):
+        headings = headings[1:]
+    for heading in headings or _lines_apart(page.text):
+        subject = _NUMBER.sub("", heading.strip(), count=1).strip()
+        if 2 <= len(subject) <= LONGEST_SUBJECT and not _EMPTY.fullmatch(subject):
+            yield subject
+
+
+def _lines_apart(text: str) -> Iterator[str]:
+    """Numbered lines on their own."""
+    for line in text.split("\n"):
+        if _NUMBER.match(line.strip()) and len(line.strip()) <= LONGEST_SUBJECT and not re.search(r"[。；;.]$", line):
+            yield line
+
+
+def table_cells(page: Page) -> Iterator[tuple[str, str]]:
+    """What a row's first cell names by a number ("AL-100"), and the column of the row's first value."""
+    for table in page.tables:
+        columns = [_UNIT.sub("", cell) for cell in _cells(table.header)]
+        for start, _ in table.rows[:ROWS_READ]:
+            cells = _cells(page.text[start:].split("\n", 1)[0])
+            numbers = [index for index, cell in enumerate(cells[1:], 1) if re.match(r"[¥$€]?\d", cell)]
+            if numbers and numbers[0] < len(columns) and _NAMED.fullmatch(cells[0]):
+                column = columns[numbers[0]]
+                if 2 <= len(column) <= LONGEST_SUBJECT and not re.search(r"\d", column):
+                    yield cells[0], column
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def in_a_sentence(words: str) -> str:
+    """The words as they stand inside a sentence: "Working hours" begins small, "AirLeaf" and "EU law" do not."""
+    first, _, rest = words.partition(" ")
+    if rest and words.isascii() and _NO_NOUN.fullmatch(first) and not first.lower().endswith("ing"):
+        return f"“{words}”"
+    plain = first.isascii() and first[:1].isupper() and (first[1:].islower() or len(first) == 1)
+    return words[:1].lower() + words[1:] if plain and rest == rest.lower() else words
+
+
+def with_article(title: str) -> str:
+    """An English title as it stands inside a sentence."""
+    return f"“{title}”" if _NO_NOUN.fullmatch(title.split(" ")[0]) else f"the {in_a_sentence(title)}"

@@ -1,0 +1,66 @@
+"""The example questions read as a person would ask them."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import KNOWLEDGE
+from fake_workspace import FakeLibrary, FakeWorkspace, page_of, row
+
+from minicpm_rag.loaders import load_file
+from minicpm_rag.page import examples, subjects
+
+
+def questions(name: str) -> list[str]:
+    """The questions about a sample document."""
+    loaded = load_file(KNOWLEDGE / name)
+    library = FakeLibrary({1: loaded.pages[0]}, [row(1, name)])
+    workspace = FakeWorkspace(library)
+    return examples._drawn.__wrapped__(workspace, "default", 1, "en")  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("employee_handbook.docx", "What does the employee handbook say about working hours?"),
+        ("airleaf_200_manual.html", "What is the range of PM2.5?"),
+        ("price_list.csv", "AL-100 的单价是多少？"),
+        ("会议纪要_2026年3月.md", "《产品例会纪要》里关于“AirLeaf 500 上市计划”是怎么说的？"),
+        ("售后服务政策.txt", "《售后服务政策》里关于“保修期限”是怎么说的？"),
+        ("guide_en.md", "What does “Using MiniCPM document Q&A” say about adding documents?"),
+    ],
+)
+def test_a_question_is_drawn_from_what_a_document_is_about(name: str, expected: str) -> None:
+    assert questions(name)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["Welcome", "Introduction", "1. Overview", "Chapter 2: Summary", "Contents", "Appendix B", "前言",
+     "第一章 公司概况", "一、概述", "附录 2", "联系方式", "（一）总则"],
+)  # fmt: skip
+def test_headings_that_say_nothing_are_skipped(heading: str) -> None:
+    page = page_of(f"# A title\n\n## {heading}\n\nText.\n\n## Care\n\nText.\n")
+    assert list(subjects.of_page(page)) == ["Care"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "subject"),
+    [("第二章 工作时间", "工作时间"), ("3.1 Ring light", "Ring light"), ("一般规定", "一般规定"), 
+     ("（二）退换货", "退换货"), ("3D printing", "3D printing"), ("二、客户投诉", "客户投诉")],
+)  # fmt: skip
+def test_only_the_number_of_a_heading_is_left_out(heading: str, subject: str) -> None:
+    assert list(subjects.of_page(page_of(f"# A title\n\n## {heading}\n\nText.\n"))) == [subject]
+
+
+@pytest.mark.parametrize(
+    ("words", "inside"),
+    [("Working hours", "working hours"), ("AirLeaf care", "AirLeaf care"), ("EU law", "EU law"), ("Leave", "leave"),
+     ("Error Codes", "Error Codes"), ("Where things are kept", "“Where things are kept”"), ("年假", "年假")],
+)  # fmt: skip
+def test_words_stand_in_a_sentence_as_they_would_be_written(words: str, inside: str) -> None:
+    assert subjects.in_a_sentence(words) == inside
+
+
+def test_the_files_name_serves_where_the_page_has_no_title() -> None:
+    assert subjects.own_title(page_of("Text first.\n\n# Care\n\n# Use\n")) == ""
+    assert subjects.file_title("after-sales_policy.txt") == "after sales policy"
