@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlparse
+
+from web_server import Handler, served
 
 
 class Hub:
@@ -39,13 +39,10 @@ class Hub:
 def serve(hub: Hub) -> Iterator[Hub]:
     """Run the server for the time of a `with` block."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class HubHandler(Handler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 (http.server asks for that name)
             if hub.silent:
                 hub.released.wait(60)
                 return
@@ -57,7 +54,7 @@ def serve(hub: Hub) -> Iterator[Hub]:
             found = re.fullmatch(r"/api/v1/models/([^/]+/[^/]+)/repo(/files)?", url.path)
             files = hub.repositories.get(found.group(1)) if found else None
             if files is None or query.get("Revision") != "master":
-                self._json(404, {"Code": 10010205001, "Message": "not found", "Success": False})
+                self.send_json(404, {"Code": 10010205001, "Message": "not found", "Success": False})
             elif found and found.group(2):
                 entries = [
                     {
@@ -69,17 +66,9 @@ def serve(hub: Hub) -> Iterator[Hub]:
                     }
                     for path, content in files.items()
                 ]
-                self._json(200, {"Code": 200, "Data": {"Files": entries}, "Success": True})
+                self.send_json(200, {"Code": 200, "Data": {"Files": entries}, "Success": True})
             else:
                 self._file(name, files[name])
-
-        def _json(self, status: int, body: object) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
 
         def _file(self, name: str, content: bytes) -> None:
             total = len(content)
@@ -108,15 +97,10 @@ def serve(hub: Hub) -> Iterator[Hub]:
                 return
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield hub
-    finally:
-        hub.released.set()
-        for event in hub.hold.values():
-            event.set()
-        server.shutdown()
-        server.server_close()
+    with served(HubHandler) as hub.address:
+        try:
+            yield hub
+        finally:
+            hub.released.set()
+            for event in hub.hold.values():
+                event.set()

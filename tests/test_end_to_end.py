@@ -18,7 +18,7 @@ from tiny_language import ATTRIBUTES, Fact, make_example, make_fact, make_name
 
 from minicpm_rag import MiniCPM_LLM
 from minicpm_rag.chain import AnswerChain, build_chain
-from minicpm_rag.embeddings import load_embedder
+from minicpm_rag.embeddings import Embedder
 from minicpm_rag.library import Library
 from minicpm_rag.records import PAGE, TITLE, Finished, Retrieved, Text
 from minicpm_rag.retrieval import HybridRetriever
@@ -96,16 +96,18 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Writte
 
 @pytest.fixture(scope="module")
 def chain(
-    tmp_path_factory: pytest.TempPathFactory, written: tuple[Path, list[Written]], reader: MiniCPM_LLM
+    tmp_path_factory: pytest.TempPathFactory,
+    written: tuple[Path, list[Written]],
+    reader: MiniCPM_LLM,
+    packaged_embedder: Embedder,
 ) -> Iterator[AnswerChain]:
     settings = load_settings(home=tmp_path_factory.mktemp("home"), temperature=0.0)
-    embedder = load_embedder(settings.embedder)
-    library = Library(settings.home, embedder=embedder)
+    library = Library(settings.home, embedder=packaged_embedder)
     # Chunks as short as what the tiny reader was trained on; it has room for 2,048 tokens.
     with library, Worker(library, chunk_characters=80, chunk_overlap_characters=0):
         steps = follow(library, submit_ingest(library, "default", [written[0]]))
         assert [step.verdict.status for step in steps if step.verdict] == ["indexed"] * 4
-        retriever = HybridRetriever(library=library, embedder=embedder, passages=4)
+        retriever = HybridRetriever(library=library, embedder=packaged_embedder, passages=4)
         yield build_chain(settings, retriever=retriever, llm=reader, library=library)
 
 
@@ -120,7 +122,7 @@ def ask(chain: AnswerChain, question: str) -> tuple[Finished, list[str], Retriev
 def test_questions_about_files_get_the_right_cited_answer(
     chain: AnswerChain, written: tuple[Path, list[Written]], language: str
 ) -> None:
-    entries = [entry for entry in written[1] if entry.fact.language == language]
+    entries = [entry for entry in written[1] if entry.fact.language == language][::2]
     wrong = []
     for number, entry in enumerate(entries):
         finished, pieces, _ = ask(chain, entry.fact.question(number))
@@ -166,16 +168,21 @@ def test_a_stopped_answer_ends_and_the_next_question_is_answered(
     assert entry.fact.value in ask(chain, entry.fact.question())[0].text
 
 
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_reader_is_right_on_at_least_95_percent_of_held_out_questions(reader: MiniCPM_LLM, language: str) -> None:
+def test_the_reader_is_right_on_at_least_95_percent_of_held_out_questions(
+    reader: MiniCPM_LLM, language: str, count: int
+) -> None:
     rng = random.Random(95)
-    examples = [make_example(rng, held_out=True, passages=(1, 4), facts=(1, 4), language=language) for _ in range(40)]
+    examples = [
+        make_example(rng, held_out=True, passages=(1, 4), facts=(1, 4), language=language) for _ in range(count)
+    ]
     wrong = [
         (example.answer, answer)
         for example in examples
         if (answer := reader.invoke([HumanMessage(example.prompt())], temperature=0.0)) != example.answer
     ]
-    assert len(wrong) <= 2, wrong
+    assert len(wrong) <= 0.05 * count, wrong
 
 
 def test_the_prompt_is_still_the_one_that_the_reader_was_trained_on(reader: MiniCPM_LLM) -> None:

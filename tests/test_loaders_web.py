@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import Iterator
 
 import pytest
+from web_server import Handler, served
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_address
@@ -26,10 +25,10 @@ ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
 }
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class PageHandler(Handler):
     asked: list[str]
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 (http.server asks for that name)
         self.asked.append(self.path)
         status, headers, body = ANSWERS.get(self.path, (404, {}, b"no"))
         self.send_response(status)
@@ -39,17 +38,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *args: object) -> None:
-        """Stay silent."""
-
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    Handler.asked = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
+    PageHandler.asked = []
+    with served(PageHandler) as address:
+        yield address
 
 
 def test_a_page_is_fetched_and_nothing_it_refers_to(server: str) -> None:
@@ -57,7 +51,7 @@ def test_a_page_is_fetched_and_nothing_it_refers_to(server: str) -> None:
     assert loaded.title == "带薪 年假"
     assert loaded.pages[0].text == "请假\n\n每年十天。\n\nother"
     assert loaded.pages[0].headings[0].text == "请假"
-    assert Handler.asked == ["/page"]
+    assert PageHandler.asked == ["/page"]
 
 
 @pytest.mark.parametrize(("path", "text"), [("/gbk", "短句"), ("/plain", "纯文本 <b>"), ("/moved", "请假")])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.prompts import ChatPromptTemplate
+from web_server import Handler, served
 
 from minicpm_rag.errors import ModelError
 from minicpm_rag.remote import RemoteLLM, connect
@@ -35,19 +35,16 @@ class Server:
 def server() -> Iterator[Server]:
     state = Server()
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *arguments: object) -> None:
-            pass
+    class ModelHandler(Handler):
+        def do_GET(self) -> None:  # noqa: N802 (http.server asks for that name)
+            self.send_json(200, {"object": "list", "data": [{"id": "first-model", "object": "model"}]})
 
-        def do_GET(self) -> None:
-            self._json(200, {"object": "list", "data": [{"id": "first-model", "object": "model"}]})
-
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             state.requests.append(request)
             state.keys.append(self.headers.get("Authorization", ""))
             if state.status != 200:
-                self._json(state.status, {"error": {"message": state.error, "type": "x", "code": None}})
+                self.send_json(state.status, {"error": {"message": state.error, "type": "x", "code": None}})
                 return
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
@@ -75,22 +72,10 @@ def server() -> Iterator[Server]:
             self.wfile.write(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
             self.wfile.flush()
 
-        def _json(self, status: int, body: object) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    web.daemon_threads = True
-    state.address = f"http://127.0.0.1:{web.server_address[1]}/v1"
-    threading.Thread(target=web.serve_forever, daemon=True).start()
-    yield state
-    state.go_on.set()
-    web.shutdown()
-    web.server_close()
+    with served(ModelHandler) as address:
+        state.address = f"{address}/v1"
+        yield state
+        state.go_on.set()
 
 
 @pytest.fixture
