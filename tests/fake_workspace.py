@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from langchain_core.documents import Document
 
 from minicpm_rag.errors import NotFoundError
+from minicpm_rag.ledger import Ledger
 from minicpm_rag.records import (
     AnswerEvent,
     Citation,
@@ -99,6 +102,12 @@ class FakeLibrary:
         self.pages = pages if pages is not None else {1: page_of(HANDBOOK), 2: page_of(MANUAL)}
         self.rows = rows if rows is not None else [row(1, "员工手册.md"), row(2, "x100-manual.md")]
         self.names = ["default"]
+        self.unrecorded: dict[int, Exception] = {}
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """A real one, for the queue of jobs that others fill."""
+        return Ledger(Path(os.environ["MINICPM_RAG_HOME"]))
 
     def knowledge_bases(self) -> list[KnowledgeBase]:
         ready = [found for found in self.rows if found.status == "ready"]

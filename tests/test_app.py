@@ -22,6 +22,8 @@ from minicpm_rag.errors import (
     PromptTooLongError,
     VectorStoreError,
 )
+from minicpm_rag.ledger import jobs as queue
+from minicpm_rag.ledger import knowledge_bases
 from minicpm_rag.ledger.conversations import Conversations
 from minicpm_rag.page import downloads, state, strings, switching
 from minicpm_rag.page import jobs as page_jobs
@@ -633,6 +635,45 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     assert "4 passages · GB18030" in drawn
     button(app, "put-away").click().run()
     assert "It is protected by a password." not in html(app)
+
+
+def submitted_elsewhere(workspace: FakeWorkspace, kind: str = "ingest") -> int:
+    """A job that another process put into the queue."""
+    with workspace.library.ledger.writing() as connection:
+        knowledge_base = knowledge_bases.ensure(connection, "default")
+        return queue.submit(connection, kind, None if kind == "import" else knowledge_base, {"sources": ["/x/c.md"]})
+
+
+@pytest.mark.parametrize("kind", page_jobs.SHOWN_KINDS)
+def test_jobs_of_the_command_line_or_before_a_restart_are_shown_as_well(workspace: FakeWorkspace, kind: str) -> None:
+    job = submitted_elsewhere(workspace, kind)
+    app = page(view="library")
+    assert words(f"job_{kind}") in html(app)
+    with workspace.library.ledger.writing() as connection:
+        queue.add_events(connection, job, [IngestProgress("/x/c.md", "embedding", 1, 1)])
+    (followed,) = page_jobs.shared().of("default")
+    wait_until(lambda: followed.latest is not None and followed.latest.files)
+    if kind != "remove":
+        assert app.run().get("progress")[0].proto.text == r"1\/1 c\.md · indexing"
+    verdict = Verdict("/x/c.md", "c.md", "indexed", pages_indexed=1, pages_present=1, chunks=4)
+    with workspace.library.ledger.writing() as connection:
+        queue.add_events(connection, job, [IngestProgress("/x/c.md", "done", 1, 1, verdict)])
+        queue.finish(connection, job, "done")
+    wait_until(followed.done.is_set)
+    drawn = html(app.run())
+    assert ("c.md" in drawn) is (kind != "remove")
+    assert [other.number for other in page_jobs.shared().of("default")] == ([job] if kind != "remove" else [])
+
+
+def test_a_job_that_is_asked_for_again_is_shown_once(workspace: FakeWorkspace) -> None:
+    submitted_elsewhere(workspace)
+    app = page(view="library")
+    again = submitted_elsewhere(workspace)
+    app.run()
+    assert len(page_jobs.shared().of("default")) == 1
+    with workspace.library.ledger.writing() as connection:
+        queue.finish(connection, again, "done")
+    wait_until(page_jobs.shared().of("default")[0].done.is_set)
 
 
 def test_an_ingest_that_fails_as_a_whole_is_a_sentence(workspace: FakeWorkspace, jobs: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
-"""Ingests and removals under way, followed in the background for all sessions: closing a tab stops none.
+"""Jobs under way, followed in the background for all sessions: closing a tab stops none.
 
-It knows the worker's progress events, not widgets.
+Those of the page, and those that were begun before a restart or on the command line. It knows the worker's
+progress events, not widgets.
 """
 
 from __future__ import annotations
@@ -8,26 +9,28 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
+from minicpm_rag.ledger import jobs as queue
+from minicpm_rag.ledger import knowledge_bases
 from minicpm_rag.records import IngestProgress, Verdict
 
 if TYPE_CHECKING:
     from minicpm_rag.library import Library
 
 logger = logging.getLogger(__name__)
-Kind = Literal["ingest", "remove"]
+SHOWN_KINDS = ("ingest", "remove", "reindex", "import")
 
 
 class Job:
     """One job of the worker's, as far as it has come."""
 
-    def __init__(self, library: Library, kind: Kind, knowledge_base: str, number: int, fault: str) -> None:
+    def __init__(self, library: Library, kind: str, knowledge_base: str, number: int, fault: str) -> None:
         self.kind = kind
         self.knowledge_base = knowledge_base
         self.number = number
@@ -58,26 +61,51 @@ class Job:
 
 
 class Jobs:
-    """The jobs that the page started since the server did, newest last."""
+    """The jobs seen since the server started, oldest first."""
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []
+        self._known: set[int] = set()
         self._lock = threading.Lock()
 
-    def add(self, job: Job) -> None:
-        """Remember a job."""
+    def begin(self, library: Library, kind: str, knowledge_base: str, submit: Callable[[], int], fault: str) -> None:
+        """Hand a job to the worker and follow it."""
         with self._lock:
-            self._jobs.append(job)
+            self._follow(Job(library, kind, knowledge_base, submit(), fault))
+
+    def adopt(self, library: Library, fault: str) -> None:
+        """Follow the jobs as well that others began: another process, or this one before it was restarted."""
+        with self._lock:
+            for number, kind, knowledge_base in _under_way(library, self._known):
+                self._follow(Job(library, kind, knowledge_base, number, fault))
+
+    def _follow(self, job: Job) -> None:
+        self._jobs.append(job)
+        self._known.add(job.number)
 
     def of(self, knowledge_base: str) -> list[Job]:
-        """The jobs of a knowledge base that were not put away."""
+        """The jobs of a knowledge base that were not put away; an import makes its own and is of all."""
         with self._lock:
-            return [job for job in self._jobs if job.knowledge_base == knowledge_base]
+            return [job for job in self._jobs if job.knowledge_base in (knowledge_base, "")]
 
     def put_away(self, job: Job) -> None:
         """Forget a job that has been seen to."""
         with self._lock:
             self._jobs = [other for other in self._jobs if other is not job]
+
+
+def _under_way(library: Library, known: set[int]) -> Iterator[tuple[int, str, str]]:
+    """Number, kind and knowledge base of each job that waits or runs, beside those known and what replaced them."""
+    with library.ledger.reading() as connection:
+        waiting = [row[0] for row in connection.execute("SELECT id FROM jobs WHERE status IN ('queued', 'running')")]
+        found = [job for number in waiting if (job := queue.get(connection, number)) and job.kind in SHOWN_KINDS]
+        for number in list(known) if found else ():
+            while (job := queue.get(connection, number)) is not None and job.successor is not None:
+                known.add(number := job.successor)
+        for job in found:
+            if job.id not in known:
+                name = "" if job.kb_id is None else knowledge_bases.name_of(connection, job.kb_id)
+                yield job.id, job.kind, name
 
 
 @st.cache_resource(show_spinner=False)
@@ -90,16 +118,18 @@ def ingest(library: Library, knowledge_base: str, sources: Sequence[str], fault:
     """Have files read into a knowledge base."""
     from minicpm_rag import worker
 
-    number = worker.submit_ingest(library, knowledge_base, sources)
-    shared().add(Job(library, "ingest", knowledge_base, number, fault))
+    shared().begin(
+        library, "ingest", knowledge_base, lambda: worker.submit_ingest(library, knowledge_base, sources), fault
+    )
 
 
 def remove(library: Library, knowledge_base: str, sources: Sequence[str], fault: str) -> None:
     """Have documents removed from a knowledge base."""
     from minicpm_rag import worker
 
-    number = worker.submit_remove(library, knowledge_base, sources)
-    shared().add(Job(library, "remove", knowledge_base, number, fault))
+    shared().begin(
+        library, "remove", knowledge_base, lambda: worker.submit_remove(library, knowledge_base, sources), fault
+    )
 
 
 def name_of(source: str) -> str:

@@ -54,7 +54,7 @@ def _listing(workspace: Workspace) -> None:
         + "</div>"
     )
     uploads.drop(workspace)
-    uploads.watch()
+    uploads.watch(workspace)
     rows = workspace.library.documents(name) if found else []
     if not rows:
         notices.quiet(t("library_empty"))

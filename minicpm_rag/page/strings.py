@@ -163,6 +163,8 @@ _LIBRARY = {
     "library_empty": ("这个知识库里还没有文档。", "There is nothing in this knowledge base yet."),
     "job_ingest": ("正在准备读取文件…", "Getting ready to read the files…"),
     "job_remove": ("正在移除…", "Removing…"),
+    "job_reindex": ("正在重新建立索引…", "Building the index anew…"),
+    "job_import": ("正在导入知识库…", "Importing a knowledge base…"),
     "job_line": ("{number}/{count}  {name} · {stage}", "{number}/{count}  {name} · {stage}"),
     "ingest_queued": ("排队", "waiting"),
     "ingest_reading": ("阅读", "reading"),

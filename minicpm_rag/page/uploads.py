@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from minicpm_rag.page.jobs import Job
     from minicpm_rag.workspace import Workspace
 
+BUSY_SECONDS = 0.7  # between two looks at what is under way
+IDLE_SECONDS = 2.0  # between two looks for jobs of other processes
 TONES = {"failed": "bad", "skipped": "warn"}
 
 
@@ -72,23 +74,41 @@ def _take(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
     return []
 
 
-def watch() -> None:
-    """Draw what is under way; while something is, look again every second."""
+def watch(workspace: Workspace) -> None:
+    """Draw what is under way; while something is, look again every second, else more seldom for what others begin."""
+    jobs.shared().adopt(workspace.library, t("fault"))
     listed = jobs.shared().of(state.knowledge_base())
     if any(not job.done.is_set() for job in listed):
-        _watching()
-    else:
-        for job in listed:
-            _job(job)
+        _watching(workspace)
+        return
+    for job in listed:
+        _job(job)
+    _idle(workspace, _state_of(workspace))
 
 
-@st.fragment(run_every=0.7)
-def _watching() -> None:
+@st.fragment(run_every=BUSY_SECONDS)
+def _watching(workspace: Workspace) -> None:
+    jobs.shared().adopt(workspace.library, t("fault"))
     listed = jobs.shared().of(state.knowledge_base())
     if all(job.done.is_set() for job in listed):
         st.rerun()
     for job in listed:
         _job(job)
+
+
+@st.fragment(run_every=IDLE_SECONDS)
+def _idle(workspace: Workspace, drawn: tuple[int, int]) -> None:
+    """Draw the view again once a job was begun elsewhere, or one that was over at once has changed something."""
+    jobs.shared().adopt(workspace.library, t("fault"))
+    listed = jobs.shared().of(state.knowledge_base())
+    if any(not job.done.is_set() for job in listed) or _state_of(workspace) != drawn:
+        st.rerun()
+
+
+def _state_of(workspace: Workspace) -> tuple[int, int]:
+    name = state.knowledge_base()
+    found = name in {row.name for row in workspace.library.knowledge_bases()}
+    return (workspace.library.generation(name) if found else 0, len(jobs.shared().of(name)))
 
 
 def _job(job: Job) -> None:
