@@ -131,6 +131,23 @@ def test_zip_bombs_are_refused_before_they_are_unpacked(tmp_path: Path, name: st
     assert peak < 20_000_000
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_pdf_bombs_are_refused_before_they_are_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layers: int
+) -> None:
+    monkeypatch.setattr("minicpm_rag.pdf.expansion.MOST_BYTES", 8_000_000)
+    packed = bytes(20_000_000)
+    for _ in range(layers):
+        packed = zlib.compress(packed)
+    head = f"%PDF-1.7\n4 0 obj\n<< /Filter [{' /FlateDecode' * layers} ] /Length {len(packed)} >>\nstream\n"
+    path = written(tmp_path / "a.pdf", head.encode() + packed + b"\nendstream\nendobj\n")
+    tracemalloc.start()
+    assert "too large when unpacked" in refusal(path).reason
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8_000_000
+
+
 def test_a_zip_that_lies_about_its_sizes_is_refused(tmp_path: Path) -> None:
     data = bytearray(zip_bomb(tmp_path / "a.docx", "word/document.xml", 5).read_bytes())
     real, claimed = (5_000_000).to_bytes(4, "little"), (1000).to_bytes(4, "little")

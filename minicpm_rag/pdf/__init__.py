@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.encodings import clean
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.pdf.expansion import expands_too_far
 from minicpm_rag.pdf.layout import PageText, lay_out
 from minicpm_rag.pdf.lines import UNKNOWN, Glyph
 
@@ -123,6 +124,8 @@ def _open(path: Path) -> Iterator[Any]:
         data = path.read_bytes()
     except OSError as exc:
         raise DocumentError("The file cannot be opened.", f"Check its name and rights: {exc.strerror}.") from exc
+    if expands_too_far(data):
+        raise DocumentError("The file would be far too large when unpacked.", "Split it into smaller files.")
     try:
         with _LOCK:
             document = pypdfium2.PdfDocument(data)
