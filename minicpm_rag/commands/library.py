@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
 from minicpm_rag.commands.tables import echo_table
-
-if TYPE_CHECKING:
-    pass
 
 knowledge_base_option = click.option(
     "--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]"
