@@ -28,7 +28,7 @@ VERDICTS = {
     "Get the file again, or save it again with its program.": "请重新获取，或用原来的程序重新保存。",
     "Get the file again, or save it again with a PDF program.": "请重新获取，或用 PDF 软件重新保存。",
     "Get the file again.": "请重新获取这个文件。",
-    "Get the file again: {suffix}": "请重新获取这个文件：{suffix}",
+    "Get the file again: {suffix}": "请重新获取这个文件。",
     "The file declares XML entities, which can be an attack.": "文件声明了 XML 实体，这可能是攻击。",
     "Save it again with its program.": "请用原来的程序重新保存。",
     "The book is copy-protected.": "这本书有版权保护。",

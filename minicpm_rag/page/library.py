@@ -15,6 +15,8 @@ from minicpm_rag.page.sources import Source
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
     from minicpm_rag.workspace import Workspace
 
 HITS = 6
@@ -72,7 +74,7 @@ def _listing(workspace: Workspace) -> None:
 
 
 def _hits(workspace: Workspace, name: str, wanted: str) -> None:
-    passages, _ = workspace.retriever(name).search(wanted, HITS)
+    passages = _found(workspace, name, workspace.library.generation(name), wanted)
     if not passages:
         notices.quiet(t("no_passage"))
         return
@@ -91,6 +93,13 @@ def _hits(workspace: Workspace, name: str, wanted: str) -> None:
                 on_click=state.open_source,
                 args=(Source.of_passage(passage),),
             )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _found(_workspace: Workspace, name: str, generation: int, wanted: str) -> list[Document]:
+    # Kept, so that a rerun does not embed the same words again.
+    passages, _ = _workspace.retriever(name).search(wanted, HITS)
+    return passages
 
 
 def _beginning(text: str) -> str:
