@@ -52,7 +52,7 @@ class MiniCPM_LLM(LLM):
     device: str = Field("auto", description="auto, cuda or cpu")
     precision: str = Field("auto", description="auto, bfloat16, float16 or float32")
     attention: str = Field("sdpa", description="sdpa, flash_attention_2 or eager")
-    weights: str = Field("full", description="full, int8 or int4")
+    weights: str = Field("auto", description="full, int8, int4, or auto: int8 on a processor, full on a GPU")
     key_value_cache: str = Field("full", description="keys and values on a GPU: full or int8")
     gpu_gigabytes: float | None = Field(None, gt=0, description="most that weights and cache may take on a GPU")
 
@@ -96,10 +96,13 @@ class MiniCPM_LLM(LLM):
 
     def _choose_engine(self) -> Engine:
         from minicpm_rag import decoding
+        from minicpm_rag.checkpoint import placement
 
-        weights: Any = self.weights
-        wanted = self._model.device.type == "cuda" or weights != "full"
-        if wanted and decoding.supports(self._model, weights):
+        device = placement.choose_device(self.device)
+        weights: Any = placement.choose_weights(self.weights, device, self.precision)
+        if not device.startswith("cuda"):
+            return TransformersEngine(self._model)
+        if decoding.supports(self._model, weights):
             cache: Any = self.key_value_cache
             most = None if self.gpu_gigabytes is None else int(self.gpu_gigabytes * 1e9)
             return decoding.GraphEngine(self._model, weights=weights, cache=cache, memory_bytes=most)

@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     model: Path | None = Field(None, description="folder of a MiniCPM checkpoint")
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where the answering model runs")
     precision: Literal["auto", "bfloat16", "float16", "float32"] = Field("auto", description="number format")
-    weights: Literal["full", "int8", "int4"] = Field("full", description="weight quantization")
+    weights: Literal["auto", "full", "int8", "int4"] = Field(
+        "auto", description="weight quantization; auto is int8 on a processor, full on a GPU"
+    )
     key_value_cache: Literal["full", "int8"] = Field(
         "full", description="keys and values on a GPU; int8 halves their memory"
     )

@@ -58,9 +58,9 @@ def test_a_downloaded_model_is_chosen_with_device_precision_and_speed(
     monkeypatch.setattr(doctor, "measure_bandwidth", lambda device: 20e9)
     findings = by_name(examine(settings))
     assert findings["Answers by"].value.startswith("MiniCPM4-0.5B in ")
-    assert findings["Device"].value == "cpu, weights full"
+    assert findings["Device"].value == "cpu, weights int8"
     assert findings["Precision"].value == "float32 (what the processor computes itself)"
-    assert findings["Expected speed"].value.startswith("at most 12 tokens/s")  # 20 GB/s over 0.434 G x 4 bytes
+    assert findings["Expected speed"].value.startswith("at most 46 tokens/s")  # 20 GB/s over 0.434 G bytes
 
 
 def test_on_a_gpu_the_speed_is_the_share_of_bandwidth_that_was_measured(
@@ -73,7 +73,7 @@ def test_on_a_gpu_the_speed_is_the_share_of_bandwidth_that_was_measured(
     findings = by_name(examine(settings))
     assert findings["GPU"].value == "Card, 21.5 of 25.8 GB free"
     assert findings["Precision"].value == "bfloat16 (what the GPU computes itself)"
-    assert findings["Expected speed"].value.startswith("about 73 tokens/s")  # 0.4 x 1 TB/s over 5.45 GB
+    assert findings["Expected speed"].value.startswith("about 101 tokens/s")  # 0.55 x 1 TB/s over 5.45 GB
 
 
 def test_a_half_downloaded_model_is_a_problem_that_names_the_file(on_processor: None) -> None:

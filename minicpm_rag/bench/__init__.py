@@ -41,6 +41,11 @@ SHAPES: dict[str, dict[str, Any]] = {
         "num_attention_heads": 16, "num_key_value_heads": 2, "max_position_embeddings": 32_768,
         "residual_multiplier": 1.4 / 24**0.5, "logits_scaling": 4.0, "attention_multiplier": 0.125,
     },
+    "MiniCPM5-1B": {
+        "vocab_size": 130_560, "hidden_size": 1536, "intermediate_size": 4608, "num_hidden_layers": 24,
+        "num_attention_heads": 16, "num_key_value_heads": 2, "head_dim": 128, "max_position_embeddings": 131_072,
+        "rms_norm_eps": 1e-6, "bos_token_id": 0, "eos_token_id": 1, "tie_word_embeddings": False,
+    },
 }  # fmt: skip
 
 
@@ -58,18 +63,20 @@ class Row:
 def random_model(name: str, device: str, dtype: torch.dtype) -> Any:
     """A model of a published shape with random weights."""
     import torch
-    from transformers import GraniteConfig, GraniteForCausalLM
+    from transformers import GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM
 
     if name not in SHAPES:
         raise ModelError(f"No shape is known for {name!r}. Use one of {', '.join(SHAPES)}.")
     rope = {"rope_type": "default", "rope_theta": 10_000.0}
-    config = GraniteConfig(**SHAPES[name], rope_parameters=rope, tie_word_embeddings=True)
+    shape = {"tie_word_embeddings": True, "rope_parameters": rope, **SHAPES[name]}
+    granite = "embedding_multiplier" in shape
+    config: Any = GraniteConfig(**shape) if granite else LlamaConfig(**shape)
     config.dtype = dtype
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
         with torch.device("meta"):
-            model = GraniteForCausalLM(config)
+            model: Any = GraniteForCausalLM(config) if granite else LlamaForCausalLM(config)
         model = model.to_empty(device=device)
     finally:
         torch.set_default_dtype(default)

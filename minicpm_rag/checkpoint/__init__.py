@@ -18,7 +18,7 @@ from minicpm_rag.checkpoint import placement
 from minicpm_rag.checkpoint.conversion import convert
 from minicpm_rag.checkpoint.tokenizer import load_tokenizer
 from minicpm_rag.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
-from minicpm_rag.errors import CheckpointError, ModelError
+from minicpm_rag.errors import CheckpointError
 
 if TYPE_CHECKING:
     import torch
@@ -133,8 +133,9 @@ def load_model(
     """Load a checkpoint folder, ready to generate.
 
     `device` auto spreads over several GPUs and the host where one GPU is too small; `memory` limits the bytes
-    used per device ({0: …, "cpu": …}). With `weights` int8 or int4 the model stays on the host in full, for
-    whoever quantizes it to move on. Raises CheckpointError naming the file that is missing, short or wrong.
+    used per device ({0: …, "cpu": …}). For `weights` see `placement.choose_weights`: on a processor int8 is done
+    here; for a GPU the model stays on the host in full, for whoever quantizes it to move on. Raises
+    CheckpointError naming the file that is missing, short or wrong.
     """
     # Read when torch is imported first: on a CPU, idle threads that spin slow every token down tenfold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -151,9 +152,9 @@ def load_model(
     if target.startswith("cuda"):
         # It compiles a plan for each length in each thread: 40 ms for nearly every token, seen on an H200.
         torch.backends.cuda.enable_cudnn_sdp(False)
+    weights = placement.choose_weights(weights, target, precision)
+    quantize_here = weights != "full" and not target.startswith("cuda")
     if weights != "full":
-        if not target.startswith("cuda"):
-            raise ModelError(f"{weights} weights need an NVIDIA GPU. Set MINICPM_RAG_WEIGHTS=full for device {target}.")
         target = "cpu"
     places = placement.device_map(model, dtype, target, memory)
     try:
@@ -164,6 +165,10 @@ def load_model(
     model.name_or_path = str(folder)
     model.generation_config = _generation_config(folder, config)
     model.eval()
+    if quantize_here:
+        from minicpm_rag.checkpoint.int8_linear import quantize_linears
+
+        quantize_linears(model)
     if len(places) > 1:
         from accelerate import dispatch_model
 
