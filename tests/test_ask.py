@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,14 @@ LEAVE = "工龄满十年的员工年假有多少天？"
 FRANCE = "What is the capital of France?"
 
 
+@pytest.fixture(scope="module")
+def home(knowledge_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(knowledge_home, tmp_path_factory.mktemp("copy") / "home")
+
+
 @pytest.fixture(autouse=True)
-def _use_home(knowledge_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINICPM_RAG_HOME", str(knowledge_home))
+def _use_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(home))
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -65,6 +71,7 @@ def test_search_shows_passages_with_scores(capsys: pytest.CaptureFixture[str]) -
 def test_search_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "search", LEAVE, "--limit", "1", "--explain")
     assert code == 0 and "passage 1" in out and "not among the best" in out
+    assert max(map(len, out.split("Score  ")[1].splitlines())) < 140
 
 
 def test_search_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,9 +92,18 @@ def test_an_unknown_knowledge_base_is_one_line(capsys: pytest.CaptureFixture[str
     assert code == 1 and out == "" and err.splitlines()[-1].startswith("error: ") and "没有" in err
 
 
-def test_a_blank_question_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = run(capsys, "ask", "  ")
-    assert code == 1 and "There is no question" in err
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_a_blank_question_is_wrong_usage(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    code, out, err = run(capsys, command, "  ")
+    assert code == 2 and out == "" and "The question is blank" in err
+
+
+def test_two_quotes_of_one_place_stand_under_it(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "ask", "年假多少天")
+    citations = out.split("引用：\n")[1].splitlines()
+    assert code == 0 and len(citations) > 2
+    places = [line for line in citations if not line.startswith("    ")]
+    assert len(places) == len({line[:3] for line in places})
 
 
 def test_control_characters_of_a_document_do_not_reach_the_terminal(

@@ -186,7 +186,7 @@ def test_ingest_beside_the_page_is_done_by_the_page(capsys: pytest.CaptureFixtur
         assert (code, out.startswith("6 files: 6 indexed")) == (0, True)
         assert "owns the library" in err
         assert page.knowledge_base(KB).documents == 6
-        assert run(capsys, "remove", "note01.md", "--kb", KB)[1] == "1 files: 1 removed\n"
+        assert run(capsys, "remove", "note01.md", "--kb", KB)[1] == "1 file: 1 removed\n"
         assert page.knowledge_base(KB).documents == 5
 
 

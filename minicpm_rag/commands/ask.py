@@ -51,6 +51,8 @@ _WORDS = {
     },
 }
 
+_CELL_CHARACTERS = 40  # of a table's cell
+
 _kb = click.option("--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
@@ -67,6 +69,7 @@ def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) 
     from minicpm_rag.settings import load_settings
     from minicpm_rag.workspace import open_workspace
 
+    _refuse_blank(question)
     words = _WORDS[language_of(question)]
     with open_workspace(load_settings()) as workspace:
         if workspace.mode == "extractive":
@@ -91,7 +94,7 @@ def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) 
                     _show(event, retrieved, language_of(question))
 
 
-@click.command()
+@click.command(short_help="Show the passages found for QUESTION; no model is asked.")
 @click.argument("question")
 @_kb
 @click.option("--limit", type=click.IntRange(1, 100), help="Passages to show.  [default: MINICPM_RAG_PASSAGES]")
@@ -103,6 +106,7 @@ def search(question: str, knowledge_base: str | None, limit: int | None, explain
     from minicpm_rag.settings import load_settings
     from minicpm_rag.workspace import open_workspace
 
+    _refuse_blank(question)
     language = language_of(question)
     with open_workspace(load_settings()) as workspace:
         _say_if_empty(workspace, knowledge_base, _WORDS[language])
@@ -123,6 +127,11 @@ def search(question: str, knowledge_base: str | None, limit: int | None, explain
             _explain(found.candidates, found.dense_weight, language)
 
 
+def _refuse_blank(question: str) -> None:
+    if not question.strip():
+        raise click.UsageError("The question is blank.")
+
+
 def _say_if_empty(workspace: Workspace, knowledge_base: str | None, words: dict[str, str]) -> None:
     name = knowledge_base or workspace.settings.knowledge_base
     entries = workspace.library.knowledge_bases()
@@ -135,8 +144,11 @@ def _show(finished: Finished, retrieved: Retrieved, language: Language) -> None:
     if finished.citations:
         click.echo()
         click.echo(words["citations"])
+        last = 0
         for citation in finished.citations:
-            click.echo(f"[{citation.number}] {origin(citation.document, language)}")
+            if citation.number != last:
+                click.echo(f"[{citation.number}] {origin(citation.document, language)}")
+            last = citation.number
             click.echo(f"    {on_one_line(citation.quote)}")
     if finished.unsupported:
         click.echo(words["unsupported"].format(count=len(finished.unsupported)), err=True)
@@ -160,13 +172,17 @@ def _explain(candidates: list[Candidate], dense_weight: float, language: Languag
                 "" if candidate.keyword_score is None else f"{candidate.keyword_score:.2f}",
                 "" if candidate.dense_score is None else f"{candidate.dense_score:.3f}",
                 candidate.fate,
-                origin(candidate.document, language),
-                on_one_line(candidate.document.page_content)[:40],
+                _cut(origin(candidate.document, language)),
+                _cut(on_one_line(candidate.document.page_content)),
             ]
             for candidate in candidates
         ],
         right={0, 1, 2},
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CELL_CHARACTERS else text[: _CELL_CHARACTERS - 1] + "…"
 
 
 def _as_json(question: str, standalone: str, retrieved: Retrieved, finished: Finished) -> str:

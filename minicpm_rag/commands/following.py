@@ -144,4 +144,5 @@ def _count(verdicts: list[Verdict]) -> str:
     counts = Counter(verdict.status for verdict in verdicts)
     parts = ", ".join(f"{count} {status}" for status, count in counts.items())
     chunks = sum(verdict.chunks for verdict in verdicts if verdict.status in ("indexed", "replaced"))
-    return f"{len(verdicts)} files: {parts or 'nothing to do'}" + (f" ({chunks} chunks)" if chunks else "")
+    files = "1 file" if len(verdicts) == 1 else f"{len(verdicts)} files"
+    return f"{files}: {parts or 'nothing to do'}" + (f" ({chunks} chunks)" if chunks else "")

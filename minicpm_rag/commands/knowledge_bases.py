@@ -12,7 +12,7 @@ from minicpm_rag.commands.library import json_option, knowledge_base_option
 from minicpm_rag.commands.tables import echo_table
 
 
-@click.group()
+@click.group(short_help="Make, list, rename, delete, export, import, reindex.")
 def kb() -> None:
     """List, make, rename, delete, export, import and reindex knowledge bases."""
 
@@ -80,7 +80,7 @@ def delete(name: str, yes: bool) -> None:
     click.echo(f"Deleted {name} ({documents} documents)")
 
 
-@kb.command()
+@kb.command(short_help="Write a knowledge base into a zip file.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @knowledge_base_option
 def export(file: Path, knowledge_base: str | None) -> None:
@@ -107,7 +107,7 @@ def import_file(file: Path, name: str | None, as_json: bool) -> None:
         report(library, worker, submit_import(library, file, name), interruption, as_json=as_json)
 
 
-@kb.command()
+@kb.command(short_help="Build the index anew with the embedder set now.")
 @click.argument("name", required=False)
 @json_option
 def reindex(name: str | None, as_json: bool) -> None:

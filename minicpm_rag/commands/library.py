@@ -49,7 +49,7 @@ def ingest(sources: tuple[str, ...], knowledge_base: str | None, sync: bool, wat
             raise click.exceptions.Exit(130)
 
 
-@click.command()
+@click.command(short_help="Remove documents by title, path, address or folder.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @knowledge_base_option
 @json_option
@@ -66,7 +66,7 @@ def remove(sources: tuple[str, ...], knowledge_base: str | None, as_json: bool) 
         report(library, worker, job, interruption, as_json=as_json)
 
 
-@click.command("list")
+@click.command("list", short_help="List the documents of a knowledge base.")
 @knowledge_base_option
 @json_option
 def list_documents(knowledge_base: str | None, as_json: bool) -> None:

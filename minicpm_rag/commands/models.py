@@ -90,7 +90,7 @@ def models(as_json: bool) -> None:
             click.echo(f"  {model.name}: {model.note}")
 
 
-@click.command()
+@click.command(short_help="Fetch a model from ModelScope; run again, it goes on.")
 @click.argument("name", required=False)
 @click.option("--recommended", is_flag=True, help="Fetch the set that suits this machine.")
 @click.option("--revision", default="master", show_default=True, help="Branch, tag or commit on ModelScope.")
@@ -122,7 +122,7 @@ def download(name: str | None, recommended: bool, revision: str, directory: Path
             click.echo(f"To use it, set {variable or 'MINICPM_RAG_MODEL'}={folder}", err=True)
 
 
-@click.command()
+@click.command(short_help="Write a copy of a checkpoint that loads quicker.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 def convert(folder: Path, target: Path) -> None:
@@ -132,7 +132,7 @@ def convert(folder: Path, target: Path) -> None:
     click.echo(str(convert_checkpoint(folder, target)))
 
 
-@click.command()
+@click.command(short_help="Say what is installed, what answers, and what is missing.")
 @click.option("--check", is_flag=True, help="Also check the library and repair what an interruption left.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def doctor(check: bool, as_json: bool) -> None:
