@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-PATIENCE = 120_000  # milliseconds; two cores may be shared with the rest of the suite
+PATIENCE = 60_000  # milliseconds; two cores may be shared with the rest of the suite
 
 
 class Server:
@@ -140,6 +140,9 @@ class Visitor:
             " && document.querySelectorAll('[class*=\"st-key-tools-\"]').length"
             " === document.querySelectorAll('.rag-question').length"
         )
+        # Told at once: a test would wait for its marks in vain.
+        failed = self.page.locator(".rag-notice.bad").all_inner_texts()
+        assert not failed, f"{failed}\n{self.server.log()[-3000:]}"
         return self.page.locator(".rag-answer, .rag-notice").last.inner_text()
 
     def ask(self, question: str) -> str:

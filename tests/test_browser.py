@@ -69,11 +69,21 @@ def verdicts(server: Server, browser: Browser, tmp_path_factory: pytest.TempPath
     return table
 
 
-@pytest.fixture
-def visitor(server: Server, browser: Browser, verdicts: str) -> Iterator[Visitor]:
+@pytest.fixture(scope="module")
+def person(server: Server, browser: Browser, verdicts: str) -> Iterator[Visitor]:
+    """One person's browser, open through most of the tests: opening another takes seconds."""
     opened = Visitor(browser, server)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def visitor(person: Visitor) -> Visitor:
+    """That person, at the beginning of a new conversation."""
+    person.requests.clear()
+    person.open()
+    person.page.wait_for_selector(".st-key-ask-0")
+    return person
 
 
 def picture(visitor: Visitor, name: str) -> None:
@@ -239,7 +249,7 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
 ) -> None:
     (tmp_path / "长文.txt").write_text(
         "".join(
-            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n" for number in range(400)
+            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n" for number in range(200)
         ),
         encoding="utf-8",
     )

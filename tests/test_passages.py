@@ -39,3 +39,10 @@ def test_what_looks_like_a_mark_but_is_none_stays_text() -> None:
 def test_nothing_in_a_page_can_act() -> None:
     html = passages.drawn('# <script>x</script>\n| <img src="x"> | [a](b) |\n<b>c</b>', [(2, 10)])
     assert set(re.findall(r"<(\w+)", html)) <= {"h5", "mark", "table", "tbody", "tr", "td", "p", "br"}
+
+
+def test_a_heading_that_only_the_file_knows_is_drawn_as_one() -> None:
+    text = "Leave\nTwelve days a year.\nTravel\nAsk first.\n"
+    assert passages.drawn(text, [], [0, text.index("Travel")]) == (
+        "<h5>Leave</h5><p>Twelve days a year.</p><h5>Travel</h5><p>Ask first.</p>"
+    )

@@ -6,7 +6,7 @@ The text may come from anywhere and stays inert. It does not know which quotes a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 from minicpm_rag.page import markup
@@ -17,10 +17,13 @@ _CELL = re.compile(r"(?:[^|\\]|\\.)*(?=\|)")
 _RULE = re.compile(r"\|[\s:|-]+\|")
 
 
-def drawn(text: str, spans: Spans) -> str:
-    """The text as HTML with the spans of it marked; every character that means something is shown."""
+def drawn(text: str, spans: Spans, headings: Collection[int] = ()) -> str:
+    """The text as HTML with the spans of it marked; every character that means something is shown.
+
+    `headings` are offsets of lines that are headings without looking like one, as in a Word document.
+    """
     html = []
-    kinds = ((line, _kind(text[line[0] : line[1]])) for line in _lines(text))
+    kinds = ((line, _kind(text[line[0] : line[1]], line[0] in headings)) for line in _lines(text))
     # The rule under a table's header is drawn by the style, and must not split the table in two.
     shown = [(kind, line) for line, kind in kinds if kind != "rule"]
     for kind, group in groupby(shown, lambda pair: pair[0]):
@@ -42,7 +45,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
         start += len(line)
 
 
-def _kind(line: str) -> str:
+def _kind(line: str, is_heading: bool) -> str:
     stripped = line.strip()
     if not stripped:
         return "nothing"
@@ -50,7 +53,7 @@ def _kind(line: str) -> str:
         return "rule"
     if len(stripped) > 2 and stripped.startswith("|") and stripped.endswith("|"):
         return "table"
-    return "heading" if _HEADING.match(line) else "text"
+    return "heading" if is_heading or _HEADING.match(line) else "text"
 
 
 def _heading(text: str, start: int, end: int, spans: Spans) -> str:

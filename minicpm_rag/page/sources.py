@@ -5,6 +5,7 @@ It does not know the answer that cites it, nor how a page becomes a picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +71,7 @@ def draw(workspace: Workspace) -> None:
         return
     document = source.document
     with st.container(key="source-pane"):
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", key="source-head"):
             title = markup.plain(str(document.metadata.get(records.TITLE, "")))
             st.html(f'<div class="rag-source-title">{title}</div>', width="stretch")
             if st.button("", icon=":material/close:", key="close-source", type="tertiary", help=t("close")):
@@ -101,16 +102,17 @@ def _page(workspace: Workspace, source: Source, row: DocumentRow) -> None:
         _picture(original, number, source.quotes if at_home else ())
         return
     try:
-        text = workspace.library.page_text(row.id, number)
+        page = workspace.library.page(row.id, number)
     except NotFoundError:
         notices.quiet(t("page_without_text"))
         return
-    spans = [found for quote in source.quotes if (found := _found(text, quote))] if at_home else []
+    spans = [found for quote in source.quotes if (found := _found(page.text, quote))] if at_home else []
     if at_home and not spans:
         notices.warn(t("source_changed"))
         _text(source.document.page_content, [(0, len(source.document.page_content))], source.document)
     else:
-        _text(text, spans, source.document if at_home else None)
+        headings = [heading.start for heading in page.headings]
+        _text(page.text, spans, source.document if at_home else None, headings)
 
 
 def _turn(numbers: list[int], number: int, home: int) -> None:
@@ -172,7 +174,7 @@ def _found(text: str, quote: tuple[int, int, str]) -> tuple[int, int] | None:
     return (start, start + len(words)) if start >= 0 else None
 
 
-def _text(text: str, spans: list[tuple[int, int]], document: Document | None) -> None:
+def _text(text: str, spans: list[tuple[int, int]], document: Document | None, headings: Sequence[int] = ()) -> None:
     first = max(0, min(start for start, _ in spans) - AROUND_CHARACTERS) if spans else 0
     last = min(len(text), (max(end for _, end in spans) if spans else 0) + AROUND_CHARACTERS * (1 if spans else 3))
     whole = first == 0 and last == len(text)
@@ -181,6 +183,10 @@ def _text(text: str, spans: list[tuple[int, int]], document: Document | None) ->
     header = str(document.metadata.get(records.TABLE_HEADER) or "") if document is not None else ""
     if header and header not in text[first:last]:
         st.html(f'<div class="rag-header-row">{markup.plain(header)}</div>')
-    shown = passages.drawn(text[first:last], [(start - first, end - first) for start, end in spans])
+    shown = passages.drawn(
+        text[first:last],
+        [(start - first, end - first) for start, end in spans],
+        [start - first for start in headings],
+    )
     before, after = "… " if first else "", " …" if last < len(text) else ""
     st.html(f'<div class="rag-passage">{before}{shown}{after}</div>')
