@@ -42,8 +42,8 @@ def test_a_knowledge_base_may_have_any_name(tmp_path: Path, folder: Path, name: 
 
 
 @pytest.mark.parametrize("name", ["", "  ", "two\nlines", "x" * 101, "\udcff"])
-def test_a_name_that_cannot_be_one_is_refused(library: Library, name: str) -> None:
-    with pytest.raises(LibraryError, match="cannot name a knowledge base"):
+def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path, name: str) -> None:
+    with Library(tmp_path, embedder=None) as library, pytest.raises(LibraryError, match="cannot name a knowledge base"):
         library.create(name)
 
 

@@ -23,6 +23,7 @@ from minicpm_rag.library import Library
 from minicpm_rag.library.originals import delete_upload
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.models.manifest import read_manifest, write_manifest
+from minicpm_rag.worker.owner import RECORD_SECONDS
 
 MANY = 8
 
@@ -92,6 +93,7 @@ def test_deleting_a_knowledge_base_stops_what_is_being_brought_into_it(tmp_path:
         job = worker.submit_ingest(library, KB, [tmp_path / "文档"])
         reached.wait(timeout=30)
         deletion = library.delete(KB)
+        time.sleep(1.5 * RECORD_SECONDS)  # then the owner looks again
         going_on.set()
         assert len(done(library, job)) < 12
         done(library, deletion)

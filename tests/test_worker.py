@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from minicpm_rag import worker
 from minicpm_rag.errors import EmbedderMismatchError, EmbeddingError, LibraryError, NotFoundError
 from minicpm_rag.library import Library
 from minicpm_rag.worker import Worker, follow
+from minicpm_rag.worker.owner import RECORD_SECONDS
 
 # A process that ingests its argument and prints each verdict's status; a pause gives time to kill it.
 INGEST = """
@@ -49,6 +52,14 @@ def start(home: Path, folder: Path, pause: float = 0.0) -> subprocess.Popen[str]
         text=True,
         env=environment,
     )
+
+
+def wait_for_the_wish(home: Path) -> None:
+    """Return once somebody's wish to cancel a job has been written down, and the owner will look again."""
+    with closing(sqlite3.connect(home / "ledger.sqlite3")) as ledger:
+        while not ledger.execute("SELECT 1 FROM jobs WHERE cancel_requested").fetchone():
+            time.sleep(0.02)
+    time.sleep(1.5 * RECORD_SECONDS)
 
 
 def every_vector_is_found(library: Library) -> bool:
@@ -129,7 +140,7 @@ def test_a_cancelled_job_finishes_the_file_in_hand(tmp_path: Path) -> None:
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             if not cancelled.is_set():
                 cancelled.set()
-                time.sleep(0.3)  # so that the wish reaches the owner during the first file
+                wait_for_the_wish(tmp_path / "home")
             return super().embed_documents(texts)
 
     with opened(tmp_path / "home", Cancelling(), chunk_characters=50) as library:
@@ -264,7 +275,7 @@ def test_an_interrupted_reindex_goes_on_where_it_was(tmp_path: Path) -> None:
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             if not cancelled.is_set() and self.embedded:
                 cancelled.set()
-                time.sleep(0.3)
+                wait_for_the_wish(tmp_path / "home")
             return super().embed_documents(texts)
 
     other = Cancelling("other", 32)
