@@ -317,7 +317,7 @@ def test_a_restart_keeps_the_conversations_of_each_browser(server: Server, visit
     server.stop()
     server.start()
     visitor.open()
-    visitor.page.locator('[class*="st-key-open-"] button', has_text="公司是哪一年成立的").click()
+    visitor.page.locator('[class*="st-key-open-"] button', has_text="公司是哪一年成立的").first.click()
     assert "2012" in visitor.wait_for_answer()
     visitor.page.locator(".rag-mark").first.click()
     visitor.page.locator(".st-key-source-pane").wait_for()

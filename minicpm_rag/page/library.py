@@ -59,7 +59,8 @@ def _listing(workspace: Workspace) -> None:
     uploads.watch(workspace)
     rows = workspace.library.documents(name) if found else []
     if not rows:
-        notices.quiet(t("library_empty"))
+        if not uploads.is_busy():
+            notices.quiet(t("library_empty"))
         return
     wanted = st.text_input(
         t("search_within"),

@@ -77,22 +77,25 @@ def _take(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
 def watch(workspace: Workspace) -> None:
     """Draw what is under way; while something is, look again every second, else more seldom for what others begin."""
     jobs.shared().adopt(workspace.library, t("fault"))
-    listed = jobs.shared().of(state.knowledge_base())
-    if any(not job.done.is_set() for job in listed):
+    if is_busy():
         _watching(workspace)
         return
-    for job in listed:
+    for job in jobs.shared().of(state.knowledge_base()):
         _job(job)
     _idle(workspace, _state_of(workspace))
+
+
+def is_busy() -> bool:
+    """Whether anything is under way in the knowledge base on the page."""
+    return any(not job.done.is_set() for job in jobs.shared().of(state.knowledge_base()))
 
 
 @st.fragment(run_every=BUSY_SECONDS)
 def _watching(workspace: Workspace) -> None:
     jobs.shared().adopt(workspace.library, t("fault"))
-    listed = jobs.shared().of(state.knowledge_base())
-    if all(job.done.is_set() for job in listed):
+    if not is_busy():
         st.rerun()
-    for job in listed:
+    for job in jobs.shared().of(state.knowledge_base()):
         _job(job)
 
 
@@ -100,8 +103,7 @@ def _watching(workspace: Workspace) -> None:
 def _idle(workspace: Workspace, drawn: tuple[int, int]) -> None:
     """Draw the view again once a job was begun elsewhere, or one that was over at once has changed something."""
     jobs.shared().adopt(workspace.library, t("fault"))
-    listed = jobs.shared().of(state.knowledge_base())
-    if any(not job.done.is_set() for job in listed) or _state_of(workspace) != drawn:
+    if is_busy() or _state_of(workspace) != drawn:
         st.rerun()
 
 
