@@ -11,7 +11,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
@@ -53,7 +53,7 @@ class MiniCPM_LLM(LLM):
     precision: str = Field("auto", description="auto, bfloat16, float16 or float32")
     attention: str = Field("sdpa", description="sdpa, flash_attention_2 or eager")
     weights: str = Field("auto", description="full, int8, int4, or auto: int8 on a processor, full on a GPU")
-    key_value_cache: str = Field("full", description="keys and values on a GPU: full or int8")
+    key_value_cache: Literal["full", "int8"] = Field("full", description="keys and values on a GPU")
     gpu_gigabytes: float | None = Field(None, gt=0, description="most that weights and cache may take on a GPU")
 
     _model: Any = PrivateAttr(default=None)
@@ -103,9 +103,8 @@ class MiniCPM_LLM(LLM):
         if not device.startswith("cuda"):
             return TransformersEngine(self._model)
         if decoding.supports(self._model, weights):
-            cache: Any = self.key_value_cache
             most = None if self.gpu_gigabytes is None else int(self.gpu_gigabytes * 1e9)
-            return decoding.GraphEngine(self._model, weights=weights, cache=cache, memory_bytes=most)
+            return decoding.GraphEngine(self._model, weights=weights, cache=self.key_value_cache, memory_bytes=most)
         if weights != "full":
             raise ModelError(
                 f"{weights} weights need a Granite- or Llama-type checkpoint, one NVIDIA GPU and Triton, "

@@ -658,3 +658,27 @@ def test_an_error_while_waiting_gives_the_place_up() -> None:
         turns.take(Event(), refuse)
     turns.release()
     assert turns.take(Event())
+
+
+def test_what_is_set_for_memory_reaches_the_gpu_engine(
+    loaded: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from minicpm_rag import decoding
+    from minicpm_rag.checkpoint import placement
+
+    given: dict[str, Any] = {}
+
+    def engine(_model: Any, **options: Any) -> Scripted:
+        given.update(options)
+        return Scripted([])
+
+    monkeypatch.setattr(placement, "choose_device", lambda wanted: "cuda:0")
+    monkeypatch.setattr(decoding, "supports", lambda *_: True)
+    monkeypatch.setattr(decoding, "GraphEngine", engine)
+    options: dict[str, Any] = {"model": loaded[0], "tokenizer": loaded[1]}
+    MiniCPM_LLM(SHARDED_BIN, **options)
+    assert given == {"weights": "full", "cache": "full", "memory_bytes": None}
+    MiniCPM_LLM(SHARDED_BIN, weights="int4", key_value_cache="int8", gpu_gigabytes=9, **options)
+    assert given == {"weights": "int4", "cache": "int8", "memory_bytes": 9_000_000_000}
+    with pytest.raises(ValidationError, match="key_value_cache"):
+        MiniCPM_LLM(SHARDED_BIN, key_value_cache="int3", **options)
