@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "chain": {"citations", "extractive", "library", "retrieval"},
     "workspace": {"chain", "embeddings", "library", "minicpm", "models", "remote", "retrieval"},
     "doctor": {"checkpoint", "embeddings", "library", "models"},
-    "evaluation": {"keywords", "library", "retrieval", "worker", "workspace"},
+    "evaluation": {"chain", "keywords", "library", "retrieval", "worker", "workspace"},
     "bench": {"checkpoint", "decoding", "generation"},
     "__init__": {"minicpm"},
     "__main__": {"cli"},

@@ -7,17 +7,22 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from langchain_core.documents import Document
 from small_library import build_library
 
+from minicpm_rag import records
 from minicpm_rag.cli import main, program
+from minicpm_rag.commands.evaluate import _worse
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.evaluation import Scorecard, calibrate_abilities, calibrate_evidence, evaluate
+from minicpm_rag.evaluation.drafting import drafted
 from minicpm_rag.evaluation.question_sets import Question, load_questions, sentence_questions
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.retrieval.evidence import SETTING
 from minicpm_rag.worker import Worker, follow, submit_ingest
+from minicpm_rag.workspace import Workspace
 
 QUESTIONS = [
     Question("水泵保修多久？", "水泵说明书.txt", (1,), ("两年",)),
@@ -128,7 +133,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[i
 
 
 def test_eval_asks_for_own_sentences_when_no_questions_are_given(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, scores = run(home, monkeypatch, "--sentences", "15")
+    _, scores = run(home, monkeypatch, "--count", "15")
     assert scores["questions"] == 15
     assert scores["recall@3"] == 1
 
@@ -141,7 +146,7 @@ def test_eval_checks_whole_answers(home: Path, tmp_path: Path, monkeypatch: pyte
         {"question": "Which composer wrote the opera Carmen?"},
     ]
     file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
-    _, scores = run(home, monkeypatch, "--questions", str(file), "--answers")
+    _, scores = run(home, monkeypatch, str(file), "--answers")
     answers = scores["answers"]
     assert answers["mode"] == "extractive"
     assert (answers["answerable"], answers["unanswerable"], answers["unanswerable_refused"]) == (2, 1, 1)
@@ -155,12 +160,77 @@ def test_eval_fails_where_recall_is_too_low_or_got_worse(
     monkeypatch.setenv("MINICPM_RAG_HOME", str(home))
     file, baseline = tmp_path / "questions.jsonl", tmp_path / "before.json"
     file.write_text('{"question": "水泵保修多久？", "file": "no such.txt"}', encoding="utf-8")
-    asked = ["eval", "--json", "--questions", str(file)]
+    asked = ["eval", "--json", str(file)]
     assert main(asked) == 0
     assert main([*asked, "--min-recall", "0.5"]) == 1
     baseline.write_text('{"recall@1": 0.9, "recall@5": 0.0, "mrr@5": 0.0}')
     assert main([*asked, "--compare", str(baseline)]) == 1
     assert "recall@1 was 0.900 and is 0.000" in capsys.readouterr().err
+    baseline.write_text('{"recall@1": 0.0, "answerable_refused": 0.5, "unanswerable": {}}')
+    assert main([*asked, "--compare", str(baseline)]) == 0
+    baseline.write_text("[]")
+    assert main([*asked, "--compare", str(baseline)]) == 2
+    assert "before.json is not what" in capsys.readouterr().err
+
+
+def test_every_rate_that_got_worse_is_named() -> None:
+    scores = {"recall@5": 0.9, "answerable_refused": 0.3, "unanswerable": {"removed_article": {"refused": 0.8}}}
+    before = {"recall@5": 0.9, "answerable_refused": 0.1, "unanswerable.removed_article.refused": 0.95, "gone": 1.0}
+    assert _worse(scores, before) == [
+        "answerable_refused was 0.100 and is 0.300",
+        "unanswerable.removed_article.refused was 0.950 and is 0.800",
+    ]
+
+
+PASSAGE = Document(
+    "水泵的保修期为两年，自购买之日起计算。", metadata={records.TITLE: "水泵说明书.txt", records.PAGE: 1}
+)
+
+
+def test_a_draft_counts_where_its_answer_is_copied_and_its_question_is_about_the_passage() -> None:
+    question = drafted("问题：水泵的保修期是多久？\n答案：“两年”。", PASSAGE)
+    assert question == Question("水泵的保修期是多久？", "水泵说明书.txt", (1,), ("两年",))
+    english = Document("The mill was built by Harlan in 1824.", metadata=PASSAGE.metadata)
+    assert drafted("Question: Who built the mill?\nAnswer: Harlan", english) is not None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "水泵很好。",
+        "问题：水泵的保修期是多久？",
+        "问题：水泵的保修期是多久？\n答案：三年",
+        "问题：天气好吗？\n答案：两年",
+        "问题：水泵保修两年吗？\n答案：两年",
+        f"问题：水泵{'的' * 200}\n答案：两年",
+    ],
+)
+def test_a_draft_of_no_use_is_thrown_away(written: str) -> None:
+    assert drafted(written, PASSAGE) is None
+
+
+def test_drafted_questions_are_written_as_eval_reads_them(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from langchain_core.language_models import FakeListLLM
+
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(home))
+    file = tmp_path / "drafts.jsonl"
+    assert main(["eval", "--make-questions", str(file)]) == 1
+    assert "No model is here to draft" in capsys.readouterr().err
+    # The same for every passage: only the pump's holds that answer.
+    monkeypatch.setattr(Workspace, "llm", FakeListLLM(responses=["问题：水泵保修多久？\n答案：两年"]))
+    assert main(["eval", "--make-questions", str(file), "--count", "20"]) == 0
+    assert "1 questions of " in capsys.readouterr().err
+    (question,) = load_questions(file)
+    assert (question.text, question.document, question.answers) == ("水泵保修多久？", "水泵说明书.txt", ("两年",))
+    kept = file.read_bytes()
+    assert main(["eval", "--make-questions", str(file)]) == 2
+    assert file.read_bytes() == kept
+    monkeypatch.setattr(Workspace, "llm", FakeListLLM(responses=["I would rather not."]))
+    assert main(["eval", "--make-questions", str(tmp_path / "none.jsonl"), "--count", "1"]) == 0
+    assert not (tmp_path / "none.jsonl").exists()
 
 
 def test_eval_measures_a_passage_set_without_touching_the_library(
@@ -181,7 +251,7 @@ def test_eval_measures_a_passage_set_without_touching_the_library(
         {"question": "龙井茶什么时候采摘？", "passage_id": "p4"},
     ]
     questions.write_text("\n".join(json.dumps(row) for row in asked), encoding="utf-8")
-    sets = ("--passages", str(passages), "--questions", str(questions))
+    sets = ("--passages", str(passages), str(questions))
     _, scores = run(tmp_path / "home", monkeypatch, *sets)
     assert (scores["questions"], scores["recall@1"], scores["answer_shown"]) == (4, 1, 1)
     _, halved = run(tmp_path / "home", monkeypatch, *sets, "--absent", "0.5")

@@ -29,7 +29,7 @@ def measure(*arguments: str) -> dict[str, Any]:
 
 def question_set(name: str, questions: str = "questions.jsonl") -> list[str]:
     folder = EVAL / name
-    return ["--passages", str(folder / "passages.jsonl"), "--questions", str(folder / questions)]
+    return ["--passages", str(folder / "passages.jsonl"), str(folder / questions)]
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,20 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
+_new_file = click.Path(dir_okay=False, writable=True, path_type=Path)
+# Measures that are better the higher they are, and those that are better the lower.
+_HIGHER = (
+    *("recall@1", "recall@5", "mrr@5", "answer_shown", "refused"),
+    *("answer_contained", "quotes_true", "quoted_right_place", "unanswerable_refused"),
+)
+_LOWER = ("answerable_refused",)
 
 
 @click.command("eval")
-@click.option("--questions", multiple=True, type=_file, help="JSON Lines of questions; may be given again.")
+@click.argument("questions", nargs=-1, type=_file)
 @click.option("--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]")
-@click.option("--sentences", default=200, show_default=True, help="Without --questions: own sentences to ask for.")
+@click.option("--count", type=click.IntRange(min=1), help="Own sentences to ask for [200], or questions to make [30].")
+@click.option("--make-questions", "draft", type=_new_file, help="Have the model draft questions into this file.")
 @click.option("--calibrate", is_flag=True, help="Measure the embedder here and keep the result beside the index.")
 @click.option("--min-recall", type=click.FloatRange(0, 1), help="Exit with 1 where recall@5 is lower.")
 @click.option("--compare", type=_file, help="Earlier --json output; exit with 1 where a rate got worse by 1 %.")
@@ -36,7 +44,8 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 def evaluate_command(
     questions: tuple[Path, ...],
     knowledge_base: str | None,
-    sentences: int,
+    count: int | None,
+    draft: Path | None,
     calibrate: bool,
     min_recall: float | None,
     compare: Path | None,
@@ -47,9 +56,13 @@ def evaluate_command(
 ) -> None:
     """Ask questions whose answers' places are known, and count what is found and what is refused.
 
-    A line of --questions is {"question": "...", "file": "manual.pdf", "page": 3}; one without a file must be
-    refused. With no --questions, sentences of the documents themselves are looked for.
+    A line of QUESTIONS is {"question": "...", "file": "manual.pdf", "page": 3}; one without a file must be
+    refused. With no QUESTIONS, sentences of the documents themselves are looked for.
     """
+    if draft is not None:
+        _draft(draft, knowledge_base, count or 30)
+        return
+    before = _baseline(compare)
     from minicpm_rag.evaluation import calibrate_abilities, calibrate_evidence, evaluate
     from minicpm_rag.evaluation.answers import evaluate_answers
     from minicpm_rag.evaluation.question_sets import load_questions, sentence_questions
@@ -60,7 +73,7 @@ def evaluate_command(
         if present is not None:
             asked = [_absent(question) if question.document not in present else question for question in asked]
         if not questions:
-            asked = sentence_questions(retriever.library, retriever.knowledge_base, sentences)
+            asked = sentence_questions(retriever.library, retriever.knowledge_base, count or 200)
         if calibrate:
             calibrate_abilities(retriever)
         with _progress("Asking", len(asked)) as step:
@@ -69,13 +82,13 @@ def evaluate_command(
             calibrate_evidence(retriever, scorecard)
             scorecard = replace(scorecard, calibration=retriever.calibration())
         elif calibrate:
-            click.echo("Measured what the embedder reads. The bar needs real questions: --questions.", err=True)
+            click.echo("Measured what the embedder reads. The bar needs real questions: name a file of them.", err=True)
         scores = scorecard.as_json()
         if answers:
             with _progress("Answering", len(asked)) as step:
                 scores["answers"] = evaluate_answers(workspace, retriever.knowledge_base, asked, on_question=step)
     _show(scores, as_json=as_json)
-    worse = _worse(scores, compare)
+    worse = _worse(scores, before)
     for line in worse:
         click.echo(line, err=True)
     if worse or (min_recall is not None and scores["recall@5"] < min_recall):
@@ -114,14 +127,60 @@ def _workspace(passages: Sequence[Path], absent: float) -> Iterator[tuple[Worksp
             yield workspace, present
 
 
-def _worse(scores: dict[str, Any], baseline: Path | None) -> list[str]:
-    if baseline is None:
-        return []
-    before = json.loads(baseline.read_text(encoding="utf-8"))
+def _draft(file: Path, knowledge_base: str | None, count: int) -> None:
+    """Write what the model drafts; a file that is there already is somebody's work."""
+    from minicpm_rag.errors import ModelError
+    from minicpm_rag.evaluation.drafting import as_line, draft_questions
+
+    if file.exists():
+        raise click.UsageError(f"{file} is there already. Name a new file for --make-questions.")
+    with _workspace((), 0) as (workspace, _):
+        retriever = workspace.retriever(knowledge_base)
+        if workspace.llm is None:
+            raise ModelError(
+                "No model is here to draft questions. Get one: python -m minicpm_rag download --recommended"
+            )
+        shown = good = 0
+        with file.open("x", encoding="utf-8") as out, _progress("Drafting", count) as step:
+            for question in draft_questions(workspace.llm, retriever.library, retriever.knowledge_base, count):
+                shown += 1
+                if question is not None:
+                    good += 1
+                    out.write(as_line(question) + "\n")
+                    out.flush()  # a model is slow, and a person may have enough
+                    step()
+    if not good:
+        file.unlink()
+    where = f"are in {file}; read them first" if good else "were of use"
+    click.echo(f"{good} questions of {shown} drafted {where}.", err=True)
+
+
+def _baseline(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return _flat(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError) as exc:
+        raise click.UsageError(f"{file} is not what `eval --json` printed: {exc}") from exc
+
+
+def _flat(scores: dict[str, Any], before: str = "") -> dict[str, float]:
+    """Every rate by its whole name, such as answers.quotes_true."""
+    found: dict[str, float] = {}
+    for name, value in scores.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{name}.")
+        elif name in (*_HIGHER, *_LOWER):
+            found[before + name] = value
+    return found
+
+
+def _worse(scores: dict[str, Any], before: dict[str, float]) -> list[str]:
+    now = _flat(scores)
     return [
-        f"{name} was {before[name]:.3f} and is {scores[name]:.3f}"
-        for name in ("recall@1", "recall@5", "mrr@5", "answer_shown")
-        if scores[name] < before.get(name, 0.0) - 0.01
+        f"{name} was {before[name]:.3f} and is {value:.3f}"
+        for name, value in now.items()
+        if (before.get(name, value) - value) * (-1 if name.rpartition(".")[2] in _LOWER else 1) > 0.01
     ]
 
 
