@@ -129,7 +129,7 @@ def compare_with_a_clean_run(tmp_path: Path, files: int, kills: int, seed: int) 
 
 
 def test_killed_ingests_run_again_equal_a_clean_one(tmp_path: Path) -> None:
-    compare_with_a_clean_run(tmp_path, files=12, kills=4, seed=1)
+    compare_with_a_clean_run(tmp_path, files=8, kills=4, seed=1)
 
 
 @pytest.mark.slow
