@@ -31,10 +31,9 @@ def write_passages(files: Sequence[Path], folder: Path, *, absent: float = 0.0, 
     for passage in passages:
         if (passage["title"] or passage["id"]) in left_out:
             continue
-        page = (
-            f'<!doctype html><meta charset="utf-8"><title>{html.escape(passage["title"])}</title>'
-            f"<p>{html.escape(passage['text'])}</p>"
-        )
+        # A heading, because only headings are indexed with every chunk: a <title> counts for web addresses alone.
+        heading = f"<h1>{html.escape(passage['title'])}</h1>" if passage["title"] else ""
+        page = f'<!doctype html><meta charset="utf-8">{heading}<p>{html.escape(passage["text"])}</p>'
         (folder / f"{passage['id']}.html").write_text(page, encoding="utf-8")
         written.add(passage["id"])
     return written
