@@ -12,29 +12,31 @@ from small_library import DOCUMENTS
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.evaluation.calibration import FALSE_REFUSALS, fit, measure_abilities
-from minicpm_rag.retrieval.evidence import Calibration, shipped_calibration
+from minicpm_rag.retrieval.evidence import Calibration, Signs, shipped_calibration
 
-PRIOR = Calibration("x", "1", {}, constant=-4.0, keyword=10.0, readable=0.0, dense=0.0, bar=0.5)
+PRIOR = Calibration("x", "1", {}, constant=-4.0, lead=10.0, sentence=0.0, length=0.0, readable=0.0, dense=0.0, bar=0.5)
 
 
-def observed(seed: int, strength: float, cosine: float, count: int) -> list[tuple[float, float, float]]:
+def observed(seed: int, lead: float, cosine: float, count: int) -> list[Signs]:
     chance = random.Random(seed)
-    return [(max(0.0, chance.gauss(strength, 0.15)), 1.0, max(0.0, chance.gauss(cosine, 0.1))) for _ in range(count)]
+    return [Signs(chance.gauss(lead, 0.15), 0.5, 2.0, 1.0, max(0.0, chance.gauss(cosine, 0.1))) for _ in range(count)]
 
 
 def test_the_bar_refuses_few_answerable_and_most_other_questions() -> None:
     answerable, unanswerable = observed(1, 0.8, 0.6, 400), observed(2, 0.3, 0.3, 400)
     fitted = fit(PRIOR, answerable, unanswerable)
-    refused = [fitted.probability(*features) < fitted.bar for features in answerable]
+    refused = [fitted.probability(signs) < fitted.bar for signs in answerable]
     assert sum(refused) / len(refused) <= FALSE_REFUSALS
-    refused = [fitted.probability(*features) < fitted.bar for features in unanswerable]
+    refused = [fitted.probability(signs) < fitted.bar for signs in unanswerable]
     assert sum(refused) / len(refused) > 0.95
 
 
 def test_the_fitted_probability_is_a_frequency() -> None:
     answerable, unanswerable = observed(1, 0.6, 0.5, 1000), observed(2, 0.4, 0.4, 1000)
     fitted = fit(PRIOR, answerable, unanswerable)
-    rated = [(fitted.probability(*f), 1) for f in answerable] + [(fitted.probability(*f), 0) for f in unanswerable]
+    rated = [(fitted.probability(one), 1) for one in answerable] + [
+        (fitted.probability(one), 0) for one in unanswerable
+    ]
     between = [answered for probability, answered in rated if 0.4 < probability < 0.6]
     assert len(between) > 50
     assert 0.35 < sum(between) / len(between) < 0.65
@@ -42,7 +44,7 @@ def test_the_fitted_probability_is_a_frequency() -> None:
 
 def test_few_questions_stay_near_the_prior_and_too_few_are_refused() -> None:
     fitted = fit(PRIOR, observed(1, 0.8, 0.6, 30), observed(2, 0.3, 0.3, 30))
-    assert 5 < fitted.keyword < 15
+    assert 5 < fitted.lead < 15
     with pytest.raises(LibraryError, match="too few"):
         fit(PRIOR, observed(1, 0.8, 0.6, 29), observed(2, 0.3, 0.3, 400))
 

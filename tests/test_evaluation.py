@@ -98,7 +98,7 @@ def test_calibrating_on_own_questions_is_kept_beside_the_index(retriever: Hybrid
     own = retriever.calibration()
     assert own != shipped
     assert (own.embedder, own.revision) == (shipped.embedder, shipped.revision)
-    refused = [own.probability(*o.features) < own.bar for o in evaluate(retriever, sentences).outcomes]
+    refused = [own.probability(o.signs) < own.bar for o in evaluate(retriever, sentences).outcomes]
     assert sum(refused) / len(refused) <= 0.05
 
 

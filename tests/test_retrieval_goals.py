@@ -38,9 +38,9 @@ def question_set(name: str, questions: str = "questions.jsonl") -> list[str]:
         ("cmrc_zh", "questions.jsonl", 0.98, 0.997),
         ("drcd_zh", "questions.jsonl", 0.93, 0.99),
         ("drcd_zh", "questions_simplified.jsonl", 0.93, 0.99),
-        ("xquad_zh", "questions.jsonl", 0.945, 0.993),
+        ("xquad_zh", "questions.jsonl", 0.945, 0.995),
         ("xquad_en", "questions.jsonl", 0.96, 0.997),
-        ("squad2_en", "questions.jsonl", 0.85, 0.96),
+        ("squad2_en", "questions.jsonl", 0.85, 0.965),
         ("pubmedqa_en", "questions.jsonl", 0.97, 0.99),
     ],
 )
@@ -53,8 +53,8 @@ def test_the_passage_that_answers_is_found(name: str, questions: str, first: flo
 @pytest.mark.parametrize("name", ["cmrc_zh", "drcd_zh", "xquad_zh", "xquad_en", "squad2_en"])
 def test_questions_about_absent_articles_are_refused(name: str) -> None:
     scores = measure(*question_set(name), "--absent", "0.5")
-    assert scores["unanswerable"]["removed_article"]["refused"] >= 0.85
-    assert scores["answerable_refused"] <= 0.13
+    assert scores["unanswerable"]["removed_article"]["refused"] >= 0.9
+    assert scores["answerable_refused"] <= 0.08  # the goal is 0.05; drcd_zh and xquad_zh are over it
 
 
 @pytest.mark.parametrize("name", ["cmrc_zh", "squad2_en"])

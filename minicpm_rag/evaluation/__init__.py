@@ -19,7 +19,7 @@ from minicpm_rag.segmentation import fold
 if TYPE_CHECKING:
     from minicpm_rag.evaluation.question_sets import Question
     from minicpm_rag.retrieval import HybridRetriever
-    from minicpm_rag.retrieval.evidence import Calibration
+    from minicpm_rag.retrieval.evidence import Calibration, Signs
     from minicpm_rag.retrieval.found import Found
 
 
@@ -31,7 +31,7 @@ class Outcome:
     rank: int | None  # of the first passage from the right place
     answer_shown: bool  # an answer's words are in a passage from the right place
     evidence: float
-    features: tuple[float, float, float]  # keyword strength, readable share, cosine
+    signs: Signs
     seconds: float
 
 
@@ -73,7 +73,7 @@ class Scorecard:
         return {"questions": len(asked), "refused": _share(self._refuses(o) for o in asked)}
 
     def _refuses(self, outcome: Outcome) -> bool:
-        return self.calibration.probability(*outcome.features) < self.calibration.bar
+        return self.calibration.probability(outcome.signs) < self.calibration.bar
 
 
 def evaluate(
@@ -116,7 +116,7 @@ def calibrate_evidence(retriever: HybridRetriever, scorecard: Scorecard) -> None
     answerable = [outcome for outcome in scorecard.outcomes if outcome.question.document is not None]
     # Adversarial questions have their passage in the library; retrieval cannot and need not tell them.
     refusable = [
-        outcome.features
+        outcome.signs
         for outcome in scorecard.outcomes
         if outcome.question.document is None and outcome.question.kind != "adversarial"
     ]
@@ -124,8 +124,8 @@ def calibrate_evidence(retriever: HybridRetriever, scorecard: Scorecard) -> None
         documents = named_documents(retriever.library, retriever.knowledge_base)
         for outcome in answerable:
             absent = documents.get(outcome.question.document or "", set())
-            refusable.append(retriever.find(outcome.question.text, without=absent).features)
-    fitted = fit(retriever.calibration(), [outcome.features for outcome in answerable], refusable)
+            refusable.append(retriever.find(outcome.question.text, without=absent).signs)
+    fitted = fit(retriever.calibration(), [outcome.signs for outcome in answerable], refusable)
     retriever.library.set_setting(retriever.knowledge_base, SETTING, fitted.as_json())
 
 
@@ -138,7 +138,7 @@ def _outcome(question: Question, found: Found, documents: Mapping[str, Collectio
         rank=hits[0] if hits else None,
         answer_shown=any(fold(answer) in text for answer in question.answers for text in texts),
         evidence=found.evidence,
-        features=found.features,
+        signs=found.signs,
         seconds=seconds,
     )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import keywords
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.retrieval.evidence import Calibration
+from minicpm_rag.retrieval.evidence import Calibration, Signs, calibration_from_json
 from minicpm_rag.retrieval.readability import scripts
 from minicpm_rag.sentences import sentence_spans
 
@@ -27,8 +27,7 @@ FEWEST_PROBES = 48  # among few texts everything is found
 FALSE_REFUSALS = 0.05  # share of answerable questions under the bar
 _PRIOR_WEIGHT = 1.0  # how many observations' worth of trust the prior has in each number
 _FEWEST_QUESTIONS = 30
-
-Features = tuple[float, float, float]  # keyword strength, readable share, cosine
+_WEIGHTS = ("constant", "lead", "sentence", "length", "readable", "dense")
 
 
 def measure_abilities(embedder: Any, texts: Iterable[str], *, seed: int = 0) -> dict[str, float]:
@@ -50,8 +49,8 @@ def measure_abilities(embedder: Any, texts: Iterable[str], *, seed: int = 0) -> 
     return abilities
 
 
-def fit(prior: Calibration, answerable: Sequence[Features], unanswerable: Sequence[Features]) -> Calibration:
-    """Fit the evidence to observed features, pulled towards the prior where they are few, and set the bar."""
+def fit(prior: Calibration, answerable: Sequence[Signs], unanswerable: Sequence[Signs]) -> Calibration:
+    """Fit the evidence to observed signs, pulled towards the prior where they are few, and set the bar."""
     import numpy
 
     if min(len(answerable), len(unanswerable)) < _FEWEST_QUESTIONS:
@@ -59,18 +58,15 @@ def fit(prior: Calibration, answerable: Sequence[Features], unanswerable: Sequen
             f"{len(answerable)} answerable and {len(unanswerable)} unanswerable questions are too few to "
             f"calibrate with. Give at least {_FEWEST_QUESTIONS} of each."
         )
-    features = numpy.asarray([*answerable, *unanswerable], dtype=float)
-    strength, share, cosine = features.T
-    design = numpy.stack([numpy.ones(len(features)), strength, share, share * cosine], axis=1)
+    lead, sentence, length, share, cosine = numpy.asarray([*answerable, *unanswerable], dtype=float).T
+    design = numpy.stack([numpy.ones(len(lead)), lead, sentence, length, share, share * cosine], axis=1)
     labels = numpy.asarray([1.0] * len(answerable) + [0.0] * len(unanswerable))
     # Both sides count alike, so that 0.5 is the point of no knowledge.
     balance = numpy.where(labels == 1, 0.5 / len(answerable), 0.5 / len(unanswerable)) * len(labels)
-    start = numpy.asarray([prior.constant, prior.keyword, prior.readable, prior.dense])
-    constant, keyword, readable, dense = (
-        round(float(number), 3) for number in _logistic(design, labels, balance, start)
-    )
-    fitted = replace(prior, constant=constant, keyword=keyword, readable=readable, dense=dense)
-    probabilities = sorted(fitted.probability(*observed) for observed in answerable)
+    start = numpy.asarray([getattr(prior, name) for name in _WEIGHTS])
+    weights = [round(float(weight), 3) for weight in _logistic(design, labels, balance, start)]
+    fitted = calibration_from_json({**prior.as_json(), **dict(zip(_WEIGHTS, weights, strict=True))})
+    probabilities = sorted(fitted.probability(observed) for observed in answerable)
     bar = probabilities[int(FALSE_REFUSALS * len(probabilities))]
     return replace(fitted, bar=math.floor(bar * 1000) / 1000)
 

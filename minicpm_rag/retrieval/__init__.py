@@ -19,6 +19,7 @@ from minicpm_rag.errors import NotFoundError
 from minicpm_rag.retrieval.evidence import (
     SETTING,
     Calibration,
+    Signs,
     calibration_from_json,
     shipped_calibration,
 )
@@ -30,6 +31,7 @@ from minicpm_rag.retrieval.selection import select
 
 DEPTH = 100  # hits asked of each search; 50 to 500 made no difference
 CANDIDATES = 30  # fused hits whose texts are looked at
+RIVALS = 3  # 3 to 10 measured alike, 1 a little worse
 DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly; 0.4 to 0.6 measured alike
 LEAST_DENSE = 0.1  # smaller dense parts changed recall by less than 0.1 points; embedding a question costs 20 ms
 ATTEMPTS = 3  # at a search that meets documents just removed
@@ -104,12 +106,16 @@ class HybridRetriever(BaseRetriever):
             if document.metadata[records.DOCUMENT_ID] not in without
         ]
         ranked = self._ranked(question, match, documents, scores)
-        strength, cosine = _add_evidence(match, ranked, calibration, share, dict(dense))
+        signs = _signs(match, ranked, share, dict(dense))
+        for document, observed in zip(ranked, signs, strict=True):
+            document.metadata[records.EVIDENCE] = calibration.probability(observed)
+        # Taking the best of the first five separated less well: then a chance hit of a lesser passage decides.
+        first = signs[0] if signs else Signs(0.0, 0.0, 0.0, 0.0, 0.0)
         chosen = select(ranked, limit, cache(self.library.page_text))
         return Found(
             documents=[choice.document for choice in chosen],
-            evidence=calibration.probability(strength, share, cosine),
-            features=(strength, share, cosine),
+            evidence=calibration.probability(first),
+            signs=first,
             bar=calibration.bar,
             dense_weight=dense_weight,
             candidates=explained(ranked, [choice.chunk_ids for choice in chosen], dict(keyword), dict(dense)),
@@ -166,25 +172,34 @@ class HybridRetriever(BaseRetriever):
         return {term: statistics.weight(term) for term in wanted}
 
 
-def _add_evidence(
-    match: QuestionMatch,
-    ranked: list[Document],
-    calibration: Calibration,
-    share: float,
-    cosines: Mapping[str, float],
-) -> tuple[float, float]:
-    """Write each passage's evidence into it; return strength and cosine of the first passage.
+def _signs(match: QuestionMatch, ranked: Sequence[Document], share: float, cosines: Mapping[str, float]) -> list[Signs]:
+    """What speaks for each passage.
 
-    The best of the first five was measured to separate answered questions from others less well: then a
-    chance hit of a lesser passage decides.
+    What the best passages on other subjects hold of the question is held by chance: more in a large library, or
+    in one of many like articles. Taking it off lets one bar do for all (at 3.5 % false refusals 85 % of cmrc's
+    questions on absent articles are refused instead of 80 %, drcd's 92 % instead of 90 %).
     """
-    features = [
-        (match.content_strength(one), cosines.get(str(one.id), 0.0) if match.asks_for_something else 0.0)
-        for one in ranked
+    strengths = [match.content_strength(one) for one in ranked]
+    rivals = [strength for one, strength in zip(ranked, strengths, strict=True) if _other_subject(one, ranked[0])]
+    chance = sum(sorted(rivals)[-RIVALS:]) / max(1, min(RIVALS, len(rivals)))
+    return [
+        Signs(
+            lead=strength - chance,
+            sentence=match.best_content_sentence(one),
+            length=match.length,
+            readable=share,
+            cosine=cosines.get(str(one.id), 0.0) if match.asks_for_something else 0.0,
+        )
+        for one, strength in zip(ranked, strengths, strict=True)
     ]
-    for document, (strength, cosine) in zip(ranked, features, strict=True):
-        document.metadata[records.EVIDENCE] = calibration.probability(strength, share, cosine)
-    return features[0] if features else (0.0, 0.0)
+
+
+def _other_subject(one: Document, best: Document) -> bool:
+    """Whether the passage is of another document, and not one of a series under the same heading."""
+    heading = one.metadata.get(records.HEADINGS)
+    if heading and heading == best.metadata.get(records.HEADINGS):
+        return False
+    return bool(one.metadata[records.DOCUMENT_ID] != best.metadata[records.DOCUMENT_ID])
 
 
 def _indexed_text(document: Document) -> str:

@@ -11,11 +11,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from minicpm_rag.errors import LibraryError
 
-SETTING = "calibration"  # the key under which a library keeps its own
+SETTING = "evidence calibration"  # the key under which a library keeps its own
+
+
+class Signs(NamedTuple):
+    """What is observed of a question and the passage that answers it best."""
+
+    lead: float  # how much more of the question the passage holds than passages on other subjects do
+    sentence: float  # the share of the question in the passage's best sentence
+    length: float  # the logarithm of the question's terms
+    readable: float  # the share of the question that the embedder reads
+    cosine: float  # between question and passage
 
 
 @dataclass(frozen=True)
@@ -31,19 +41,27 @@ class Calibration:
     revision: str
     abilities: Mapping[str, float]
     constant: float
-    keyword: float
+    lead: float
+    sentence: float
+    length: float
     readable: float
     dense: float
     bar: float
 
-    def probability(self, strength: float, readable_share: float, cosine: float) -> float:
-        """Probability that passages so near to the question bear on it.
+    def probability(self, signs: Signs) -> float:
+        """Probability that a passage so near to the question bears on it.
 
-        Small talk has neither strength nor cosine, hence no probability.
+        Small talk shares no sentence and has no cosine, hence no probability.
         """
-        if strength <= 0 and cosine <= 0:
+        if signs.sentence <= 0 and signs.cosine <= 0:
             return 0.0
-        log_odds = self.constant + self.keyword * strength + readable_share * (self.readable + self.dense * cosine)
+        log_odds = (
+            self.constant
+            + self.lead * signs.lead
+            + self.sentence * signs.sentence
+            + self.length * signs.length
+            + signs.readable * (self.readable + self.dense * signs.cosine)
+        )
         return 1 / (1 + math.exp(-log_odds))
 
     def as_json(self) -> dict[str, Any]:

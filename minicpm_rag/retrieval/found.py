@@ -14,6 +14,8 @@ from minicpm_rag import records
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from minicpm_rag.retrieval.evidence import Signs
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -33,7 +35,7 @@ class Found:
     documents: list[Document]
     evidence: float
     bar: float
-    features: tuple[float, float, float]  # of the evidence: keyword strength, readable share, cosine
+    signs: Signs
     dense_weight: float
     candidates: list[Candidate]
 

@@ -5,6 +5,7 @@ Knows one question's terms and their weights; not how passages were found nor ho
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ class QuestionMatch:
         """Whether the question has a word that says something; small talk has none."""
         return bool(self._content)
 
+    @property
+    def length(self) -> float:
+        """The logarithm of how many terms say something: the longer a question, the less of it an answer repeats."""
+        return math.log(max(1, len(self._content)))
+
     def strength(self, document: Document) -> float:
         """How much of the question's weight the passage holds: 0 nothing, 1 every term once, at most 2.2.
 
@@ -61,13 +67,11 @@ class QuestionMatch:
 
     def best_sentence(self, document: Document) -> float:
         """The largest share of the question's weight in one sentence, with what stands above it, 0..1."""
-        read = self._terms(document)
-        everything = sum(self._weights.values())
-        shares = (
-            sum(weight for term, weight in self._weights.items() if term in sentence or term in read.above)
-            for sentence in read.sentences
-        )
-        return max(shares, default=0.0) / everything if everything else 0.0
+        return _best_sentence(self._weights, self._terms(document))
+
+    def best_content_sentence(self, document: Document) -> float:
+        """The same for the words that say something."""
+        return _best_sentence(self._content, self._terms(document))
 
     def stands_in(self, document: Document) -> bool:
         """Whether the passage holds the question word for word."""
@@ -85,6 +89,15 @@ class QuestionMatch:
                 whole.update(sentence)
             self._read[identity] = _Read(above, sentences, whole)
         return self._read[identity]
+
+
+def _best_sentence(weights: Mapping[str, float], read: _Read) -> float:
+    everything = sum(weights.values())
+    shares = (
+        sum(weight for term, weight in weights.items() if term in sentence or term in read.above)
+        for sentence in read.sentences
+    )
+    return max(shares, default=0.0) / everything if everything else 0.0
 
 
 def _strength(weights: Mapping[str, float], counts: Counter[str]) -> float:
