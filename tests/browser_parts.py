@@ -93,7 +93,12 @@ class Visitor:
     def __init__(self, browser: Browser, server: Server, **options: object) -> None:
         self.server = server
         self.requests: list[str] = []
-        usual = {"locale": "zh-CN", "viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}
+        usual = {
+            "locale": "zh-CN",
+            "viewport": {"width": 1440, "height": 900},
+            "color_scheme": "light",
+            "reduced_motion": "reduce",  # without a GPU, what blinks is drawn by the processor
+        }
         self.context: BrowserContext = browser.new_context(**(usual | options))  # type: ignore[arg-type]
         self.context.set_default_timeout(PATIENCE)
         self.context.on("request", self._note)
@@ -123,7 +128,7 @@ class Visitor:
         self.go("library")
         self.page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(files)
         table = self.page.locator('[class*="st-key-job-"] .rag-table').last
-        table.wait_for()
+        table.wait_for(timeout=3 * PATIENCE)  # embedding is the slowest thing there is
         return table.inner_text()
 
     def submit(self, question: str) -> None:

@@ -30,10 +30,10 @@ KNOWLEDGE = TESTS.parent / "knowledge"
 TINY = TESTS / "data" / "golden" / "minicpm-2b-tiny"
 SCREENSHOTS = TESTS / "data" / "screenshots"
 
-# A browser and a server on two busy cores miss a beat now and then; what fails three times in a row is wrong.
+# A browser and a server on two busy cores miss a beat now and then; what fails twice in a row is wrong.
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.flaky(reruns=2),
+    pytest.mark.flaky(reruns=1),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.timeout(300),
 ]
@@ -56,30 +56,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def verdicts(server: Server, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The sample documents and two bad files, dropped on the page; the table of what became of them."""
-    folder = tmp_path_factory.mktemp("bad")
-    (folder / "broken.pdf").write_bytes(b"not a PDF")
-    (folder / "空白.txt").write_text("")
-    first = Visitor(browser, server)
-    first.page.wait_for_selector(".st-key-add-documents")
-    table = first.upload([*sorted(KNOWLEDGE.iterdir()), folder / "broken.pdf", folder / "空白.txt"])
-    picture(first, "library")
-    first.close()
-    return table
-
-
-@pytest.fixture(scope="module")
-def person(server: Server, browser: Browser, verdicts: str) -> Iterator[Visitor]:
+def person(server: Server, browser: Browser) -> Iterator[Visitor]:
     """One person's browser, open through most of the tests: opening another takes seconds."""
     opened = Visitor(browser, server)
     yield opened
     opened.close()
 
 
+@pytest.fixture(scope="module")
+def verdicts(person: Visitor, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The sample documents and two bad files, dropped on the page; the table of what became of them."""
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "broken.pdf").write_bytes(b"not a PDF")
+    (folder / "空白.txt").write_text("")
+    person.page.wait_for_selector(".st-key-add-documents")
+    table = person.upload([*sorted(KNOWLEDGE.iterdir()), folder / "broken.pdf", folder / "空白.txt"])
+    picture(person, "library")
+    return table
+
+
 @pytest.fixture
-def visitor(person: Visitor) -> Visitor:
-    """That person, at the beginning of a new conversation."""
+def visitor(person: Visitor, verdicts: str) -> Visitor:
+    """That person, come back to the page: a session of its own, in which nothing was chosen yet."""
     person.requests.clear()
     person.open()
     person.page.wait_for_selector(".st-key-ask-0")
@@ -88,11 +86,10 @@ def visitor(person: Visitor) -> Visitor:
 
 def picture(visitor: Visitor, name: str) -> None:
     """A picture for the README, kept only when asked for."""
-    visitor.page.wait_for_timeout(500)
-    image = visitor.page.screenshot()
     if os.environ.get("UPDATE_SCREENSHOTS"):
+        visitor.page.wait_for_timeout(500)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        (SCREENSHOTS / f"{name}.png").write_bytes(image)
+        visitor.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
 def words(key: str, **values: object) -> str:
@@ -217,7 +214,7 @@ def test_five_people_at_once_see_their_own_answers_only(server: Server, browser:
         person.close()
 
 
-def test_hostile_documents_load_and_run_nothing(server: Server, browser: Browser, tmp_path: Path) -> None:
+def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path) -> None:
     name = "![x](http:evil.example)<img src=x onerror=alert(1)>.md"
     hostile = tmp_path / name.replace("/", "")
     hostile.write_text(
@@ -225,31 +222,29 @@ def test_hostile_documents_load_and_run_nothing(server: Server, browser: Browser
         "![图](http://evil.example/spy.png) [点我](http://evil.example/) <img src=http://evil.example/b.png>\n",
         encoding="utf-8",
     )
-    person = Visitor(browser, server)
-    person.go("library")
-    person.page.get_by_role("button", name=words("manage")).click()
-    person.page.get_by_label(words("new_name")).fill("试验 <b>库</b> ![](http://evil.example/k.png)")
-    person.page.get_by_role("button", name=words("create")).click()
-    playwright_api.expect(person.page.locator("h2")).to_contain_text("试验 <b>库</b>")
-    person.upload([hostile])
-    person.go("chat")
-    person.page.wait_for_selector(".st-key-ask-0")
-    person.ask("紫晶协议的密码是多少？")
-    person.page.locator(".rag-mark, [class*='st-key-source-'] button").first.click()
-    person.page.locator(".st-key-source-pane mark").first.wait_for()
-    person.page.wait_for_timeout(500)
-    assert person.strangers() == []
-    assert person.page.evaluate("() => window.hacked") is None
-    assert person.page.locator("img[src*='evil'], a[href*='evil']").count() == 0
-    person.close()
+    visitor.go("library")
+    visitor.page.get_by_role("button", name=words("manage")).click()
+    visitor.page.get_by_label(words("new_name")).fill("试验 <b>库</b> ![](http://evil.example/k.png)")
+    visitor.page.get_by_role("button", name=words("create")).click()
+    playwright_api.expect(visitor.page.locator("h2")).to_contain_text("试验 <b>库</b>")
+    visitor.upload([hostile])
+    visitor.go("chat")
+    visitor.page.wait_for_selector(".st-key-ask-0")
+    visitor.ask("紫晶协议的密码是多少？")
+    visitor.page.locator(".rag-mark, [class*='st-key-source-'] button").first.click()
+    visitor.page.locator(".st-key-source-pane mark").first.wait_for()
+    visitor.page.wait_for_timeout(500)
+    assert visitor.strangers() == []
+    assert visitor.page.evaluate("() => window.hacked") is None
+    assert visitor.page.locator("img[src*='evil'], a[href*='evil']").count() == 0
 
 
 def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
-    server: Server, browser: Browser, tmp_path: Path
+    server: Server, browser: Browser, visitor: Visitor, tmp_path: Path
 ) -> None:
     (tmp_path / "长文.txt").write_text(
         "".join(
-            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n" for number in range(200)
+            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n" for number in range(150)
         ),
         encoding="utf-8",
     )
@@ -260,10 +255,8 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
     person.go("chat")
     assert "2012" in person.ask("公司是哪一年成立的？")
     person.close()
-    later = Visitor(browser, server)
-    later.go("library")
-    later.page.locator('[class*="st-key-document-"]', has_text="长文.txt").wait_for()
-    later.close()
+    visitor.go("library")
+    visitor.page.locator('[class*="st-key-document-"]', has_text="长文.txt").wait_for()
 
 
 def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdicts: str) -> None:
@@ -282,34 +275,45 @@ def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdict
     phone.close()
 
 
-def test_stop_keeps_the_partial_text_and_frees_the_model(server: Server, browser: Browser, verdicts: str) -> None:
-    folder = server.home / "models" / "tiny"
-    shutil.copytree(TINY, folder)
+def endless_model(folder: Path) -> None:
+    """The tiny model, that cannot end an answer by itself: what it scores its end marks with is nothing."""
+    import torch
+
+    shutil.copytree(TINY, folder, dirs_exist_ok=True)
     config = json.loads((folder / "config.json").read_text())
     # Room for an answer that takes several seconds even of a tiny model.
     (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 8192}))
-    person = Visitor(browser, server)
-    person.page.wait_for_selector(".st-key-ask-0")
-    person.go("model")
-    person.page.locator(".st-key-use-tiny button").click()
-    playwright_api.expect(person.page.locator(".rag-facts").first).to_contain_text("tiny", timeout=60_000)
-    person.go("chat")
-    person.submit("工龄满十年的员工年假有多少天？")
-    person.page.locator(".rag-caret").wait_for()
-    person.page.locator(".st-key-stop-answer button").click()
-    person.page.wait_for_selector(".st-key-stop", state="detached")
-    playwright_api.expect(person.page.get_by_text(words("stopped"))).to_have_count(1)
-    kept = person.page.locator(".rag-answer").inner_text()
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    marks = [token["id"] for token in tokenizer["added_tokens"]]
+    marks += [number for token, number in tokenizer["model"]["vocab"].items() if token.startswith("<")]
+    file = folder / "pytorch_model-00001-of-00004.bin"
+    weights = torch.load(file, weights_only=True)
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        weights[name][marks] = 0
+    torch.save(weights, file)
+
+
+def test_stop_keeps_the_partial_text_and_frees_the_model(server: Server, visitor: Visitor) -> None:
+    endless_model(server.home / "models" / "tiny")
+    visitor.go("model")
+    visitor.page.locator(".st-key-use-tiny button").click()
+    playwright_api.expect(visitor.page.locator(".rag-facts").first).to_contain_text("tiny", timeout=60_000)
+    visitor.go("chat")
+    visitor.submit("工龄满十年的员工年假有多少天？")
+    visitor.page.locator(".rag-caret").wait_for()
+    visitor.page.locator(".st-key-stop-answer button").click()
+    visitor.page.wait_for_selector(".st-key-stop", state="detached")
+    playwright_api.expect(visitor.page.get_by_text(words("stopped"))).to_have_count(1)
+    kept = visitor.page.locator(".rag-answer").inner_text()
     assert kept.strip()
-    person.submit("公司是哪一年成立的？")
-    person.page.locator(".rag-caret").wait_for()  # the model was freed
-    person.page.locator(".st-key-stop-answer button").click()
-    person.page.wait_for_selector(".st-key-stop", state="detached")
-    assert person.page.locator(".rag-answer").first.inner_text() == kept
-    person.go("model")
-    person.click(".st-key-use-none button")
-    person.page.get_by_text(words("no_model_explained")).wait_for()
-    person.close()
+    visitor.submit("公司是哪一年成立的？")
+    visitor.page.locator(".rag-caret").wait_for()  # the model was freed
+    visitor.page.locator(".st-key-stop-answer button").click()
+    visitor.page.wait_for_selector(".st-key-stop", state="detached")
+    assert visitor.page.locator(".rag-answer").first.inner_text() == kept
+    visitor.go("model")
+    visitor.click(".st-key-use-none button")
+    visitor.page.get_by_text(words("no_model_explained")).wait_for()
 
 
 def test_a_restart_keeps_the_conversations_of_each_browser(server: Server, visitor: Visitor, browser: Browser) -> None:
