@@ -100,6 +100,7 @@ _MODEL = {
         "指定了设备 {name}，但 torch {version} 找不到 GPU。请改用 cpu 或 auto，或者安装 CUDA 版的 torch 和驱动。"
     ),
     "Precision {name} is not known. Use one of {known}.": "没有精度 {name}，可用的有 {known}。",
+    "Weights {name} are not known. Use one of {known}.": "没有权重格式 {name}，可用的有 {known}。",
     "Attention {name} is not known. Use one of {known}.": "没有注意力实现 {name}，可用的有 {known}。",
     "flash_attention_2 needs a GPU and bfloat16 or float16, not {device} and {precision}. "
     "Set MINICPM_RAG_ATTENTION=sdpa.": (
