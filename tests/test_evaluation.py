@@ -240,14 +240,14 @@ def test_eval_measures_a_passage_set_without_touching_the_library(
     rows = [
         {"id": "p1", "title": "水泵", "text": "云溪牌水泵的保修期为两年，电池除外。"},
         {"id": "p2", "title": "Mill", "text": "The mill was built in 1786 by the brothers Harlan & <sons>."},
-        {"id": "p3", "title": "Bread", "text": "Sourdough needs a lively starter and a covered pot."},
+        {"id": "p3", "title": "Pastry", "text": "Sourdough needs a lively starter and a covered pot."},
         {"id": "p4", "title": "茶叶", "text": "龙井茶以清明前采摘的嫩芽为上品。"},
     ]
     passages.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     asked = [
         {"question": "水泵保修多久？", "passage_id": "p1", "answers": ["两年"]},
         {"question": "Who built the mill?", "passage_id": "p2", "answers": ["Harlan & <sons>"]},
-        {"question": "Does sourdough need a covered pot?", "passage_id": "p3"},
+        {"question": "What does pastry need?", "passage_id": "p3"},  # only the title says so
         {"question": "龙井茶什么时候采摘？", "passage_id": "p4"},
     ]
     questions.write_text("\n".join(json.dumps(row) for row in asked), encoding="utf-8")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -41,6 +42,13 @@ def test_words_in_one_sentence_count_more_than_words_apart() -> None:
     match = QuestionMatch("水泵保修", equal_weights)
     together, apart = passage("水泵保修两年。天气好。"), passage("水泵很好。保修两年。")
     assert match.best_sentence(together) == 1 > match.best_sentence(apart)
+
+
+def test_function_words_are_no_part_of_what_a_sentence_holds() -> None:
+    match = QuestionMatch("When is the warranty of the pump over?", equal_weights)
+    sentence = passage("The pump has a warranty.")
+    assert match.best_content_sentence(sentence) == 1 > match.best_sentence(sentence)
+    assert match.length == pytest.approx(math.log(2))
 
 
 @pytest.mark.parametrize("question", ["水泵的保修期", "“水泵的保修期”？", "WATER pump!"])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.documents import Document
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 from small_library import DOCUMENTS, build_library
 
@@ -12,8 +13,9 @@ from minicpm_rag import records
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library import Library
-from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.retrieval import HybridRetriever, _signs
 from minicpm_rag.retrieval.evidence import SETTING
+from minicpm_rag.retrieval.matching import QuestionMatch
 from minicpm_rag.sentences import sentence_spans
 
 ANSWERED = [
@@ -283,3 +285,19 @@ def test_part_numbers_and_names_always_win(tmp_path: Path) -> None:
             for question in (part(number), plain, f"Where is {part(number)}?", name(number)):
                 best = retriever.search(question, 3)[0][0]
                 assert best.metadata[records.TITLE] == f"sheet {number // 5:02}.txt", question
+
+
+def test_what_other_subjects_hold_as_well_is_less_evidence() -> None:
+    def found(number: int, text: str, headings: str = "") -> Document:
+        metadata = {records.DOCUMENT_ID: number, records.HEADINGS: headings}
+        return Document(id=str(number), page_content=text, metadata=metadata)
+
+    def lead(*others: Document) -> float:
+        match = QuestionMatch("水泵的保修期", lambda wanted: dict.fromkeys(wanted, 1.0))
+        return _signs(match, [found(1, "水泵的保修期为两年。", "水泵"), *others], 0.0, {})[0].lead
+
+    alone = lead()
+    assert lead(found(2, "天气很好。")) == alone
+    assert lead(found(2, "风机的保修期为一年。")) < alone
+    assert lead(found(2, "风机的保修期为一年。", "水泵")) == alone, "the same heading is the same subject"
+    assert lead(found(1, "风机的保修期为一年。")) == alone, "so is the same document"
