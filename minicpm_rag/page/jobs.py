@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ import streamlit as st
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.ledger import jobs as queue
-from minicpm_rag.ledger import knowledge_bases
 from minicpm_rag.records import IngestProgress, Verdict
 
 if TYPE_CHECKING:
@@ -67,21 +66,23 @@ class Jobs:
         self._jobs: list[Job] = []
         self._known: set[int] = set()
         self._lock = threading.Lock()
+        self._adding = threading.Lock()  # held while the ledger is asked, which may take its time
 
     def begin(self, library: Library, kind: str, knowledge_base: str, submit: Callable[[], int], fault: str) -> None:
         """Hand a job to the worker and follow it."""
-        with self._lock:
+        with self._adding:
             self._follow(Job(library, kind, knowledge_base, submit(), fault))
 
     def adopt(self, library: Library, fault: str) -> None:
         """Follow the jobs as well that others began: another process, or this one before it was restarted."""
-        with self._lock:
+        with self._adding:
             for number, kind, knowledge_base in _under_way(library, self._known):
                 self._follow(Job(library, kind, knowledge_base, number, fault))
 
     def _follow(self, job: Job) -> None:
-        self._jobs.append(job)
         self._known.add(job.number)
+        with self._lock:
+            self._jobs.append(job)
 
     def of(self, knowledge_base: str) -> list[Job]:
         """The jobs of a knowledge base that were not put away; an import makes its own and is of all."""
@@ -94,7 +95,7 @@ class Jobs:
             self._jobs = [other for other in self._jobs if other is not job]
 
 
-def _under_way(library: Library, known: set[int]) -> Iterator[tuple[int, str, str]]:
+def _under_way(library: Library, known: set[int]) -> list[tuple[int, str, str]]:
     """Number, kind and knowledge base of each job that waits or runs, beside those known and what replaced them."""
     with library.ledger.reading() as connection:
         waiting = [row[0] for row in connection.execute("SELECT id FROM jobs WHERE status IN ('queued', 'running')")]
@@ -102,10 +103,13 @@ def _under_way(library: Library, known: set[int]) -> Iterator[tuple[int, str, st
         for number in list(known) if found else ():
             while (job := queue.get(connection, number)) is not None and job.successor is not None:
                 known.add(number := job.successor)
-        for job in found:
-            if job.id not in known:
-                name = "" if job.kb_id is None else knowledge_bases.name_of(connection, job.kb_id)
-                yield job.id, job.kind, name
+        names = dict(connection.execute("SELECT id, name FROM knowledge_bases WHERE name IS NOT NULL"))
+    # One whose knowledge base was deleted meanwhile has nothing to show.
+    return [
+        (job.id, job.kind, names.get(job.kb_id, ""))
+        for job in found
+        if job.id not in known and (job.kb_id is None or job.kb_id in names)
+    ]
 
 
 @st.cache_resource(show_spinner=False)
