@@ -234,5 +234,12 @@ def _is_this_machine(address: str) -> bool:
 
 
 def _words(error: Any) -> str:
+    """What the server says: OpenAI's field, or FastAPI's, which openai leaves in the response."""
     body = error.body if isinstance(getattr(error, "body", None), dict) else {}
-    return " ".join(str(body.get("message") or error).split())[:300]
+    words = body.get("message") or body.get("detail")
+    if not words and (response := getattr(error, "response", None)) is not None:
+        try:
+            words = response.json()["detail"]
+        except (ValueError, LookupError, TypeError):
+            words = None
+    return " ".join(str(words or error).split())[:300]

@@ -7,20 +7,28 @@ that a right answer can only have been read from the passages that were found.
 from __future__ import annotations
 
 import random
+import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 from tiny_language import ATTRIBUTES, Fact, make_example, make_fact, make_name
 
 from minicpm_rag import MiniCPM_LLM
 from minicpm_rag.chain import AnswerChain, build_chain
+from minicpm_rag.checkpoint import load_model, load_tokenizer
 from minicpm_rag.embeddings import Embedder
+from minicpm_rag.errors import ModelError
 from minicpm_rag.library import Library
 from minicpm_rag.records import PAGE, TITLE, Finished, Retrieved, Text
+from minicpm_rag.remote import connect
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.settings import load_settings
 from minicpm_rag.worker import Worker, follow, submit_ingest
@@ -111,6 +119,35 @@ def chain(
         yield build_chain(settings, retriever=retriever, llm=reader, library=library)
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The tiny reader behind transformers' own OpenAI-compatible server: its address and what it calls the model."""
+    pytest.importorskip("fastapi", reason='transformers serve needs pip install ".[test]"')
+    folder = tmp_path_factory.mktemp("served")
+    load_model(READER, device="cpu", precision="float32").save_pretrained(folder)
+    load_tokenizer(READER).save_pretrained(folder)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [Path(sys.executable).with_name("transformers"), "serve", folder, "--device", "cpu"]
+    process = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)])
+    try:
+        end = time.monotonic() + 60
+        while not answers(port):
+            assert process.poll() is None and time.monotonic() < end, "transformers serve did not start"
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}/v1", str(folder)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(port: int) -> bool:
+    try:
+        return bool(httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False).is_success)
+    except httpx.TransportError:
+        return False
+
+
 def ask(chain: AnswerChain, question: str) -> tuple[Finished, list[str], Retrieved]:
     events = list(chain.stream({"question": question, "history": []}))
     assert isinstance(events[-1], Finished)
@@ -166,6 +203,33 @@ def test_a_stopped_answer_ends_and_the_next_question_is_answered(
     assert isinstance(last, Finished)
     assert last.mode == "stopped"
     assert entry.fact.value in ask(chain, entry.fact.question())[0].text
+
+
+def test_a_real_server_answers_in_the_same_chain_streams_and_stops(
+    chain: AnswerChain, server: tuple[str, str], written: tuple[Path, list[Written]]
+) -> None:
+    llm = connect(*server, None, 2048)
+    remote = build_chain(load_settings(temperature=0.0), retriever=chain.retriever, llm=llm, library=chain.library)
+    for language in ("zh", "en"):
+        entry = next(entry for entry in written[1] if entry.fact.language == language)
+        finished, pieces, _ = ask(remote, entry.fact.question())
+        here = ask(chain, entry.fact.question())[0]
+        assert (finished.mode, finished.text) == ("model", here.text)
+        assert entry.fact.value in finished.citations[0].quote
+        assert len(pieces) > 3
+    cancel = threading.Event()
+    for event in remote.stream({"question": entry.fact.question(), "history": [], "cancel": cancel}):
+        if isinstance(event, Text):
+            cancel.set()
+        last = event
+    assert isinstance(last, Finished)
+    assert last.mode == "stopped"
+    assert ask(remote, entry.fact.question())[0].text == here.text
+
+
+def test_what_a_real_server_refuses_is_told_in_its_words(server: tuple[str, str]) -> None:
+    with pytest.raises(ModelError, match="another-model"):
+        connect(server[0], "another-model", None, 2048).invoke("你好")
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
