@@ -104,9 +104,9 @@ def _answering(settings: Settings, hardware: Hardware) -> Iterator[Finding]:
     if settings.model is not None:
         yield from _configured(settings.model, settings, usable)
         return
-    if settings.openai_base_url:
-        advice = "Named in MINICPM_RAG_OPENAI_BASE_URL; it is not called here."
-        yield Finding("Answers by", f"the server at {settings.openai_base_url}", advice=advice)
+    if settings.llm_url:
+        advice = "Named in MINICPM_RAG_LLM_URL; it is not called here."
+        yield Finding("Answers by", f"the server at {settings.llm_url}", advice=advice)
         return
     choice = choose(usable, whole)
     if choice.is_present and choice.model is not None:

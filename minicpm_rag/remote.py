@@ -42,9 +42,7 @@ def connect(base_url: str, model: str | None, key: str | None, context_tokens: i
     address = base_url.strip().rstrip("/")
     parts = urlparse(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ModelError(
-            f"MINICPM_RAG_OPENAI_BASE_URL={base_url!r} is no address. It looks like http://127.0.0.1:8000/v1."
-        )
+        raise ModelError(f"MINICPM_RAG_LLM_URL={base_url!r} is no address. It looks like http://127.0.0.1:8000/v1.")
     return RemoteLLM(base_url=address, model=model, key=SecretStr(key or "none"), context_tokens=context_tokens)
 
 
@@ -178,7 +176,7 @@ class RemoteLLM(LLM):
             return self.model
         names = [entry.id for entry in self._chat.root_client.models.list()]
         if not names:
-            raise ModelError(f"The server at {self.base_url} lists no model. Set MINICPM_RAG_OPENAI_MODEL.")
+            raise ModelError(f"The server at {self.base_url} lists no model. Set MINICPM_RAG_LLM_MODEL.")
         return str(names[0])
 
     def _translated(self, error: BaseException) -> ModelError:
@@ -192,7 +190,7 @@ class RemoteLLM(LLM):
         if isinstance(error, openai.APIConnectionError):
             return ModelError(f"{where} cannot be reached ({error.__cause__ or error}). Is it running there?")
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-            return ModelError(f"{where} refuses the key. Check MINICPM_RAG_OPENAI_API_KEY.")
+            return ModelError(f"{where} refuses the key. Check MINICPM_RAG_LLM_API_KEY.")
         if isinstance(error, openai.NotFoundError):
             return ModelError(
                 f"{where} has no model {self.model!r}, or its address lacks /v1. It says: {_words(error)}"
@@ -200,7 +198,7 @@ class RemoteLLM(LLM):
         if isinstance(error, openai.BadRequestError) and any(word in str(error).lower() for word in _TOO_LONG):
             return ModelError(
                 f"{where} says the prompt is longer than its window: {_words(error)}. "
-                f"Lower MINICPM_RAG_OPENAI_CONTEXT_TOKENS, now {self.context_tokens}."
+                f"Lower MINICPM_RAG_LLM_CONTEXT_TOKENS, now {self.context_tokens}."
             )
         if isinstance(error, openai.OpenAIError):
             return ModelError(f"{where} answered with an error: {_words(error)}")

@@ -36,7 +36,7 @@ QUESTION = "年假有几天？"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    for name in ("MODEL", "OPENAI_BASE_URL", "RERANKER"):
+    for name in ("MODEL", "LLM_URL", "RERANKER"):
         monkeypatch.delenv(f"MINICPM_RAG_{name}", raising=False)
     monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path))
     monkeypatch.setattr("minicpm_rag.worker.Worker", FakeWorker)

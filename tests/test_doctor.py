@@ -104,7 +104,7 @@ def test_settings_that_cannot_work_here_are_problems(on_processor: None, tmp_pat
 
 
 def test_a_server_is_named_without_being_called(on_processor: None) -> None:
-    findings = by_name(examine(load_settings(openai_base_url="http://127.0.0.1:9/v1")))
+    findings = by_name(examine(load_settings(llm_url="http://127.0.0.1:9/v1")))
     assert findings["Answers by"].value == "the server at http://127.0.0.1:9/v1"
 
 

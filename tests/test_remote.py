@@ -152,9 +152,9 @@ def test_closing_the_stream_closes_the_connection(server: Server, llm: RemoteLLM
 @pytest.mark.parametrize(
     ("status", "error", "expected"),
     [
-        (401, "bad key", "MINICPM_RAG_OPENAI_API_KEY"),
+        (401, "bad key", "MINICPM_RAG_LLM_API_KEY"),
         (404, "no such model", "'their-model'"),
-        (400, "This model's maximum context length is 4096 tokens", "MINICPM_RAG_OPENAI_CONTEXT_TOKENS"),
+        (400, "This model's maximum context length is 4096 tokens", "MINICPM_RAG_LLM_CONTEXT_TOKENS"),
         (400, "temperature out of range", "temperature out of range"),
         (500, "显存不足", "显存不足"),
     ],
@@ -176,7 +176,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
 
 def test_an_address_that_is_none_is_refused_before_any_question() -> None:
     for wrong in ("", "127.0.0.1:8000", "ftp://host/v1", "http://"):
-        with pytest.raises(ModelError, match="MINICPM_RAG_OPENAI_BASE_URL"):
+        with pytest.raises(ModelError, match="MINICPM_RAG_LLM_URL"):
             connect(wrong, None, None, 4096)
 
 

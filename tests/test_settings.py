@@ -41,5 +41,5 @@ def test_home_is_shared_by_all_working_folders(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_key_is_not_shown() -> None:
-    settings = load_settings(openai_api_key="sk-secret")
+    settings = load_settings(llm_api_key="sk-secret")
     assert "sk-secret" not in repr(settings)

@@ -65,7 +65,7 @@ def test_the_model_is_chosen_for_the_device_that_is_set(
 
 def test_a_configured_server_goes_before_downloaded_models(settings: Settings) -> None:
     shutil.copytree(GOLDEN / "minicpm-1b-tiny", settings.home / "models" / "MiniCPM-1B-sft-bf16")
-    server = changed(settings, openai_base_url="http://127.0.0.1:9/v1", openai_model="minicpm")
+    server = changed(settings, llm_url="http://127.0.0.1:9/v1", llm_model="minicpm")
     with open_workspace(server) as workspace:
         assert (workspace.mode, workspace.model_name) == ("model", "minicpm")
         assert workspace.facts() == {"model": "minicpm", "device": "server"}

@@ -216,7 +216,7 @@ def build_chain(
     fields = Settings.model_fields
     values = {
         name: fields[name].default if settings is None else getattr(settings, name)
-        for name in ("temperature", "max_new_tokens", "openai_context_tokens")
+        for name in ("temperature", "max_new_tokens", "llm_context_tokens")
     }
     return AnswerChain(
         retriever,
@@ -224,7 +224,7 @@ def build_chain(
         library if library is not None else getattr(retriever, "library", None),
         temperature=values["temperature"],
         max_new_tokens=values["max_new_tokens"],
-        context_tokens=values["openai_context_tokens"],
+        context_tokens=values["llm_context_tokens"],
     )
 
 

@@ -154,8 +154,8 @@ _SERVER = {
     "{variable}={address} is no address. It looks like http://127.0.0.1:8000/v1.": (
         "{address} 不是服务地址，应类似 http://127.0.0.1:8000/v1。"
     ),
-    "The server at {url} lists no model. Set MINICPM_RAG_OPENAI_MODEL.": (
-        "{url} 没有列出任何模型，请填写模型名称（MINICPM_RAG_OPENAI_MODEL）。"
+    "The server at {url} lists no model. Set MINICPM_RAG_LLM_MODEL.": (
+        "{url} 没有列出任何模型，请填写模型名称（MINICPM_RAG_LLM_MODEL）。"
     ),
     "The model server at {url} did not answer within {seconds} s. Is it overloaded?": (
         "模型服务 {url} 超过 {seconds} 秒没有回应，是不是太忙了？"
@@ -163,15 +163,15 @@ _SERVER = {
     "The model server at {url} cannot be reached ({why}). Is it running there?": (
         "连不上模型服务 {url}（{why}），它启动了吗？"
     ),
-    "The model server at {url} refuses the key. Check MINICPM_RAG_OPENAI_API_KEY.": (
-        "模型服务 {url} 拒绝了密钥，请检查密钥（MINICPM_RAG_OPENAI_API_KEY）。"
+    "The model server at {url} refuses the key. Check MINICPM_RAG_LLM_API_KEY.": (
+        "模型服务 {url} 拒绝了密钥，请检查密钥（MINICPM_RAG_LLM_API_KEY）。"
     ),
     "The model server at {url} has no model {name}, or its address lacks /v1. It says: {words}": (
         "模型服务 {url} 没有模型 {name}，或者地址少了 /v1。它说：{words}"
     ),
     "The model server at {url} says the prompt is longer than its window: {words}. "
-    "Lower MINICPM_RAG_OPENAI_CONTEXT_TOKENS, now {limit}.": (
-        "模型服务 {url} 说提示词超过了上下文长度：{words}。请调低 MINICPM_RAG_OPENAI_CONTEXT_TOKENS，现在是 {limit}。"
+    "Lower MINICPM_RAG_LLM_CONTEXT_TOKENS, now {limit}.": (
+        "模型服务 {url} 说提示词超过了上下文长度：{words}。请调低 MINICPM_RAG_LLM_CONTEXT_TOKENS，现在是 {limit}。"
     ),
     "The model server at {url} answered with an error: {words}": "模型服务 {url} 返回了错误：{words}",
     "The model server at {url} sent something that is no answer ({why}). Is it OpenAI-compatible?": (

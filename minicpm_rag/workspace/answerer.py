@@ -37,12 +37,12 @@ def configured(settings: Settings) -> Answerer:
                 "Run `minicpm-rag models` for what can be downloaded."
             )
         return Answerer(folder=settings.model)
-    if settings.openai_base_url is not None:
-        key = settings.openai_api_key
+    if settings.llm_url is not None:
+        key = settings.llm_api_key
         return Answerer(
             server=(
-                settings.openai_base_url,
-                settings.openai_model,
+                settings.llm_url,
+                settings.llm_model,
                 None if key is None else key.get_secret_value(),
             )
         )
@@ -85,5 +85,5 @@ def load(answerer: Answerer, settings: Settings) -> MiniCPM_LLM | RemoteLLM | No
         from minicpm_rag.remote import connect
 
         address, model, key = answerer.server
-        return connect(address, model, key, settings.openai_context_tokens)
+        return connect(address, model, key, settings.llm_context_tokens)
     return None
