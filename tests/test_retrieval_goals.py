@@ -50,15 +50,11 @@ def test_the_passage_that_answers_is_found(name: str, questions: str, first: flo
     assert scores["recall@5"] >= five
 
 
-@pytest.mark.parametrize(
-    ("name", "wrongly"),
-    # The goal is 0.05; drcd_zh's long questions put the answer in other words.
-    [("cmrc_zh", 0.05), ("drcd_zh", 0.075), ("xquad_zh", 0.05), ("xquad_en", 0.05), ("squad2_en", 0.05)],
-)
-def test_questions_about_absent_articles_are_refused(name: str, wrongly: float) -> None:
+@pytest.mark.parametrize("name", ["cmrc_zh", "drcd_zh", "xquad_zh", "xquad_en", "squad2_en"])
+def test_questions_about_absent_articles_are_refused(name: str) -> None:
     scores = measure(*question_set(name), "--absent", "0.5")
     assert scores["unanswerable"]["removed_article"]["refused"] >= 0.9
-    assert scores["answerable_refused"] <= wrongly
+    assert scores["answerable_refused"] <= 0.05
 
 
 @pytest.mark.parametrize("name", ["cmrc_zh", "squad2_en"])
