@@ -233,6 +233,12 @@ def test_drafted_questions_are_written_as_eval_reads_them(
     assert not (tmp_path / "none.jsonl").exists()
 
 
+def test_a_line_separator_inside_a_question_does_not_end_it(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text('{"question": "Does it\u2028occur?"}\n{"question": "二"}\n', encoding="utf-8")
+    assert [question.text for question in load_questions(file)] == ["Does it\u2028occur?", "二"]
+
+
 def test_eval_measures_a_passage_set_without_touching_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,7 +55,7 @@ def ingest_folder(
 
 def _read(file: Path) -> list[dict[str, str]]:
     try:
-        entries = [json.loads(line) for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        entries = [json.loads(line) for line in file.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
         return [{key: str(entry[key]) for key in ("id", "title", "text")} for entry in entries]
     except (OSError, ValueError, TypeError, KeyError) as exc:
         raise DocumentError(

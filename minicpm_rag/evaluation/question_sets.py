@@ -62,7 +62,7 @@ def load_questions(file: Path) -> list[Question]:
     """
     questions: list[Question] = []
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").split("\n")  # a JSON string may hold U+2028, no line end here
     except (OSError, UnicodeDecodeError) as exc:
         raise DocumentError(f"The questions in {file} cannot be read: {exc}.", "Give a UTF-8 file.") from exc
     for number, line in enumerate(lines, start=1):
