@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +31,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens", "seed")
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a model runs on and in. `cache_bytes` is 0 where the cache grows with each answer."""
+
+    device: str
+    precision: str
+    weights: str  # full, int8 or int4
+    attention: str
+    weight_bytes: int
+    cache_bytes: int
 
 
 class MiniCPM_LLM(LLM):
@@ -136,6 +149,21 @@ class MiniCPM_LLM(LLM):
     def context_tokens(self) -> int:
         """The context window: prompt and answer together, in tokens."""
         return self._open_generator().context_tokens
+
+    @property
+    def running(self) -> Running:
+        """How the model runs now."""
+        engine = self._open_generator().engine
+        held = getattr(engine, "memory", None)
+        quantized = any(type(module).__name__ == "Int8Linear" for module in self._model.modules())
+        return Running(
+            device=str(getattr(engine, "device", self._model.device)),
+            precision=str(self._model.dtype).removeprefix("torch."),
+            weights=getattr(engine, "weights", "int8" if quantized else "full"),
+            attention=self._model.config._attn_implementation,
+            weight_bytes=self._model.get_memory_footprint() if held is None else held.weights,
+            cache_bytes=0 if held is None else held.cache + held.slots,
+        )
 
     @property
     def _llm_type(self) -> str:

@@ -74,4 +74,5 @@ def test_a_language_model_on_a_processor_answers_in_int8_by_default() -> None:
     llm = MiniCPM_LLM(GOLDEN / "minicpm4-tiny", device="cpu", max_new_tokens=4)
     assert any(isinstance(module, Int8Linear) for module in llm.model.modules())
     assert isinstance(llm.invoke("你好"), str)
+    assert (llm.running.device, llm.running.weights, llm.running.cache_bytes) == ("cpu", "int8", 0)
     llm.close()

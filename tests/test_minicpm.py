@@ -678,6 +678,12 @@ def test_what_is_set_for_memory_reaches_the_gpu_engine(
     options: dict[str, Any] = {"model": loaded[0], "tokenizer": loaded[1]}
     MiniCPM_LLM(SHARDED_BIN, **options)
     assert given == {"weights": "full", "cache": "full", "memory_bytes": None}
+    scripted = Scripted([])
+    scripted.memory = SimpleNamespace(weights=50, cache=30, slots=1)  # type: ignore[attr-defined]
+    scripted.device, scripted.weights = "cuda:0", "int8"  # type: ignore[attr-defined]
+    running = MiniCPM_LLM(SHARDED_BIN, engine=scripted, **options).running
+    assert (running.device, running.weights, running.precision) == ("cuda:0", "int8", "float32")
+    assert (running.weight_bytes, running.cache_bytes) == (50, 31)
     MiniCPM_LLM(SHARDED_BIN, weights="int4", key_value_cache="int8", gpu_gigabytes=9, **options)
     assert given == {"weights": "int4", "cache": "int8", "memory_bytes": 9_000_000_000}
     with pytest.raises(ValidationError, match="key_value_cache"):

@@ -90,6 +90,8 @@ class GraphEngine:
         if weights != "full" and device.type == "cpu" and torch.cuda.is_available():
             device = torch.device("cuda", torch.cuda.current_device())
         self.slots = slots
+        self.device = device
+        self.weights = weights
         self._quantized_cache = cache == "int8"
         self._weights = gather(model, device, weights)
         self._context = _context(model.config)

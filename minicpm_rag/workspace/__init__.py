@@ -212,17 +212,18 @@ class Workspace:
         _ = self.llm
 
     def facts(self) -> dict[str, str]:
-        """What answers and how it runs: model, device, precision, attention, memory."""
+        """What answers and how it runs: model, device, precision, attention, memory of weights and cache."""
         llm = self.llm
         if llm is None or self._answerer.folder is None:
             return {"model": self.model_name or "", "device": "" if llm is None else "server"}
-        model: Any = llm.model  # type: ignore[union-attr]
+        running = llm.running  # type: ignore[union-attr]
         return {
             "model": self.model_name or "",
-            "device": str(model.device),
-            "precision": str(model.dtype).removeprefix("torch."),
-            "attention": str(model.config._attn_implementation),
-            "memory": _size(model.get_memory_footprint()),
+            "device": running.device,
+            "precision": running.precision + ("" if running.weights == "full" else f", {running.weights}"),
+            "attention": running.attention,
+            "memory": _size(running.weight_bytes),
+            "cache": _size(running.cache_bytes) if running.cache_bytes else "",
         }
 
     def _use(self, answerer: Answerer) -> None:
