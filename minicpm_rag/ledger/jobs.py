@@ -62,6 +62,12 @@ def get(connection: sqlite3.Connection, job_id: int) -> Job | None:
     return None if row is None else _job(row)
 
 
+def under_way(connection: sqlite3.Connection) -> list[Job]:
+    """The jobs that wait or run, in their order."""
+    rows = connection.execute("SELECT * FROM jobs WHERE status IN ('queued', 'running') ORDER BY id")
+    return [_job(row) for row in rows]
+
+
 def waiting(connection: sqlite3.Connection) -> int:
     """The number of jobs queued or running."""
     return int(connection.execute("SELECT count(*) FROM jobs WHERE status IN ('queued', 'running')").fetchone()[0])

@@ -118,6 +118,11 @@ def name_of(connection: sqlite3.Connection, kb_id: int) -> str:
     return str(row[0])
 
 
+def names(connection: sqlite3.Connection) -> dict[int, str]:
+    """The name of each knowledge base by its row id."""
+    return dict(connection.execute("SELECT id, name FROM knowledge_bases WHERE name IS NOT NULL").fetchall())
+
+
 def clean(name: str) -> str:
     """The name as it is stored. Raises LibraryError where it cannot be one."""
     text = unicodedata.normalize("NFC", name.strip())

@@ -17,6 +17,7 @@ import streamlit as st
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.ledger import jobs as queue
+from minicpm_rag.ledger import knowledge_bases
 from minicpm_rag.records import IngestProgress, Verdict
 
 if TYPE_CHECKING:
@@ -98,15 +99,14 @@ class Jobs:
 def _under_way(library: Library, known: set[int]) -> list[tuple[int, str, str]]:
     """Number, kind and knowledge base of each job that waits or runs, beside those known and what replaced them."""
     with library.ledger.reading() as connection:
-        waiting = [row[0] for row in connection.execute("SELECT id FROM jobs WHERE status IN ('queued', 'running')")]
-        found = [job for number in waiting if (job := queue.get(connection, number)) and job.kind in SHOWN_KINDS]
+        found = [job for job in queue.under_way(connection) if job.kind in SHOWN_KINDS]
         for number in list(known) if found else ():
             while (job := queue.get(connection, number)) is not None and job.successor is not None:
                 known.add(number := job.successor)
-        names = dict(connection.execute("SELECT id, name FROM knowledge_bases WHERE name IS NOT NULL"))
+        names = knowledge_bases.names(connection)
     # One whose knowledge base was deleted meanwhile has nothing to show.
     return [
-        (job.id, job.kind, names.get(job.kb_id, ""))
+        (job.id, job.kind, "" if job.kb_id is None else names[job.kb_id])
         for job in found
         if job.id not in known and (job.kb_id is None or job.kb_id in names)
     ]
