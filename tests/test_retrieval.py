@@ -298,6 +298,19 @@ def test_what_other_subjects_hold_as_well_is_less_evidence() -> None:
 
     alone = lead()
     assert lead(found(2, "天气很好。")) == alone
-    assert lead(found(2, "风机的保修期为一年。")) < alone
-    assert lead(found(2, "风机的保修期为一年。", "水泵")) == alone, "the same heading is the same subject"
-    assert lead(found(1, "风机的保修期为一年。")) == alone, "so is the same document"
+    assert lead(found(2, "风机装在厂房的北侧，保修期从安装那天算起。")) < alone
+    assert lead(found(2, "风机装在厂房的北侧，保修期从安装那天算起。", "水泵")) == alone, "the same heading is the same subject"
+    assert lead(found(1, "风机装在厂房的北侧，保修期从安装那天算起。")) == alone, "so is the same document"
+
+
+def test_other_versions_of_a_document_do_not_lower_the_evidence_for_it(tmp_path: Path, embedder: Any) -> None:
+    versions = {
+        f"{Path(name).stem} v{number}.txt": f"{text} Revision {number}, 第{number}版。"
+        for name, text in DOCUMENTS.items()
+        for number in range(1, 5)
+    }
+    with build_library(tmp_path, embedder, versions) as library:
+        retriever = HybridRetriever(library=library, embedder=embedder)
+        refused = [question for question, _ in ANSWERED if retriever.find(question).evidence < retriever.bar]
+        accepted = [question for question in UNANSWERED if retriever.find(question).evidence >= retriever.bar]
+    assert (refused, accepted) == ([], [])

@@ -180,7 +180,13 @@ def _signs(match: QuestionMatch, ranked: Sequence[Document], share: float, cosin
     questions on absent articles are refused instead of 80 %, drcd's 92 % instead of 90 %).
     """
     strengths = [match.content_strength(one) for one in ranked]
-    rivals = [strength for one, strength in zip(ranked, strengths, strict=True) if _other_subject(one, ranked[0])]
+    own = [one for one in ranked if _document(one) == _document(ranked[0])]
+    rivals = [
+        strength
+        for one, strength in zip(ranked, strengths, strict=True)
+        # Another version of the same document does not hold it by chance.
+        if _other_subject(one, ranked[0]) and not any(match.are_alike(one, other) for other in own)
+    ]
     chance = sum(sorted(rivals)[-RIVALS:]) / max(1, min(RIVALS, len(rivals)))
     return [
         Signs(
@@ -199,7 +205,11 @@ def _other_subject(one: Document, best: Document) -> bool:
     heading = one.metadata.get(records.HEADINGS)
     if heading and heading == best.metadata.get(records.HEADINGS):
         return False
-    return bool(one.metadata[records.DOCUMENT_ID] != best.metadata[records.DOCUMENT_ID])
+    return _document(one) != _document(best)
+
+
+def _document(passage: Document) -> int:
+    return int(passage.metadata[records.DOCUMENT_ID])
 
 
 def _indexed_text(document: Document) -> str:
