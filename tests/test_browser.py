@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser_parts import CHROMIUM, Server, Visitor, launch
+from browser_parts import CHROMIUM, PATIENCE, Server, Visitor, launch
 from fake_workspace import wait_until
 
 from minicpm_rag.page import strings
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 playwright_api = pytest.importorskip("playwright.sync_api")
+playwright_api.expect.set_options(timeout=PATIENCE)  # 5 s else, whatever the browser's patience is
 
 TESTS = Path(__file__).parent
 KNOWLEDGE = TESTS.parent / "knowledge"
@@ -224,7 +225,9 @@ def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path
     )
     visitor.go("library")
     visitor.page.get_by_role("button", name=words("manage")).click()
-    visitor.page.get_by_label(words("new_name")).fill("试验 <b>库</b> ![](http://evil.example/k.png)")
+    # The folder's number makes it another one where the test is tried again.
+    knowledge_base = f"试验 <b>库</b> ![](http://evil.example/k.png) {tmp_path.name[-1]}"
+    visitor.page.get_by_label(words("new_name")).fill(knowledge_base)
     visitor.page.get_by_role("button", name=words("create")).click()
     playwright_api.expect(visitor.page.locator("h2")).to_contain_text("试验 <b>库</b>")
     visitor.upload([hostile])

@@ -296,11 +296,11 @@ def test_what_other_subjects_hold_as_well_is_less_evidence() -> None:
         match = QuestionMatch("水泵的保修期", lambda wanted: dict.fromkeys(wanted, 1.0))
         return _signs(match, [found(1, "水泵的保修期为两年。", "水泵"), *others], 0.0, {})[0].lead
 
-    alone = lead()
+    alone, fan = lead(), "风机装在厂房的北侧，保修期从安装那天算起。"
     assert lead(found(2, "天气很好。")) == alone
-    assert lead(found(2, "风机装在厂房的北侧，保修期从安装那天算起。")) < alone
-    assert lead(found(2, "风机装在厂房的北侧，保修期从安装那天算起。", "水泵")) == alone, "the same heading is the same subject"
-    assert lead(found(1, "风机装在厂房的北侧，保修期从安装那天算起。")) == alone, "so is the same document"
+    assert lead(found(2, fan)) < alone
+    assert lead(found(2, fan, "水泵")) == alone, "the same heading is the same subject"
+    assert lead(found(1, fan)) == alone, "so is the same document"
 
 
 def test_other_versions_of_a_document_do_not_lower_the_evidence_for_it(tmp_path: Path, embedder: Any) -> None:
