@@ -293,3 +293,25 @@ def test_the_title_is_the_file_name_however_odd(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_document_error(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="cannot be opened"):
         load_file(tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("<p>保修两年。</p>", "水泵说明\n\n保修两年。"),
+        ("<h1>说明</h1><p>保修两年。</p>", "说明\n\n保修两年。"),
+    ],
+)
+def test_the_title_of_an_html_page_without_a_main_heading_is_its_heading(tmp_path: Path, body: str, found: str) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(f"<html><head><title>水泵说明</title></head><body>{body}</body></html>", encoding="utf-8")
+    (page,) = load_file(file).pages
+    assert page.text == found
+    assert page.headings[0].level == 1
+
+
+def test_an_html_page_with_a_title_and_no_text_is_empty(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text("<title>App</title><body><script>run()</script></body>", encoding="utf-8")
+    with pytest.raises(DocumentError):
+        load_file(file)

@@ -25,6 +25,7 @@ _BLOCK = re.compile(
     "fieldset|details|summary|body|html|hr|pre|caption|center|tr|td|th"
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_ANY_TEXT = "//body//text()[normalize-space() and not(ancestor::script or ancestor::style or ancestor::noscript)]"
 _HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 
 
@@ -47,12 +48,15 @@ def write_html(text: str, writer: PageWriter) -> str:
         root = html.document_fromstring(text.encode(), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as exc:
         raise DocumentError("The HTML cannot be read.", f"Save the page again: {exc}.") from exc
-    title = root.find(".//title")
+    element = root.find(".//title")
+    title = one_line("".join(element.itertext())) if element is not None else ""
+    if title and root.find(".//h1") is None and root.xpath(_ANY_TEXT):
+        writer.heading(title, 1)  # what the page is about may be said nowhere else
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         writer.paragraph(_flat_text(text))
     else:
         _Walk(writer).write(root)
-    return one_line("".join(title.itertext())) if title is not None else ""
+    return title
 
 
 def _flat_text(text: str) -> str:
