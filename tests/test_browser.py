@@ -31,10 +31,10 @@ KNOWLEDGE = TESTS.parent / "knowledge"
 TINY = TESTS / "data" / "golden" / "minicpm-2b-tiny"
 SCREENSHOTS = TESTS / "data" / "screenshots"
 
-# A browser and a server on two busy cores miss a beat now and then; what fails twice in a row is wrong.
+# A browser and a server on two busy cores miss a beat now and then; what fails three times in a row is wrong.
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.flaky(reruns=1),
+    pytest.mark.flaky(reruns=2),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.timeout(300),
 ]

@@ -44,7 +44,8 @@ def choose_device(wanted: str) -> str:
 def choose_weights(wanted: str, device: str, precision: str) -> str:
     """full, int8 or int4; `auto` is int8 on a processor, unless a precision is asked for, and full on a GPU.
 
-    A processor reads 8 bits 1.6 times as quickly as bfloat16 (`bench cpu`); a GPU of the 2B model hardly gains.
+    A processor answers 1.4 times as quickly with 8 bits as in bfloat16 (`bench cpu`, two cores); a GPU hardly
+    gains, with the 2B model.
     """
     if wanted not in WEIGHTS:
         raise ModelError(f"Weights {wanted!r} are not known. Use one of {', '.join(WEIGHTS)}.")
