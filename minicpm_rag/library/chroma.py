@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import VectorStoreError
+from minicpm_rag.library import hnsw_files
 
 SERVER_SECONDS = 5.0  # to reach a server; once reached it may take longer to answer
 ANSWER_SECONDS = 60.0
@@ -27,6 +28,7 @@ def open_folder(folder: Path) -> Any:
     with translated(str(folder), server=False):
         folder.mkdir(parents=True, exist_ok=True)
         _delete_orphans(folder)
+        _refuse_damaged(folder)
         try:
             return chromadb.PersistentClient(folder, settings=Settings(anonymized_telemetry=False))
         except AttributeError as exc:  # Chroma's own clean-up fails where its file could not be opened
@@ -104,3 +106,11 @@ def _delete_orphans(folder: Path) -> None:
     for entry in folder.iterdir():
         if entry.is_dir() and (entry / "header.bin").exists() and entry.name not in known:
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def _refuse_damaged(folder: Path) -> None:
+    """Raise RuntimeError for index files that would end the process, or fill the disk, once Chroma loads them."""
+    for header in folder.glob("*/header.bin"):
+        what = hnsw_files.damage(header.parent)
+        if what is not None:
+            raise RuntimeError(f"the index files in {header.parent.name} are damaged: {what}")

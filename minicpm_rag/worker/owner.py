@@ -67,7 +67,7 @@ class Owner:
             self._prepared = True
             with self.library.ledger.writing() as connection:
                 jobs.requeue(connection)
-            self._repaired(lambda: sweep(self.library.ledger, self.library.vectors, self.library.uploads))
+            self._repaired(self._open_and_sweep)
         with self.library.ledger.reading() as connection:
             waiting = jobs.waiting(connection)
         if not waiting:
@@ -144,6 +144,11 @@ class Owner:
             )  # fmt: skip
         else:
             raise _unknown(job)
+
+    def _open_and_sweep(self) -> None:
+        if self.library.vectors.url is None:
+            self.library.vectors.collections()  # a folder that cannot be opened is mended before the first job
+        sweep(self.library.ledger, self.library.vectors, self.library.uploads)
 
     def _compare_once(self) -> None:
         """After a power cut or a full disk Chroma and the ledger may be apart: see, while there is time."""
