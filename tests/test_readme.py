@@ -54,7 +54,7 @@ def test_the_chain_s_lines_run_as_printed(tmp_path: Path, capsys: pytest.Capture
 
 def test_run_and_test_lines_stand_alone() -> None:
     assert "\npip install . && streamlit run streamlit_app.py\n" in README
-    assert '\npip install ".[test]" && pytest\n' in README
+    assert '\npip install ".[test]" && pytest -n 2 --dist loadfile\n' in README
 
 
 if __name__ == "__main__":
