@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from fake_workspace import FakeWorker, FakeWorkspace, row, slow, usual_script, wait_until
+from fake_workspace import FakeWorker, FakeWorkspace, page_of, row, slow, usual_script, wait_until
 from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.errors import (
@@ -129,6 +129,36 @@ def test_an_empty_library_asks_for_documents_first(workspace: FakeWorkspace) -> 
     button(app, "add-documents").click().run()
     assert app.session_state["view"] == "library"
     assert words("library_empty") in html(app)
+
+
+def test_the_first_screen_has_its_questions_as_soon_as_a_document_is_read(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, workspace.library.rows = workspace.library.rows, []
+    app = page()
+    assert words("lead_empty") in html(app)
+    draw = st.html
+
+    def read_meanwhile(body: object, **options: Any) -> Any:
+        if words("lead_empty") in str(body):
+            workspace.library.rows = rows
+        return draw(body, **options)
+
+    monkeypatch.setattr(st, "html", read_meanwhile)
+    app.run()
+    assert words("lead_empty") not in html(app)
+    assert button(app, "ask-0")
+
+
+def test_another_knowledge_base_of_the_same_name_has_questions_of_its_own(workspace: FakeWorkspace) -> None:
+    app = page()
+    library = workspace.library
+    library.rows = [row(number + 2, f"other-{number}.md") for number in (1, 2)]  # as many changes as before
+    library.pages = {
+        found.id: page_of("# Other\n\n## Painting\n\nGreen.\n\n## Varnish\n\nNone.\n") for found in library.rows
+    }
+    assert "painting" in button(app.run(), "ask-0").label
+    assert not [found for found in app.button if "X100" in found.label]
 
 
 def test_no_model_mode_is_one_line_with_one_button(workspace: FakeWorkspace) -> None:
@@ -635,6 +665,17 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     assert "4 passages · GB18030" in drawn
     button(app, "put-away").click().run()
     assert "It is protected by a password." not in html(app)
+
+
+def test_files_are_taken_though_another_view_is_chosen_before_they_were(
+    workspace: FakeWorkspace, jobs: dict[str, Any]
+) -> None:
+    app = page(view="library")
+    app.file_uploader[0].set_value([("a.md", b"# A", "text/markdown")])
+    button(app, "go-chat").click().run()  # one message, as a browser sends it
+    assert app.session_state["view"] == "chat"
+    assert jobs["saved"] == [("a.md", b"# A")]
+    assert len(jobs["ingested"]) == 1
 
 
 def submitted_elsewhere(workspace: FakeWorkspace, kind: str = "ingest") -> int:

@@ -21,6 +21,7 @@ from minicpm_rag.page import (
     opening,
     sources,
     state,
+    uploads,
 )
 from minicpm_rag.page.attempts import attempt
 from minicpm_rag.page.state import t
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 LOOK_SECONDS = 0.08  # between two looks at a running answer; a stop is noticed at the next one
-
+EMPTY_SECONDS = 1.0  # between two looks for the first document
 LEFT_OVER_ELEMENTS = 40  # more than any view has below where an answer is drawn
 
 
@@ -114,8 +115,7 @@ def _first_screen(workspace: Workspace | None) -> None:
     if workspace is None:
         opening.wait()
         return
-    counts = {row.name: row.documents for row in workspace.library.knowledge_bases()}
-    if not counts.get(state.knowledge_base()):
+    if not _documents(workspace):
         st.html(f'<div class="rag-lead">{markup.plain(t("lead_empty"))}</div>')
         st.button(
             t("add_documents"),
@@ -125,6 +125,7 @@ def _first_screen(workspace: Workspace | None) -> None:
             on_click=state.go,
             args=("library",),
         )
+        _until_documents(workspace)
     else:
         st.html(f'<div class="rag-lead">{markup.plain(t("lead"))}</div>')
         for number, example in enumerate(examples.of(workspace, state.knowledge_base(), state.language())):
@@ -147,6 +148,24 @@ def _first_screen(workspace: Workspace | None) -> None:
                 on_click=state.go,
                 args=("model",),
             )
+
+
+def _documents(workspace: Workspace) -> int:
+    """How many documents of the knowledge base can be asked about."""
+    counts = {row.name: row.documents for row in workspace.library.knowledge_bases()}
+    return counts.get(state.knowledge_base(), 0)
+
+
+@st.fragment(run_every=EMPTY_SECONDS)
+def _until_documents(workspace: Workspace) -> None:
+    """Draw the page again once the first document is read, be it by this page or by another process.
+
+    Only while there are none: questions that changed with each document read would move under the pointer.
+    """
+    if _documents(workspace):
+        st.rerun()
+    if uploads.is_busy():
+        notices.working(t("job_ingest"))
 
 
 def _follow(reply: Reply, slot: DeltaGenerator) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.page import documents, jobs, markup, notices, state
+from minicpm_rag.page.attempts import attempt
 from minicpm_rag.page.state import t
 from minicpm_rag.records import Verdict
 
@@ -29,26 +30,21 @@ def drop(workspace: Workspace) -> None:
     """Draw the place to drop files on; what is dropped is read at once."""
     as_folder = st.session_state.get("drop-folder", False)
     limit = state.settings().upload_megabytes
-    turn = st.session_state.setdefault("upload_turn", 0)
-    files = st.file_uploader(
+    key = f"upload-{st.session_state.get('upload_turn', 0)}-{as_folder}"
+    # In a callback, which runs whatever view is drawn next: who drops files and goes elsewhere at once sends
+    # both in one message, and the view that would have taken the files is drawn no more.
+    st.file_uploader(
         t("upload_label"),
         accept_multiple_files="directory" if as_folder else True,
-        key=f"upload-{turn}-{as_folder}",
+        key=key,
         max_upload_size=limit,
         label_visibility="collapsed",
+        on_change=_take,
+        args=(workspace, key),
     )
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
         notices.quiet(t("upload_limit", megabytes=limit))
         st.toggle(t("upload_folder"), key="drop-folder")
-    if files:
-        st.session_state.upload_errors = [
-            *st.session_state.get("upload_refused", []),
-            *_take(workspace, files),
-        ]
-        st.session_state.upload_refused = []
-        # A new key empties the uploader, and with it the server's memory of the files.
-        st.session_state.upload_turn = turn + 1
-        st.rerun()
     for sentence in (*st.session_state.get("upload_refused", ()), *st.session_state.get("upload_errors", ())):
         notices.bad(sentence)
 
@@ -60,7 +56,19 @@ def refuse(names: list[str]) -> None:
     st.session_state.upload_refused = [t("upload_too_large", name=name, megabytes=limit) for name in names]
 
 
-def _take(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
+@attempt
+def _take(workspace: Workspace, key: str) -> None:
+    files: list[UploadedFile] = st.session_state.get(key) or []
+    if not files:
+        return
+    # A new key empties the uploader, and with it the server's memory of the files.
+    st.session_state.upload_turn = st.session_state.get("upload_turn", 0) + 1
+    errors = st.session_state.get("upload_refused", [])
+    st.session_state.upload_refused = []
+    st.session_state.upload_errors = [*errors, *_hand_over(workspace, files)]
+
+
+def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
     from minicpm_rag import worker
 
     knowledge_base = state.knowledge_base()
