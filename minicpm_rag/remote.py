@@ -23,6 +23,7 @@ from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from pydantic import ConfigDict, Field, SecretStr
 
 from minicpm_rag.errors import ModelError
+from minicpm_rag.token_bounds import TOKENS_PER_MESSAGE, most_tokens
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 READ_SECONDS = 300  # the first token of a long prompt on a slow machine
 POLL_SECONDS = 0.05
-# Upper bounds over the tokenizers in use: Chinese needs up to 1.5 tokens a character, Latin text under 0.4.
-TOKENS_PER_ASCII, TOKENS_PER_OTHER, TOKENS_PER_MESSAGE = 0.4, 1.5, 8
 
 
 def connect(base_url: str, model: str | None, key: str | None, context_tokens: int) -> RemoteLLM:
@@ -73,8 +72,7 @@ class RemoteLLM(LLM):
 
     def get_num_tokens(self, text: str) -> int:
         """Tokens the text has at most."""
-        plain = sum(character.isascii() for character in text)
-        return int(plain * TOKENS_PER_ASCII + (len(text) - plain) * TOKENS_PER_OTHER) + 1
+        return most_tokens(text)
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         """Keep messages apart: LangChain would flatten them to "Human:" lines before `_stream` sees them."""

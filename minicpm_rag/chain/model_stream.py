@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.records import Waiting
+from minicpm_rag.token_bounds import TOKENS_PER_MESSAGE, most_tokens
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.05
 # While nothing arrives, the reader hears from us: a page can only stop when it gets something to draw.
 POSTED_SECONDS = 0.5
-# For models that cannot count: upper bounds over the tokenizers in use. LangChain's default count would
-# download GPT-2's tokenizer, OpenAI's would download theirs.
-_TOKENS_PER_ASCII, _TOKENS_PER_OTHER, _TOKENS_PER_MESSAGE = 0.4, 1.5, 8
 _THOUGHT, _THOUGHT_END = "<think>", "</think>"
 
 
@@ -83,13 +81,8 @@ def token_counter(llm: BaseLanguageModel[Any]) -> Callable[[Sequence[BaseMessage
         count: Callable[[Sequence[BaseMessage]], int] = llm.count_prompt_tokens  # type: ignore[attr-defined]
         return count
     own = type(llm).get_num_tokens is not BaseLanguageModel.get_num_tokens or llm.custom_get_token_ids
-    count_text = llm.get_num_tokens if own else _most_tokens
-    return lambda messages: sum(count_text(str(message.text)) + _TOKENS_PER_MESSAGE for message in messages)
-
-
-def _most_tokens(text: str) -> int:
-    plain = sum(character.isascii() for character in text)
-    return int(plain * _TOKENS_PER_ASCII + (len(text) - plain) * _TOKENS_PER_OTHER) + 1
+    count_text = llm.get_num_tokens if own else most_tokens
+    return lambda messages: sum(count_text(str(message.text)) + TOKENS_PER_MESSAGE for message in messages)
 
 
 def _read(

@@ -16,7 +16,7 @@ def bench() -> None:
     """Measure how quickly models answer on this machine."""
 
 
-@bench.command()
+@bench.command(short_help="Measure decoding on the GPU beside two baselines.")
 @click.option("--model", "folder", type=click.Path(path_type=Path), help="Folder of a checkpoint.")
 @click.option("--random-weights", "name", help="A published shape with random weights, MiniCPM-2B for one.")
 @click.option(
@@ -74,7 +74,7 @@ def decode(
     measures.decode_table(model, texts, report, baselines=not no_baselines)
 
 
-@bench.command()
+@bench.command(short_help="Measure number formats on the processor.")
 @click.option("--random-weights", "name", default="MiniCPM4-0.5B", show_default=True, help="A published shape.")
 def cpu(name: str) -> None:
     """Measure transformers on the CPU: number formats, int8, compiled or not."""

@@ -29,7 +29,7 @@ _HIGHER = (
 _LOWER = ("answerable_refused",)
 
 
-@click.command("eval")
+@click.command("eval", short_help="Measure what is found, refused and rightly cited.")
 @click.argument("questions", nargs=-1, type=_file)
 @click.option("--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]")
 @click.option("--count", type=click.IntRange(min=1), help="Own sentences to ask for [200], or questions to make [30].")
@@ -188,12 +188,16 @@ def _show(scores: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(scores, ensure_ascii=False, indent=2))
         return
-    rows = [[name, _number(value)] for name, value in scores.items() if isinstance(value, int | float)]
+    rows = [[_words(name), _number(value)] for name, value in scores.items() if isinstance(value, int | float)]
     for kind, refused in scores["unanswerable"].items():
         rows.append([f"{kind} refused", f"{refused['refused']:.3f} of {refused['questions']}"])
     for name, value in scores.get("answers", {}).items():
-        rows.append([f"answers: {name}", value if isinstance(value, str) else _number(value)])
+        rows.append([f"answers: {_words(name)}", value if isinstance(value, str) else _number(value)])
     echo_table(["Measure", "Value"], rows, right={1})
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _number(value: float) -> str:
