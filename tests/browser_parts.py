@@ -123,11 +123,16 @@ class Visitor:
     def go(self, view: str) -> None:
         self.click(f".st-key-go-{view} button")
 
-    def upload(self, files: list[Path]) -> str:
-        """Drop files on the library and wait for their verdicts; returns the table's text."""
+    def drop(self, files: list[Path]) -> None:
+        """Drop files on the library."""
         self.go("library")
         self.page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(files)
-        table = self.page.locator('[class*="st-key-job-"] .rag-table').last
+
+    def upload(self, files: list[Path]) -> str:
+        """Drop files on the library and wait for their verdicts; returns the table's text."""
+        self.drop(files)
+        # By name: what was drawn before, of another knowledge base perhaps, stands there until it is replaced.
+        table = self.page.locator('[class*="st-key-job-"] .rag-table', has_text=files[0].name).last
         table.wait_for(timeout=3 * PATIENCE)  # embedding is the slowest thing there is
         return table.inner_text()
 

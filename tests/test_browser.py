@@ -21,7 +21,7 @@ from fake_workspace import wait_until
 from minicpm_rag.page import strings
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route, WebSocketRoute
 
 playwright_api = pytest.importorskip("playwright.sync_api")
 playwright_api.expect.set_options(timeout=PATIENCE)  # 5 s else, whatever the browser's patience is
@@ -215,6 +215,49 @@ def test_five_people_at_once_see_their_own_answers_only(server: Server, browser:
         person.close()
 
 
+def make_knowledge_base(visitor: Visitor, name: str) -> None:
+    visitor.go("library")
+    visitor.page.get_by_role("button", name=words("manage")).click()
+    visitor.page.get_by_label(words("new_name")).fill(name)
+    visitor.page.get_by_role("button", name=words("create")).click()
+    playwright_api.expect(visitor.page.locator("h2")).to_contain_text(name)
+
+
+def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
+    server: Server, browser: Browser, verdicts: str, tmp_path: Path
+) -> None:
+    (tmp_path / "方案.md").write_text("# 方案\n\n## 预算\n\n三万元。\n\n## 期限\n\n五月底。\n", encoding="utf-8")
+    places: list[bytes] = []
+    held: list[Route] = []
+
+    def forget_the_first_place(connection: WebSocketRoute) -> None:
+        """As Streamlit does where a run begins just then."""
+        onward = connection.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            if isinstance(message, bytes) and b"/upload_file/" in message:
+                places.append(message)
+                if len(places) == 1:
+                    return
+            connection.send(message)
+
+        onward.on_message(pass_on)
+
+    person = Visitor(browser, server)
+    person.page.route_web_socket("**/_stcore/stream", forget_the_first_place)
+    person.page.route("**/upload_file/**", lambda route: held.append(route))
+    person.open()
+    make_knowledge_base(person, f"新库 {tmp_path.name[-1]}")
+    person.drop([tmp_path / "方案.md"])
+    person.page.locator('[data-testid="stFileChip"]').wait_for()
+    assert len(places) > 1
+    playwright_api.expect(person.page.locator('[data-testid="stSidebar"]')).to_have_css("pointer-events", "none")
+    held[0].continue_()
+    person.go("chat")  # as soon as the page lets go, while the document is read
+    playwright_api.expect(person.page.locator(".st-key-ask-0")).to_contain_text("方案")
+    person.close()
+
+
 def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path) -> None:
     name = "![x](http:evil.example)<img src=x onerror=alert(1)>.md"
     hostile = tmp_path / name.replace("/", "")
@@ -223,13 +266,8 @@ def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path
         "![图](http://evil.example/spy.png) [点我](http://evil.example/) <img src=http://evil.example/b.png>\n",
         encoding="utf-8",
     )
-    visitor.go("library")
-    visitor.page.get_by_role("button", name=words("manage")).click()
     # The folder's number makes it another one where the test is tried again.
-    knowledge_base = f"试验 <b>库</b> ![](http://evil.example/k.png) {tmp_path.name[-1]}"
-    visitor.page.get_by_label(words("new_name")).fill(knowledge_base)
-    visitor.page.get_by_role("button", name=words("create")).click()
-    playwright_api.expect(visitor.page.locator("h2")).to_contain_text("试验 <b>库</b>")
+    make_knowledge_base(visitor, f"试验 <b>库</b> ![](http://evil.example/k.png) {tmp_path.name[-1]}")
     visitor.upload([hostile])
     visitor.go("chat")
     visitor.page.wait_for_selector(".st-key-ask-0")

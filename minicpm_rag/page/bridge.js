@@ -37,6 +37,18 @@ export default function ({ data, setTriggerValue }) {
     const names = fresh.map((chip) => chip.querySelector('[data-testid="stFileChipName"]')?.title ?? "")
     if (names.length) setTriggerValue("refused", names)
   }
+  // Streamlit 1.67 forgets to answer where a file may be sent if the page begins to be drawn anew just then, and
+  // the file is gone without a word: no chip, and the same empty uploader. So it is given the file once more.
+  const given = (event) => {
+    const input = event.target.closest?.('[data-testid="stFileUploader"]')?.querySelector("input[type=file]")
+    const files = (event.dataTransfer ?? event.target).files
+    if (!input || !files?.length) return
+    setTimeout(() => {
+      if (!input.isConnected || document.querySelector('[data-testid="stFileChip"]')) return
+      if (input.files !== files) input.files = files
+      input.dispatchEvent(new Event("change", { bubbles: true }))
+    }, 2000)
+  }
   // Stay at the end of the conversation while it grows, until the person scrolls.
   const end = () => document.querySelector('[data-testid="stMain"]')
   if (data.follow && data.follow !== window.ragFollow) window.ragStick = true
@@ -55,6 +67,11 @@ export default function ({ data, setTriggerValue }) {
   // Each rerun calls this function anew: one listener and one observer at a time.
   document.removeEventListener("click", window.ragClicked)
   document.addEventListener("click", (window.ragClicked = clicked))
+  for (const kind of ["change", "drop"]) {
+    document.removeEventListener(kind, window.ragGiven, true)
+    document.addEventListener(kind, given, true)
+  }
+  window.ragGiven = given
   for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
     document.removeEventListener(kind, window.ragLeave)
     document.addEventListener(kind, leave)
