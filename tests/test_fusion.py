@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.retrieval.fusion import normalised, weighted_sum
+from minicpm_rag.retrieval.fusion import normalised, spread_floor, weighted_sum
 from minicpm_rag.retrieval.readability import readable_share, scripts
 
 KEYWORD = [("a", 9.0), ("b", 5.0), ("c", 1.0)]
@@ -59,3 +59,10 @@ def test_scripts_are_told_apart_without_a_list_of_languages() -> None:
 )
 def test_the_readable_share_follows_the_measured_abilities(text: str, share: float) -> None:
     assert readable_share(text, {"LATIN": 1.0, "CJK": 0.2}) == pytest.approx(share)
+
+
+def test_only_the_last_of_a_full_list_counts_as_nothing() -> None:
+    assert spread_floor([0.9, 0.5], depth=2) == 0.5
+    assert spread_floor([0.9, 0.5], depth=3) == 0
+    assert spread_floor([0.9, -0.5], depth=3) == -0.5
+    assert spread_floor([], depth=3) == 0

@@ -64,3 +64,26 @@ def test_small_talk_asks_for_nothing_and_matches_without_error(question: str) ->
     assert not match.asks_for_something
     assert match.content_strength(passage("你好，谢谢。Thanks, who are you?")) == 0
     assert not match.stands_in(passage("？ ?")) or len(question) > 1
+
+
+def test_passages_together_cover_what_each_holds_in_part() -> None:
+    match = QuestionMatch("warranty of the pump 水泵", equal_weights)
+    one, other = passage("The pump, 水泵, is red."), passage("Two years of warranty.")
+    assert match.coverage([one, other]) > max(match.coverage([one]), match.coverage([other])) > 0
+    assert match.coverage([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "near", "far"),
+    [
+        ("How hot may the pump motor get?", "The motor of the pump.", "The pump works while nobody is at the motor."),
+        ("水泵保修", "水泵保修两年。", "保养水源很重要，油泵也要修。"),
+    ],
+)
+def test_nearness_tells_neighbours_of_the_question_from_words_apart(question: str, near: str, far: str) -> None:
+    match = QuestionMatch(question, equal_weights)
+    assert match.nearness(passage(near)) > match.nearness(passage(far))
+
+
+def test_a_question_of_one_word_has_no_neighbours_to_be_near() -> None:
+    assert QuestionMatch("pump", equal_weights).nearness(passage("The pump.")) == 0

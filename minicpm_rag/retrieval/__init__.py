@@ -24,8 +24,9 @@ from minicpm_rag.retrieval.evidence import (
     shipped_calibration,
 )
 from minicpm_rag.retrieval.found import Found, explained
-from minicpm_rag.retrieval.fusion import weighted_sum
+from minicpm_rag.retrieval.fusion import spread_floor, weighted_sum
 from minicpm_rag.retrieval.matching import QuestionMatch
+from minicpm_rag.retrieval.passage_scores import passage_scores
 from minicpm_rag.retrieval.readability import readable_share, script_of
 from minicpm_rag.retrieval.selection import select
 
@@ -35,8 +36,8 @@ RIVALS = 3  # 3 to 10 measured alike, 1 a little worse
 DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly; 0.4 to 0.6 measured alike
 LEAST_DENSE = 0.1  # smaller dense parts changed recall by less than 0.1 points; embedding a question costs 20 ms
 ATTEMPTS = 3  # at a search that meets documents just removed
-SENTENCE_SHARE = 0.3  # for words that stand in one sentence: recall@1 +0.2 to +1 points on four of six sets
 KEYWORD_TRUST = 1.5  # a usual answer holds 2/3 of its question's weight or more; 1 to 2 measured alike
+DENSE_TRUST = 2.0  # for a best cosine that stands out from the last; 1.4 to 3 measured alike
 
 
 class HybridRetriever(BaseRetriever):
@@ -96,7 +97,7 @@ class HybridRetriever(BaseRetriever):
             keyword,
             dense,
             keyword_weight=(1 - dense_weight) * self._keyword_trust(match, keyword),
-            dense_weight=dense_weight,
+            dense_weight=dense_weight * _dense_trust(dense),
             depth=DEPTH,
         )
         scores = dict(fused if without else fused[: max(CANDIDATES, 2 * limit)])
@@ -146,7 +147,7 @@ class HybridRetriever(BaseRetriever):
     ) -> list[Document]:
         """Give each passage its score, best first; one that holds the question word for word leads."""
         if self.reranker is None:
-            scores = [fused[str(one.id)] + SENTENCE_SHARE * match.best_sentence(one) for one in documents]
+            scores = passage_scores(match, documents, fused)
         else:
             scores = self.reranker.scores(question, [_indexed_text(document) for document in documents])
         order = sorted(
@@ -170,6 +171,15 @@ class HybridRetriever(BaseRetriever):
     def _weights(self, wanted: Sequence[str]) -> dict[str, float]:
         statistics = self.library.keyword_statistics(self.knowledge_base, wanted)
         return {term: statistics.weight(term) for term in wanted}
+
+
+def _dense_trust(dense: Sequence[tuple[str, float]]) -> float:
+    """How far the dense ranking is to be trusted: by how clearly its best stand out from its last.
+
+    Spread over 0..1, a ranking whose cosines hardly differ would weigh as much as one that is sure.
+    """
+    cosines = [cosine for _, cosine in dense]
+    return 1 + DENSE_TRUST * (max(cosines, default=0.0) - spread_floor(cosines, DEPTH))
 
 
 def _signs(match: QuestionMatch, ranked: Sequence[Document], share: float, cosines: Mapping[str, float]) -> list[Signs]:

@@ -32,7 +32,12 @@ def normalised(ranking: Ranking, depth: int) -> list[tuple[str, float]]:
         return []
     scores = [score for _, score in ranking]
     best = max(scores)
-    floor = min(scores) if len(ranking) >= depth else min(0.0, *scores)
+    floor = spread_floor(scores, depth)
     if best <= floor:
         return [(identity, 1.0 if best > 0 else 0.0) for identity, _ in ranking]
     return [(identity, (score - floor) / (best - floor)) for identity, score in ranking]
+
+
+def spread_floor(scores: Sequence[float], depth: int) -> float:
+    """The score that counts as nothing: the last of a full list; a shorter list holds all that scored."""
+    return min(scores) if len(scores) >= depth else min([0.0, *scores])

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
 
 from minicpm_rag import records
 from minicpm_rag.questions import is_content
@@ -19,9 +20,11 @@ from minicpm_rag.sentences import sentence_spans
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+_Held = TypeVar("_Held")
 _SATURATION = 1.2  # BM25's k1: the second mention of a term says less than the first
 # Share of terms: 99 % of neighbours in one article share under .45, a copy cut at other places more than half.
 _ALIKE = 0.5
+_NEAR = 3  # terms; 8 measured alike, and so did the question's own order
 _EDGES = " \t\n.。?？!！,，;；:：\"'“”"
 
 
@@ -32,6 +35,7 @@ class _Read:
     above: Counter[str]
     sentences: list[Counter[str]]
     whole: Counter[str]
+    order: list[str]  # of the sentences
 
 
 class QuestionMatch:
@@ -75,6 +79,25 @@ class QuestionMatch:
         """The same for the words that say something."""
         return _best_sentence(self._content, self._terms(document))
 
+    def coverage(self, documents: Sequence[Document]) -> float:
+        """The share of the question's weight that the passages hold together, 0..1."""
+        held = {term for document in documents for term in self._terms(document).whole}
+        return _share(self._weights, held)
+
+    def nearness(self, document: Document) -> float:
+        """The share of neighbouring terms of the question that are near each other in the passage too, 0..1."""
+        weights = {pair: min(map(self._content.__getitem__, pair)) for pair in pairwise(self._content)}
+        places: dict[str, list[int]] = {}
+        for place, term in enumerate(self._terms(document).order):
+            if term in self._content:
+                places.setdefault(term, []).append(place)
+        near = {
+            (one, other)
+            for one, other in weights
+            if any(abs(a - b) <= _NEAR for a in places.get(one, ()) for b in places.get(other, ()))
+        }
+        return _share(weights, near)
+
     def are_alike(self, one: Document, other: Document) -> bool:
         """Whether the passages are versions of one text: most terms of the shorter stand in the longer."""
         first, second = self._terms(one).whole.keys(), self._terms(other).whole.keys()
@@ -90,21 +113,23 @@ class QuestionMatch:
             keys = (records.TITLE, records.HEADINGS, records.TABLE_HEADER)
             above = Counter(terms("\n".join(str(document.metadata.get(key, "")) for key in keys)))
             text = document.page_content
-            sentences = [Counter(terms(text[start:end])) for start, end in sentence_spans(text)]
-            whole = Counter(above)
-            for sentence in sentences:
-                whole.update(sentence)
-            self._read[identity] = _Read(above, sentences, whole)
+            read = [terms(text[start:end]) for start, end in sentence_spans(text)]
+            order = [term for sentence in read for term in sentence]
+            self._read[identity] = _Read(above, [Counter(one) for one in read], above + Counter(order), order)
         return self._read[identity]
 
 
 def _best_sentence(weights: Mapping[str, float], read: _Read) -> float:
-    everything = sum(weights.values())
     shares = (
-        sum(weight for term, weight in weights.items() if term in sentence or term in read.above)
+        _share(weights, {term for term in weights if term in sentence or term in read.above})
         for sentence in read.sentences
     )
-    return max(shares, default=0.0) / everything if everything else 0.0
+    return max(shares, default=0.0)
+
+
+def _share(weights: Mapping[_Held, float], held: Collection[_Held]) -> float:
+    everything = sum(weights.values())
+    return sum(weight for one, weight in weights.items() if one in held) / everything if everything else 0.0
 
 
 def _strength(weights: Mapping[str, float], counts: Counter[str]) -> float:

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from langchain_core.documents import Document
+
+from minicpm_rag import records
+from minicpm_rag.retrieval.matching import QuestionMatch
+from minicpm_rag.retrieval.passage_scores import BESIDE_CHARACTERS, passage_scores
+
+
+def passage(text: str, document: int = 1, page: int = 1, start: int = 0) -> Document:
+    metadata = {
+        records.DOCUMENT_ID: document,
+        records.PAGE: page,
+        records.START: start,
+        records.END: start + len(text),
+    }
+    return Document(id=f"{document}-{page}-{start}", page_content=text, metadata=metadata)
+
+
+def scores(*passages: Document) -> list[float]:
+    match = QuestionMatch("When does the warranty of the pump end?", lambda wanted: dict.fromkeys(wanted, 1.0))
+    return passage_scores(match, passages, dict.fromkeys((str(one.id) for one in passages), 0.5))
+
+
+SUBJECT, ANSWER = "The pump is red.", "The warranty is two years."
+
+
+def test_what_a_neighbour_holds_of_the_question_counts_for_a_passage() -> None:
+    alone = scores(passage(ANSWER, start=20))[0]
+    assert scores(passage(ANSWER, start=20), passage(SUBJECT))[0] > alone
+
+
+def test_passages_elsewhere_do_not_count() -> None:
+    alone = scores(passage(ANSWER, start=20))[0]
+    far = len(ANSWER) + 20 + BESIDE_CHARACTERS + 1
+    for elsewhere in (passage(SUBJECT, document=2), passage(SUBJECT, page=2), passage(SUBJECT, start=far)):
+        assert scores(passage(ANSWER, start=20), elsewhere)[0] == alone
+
+
+def test_equal_matches_keep_the_order_of_the_searches() -> None:
+    match = QuestionMatch("水泵的保修期", lambda wanted: dict.fromkeys(wanted, 1.0))
+    one, other = passage("水泵的保修期为两年。", document=1), passage("水泵的保修期为三年。", document=2)
+    first, second = passage_scores(match, [one, other], {str(one.id): 0.4, str(other.id): 0.6})
+    assert first < second
