@@ -90,7 +90,7 @@ class Server:
 class Visitor:
     """One person's browser: its own cookies, and a list of every address it asked for."""
 
-    def __init__(self, browser: Browser, server: Server, **options: object) -> None:
+    def __init__(self, browser: Browser, server: Server, *, arrived: bool = True, **options: object) -> None:
         self.server = server
         self.requests: list[str] = []
         usual = {
@@ -103,14 +103,24 @@ class Visitor:
         self.context.set_default_timeout(PATIENCE)
         self.context.on("request", self._note)
         self.page: Page = self.context.new_page()
-        self.open()
+        self.set_out()
+        if arrived:
+            self.arrive()
 
     def _note(self, request: Request) -> None:
         if not request.url.startswith(("data:", "blob:")):
             self.requests.append(request.url)
 
     def open(self) -> None:
-        self.page.goto(self.server.address)
+        self.set_out()
+        self.arrive()
+
+    def set_out(self) -> None:
+        """Ask for the page, without waiting for it: several can be on their way at once."""
+        self.page.goto(self.server.address, wait_until="commit")
+
+    def arrive(self) -> None:
+        """Wait for the page."""
         self.page.wait_for_selector(".rag-brand")
 
     def close(self) -> None:

@@ -203,8 +203,9 @@ def test_five_people_at_once_see_their_own_answers_only(server: Server, browser:
     lines = (TESTS / "data" / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     chosen = [row for row in rows if row["id"] in ("zh01", "zh03", "zh04", "zh05", "zh02")]
-    people = [Visitor(browser, server) for _ in chosen]
+    people = [Visitor(browser, server, arrived=False) for _ in chosen]
     for person, row in zip(people, chosen, strict=True):
+        person.arrive()
         person.submit(row["question"])
     for person, row in zip(people, chosen, strict=True):
         answer = person.wait_for_answer()
@@ -243,7 +244,7 @@ def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
 
         onward.on_message(pass_on)
 
-    person = Visitor(browser, server)
+    person = Visitor(browser, server, arrived=False)
     person.page.route_web_socket("**/_stcore/stream", forget_the_first_place)
     person.page.route("**/upload_file/**", lambda route: held.append(route))
     person.open()
@@ -367,5 +368,6 @@ def test_a_restart_keeps_the_conversations_of_each_browser(server: Server, visit
     visitor.page.locator(".rag-mark").first.click()
     visitor.page.locator(".st-key-source-pane").wait_for()
     stranger = Visitor(browser, server)
+    stranger.page.locator(".rag-hello").wait_for()  # drawn after the conversations
     assert stranger.page.locator('[class*="st-key-open-"]').count() == 0
     stranger.close()
