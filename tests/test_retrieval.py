@@ -13,7 +13,7 @@ from minicpm_rag import records
 from minicpm_rag.embeddings import PACKAGED, load_embedder
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library import Library
-from minicpm_rag.retrieval import HybridRetriever, _signs
+from minicpm_rag.retrieval import DEPTH, HybridRetriever, _dense_trust, _signs
 from minicpm_rag.retrieval.evidence import SETTING
 from minicpm_rag.retrieval.matching import QuestionMatch
 from minicpm_rag.sentences import sentence_spans
@@ -314,3 +314,10 @@ def test_other_versions_of_a_document_do_not_lower_the_evidence_for_it(tmp_path:
         refused = [question for question, _ in ANSWERED if retriever.find(question).evidence < retriever.bar]
         accepted = [question for question in UNANSWERED if retriever.find(question).evidence >= retriever.bar]
     assert (refused, accepted) == ([], [])
+
+
+def test_a_dense_ranking_counts_more_the_clearer_its_best_stands_out() -> None:
+    flat = [(str(number), 0.3) for number in range(DEPTH)]
+    clear = [("best", 0.7), *flat[1:]]
+    assert _dense_trust(clear) > _dense_trust(flat) == 1
+    assert _dense_trust([]) == 1

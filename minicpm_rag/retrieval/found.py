@@ -54,7 +54,9 @@ def explained(
     for number, (first, *joined) in enumerate(chosen, start=1):
         fates[first] = f"passage {number}"
         fates.update((identity, f"joined to passage {number}") for identity in joined)
-    last = max((rank for rank, document in enumerate(ranked) if str(document.id) in fates), default=-1)
+    # Behind the last passage nothing was compared any more, though some were still joined.
+    started = {first for first, *_ in chosen}
+    last = max((rank for rank, document in enumerate(ranked) if str(document.id) in started), default=-1)
     return [
         Candidate(
             document=document,
