@@ -591,6 +591,21 @@ def test_knowledge_bases_are_created_chosen_renamed_and_deleted(workspace: FakeW
     assert app.session_state["knowledge_base"] == "default"
 
 
+def test_jobs_follow_the_name_of_their_knowledge_base_and_end_with_it(
+    workspace: FakeWorkspace, jobs: dict[str, Any]
+) -> None:
+    app = page(view="library")
+    app.file_uploader[0].set_value([("a.md", b"# A", "text/markdown")]).run()
+    (job,) = page_jobs.shared().of("default")
+    app.text_input(key="rename-name-default").set_value("合同")
+    button(app, "rename-submit").click().run()
+    assert page_jobs.shared().of("合同") == [job]
+    assert page_jobs.shared().of("default") == []
+    app.checkbox(key="delete-sure-合同").check().run()
+    button(app, "delete-submit").click().run()
+    assert page_jobs.shared().of("合同") == []
+
+
 def test_a_name_that_is_taken_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(name: str) -> None:
         raise LibraryError("There is a knowledge base 'x' already. Choose another name.")

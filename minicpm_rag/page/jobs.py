@@ -90,6 +90,18 @@ class Jobs:
         with self._lock:
             return [job for job in self._jobs if job.knowledge_base in (knowledge_base, "")]
 
+    def renamed(self, knowledge_base: str, new_name: str) -> None:
+        """Show a knowledge base's jobs under its new name from now on."""
+        with self._lock:
+            for job in self._jobs:
+                if job.knowledge_base == knowledge_base:
+                    job.knowledge_base = new_name
+
+    def deleted(self, knowledge_base: str) -> None:
+        """Forget a knowledge base's jobs: another one of its name would show them as its own."""
+        with self._lock:
+            self._jobs = [job for job in self._jobs if job.knowledge_base != knowledge_base]
+
     def put_away(self, job: Job) -> None:
         """Forget a job that has been seen to."""
         with self._lock:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import markup, notices, state
+from minicpm_rag.page import jobs, markup, notices, state
 from minicpm_rag.page.state import t
 
 if TYPE_CHECKING:
@@ -91,10 +91,12 @@ def _create(workspace: Workspace, name: str) -> None:
 
 def _rename(workspace: Workspace, name: str, new_name: str) -> None:
     workspace.library.rename(name, new_name)
+    jobs.shared().renamed(name, new_name)
     st.session_state.knowledge_base = new_name
 
 
 def _delete(workspace: Workspace, name: str) -> None:
     workspace.library.delete(name)
+    jobs.shared().deleted(name)
     left = [row.name for row in workspace.library.knowledge_bases()]
     st.session_state.knowledge_base = left[0] if left else state.settings().knowledge_base
