@@ -16,7 +16,7 @@ from minicpm_rag.claims import codes, holds_name
 from minicpm_rag.questions import asks_for, content_terms, holds
 from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE
 from minicpm_rag.segmentation import fold, terms
-from minicpm_rag.statements import Statement, statements
+from minicpm_rag.statements import Statement, is_heading, statements
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -57,6 +57,7 @@ class _Candidate:
     order: int  # in the passage
     statement: Statement
     terms: frozenset[str]
+    section: frozenset[str]  # the terms of the heading it stands under, where that is in the passage
 
 
 def excerpts(
@@ -82,7 +83,11 @@ def _candidates(passages: Sequence[Document]) -> list[_Candidate]:
     for place, passage in enumerate(passages):
         metadata = passage.metadata
         headings = set(str(metadata.get(HEADINGS) or "").split(" > "))
+        section: frozenset[str] = frozenset()
         for order, statement in enumerate(statements(passage)):
+            if is_heading(passage, statement):
+                section = frozenset(terms(statement.text))
+                continue
             # Chunks overlap: the same sentence of the same page is one candidate, in its best passage.
             document = metadata.get(DOCUMENT_ID, place)
             where = (document, metadata.get(PAGE), int(metadata.get(START, 0)) + statement.start)
@@ -90,7 +95,7 @@ def _candidates(passages: Sequence[Document]) -> list[_Candidate]:
                 continue
             seen.add(where)
             words = frozenset(terms(statement.text)) | frozenset(terms(statement.header))
-            found.append(_Candidate(place, order, statement, words))
+            found.append(_Candidate(place, order, statement, words, section))
     return found
 
 
@@ -135,7 +140,7 @@ def _overlaps(question: str, passages: Sequence[Document], candidates: Sequence[
     wanted = set(content_terms(question))
     subjects = [_subject_terms(passage) for passage in passages]
     frequency = Counter(term for candidate in candidates for term in candidate.terms & wanted)
-    named = frozenset().union(*subjects)
+    named = frozenset().union(*subjects, *(candidate.section for candidate in candidates))
     weights = {
         term: math.log(1 + len(candidates) / (frequency[term] + 0.5))
         * (_SINGLE_CHARACTER_WEIGHT if len(term) == 1 and _HAN.match(term) else 1.0)
@@ -147,7 +152,7 @@ def _overlaps(question: str, passages: Sequence[Document], candidates: Sequence[
     def credit(term: str, candidate: _Candidate) -> float:
         if term in candidate.terms:
             return 1.0
-        return _SUBJECT_CREDIT if term in subjects[candidate.place] else 0.0
+        return _SUBJECT_CREDIT if term in subjects[candidate.place] or term in candidate.section else 0.0
 
     return [
         sum(weight * credit(term, candidate) for term, weight in weights.items()) / total for candidate in candidates

@@ -19,6 +19,10 @@ _ROW = re.compile(r"^\|.*\|[ \t]*$", re.MULTILINE)
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _LONGEST_ROW = 240  # characters: a row with a longer text in a cell is quoted by its sentences
 _LONGEST_JOINED = 160  # characters: clauses that end with a semicolon are joined up to this length
+# No sentence's end, no list item, no "name: value".
+_HEADING = re.compile(r"(?![-*•·])[^\n:：|]{1,60}(?<![.。!?！？;；,，…])")
+_NUMBERED = re.compile(r"#{1,6}[ \t]|第[一二三四五六七八九十百\d]+[章节条]|[（(]?[一二三四五六七八九十]+[、）)]")
+_MOST_DIGITS = 0.4  # of a heading's characters: above that it is a telephone number, a date or a price
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,25 @@ def statements(document: Document) -> list[Statement]:
         else:
             found += _sentences(text, row.start(), row.end(), header)
     return found + _sentences(text, position, len(text))
+
+
+def is_heading(document: Document, statement: Statement) -> bool:
+    """Tell whether the statement reads like the heading of what follows it: a short line by itself.
+
+    Either it is numbered or marked as one, or blank lines are around it. Not every format says what is a heading.
+    """
+    line, before, after = (
+        statement.text,
+        document.page_content[: statement.start],
+        document.page_content[statement.end :],
+    )
+    last, first = before.rpartition("\n")[2], after.partition("\n")[0]
+    if statement.header or last.strip() or first.strip() or not after.strip() or not _HEADING.fullmatch(line):
+        return False
+    if sum(character.isdigit() for character in line) > _MOST_DIGITS * len(line):
+        return False
+    apart = not before.strip() or before.endswith("\n\n")
+    return bool(_NUMBERED.match(line)) or (apart and after.startswith("\n\n"))
 
 
 def _sentences(text: str, start: int, end: int, header: str = "") -> list[Statement]:

@@ -95,6 +95,22 @@ def rows(name: str, kind: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("《手册》里关于“保修期限”是怎么说的？", "整机两年。"),
+        ("What does the handbook say about leave?", "Colleagues have 27 days."),
+    ],
+)
+def test_asked_for_a_section_its_sentences_answer_and_not_its_heading(question: str, expected: str) -> None:
+    chinese = "云杉手册\n\n自今年起执行。\n\n一、保修期限\n整机两年。\n\n二、退货\n七日内可退，运费由客户承担。"
+    english = "Handbook, Europe\n\nWelcome to us.\n\nHours\n\nOpen from 7:30.\n\nLeave\n\nColleagues have 27 days."
+    passages = [Document(text, metadata={"document_id": number}) for number, text in enumerate([chinese, english])]
+    found = [one.statement.text for one in excerpts(question, passages)]
+    assert expected in found
+    assert not {"一、保修期限", "云杉手册", "Leave", "Hours", "Handbook, Europe"} & set(found)
+
+
 @pytest.mark.skipif(not (SHARED / "eval").is_dir(), reason="the public question sets are not here")
 @pytest.mark.parametrize(("name", "least"), [("cmrc_zh", 0.88), ("squad2_en", 0.90)])
 def test_in_the_right_passage_the_answer_is_shown(name: str, least: float) -> None:

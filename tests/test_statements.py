@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.statements import statements
+from minicpm_rag.statements import is_heading, statements
 
 TABLE = "| 型号 | 单价（元） |\n| AL-200 | 1299 |\n| AL-500 | 5680 |"
 
@@ -58,3 +58,24 @@ def test_clauses_behind_a_semicolon_stay_together() -> None:
 
 def test_nothing_but_marks_is_no_statement() -> None:
     assert statements(Document("\n---\n***\n")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Working hours\n\nThe office is open from 7:30.", "## 放入文档\n打开页面。", "一、保修期限\n整机保修两年。",
+     "（二）退换货\n七日内可退。", "第二章 工作时间\n每天八小时。", "AirLeaf 200 product manual\n\nIt measures."],
+)  # fmt: skip
+def test_a_short_line_by_itself_above_text_is_a_heading(text: str) -> None:
+    document = Document(text)
+    assert [is_heading(document, one) for one in statements(document)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Working hours", "It lasts two years.\n\nMore.", "Phone: 400 820\n\nMore.", "- charger\n\nMore.",
+     "400-820-6677 (Mon-Fri)\n\nMore.", "Working hours\nare from 7:30.", "| a | b |\n| 1 | 2 |\n\nMore.",
+     "整机保修两年\n自签收之日起。"],
+)  # fmt: skip
+def test_what_may_answer_by_itself_is_no_heading(text: str) -> None:
+    document = Document(text)
+    assert not any(is_heading(document, one) for one in statements(document))
