@@ -102,6 +102,7 @@ class FakeLibrary:
         self.pages = pages if pages is not None else {1: page_of(HANDBOOK), 2: page_of(MANUAL)}
         self.rows = rows if rows is not None else [row(1, "员工手册.md"), row(2, "x100-manual.md")]
         self.names = ["default"]
+        self.number = 1  # of the knowledge base "default"
         self.unrecorded: dict[int, Exception] = {}
 
     @cached_property
@@ -123,8 +124,8 @@ class FakeLibrary:
     def delete(self, name: str) -> None:
         self.names.remove(name)
 
-    def generation(self, knowledge_base: str) -> int:
-        return len(self.rows)
+    def generation(self, knowledge_base: str) -> tuple[int, int]:
+        return self.number, len(self.rows)
 
     def documents(self, knowledge_base: str) -> list[DocumentRow]:
         return self.rows if knowledge_base == "default" else []

@@ -153,6 +153,7 @@ def test_the_first_screen_has_its_questions_as_soon_as_a_document_is_read(
 def test_another_knowledge_base_of_the_same_name_has_questions_of_its_own(workspace: FakeWorkspace) -> None:
     app = page()
     library = workspace.library
+    library.number = 2
     library.rows = [row(number + 2, f"other-{number}.md") for number in (1, 2)]  # as many changes as before
     library.pages = {
         found.id: page_of("# Other\n\n## Painting\n\nGreen.\n\n## Varnish\n\nNone.\n") for found in library.rows

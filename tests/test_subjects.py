@@ -15,7 +15,7 @@ def questions(name: str) -> list[str]:
     loaded = load_file(KNOWLEDGE / name)
     library = FakeLibrary({1: loaded.pages[0]}, [row(1, name)])
     workspace = FakeWorkspace(library)
-    return examples._drawn.__wrapped__(workspace, [(1, name)], "en")  # type: ignore[attr-defined,no-any-return]
+    return examples._drawn.__wrapped__(workspace, "default", 1, "en")  # type: ignore[attr-defined,no-any-return]
 
 
 @pytest.mark.parametrize(

@@ -92,10 +92,14 @@ class Library:
         """Write a knowledge base (page texts, chunks, vectors; no original files) into one zip file."""
         export(self.ledger, name, file)
 
-    def generation(self, knowledge_base: str) -> int:
-        """A number that grows whenever what can be found in the knowledge base has changed."""
+    def generation(self, knowledge_base: str) -> tuple[int, int]:
+        """The knowledge base's number, and one that grows whenever what can be found in it has changed.
+
+        A number is never used twice: a knowledge base made anew under an old name has another one.
+        """
         with self.ledger.reading() as connection:
-            return knowledge_bases.generation(connection, knowledge_bases.find(connection, knowledge_base))
+            kb_id = knowledge_bases.find(connection, knowledge_base)
+            return kb_id, knowledge_bases.generation(connection, kb_id)
 
     # Documents
     def documents(self, knowledge_base: str) -> list[DocumentRow]:

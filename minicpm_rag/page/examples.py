@@ -14,7 +14,7 @@ from minicpm_rag.errors import NotFoundError
 from minicpm_rag.page import strings, subjects
 
 if TYPE_CHECKING:
-    from minicpm_rag.records import Page
+    from minicpm_rag.records import DocumentRow, Page
     from minicpm_rag.workspace import Workspace
 
 WANTED = 3
@@ -24,16 +24,17 @@ PAGES_READ = (1, 2)
 
 def of(workspace: Workspace, knowledge_base: str, language: strings.Language) -> list[str]:
     """Up to three questions, each about another document where there are as many."""
-    documents = [row for row in workspace.library.documents(knowledge_base) if row.status == "ready"]
-    newest = sorted(documents, key=lambda row: row.indexed_at, reverse=True)[:DOCUMENTS_READ]
-    return _drawn(workspace, [(row.id, row.title) for row in newest], language)
+    generation = workspace.library.generation(knowledge_base)
+    return _drawn(workspace, knowledge_base, generation, language)
 
 
-# Kept by the documents' numbers, which are never used twice. A knowledge base's name and generation are: the
-# questions of a deleted one would be shown for another of its name.
 @st.cache_data(max_entries=32, show_spinner=False)
-def _drawn(_workspace: Workspace, newest: list[tuple[int, str]], language: strings.Language) -> list[str]:
-    by_document = [list(dict.fromkeys(_questions(_workspace, *document))) for document in newest]
+def _drawn(
+    _workspace: Workspace, knowledge_base: str, generation: tuple[int, int], language: strings.Language
+) -> list[str]:
+    documents = [row for row in _workspace.library.documents(knowledge_base) if row.status == "ready"]
+    newest = sorted(documents, key=lambda row: row.indexed_at, reverse=True)[:DOCUMENTS_READ]
+    by_document = [list(dict.fromkeys(_questions(_workspace, row))) for row in newest]
     in_turn = [
         questions[turn]
         for turn in range(WANTED)
@@ -47,11 +48,11 @@ def _is_in(language: strings.Language, questions: list[str]) -> bool:
     return bool(questions) and (language == "zh") == subjects.is_chinese(questions[0])
 
 
-def _questions(workspace: Workspace, document: int, name: str) -> Iterator[str]:
-    title = subjects.file_title(name)
+def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[str]:
+    title = subjects.file_title(row.title)
     for number in PAGES_READ:
         try:
-            page = workspace.library.page(document, number)
+            page = workspace.library.page(row.id, number)
         except NotFoundError:
             return
         if number == 1:

@@ -17,7 +17,6 @@ from minicpm_rag.page.state import t
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.records import DocumentRow
     from minicpm_rag.workspace import Workspace
 
 HITS = 6
@@ -71,15 +70,12 @@ def _listing(workspace: Workspace) -> None:
         label_visibility="collapsed",
     )
     if wanted.strip():
-        _hits(workspace, rows, wanted.strip())
+        _hits(workspace, name, wanted.strip())
     documents.draw(workspace, rows, wanted.strip())
 
 
-def _hits(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
-    name = state.knowledge_base()
-    # Another knowledge base of that name may have come as far as this one, but never with the same documents.
-    version = (workspace.library.generation(name), max(row.id for row in rows))
-    passages = _found(workspace, name, version, wanted)
+def _hits(workspace: Workspace, name: str, wanted: str) -> None:
+    passages = _found(workspace, name, workspace.library.generation(name), wanted)
     if not passages:
         notices.quiet(t("no_passage"))
         return
@@ -101,7 +97,7 @@ def _hits(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _found(_workspace: Workspace, name: str, version: tuple[int, int], wanted: str) -> list[Document]:
+def _found(_workspace: Workspace, name: str, generation: tuple[int, int], wanted: str) -> list[Document]:
     # Kept, so that a rerun does not embed the same words again.
     passages, _ = _workspace.retriever(name).search(wanted, HITS)
     return passages

@@ -108,17 +108,17 @@ def _watching(workspace: Workspace) -> None:
 
 
 @st.fragment(run_every=IDLE_SECONDS)
-def _idle(workspace: Workspace, drawn: tuple[int, int]) -> None:
+def _idle(workspace: Workspace, drawn: tuple[tuple[int, int] | None, int]) -> None:
     """Draw the view again once a job was begun elsewhere, or one that was over at once has changed something."""
     jobs.shared().adopt(workspace.library, t("fault"))
     if is_busy() or _state_of(workspace) != drawn:
         st.rerun()
 
 
-def _state_of(workspace: Workspace) -> tuple[int, int]:
+def _state_of(workspace: Workspace) -> tuple[tuple[int, int] | None, int]:
     name = state.knowledge_base()
     found = name in {row.name for row in workspace.library.knowledge_bases()}
-    return (workspace.library.generation(name) if found else 0, len(jobs.shared().of(name)))
+    return (workspace.library.generation(name) if found else None, len(jobs.shared().of(name)))
 
 
 def _job(job: Job) -> None:

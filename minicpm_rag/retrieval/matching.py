@@ -47,6 +47,7 @@ class QuestionMatch:
         self._weights = weigh(wanted or list(dict.fromkeys(terms(question))))
         # Function words weigh next to nothing in a large library, but much where a dozen texts lack them.
         self._content = {term: self._weights[term] for term in wanted if is_content(term)}
+        self._pairs = {pair: min(map(self._content.__getitem__, pair)) for pair in pairwise(self._content)}
         self._verbatim = fold(question).strip(_EDGES)
         self._read: dict[str, _Read] = {}
 
@@ -81,22 +82,21 @@ class QuestionMatch:
 
     def coverage(self, documents: Sequence[Document]) -> float:
         """The share of the question's weight that the passages hold together, 0..1."""
-        held = {term for document in documents for term in self._terms(document).whole}
-        return _share(self._weights, held)
+        texts = [self._terms(document).whole for document in documents]
+        return _share(self._weights, {term for term in self._weights if any(term in text for text in texts)})
 
     def nearness(self, document: Document) -> float:
         """The share of neighbouring terms of the question that are near each other in the passage too, 0..1."""
-        weights = {pair: min(map(self._content.__getitem__, pair)) for pair in pairwise(self._content)}
         places: dict[str, list[int]] = {}
         for place, term in enumerate(self._terms(document).order):
             if term in self._content:
                 places.setdefault(term, []).append(place)
         near = {
             (one, other)
-            for one, other in weights
+            for one, other in self._pairs
             if any(abs(a - b) <= _NEAR for a in places.get(one, ()) for b in places.get(other, ()))
         }
-        return _share(weights, near)
+        return _share(self._pairs, near)
 
     def are_alike(self, one: Document, other: Document) -> bool:
         """Whether the passages are versions of one text: most terms of the shorter stand in the longer."""
@@ -120,11 +120,12 @@ class QuestionMatch:
 
 
 def _best_sentence(weights: Mapping[str, float], read: _Read) -> float:
+    everything = sum(weights.values())
     shares = (
-        _share(weights, {term for term in weights if term in sentence or term in read.above})
+        sum(weight for term, weight in weights.items() if term in sentence or term in read.above)
         for sentence in read.sentences
     )
-    return max(shares, default=0.0)
+    return max(shares, default=0.0) / everything if everything else 0.0
 
 
 def _share(weights: Mapping[_Held, float], held: Collection[_Held]) -> float:

@@ -146,7 +146,7 @@ class Owner:
             raise _unknown(job)
 
     def _open_and_sweep(self) -> None:
-        if self.library.vectors.url is None:
+        if self.library.vectors.url is None and self.library.vectors.folder.is_dir():  # importing Chroma takes 0.6 s
             self.library.vectors.collections()  # a folder that cannot be opened is mended before the first job
         sweep(self.library.ledger, self.library.vectors, self.library.uploads)
 
