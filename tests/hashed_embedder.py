@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 import zlib
 
+import numpy
 from langchain_core.embeddings import Embeddings
+
+from minicpm_rag.embeddings import ReadPassage, ReadQuestion
 
 
 class HashedEmbedder(Embeddings):
@@ -25,6 +28,12 @@ class HashedEmbedder(Embeddings):
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         self.embedded += len(texts)
         return [self._vector(text) for text in texts]
+
+    def read_passages(self, texts: list[str]) -> list[ReadPassage]:
+        return [ReadPassage(vector, b"") for vector in self.embed_documents(texts)]
+
+    def read_question(self, text: str) -> ReadQuestion:
+        return ReadQuestion(self.embed_query(text), [], numpy.empty((0, self.dimension), "f4"))
 
     def embed_query(self, text: str) -> list[float]:
         return self._vector(text)

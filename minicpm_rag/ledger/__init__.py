@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
-from minicpm_rag.ledger.schema import SCHEMA_VERSION, statements
+from minicpm_rag.ledger.schema import SCHEMA_VERSION, UPGRADES, statements
 
 BUSY_MILLISECONDS = 30_000
 
@@ -38,7 +38,11 @@ class Ledger:
                 for statement in statements():
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
+            while version in UPGRADES:
+                connection.execute(UPGRADES[version])
+                version += 1
+                connection.execute(f"PRAGMA user_version = {version}")
+            if version not in (0, SCHEMA_VERSION):
                 raise LibraryError(
                     f"{self.path} was written by another version of this program (schema {version}, this one "
                     f"reads {SCHEMA_VERSION}). Update the program, or set MINICPM_RAG_HOME to a new folder."

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from minicpm_rag import keywords
 from minicpm_rag.records import END, PAGE, START
@@ -77,20 +77,33 @@ def vector(connection: sqlite3.Connection, chunk_row: int) -> bytes:
     return bytes(connection.execute("SELECT vector FROM vectors WHERE chunk = ?", (chunk_row,)).fetchone()[0])
 
 
-def add(
-    connection: sqlite3.Connection,
-    index_id: int,
-    document_id: int,
-    chunks: Sequence[tuple[str, dict[str, Any], str, bytes]],
-) -> None:
-    """Add the chunks of a document to an index: (text, metadata, text to index, vector) in reading order."""
+class NewRow(NamedTuple):
+    """A chunk to add: `indexed` is searched by keyword, `vector` is little-endian float32."""
+
+    text: str
+    metadata: dict[str, Any]
+    indexed: str
+    vector: bytes
+    token_signs: bytes
+
+
+def token_signs(connection: sqlite3.Connection, chunk_row: int) -> bytes:
+    """The signs of a chunk's token vectors; empty where it has none."""
+    row = connection.execute("SELECT signs FROM token_signs WHERE chunk = ?", (chunk_row,)).fetchone()
+    return b"" if row is None else bytes(row[0])
+
+
+def add(connection: sqlite3.Connection, index_id: int, document_id: int, chunks: Sequence[NewRow]) -> None:
+    """Add the chunks of a document to an index, in reading order."""
     keyed = []
-    for position, (text, metadata, indexed, vector) in enumerate(chunks):
+    for position, (text, metadata, indexed, vector, token_signs) in enumerate(chunks):
         cursor = connection.execute(
             "INSERT INTO chunks(index_id, document_id, position, text, metadata) VALUES (?, ?, ?, ?, ?)",
             (index_id, document_id, position, text, json.dumps(metadata, ensure_ascii=False)),
         )
         assert cursor.lastrowid is not None
         connection.execute("INSERT INTO vectors(chunk, vector) VALUES (?, ?)", (cursor.lastrowid, vector))
+        if token_signs:
+            connection.execute("INSERT INTO token_signs(chunk, signs) VALUES (?, ?)", (cursor.lastrowid, token_signs))
         keyed.append((cursor.lastrowid, indexed))
     keywords.add(connection, keyword_table(index_id), keyed)

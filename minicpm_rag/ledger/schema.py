@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+TOKEN_SIGNS = """
+CREATE TABLE token_signs(  -- of the chunks whose words the embedder reads, see token_signs.py
+    chunk INTEGER PRIMARY KEY REFERENCES chunks(id) ON DELETE CASCADE,
+    signs BLOB NOT NULL
+);
+"""
+UPGRADES = {1: TOKEN_SIGNS}  # from each earlier version to the next
 
 SCHEMA = """
 CREATE TABLE knowledge_bases(
@@ -101,7 +109,7 @@ CREATE TABLE job_events(
 def statements() -> list[str]:
     """The statements that make the tables, one by one: `executescript` would commit what is around them."""
     found, pending = [], ""
-    for line in SCHEMA.splitlines(keepends=True):
+    for line in (SCHEMA + TOKEN_SIGNS).splitlines(keepends=True):
         pending += line
         if sqlite3.complete_statement(pending):
             found.append(pending)

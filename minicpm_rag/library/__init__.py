@@ -181,6 +181,11 @@ class Library:
         with self.ledger.reading() as connection:
             return passages.fetch(connection, knowledge_bases.find(connection, knowledge_base), chunk_ids)
 
+    def token_signs(self, chunk_ids: Sequence[str]) -> dict[str, bytes]:
+        """The signs of the chunks' token vectors (see token_signs.py), of those that have any."""
+        with self.ledger.reading() as connection:
+            return passages.token_signs(connection, chunk_ids)
+
     def chunk_ids(self, document_id: int) -> list[str]:
         """The chunk ids of a document, in reading order."""
         with self.ledger.reading() as connection:

@@ -70,11 +70,10 @@ def embed(pieces: Sequence[Piece], embedder: Embedder) -> list[NewChunk]:
     chunks: list[NewChunk] = []
     for first in range(0, len(pieces), EMBED_TEXTS):
         group = pieces[first : first + EMBED_TEXTS]
-        matrix: NDArray[numpy.float32] = numpy.asarray(
-            embedder.embed_documents([piece.indexed for piece in group]), dtype=numpy.float32
-        )
+        read = embedder.read_passages([piece.indexed for piece in group])
+        matrix: NDArray[numpy.float32] = numpy.asarray([passage.vector for passage in read], dtype=numpy.float32)
         chunks += [
-            NewChunk(piece.text, piece.metadata, piece.indexed, vector)
-            for piece, vector in zip(group, matrix, strict=True)
+            NewChunk(piece.text, piece.metadata, piece.indexed, vector, passage.token_signs)
+            for piece, vector, passage in zip(group, matrix, read, strict=True)
         ]
     return chunks

@@ -5,6 +5,7 @@ The file may come from anyone: it is JSON and plain numbers, checked as it is re
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Iterator
@@ -16,12 +17,13 @@ from minicpm_rag.ledger import chunk_rows, knowledge_bases, page_rows
 from minicpm_rag.ledger.indexes import Index
 from minicpm_rag.library import Library, storage
 from minicpm_rag.library.cutting import Cutting, cut, embed, indexed
-from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, MANIFEST, VECTORS
+from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, MANIFEST, TOKEN_SIGNS, VECTORS
 from minicpm_rag.library.storage import NewChunk, NewDocument
 from minicpm_rag.library.sweep import sweep
 from minicpm_rag.records import IngestProgress, Page
 
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
+LONGEST_SIGNS = 1 << 22  # bytes of one chunk: 8,192 tokens of 4,096 numbers
 
 
 def import_file(library: Library, file: Path, name: str | None, cutting: Cutting) -> Iterator[IngestProgress]:
@@ -80,25 +82,32 @@ class _Import:
         self.index: Index | None = None
 
     def documents(self, archive: zipfile.ZipFile) -> Iterator[IngestProgress]:
-        with archive.open(DOCUMENTS) as lines, archive.open(VECTORS) as numbers:
+        # Files exported before there were token signs have none.
+        has_signs = TOKEN_SIGNS in archive.namelist()
+        with (
+            archive.open(DOCUMENTS) as lines,
+            archive.open(VECTORS) as numbers,
+            archive.open(TOKEN_SIGNS) if has_signs else io.BytesIO() as signs,
+        ):
             number = 0
             while line := lines.readline(LONGEST_LINE):
                 number += 1
                 values = json.loads(line)
                 yield IngestProgress(values["source"], "writing", number, self.files)
-                new = self._document(values, numbers)
+                new = self._document(values, numbers, signs)
                 self._store(new, values["names"])
                 verdict = new.verdict("indexed", new.reason, new.remedy)
                 yield IngestProgress(new.source, "done", number, self.files, verdict)
 
-    def _document(self, values: dict[str, Any], numbers: IO[bytes]) -> NewDocument:
+    def _document(self, values: dict[str, Any], numbers: IO[bytes], signs: IO[bytes]) -> NewDocument:
         import numpy
 
         pages = tuple(page_rows.page_of(page) for page in values["pages"])
         title = str(values["title"])
         matrix = numpy.frombuffer(numbers.read(4 * self.dimension * len(values["chunks"])), dtype="<f4")
         if self.same_embedder:
-            chunks = self._chunks(values["chunks"], pages, title, matrix.reshape(len(values["chunks"]), -1))
+            matrix = matrix.reshape(len(values["chunks"]), -1)
+            chunks = self._chunks(values["chunks"], pages, title, matrix, signs)
         else:
             chunks = embed(cut(pages, title, self.embedder, self.cutting), self.embedder)
         return NewDocument(
@@ -114,14 +123,17 @@ class _Import:
             remedy=str(values["remedy"]),
         )
 
-    def _chunks(self, stored: list[dict[str, Any]], pages: tuple[Page, ...], title: str, matrix: Any) -> list[NewChunk]:
+    def _chunks(
+        self, stored: list[dict[str, Any]], pages: tuple[Page, ...], title: str, matrix: Any, signs: IO[bytes]
+    ) -> list[NewChunk]:
         texts = {page.number: page.text for page in pages}
         chunks = []
         for entry, vector in zip(stored, matrix, strict=True):
             text, metadata = str(entry["text"]), dict(entry["metadata"])
             if not chunk_rows.lies_in(text, metadata, texts):
                 raise ValueError(f"a chunk of {title!r} is not in its page")
-            chunks.append(NewChunk(text, metadata, indexed(text, metadata, title), vector))
+            tokens = signs.read(min(max(0, int(entry.get("token_signs", 0))), LONGEST_SIGNS))
+            chunks.append(NewChunk(text, metadata, indexed(text, metadata, title), vector, tokens))
         return chunks
 
     def _store(self, new: NewDocument, names: list[list[str]]) -> None:

@@ -35,6 +35,7 @@ class NewChunk:
     metadata: dict[str, Any]
     indexed: str
     vector: Sequence[float]
+    token_signs: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,13 @@ def add_chunks(connection: sqlite3.Connection, index: Index, document_id: int, c
     import numpy
 
     rows = [
-        (chunk.text, chunk.metadata, chunk.indexed, numpy.asarray(chunk.vector, dtype="<f4").tobytes())
+        chunk_rows.NewRow(
+            chunk.text,
+            chunk.metadata,
+            chunk.indexed,
+            numpy.asarray(chunk.vector, dtype="<f4").tobytes(),
+            chunk.token_signs,
+        )
         for chunk in chunks
     ]
     chunk_rows.add(connection, index.id, document_id, rows)

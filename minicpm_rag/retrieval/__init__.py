@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
@@ -15,7 +15,9 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import AliasChoices, Field
 
 from minicpm_rag import records
+from minicpm_rag.chunking import indexed_text
 from minicpm_rag.errors import NotFoundError
+from minicpm_rag.retrieval.closeness import closeness, word_terms
 from minicpm_rag.retrieval.evidence import (
     SETTING,
     Calibration,
@@ -26,9 +28,13 @@ from minicpm_rag.retrieval.evidence import (
 from minicpm_rag.retrieval.found import Found, explained
 from minicpm_rag.retrieval.fusion import spread_floor, weighted_sum
 from minicpm_rag.retrieval.matching import QuestionMatch
-from minicpm_rag.retrieval.passage_scores import passage_scores
+from minicpm_rag.retrieval.neighbours import neighbours
+from minicpm_rag.retrieval.passage_scores import passage_scores, with_closeness
 from minicpm_rag.retrieval.readability import readable_share, script_of
 from minicpm_rag.retrieval.selection import select
+
+if TYPE_CHECKING:
+    from minicpm_rag.embeddings import ReadQuestion
 
 DEPTH = 100  # hits asked of each search; 50 to 500 made no difference
 CANDIDATES = 30  # fused hits whose texts are looked at
@@ -87,11 +93,13 @@ class HybridRetriever(BaseRetriever):
         # Squared, because what the embedder half reads misleads more than it helps.
         dense_weight = DENSE_SHARE * share**2
         dense: list[tuple[str, float]] = []
+        read: ReadQuestion | None = None
         if question.strip() and (dense_weight >= LEAST_DENSE or not keyword):
-            vector = self.embedder.embed_query(question)
-            dense = self.library.dense_search(self.knowledge_base, vector, DEPTH)
+            read = self.embedder.read_question(question)
+            dense = self.library.dense_search(self.knowledge_base, read.vector, DEPTH)
         if not dense:
             share = dense_weight = 0.0
+            read = None
         match = QuestionMatch(question, self._weights)
         fused = weighted_sum(
             keyword,
@@ -106,7 +114,7 @@ class HybridRetriever(BaseRetriever):
             for document in self.library.passages(self.knowledge_base, list(scores))
             if document.metadata[records.DOCUMENT_ID] not in without
         ]
-        ranked = self._ranked(question, match, documents, scores)
+        ranked = self._ranked(question, match, documents, scores, read, share)
         signs = _signs(match, ranked, share, dict(dense))
         for document, observed in zip(ranked, signs, strict=True):
             document.metadata[records.EVIDENCE] = calibration.probability(observed)
@@ -143,13 +151,26 @@ class HybridRetriever(BaseRetriever):
         return {script: self.embedder.readable_share(text) ** 2 for script, text in letters.items()}
 
     def _ranked(
-        self, question: str, match: QuestionMatch, documents: list[Document], fused: Mapping[str, float]
+        self,
+        question: str,
+        match: QuestionMatch,
+        documents: list[Document],
+        fused: Mapping[str, float],
+        read: ReadQuestion | None,
+        readable: float,
     ) -> list[Document]:
         """Give each passage its score, best first; one that holds the question word for word leads."""
         if self.reranker is None:
-            scores = passage_scores(match, documents, fused)
+            beside = neighbours(documents)
+            scores = passage_scores(match, documents, fused, beside)
+            signs = self.library.token_signs([str(document.id) for document in documents]) if read else {}
+            if read and signs:
+                weights = self._weights(word_terms(read))
+                found = [signs.get(str(document.id), b"") for document in documents]
+                scores = with_closeness(scores, closeness(read, weights, found, beside), readable)
         else:
-            scores = self.reranker.scores(question, [_indexed_text(document) for document in documents])
+            texts = [indexed_text(document, str(document.metadata.get(records.TITLE, ""))) for document in documents]
+            scores = self.reranker.scores(question, texts)
         order = sorted(
             zip(scores, documents, strict=True),
             key=lambda pair: (match.stands_in(pair[1]), pair[0]),
@@ -220,9 +241,3 @@ def _other_subject(one: Document, best: Document) -> bool:
 
 def _document(passage: Document) -> int:
     return int(passage.metadata[records.DOCUMENT_ID])
-
-
-def _indexed_text(document: Document) -> str:
-    """The passage with what stands above it: title, headings, table header."""
-    above = (document.metadata.get(key, "") for key in (records.TITLE, records.HEADINGS, records.TABLE_HEADER))
-    return "\n".join([*filter(None, map(str, above)), document.page_content])
