@@ -25,14 +25,14 @@ def packed(tokens: Vectors) -> bytes:
 def nearness(question: Vectors, signs: bytes) -> Vectors:
     """How near the passage with those signs comes to each token of a question: about its best cosine, -1..1.
 
-    `question` is (tokens, dimension) with rows of unit length. Signs of
-    another length than this embedder's say nothing: 0.
+    `question` is (tokens, dimension) with rows of unit length. No signs, or
+    those of another embedder's length, say nothing: 0.
     """
     import numpy
 
     tokens, dimension = question.shape
     width = (dimension + 7) // 8
-    if len(signs) % width:
+    if not signs or len(signs) % width:
         return numpy.zeros(tokens, dtype=numpy.float32)
     bits = numpy.unpackbits(numpy.frombuffer(signs, dtype=numpy.uint8).reshape(-1, width), axis=1, count=dimension)
     # A vector of signs has the length of the root of its dimension.

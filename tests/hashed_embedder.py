@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import zlib
+from typing import Any
 
 import numpy
 from langchain_core.embeddings import Embeddings
 
 from minicpm_rag.embeddings import ReadPassage, ReadQuestion
+from minicpm_rag.token_signs import packed
 
 
 class HashedEmbedder(Embeddings):
@@ -30,13 +32,18 @@ class HashedEmbedder(Embeddings):
         return [self._vector(text) for text in texts]
 
     def read_passages(self, texts: list[str]) -> list[ReadPassage]:
-        return [ReadPassage(vector, b"") for vector in self.embed_documents(texts)]
+        vectors = self.embed_documents(texts)
+        return [ReadPassage(vector, packed(self._tokens(text)[1])) for vector, text in zip(vectors, texts, strict=True)]
 
     def read_question(self, text: str) -> ReadQuestion:
-        return ReadQuestion(self.embed_query(text), [], numpy.empty((0, self.dimension), "f4"))
+        return ReadQuestion(self.embed_query(text), *self._tokens(text))
 
     def embed_query(self, text: str) -> list[float]:
         return self._vector(text)
+
+    def _tokens(self, text: str) -> tuple[list[str], Any]:
+        words = re.findall(r"\w+", text.lower())
+        return words, numpy.asarray([self._vector(word) for word in words], "f4").reshape(-1, self.dimension)
 
     def _vector(self, text: str) -> list[float]:
         vector = [0.0] * self.dimension

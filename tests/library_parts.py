@@ -66,6 +66,7 @@ def contents(library: Library, kb: str = KB) -> dict[str, Any]:
             "names": row.other_names,
             "pages": library.page_texts(row.id),
             "chunks": [(chunk.page_content, chunk.metadata["page"], chunk.metadata["start"]) for chunk in chunks],
+            "token signs": list(library.token_signs(library.chunk_ids(row.id)).values()),
         }
     return held
 

@@ -172,3 +172,65 @@ def test_a_broken_model_is_an_error_that_names_its_folder(tmp_path: Path) -> Non
     (copy / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(EmbeddingError, match="broken"):
         load_embedder(copy).embed_query("battery")
+
+
+MIXED = ["The warranty of the pump ends after two years.", "水泵的保修期为两年，电池除外，请妥善保管。", "Pump RX-7800"]
+
+
+def test_a_passage_is_read_as_it_is_embedded(embedder: Embedder) -> None:
+    for passage, vector in zip(embedder.read_passages(MIXED), embedder.embed_documents(MIXED), strict=True):
+        assert dot(passage.vector, vector) > 0.9999
+    assert embedder.read_passages([]) == []
+    assert dot(embedder.read_passages(MIXED[1:2])[0].vector, embedder.embed_documents(MIXED[1:2])[0]) > 0.9999
+
+
+def test_signs_are_kept_of_the_words_the_embedder_can_read(embedder: Embedder) -> None:
+    english, chinese, code = embedder.read_passages(MIXED)
+    tokens = embedder.count_tokens(MIXED[0]) - 2  # the first and the last are special
+    assert len(english.token_signs) == tokens * 384 // 8
+    assert chinese.token_signs == b""
+    assert code.token_signs
+
+
+def test_a_passage_too_long_is_refused_by_reading_too(embedder: Embedder) -> None:
+    with pytest.raises(EmbeddingError, match="reads at most 512"):
+        embedder.read_passages(["short", "word " * 600])
+
+
+def test_a_question_is_read_as_it_is_embedded_each_token_with_its_word(embedder: Embedder) -> None:
+    for text in ("Who cleans the telescopes' mirror?", "nothing of interest here. " * 150 + "battery"):
+        question = embedder.read_question(text)
+        assert dot(question.vector, embedder.embed_query(text)) > 0.9999
+        assert len(question.words) == len(question.tokens)
+        assert question.tokens.shape[1] == 384
+        assert question.words[0] in text
+        assert not {"[CLS]", "[SEP]", ""} & set(question.words)
+    telescopes = embedder.read_question("unobservable telescopes")
+    assert set(telescopes.words) == {"unobservable", "telescopes"}
+    assert len(telescopes.words) > 2  # several tokens, each with its whole word
+
+
+def test_a_words_own_passage_is_nearer_than_another(embedder: Embedder) -> None:
+    from minicpm_rag.token_signs import nearness
+
+    question = embedder.read_question("physician")
+    doctor, weather = embedder.read_passages(["The doctor saw her patients.", "It rained all day on the hills."])
+    assert nearness(question.tokens, doctor.token_signs).max() > nearness(question.tokens, weather.token_signs).max()
+
+
+def test_the_prompts_words_are_not_the_questions(tmp_path: Path, embedder: Embedder) -> None:
+    copy = tmp_path / "prompted"
+    shutil.copytree(MODEL, copy)
+    (copy / "config_sentence_transformers.json").write_text(json.dumps({"prompts": {"query": "query: "}}))
+    assert load_embedder(copy).read_question("battery life").words == ["battery", "life"]
+
+
+def test_a_model_that_does_not_average_its_tokens_keeps_no_signs(tmp_path: Path) -> None:
+    copy = tmp_path / "first-token"
+    shutil.copytree(MODEL, copy)
+    (copy / "1_Pooling" / "config.json").write_text(
+        json.dumps({"word_embedding_dimension": 384, "pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False})
+    )
+    first_token = load_embedder(copy)
+    assert not first_token.compares_tokens
+    assert first_token.read_passages(["The warranty of the pump"])[0].token_signs == b""

@@ -4,7 +4,8 @@ from langchain_core.documents import Document
 
 from minicpm_rag import records
 from minicpm_rag.retrieval.matching import QuestionMatch
-from minicpm_rag.retrieval.passage_scores import BESIDE_CHARACTERS, passage_scores
+from minicpm_rag.retrieval.neighbours import neighbours
+from minicpm_rag.retrieval.passage_scores import passage_scores, with_closeness
 
 
 def passage(text: str, document: int = 1, page: int = 1, start: int = 0) -> Document:
@@ -19,7 +20,7 @@ def passage(text: str, document: int = 1, page: int = 1, start: int = 0) -> Docu
 
 def scores(*passages: Document) -> list[float]:
     match = QuestionMatch("When does the warranty of the pump end?", lambda wanted: dict.fromkeys(wanted, 1.0))
-    return passage_scores(match, passages, dict.fromkeys((str(one.id) for one in passages), 0.5))
+    return passage_scores(match, passages, dict.fromkeys((str(one.id) for one in passages), 0.5), neighbours(passages))
 
 
 SUBJECT, ANSWER = "The pump is red.", "The warranty is two years."
@@ -32,13 +33,18 @@ def test_what_a_neighbour_holds_of_the_question_counts_for_a_passage() -> None:
 
 def test_passages_elsewhere_do_not_count() -> None:
     alone = scores(passage(ANSWER, start=20))[0]
-    far = len(ANSWER) + 20 + BESIDE_CHARACTERS + 1
-    for elsewhere in (passage(SUBJECT, document=2), passage(SUBJECT, page=2), passage(SUBJECT, start=far)):
-        assert scores(passage(ANSWER, start=20), elsewhere)[0] == alone
+    assert scores(passage(ANSWER, start=20), passage(SUBJECT, page=2))[0] == alone
 
 
 def test_equal_matches_keep_the_order_of_the_searches() -> None:
     match = QuestionMatch("水泵的保修期", lambda wanted: dict.fromkeys(wanted, 1.0))
     one, other = passage("水泵的保修期为两年。", document=1), passage("水泵的保修期为三年。", document=2)
-    first, second = passage_scores(match, [one, other], {str(one.id): 0.4, str(other.id): 0.6})
+    first, second = passage_scores(match, [one, other], {str(one.id): 0.4, str(other.id): 0.6}, [[0], [1]])
     assert first < second
+
+
+def test_closeness_counts_by_the_share_of_the_question_that_is_read() -> None:
+    scores, near = [0.6, 0.4], [0.3, 0.6]
+    assert with_closeness(scores, near, 0.0) == scores
+    first, second = with_closeness(scores, near, 1.0)
+    assert 0 < first < second < 1

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from langchain_core.documents import Document
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 from small_library import DOCUMENTS, build_library
 
 from minicpm_rag import records
-from minicpm_rag.embeddings import PACKAGED, load_embedder
+from minicpm_rag.embeddings import PACKAGED, ReadPassage, ReadQuestion, load_embedder
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import DEPTH, HybridRetriever, _dense_trust, _signs
@@ -227,6 +228,12 @@ class ConceptEmbedder:
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [self.embed_query(text) for text in texts]
+
+    def read_passages(self, texts: list[str]) -> list[ReadPassage]:
+        return [ReadPassage(vector, b"") for vector in self.embed_documents(texts)]
+
+    def read_question(self, text: str) -> ReadQuestion:
+        return ReadQuestion(self.embed_query(text), [], numpy.empty((0, self.dimension), "f4"))
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hashed_embedder import HashedEmbedder
@@ -19,6 +22,7 @@ from library_parts import KB, by_name, contents, done, found, ingest, opened, re
 from minicpm_rag import worker
 from minicpm_rag.errors import EmbedderMismatchError, EmbeddingError, LibraryError, NotFoundError
 from minicpm_rag.library import Library
+from minicpm_rag.library.exporting import TOKEN_SIGNS
 from minicpm_rag.worker import Worker, follow
 from minicpm_rag.worker.owner import RECORD_SECONDS
 
@@ -255,7 +259,8 @@ def test_reindex_builds_beside_and_swaps(tmp_path: Path) -> None:
             assert {verdict.status for verdict in verdicts} == {"replaced"}
             entry = library.knowledge_base(KB)
             assert (entry.embedder, entry.dimension) == ("other", 32)
-            assert contents(library) == before
+            assert without_signs(contents(library)) == without_signs(before)
+            assert sign_bytes(before) == [2 * size for size in sign_bytes(contents(library))]
             assert "note03.md" in found(library, "Instrument 3 calibrated")
             assert len(library.vectors.collections()) == 1
             assert every_vector_is_found(library)
@@ -313,8 +318,29 @@ def test_export_and_import_bring_everything_back(tmp_path: Path) -> None:
         assert every_vector_is_found(library)
     with opened(tmp_path / "third home", HashedEmbedder("other", 32)) as library:
         done(library, worker.submit_import(library, file))
-        assert contents(library) == before
+        assert without_signs(contents(library)) == without_signs(before)
         assert "note03.md" in found(library, "Instrument 3 calibrated")
+
+
+def sign_bytes(held: dict[str, Any]) -> list[int]:
+    return [len(signs) for entry in held.values() for signs in entry["token signs"]]
+
+
+def without_signs(held: dict[str, Any]) -> dict[str, Any]:
+    return {source: {**entry, "token signs": []} for source, entry in held.items()}
+
+
+def test_an_export_from_before_there_were_token_signs_is_imported(tmp_path: Path) -> None:
+    write_files(tmp_path / "文档", 2)
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / "文档")
+        library.export(KB, tmp_path / "new.zip")
+        with zipfile.ZipFile(tmp_path / "new.zip") as new, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
+            for name in set(new.namelist()) - {TOKEN_SIGNS}:
+                old.writestr(name, re.sub(rb', "token_signs": \d+', b"", new.read(name)))
+        done(library, worker.submit_import(library, tmp_path / "old.zip", "old"))
+        assert contents(library, "old") == without_signs(contents(library))
+        assert "note01.md" in found(library, "Instrument 1 calibrated", "old")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense", b"not a zip"])
@@ -327,8 +353,6 @@ def test_a_file_that_is_no_export_is_told_and_leaves_nothing(tmp_path: Path, con
 
 
 def test_an_export_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
-    import zipfile
-
     write_files(tmp_path / "文档", 2)
     with opened(tmp_path / "home") as library:
         ingest(library, tmp_path / "文档")

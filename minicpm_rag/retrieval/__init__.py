@@ -15,7 +15,6 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import AliasChoices, Field
 
 from minicpm_rag import records
-from minicpm_rag.chunking import indexed_text
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.retrieval.closeness import closeness, word_terms
 from minicpm_rag.retrieval.evidence import (
@@ -118,8 +117,9 @@ class HybridRetriever(BaseRetriever):
         signs = _signs(match, ranked, share, dict(dense))
         for document, observed in zip(ranked, signs, strict=True):
             document.metadata[records.EVIDENCE] = calibration.probability(observed)
-        # Taking the best of the first five separated less well: then a chance hit of a lesser passage decides.
-        first = signs[0] if signs else Signs(0.0, 0.0, 0.0, 0.0, 0.0)
+        # Of the first two, because closeness may put first what holds fewer of the words: false refusals fell by
+        # .1 to .9 points on five sets, right ones by .4 at most.
+        first = max(signs[:2], key=calibration.probability, default=Signs(0.0, 0.0, 0.0, 0.0, 0.0))
         chosen = select(ranked, limit, cache(self.library.page_text))
         return Found(
             documents=[choice.document for choice in chosen],
@@ -163,14 +163,14 @@ class HybridRetriever(BaseRetriever):
         if self.reranker is None:
             beside = neighbours(documents)
             scores = passage_scores(match, documents, fused, beside)
-            signs = self.library.token_signs([str(document.id) for document in documents]) if read else {}
-            if read and signs:
-                weights = self._weights(word_terms(read))
-                found = [signs.get(str(document.id), b"") for document in documents]
-                scores = with_closeness(scores, closeness(read, weights, found, beside), readable)
+            if read is not None:
+                stored = self.library.token_signs([str(document.id) for document in documents])
+                signs = [stored.get(str(document.id), b"") for document in documents]
+                if any(signs):
+                    near = closeness(read, self._weights(word_terms(read)), signs, beside)
+                    scores = with_closeness(scores, near, readable)
         else:
-            texts = [indexed_text(document, str(document.metadata.get(records.TITLE, ""))) for document in documents]
-            scores = self.reranker.scores(question, texts)
+            scores = self.reranker.scores(question, [_indexed_text(document) for document in documents])
         order = sorted(
             zip(scores, documents, strict=True),
             key=lambda pair: (match.stands_in(pair[1]), pair[0]),
@@ -241,3 +241,9 @@ def _other_subject(one: Document, best: Document) -> bool:
 
 def _document(passage: Document) -> int:
     return int(passage.metadata[records.DOCUMENT_ID])
+
+
+def _indexed_text(document: Document) -> str:
+    """The passage with what stands above it: title, headings, table header."""
+    above = (document.metadata.get(key, "") for key in (records.TITLE, records.HEADINGS, records.TABLE_HEADER))
+    return "\n".join([*filter(None, map(str, above)), document.page_content])
