@@ -48,3 +48,10 @@ def test_closeness_counts_by_the_share_of_the_question_that_is_read() -> None:
     assert with_closeness(scores, near, 0.0) == scores
     first, second = with_closeness(scores, near, 1.0)
     assert 0 < first < second < 1
+
+
+def test_a_passage_that_the_embedder_cannot_read_keeps_its_place() -> None:
+    read, unread, worse = with_closeness([0.9, 0.5, 0.4], [0.5, None, 0.3], 1.0)
+    assert read > unread > worse
+    unread, read, worse = with_closeness([0.9, 0.5, 0.4], [None, 0.5, 0.6], 1.0)
+    assert unread > worse > read

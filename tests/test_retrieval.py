@@ -202,6 +202,35 @@ def test_a_reranker_decides_the_order(library: Library, embedder: Any) -> None:
     assert found[0].metadata[records.SCORE] == 1
 
 
+def test_words_that_mean_the_same_in_their_context_win_over_the_same_words(tmp_path: Path, embedder: Any) -> None:
+    ships = {
+        "sale.txt": "In 1990 the vessel was purchased by William Harvey for nine thousand pounds.",
+        "voyage.txt": "In 1990 the ship sailed to Norway and the crew who were on board caught nine tons of cod.",
+        "repair.txt": "The ship was painted green, and its captain thought about who would look after the sails.",
+    }
+    with build_library(tmp_path, embedder, DOCUMENTS | ships) as built:
+        retriever = HybridRetriever(library=built, embedder=embedder)
+        assert retriever.search("Who bought the ship?")[0][0].metadata[records.TITLE] == "sale.txt"
+        with built.ledger.writing() as connection:  # as in a library from before there were token signs
+            connection.execute("DELETE FROM token_signs")
+        assert retriever.search("Who bought the ship?")[0][0].metadata[records.TITLE] != "sale.txt"
+
+
+@pytest.mark.parametrize("question", ["What is the rated head of RX-7800?", "rated head RX-7800"])
+def test_a_part_number_in_a_text_the_embedder_cannot_read_is_found(
+    tmp_path: Path, embedder: Any, question: str
+) -> None:
+    pumps = {
+        "pumps.txt": "The rated head of a pump says how high it lifts water. The rated head is stamped on the plate.",
+        "水泵二.txt": "型号 RX-7801 的额定扬程是四十米，额定流量为每小时八吨。",
+    }
+    with build_library(tmp_path, embedder, DOCUMENTS | pumps) as built:
+        found = HybridRetriever(library=built, embedder=embedder).search(question, 3)[0]
+        titles = [document.metadata[records.TITLE] for document in found]
+        assert "水泵说明书.txt" in titles[:2]
+        assert "水泵二.txt" not in titles[:2]
+
+
 class ConceptEmbedder:
     """Reads both languages: one number for each idea, whatever its word."""
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 def closeness(
     question: ReadQuestion, weights: Mapping[str, float], signs: Sequence[bytes], beside: Sequence[Sequence[int]]
-) -> list[float]:
+) -> list[float | None]:
     """The closeness of each passage, 0..1: the weighted mean, over the question's words, of its nearest tokens.
 
     `weights` are those of `word_terms`. `beside` names for each passage those whose tokens count for it too,
-    itself among them; a passage is as close as its neighbours together. One without signs, which the embedder
-    cannot read, has the benefit of the doubt: it counts as the closest.
+    itself among them; a passage is as close as its neighbours together. None for one without signs, which the
+    embedder cannot read.
     """
     import numpy
 
@@ -34,8 +34,7 @@ def closeness(
     for group in beside:
         together = [one for one in (nearest[number] for number in group) if one is not None]
         found.append(max(0.0, float(numpy.max(together, axis=0) @ shares)) if together else None)
-    closest = max((one for one in found if one is not None), default=0.0)
-    return [closest if one is None else one for one in found]
+    return found
 
 
 def word_terms(question: ReadQuestion) -> list[str]:
@@ -44,6 +43,9 @@ def word_terms(question: ReadQuestion) -> list[str]:
 
 
 def _weight(word: str, weights: Mapping[str, float]) -> float:
-    """The root of a word's weight: else a rare word would outweigh what the others say of it."""
-    found = terms(word)
+    """The root of a word's weight: else a rare word would outweigh what the others say of it.
+
+    Numbers weigh nothing: to an embedder 7800 is much like 7801, and keyword search sees them whole.
+    """
+    found = [] if any(map(str.isdigit, word)) else terms(word)
     return math.sqrt(sum(weights[term] for term in found) / len(found)) if found else 0.0

@@ -36,10 +36,19 @@ def passage_scores(
     ]
 
 
-def with_closeness(scores: Sequence[float], closeness: Sequence[float], readable: float) -> list[float]:
-    """The scores with what the embedder read word by word, by the share of the question that it can read."""
+def with_closeness(scores: Sequence[float], closeness: Sequence[float | None], readable: float) -> list[float]:
+    """The scores with what the embedder read word by word, by the share of the question that it can read.
+
+    A passage that it could not read (None) keeps its place: it counts as close as the one above it.
+    """
     share = CLOSENESS_SHARE * readable
-    return [(score + share * near) / (1 + share) for score, near in zip(scores, closeness, strict=True)]
+    near = max((one for one in closeness if one is not None), default=0.0)
+    found = list(scores)
+    for number in sorted(range(len(scores)), key=scores.__getitem__, reverse=True):
+        read = closeness[number]
+        near = near if read is None else read
+        found[number] = (scores[number] + share * near) / (1 + share)
+    return found
 
 
 def _score(match: QuestionMatch, passage: Document, together: Sequence[Document], fused: float) -> float:
