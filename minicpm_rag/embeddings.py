@@ -188,9 +188,11 @@ class Embedder(Embeddings):
         found = []
         for text, output in zip(texts, self._run(texts, kind, output_value=None), strict=True):
             words = self._token_words(text, kind)
-            kept = [number for number, word in enumerate(words) if word]
+            tokens = output["token_embeddings"][output["attention_mask"].bool()]
+            # A tokenizer that the library feeds otherwise than we do: better no tokens than the wrong words.
+            kept = [number for number, word in enumerate(words) if word and len(words) == len(tokens)]
             vector = normalize(output["sentence_embedding"], dim=0).tolist()
-            tokens = normalize(output["token_embeddings"][kept].float(), dim=-1).cpu().numpy()
+            tokens = normalize(tokens[kept].float(), dim=-1).cpu().numpy()
             found.append((vector, [words[number] for number in kept], tokens))
         return found
 

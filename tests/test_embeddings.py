@@ -234,3 +234,19 @@ def test_a_model_that_does_not_average_its_tokens_keeps_no_signs(tmp_path: Path)
     first_token = load_embedder(copy)
     assert not first_token.compares_tokens
     assert first_token.read_passages(["The warranty of the pump"])[0].token_signs == b""
+
+
+def test_a_question_of_signs_alone_is_read(embedder: Embedder) -> None:
+    for text in ("?!", "\u200b", "🙂"):
+        question = embedder.read_question(text)
+        assert dot(question.vector, embedder.embed_query(text)) > 0.9999
+        assert question.tokens.shape == (len(question.words), 384)
+
+
+def test_tokens_that_cannot_be_told_apart_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = load_embedder(PACKAGED)
+    expected = other.embed_query("battery life")
+    monkeypatch.setattr(other, "_token_words", lambda text, kind: ["battery"])
+    question = other.read_question("battery life")
+    assert dot(question.vector, expected) > 0.9999
+    assert (question.words, question.tokens.shape) == ([], (0, 384))

@@ -96,14 +96,14 @@ def token_signs(connection: sqlite3.Connection, chunk_row: int) -> bytes:
 def add(connection: sqlite3.Connection, index_id: int, document_id: int, chunks: Sequence[NewRow]) -> None:
     """Add the chunks of a document to an index, in reading order."""
     keyed = []
-    for position, (text, metadata, indexed, vector, token_signs) in enumerate(chunks):
+    for position, (text, metadata, indexed, vector, signs) in enumerate(chunks):
         cursor = connection.execute(
             "INSERT INTO chunks(index_id, document_id, position, text, metadata) VALUES (?, ?, ?, ?, ?)",
             (index_id, document_id, position, text, json.dumps(metadata, ensure_ascii=False)),
         )
         assert cursor.lastrowid is not None
         connection.execute("INSERT INTO vectors(chunk, vector) VALUES (?, ?)", (cursor.lastrowid, vector))
-        if token_signs:
-            connection.execute("INSERT INTO token_signs(chunk, signs) VALUES (?, ?)", (cursor.lastrowid, token_signs))
+        if signs:
+            connection.execute("INSERT INTO token_signs(chunk, signs) VALUES (?, ?)", (cursor.lastrowid, signs))
         keyed.append((cursor.lastrowid, indexed))
     keywords.add(connection, keyword_table(index_id), keyed)

@@ -163,12 +163,10 @@ class HybridRetriever(BaseRetriever):
         if self.reranker is None:
             beside = neighbours(documents)
             scores = passage_scores(match, documents, fused, beside)
-            if read is not None:
-                stored = self.library.token_signs([str(document.id) for document in documents])
-                signs = [stored.get(str(document.id), b"") for document in documents]
-                if any(signs):
-                    near = closeness(read, self._weights(word_terms(read)), signs, beside)
-                    scores = with_closeness(scores, near, readable)
+            signs = [] if read is None else self._token_signs(documents)
+            if read is not None and any(signs):
+                near = closeness(read, self._weights(word_terms(read)), signs, beside)
+                scores = with_closeness(scores, near, readable)
         else:
             scores = self.reranker.scores(question, [_indexed_text(document) for document in documents])
         order = sorted(
@@ -180,6 +178,11 @@ class HybridRetriever(BaseRetriever):
             document.model_copy(update={"metadata": {**document.metadata, records.SCORE: min(1.0, score)}})
             for score, document in order
         ]
+
+    def _token_signs(self, documents: Sequence[Document]) -> list[bytes]:
+        names = [str(document.id) for document in documents]
+        stored = self.library.token_signs(names)
+        return [stored.get(name, b"") for name in names]
 
     def _keyword_trust(self, match: QuestionMatch, keyword: list[tuple[str, float]]) -> float:
         """How far the keyword ranking is to be trusted: by how much of the question its best hits hold.
