@@ -189,8 +189,9 @@ class Embedder(Embeddings):
         for text, output in zip(texts, self._run(texts, kind, output_value=None), strict=True):
             words = self._token_words(text, kind)
             tokens = output["token_embeddings"][output["attention_mask"].bool()]
-            # A tokenizer that the library feeds otherwise than we do: better no tokens than the wrong words.
-            kept = [number for number, word in enumerate(words) if word and len(words) == len(tokens)]
+            if len(words) != len(tokens):  # the library has cut the text otherwise: better no tokens than wrong ones
+                words = []
+            kept = [number for number, word in enumerate(words) if word]
             vector = normalize(output["sentence_embedding"], dim=0).tolist()
             tokens = normalize(tokens[kept].float(), dim=-1).cpu().numpy()
             found.append((vector, [words[number] for number in kept], tokens))

@@ -27,6 +27,7 @@ SOURCE = "source"  # absolute path, address, or "upload:<name>"; unique in its k
 TITLE = "title"  # what is shown: the file name or the page title
 # Set by retrieval:
 SCORE = "score"  # float in 0..1 after fusion and reranking, higher is better
+CLOSENESS = "closeness"  # float in 0..1: how near its words come to the question's; absent where not compared
 EVIDENCE = "evidence"  # float in 0..1: probability that this passage bears on the question
 
 PageKind = Literal["page", "slide", "sheet", "text"]

@@ -71,13 +71,15 @@ def test_search_shows_passages_with_scores(capsys: pytest.CaptureFixture[str]) -
 def test_search_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "search", LEAVE, "--limit", "1", "--explain")
     assert code == 0 and "passage 1" in out and "not among the best" in out
-    assert max(map(len, out.split("Score  ")[1].splitlines())) < 140
+    assert " #1 " in out and max(map(len, out.split("Score  ")[1].splitlines())) < 140
 
 
 def test_search_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "search", "gas sensor", "--json", "--explain")
     found = json.loads(out)
     assert code == 0 and found["passages"][0]["text"] and found["candidates"][0]["fate"] == "passage 1"
+    first = found["candidates"][0]
+    assert (first["keyword_rank"], first["dense_rank"]) == (1, 1) and 0 < first["closeness"] < 1
 
 
 def test_an_empty_knowledge_base_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,7 +51,7 @@ _WORDS = {
     },
 }
 
-_CELL_CHARACTERS = 40  # of a table's cell
+_CELL_CHARACTERS = 36  # of a table's cell
 
 _kb = click.option("--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
@@ -165,19 +165,20 @@ def _show(finished: Finished, retrieved: Retrieved, language: Language) -> None:
 def _explain(candidates: list[Candidate], dense_weight: float, language: Language) -> None:
     click.echo(f"\nweight of the embedding search: {dense_weight:.2f}")
     echo_table(
-        ["Score", "Keyword", "Dense", "Became", "Place", "Text"],
+        ["Score", "Keyword", "Dense", "Words", "Became", "Place", "Text"],
         [
             [
                 f"{candidate.score:.3f}",
-                "" if candidate.keyword_score is None else f"{candidate.keyword_score:.2f}",
-                "" if candidate.dense_score is None else f"{candidate.dense_score:.3f}",
+                "" if candidate.keyword_score is None else f"{candidate.keyword_score:.2f} #{candidate.keyword_rank}",
+                "" if candidate.dense_score is None else f"{candidate.dense_score:.3f} #{candidate.dense_rank}",
+                "" if candidate.closeness is None else f"{candidate.closeness:.2f}",
                 candidate.fate,
                 _cut(origin(candidate.document, language)),
                 _cut(on_one_line(candidate.document.page_content)),
             ]
             for candidate in candidates
         ],
-        right={0, 1, 2},
+        right={0, 1, 2, 3},
     )
 
 

@@ -53,7 +53,10 @@ def candidate_fields(candidate: Candidate) -> dict[str, Any]:
     return {
         "chunk_id": candidate.document.id,
         "keyword_score": candidate.keyword_score,
+        "keyword_rank": candidate.keyword_rank,
         "dense_score": candidate.dense_score,
+        "dense_rank": candidate.dense_rank,
+        "closeness": candidate.closeness,
         "score": candidate.score,
         "fate": candidate.fate,
     }

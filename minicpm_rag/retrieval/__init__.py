@@ -166,6 +166,9 @@ class HybridRetriever(BaseRetriever):
             signs = [] if read is None else self._token_signs(documents)
             if read is not None and any(signs):
                 near = closeness(read, self._weights(word_terms(read)), signs, beside)
+                for document, one in zip(documents, near, strict=True):
+                    if one is not None:
+                        document.metadata[records.CLOSENESS] = one
                 scores = with_closeness(scores, near, readable)
         else:
             scores = self.reranker.scores(question, [_indexed_text(document) for document in documents])

@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One fused hit as the inspector shows it: its part from each search and what became of it."""
+    """One fused hit as the inspector shows it: its part from each search, None where not found, and its fate.
+
+    Ranks count from 1.
+    """
 
     document: Document
     keyword_score: float | None
+    keyword_rank: int | None
     dense_score: float | None
+    dense_rank: int | None
+    closeness: float | None
     score: float
     fate: str
 
@@ -48,8 +54,9 @@ def explained(
 ) -> list[Candidate]:
     """Say of each ranked passage what became of it.
 
-    `chosen` are the chunk ids that went into each passage shown.
+    `chosen` are the chunk ids that went into each passage shown; `keyword` and `dense` are in their own order.
     """
+    keyword_ranks, dense_ranks = ({name: rank for rank, name in enumerate(found, 1)} for found in (keyword, dense))
     fates: dict[str, str] = {}
     for number, (first, *joined) in enumerate(chosen, start=1):
         fates[first] = f"passage {number}"
@@ -61,7 +68,10 @@ def explained(
         Candidate(
             document=document,
             keyword_score=keyword.get(str(document.id)),
+            keyword_rank=keyword_ranks.get(str(document.id)),
             dense_score=dense.get(str(document.id)),
+            dense_rank=dense_ranks.get(str(document.id)),
+            closeness=document.metadata.get(records.CLOSENESS),
             score=document.metadata[records.SCORE],
             fate=fates.get(str(document.id), "same text as a better one" if rank < last else "not among the best"),
         )
