@@ -51,6 +51,7 @@ _ASKING_EN = re.compile(
     re.IGNORECASE,
 )
 _OBJECT_EN = re.compile(r"^(?P<before>.*\b(?:of|for|about|with|on|in|to) )(?P<object>[^?]+)\?*$", re.IGNORECASE)
+_MANY_VERBS_ZH = 4  # a whole course of events: 报销单要在出差结束后多少天内提交
 _FEW_TERMS_EN = 2  # content words an English question needs to stand alone
 _FEW_WORDS_EN = 4  # an ellipsis names its new subject in so few words
 _MARKS = " ，,？?。.！!“”\"'"
@@ -83,7 +84,10 @@ def _stands_alone_zh(question: str) -> bool:
     pronoun = _PRONOUN_ZH.search(question)
     if pronoun and not _subjects_zh(question[: pronoun.start()]):
         return False
-    return bool(_subjects_zh(_ASKED_FOR_ZH.sub(" ", question)))
+    if _subjects_zh(_ASKED_FOR_ZH.sub(" ", question)):
+        return True
+    verbs = {word for word, kind in chinese_words(question) if kind[0] == "v" and len(word) > 1}
+    return len(verbs) >= _MANY_VERBS_ZH
 
 
 def _subjects_zh(text: str) -> list[str]:
