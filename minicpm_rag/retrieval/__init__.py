@@ -118,7 +118,7 @@ class HybridRetriever(BaseRetriever):
         for document, observed in zip(ranked, signs, strict=True):
             document.metadata[records.EVIDENCE] = calibration.probability(observed)
         # Of the first two, because closeness may put first what holds fewer of the words: false refusals fell by
-        # .1 to .9 points on five sets, right ones by .4 at most.
+        # up to .9 points, right ones by .4 at most.
         first = max(signs[:2], key=calibration.probability, default=Signs(0.0, 0.0, 0.0, 0.0, 0.0))
         chosen = select(ranked, limit, cache(self.library.page_text))
         return Found(
