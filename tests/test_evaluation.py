@@ -87,6 +87,14 @@ def test_the_documents_own_sentences_are_spread_over_documents(retriever: Hybrid
     assert len({question.document for question in questions}) == 12
     assert sentence_questions(retriever.library, "default", 12) == questions
     assert len(sentence_questions(retriever.library, "default", 10_000)) > 30
+
+
+def test_a_heading_is_no_sentence_to_ask_for(tmp_path: Path, embedder: Any) -> None:
+    heading = "Terms of payment for all suppliers"
+    texts = {f"{name}.md": f"# {heading}\n\nPay {name} on the third day of each month." for name in ("Ash", "Birch")}
+    with build_library(tmp_path, embedder, texts) as library:
+        asked = {question.text.strip() for question in sentence_questions(library, "default", 10)}
+        assert asked == {"Pay Ash on the third day of each month.", "Pay Birch on the third day of each month."}
     assert evaluate(retriever, questions).recall(3) == 1
 
 

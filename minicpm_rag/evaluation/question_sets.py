@@ -106,7 +106,13 @@ def _sentences(library: Library, row: records.DocumentRow, chance: random.Random
     chance.shuffle(pages)
     shortest, longest = SENTENCE_CHARACTERS
     for number, text in pages:
-        spans = [(start, end) for start, end in sentence_spans(text) if shortest <= end - start <= longest]
+        # A heading may stand in many documents, and none of them is its place.
+        headings = {heading.start for heading in library.page(row.id, number).headings}
+        spans = [
+            (start, end)
+            for start, end in sentence_spans(text)
+            if shortest <= end - start <= longest and start not in headings
+        ]
         chance.shuffle(spans)
         for start, end in spans:
             yield Question(text[start:end], row.title, (number,), (text[start:end],))
