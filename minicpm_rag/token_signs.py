@@ -25,8 +25,8 @@ def packed(tokens: Vectors) -> bytes:
 def nearness(question: Vectors, signs: bytes) -> Vectors:
     """How near the passage with those signs comes to each token of a question: about its best cosine, -1..1.
 
-    `question` is (tokens, dimension) with rows of unit length. No signs, or
-    those of another embedder's length, say nothing: 0.
+    `question` is (tokens, dimension) with rows of unit length. No signs, or those of another embedder's length,
+    say nothing: 0.
     """
     import numpy
 

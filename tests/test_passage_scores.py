@@ -55,3 +55,8 @@ def test_a_passage_that_the_embedder_cannot_read_keeps_its_place() -> None:
     assert read > unread > worse
     unread, read, worse = with_closeness([0.9, 0.5, 0.4], [None, 0.5, 0.6], 1.0)
     assert unread > worse > read
+
+
+def test_where_the_embedder_read_nothing_the_scores_stay() -> None:
+    assert with_closeness([0.9, 0.5], [None, None], 1.0) == [0.9, 0.5]
+    assert with_closeness([], [], 1.0) == []

@@ -102,17 +102,18 @@ def sentence_questions(library: Library, knowledge_base: str, count: int, *, see
 
 
 def _sentences(library: Library, row: records.DocumentRow, chance: random.Random) -> Iterator[Question]:
-    pages = list(library.page_texts(row.id).items())
+    pages = library.pages(row.id)
     chance.shuffle(pages)
     shortest, longest = SENTENCE_CHARACTERS
-    for number, text in pages:
+    for page in pages:
         # A heading may stand in many documents, and none of them is its place.
-        headings = {heading.start for heading in library.page(row.id, number).headings}
+        headings = {heading.start for heading in page.headings}
         spans = [
             (start, end)
-            for start, end in sentence_spans(text)
+            for start, end in sentence_spans(page.text)
             if shortest <= end - start <= longest and start not in headings
         ]
         chance.shuffle(spans)
         for start, end in spans:
-            yield Question(text[start:end], row.title, (number,), (text[start:end],))
+            sentence = page.text[start:end]
+            yield Question(sentence, row.title, (page.number,), (sentence,))

@@ -33,20 +33,21 @@ class Ledger:
         except OSError as exc:
             raise LibraryError(f"The home folder {home} cannot be made: {exc}. Set MINICPM_RAG_HOME.") from exc
         with self.writing() as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            found = version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 for statement in statements():
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                version = SCHEMA_VERSION
             while version in UPGRADES:
                 connection.execute(UPGRADES[version])
                 version += 1
-                connection.execute(f"PRAGMA user_version = {version}")
-            if version not in (0, SCHEMA_VERSION):
+            if version != SCHEMA_VERSION:
                 raise LibraryError(
                     f"{self.path} was written by another version of this program (schema {version}, this one "
                     f"reads {SCHEMA_VERSION}). Update the program, or set MINICPM_RAG_HOME to a new folder."
                 )
+            if version != found:  # a library on a full disk can still be read
+                connection.execute(f"PRAGMA user_version = {version}")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -126,8 +126,12 @@ class Library:
 
     def page_texts(self, document_id: int) -> dict[int, str]:
         """The texts of all stored pages, by page number."""
+        return {page.number: page.text for page in self.pages(document_id)}
+
+    def pages(self, document_id: int) -> list[Page]:
+        """All stored pages with their headings and tables."""
         with self.ledger.reading() as connection:
-            return {page.number: page.text for page in page_rows.of_document(connection, document_id)}
+            return page_rows.of_document(connection, document_id)
 
     def original_path(self, document_id: int) -> Path | None:
         """The file on disk whose bytes still are the document's; None where it has changed or gone."""

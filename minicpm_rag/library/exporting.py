@@ -16,6 +16,7 @@ from minicpm_rag.ledger.indexes import find_index
 from minicpm_rag.library.originals import replacing
 
 FORMAT = 1
+LENGTH_BYTES = 4  # before the signs of each chunk
 MANIFEST, DOCUMENTS, VECTORS, TOKEN_SIGNS = "manifest.json", "documents.jsonl", "vectors.f32", "token_signs.bin"
 
 
@@ -48,19 +49,19 @@ def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
                         "names": names.of_document(connection, row.id),
                         "pages": [asdict(page) for page in page_rows.of_document(connection, row.id)],
                         "chunks": [
-                            {
-                                "text": chunk.text,
-                                "metadata": chunk.metadata,
-                                "token_signs": len(chunk_rows.token_signs(connection, chunk.row)),  # bytes
-                            }
+                            {"text": chunk.text, "metadata": chunk.metadata}
                             for chunk in chunk_rows.of_document(connection, row.id)
                         ],
                     }
                     lines.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
-            for member, value in ((VECTORS, chunk_rows.vector), (TOKEN_SIGNS, chunk_rows.token_signs)):
-                with archive.open(member, "w", force_zip64=True) as numbers:
-                    for row in rows:
-                        for chunk in chunk_rows.of_document(connection, row.id):
-                            numbers.write(value(connection, chunk.row))
+            with archive.open(VECTORS, "w", force_zip64=True) as numbers:
+                for row in rows:
+                    for chunk in chunk_rows.of_document(connection, row.id):
+                        numbers.write(chunk_rows.vector(connection, chunk.row))
+            with archive.open(TOKEN_SIGNS, "w", force_zip64=True) as numbers:
+                for row in rows:
+                    for chunk in chunk_rows.of_document(connection, row.id):
+                        signs = chunk_rows.token_signs(connection, chunk.row)
+                        numbers.write(len(signs).to_bytes(LENGTH_BYTES, "little") + signs)
     except OSError as exc:
         raise LibraryError(f"{file} cannot be written: {exc.strerror or exc}. Choose another place.") from exc

@@ -17,7 +17,7 @@ from minicpm_rag.ledger import chunk_rows, knowledge_bases, page_rows
 from minicpm_rag.ledger.indexes import Index
 from minicpm_rag.library import Library, storage
 from minicpm_rag.library.cutting import Cutting, cut, embed, indexed
-from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, MANIFEST, TOKEN_SIGNS, VECTORS
+from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, LENGTH_BYTES, MANIFEST, TOKEN_SIGNS, VECTORS
 from minicpm_rag.library.storage import NewChunk, NewDocument
 from minicpm_rag.library.sweep import sweep
 from minicpm_rag.records import IngestProgress, Page
@@ -132,7 +132,8 @@ class _Import:
             text, metadata = str(entry["text"]), dict(entry["metadata"])
             if not chunk_rows.lies_in(text, metadata, texts):
                 raise ValueError(f"a chunk of {title!r} is not in its page")
-            tokens = signs.read(min(max(0, int(entry.get("token_signs", 0))), LONGEST_SIGNS))
+            length = int.from_bytes(signs.read(LENGTH_BYTES), "little")  # 0 at the end of the file
+            tokens = signs.read(min(length, LONGEST_SIGNS))
             chunks.append(NewChunk(text, metadata, indexed(text, metadata, title), vector, tokens))
         return chunks
 

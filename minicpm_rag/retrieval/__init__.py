@@ -163,13 +163,8 @@ class HybridRetriever(BaseRetriever):
         if self.reranker is None:
             beside = neighbours(documents)
             scores = passage_scores(match, documents, fused, beside)
-            signs = [] if read is None else self._token_signs(documents)
-            if read is not None and any(signs):
-                near = closeness(read, self._weights(word_terms(read)), signs, beside)
-                for document, one in zip(documents, near, strict=True):
-                    if one is not None:
-                        document.metadata[records.CLOSENESS] = one
-                scores = with_closeness(scores, near, readable)
+            if read is not None:
+                scores = with_closeness(scores, self._closeness(read, documents, beside), readable)
         else:
             scores = self.reranker.scores(question, [_indexed_text(document) for document in documents])
         order = sorted(
@@ -182,10 +177,17 @@ class HybridRetriever(BaseRetriever):
             for score, document in order
         ]
 
-    def _token_signs(self, documents: Sequence[Document]) -> list[bytes]:
+    def _closeness(
+        self, read: ReadQuestion, documents: Sequence[Document], beside: Sequence[Sequence[int]]
+    ) -> list[float | None]:
+        """The closeness of each passage, noted in its metadata too."""
         names = [str(document.id) for document in documents]
         stored = self.library.token_signs(names)
-        return [stored.get(name, b"") for name in names]
+        found = closeness(read, self._weights(word_terms(read)), [stored.get(name, b"") for name in names], beside)
+        for document, near in zip(documents, found, strict=True):
+            if near is not None:
+                document.metadata[records.CLOSENESS] = near
+        return found
 
     def _keyword_trust(self, match: QuestionMatch, keyword: list[tuple[str, float]]) -> float:
         """How far the keyword ranking is to be trusted: by how much of the question its best hits hold.

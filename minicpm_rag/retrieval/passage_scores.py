@@ -39,11 +39,14 @@ def passage_scores(
 def with_closeness(scores: Sequence[float], closeness: Sequence[float | None], readable: float) -> list[float]:
     """The scores with what the embedder read word by word, by the share of the question that it can read.
 
-    A passage that it could not read (None) keeps its place: it counts as close as the one above it.
+    A passage that it could not read (None) keeps its place: it counts as close as the one above it. Where it read
+    none, the scores stay as they are.
     """
-    share = CLOSENESS_SHARE * readable
-    near = max((one for one in closeness if one is not None), default=0.0)
     found = list(scores)
+    near = max((one for one in closeness if one is not None), default=None)
+    if near is None:
+        return found
+    share = CLOSENESS_SHARE * readable
     for number in sorted(range(len(scores)), key=scores.__getitem__, reverse=True):
         read = closeness[number]
         near = near if read is None else read
