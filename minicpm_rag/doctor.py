@@ -122,8 +122,8 @@ def _answering(settings: Settings, hardware: Hardware) -> Iterator[Finding]:
 
 
 def _configured(folder: Path, settings: Settings, hardware: Hardware) -> Iterator[Finding]:
-    from minicpm_rag.checkpoint import read_config
-    from minicpm_rag.checkpoint.weights import find_weights
+    from minicpm_rag.llm.checkpoint import read_config
+    from minicpm_rag.llm.checkpoint.weights import find_weights
 
     try:
         read_config(folder)
@@ -141,7 +141,7 @@ def _configured(folder: Path, settings: Settings, hardware: Hardware) -> Iterato
 
 
 def _running(choice: Choice, settings: Settings, hardware: Hardware) -> Iterator[Finding]:
-    from minicpm_rag.checkpoint.placement import choose_weights
+    from minicpm_rag.llm.checkpoint.placement import choose_weights
 
     assert choice.model is not None
     precision = choice.precision if settings.precision == "auto" else settings.precision
@@ -171,7 +171,7 @@ def _device_word(choice: Choice) -> str:
 
 
 def _searching(settings: Settings) -> Iterator[Finding]:
-    from minicpm_rag.embeddings import load_embedder
+    from minicpm_rag.embedding.embedder import load_embedder
 
     try:
         yield Finding("Embeddings by", load_embedder(settings.embedder).name)

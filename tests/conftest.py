@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from minicpm_rag.embeddings import Embedder
+    from minicpm_rag.embedding.embedder import Embedder
 
 REPOSITORY = Path(__file__).parent.parent
 KNOWLEDGE = REPOSITORY / "knowledge"
@@ -51,7 +51,7 @@ def _no_network() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def packaged_embedder() -> Embedder:
     """The real embedder, loaded once for all tests."""
-    from minicpm_rag.embeddings import PACKAGED, load_embedder
+    from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 
     return load_embedder(PACKAGED)
 
@@ -59,8 +59,8 @@ def packaged_embedder() -> Embedder:
 @pytest.fixture(scope="session")
 def knowledge_home(tmp_path_factory: pytest.TempPathFactory, packaged_embedder: Embedder) -> Path:
     """A home as after `python -m minicpm_rag ingest ./knowledge`, made once: copy it to change anything in it."""
+    from minicpm_rag.indexing import Worker, follow, submit_ingest
     from minicpm_rag.library import Library
-    from minicpm_rag.worker import Worker, follow, submit_ingest
 
     home = tmp_path_factory.mktemp("knowledge") / "home"
     with Library(home, embedder=packaged_embedder) as library, Worker(library):

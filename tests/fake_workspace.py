@@ -14,7 +14,7 @@ from typing import Any
 from langchain_core.documents import Document
 
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.ledger import Ledger
+from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.records import (
     AnswerEvent,
     Citation,

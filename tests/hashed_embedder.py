@@ -12,8 +12,8 @@ from typing import Any
 import numpy
 from langchain_core.embeddings import Embeddings
 
-from minicpm_rag.embeddings import ReadPassage, ReadQuestion
-from minicpm_rag.token_signs import packed
+from minicpm_rag.embedding.embedder import ReadPassage, ReadQuestion
+from minicpm_rag.embedding.token_signs import packed
 
 
 class HashedEmbedder(Embeddings):

@@ -9,10 +9,10 @@ from typing import Any
 
 from hashed_embedder import HashedEmbedder
 
-from minicpm_rag import worker
+from minicpm_rag import indexing as worker
+from minicpm_rag.indexing import Worker
 from minicpm_rag.library import Library
 from minicpm_rag.records import Verdict
-from minicpm_rag.worker import Worker
 
 KB = "知识库 #1"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from minicpm_rag.indexing import Worker, follow, submit_ingest
 from minicpm_rag.library import Library
-from minicpm_rag.worker import Worker, follow, submit_ingest
 
 DOCUMENTS = {
     "水泵说明书.txt": (

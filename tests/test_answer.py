@@ -8,8 +8,8 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from scripted_llm import ScriptedLLM
 
-from minicpm_rag.chain import build_chain
-from minicpm_rag.chain.answer import Answer
+from minicpm_rag.answering import build_chain
+from minicpm_rag.answering.answer import Answer
 from minicpm_rag.errors import OutOfMemoryError
 from minicpm_rag.records import Finished, Retrieved, Turn
 

@@ -22,12 +22,14 @@ from minicpm_rag.errors import (
     PromptTooLongError,
     VectorStoreError,
 )
-from minicpm_rag.ledger import jobs as queue
-from minicpm_rag.ledger import knowledge_bases
-from minicpm_rag.ledger.conversations import Conversations
-from minicpm_rag.page import downloads, state, strings, switching
-from minicpm_rag.page import jobs as page_jobs
-from minicpm_rag.page.reply import Reply, Request
+from minicpm_rag.library.ledger import jobs as queue
+from minicpm_rag.library.ledger import knowledge_bases
+from minicpm_rag.library.ledger.conversations import Conversations
+from minicpm_rag.page import state
+from minicpm_rag.page.background import downloads, switching
+from minicpm_rag.page.background import jobs as page_jobs
+from minicpm_rag.page.background.reply import Reply, Request
+from minicpm_rag.page.texts import strings
 from minicpm_rag.records import Finished, IngestProgress, Retrieved, Rewritten, Text, Verdict, Waiting
 
 APP = str(Path(__file__).parents[1] / "streamlit_app.py")
@@ -39,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("MODEL", "LLM_URL", "RERANKER"):
         monkeypatch.delenv(f"MINICPM_RAG_{name}", raising=False)
     monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path))
-    monkeypatch.setattr("minicpm_rag.worker.Worker", FakeWorker)
+    monkeypatch.setattr("minicpm_rag.indexing.Worker", FakeWorker)
     monkeypatch.setattr(state, "WARM_AFTER_SECONDS", 0)
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -237,7 +239,7 @@ def test_a_click_on_a_mark_opens_its_source(workspace: FakeWorkspace) -> None:
     def click(owner: str, conversation: int, mark: str) -> None:
         import streamlit as st
 
-        from minicpm_rag.page import chat
+        from minicpm_rag.page.views import chat
 
         st.session_state.owner, st.session_state.conversation = owner, conversation
         chat.open_mark(mark)
@@ -651,7 +653,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ("submit_remove", submit_remove),
         ("follow", follow),
     ):
-        monkeypatch.setattr(f"minicpm_rag.worker.{name}", played)
+        monkeypatch.setattr(f"minicpm_rag.indexing.{name}", played)
     return seen
 
 
@@ -758,7 +760,7 @@ def test_a_file_that_is_too_large_is_refused_with_a_clear_sentence(workspace: Fa
     def refused() -> None:
         import streamlit as st
 
-        from minicpm_rag.page import uploads
+        from minicpm_rag.page.views import uploads
 
         st.session_state.language = "en"
         uploads.refuse(["film.mp4"])

@@ -14,8 +14,9 @@ from hashed_embedder import HashedEmbedder
 from scripted_llm import ScriptedLLM
 from streamlit.testing.v1 import AppTest
 
-from minicpm_rag.page import jobs, state, switching
-from minicpm_rag.worker import Worker
+from minicpm_rag.indexing import Worker
+from minicpm_rag.page import state
+from minicpm_rag.page.background import jobs, switching
 
 APP = str(Path(__file__).parents[1] / "streamlit_app.py")
 DOCUMENT = "# 员工手册\n\n## 年假\n\n员工入职满一年后，每年有 12 天带薪年假。\n\n## 报销\n\n差旅费用在三十天内报销。\n"
@@ -67,7 +68,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     model.mkdir()
     (model / "config.json").write_text("{}")
     monkeypatch.setenv("MINICPM_RAG_MODEL", str(model))
-    monkeypatch.setattr("minicpm_rag.embeddings.load_embedder", load_embedder)
+    monkeypatch.setattr("minicpm_rag.embedding.embedder.load_embedder", load_embedder)
     monkeypatch.setattr("minicpm_rag.workspace.load", load)
     monkeypatch.setattr("minicpm_rag.workspace.Workspace.facts", lambda workspace: {"model": "scripted"})
     monkeypatch.setattr(state, "WARM_AFTER_SECONDS", 0)

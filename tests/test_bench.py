@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from minicpm_rag import bench
 from minicpm_rag.bench.quotes import PROMPT_TOKENS, Said, quoting_texts
-from minicpm_rag.checkpoint import load_model
-from minicpm_rag.commands.bench import bench as command
+from minicpm_rag.cli.bench import bench as command
 from minicpm_rag.errors import ModelError
+from minicpm_rag.llm.checkpoint import load_model
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 

@@ -18,7 +18,7 @@ import pytest
 from browser_parts import CHROMIUM, PATIENCE, Server, Visitor, launch
 from fake_workspace import wait_until
 
-from minicpm_rag.page import strings
+from minicpm_rag.page.texts import strings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route, WebSocketRoute

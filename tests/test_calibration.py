@@ -9,7 +9,7 @@ import pytest
 from conftest import SHARED
 from small_library import DOCUMENTS
 
-from minicpm_rag.embeddings import PACKAGED, load_embedder
+from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.evaluation.calibration import FALSE_REFUSALS, fit, measure_abilities
 from minicpm_rag.retrieval.evidence import Calibration, Signs, shipped_calibration

@@ -15,8 +15,8 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.retrievers import BaseRetriever
 from scripted_llm import ScriptedLLM
 
-from minicpm_rag.chain import AnswerChain, build_chain
-from minicpm_rag.embeddings import Embedder
+from minicpm_rag.answering import AnswerChain, build_chain
+from minicpm_rag.embedding.embedder import Embedder
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError, RAGError
 from minicpm_rag.library import Library
 from minicpm_rag.records import Finished, Retrieved, Rewritten, Text, Turn, Waiting

@@ -19,9 +19,9 @@ import torch
 from golden import CHATML, CHECKPOINTS, GOLDEN, SHARDED_BIN, SINGLE_SAFETENSORS, copy_of, edit_json, expected
 from safetensors.torch import load_file, save_file
 
-from minicpm_rag import checkpoint
-from minicpm_rag.checkpoint import placement
 from minicpm_rag.errors import CheckpointError, ModelError, OutOfMemoryError
+from minicpm_rag.llm import checkpoint
+from minicpm_rag.llm.checkpoint import placement
 
 IDS = torch.tensor([[1, 322, 280, 397, 379]])
 

@@ -9,7 +9,7 @@ import pytest
 
 from minicpm_rag import records
 from minicpm_rag.chunking import indexed_text, split_pages
-from minicpm_rag.embeddings import load_embedder
+from minicpm_rag.embedding.embedder import load_embedder
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.records import Heading, Page
 

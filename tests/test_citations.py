@@ -5,9 +5,9 @@ import re
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.citations import CitedAnswer, cite, find_quote, quote_statements
+from minicpm_rag.answering.citations import CitedAnswer, cite, find_quote, quote_statements
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.statements import statements
+from minicpm_rag.text.statements import statements
 
 PAGES = {
     (1, 1): "第一章 公司\n\n云杉仪器成立于2012年，总部位于杭州。公司主要生产空气净化器。\n年假为十五天。",

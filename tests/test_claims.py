@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.claims import codes, contradicts, denied, holds_name, is_code, names
-from minicpm_rag.numerals import numbers
-from minicpm_rag.segmentation import fold
+from minicpm_rag.text.claims import codes, contradicts, denied, holds_name, is_code, names
+from minicpm_rag.text.numerals import numbers
+from minicpm_rag.text.terms import fold
 
 
 @pytest.mark.parametrize(

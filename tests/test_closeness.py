@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy
 import pytest
 
-from minicpm_rag.embeddings import ReadQuestion
+from minicpm_rag.embedding.embedder import ReadQuestion
+from minicpm_rag.embedding.token_signs import packed
 from minicpm_rag.retrieval.closeness import closeness, word_terms
-from minicpm_rag.token_signs import packed
 
 PUMP, WARRANTY, CAKE, OVEN = (
     numpy.asarray(numpy.random.default_rng(seed).choice([-1, 1], 64), "f4") / 8 for seed in range(4)

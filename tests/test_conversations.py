@@ -7,7 +7,7 @@ import pytest
 from langchain_core.documents import Document
 
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.ledger.conversations import Conversations, stored
+from minicpm_rag.library.ledger.conversations import Conversations, stored
 from minicpm_rag.records import Citation, Finished, StoredAnswer, Turn
 
 DOCUMENT = Document(id="1:0", page_content="员工每年有 12 天年假。", metadata={"page": 3, "title": "手册.pdf"})

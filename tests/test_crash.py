@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from library_parts import KB, contents, found, ingest, opened, write_files
 
-from minicpm_rag.ledger import passages
 from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import passages
 
 # Ingests a folder in a process of its own, with small files in small groups so that writes never cease.
 INGEST = """

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import torch
 
-from minicpm_rag.checkpoint import load_model
-from minicpm_rag.decoding import GraphEngine
-from minicpm_rag.decoding import plain as decoding_plain
-from minicpm_rag.decoding.weights import gather
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
-from minicpm_rag.generation import Sampling, TransformersEngine
+from minicpm_rag.llm.checkpoint import load_model
+from minicpm_rag.llm.decoding import GraphEngine
+from minicpm_rag.llm.decoding import plain as decoding_plain
+from minicpm_rag.llm.decoding.weights import gather
+from minicpm_rag.llm.generation import Sampling, TransformersEngine
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 NAMES = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from golden import CHECKPOINTS, GOLDEN
 
-from minicpm_rag.checkpoint import load_model
-from minicpm_rag.decoding import GraphEngine, supports
-from minicpm_rag.generation import Sampling
+from minicpm_rag.llm.checkpoint import load_model
+from minicpm_rag.llm.decoding import GraphEngine, supports
+from minicpm_rag.llm.generation import Sampling
 
 torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
@@ -102,8 +102,8 @@ def test_quantized_kernels_compute_what_plain_torch_does(kind: dict[str, Any]) -
 @pytest.mark.parametrize("weights", ["full", "int8", "int4"])
 @pytest.mark.parametrize("count", [1, 2, 8])
 def test_products_of_published_shapes_are_what_plain_torch_computes(weights: Any, count: int) -> None:
-    from minicpm_rag.checkpoint.quantization import matrix
-    from minicpm_rag.decoding import fast, plain
+    from minicpm_rag.llm.checkpoint.quantization import matrix
+    from minicpm_rag.llm.decoding import fast, plain
 
     torch.manual_seed(0)
     shapes = ((6912, 2304, False), (2304, 2304, False), (11520, 2304, True), (2304, 5760, False), (9000, 1536, False))

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from minicpm_rag.checkpoint.quantization import matrix
-from minicpm_rag.decoding.cache import PAGE, PagePool
-from minicpm_rag.decoding.lookup import guess
-from minicpm_rag.decoding.sampling import choose, draw
-from minicpm_rag.decoding.slots import Slots
-from minicpm_rag.generation import Sampling
+from minicpm_rag.llm.checkpoint.quantization import matrix
+from minicpm_rag.llm.decoding.cache import PAGE, PagePool
+from minicpm_rag.llm.decoding.lookup import guess
+from minicpm_rag.llm.decoding.sampling import choose, draw
+from minicpm_rag.llm.decoding.slots import Slots
+from minicpm_rag.llm.generation import Sampling
 
 torch = pytest.importorskip("torch")
 

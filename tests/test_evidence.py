@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from minicpm_rag.embeddings import PACKAGED, load_embedder
+from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.retrieval.evidence import Signs, calibration_from_json, shipped_calibration
 

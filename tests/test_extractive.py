@@ -8,7 +8,7 @@ import pytest
 from conftest import SHARED
 from langchain_core.documents import Document
 
-from minicpm_rag.extractive import excerpts
+from minicpm_rag.answering.extractive import excerpts
 
 ZH = Document(
     "公司成立于2012年，总部设在杭州。创始人兼总经理是沈听澜女士，技术总监是陈嘉树先生。现有员工一百三十六人。",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from conftest import DATA
 
-from minicpm_rag.chain.followups import carry_over, stands_alone
+from minicpm_rag.answering.followups import carry_over, stands_alone
 from minicpm_rag.records import Turn
 
 

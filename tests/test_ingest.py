@@ -11,7 +11,7 @@ import pytest
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, contents, done, found, ingest, opened, remove, write_files
 
-from minicpm_rag import worker
+from minicpm_rag import indexing as worker
 from minicpm_rag.errors import EmbedderMismatchError
 from minicpm_rag.library import Library
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from minicpm_rag import MiniCPM_LLM, checkpoint
-from minicpm_rag.checkpoint import placement
-from minicpm_rag.checkpoint.int8_linear import Int8Linear, quantize_linears
-from minicpm_rag.checkpoint.quantization import matrix
+from minicpm_rag import MiniCPM_LLM
 from minicpm_rag.errors import ModelError
+from minicpm_rag.llm import checkpoint
+from minicpm_rag.llm.checkpoint import placement
+from minicpm_rag.llm.checkpoint.int8_linear import Int8Linear, quantize_linears
+from minicpm_rag.llm.checkpoint.quantization import matrix
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 

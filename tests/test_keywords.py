@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from minicpm_rag import keywords
 from minicpm_rag.errors import LibraryError
+from minicpm_rag.library.ledger import keywords
 
 ROWS = [
     (1, "乾隆皇帝喜歡收藏書畫，型號 RX-7800 的相機除外。"),

@@ -12,10 +12,10 @@ from conftest import DATA, KNOWLEDGE
 from langchain_core.documents import Document
 
 from minicpm_rag import records
-from minicpm_rag.embeddings import Embedder
+from minicpm_rag.embedding.embedder import Embedder
+from minicpm_rag.indexing import Worker, follow, submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import HybridRetriever
-from minicpm_rag.worker import Worker, follow, submit_ingest
 
 QUESTIONS = [json.loads(line) for line in (DATA / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
-from minicpm_rag.ledger import Ledger
-from minicpm_rag.ledger.schema import SCHEMA_VERSION
+from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.library.ledger.schema import SCHEMA_VERSION
 
 
 def names(ledger: Ledger) -> list[str]:
@@ -105,7 +105,7 @@ def test_a_ledger_of_another_version_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_never_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("minicpm_rag.ledger.BUSY_MILLISECONDS", 50)
+    monkeypatch.setattr("minicpm_rag.library.ledger.BUSY_MILLISECONDS", 50)
     ledger = Ledger(tmp_path)
     other = sqlite3.connect(ledger.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

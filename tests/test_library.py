@@ -12,9 +12,10 @@ from chroma_server import chroma_server
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, contents, done, found, ingest, opened, remove, write_files
 
-from minicpm_rag import worker
+from minicpm_rag import indexing as worker
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.library import Library, vector_repair
+from minicpm_rag.indexing import vector_repair
+from minicpm_rag.library import Library
 from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, END, PAGE, SOURCE, START, TITLE
 
 
@@ -248,14 +249,14 @@ def _stray_collection(library: Library) -> None:
 def _keywords_lost(library: Library) -> None:
     with library.ledger.writing() as connection:
         worker_table = connection.execute("SELECT 'keywords_' || id FROM indexes").fetchone()[0]
-        from minicpm_rag import keywords
+        from minicpm_rag.library.ledger import keywords
 
         rows = [row[0] for row in connection.execute("SELECT id FROM chunks LIMIT 5")]
         keywords.remove(connection, worker_table, rows)
 
 
 def _keyword_table_lost(library: Library) -> None:
-    from minicpm_rag import keywords
+    from minicpm_rag.library.ledger import keywords
 
     with library.ledger.writing() as connection:
         keywords.drop(connection, connection.execute("SELECT 'keywords_' || id FROM indexes").fetchone()[0])

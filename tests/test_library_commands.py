@@ -14,8 +14,8 @@ import pytest
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, opened, write_files
 
-from minicpm_rag import embeddings
 from minicpm_rag.cli import main
+from minicpm_rag.embedding import embedder as embeddings
 from minicpm_rag.library import Library
 
 
@@ -161,7 +161,7 @@ def test_another_embedder_is_refused_in_one_line(
 def test_control_c_finishes_the_file_in_hand_and_says_how_to_go_on(
     capsys: pytest.CaptureFixture[str], folder: Path, embedder: Pausing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("minicpm_rag.ingest.GROUP_CHUNKS", 1)
+    monkeypatch.setattr("minicpm_rag.indexing.ingest.GROUP_CHUNKS", 1)
 
     def interrupt() -> None:
         if embedder.embedded:

@@ -135,7 +135,7 @@ def test_zip_bombs_are_refused_before_they_are_unpacked(tmp_path: Path, name: st
 def test_pdf_bombs_are_refused_before_they_are_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layers: int
 ) -> None:
-    monkeypatch.setattr("minicpm_rag.pdf.expansion.MOST_BYTES", 8_000_000)
+    monkeypatch.setattr("minicpm_rag.loaders.pdf.expansion.MOST_BYTES", 8_000_000)
     packed = bytes(20_000_000)
     for _ in range(layers):
         packed = zlib.compress(packed)

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from minicpm_rag.page import markup
+from minicpm_rag.page.html import markup
 
 HINT = "no support"
 

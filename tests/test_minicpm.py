@@ -22,11 +22,12 @@ from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, System
 from langchain_core.prompts import ChatPromptTemplate
 from pydantic import ValidationError
 
-from minicpm_rag import MiniCPM_LLM, checkpoint
+from minicpm_rag import MiniCPM_LLM
 from minicpm_rag.errors import ModelError, OutOfMemoryError, PromptTooLongError
-from minicpm_rag.generation import Sampling
-from minicpm_rag.generation.text_stream import Detokenizer, StopStrings, byte_tokens
-from minicpm_rag.generation.turns import Turns
+from minicpm_rag.llm import checkpoint
+from minicpm_rag.llm.generation import Sampling
+from minicpm_rag.llm.generation.text_stream import Detokenizer, StopStrings, byte_tokens
+from minicpm_rag.llm.generation.turns import Turns
 
 
 class Scripted:
@@ -118,7 +119,7 @@ def test_the_tutorials_lines_work() -> None:
 
 
 def test_importing_the_module_loads_neither_torch_nor_transformers() -> None:
-    code = "import sys, minicpm_rag.minicpm; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    code = "import sys, minicpm_rag.llm.minicpm; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
     assert run.stdout.strip() == "[]", run.stderr
 
@@ -663,8 +664,8 @@ def test_an_error_while_waiting_gives_the_place_up() -> None:
 def test_what_is_set_for_memory_reaches_the_gpu_engine(
     loaded: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from minicpm_rag import decoding
-    from minicpm_rag.checkpoint import placement
+    from minicpm_rag.llm import decoding
+    from minicpm_rag.llm.checkpoint import placement
 
     given: dict[str, Any] = {}
 

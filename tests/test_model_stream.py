@@ -10,8 +10,8 @@ from langchain_core.language_models.fake import FakeStreamingListLLM
 from langchain_core.messages import HumanMessage
 from scripted_llm import ScriptedLLM
 
-from minicpm_rag.chain import model_stream
-from minicpm_rag.chain.model_stream import stream_text, token_counter
+from minicpm_rag.answering import model_stream
+from minicpm_rag.answering.model_stream import stream_text, token_counter
 from minicpm_rag.errors import OutOfMemoryError
 from minicpm_rag.records import Waiting
 

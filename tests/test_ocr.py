@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import SHARED
 
-from minicpm_rag import pdf
 from minicpm_rag.loaders import load_file, ocr
+from minicpm_rag.loaders.pdf import pages as pdf
 
 pytestmark = pytest.mark.skipif(not ocr.is_available(), reason='needs pip install ".[ocr]"')
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from minicpm_rag.page import passages
+from minicpm_rag.page.html import passages
 
 
 def marks(html: str) -> list[str]:

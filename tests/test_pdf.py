@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from office_files import make_pdf
 
-from minicpm_rag import pdf
 from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_file
 from minicpm_rag.loaders.pdf import OCR_REMEDY
-from minicpm_rag.pdf.layout import lay_out
-from minicpm_rag.pdf.lines import Glyph
+from minicpm_rag.loaders.pdf import pages as pdf
+from minicpm_rag.loaders.pdf.layout import lay_out
+from minicpm_rag.loaders.pdf.lines import Glyph
 
 LEFT = [
     "The left column speaks of harbours and of the",

@@ -10,10 +10,10 @@ from conftest import SHARED
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
-from minicpm_rag.chain.prompt import build_prompt, place_of
+from minicpm_rag.answering.prompt import build_prompt, place_of
 from minicpm_rag.errors import PromptTooLongError
 from minicpm_rag.records import Turn
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.sentences import sentence_spans
 
 ZH = "云杉仪器成立于2012年，总部位于杭州。公司主要生产空气净化器与水质传感器，产品销往三十多个国家。"
 EN = "The warranty covers parts and labour for 24 months. Filters are consumables and are not covered by it."
@@ -132,7 +132,7 @@ def test_fifty_passages_take_few_counts() -> None:
 
 @cache
 def real_tokenizer() -> Any:
-    from minicpm_rag.checkpoint import load_tokenizer
+    from minicpm_rag.llm.checkpoint import load_tokenizer
 
     return load_tokenizer(SHARED / "tokenizer")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.citations.proof import Proof
+from minicpm_rag.answering.citations.proof import Proof
 
 ZH = Document(
     "云杉仪器成立于2012年，总部位于杭州。公司主要生产空气净化器与水质传感器。\n"
@@ -134,7 +134,7 @@ def test_similar_meaning_supports_only_where_the_facts_agree() -> None:
 
 @pytest.mark.parametrize("passage", ALL, ids=["zh", "en", "table"])
 def test_every_statement_of_a_passage_proves_itself(passage: Document) -> None:
-    from minicpm_rag.statements import statements
+    from minicpm_rag.text.statements import statements
 
     for statement in statements(passage):
         assert support(statement.readable), statement.readable

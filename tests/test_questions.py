@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from minicpm_rag import questions
-from minicpm_rag.questions import asks_for, chinese_words, content_terms, language_of
+from minicpm_rag.text import questions
+from minicpm_rag.text.questions import asks_for, chinese_words, content_terms, language_of
 
 
 @pytest.mark.parametrize(

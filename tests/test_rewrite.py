@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.chain.rewrite import accept, rewrite_prompt
+from minicpm_rag.answering.rewrite import accept, rewrite_prompt
 from minicpm_rag.records import Turn
 
 ZH = [Turn("X100 打印机的保修期是多久？", "X100 打印机保修二十四个月。[1]")]

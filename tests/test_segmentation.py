@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minicpm_rag.segmentation import fold, question_terms, terms, to_simplified
+from minicpm_rag.text.terms import fold, question_terms, terms, to_simplified
 
 
 def test_han_gives_characters_and_pairs() -> None:

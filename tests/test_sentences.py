@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.sentences import sentence_spans
 
 
 def sentences(text: str) -> list[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.statements import is_heading, statements
+from minicpm_rag.text.statements import is_heading, statements
 
 TABLE = "| 型号 | 单价（元） |\n| AL-200 | 1299 |\n| AL-500 | 5680 |"
 

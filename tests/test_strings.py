@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minicpm_rag.page import strings
+from minicpm_rag.page.texts import strings
 from minicpm_rag.records import FileStatus, IngestProgress
 
 PAGE = Path(strings.__file__).parent

@@ -7,7 +7,8 @@ from conftest import KNOWLEDGE
 from fake_workspace import FakeLibrary, FakeWorkspace, page_of, row
 
 from minicpm_rag.loaders import load_file
-from minicpm_rag.page import examples, subjects
+from minicpm_rag.page import subjects
+from minicpm_rag.page.views import examples
 
 
 def questions(name: str) -> list[str]:

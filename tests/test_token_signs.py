@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy
 import pytest
 
-from minicpm_rag.token_signs import nearness, packed
+from minicpm_rag.embedding.token_signs import nearness, packed
 
 
 def unit(*rows: list[float]) -> numpy.ndarray:

@@ -11,8 +11,8 @@ import pytest
 from conftest import SHARED
 from golden import CHECKPOINTS, GOLDEN, SINGLE_SAFETENSORS, copy_of, edit_json, expected
 
-from minicpm_rag.checkpoint.tokenizer import load_tokenizer, write_pipeline
 from minicpm_rag.errors import CheckpointError
+from minicpm_rag.llm.checkpoint.tokenizer import load_tokenizer, write_pipeline
 
 REAL = SHARED / "tokenizer"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real MiniCPM-2B tokenizer is not in ../shared")

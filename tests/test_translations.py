@@ -8,7 +8,7 @@ from error_sentences import VALUE, Sentence, sentences
 
 from minicpm_rag.errors import PromptTooLongError
 from minicpm_rag.loaders import kinds, pdf
-from minicpm_rag.page import translations
+from minicpm_rag.page.texts import translations
 
 # Sentences that are not written where they are raised, and where they are.
 HANDED_ON = {

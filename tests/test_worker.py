@@ -19,12 +19,12 @@ import pytest
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, by_name, contents, done, found, ingest, opened, remove, write_files
 
-from minicpm_rag import worker
+from minicpm_rag import indexing as worker
 from minicpm_rag.errors import EmbedderMismatchError, EmbeddingError, LibraryError, NotFoundError
+from minicpm_rag.indexing import Worker, follow
+from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import TOKEN_SIGNS
-from minicpm_rag.worker import Worker, follow
-from minicpm_rag.worker.owner import RECORD_SECONDS
 
 # A process that ingests its argument and prints each verdict's status; a pause gives time to kill it.
 INGEST = """
@@ -192,7 +192,7 @@ def test_a_job_that_fails_as_a_whole_raises_what_it_was(tmp_path: Path) -> None:
 def test_a_defect_of_ours_reaches_who_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(tmp_path / "文档")
     with opened(tmp_path / "home") as library:
-        monkeypatch.setattr("minicpm_rag.worker.owner.ingest", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr("minicpm_rag.indexing.owner.ingest", lambda *_, **__: 1 / 0)
         with pytest.raises(LibraryError, match="ZeroDivisionError"):
             ingest(library, tmp_path / "文档")
         monkeypatch.undo()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from minicpm_rag.chain.prompt import build_prompt
+from minicpm_rag.answering.prompt import build_prompt
 from minicpm_rag.records import HEADINGS, PAGE, PAGE_KIND, PAGE_LABEL, TITLE
 
 HELD_OUT_TENTH = 0  # names and values whose checksum ends so are for testing only

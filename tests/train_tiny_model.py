@@ -274,7 +274,7 @@ def new_model(folder: Path) -> Any:
     """A fresh Granite model with MiniCPM's three scalings, as the project reads the folder."""
     from transformers import GraniteForCausalLM
 
-    from minicpm_rag.checkpoint import read_config
+    from minicpm_rag.llm.checkpoint import read_config
 
     torch.manual_seed(SEED)
     return GraniteForCausalLM(read_config(folder))

@@ -20,15 +20,14 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 
-from minicpm_rag.chain.answer import Answer
-from minicpm_rag.chain.finding import find
-from minicpm_rag.chain.followups import carry_over, stands_alone
-from minicpm_rag.chain.model_stream import stream_text, token_counter
-from minicpm_rag.chain.rewrite import MOST_NEW_TOKENS, read, rewrite_prompt
-from minicpm_rag.chain.writing import Task, quote, write
-from minicpm_rag.citations import PageText
+from minicpm_rag.answering.answer import Answer
+from minicpm_rag.answering.citations import PageText
+from minicpm_rag.answering.finding import find
+from minicpm_rag.answering.followups import carry_over, stands_alone
+from minicpm_rag.answering.model_stream import stream_text, token_counter
+from minicpm_rag.answering.rewrite import MOST_NEW_TOKENS, read, rewrite_prompt
+from minicpm_rag.answering.writing import Task, quote, write
 from minicpm_rag.errors import RAGError
-from minicpm_rag.questions import language_of
 from minicpm_rag.records import (
     AnswerEvent,
     Finished,
@@ -37,6 +36,7 @@ from minicpm_rag.records import (
     Text,
     Turn,
 )
+from minicpm_rag.text.questions import language_of
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel

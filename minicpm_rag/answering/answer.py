@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.citations import cite
+from minicpm_rag.answering.citations import cite
 from minicpm_rag.records import AnswerEvent, Citation, Finished, Retrieved, Rewritten, Text, Turn
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.chain import AnswerChain
+    from minicpm_rag.answering import AnswerChain
 
 
 class Answer:

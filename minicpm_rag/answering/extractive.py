@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minicpm_rag.claims import codes, holds_name
-from minicpm_rag.questions import asks_for, content_terms, holds
 from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE
-from minicpm_rag.segmentation import fold, terms
-from minicpm_rag.statements import Statement, is_heading, statements
+from minicpm_rag.text.claims import codes, holds_name
+from minicpm_rag.text.questions import asks_for, content_terms, holds
+from minicpm_rag.text.statements import Statement, is_heading, statements
+from minicpm_rag.text.terms import fold, terms
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

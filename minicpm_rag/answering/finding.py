@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables import RunnableConfig
 
-    from minicpm_rag.citations.proof import Similarity
+    from minicpm_rag.answering.citations.proof import Similarity
 
 READS_WHOLLY = 0.4  # of the dense search's possible 0.5: from here on the embedder reads the question
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from functools import reduce
 
-from minicpm_rag.questions import CHINESE_QUESTION_WORDS, chinese_words, content_terms, language_of
 from minicpm_rag.records import Turn
+from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, chinese_words, content_terms, language_of
 
 _PRONOUN_ZH = re.compile(
     r"它们?|其中的?|[他她]们|(?<!其)[他她](?!们)|(?<!尤)其(?![他它余实])|该(?=[\u4e00-\u9fff])"

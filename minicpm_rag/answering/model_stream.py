@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
 from minicpm_rag.records import Waiting
-from minicpm_rag.token_bounds import TOKENS_PER_MESSAGE, most_tokens
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import PromptTooLongError
-from minicpm_rag.questions import Language, language_of
 from minicpm_rag.records import (
     END,
     HEADINGS,
@@ -26,7 +25,8 @@ from minicpm_rag.records import (
     TITLE,
     Turn,
 )  # fmt: skip
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.questions import Language, language_of
+from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

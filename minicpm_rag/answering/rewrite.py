@@ -9,8 +9,8 @@ import re
 from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from minicpm_rag.questions import content_terms, language_of
 from minicpm_rag.records import Turn, Waiting
+from minicpm_rag.text.questions import content_terms, language_of
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage

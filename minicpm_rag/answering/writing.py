@@ -12,10 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.chain.model_stream import is_ours, stream_text, token_counter
-from minicpm_rag.chain.prompt import build_prompt
-from minicpm_rag.citations import CitedAnswer, PageText, quote_statements
-from minicpm_rag.extractive import excerpts
+from minicpm_rag.answering.citations import CitedAnswer, PageText, quote_statements
+from minicpm_rag.answering.extractive import excerpts
+from minicpm_rag.answering.model_stream import is_ours, stream_text, token_counter
+from minicpm_rag.answering.prompt import build_prompt
 from minicpm_rag.records import AnswerEvent, Finished, Text, Turn, Waiting
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
     from langchain_core.runnables import RunnableConfig
 
-    from minicpm_rag.citations.proof import Similarity
+    from minicpm_rag.answering.citations.proof import Similarity
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.bench.quotes import PROMPT_TOKENS, Said
 from minicpm_rag.errors import ModelError
-from minicpm_rag.generation import Sampling
+from minicpm_rag.llm.generation import Sampling
 
 if TYPE_CHECKING:
     import torch
@@ -137,7 +137,7 @@ def _generate(model: Any, prompt: list[int], path: str, **options: Any) -> Row:
 
 
 def _ours(model: Any, prompts: list[list[int]], texts: Sequence[Said]) -> Iterator[Row]:
-    from minicpm_rag.decoding import GraphEngine
+    from minicpm_rag.llm.decoding import GraphEngine
 
     start = time.perf_counter()
     engine = GraphEngine(model, guessing=False)
@@ -179,7 +179,7 @@ def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
     The answer's next token gets a logit nothing can beat, after all the work of a step is done: the guesses
     stand as often as they would for a model that writes this, and every step costs what it costs.
     """
-    from minicpm_rag.decoding import GraphEngine, fast, plain
+    from minicpm_rag.llm.decoding import GraphEngine, fast, plain
 
     operations = fast if model.device.type == "cuda" else plain
     for guessing in (False, True):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.bench import random_model, read_bandwidth
-from minicpm_rag.generation import Sampling, TransformersEngine
+from minicpm_rag.llm.generation import Sampling, TransformersEngine
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +62,7 @@ def _as_it_is(model: Any) -> tuple[Any, int]:
 
 
 def _int8_weights(model: Any) -> tuple[Any, int]:
-    from minicpm_rag.checkpoint.int8_linear import quantize_linears
+    from minicpm_rag.llm.checkpoint.int8_linear import quantize_linears
 
     quantize_linears(model)
     # A token reads the linear layers; of the embedding it reads one row.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import ModelError
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.sentences import sentence_spans
 
 PROMPT_TOKENS = 2048
 

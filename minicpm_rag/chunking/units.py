@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from minicpm_rag.records import Heading, Page, Table
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.sentences import sentence_spans
 
 _WIDE = re.compile("[^\x00-\u024f]")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")

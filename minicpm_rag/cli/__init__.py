@@ -14,7 +14,7 @@ from typing import TextIO
 import click
 
 from minicpm_rag import __version__
-from minicpm_rag.commands import COMMANDS
+from minicpm_rag.cli.topics import COMMANDS
 from minicpm_rag.errors import RAGError
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minicpm_rag.commands.shown import (
+from minicpm_rag.cli.shown import (
     candidate_fields,
     citation_fields,
     on_one_line,
@@ -18,12 +18,12 @@ from minicpm_rag.commands.shown import (
     passage_fields,
     passage_line,
 )
-from minicpm_rag.commands.tables import echo_table, printable
+from minicpm_rag.cli.tables import echo_table, printable
 
 if TYPE_CHECKING:
-    from minicpm_rag.questions import Language
     from minicpm_rag.records import Finished, Retrieved
     from minicpm_rag.retrieval.found import Candidate
+    from minicpm_rag.text.questions import Language
     from minicpm_rag.workspace import Workspace
 
 _WORDS = {
@@ -64,9 +64,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a p
 @click.option("--anyway", is_flag=True, help="Answer even where the evidence is under the bar.")
 def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) -> None:
     """Answer QUESTION from the documents, with citations."""
-    from minicpm_rag.questions import language_of
     from minicpm_rag.records import Finished, Retrieved, Rewritten, Text, Waiting
     from minicpm_rag.settings import load_settings
+    from minicpm_rag.text.questions import language_of
     from minicpm_rag.workspace import open_workspace
 
     _refuse_blank(question)
@@ -102,8 +102,8 @@ def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) 
 @_json
 def search(question: str, knowledge_base: str | None, limit: int | None, explain: bool, as_json: bool) -> None:
     """Show the passages found for QUESTION, with their scores; no model is asked."""
-    from minicpm_rag.questions import language_of
     from minicpm_rag.settings import load_settings
+    from minicpm_rag.text.questions import language_of
     from minicpm_rag.workspace import open_workspace
 
     _refuse_blank(question)

@@ -39,8 +39,8 @@ def decode(
 
     from minicpm_rag import bench as measures
     from minicpm_rag.bench.quotes import quoting_texts
-    from minicpm_rag.checkpoint import load_model, load_tokenizer
-    from minicpm_rag.decoding import supports
+    from minicpm_rag.llm.checkpoint import load_model, load_tokenizer
+    from minicpm_rag.llm.decoding import supports
 
     if not torch.cuda.is_available():
         raise click.UsageError("No GPU was found. `bench cpu` measures the CPU.")

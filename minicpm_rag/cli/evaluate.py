@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minicpm_rag.commands.tables import echo_table
+from minicpm_rag.cli.tables import echo_table
 
 if TYPE_CHECKING:
     from minicpm_rag.evaluation.question_sets import Question
@@ -103,8 +103,8 @@ def _absent(question: Question) -> Question:
 def _workspace(passages: Sequence[Path], absent: float) -> Iterator[tuple[Workspace, set[str] | None]]:
     """The person's workspace; with `passages`, one of a temporary library, and the ids that are in it."""
     from minicpm_rag.evaluation.passage_sets import ingest_folder, write_passages
+    from minicpm_rag.indexing import Worker
     from minicpm_rag.settings import load_settings
-    from minicpm_rag.worker import Worker
     from minicpm_rag.workspace import open_workspace
 
     settings = load_settings()

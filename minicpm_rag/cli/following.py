@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minicpm_rag.commands.tables import printable
+from minicpm_rag.cli.tables import printable
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.records import IngestProgress, Verdict
 
 if TYPE_CHECKING:
+    from minicpm_rag.indexing import Worker
     from minicpm_rag.library import Library
     from minicpm_rag.settings import Settings
-    from minicpm_rag.worker import Worker
 
 
 class Interruption(threading.Event):
@@ -49,10 +49,10 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
 
     Not before the job is queued: it is to take the place of the same one that a killed process left.
     """
-    from minicpm_rag.embeddings import load_embedder
+    from minicpm_rag.embedding.embedder import load_embedder
+    from minicpm_rag.indexing import Worker
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
-    from minicpm_rag.worker import Worker
 
     settings = load_settings()
     library = Library(settings.home, embedder=load_embedder(settings.embedder), chroma_url=settings.chroma_url)
@@ -82,7 +82,7 @@ def report(
 
     Raises LibraryError where every file failed, and exits with 130 where it was interrupted.
     """
-    from minicpm_rag.worker import follow
+    from minicpm_rag.indexing import follow
 
     worker.start()
     if not worker.owns_library:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from minicpm_rag.commands.library import json_option, knowledge_base_option
-from minicpm_rag.commands.tables import echo_table
+from minicpm_rag.cli.library import json_option, knowledge_base_option
+from minicpm_rag.cli.tables import echo_table
 
 
 @click.group(short_help="Make, list, rename, delete, export, import, reindex.")
@@ -70,7 +70,7 @@ def rename(name: str, new_name: str) -> None:
 @click.option("--yes", is_flag=True, help="Really delete it.")
 def delete(name: str, yes: bool) -> None:
     """Delete a knowledge base with everything in it. The files it was made from stay where they are."""
-    from minicpm_rag.commands.following import Interruption, following, report
+    from minicpm_rag.cli.following import Interruption, following, report
 
     with Interruption() as interruption, following() as (_, library, worker):
         documents = library.knowledge_base(name).documents
@@ -100,8 +100,8 @@ def export(file: Path, knowledge_base: str | None) -> None:
 @json_option
 def import_file(file: Path, name: str | None, as_json: bool) -> None:
     """Read a knowledge base that `kb export` wrote."""
-    from minicpm_rag.commands.following import Interruption, following, report
-    from minicpm_rag.worker import submit_import
+    from minicpm_rag.cli.following import Interruption, following, report
+    from minicpm_rag.indexing import submit_import
 
     with Interruption() as interruption, following() as (_, library, worker):
         report(library, worker, submit_import(library, file, name), interruption, as_json=as_json)
@@ -112,8 +112,8 @@ def import_file(file: Path, name: str | None, as_json: bool) -> None:
 @json_option
 def reindex(name: str | None, as_json: bool) -> None:
     """Build the index anew with the embedder set now; the old one answers until the new one is whole."""
-    from minicpm_rag.commands.following import Interruption, following, report
-    from minicpm_rag.worker import submit_reindex
+    from minicpm_rag.cli.following import Interruption, following, report
+    from minicpm_rag.indexing import submit_reindex
 
     with Interruption() as interruption, following() as (settings, library, worker):
         job = submit_reindex(library, name or settings.knowledge_base)

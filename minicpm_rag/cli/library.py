@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from minicpm_rag.commands.tables import echo_table
+from minicpm_rag.cli.tables import echo_table
 
 knowledge_base_option = click.option(
     "--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]"
@@ -26,9 +26,9 @@ def ingest(sources: tuple[str, ...], knowledge_base: str | None, sync: bool, wat
 
     Files that are there already, unchanged, cost nothing; a changed file replaces its old version.
     """
-    from minicpm_rag.commands.following import Interruption, following, report
-    from minicpm_rag.library.sources import is_address
-    from minicpm_rag.worker import submit_ingest
+    from minicpm_rag.cli.following import Interruption, following, report
+    from minicpm_rag.indexing import submit_ingest
+    from minicpm_rag.indexing.sources import is_address
 
     if watch and any(is_address(source) for source in sources):
         raise click.UsageError("Web addresses cannot be watched.")
@@ -55,9 +55,9 @@ def ingest(sources: tuple[str, ...], knowledge_base: str | None, sync: bool, wat
 @json_option
 def remove(sources: tuple[str, ...], knowledge_base: str | None, as_json: bool) -> None:
     """Remove documents, named as `list` shows them: by title, path, address, or a whole folder."""
-    from minicpm_rag.commands.following import Interruption, following, report
-    from minicpm_rag.library.removing import resolve
-    from minicpm_rag.worker import submit_remove
+    from minicpm_rag.cli.following import Interruption, following, report
+    from minicpm_rag.indexing import submit_remove
+    from minicpm_rag.indexing.removing import resolve
 
     with Interruption() as interruption, following() as (settings, library, worker):
         name = knowledge_base or settings.knowledge_base

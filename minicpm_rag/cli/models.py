@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minicpm_rag.commands.tables import echo_table
+from minicpm_rag.cli.tables import echo_table
 
 if TYPE_CHECKING:
     from minicpm_rag.models.catalogue import Model
@@ -127,7 +127,7 @@ def download(name: str | None, recommended: bool, revision: str, directory: Path
 @click.argument("target", type=click.Path(path_type=Path))
 def convert(folder: Path, target: Path) -> None:
     """Write a bfloat16 safetensors copy of the checkpoint FOLDER to TARGET; it loads much quicker."""
-    from minicpm_rag.checkpoint import convert as convert_checkpoint
+    from minicpm_rag.llm.checkpoint import convert as convert_checkpoint
 
     click.echo(str(convert_checkpoint(folder, target)))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.commands.tables import printable
+from minicpm_rag.cli.tables import printable
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.questions import Language
     from minicpm_rag.records import Citation
     from minicpm_rag.retrieval.found import Candidate
+    from minicpm_rag.text.questions import Language
 
 _SHOWN_CHARACTERS = 300  # of a passage on the terminal
 
@@ -29,7 +29,7 @@ def passage_line(number: int, document: Document, language: Language) -> str:
 
 def origin(document: Document, language: Language) -> str:
     """File, place and headings of a passage."""
-    from minicpm_rag.chain.prompt import place_of
+    from minicpm_rag.answering.prompt import place_of
     from minicpm_rag.records import HEADINGS, TITLE
 
     place = place_of(document, language)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from click import Command
 
-from minicpm_rag.commands import ask, bench, evaluate, knowledge_bases, library, models
+from minicpm_rag.cli import ask, bench, evaluate, knowledge_bases, library, models
 
 # Each topic lists its commands in COMMANDS.
 COMMANDS: tuple[Command, ...] = (

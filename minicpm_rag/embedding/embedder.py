@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.embeddings import Embeddings
 
+from minicpm_rag.embedding.token_signs import packed
 from minicpm_rag.errors import EmbeddingError
-from minicpm_rag.token_signs import packed
 
 if TYPE_CHECKING:
     import numpy

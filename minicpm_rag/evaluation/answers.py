@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
 from minicpm_rag.evaluation.question_sets import named_documents
-from minicpm_rag.segmentation import fold
+from minicpm_rag.text.terms import fold
 
 if TYPE_CHECKING:
     from minicpm_rag.evaluation.question_sets import Question

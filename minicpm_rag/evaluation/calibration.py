@@ -13,11 +13,11 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag import keywords
 from minicpm_rag.errors import LibraryError
+from minicpm_rag.library.ledger import keywords
 from minicpm_rag.retrieval.evidence import Calibration, Signs, calibration_from_json
 from minicpm_rag.retrieval.readability import scripts
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
 from minicpm_rag.evaluation.question_sets import Question
-from minicpm_rag.questions import content_terms, language_of
-from minicpm_rag.segmentation import fold
+from minicpm_rag.text.questions import content_terms, language_of
+from minicpm_rag.text.terms import fold
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -51,7 +51,7 @@ def draft_questions(
     """
     from langchain_core.messages import HumanMessage
 
-    from minicpm_rag.chain.model_stream import stream_text
+    from minicpm_rag.answering.model_stream import stream_text
 
     good = 0
     for passage in _passages(library, knowledge_base, count * _TRIES, seed):

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from minicpm_rag.errors import DocumentError
 
 if TYPE_CHECKING:
+    from minicpm_rag.indexing import Worker
     from minicpm_rag.library import Library
-    from minicpm_rag.worker import Worker
 
 
 def write_passages(files: Sequence[Path], folder: Path, *, absent: float = 0.0, seed: int = 0) -> set[str]:
@@ -43,7 +43,7 @@ def ingest_folder(
     library: Library, worker: Worker, knowledge_base: str, folder: Path, on_file: Callable[[], object]
 ) -> None:
     """Ingest the folder and wait for it; raises DocumentError naming the first file that failed."""
-    from minicpm_rag.worker import follow, submit_ingest
+    from minicpm_rag.indexing import follow, submit_ingest
 
     worker.start()
     for progress in follow(library, submit_ingest(library, knowledge_base, [folder])):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag import records
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

@@ -20,13 +20,13 @@ from minicpm_rag.errors import (
     RAGError,
     VectorStoreError,
 )
-from minicpm_rag.ledger import jobs, knowledge_bases
-from minicpm_rag.ledger.indexes import find_index, refuse_other_embedder
+from minicpm_rag.indexing.cutting import Cutting
+from minicpm_rag.indexing.owner import Owner
+from minicpm_rag.indexing.sources import absolute
 from minicpm_rag.library import Library, originals
-from minicpm_rag.library.cutting import Cutting
-from minicpm_rag.library.sources import absolute
+from minicpm_rag.library.ledger import jobs, knowledge_bases
+from minicpm_rag.library.ledger.indexes import find_index, refuse_other_embedder
 from minicpm_rag.records import IngestProgress
-from minicpm_rag.worker.owner import Owner
 
 # How a job may fail as a whole, as the ledger names it.
 _KINDS: dict[str, type[RAGError]] = {

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.library.storage import NewChunk
+from minicpm_rag.indexing.storage import NewChunk
 from minicpm_rag.records import Page
 
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
-    from minicpm_rag.embeddings import Embedder
+    from minicpm_rag.embedding.embedder import Embedder
 
 # Texts in one call of the embedder: enough for it to sort them by length, few enough to keep memory flat.
 EMBED_TEXTS = 256

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.ledger import chunk_rows, knowledge_bases, page_rows
-from minicpm_rag.ledger.indexes import Index
-from minicpm_rag.library import Library, storage
-from minicpm_rag.library.cutting import Cutting, cut, embed, indexed
+from minicpm_rag.indexing import storage
+from minicpm_rag.indexing.cutting import Cutting, cut, embed, indexed
+from minicpm_rag.indexing.storage import NewChunk, NewDocument
+from minicpm_rag.indexing.sweep import sweep
+from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, LENGTH_BYTES, MANIFEST, TOKEN_SIGNS, VECTORS
-from minicpm_rag.library.storage import NewChunk, NewDocument
-from minicpm_rag.library.sweep import sweep
+from minicpm_rag.library.ledger import chunk_rows, knowledge_bases, page_rows
+from minicpm_rag.library.ledger.indexes import Index
 from minicpm_rag.records import IngestProgress, Page
 
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours

@@ -13,20 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from minicpm_rag.errors import DocumentError, EmbeddingError, LibraryError
-from minicpm_rag.ledger import documents, knowledge_bases, page_rows
-from minicpm_rag.ledger.indexes import Index, find_index, refuse_other_embedder
-from minicpm_rag.library import Library, storage
-from minicpm_rag.library.cutting import Cutting, Piece, cut, embed
+from minicpm_rag.indexing import storage
+from minicpm_rag.indexing.cutting import Cutting, Piece, cut, embed
+from minicpm_rag.indexing.reading import filled, measured, read_address, read_file
+from minicpm_rag.indexing.removing import remove_missing
+from minicpm_rag.indexing.sources import find_sources, is_address, is_gone
+from minicpm_rag.indexing.storage import NewDocument
+from minicpm_rag.indexing.sweep import drop_upload
+from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import documents, knowledge_bases, page_rows
+from minicpm_rag.library.ledger.indexes import Index, find_index, refuse_other_embedder
 from minicpm_rag.library.originals import UPLOAD, upload_source
-from minicpm_rag.library.reading import filled, measured, read_address, read_file
-from minicpm_rag.library.removing import remove_missing
-from minicpm_rag.library.sources import find_sources, is_address, is_gone
-from minicpm_rag.library.storage import NewDocument
-from minicpm_rag.library.sweep import drop_upload
 from minicpm_rag.records import DocumentRow, FileStatus, IngestProgress, LoadedFile, Verdict
 
 if TYPE_CHECKING:
-    from minicpm_rag.embeddings import Embedder
+    from minicpm_rag.embedding.embedder import Embedder
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryError, RAGError, VectorStoreError
-from minicpm_rag.ingest import ingest
-from minicpm_rag.ledger import jobs, knowledge_bases
-from minicpm_rag.ledger.jobs import Job
-from minicpm_rag.library import Library, importing, reindexing, removing, repair, vector_repair
-from minicpm_rag.library.cutting import Cutting
-from minicpm_rag.library.sweep import sweep
+from minicpm_rag.indexing import importing, reindexing, removing, repair, vector_repair
+from minicpm_rag.indexing.cutting import Cutting
+from minicpm_rag.indexing.ingest import ingest
+from minicpm_rag.indexing.sweep import sweep
+from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import jobs, knowledge_bases
+from minicpm_rag.library.ledger.jobs import Job
 from minicpm_rag.records import IngestProgress
 
 log = logging.getLogger(__name__)

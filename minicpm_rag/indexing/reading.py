@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.indexing.storage import NewDocument
 from minicpm_rag.library.originals import sha256_of
-from minicpm_rag.library.storage import NewDocument
 from minicpm_rag.records import LoadedFile
 
 log = logging.getLogger(__name__)

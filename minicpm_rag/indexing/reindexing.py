@@ -9,11 +9,12 @@ import json
 from collections.abc import Callable, Iterator
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.ledger import documents, page_rows
-from minicpm_rag.ledger.indexes import Index, find_index, note_change
-from minicpm_rag.library import Library, storage
-from minicpm_rag.library.cutting import Cutting, cut, embed
-from minicpm_rag.library.sweep import drop_index, sweep_indexes
+from minicpm_rag.indexing import storage
+from minicpm_rag.indexing.cutting import Cutting, cut, embed
+from minicpm_rag.indexing.sweep import drop_index, sweep_indexes
+from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import documents, page_rows
+from minicpm_rag.library.ledger.indexes import Index, find_index, note_change
 from minicpm_rag.records import DocumentRow, IngestProgress, Verdict
 
 WAY = "reindex"  # the setting that says how the index being built is made

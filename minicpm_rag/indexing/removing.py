@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.ledger import knowledge_bases, names
-from minicpm_rag.library import Library, storage
+from minicpm_rag.indexing import storage
+from minicpm_rag.indexing.sources import Found, absolute, is_gone
+from minicpm_rag.indexing.sweep import drop_upload
+from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import knowledge_bases, names
 from minicpm_rag.library.originals import UPLOAD
-from minicpm_rag.library.sources import Found, absolute, is_gone
-from minicpm_rag.library.sweep import drop_upload
 from minicpm_rag.records import IngestProgress, Verdict
 
 

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from minicpm_rag import keywords
 from minicpm_rag.errors import LibraryError, VectorStoreError
-from minicpm_rag.ledger import Ledger, chunk_rows, page_rows
-from minicpm_rag.ledger.indexes import Index, all_indexes
-from minicpm_rag.library import vector_repair
-from minicpm_rag.library.sweep import sweep_documents
+from minicpm_rag.indexing import vector_repair
+from minicpm_rag.indexing.sweep import sweep_documents
+from minicpm_rag.library.ledger import Ledger, chunk_rows, keywords, page_rows
+from minicpm_rag.library.ledger.indexes import Index, all_indexes
 from minicpm_rag.library.vectors import VectorStore
 
 
@@ -106,7 +105,7 @@ def _check_keywords(ledger: Ledger, index: Index, report: CheckReport, repair: b
 
 
 def _indexed_texts(connection: sqlite3.Connection, index: Index) -> Iterator[tuple[int, str]]:
-    from minicpm_rag.library.cutting import indexed
+    from minicpm_rag.indexing.cutting import indexed
 
     for row in connection.execute(
         "SELECT chunks.id, chunks.text, chunks.metadata, documents.title FROM chunks "

@@ -9,9 +9,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from minicpm_rag import keywords
-from minicpm_rag.ledger import chunk_rows, documents
-from minicpm_rag.ledger.indexes import find_index
+from minicpm_rag.library.ledger import chunk_rows, documents, keywords
+from minicpm_rag.library.ledger.indexes import find_index
 
 
 @contextmanager
@@ -27,7 +26,7 @@ def retitling(connection: sqlite3.Connection, kb_id: int, *sources: str | None) 
 
 
 def _index(connection: sqlite3.Connection, kb_id: int, document_id: int, title: str) -> None:
-    from minicpm_rag.library.cutting import indexed
+    from minicpm_rag.indexing.cutting import indexed
 
     index = find_index(connection, kb_id)
     if index is None:

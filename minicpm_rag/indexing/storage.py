@@ -12,17 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from minicpm_rag import keywords
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.ledger import Ledger, chunk_rows, documents, names, page_rows
-from minicpm_rag.ledger.indexes import Index, find_index, make_index, note_change
-from minicpm_rag.library.retitling import retitling
-from minicpm_rag.library.sweep import sweep_documents
+from minicpm_rag.indexing.retitling import retitling
+from minicpm_rag.indexing.sweep import sweep_documents
+from minicpm_rag.library.ledger import Ledger, chunk_rows, documents, keywords, names, page_rows
+from minicpm_rag.library.ledger.indexes import Index, find_index, make_index, note_change
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.records import DocumentRow, FileStatus, Page, Verdict
 
 if TYPE_CHECKING:
-    from minicpm_rag.embeddings import Embedder
+    from minicpm_rag.embedding.embedder import Embedder
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from minicpm_rag import keywords
-from minicpm_rag.ledger import Ledger, chunk_rows, jobs
+from minicpm_rag.library.ledger import Ledger, chunk_rows, jobs, keywords
 from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_path
 from minicpm_rag.library.vectors import VectorStore
 

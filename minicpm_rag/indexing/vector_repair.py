@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from minicpm_rag.errors import VectorStoreError
-from minicpm_rag.ledger import Ledger
-from minicpm_rag.ledger.chunk_rows import chunk_id, vector
-from minicpm_rag.ledger.indexes import Index, all_indexes
+from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.library.ledger.chunk_rows import chunk_id, vector
+from minicpm_rag.library.ledger.indexes import Index, all_indexes
 from minicpm_rag.library.vectors import VectorStore
 
 log = logging.getLogger(__name__)

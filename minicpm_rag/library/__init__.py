@@ -12,21 +12,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag import keywords
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.ledger import Ledger, chunk_rows, documents, jobs, knowledge_bases, page_rows, passages
-from minicpm_rag.ledger.indexes import Index, find_index, refuse_other_embedder
+from minicpm_rag.indexing.repair import CheckReport, check
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
+from minicpm_rag.library.ledger import (
+    Ledger,
+    chunk_rows,
+    documents,
+    jobs,
+    keywords,
+    knowledge_bases,
+    page_rows,
+    passages,
+)
+from minicpm_rag.library.ledger.indexes import Index, find_index, refuse_other_embedder
 from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
-from minicpm_rag.library.repair import CheckReport, check
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.records import DocumentRow, KnowledgeBase, Page
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.embeddings import Embedder
+    from minicpm_rag.embedding.embedder import Embedder
 
 CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import VectorStoreError
-from minicpm_rag.ledger import Ledger, knowledge_bases, passages
-from minicpm_rag.ledger.indexes import Index
+from minicpm_rag.library.ledger import Ledger, knowledge_bases, passages
+from minicpm_rag.library.ledger.indexes import Index
 from minicpm_rag.library.vectors import VectorStore, nearest, unit
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.ledger import Ledger, chunk_rows, documents, knowledge_bases, names, page_rows
-from minicpm_rag.ledger.indexes import find_index
+from minicpm_rag.library.ledger import Ledger, chunk_rows, documents, knowledge_bases, names, page_rows
+from minicpm_rag.library.ledger.indexes import find_index
 from minicpm_rag.library.originals import replacing
 
 FORMAT = 1

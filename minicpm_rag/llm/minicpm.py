@@ -22,10 +22,10 @@ from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.prompt_values import PromptValue
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from minicpm_rag.checkpoint.chat_format import ChatFormat, ChatPrompt, RenderedPrompt
 from minicpm_rag.errors import ModelError
-from minicpm_rag.generation import Engine, Sampling, TransformersEngine
-from minicpm_rag.generation.text import Cancel, TextGenerator
+from minicpm_rag.llm.checkpoint.chat_format import ChatFormat, ChatPrompt, RenderedPrompt
+from minicpm_rag.llm.generation import Engine, Sampling, TransformersEngine
+from minicpm_rag.llm.generation.text import Cancel, TextGenerator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -87,7 +87,7 @@ class MiniCPM_LLM(LLM):
         """Load the folder, or take over a `model`, `tokenizer` and `engine` that are there already."""
         fields = {"model_path": str(model_path), **settings}
         super().__init__(**fields)
-        from minicpm_rag import checkpoint
+        from minicpm_rag.llm import checkpoint
 
         self._tokenizer = tokenizer or checkpoint.load_tokenizer(self.model_path)
         self._format = ChatFormat(self._tokenizer)
@@ -97,7 +97,7 @@ class MiniCPM_LLM(LLM):
         self._generator = TextGenerator(engine or self._choose_engine(), self._tokenizer, window)
 
     def _load(self) -> Any:
-        from minicpm_rag import checkpoint
+        from minicpm_rag.llm import checkpoint
 
         return checkpoint.load_model(
             self.model_path,
@@ -108,8 +108,8 @@ class MiniCPM_LLM(LLM):
         )
 
     def _choose_engine(self) -> Engine:
-        from minicpm_rag import decoding
-        from minicpm_rag.checkpoint import placement
+        from minicpm_rag.llm import decoding
+        from minicpm_rag.llm.checkpoint import placement
 
         device = placement.choose_device(self.device)
         weights: Any = placement.choose_weights(self.weights, device, self.precision)

@@ -23,7 +23,7 @@ from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from pydantic import ConfigDict, Field, SecretStr
 
 from minicpm_rag.errors import ModelError
-from minicpm_rag.token_bounds import TOKENS_PER_MESSAGE, most_tokens
+from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI

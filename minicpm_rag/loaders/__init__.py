@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from minicpm_rag.encodings import DecodedText, decode
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.encodings import DecodedText, decode
 from minicpm_rag.loaders.kinds import SUFFIXES, Kind, kind_of
 from minicpm_rag.records import LoadedFile, Page
 

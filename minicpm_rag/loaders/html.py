@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from minicpm_rag.encodings import DecodedText, decode
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.encodings import DecodedText, decode
 from minicpm_rag.loaders.writer import PageWriter, one_line
 
 _DECLARED = re.compile(

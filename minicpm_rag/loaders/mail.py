@@ -10,8 +10,8 @@ import email.errors
 import email.policy
 from email.message import EmailMessage, MIMEPart
 
-from minicpm_rag.encodings import decode
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.html import decode_html, write_html
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.records import Page

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from minicpm_rag.encodings import clean
+from minicpm_rag.loaders.encodings import clean
 from minicpm_rag.records import Heading, Page, PageKind, Table
 
 _BLANKS = re.compile(r"[ \t\u3000]*\n\s*|[ \t]{2,}")

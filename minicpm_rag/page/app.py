@@ -11,8 +11,10 @@ from pathlib import Path
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import attempts, bridge, login, notices, sidebar, state, theme
+from minicpm_rag.page import attempts, login, state
+from minicpm_rag.page.html import bridge, theme
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import notices, sidebar
 
 # A picture of our own: Streamlit fetches named icons and emoji for the tab from another host.
 ICON = Path(__file__).with_name("icon.png")
@@ -38,7 +40,7 @@ def show() -> None:
 
 def _show() -> None:
     # The views import the core's heavier half, which the first paint need not wait for.
-    from minicpm_rag.page import asking, chat, library, model, uploads
+    from minicpm_rag.page.views import asking, chat, library, model, uploads
 
     state.opening()
     bridge.draw(

@@ -10,8 +10,8 @@ from typing import ParamSpec
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import notices
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import notices
 
 P = ParamSpec("P")
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from minicpm_rag.page import markup
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.state import t
 
 

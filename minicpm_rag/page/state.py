@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.ledger.conversations import Conversations
-from minicpm_rag.page import strings, switching, translations
-from minicpm_rag.page.strings import Language
+from minicpm_rag.library.ledger.conversations import Conversations
+from minicpm_rag.page.background import switching
+from minicpm_rag.page.texts import strings, translations
+from minicpm_rag.page.texts.strings import Language
 from minicpm_rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from minicpm_rag.page.sources import Source
+    from minicpm_rag.page.views.sources import Source
     from minicpm_rag.records import Conversation
     from minicpm_rag.workspace import Workspace
 
@@ -55,7 +56,8 @@ def opening() -> Future[Workspace]:
 def _open(wanted: Settings, future: Future[Workspace]) -> None:
     try:
         # Imported here: they pull in LangChain and Chroma, which the first paint must not wait for.
-        from minicpm_rag import worker, workspace
+        from minicpm_rag import indexing as worker
+        from minicpm_rag import workspace
 
         opened = workspace.open_workspace(wanted)
         worker.Worker(

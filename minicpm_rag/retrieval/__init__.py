@@ -33,7 +33,7 @@ from minicpm_rag.retrieval.readability import readable_share, script_of
 from minicpm_rag.retrieval.selection import select
 
 if TYPE_CHECKING:
-    from minicpm_rag.embeddings import ReadQuestion
+    from minicpm_rag.embedding.embedder import ReadQuestion
 
 DEPTH = 100  # hits asked of each search; 50 to 500 made no difference
 CANDIDATES = 30  # fused hits whose texts are looked at

@@ -9,11 +9,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from minicpm_rag.segmentation import terms
-from minicpm_rag.token_signs import nearness
+from minicpm_rag.embedding.token_signs import nearness
+from minicpm_rag.text.terms import terms
 
 if TYPE_CHECKING:
-    from minicpm_rag.embeddings import ReadQuestion
+    from minicpm_rag.embedding.embedder import ReadQuestion
 
 
 def closeness(

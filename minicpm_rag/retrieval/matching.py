@@ -13,9 +13,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from minicpm_rag import records
-from minicpm_rag.questions import is_content
-from minicpm_rag.segmentation import fold, question_terms, terms
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.questions import is_content
+from minicpm_rag.text.sentences import sentence_spans
+from minicpm_rag.text.terms import fold, question_terms, terms
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

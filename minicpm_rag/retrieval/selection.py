@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag import records
-from minicpm_rag.segmentation import terms
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.sentences import sentence_spans
+from minicpm_rag.text.terms import terms
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

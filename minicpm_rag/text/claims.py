@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from minicpm_rag.numerals import MONTHS
-from minicpm_rag.questions import chinese_words
-from minicpm_rag.segmentation import fold, to_simplified
+from minicpm_rag.text.numerals import MONTHS
+from minicpm_rag.text.questions import chinese_words
+from minicpm_rag.text.terms import fold, to_simplified
 
 _QUOTED = re.compile(r"《([^》]{1,40})》|「([^」]{1,30})」|『([^』]{1,30})』")
 _LETTER = r"A-Za-z\u00c0-\u024f"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from minicpm_rag.segmentation import fold
+from minicpm_rag.text.terms import fold
 
 _DIGITS = re.compile(r"(?<![a-z\d])(?<![a-z]-)(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*)")  # not in "AL-200"
 _SCALE_AFTER = re.compile(r"\s*(百万|千万|万亿|十亿|百|千|万|亿|hundred|thousand|million|billion|trillion)(?![a-z])")

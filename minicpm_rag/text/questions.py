@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Literal
 
-from minicpm_rag.segmentation import terms
+from minicpm_rag.text.terms import terms
 
 Language = Literal["zh", "en"]
 Kind = Literal["time", "number", "person", "place", "reason", "definition"]

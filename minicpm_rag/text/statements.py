@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.records import TABLE_HEADER
-from minicpm_rag.sentences import sentence_spans
+from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

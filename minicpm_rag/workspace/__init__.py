@@ -17,14 +17,14 @@ from minicpm_rag.settings import Settings
 from minicpm_rag.workspace.answerer import Answerer, configured, load
 
 if TYPE_CHECKING:
-    from minicpm_rag.chain import AnswerChain
-    from minicpm_rag.chain.answer import Answer
-    from minicpm_rag.embeddings import Embedder
+    from minicpm_rag.answering import AnswerChain
+    from minicpm_rag.answering.answer import Answer
+    from minicpm_rag.embedding.embedder import Embedder
+    from minicpm_rag.embedding.reranker import Reranker
     from minicpm_rag.library import Library
-    from minicpm_rag.minicpm import MiniCPM_LLM
-    from minicpm_rag.remote import RemoteLLM
+    from minicpm_rag.llm.minicpm import MiniCPM_LLM
+    from minicpm_rag.llm.remote import RemoteLLM
     from minicpm_rag.retrieval import HybridRetriever
-    from minicpm_rag.retrieval.rerank import Reranker
 
 # What libraries would do behind one's back: tracing, telemetry files, hub requests. OMP_WAIT_POLICY:
 # libgomp's spinning threads make torch 15 times slower beside another busy process.
@@ -78,7 +78,7 @@ class Workspace:
     @property
     def embedder(self) -> Embedder:
         """The embedding model; its weights load on first use."""
-        from minicpm_rag.embeddings import load_embedder
+        from minicpm_rag.embedding.embedder import load_embedder
 
         with self._building:
             if self._embedder is None:
@@ -99,7 +99,7 @@ class Workspace:
     @property
     def reranker(self) -> Reranker | None:
         """The cross-encoder, where a setting names one."""
-        from minicpm_rag.retrieval.rerank import Reranker
+        from minicpm_rag.embedding.reranker import Reranker
 
         with self._building:
             if self._reranker is None and self.settings.reranker is not None:
@@ -170,7 +170,7 @@ class Workspace:
         rerank: bool = True,
     ) -> AnswerChain:
         """The chain over a knowledge base; values given here go before the settings."""
-        from minicpm_rag.chain import build_chain
+        from minicpm_rag.answering import build_chain
 
         changed = {"temperature": temperature, "max_new_tokens": max_new_tokens}
         settings = self.settings.model_copy(
@@ -190,7 +190,7 @@ class Workspace:
         **values: Any,
     ) -> Answer:
         """An answer, to be read; `values` are those of `chain`."""
-        from minicpm_rag.chain.answer import Answer
+        from minicpm_rag.answering.answer import Answer
 
         return Answer(
             self.chain(knowledge_base, **values),
@@ -202,7 +202,7 @@ class Workspace:
 
     def warm(self) -> None:
         """Load models and dictionaries now, so that the first question need not wait for them."""
-        from minicpm_rag.questions import chinese_words
+        from minicpm_rag.text.questions import chinese_words
 
         chinese_words("你好")
         self.embedder.embed_query("你好 hello")

@@ -13,8 +13,8 @@ from minicpm_rag.errors import CheckpointError
 from minicpm_rag.settings import Settings
 
 if TYPE_CHECKING:
-    from minicpm_rag.minicpm import MiniCPM_LLM
-    from minicpm_rag.remote import RemoteLLM
+    from minicpm_rag.llm.minicpm import MiniCPM_LLM
+    from minicpm_rag.llm.remote import RemoteLLM
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _downloaded(settings: Settings) -> Answerer:
 def load(answerer: Answerer, settings: Settings) -> MiniCPM_LLM | RemoteLLM | None:
     """Load the model; None where sentences are quoted."""
     if answerer.folder is not None:
-        from minicpm_rag.minicpm import MiniCPM_LLM
+        from minicpm_rag.llm.minicpm import MiniCPM_LLM
 
         return MiniCPM_LLM(
             answerer.folder,
@@ -82,7 +82,7 @@ def load(answerer: Answerer, settings: Settings) -> MiniCPM_LLM | RemoteLLM | No
             max_new_tokens=settings.max_new_tokens,
         )
     if answerer.server is not None:
-        from minicpm_rag.remote import connect
+        from minicpm_rag.llm.remote import connect
 
         address, model, key = answerer.server
         return connect(address, model, key, settings.llm_context_tokens)

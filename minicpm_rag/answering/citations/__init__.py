@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from minicpm_rag.citations.marks import HALF_MARK, MARK, UNFINISHED, numbers_in
-from minicpm_rag.citations.proof import Proof, Similarity, Support
+from minicpm_rag.answering.citations.marks import HALF_MARK, MARK, UNFINISHED, numbers_in
+from minicpm_rag.answering.citations.proof import Proof, Similarity, Support
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Citation
-from minicpm_rag.sentences import sentence_spans
-from minicpm_rag.statements import Statement
+from minicpm_rag.text.sentences import sentence_spans
+from minicpm_rag.text.statements import Statement
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minicpm_rag.citations.proof_sources import Source, sources_of
-from minicpm_rag.citations.remarks import claim_of, says_not_known
-from minicpm_rag.claims import contradicts, names
-from minicpm_rag.numerals import is_numeral, numbers
-from minicpm_rag.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
+from minicpm_rag.answering.citations.proof_sources import Source, sources_of
+from minicpm_rag.answering.citations.remarks import claim_of, says_not_known
+from minicpm_rag.text.claims import contradicts, names
+from minicpm_rag.text.numerals import is_numeral, numbers
+from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

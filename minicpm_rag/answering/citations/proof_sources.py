@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from minicpm_rag.claims import codes, holds_name, is_code
-from minicpm_rag.numerals import numbers
-from minicpm_rag.questions import content_terms
 from minicpm_rag.records import HEADINGS, TITLE
-from minicpm_rag.segmentation import fold
-from minicpm_rag.statements import Statement, statements
+from minicpm_rag.text.claims import codes, holds_name, is_code
+from minicpm_rag.text.numerals import numbers
+from minicpm_rag.text.questions import content_terms
+from minicpm_rag.text.statements import Statement, statements
+from minicpm_rag.text.terms import fold
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

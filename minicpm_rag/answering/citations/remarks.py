@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from minicpm_rag.numerals import numbers
+from minicpm_rag.text.numerals import numbers
 
 _GREETING = re.compile(
     r"^\W*(?:(?:你好|您好|好的|(?:很|非常)?抱歉|对不起|(?:很高兴|感谢|谢谢)[^，,。！!]*)[，,。！!\s]*"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
-from minicpm_rag.ledger.schema import SCHEMA_VERSION, UPGRADES, statements
+from minicpm_rag.library.ledger.schema import SCHEMA_VERSION, UPGRADES, statements
 
 BUSY_MILLISECONDS = 30_000
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from minicpm_rag import keywords
+from minicpm_rag.library.ledger import keywords
 from minicpm_rag.records import END, PAGE, START
 
 

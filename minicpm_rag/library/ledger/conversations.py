@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.ledger import write_ahead
+from minicpm_rag.library.ledger import write_ahead
 from minicpm_rag.records import Citation, Conversation, Exchange, Finished, StoredAnswer, Turn
 
 if TYPE_CHECKING:

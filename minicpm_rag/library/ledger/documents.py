@@ -9,9 +9,9 @@ import json
 import sqlite3
 from datetime import datetime, timezone
 
-from minicpm_rag import keywords
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.ledger.chunk_rows import keyword_table
+from minicpm_rag.library.ledger import keywords
+from minicpm_rag.library.ledger.chunk_rows import keyword_table
 from minicpm_rag.records import DocumentRow
 
 _LISTED = """

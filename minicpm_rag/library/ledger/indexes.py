@@ -10,10 +10,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
-from minicpm_rag import keywords
 from minicpm_rag.errors import EmbedderMismatchError
-from minicpm_rag.ledger import Ledger
-from minicpm_rag.ledger.chunk_rows import keyword_table
+from minicpm_rag.library.ledger import Ledger, keywords
+from minicpm_rag.library.ledger.chunk_rows import keyword_table
 
 
 @dataclass(frozen=True)

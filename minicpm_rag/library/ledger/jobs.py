@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from minicpm_rag.ledger.documents import now
+from minicpm_rag.library.ledger.documents import now
 from minicpm_rag.records import IngestProgress, Verdict
 
 MOST_ATTEMPTS = 5

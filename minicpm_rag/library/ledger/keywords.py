@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.segmentation import question_terms, terms
+from minicpm_rag.text.terms import question_terms, terms
 
 # Rows a question may touch in the index: frequent terms beyond it cost most and weigh least. They are left
 # out of the search and count again when its best rows are scored. At 100,000 chunks on two busy cores p95 was

@@ -9,7 +9,7 @@ import sqlite3
 import unicodedata
 
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.ledger.documents import now
+from minicpm_rag.library.ledger.documents import now
 from minicpm_rag.records import KnowledgeBase
 
 LONGEST_NAME = 100

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from minicpm_rag.ledger.documents import forget_failure
+from minicpm_rag.library.ledger.documents import forget_failure
 
 
 def add(connection: sqlite3.Connection, kb_id: int, source: str, title: str, document_id: int) -> int | None:

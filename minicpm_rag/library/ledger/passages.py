@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.ledger.chunk_rows import chunk_id, chunk_key
+from minicpm_rag.library.ledger.chunk_rows import chunk_id, chunk_key
 from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, SOURCE, TITLE
 
 if TYPE_CHECKING:

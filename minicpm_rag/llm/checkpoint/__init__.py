@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.checkpoint import placement
-from minicpm_rag.checkpoint.conversion import convert
-from minicpm_rag.checkpoint.tokenizer import load_tokenizer
-from minicpm_rag.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
 from minicpm_rag.errors import CheckpointError
+from minicpm_rag.llm.checkpoint import placement
+from minicpm_rag.llm.checkpoint.conversion import convert
+from minicpm_rag.llm.checkpoint.tokenizer import load_tokenizer
+from minicpm_rag.llm.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
 
 if TYPE_CHECKING:
     import torch
@@ -166,7 +166,7 @@ def load_model(
     model.generation_config = _generation_config(folder, config)
     model.eval()
     if quantize_here:
-        from minicpm_rag.checkpoint.int8_linear import quantize_linears
+        from minicpm_rag.llm.checkpoint.int8_linear import quantize_linears
 
         quantize_linears(model)
     if len(places) > 1:

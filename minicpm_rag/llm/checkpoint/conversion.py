@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.checkpoint.tokenizer import SMALL_FILES
-from minicpm_rag.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
 from minicpm_rag.errors import CheckpointError
+from minicpm_rag.llm.checkpoint.tokenizer import SMALL_FILES
+from minicpm_rag.llm.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from minicpm_rag.checkpoint.quantization import matrix
+from minicpm_rag.llm.checkpoint.quantization import matrix
 
 
 class Int8Linear(nn.Module):

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.checkpoint.weights import check_not_pointer, read_json
 from minicpm_rag.errors import CheckpointError
+from minicpm_rag.llm.checkpoint.weights import check_not_pointer, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

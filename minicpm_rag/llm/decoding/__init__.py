@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.checkpoint.quantization import Weights
-from minicpm_rag.decoding.cache import PAGE, PagePool, page_bytes
-from minicpm_rag.decoding.graphs import Steps
-from minicpm_rag.decoding.plain import Stream
-from minicpm_rag.decoding.rope import RotaryTables
-from minicpm_rag.decoding.scheduler import Scheduler
-from minicpm_rag.decoding.slots import Slots
-from minicpm_rag.decoding.step import Decoder
-from minicpm_rag.decoding.text import DONE, Text
-from minicpm_rag.decoding.weights import gather, understands
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
-from minicpm_rag.generation import Sampling
+from minicpm_rag.llm.checkpoint.quantization import Weights
+from minicpm_rag.llm.decoding.cache import PAGE, PagePool, page_bytes
+from minicpm_rag.llm.decoding.graphs import Steps
+from minicpm_rag.llm.decoding.plain import Stream
+from minicpm_rag.llm.decoding.rope import RotaryTables
+from minicpm_rag.llm.decoding.scheduler import Scheduler
+from minicpm_rag.llm.decoding.slots import Slots
+from minicpm_rag.llm.decoding.step import Decoder
+from minicpm_rag.llm.decoding.text import DONE, Text
+from minicpm_rag.llm.decoding.weights import gather, understands
+from minicpm_rag.llm.generation import Sampling
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minicpm_rag.decoding.weights import DecoderWeights
+from minicpm_rag.llm.decoding.weights import DecoderWeights
 
 if TYPE_CHECKING:
     import torch

@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.checkpoint.quantization import Matrix
-from minicpm_rag.decoding.blocks import attention_splits, linear_block, overlap, pieces, power_of_two
-from minicpm_rag.decoding.cache import PAGE, LayerCache
-from minicpm_rag.decoding.weights import DecoderWeights
+from minicpm_rag.llm.checkpoint.quantization import Matrix
+from minicpm_rag.llm.decoding.blocks import attention_splits, linear_block, overlap, pieces, power_of_two
+from minicpm_rag.llm.decoding.cache import PAGE, LayerCache
+from minicpm_rag.llm.decoding.weights import DecoderWeights
 
 if TYPE_CHECKING:
     import torch
 
-    from minicpm_rag.decoding.rope import RotaryTables
-    from minicpm_rag.decoding.slots import Slots
+    from minicpm_rag.llm.decoding.rope import RotaryTables
+    from minicpm_rag.llm.decoding.slots import Slots
 
 _PASSES = 5  # 32**5 thresholds over 30 nats: 9e-7, the spacing of float32 scores
 _SCORES_BLOCK = 2048
@@ -39,7 +39,7 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
     """See `plain.enter`."""
     import torch
 
-    from minicpm_rag.decoding.linear import scale_kernel
+    from minicpm_rag.llm.decoding.linear import scale_kernel
 
     rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
     gain = weights.layers[0].attention_norm
@@ -101,7 +101,7 @@ def _product(
     residual: torch.Tensor | None = None,
 ) -> None:
     """Launch the kernel: it reads a normed `stream`, or with `residual` leaves one."""
-    from minicpm_rag.decoding.linear import linear_kernel
+    from minicpm_rag.llm.decoding.linear import linear_kernel
 
     block = linear_block(len(rows), out.shape[1], matrix.columns, gated, matrix.bits)
     parts = len(stream.squares) if residual is None and len(rows) > 1 else 0
@@ -142,7 +142,7 @@ def attention(
     _pages: int,
 ) -> torch.Tensor:
     """See `plain.attention`; looks at the real length of each text."""
-    from minicpm_rag.decoding.attention import attention_kernel
+    from minicpm_rag.llm.decoding.attention import attention_kernel
 
     sequences = len(slots)
     tokens = len(qkv) // sequences
@@ -189,7 +189,7 @@ def attention(
 
 def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
     """See `plain.begin`."""
-    from minicpm_rag.decoding.choice import begin_kernel
+    from minicpm_rag.llm.decoding.choice import begin_kernel
 
     ids = state.ids.new_empty((len(slots), tokens))
     begin_kernel[(len(slots),)](
@@ -210,7 +210,7 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     """See `sampling.choose`."""
     import torch
 
-    from minicpm_rag.decoding import choice as kernels
+    from minicpm_rag.llm.decoding import choice as kernels
 
     sequences, tokens, vocabulary = logits.shape
     rows, blocks = sequences * tokens, pieces(vocabulary, _SCORES_BLOCK)

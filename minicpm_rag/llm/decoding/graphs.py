@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.decoding import plain
-from minicpm_rag.decoding.cache import PAGE
-from minicpm_rag.decoding.slots import GUESSES
-from minicpm_rag.decoding.step import Decoder
+from minicpm_rag.llm.decoding import plain
+from minicpm_rag.llm.decoding.cache import PAGE
+from minicpm_rag.llm.decoding.slots import GUESSES
+from minicpm_rag.llm.decoding.step import Decoder
 
 if TYPE_CHECKING:
     import torch
@@ -132,7 +132,7 @@ class Steps:
         from concurrent.futures import ThreadPoolExecutor
 
         try:
-            from minicpm_rag.decoding import fast
+            from minicpm_rag.llm.decoding import fast
 
             self._operations = self._operations or fast
             # One text plain and guessed have no kernel in common; the others add a kernel each to those.

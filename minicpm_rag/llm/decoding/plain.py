@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minicpm_rag.decoding.cache import PAGE, LayerCache
-from minicpm_rag.decoding.lookup import guess
-from minicpm_rag.decoding.sampling import choose
-from minicpm_rag.decoding.weights import DecoderWeights
+from minicpm_rag.llm.decoding.cache import PAGE, LayerCache
+from minicpm_rag.llm.decoding.lookup import guess
+from minicpm_rag.llm.decoding.sampling import choose
+from minicpm_rag.llm.decoding.weights import DecoderWeights
 
 if TYPE_CHECKING:
     import torch
 
-    from minicpm_rag.checkpoint.quantization import Matrix
-    from minicpm_rag.decoding.rope import RotaryTables
-    from minicpm_rag.decoding.slots import Slots
+    from minicpm_rag.llm.checkpoint.quantization import Matrix
+    from minicpm_rag.llm.decoding.rope import RotaryTables
+    from minicpm_rag.llm.decoding.slots import Slots
 
 __all__ = ["Stream", "add", "attention", "begin", "choose", "enter", "project", "prompt_attention"]
 

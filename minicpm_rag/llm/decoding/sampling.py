@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from minicpm_rag.decoding.slots import Slots
+    from minicpm_rag.llm.decoding.slots import Slots
 
 _WORD = 0xFFFFFFFF
 

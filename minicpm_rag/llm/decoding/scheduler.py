@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.decoding.graphs import Steps
-from minicpm_rag.decoding.slots import GUESSES
-from minicpm_rag.decoding.step import Decoder
-from minicpm_rag.decoding.text import DONE, Text
 from minicpm_rag.errors import OutOfMemoryError
+from minicpm_rag.llm.decoding.graphs import Steps
+from minicpm_rag.llm.decoding.slots import GUESSES
+from minicpm_rag.llm.decoding.step import Decoder
+from minicpm_rag.llm.decoding.text import DONE, Text
 
 if TYPE_CHECKING:
     import torch

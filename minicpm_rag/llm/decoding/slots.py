@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from minicpm_rag.generation import Sampling
+from minicpm_rag.llm.generation import Sampling
 
 if TYPE_CHECKING:
     import torch

@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.decoding import plain
-from minicpm_rag.decoding.cache import PAGE, PagePool
-from minicpm_rag.decoding.rope import RotaryTables
-from minicpm_rag.decoding.slots import Slots
-from minicpm_rag.decoding.weights import DecoderWeights
+from minicpm_rag.llm.decoding import plain
+from minicpm_rag.llm.decoding.cache import PAGE, PagePool
+from minicpm_rag.llm.decoding.rope import RotaryTables
+from minicpm_rag.llm.decoding.slots import Slots
+from minicpm_rag.llm.decoding.weights import DecoderWeights
 
 if TYPE_CHECKING:
     import torch

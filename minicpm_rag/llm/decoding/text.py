@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import Any
 
-from minicpm_rag.generation import Sampling
+from minicpm_rag.llm.generation import Sampling
 
 DONE = object()  # ends a text's queue
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.checkpoint.quantization import Matrix, Weights, matrix
+from minicpm_rag.llm.checkpoint.quantization import Matrix, Weights, matrix
 
 if TYPE_CHECKING:
     import torch

@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from minicpm_rag.errors import PromptTooLongError
-from minicpm_rag.generation import Engine, Sampling, stream_within_memory
-from minicpm_rag.generation.text_stream import Detokenizer, StopStrings, byte_tokens
-from minicpm_rag.generation.turns import Turns
+from minicpm_rag.llm.generation import Engine, Sampling, stream_within_memory
+from minicpm_rag.llm.generation.text_stream import Detokenizer, StopStrings, byte_tokens
+from minicpm_rag.llm.generation.turns import Turns
 
 # How long closing waits for the worker: it ends within two tokens, but a long prompt's first takes time.
 _JOIN_SECONDS = 5.0

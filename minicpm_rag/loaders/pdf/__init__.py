@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from minicpm_rag import pdf
-from minicpm_rag.encodings import clean
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import ocr as recognition
-from minicpm_rag.pdf.layout import PageText, lay_out
-from minicpm_rag.pdf.lines import Glyph
+from minicpm_rag.loaders.encodings import clean
+from minicpm_rag.loaders.pdf import pages as pdf
+from minicpm_rag.loaders.pdf.layout import PageText, lay_out
+from minicpm_rag.loaders.pdf.lines import Glyph
 from minicpm_rag.records import LoadedFile, Page
 
 if TYPE_CHECKING:

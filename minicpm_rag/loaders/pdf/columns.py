@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from minicpm_rag.pdf.lines import Fragment
+from minicpm_rag.loaders.pdf.lines import Fragment
 
 _FEWEST_LINES = 4  # a side with fewer is no column
 _MOST_CROSSING = 0.25  # share of the fragments: titles and figures across both columns

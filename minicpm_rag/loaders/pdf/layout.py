@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from minicpm_rag.pdf.columns import arrange
-from minicpm_rag.pdf.lines import Glyph, Line, fragments_of, lines_of
-from minicpm_rag.pdf.tables import table_runs
+from minicpm_rag.loaders.pdf.columns import arrange
+from minicpm_rag.loaders.pdf.lines import Glyph, Line, fragments_of, lines_of
+from minicpm_rag.loaders.pdf.tables import table_runs
 from minicpm_rag.records import Heading, Table
 
 _WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")

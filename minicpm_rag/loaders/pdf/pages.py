@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.encodings import clean
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.pdf.expansion import expands_too_far
-from minicpm_rag.pdf.layout import PageText, lay_out
-from minicpm_rag.pdf.lines import UNKNOWN, Glyph
+from minicpm_rag.loaders.encodings import clean
+from minicpm_rag.loaders.pdf.expansion import expands_too_far
+from minicpm_rag.loaders.pdf.layout import PageText, lay_out
+from minicpm_rag.loaders.pdf.lines import UNKNOWN, Glyph
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minicpm_rag.pdf.lines import Fragment, Glyph, Line
+from minicpm_rag.loaders.pdf.lines import Fragment, Glyph, Line
 
 _FEWEST_ROWS = 3
 _FULL_ROWS = 0.6  # share of rows that must have a cell in every column

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.ledger import jobs as queue
-from minicpm_rag.ledger import knowledge_bases
+from minicpm_rag.library.ledger import jobs as queue
+from minicpm_rag.library.ledger import knowledge_bases
 from minicpm_rag.records import IngestProgress, Verdict
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Job:
         threading.Thread(target=self._follow, name=f"job-{number}", daemon=True).start()
 
     def _follow(self) -> None:
-        from minicpm_rag import worker
+        from minicpm_rag import indexing as worker
 
         try:
             for step in worker.follow(self._library, self.number, cancelled=self.cancelled.is_set):
@@ -132,7 +132,7 @@ def shared() -> Jobs:
 
 def ingest(library: Library, knowledge_base: str, sources: Sequence[str], fault: str) -> None:
     """Have files read into a knowledge base."""
-    from minicpm_rag import worker
+    from minicpm_rag import indexing as worker
 
     shared().begin(
         library, "ingest", knowledge_base, lambda: worker.submit_ingest(library, knowledge_base, sources), fault
@@ -141,7 +141,7 @@ def ingest(library: Library, knowledge_base: str, sources: Sequence[str], fault:
 
 def remove(library: Library, knowledge_base: str, sources: Sequence[str], fault: str) -> None:
     """Have documents removed from a knowledge base."""
-    from minicpm_rag import worker
+    from minicpm_rag import indexing as worker
 
     shared().begin(
         library, "remove", knowledge_base, lambda: worker.submit_remove(library, knowledge_base, sources), fault

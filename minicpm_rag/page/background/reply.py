@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.ledger.conversations import Conversations, stored
+from minicpm_rag.library.ledger.conversations import Conversations, stored
 from minicpm_rag.records import Finished, Retrieved, Rewritten, StoredAnswer, Text, Turn, Waiting
 
 if TYPE_CHECKING:

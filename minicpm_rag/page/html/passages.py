@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
-from minicpm_rag.page import markup
+from minicpm_rag.page.html import markup
 
 Spans = Sequence[tuple[int, int]]
 _HEADING = re.compile(r"#{1,6}[ \t]+(?=\S)")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from minicpm_rag.page.strings import Language, text
+from minicpm_rag.page.texts.strings import Language, text
 
 STYLE = Path(__file__).with_name("style.css")
 

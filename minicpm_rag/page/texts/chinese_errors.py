@@ -5,7 +5,7 @@ A test walks through the package and fails for an error that is not listed here.
 
 from __future__ import annotations
 
-from minicpm_rag.page.chinese_model_errors import MODEL_ERRORS
+from minicpm_rag.page.texts.chinese_model_errors import MODEL_ERRORS
 
 _LIBRARY = {
     "There already is a knowledge base {name}. Choose another name.": "已有知识库 {name}，请换个名称。",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from minicpm_rag.page.chinese_errors import ERRORS
-from minicpm_rag.page.chinese_verdicts import VERDICTS
+from minicpm_rag.page.texts.chinese_errors import ERRORS
+from minicpm_rag.page.texts.chinese_verdicts import VERDICTS
 
 SENTENCES = VERDICTS | ERRORS
 # Where a listed sentence may end: one that ends with a value takes all there is.

@@ -12,7 +12,7 @@ import streamlit as st
 from minicpm_rag.errors import RAGError
 from minicpm_rag.page import options, state
 from minicpm_rag.page.attempts import attempt
-from minicpm_rag.page.reply import Reply, Request
+from minicpm_rag.page.background.reply import Reply, Request
 from minicpm_rag.page.state import t
 from minicpm_rag.records import Conversation, Exchange
 

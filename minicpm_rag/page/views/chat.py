@@ -11,25 +11,16 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
-from minicpm_rag.page import (
-    asking,
-    conversation_menu,
-    examples,
-    markup,
-    message,
-    notices,
-    opening,
-    sources,
-    state,
-    uploads,
-)
+from minicpm_rag.page import state
 from minicpm_rag.page.attempts import attempt
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import asking, conversation_menu, examples, message, notices, opening, sources, uploads
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from minicpm_rag.page.reply import Reply
+    from minicpm_rag.page.background.reply import Reply
     from minicpm_rag.records import Conversation
     from minicpm_rag.workspace import Workspace
 

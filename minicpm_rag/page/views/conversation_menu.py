@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import export, notices, state
+from minicpm_rag.page import export, state
 from minicpm_rag.page.attempts import attempt
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import notices
 
 if TYPE_CHECKING:
     from minicpm_rag.records import Conversation

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.page import jobs, markup, notices, state
+from minicpm_rag.page import state
 from minicpm_rag.page.attempts import attempt
+from minicpm_rag.page.background import jobs
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import notices
 
 if TYPE_CHECKING:
     from minicpm_rag.records import DocumentRow

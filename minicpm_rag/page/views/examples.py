@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.page import strings, subjects
+from minicpm_rag.page import subjects
+from minicpm_rag.page.texts import strings
 
 if TYPE_CHECKING:
     from minicpm_rag.records import DocumentRow, Page

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import jobs, markup, notices, state
+from minicpm_rag.page import state
+from minicpm_rag.page.background import jobs
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import notices
 
 if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace

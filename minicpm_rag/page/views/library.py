@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag import records
-from minicpm_rag.page import documents, knowledge, markup, notices, opening, sources, state, uploads
-from minicpm_rag.page.sources import Source
+from minicpm_rag.page import state
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import documents, knowledge, notices, opening, sources, uploads
+from minicpm_rag.page.views.sources import Source
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import answering, markup, model_list, notices, opening, state, switching
+from minicpm_rag.page import state
+from minicpm_rag.page.background import switching
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import answering, model_list, notices, opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.page import documents, downloads, markup, notices, state
+from minicpm_rag.page import state
+from minicpm_rag.page.background import downloads
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import documents, notices
 
 if TYPE_CHECKING:
     from minicpm_rag.models import LocalModel, Model

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from minicpm_rag.page import markup, state
+from minicpm_rag.page import state
+from minicpm_rag.page.html import markup
 
 
 def calm(sentence: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from minicpm_rag.page import notices, state
+from minicpm_rag.page import state
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import notices
 
 
 @st.fragment(run_every=0.4)

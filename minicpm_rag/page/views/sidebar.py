@@ -8,8 +8,10 @@ from __future__ import annotations
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import knowledge, login, markup, state
+from minicpm_rag.page import login, state
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import knowledge
 
 ICONS = {"chat": ":material/forum:", "library": ":material/folder_open:", "model": ":material/memory:"}
 CONVERSATIONS_SHOWN = 30

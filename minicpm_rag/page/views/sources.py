@@ -14,8 +14,10 @@ import streamlit as st
 
 from minicpm_rag import records
 from minicpm_rag.errors import DocumentError, NotFoundError, RAGError
-from minicpm_rag.page import markup, notices, passages, state
+from minicpm_rag.page import state
+from minicpm_rag.page.html import markup, passages
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import notices
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -160,7 +162,7 @@ def _picture(original: Path, number: int, quotes: tuple[tuple[int, int, str], ..
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _page_picture(path: str, changed: int, number: int, quotes: tuple[str, ...]) -> tuple[bytes, bool]:
-    from minicpm_rag import pdf
+    from minicpm_rag.loaders.pdf import pages as pdf
 
     picture, highlighted = pdf.page_picture(Path(path), number, quotes, width_pixels=PICTURE_PIXELS)
     return picture, highlighted

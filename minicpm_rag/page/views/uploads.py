@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import documents, jobs, markup, notices, state
+from minicpm_rag.page import state
 from minicpm_rag.page.attempts import attempt
+from minicpm_rag.page.background import jobs
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.state import t
+from minicpm_rag.page.views import documents, notices
 from minicpm_rag.records import Verdict
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from minicpm_rag.page.jobs import Job
+    from minicpm_rag.page.background.jobs import Job
     from minicpm_rag.workspace import Workspace
 
 BUSY_SECONDS = 0.7  # between two looks at what is under way
@@ -69,7 +72,7 @@ def _take(workspace: Workspace, key: str) -> None:
 
 
 def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
-    from minicpm_rag import worker
+    from minicpm_rag import indexing as worker
 
     knowledge_base = state.knowledge_base()
     try:

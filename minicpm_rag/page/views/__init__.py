@@ -1,0 +1,1 @@
+"""What a person sees: one module for each view, and one for each part of it."""
