@@ -184,11 +184,12 @@ def _searching(settings: Settings) -> Iterator[Finding]:
 
 
 def _library(settings: Settings) -> Iterator[Finding]:
+    from minicpm_rag.indexing import check
     from minicpm_rag.library import Library
 
     try:
         with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
-            report = library.check(repair=True)
+            report = check(library, repair=True)
     except RAGError as error:
         yield Finding("Library", "could not be checked", True, str(error))
         return

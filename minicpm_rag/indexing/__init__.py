@@ -22,6 +22,7 @@ from minicpm_rag.errors import (
 )
 from minicpm_rag.indexing.cutting import Cutting
 from minicpm_rag.indexing.owner import Owner
+from minicpm_rag.indexing.repair import CheckReport, compare
 from minicpm_rag.indexing.sources import absolute
 from minicpm_rag.library import Library, originals
 from minicpm_rag.library.ledger import jobs, knowledge_bases
@@ -40,6 +41,7 @@ _KINDS: dict[str, type[RAGError]] = {
         EmbeddingError,
     )
 }
+CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
 LOOK_SECONDS = 0.05  # between two looks at the progress of a job
 
 
@@ -155,6 +157,33 @@ def follow(library: Library, job: int, *, cancelled: Callable[[], bool] = lambda
             return
         elif not fresh:
             time.sleep(LOOK_SECONDS)
+
+
+def check(library: Library, *, repair: bool) -> CheckReport:
+    """Compare ledger, vectors and keywords, and with `repair` put right what differs.
+
+    Where another process owns the library, or this one's worker, that one does it.
+    """
+    job = None
+    while True:
+        if library.vectors.claim():
+            try:
+                if job is not None:
+                    with library.ledger.writing() as connection:
+                        jobs.request_cancel(connection, job)
+                return compare(library.ledger, library.vectors, repair=repair)
+            finally:
+                library.vectors.release()
+        if job is None:
+            with library.ledger.writing() as connection:
+                job = jobs.submit(connection, "check", None, {"repair": repair})
+        time.sleep(CHECK_SECONDS)
+        with library.ledger.reading() as connection:
+            state = jobs.get(connection, job)
+            if state is not None and state.status == "done":
+                return CheckReport(**jobs.result(connection, job))
+        if state is None or state.status in jobs.FINISHED:
+            raise LibraryError("The check was broken off. " + ("" if state is None else state.error))
 
 
 def save_upload(library: Library, knowledge_base: str, name: str, content: bytes) -> Path:

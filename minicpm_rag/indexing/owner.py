@@ -119,7 +119,7 @@ class Owner:
         elif job.kind == "import":
             yield from importing.import_file(library, Path(arguments["file"]), arguments["name"], self.cutting)
         elif job.kind == "check":
-            report = repair.check(library.ledger, library.vectors, repair=arguments["repair"])
+            report = repair.compare(library.ledger, library.vectors, repair=arguments["repair"])
             with library.ledger.writing() as connection:
                 jobs.set_result(connection, job.id, report.as_json())
         elif job.kind == "sweep":

@@ -40,7 +40,7 @@ class CheckReport:
         return asdict(self)
 
 
-def check(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckReport:
+def compare(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckReport:
     """Compare everything. Raises LibraryError where the ledger itself is damaged."""
     report = CheckReport(repaired=repair)
     with ledger.reading() as connection:

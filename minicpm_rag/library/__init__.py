@@ -7,13 +7,11 @@ or embedded, nor how documents are written: `ingest` and `worker` do that.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.indexing.repair import CheckReport, check
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
 from minicpm_rag.library.ledger import (
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
     from minicpm_rag.embedding.embedder import Embedder
-
-CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
 
 
 class Library:
@@ -224,32 +220,6 @@ class Library:
                 "INSERT OR REPLACE INTO settings(kb_id, key, value) VALUES (?, ?, ?)",
                 (kb_id, key, json.dumps(value, ensure_ascii=False)),
             )
-
-    def check(self, *, repair: bool) -> CheckReport:
-        """Compare ledger, vectors and keywords, and with `repair` put right what differs.
-
-        Where another process owns the library, or this one's worker, that one does it.
-        """
-        job = None
-        while True:
-            if self.vectors.claim():
-                try:
-                    if job is not None:
-                        with self.ledger.writing() as connection:
-                            jobs.request_cancel(connection, job)
-                    return check(self.ledger, self.vectors, repair=repair)
-                finally:
-                    self.vectors.release()
-            if job is None:
-                with self.ledger.writing() as connection:
-                    job = jobs.submit(connection, "check", None, {"repair": repair})
-            time.sleep(CHECK_SECONDS)
-            with self.ledger.reading() as connection:
-                state = jobs.get(connection, job)
-                if state is not None and state.status == "done":
-                    return CheckReport(**jobs.result(connection, job))
-            if state is None or state.status in jobs.FINISHED:
-                raise LibraryError("The check was broken off. " + ("" if state is None else state.error))
 
     def _index(self, knowledge_base: str) -> Index | None:
         with self.ledger.reading() as connection:

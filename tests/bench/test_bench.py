@@ -15,7 +15,7 @@ from minicpm_rag.cli.bench import bench as command
 from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.checkpoint import load_model
 
-GOLDEN = Path(__file__).parent / "data" / "golden"
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 
 
 class CharacterTokenizer:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from library_parts import KB, contents, found, ingest, opened, write_files
 
+from minicpm_rag import indexing as worker
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import passages
 
@@ -23,7 +24,9 @@ import sys, time
 from pathlib import Path
 from hashed_embedder import HashedEmbedder
 from library_parts import KB
-from minicpm_rag import ingest, worker
+from minicpm_rag import indexing as worker
+from minicpm_rag.indexing import ingest
+from minicpm_rag import indexing as worker
 from minicpm_rag.library import Library
 ingest.GROUP_CHUNKS = 8
 worker.LOOK_SECONDS = 0.01
@@ -43,7 +46,7 @@ QUESTIONS = ["第2号仪器的保修期", "Instrument 3 calibrated", "编号为�
 
 
 def start(home: Path, folder: Path, limit_bytes: int = 0) -> subprocess.Popen[str]:
-    tests = Path(__file__).parent
+    tests = Path(__file__).parents[1]
 
     def limit() -> None:
         if limit_bytes:
@@ -54,7 +57,7 @@ def start(home: Path, folder: Path, limit_bytes: int = 0) -> subprocess.Popen[st
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"},
+        env=os.environ | {"PYTHONPATH": f"{tests / 'support'}{os.pathsep}{tests}{os.pathsep}{tests.parent}"},
         preexec_fn=limit,
     )
 
@@ -118,7 +121,7 @@ def compare_with_a_clean_run(tmp_path: Path, files: int, kills: int, seed: int) 
     assert process.returncode == 0, errors
     assert output.endswith("finished\n")
     with opened(tmp_path / "home", chunk_characters=60) as library:
-        report = library.check(repair=False)
+        report = worker.check(library, repair=False)
         assert report.problems == []
         assert (report.documents, report.chunks) == (files, chunks)
         assert contents(library) == clean
@@ -158,7 +161,7 @@ def test_a_disk_that_is_full_is_told_and_harms_nothing(tmp_path: Path) -> None:
     with opened(tmp_path / "home", chunk_characters=60) as library:
         after = contents(library)
         assert {source: after[source] for source in before} == before
-        library.check(repair=True)  # Chroma's folder may have suffered; the ledger has all of it
-        assert not library.check(repair=False).problems
+        worker.check(library, repair=True)  # Chroma's folder may have suffered; the ledger has all of it
+        assert not worker.check(library, repair=False).problems
         assert "note03.md" in found(library, "Instrument 3 calibrated")
         assert ingest(library, folder)["z_big.txt"].status == "indexed"

@@ -21,7 +21,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
     with opened(tmp_path / "home") as library:
         yield library
         # Whatever a test did, the three stores still agree.
-        assert not library.check(repair=False).problems
+        assert not worker.check(library, repair=False).problems
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_document_is_found_by_the_title_it_has_now(library: Library, folder: P
     ingest(library, folder)
     remove(library, folder / "another.md")
     assert (by_keyword("third"), by_keyword("another")) == ({"third.md"}, set())
-    assert not library.check(repair=False).problems
+    assert not worker.check(library, repair=False).problems
 
 
 def test_two_files_that_swap_names_keep_their_texts(library: Library, folder: Path) -> None:

@@ -32,7 +32,7 @@ import sys, time
 from pathlib import Path
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, opened
-from minicpm_rag import worker
+from minicpm_rag import indexing as worker
 home, folder, pause = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 class Slow(HashedEmbedder):
     def embed_documents(self, texts):
@@ -48,8 +48,8 @@ with opened(home, Slow(), chunk_characters=100) as library:
 
 
 def start(home: Path, folder: Path, pause: float = 0.0) -> subprocess.Popen[str]:
-    tests = Path(__file__).parent
-    environment = os.environ | {"PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"}
+    tests = Path(__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": f"{tests / 'support'}{os.pathsep}{tests}{os.pathsep}{tests.parent}"}
     return subprocess.Popen(
         [sys.executable, "-c", INGEST, str(home), str(folder), str(pause)],
         stdout=subprocess.PIPE,
@@ -70,7 +70,7 @@ def every_vector_is_found(library: Library) -> bool:
     """By Chroma's own query, which is where two writers lose them."""
     with library.ledger.reading() as connection:
         collections = [row[0] for row in connection.execute("SELECT collection FROM indexes WHERE status = 'current'")]
-    report = library.check(repair=False)
+    report = worker.check(library, repair=False)
     chunks = sum(library.vectors.count(name) for name in collections)
     return not report.problems and chunks == report.chunks
 

@@ -12,6 +12,7 @@ import pytest
 from hashed_embedder import HashedEmbedder
 from library_parts import contents, found, ingest, opened, write_files
 
+from minicpm_rag import indexing as worker
 from minicpm_rag.library.hnsw_files import damage
 from minicpm_rag.library.vectors import VectorStore
 
@@ -122,7 +123,7 @@ def test_a_library_with_a_damaged_index_answers_at_once_and_is_mended(tmp_path: 
         assert "note03.md" in found(library, "Instrument 3 calibrated")
         (folder / "new.md").write_text("# 新\n\n新的泵在四楼。", encoding="utf-8")
         assert ingest(library, folder / "new.md")["new.md"].status == "indexed"
-        assert not library.check(repair=False).problems
+        assert not worker.check(library, repair=False).problems
         assert contents(library).items() >= before.items()
         assert embedder.embedded < 20  # the new file and the questions, nothing that was there
     (header,) = (home / "vectors").glob("*/header.bin")

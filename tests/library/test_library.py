@@ -94,7 +94,7 @@ def test_deleting_hides_at_once_and_clears_everything(library: Library, folder: 
             total = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             assert total <= library.knowledge_base("kept").chunks, table
     assert found(library, "Instrument 1", kb="kept") == {"note01.md"}
-    assert not library.check(repair=False).problems
+    assert not worker.check(library, repair=False).problems
 
 
 def test_passages_carry_all_metadata_and_lie_in_their_page(library: Library) -> None:
@@ -294,10 +294,10 @@ def test_damage_is_found_and_repaired(
         questions = ["第2号仪器的保修期", "Instrument 3 calibrated"]
         answers = [found(library, question) for question in questions]
         damage(library)  # type: ignore[operator]
-        report = library.check(repair=False)
+        report = worker.check(library, repair=False)
         assert report.problems
-        assert library.check(repair=True).problems == report.problems
-        assert not library.check(repair=False).problems
+        assert worker.check(library, repair=True).problems == report.problems
+        assert not worker.check(library, repair=False).problems
         assert contents(library) == before
         assert [found(library, question) for question in questions] == answers
 
@@ -308,10 +308,10 @@ def test_a_lost_or_damaged_vector_folder_is_made_anew_from_the_ledger(tmp_path: 
         ingest(library, folder)
     shutil.rmtree(home / "vectors")
     with Library(home, embedder=None) as library:
-        assert library.check(repair=True).problems
+        assert worker.check(library, repair=True).problems
     (home / "vectors" / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
     with Library(home, embedder=None) as library:
-        assert "does not work" in str(library.check(repair=True))
+        assert "does not work" in str(worker.check(library, repair=True))
     with opened(home) as library:
         assert "note03.md" in found(library, "Instrument 3 calibrated")
         assert isinstance(library.embedder, HashedEmbedder)
@@ -320,7 +320,7 @@ def test_a_lost_or_damaged_vector_folder_is_made_anew_from_the_ledger(tmp_path: 
 
 def test_the_check_is_done_by_the_owner_when_there_is_one(library: Library, tmp_path: Path) -> None:
     with Library(tmp_path / "home", embedder=None) as other:
-        report = other.check(repair=True)
+        report = worker.check(other, repair=True)
     assert (report.documents, report.problems) == (6, [])
     assert report.chunks == library.knowledge_base(KB).chunks
 
@@ -337,10 +337,10 @@ def test_a_library_on_a_chroma_server(tmp_path: Path, folder: Path) -> None:
             assert "note03.md" in found(reader, "Instrument 3 calibrated")
         with opened(tmp_path / "other home", chroma_url=url) as other:
             ingest(other, folder / "note01.md")
-            assert not other.check(repair=True).problems  # and leaves the first library's collection alone
+            assert not worker.check(other, repair=True).problems  # and leaves the first library's collection alone
         assert [verdict.status for verdict in remove(library, folder / "note01.md")] == ["removed"]
         ingest(library, folder)
-        assert not library.check(repair=False).problems
+        assert not worker.check(library, repair=False).problems
         server.terminate()
         server.wait()
         (folder / "late.txt").write_text("Too late for the server.", encoding="utf-8")
@@ -357,4 +357,4 @@ def test_a_chroma_server_that_comes_back_is_used_again(tmp_path: Path, folder: P
         ingest(library, folder)
     with chroma_server(tmp_path / "server") as (url, _), opened(tmp_path / "home", chroma_url=url) as library:
         assert "note03.md" in found(library, "Instrument 3 calibrated")
-        assert not library.check(repair=False).problems
+        assert not worker.check(library, repair=False).problems

@@ -440,7 +440,8 @@ _GUARDED = """
     sys.stdin = NoStdin()
     sys.addaudithook(watch)
 
-    from minicpm_rag import MiniCPM_LLM, checkpoint
+    from minicpm_rag import MiniCPM_LLM
+    from minicpm_rag.llm import checkpoint
 
     model = checkpoint.load_model(folder, device="cpu")
     llm = MiniCPM_LLM(folder, device="cpu", temperature=0, max_new_tokens=3)

@@ -20,7 +20,7 @@ from minicpm_rag.llm.decoding import plain as decoding_plain
 from minicpm_rag.llm.decoding.weights import gather
 from minicpm_rag.llm.generation import Sampling, TransformersEngine
 
-GOLDEN = Path(__file__).parent / "data" / "golden"
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 NAMES = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=24)
 

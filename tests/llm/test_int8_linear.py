@@ -17,7 +17,7 @@ from minicpm_rag.llm.checkpoint import placement
 from minicpm_rag.llm.checkpoint.int8_linear import Int8Linear, quantize_linears
 from minicpm_rag.llm.checkpoint.quantization import matrix
 
-GOLDEN = Path(__file__).parent / "data" / "golden"
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 40])

@@ -31,7 +31,7 @@ def test_torch_is_not_imported_where_there_is_no_driver() -> None:
         "import sys; from minicpm_rag.models import hardware; hardware._nvidia_driver = lambda: False; "
         "hardware.describe(); print('torch' in sys.modules)"
     )
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

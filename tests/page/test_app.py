@@ -32,7 +32,7 @@ from minicpm_rag.page.background.reply import Reply, Request
 from minicpm_rag.page.texts import strings
 from minicpm_rag.records import Finished, IngestProgress, Retrieved, Rewritten, Text, Verdict, Waiting
 
-APP = str(Path(__file__).parents[1] / "streamlit_app.py")
+APP = str(Path(__file__).parents[2] / "streamlit_app.py")
 QUESTION = "年假有几天？"
 
 

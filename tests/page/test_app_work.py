@@ -18,7 +18,7 @@ from minicpm_rag.indexing import Worker
 from minicpm_rag.page import state
 from minicpm_rag.page.background import jobs, switching
 
-APP = str(Path(__file__).parents[1] / "streamlit_app.py")
+APP = str(Path(__file__).parents[2] / "streamlit_app.py")
 DOCUMENT = "# 员工手册\n\n## 年假\n\n员工入职满一年后，每年有 12 天带薪年假。\n\n## 报销\n\n差旅费用在三十天内报销。\n"
 QUESTION = "每年有多少天带薪年假？"
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 playwright_api = pytest.importorskip("playwright.sync_api")
 playwright_api.expect.set_options(timeout=PATIENCE)  # 5 s else, whatever the browser's patience is
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 KNOWLEDGE = TESTS.parent / "knowledge"
 TINY = TESTS / "data" / "golden" / "minicpm-2b-tiny"
 SCREENSHOTS = TESTS / "data" / "screenshots"

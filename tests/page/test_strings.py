@@ -10,7 +10,7 @@ import pytest
 from minicpm_rag.page.texts import strings
 from minicpm_rag.records import FileStatus, IngestProgress
 
-PAGE = Path(strings.__file__).parent
+PAGE = Path(strings.__file__).parents[1]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # The same in both languages on purpose.
 NEUTRAL = {"page_of", "job_line"}
@@ -33,7 +33,7 @@ def test_each_text_is_there_in_both_languages_with_the_same_values(key: str) -> 
 def used_keys() -> set[str]:
     """The keys in the page's calls of `t` and `text`; of an f-string, all keys that fit it."""
     used = set()
-    for file in PAGE.glob("*.py"):
+    for file in PAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
@@ -88,7 +88,7 @@ def test_the_first_language_is_the_browsers(locale: str | None, language: str) -
 
 
 def test_no_text_of_the_page_is_written_outside_strings() -> None:
-    for file in PAGE.glob("*.py"):
+    for file in PAGE.rglob("*.py"):
         if file.name in ("strings.py", "translations.py", "subjects.py") or file.name.startswith("chinese_"):
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -12,11 +12,11 @@ from minicpm_rag.page.texts import translations
 
 # Sentences that are not written where they are raised, and where they are.
 HANDED_ON = {
-    ("ingest.py", "loaded.remedy"): "the reader's remedy, in its LoadedFile",
-    ("library/__init__.py", "'The check was broken off. ' + ('' if state is None else state.error)"): "see below",
+    ("indexing/ingest.py", "loaded.remedy"): "the reader's remedy, in its LoadedFile",
+    ("indexing/__init__.py", "'The check was broken off. ' + ('' if state is None else state.error)"): "see below",
     ("loaders/kinds.py", "remedy"): "_FOREIGN, see below",
-    ("loaders/pdf.py", "note or 'The file contains no text.'"): "_note, see below",
-    ("worker/owner.py", "message or str(exc)"): "the job's own error",
+    ("loaders/pdf/__init__.py", "note or 'The file contains no text.'"): "_note, see below",
+    ("indexing/owner.py", "message or str(exc)"): "the job's own error",
 }
 MADE = [
     *kinds._FOREIGN.values(), pdf._note(2, 1, 7), str(PromptTooLongError(9, 8)),
@@ -50,8 +50,18 @@ def test_sentences_that_are_made_elsewhere_are_told_in_chinese(words: str) -> No
 def test_the_sentences_are_found_in_every_part_of_the_package() -> None:
     """So that a change of style does not make the completeness test empty."""
     parts = {sentence.file.split("/")[0] for sentence in ALL}
-    assert {"checkpoint", "chain", "embeddings.py", "ingest.py", "ledger", "library", "loaders", "minicpm.py", "models",
-            "pdf", "remote.py", "retrieval", "settings.py", "worker", "workspace"} <= parts  # fmt: skip
+    assert {
+        "answering",
+        "embedding",
+        "indexing",
+        "library",
+        "llm",
+        "loaders",
+        "models",
+        "retrieval",
+        "settings.py",
+        "workspace",
+    } <= parts
     assert len(ALL) > 200
 
 

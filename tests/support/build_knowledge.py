@@ -1,4 +1,4 @@
-"""Write the two binary sample documents of knowledge/: `python tests/build_knowledge.py`.
+"""Write the two binary sample documents of knowledge/: `python tests/support/build_knowledge.py`.
 
 The PDF is printed by Chromium, which embeds the Chinese font, so that every reader shows the same page.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from docx import Document
 
-KNOWLEDGE = Path(__file__).parent.parent / "knowledge"
+KNOWLEDGE = Path(__file__).parents[2] / "knowledge"
 
 HANDBOOK_PAGES = [
     (

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-GOLDEN = Path(__file__).parent / "data" / "golden"
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 CHECKPOINTS = sorted(path.name for path in GOLDEN.iterdir())
 SHARDED_BIN = GOLDEN / "minicpm-2b-tiny"
 SINGLE_SAFETENSORS = GOLDEN / "minicpm-1b-tiny"

@@ -1,4 +1,4 @@
-"""Train the tiny reader: `python tests/train_tiny_model.py TARGET`, about four minutes on one H200.
+"""Train the tiny reader: `python tests/support/train_tiny_model.py TARGET`, about four minutes on one H200.
 
 Writes a MiniCPM checkpoint folder as the real ones are laid out (Granite's weights under MiniCPM's
 configuration), of at most 4 MB. It learns `tiny_language`, in the chain's own prompt, until it answers what
