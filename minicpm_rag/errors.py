@@ -1,6 +1,6 @@
 """Every error this project raises on purpose, as one tree.
 
-RAGError                      catch this for "one of ours"; the message is fit to show to a person
+RAGError                      catch this for "one of ours"
 ├── SettingsError             a setting has a value that cannot work
 ├── DocumentError             a file cannot become text: unreadable, protected, empty, too large
 ├── LibraryError              the library (ledger, vectors, keyword index) cannot do what was asked
@@ -14,14 +14,29 @@ RAGError                      catch this for "one of ours"; the message is fit t
     ├── PromptTooLongError    the prompt does not fit the context window
     ├── OutOfMemoryError      the device has too little memory, after a retry
     └── DownloadError         a model could not be fetched whole
-        └── DownloadStoppedError  the person stopped it; going on later is possible
+        └── DownloadStoppedError  the user stopped it; it can be resumed
+
+An error carries a key of `minicpm_rag.messages` and values, not a sentence: `NotFoundError("library.no_document",
+name=name)`. The skins put it into the user's language; `str(error)` is the English text.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from minicpm_rag.messages import Message, core
+
 
 class RAGError(Exception):
-    """Base of all errors of this project; the message says what, which value, and what to do."""
+    """Base of all errors of this project; `message` says what, which value, and what to do."""
+
+    def __init__(self, message: str | Message, /, **values: Any) -> None:
+        """Take a key of the catalogue and its values, or a message that was made already."""
+        self.message = message if isinstance(message, Message) else Message(message, **values)
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return str(self.message)
 
 
 class SettingsError(RAGError):
@@ -31,13 +46,24 @@ class SettingsError(RAGError):
 class DocumentError(RAGError):
     """A file cannot become text.
 
-    `remedy` is the next step for the person, kept apart because verdict tables have a column for it.
+    `reason` says why. `remedy` is what the user can do, kept apart because verdict tables have a column for it:
+    the text listed under the reason's key + ".remedy" where there is one, unless another remedy is given.
     """
 
-    def __init__(self, reason: str, remedy: str = "") -> None:
-        super().__init__(f"{reason} {remedy}".strip())
-        self.reason = reason
-        self.remedy = remedy
+    def __init__(self, reason: str | Message, remedy: str | Message | None = None, /, **values: Any) -> None:
+        self.reason = reason if isinstance(reason, Message) else Message(reason, **values)
+        self.remedy = (
+            _remedy_of(self.reason) if remedy is None else Message(remedy) if isinstance(remedy, str) else remedy
+        )
+        super().__init__(self.reason)
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.remedy or ''}".strip()
+
+
+def _remedy_of(reason: Message) -> Message | None:
+    key = f"{reason.key}.remedy"
+    return Message(key, **reason.values) if key in core().texts else None
 
 
 class LibraryError(RAGError):
@@ -79,10 +105,7 @@ class PromptTooLongError(ModelError):
     """
 
     def __init__(self, prompt_tokens: int, limit_tokens: int) -> None:
-        super().__init__(
-            f"The prompt has {prompt_tokens} tokens, but at most {limit_tokens} fit beside the answer. "
-            "Shorten the text or lower max_new_tokens."
-        )
+        super().__init__("llm.prompt_too_long", prompt_tokens=prompt_tokens, limit_tokens=limit_tokens)
         self.prompt_tokens = prompt_tokens
         self.limit_tokens = limit_tokens
 

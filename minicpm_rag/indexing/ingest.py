@@ -125,7 +125,7 @@ class _Ingest:
                 return
             ready = self._cut(number, blank, loaded, former)
         except DocumentError as exc:
-            yield self._done(number, self._failed(blank, exc.reason, exc.remedy))
+            yield self._done(number, self._failed(blank, str(exc.reason), str(exc.remedy or "")))
             return
         self.waiting.append(ready)
         if sum(len(entry.pieces) for entry in self.waiting) >= GROUP_CHUNKS:

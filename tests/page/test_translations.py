@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 from error_sentences import VALUE, Sentence, sentences
 
-from minicpm_rag.errors import PromptTooLongError
 from minicpm_rag.loaders import kinds, pdf
 from minicpm_rag.page.texts import translations
 
@@ -19,7 +18,7 @@ HANDED_ON = {
     ("indexing/owner.py", "message or str(exc)"): "the job's own error",
 }
 MADE = [
-    *kinds._FOREIGN.values(), pdf._note(2, 1, 7), str(PromptTooLongError(9, 8)),
+    *kinds._FOREIGN.values(), pdf._note(2, 1, 7), 
     "The check was broken off.", "The check was broken off. The knowledge base was deleted meanwhile.",
     "No text was found in it. The version indexed on 2026-01-02 still answers.",
     "/m lacks 2 weights, the first is 'a', which should be in b. "

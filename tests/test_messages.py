@@ -1,0 +1,97 @@
+"""Both languages say everything that the program has to say, and every value has its place."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+import pytest
+
+from minicpm_rag.errors import DocumentError, LibraryError, RAGError
+from minicpm_rag.messages import (
+    Catalogue,
+    Message,
+    core,
+    guess_language,
+    joined,
+    language_of_shell,
+    placeholders,
+    reason_of,
+    text,
+)
+
+CHINESE = re.compile(r"[一-鿿]")
+
+
+class _Area:
+    TEXTS: ClassVar = {
+        "area.found": ("找到 {count} 段：{names:list}", "Found {count:passage|passages}: {names:list}"),
+        "area.large": ("{size:bytes}太大", "{size:bytes} is too large"),
+    }
+
+
+CATALOGUE = Catalogue(_Area)
+
+
+@pytest.mark.parametrize("key", sorted(core().texts))
+def test_each_message_is_there_in_both_languages_with_the_same_values(key: str) -> None:
+    chinese, english = core().texts[key]
+    assert chinese.strip() and english.strip()
+    assert placeholders(chinese) <= placeholders(english)
+    assert not CHINESE.search(english)
+
+
+def test_placeholders_have_formats() -> None:
+    one = Message("area.found", count=1, names=["a"])
+    many = Message("area.found", count=1200, names=["a", "b"])
+    assert CATALOGUE.text("en", one) == "Found 1 passage: a"
+    assert CATALOGUE.text("en", many) == "Found 1,200 passages: a, b"
+    assert CATALOGUE.text("zh", many) == "找到 1200 段：a、b"
+    assert CATALOGUE.text("en", Message("area.large", size=1_500_000)) == "1.5 MB is too large"
+
+
+def test_a_message_survives_being_stored() -> None:
+    message = Message("a.b", name="合同", count=3, why=Message("system.ENOSPC"), names=("x", "y"))
+    assert Message.from_json(message.as_json()) == message
+    assert Message.from_json("") is None
+    assert str(Message.from_json("Words of an older version.")) == "Words of an older version."
+
+
+def test_a_key_of_a_later_version_is_shown_with_its_values() -> None:
+    assert text("zh", Message("later.key", name="x")) == "later.key (name=x)"
+
+
+def test_an_error_carries_values_and_reads_as_english() -> None:
+    error = LibraryError("system.two", first=Message("system.ENOSPC"), second="x")
+    assert isinstance(error, RAGError)
+    assert error.message.values["second"] == "x"
+    assert str(error) == "no space left on the disk x"
+    assert text("zh", error.message) == "磁盘空间不足x"
+
+
+def test_a_remedy_is_said_apart_from_the_reason() -> None:
+    error = DocumentError(Message("system.EIO"), Message("system.ENOSPC"))
+    assert (str(error.reason), str(error.remedy)) == ("input/output error", "no space left on the disk")
+
+
+def test_messages_are_joined() -> None:
+    assert joined(None, None) is None
+    assert (
+        str(joined(Message("system.EIO"), None, Message("system.ENOSPC")))
+        == "input/output error no space left on the disk"
+    )
+
+
+def test_a_reason_of_the_system_is_said_in_both_languages() -> None:
+    assert text("zh", reason_of(OSError(28, "No space left on device"))) == "磁盘空间不足"
+    assert text("en", reason_of(ValueError("odd\nvalue"))) == "odd value"
+
+
+def test_the_shell_chooses_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert language_of_shell() == "zh"
+    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
+    assert language_of_shell() == "en"
+    assert guess_language(None) == "en"
