@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "models": set(),
     "workspace": {"answering", "embedding", "library", "llm", "models", "retrieval"},
     "doctor": {"embedding", "indexing", "library", "llm", "models"},
-    "evaluation": {"answering", "indexing", "library", "retrieval", "workspace"},
+    "evaluation": {"answering", "indexing", "library", "llm", "retrieval", "workspace"},
     "bench": {"llm"},
     "__init__": {"llm"},
     "__main__": {"cli"},

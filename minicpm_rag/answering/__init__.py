@@ -24,10 +24,10 @@ from minicpm_rag.answering.answer import Answer
 from minicpm_rag.answering.citations import PageText
 from minicpm_rag.answering.finding import find
 from minicpm_rag.answering.followups import carry_over, stands_alone
-from minicpm_rag.answering.model_stream import stream_text, token_counter
 from minicpm_rag.answering.rewrite import MOST_NEW_TOKENS, read, rewrite_prompt
 from minicpm_rag.answering.writing import Task, quote, write
 from minicpm_rag.errors import RAGError
+from minicpm_rag.llm.streams import stream_text, token_counter
 from minicpm_rag.records import (
     AnswerEvent,
     Finished,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.answering.citations import CitedAnswer, PageText, quote_statements
 from minicpm_rag.answering.extractive import excerpts
-from minicpm_rag.answering.model_stream import is_ours, stream_text, token_counter
 from minicpm_rag.answering.prompt import build_prompt
+from minicpm_rag.llm.streams import is_ours, stream_text, token_counter
 from minicpm_rag.records import AnswerEvent, Finished, Text, Turn, Waiting
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ def draft_questions(
     """
     from langchain_core.messages import HumanMessage
 
-    from minicpm_rag.answering.model_stream import stream_text
+    from minicpm_rag.llm.streams import stream_text
 
     good = 0
     for passage in _passages(library, knowledge_base, count * _TRIES, seed):

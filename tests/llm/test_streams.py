@@ -10,9 +10,9 @@ from langchain_core.language_models.fake import FakeStreamingListLLM
 from langchain_core.messages import HumanMessage
 from scripted_llm import ScriptedLLM
 
-from minicpm_rag.answering import model_stream
-from minicpm_rag.answering.model_stream import stream_text, token_counter
 from minicpm_rag.errors import OutOfMemoryError
+from minicpm_rag.llm import streams
+from minicpm_rag.llm.streams import stream_text, token_counter
 from minicpm_rag.records import Waiting
 
 ASKED = [HumanMessage("问题：保修期多久？")]
@@ -51,8 +51,8 @@ def test_the_place_in_the_queue_is_told() -> None:
     assert [item.position for item in items if isinstance(item, Waiting)] == [2, 1]
 
 
-def test_while_the_model_is_silent_the_reader_is_kept_posted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_stream, "POSTED_SECONDS", 0.05)
+def test_while_the_model_is_silent_its_place_in_the_queue_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "SILENCE_SECONDS", 0.05)
     llm = ScriptedLLM(answers=[""], queue_positions=[1], endless=True)
     items = stream(llm)
     assert [next(items) for _ in range(3)] == [Waiting(1)] * 3

@@ -1,0 +1,160 @@
+"""Read a stream in a thread of its own, so that its reader can leave while nothing arrives; here, a model's text.
+
+`read_in_thread` reads any stream. `stream_text` reads MiniCPM_LLM, a RemoteLLM or any other LangChain model.
+Knows no passages and no citations.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
+from minicpm_rag.records import Waiting
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseLanguageModel
+    from langchain_core.messages import BaseMessage
+    from langchain_core.runnables import RunnableConfig
+
+Item = TypeVar("Item")
+
+POLL_SECONDS = 0.05
+# A page can only stop when it gets something to draw, so it gets `Waiting` while the model is silent.
+SILENCE_SECONDS = 0.5
+_THOUGHT, _THOUGHT_END = "<think>", "</think>"
+_END: Any = object()
+
+
+def read_in_thread(
+    open_stream: Callable[[threading.Event, Callable[[Item], None]], Iterable[Item]],
+    *,
+    cancel: threading.Event | None = None,
+    silence_seconds: float | None = None,
+    name: str = "stream",
+) -> Generator[Item | None]:
+    """Yield the items of a stream, and None after every `silence_seconds` in which none came.
+
+    `open_stream` is called in the thread. It is given an Event that is set when nobody reads any more, and a
+    function that adds an item from elsewhere. Ends with the stream, or within POLL_SECONDS once `cancel` is set;
+    the thread then closes the stream at its next item. An error of the stream is raised here with its type.
+    """
+    arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    left = threading.Event()
+
+    def work() -> None:
+        try:
+            stream = open_stream(left, arrived.put)
+            try:
+                for item in stream:
+                    if left.is_set():
+                        break
+                    arrived.put(item)
+            finally:
+                if isinstance(stream, Generator):
+                    stream.close()
+        except BaseException as error:  # raised again by the reader
+            arrived.put(error)
+        else:
+            arrived.put(_END)
+
+    # The context carries LangChain's run, so that the callbacks of a model know their parent.
+    threading.Thread(target=contextvars.copy_context().run, args=(work,), name=name, daemon=True).start()
+    last = time.monotonic()
+    try:
+        while cancel is None or not cancel.is_set():
+            try:
+                item = arrived.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                if silence_seconds is None or time.monotonic() - last < silence_seconds:
+                    continue
+                item = None
+            if item is _END:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            last = time.monotonic()
+            yield item
+    finally:
+        left.set()
+
+
+def stream_text(
+    llm: BaseLanguageModel[Any],
+    messages: Sequence[BaseMessage],
+    *,
+    cancel: threading.Event,
+    config: RunnableConfig | None = None,
+    **options: Any,
+) -> Generator[str | Waiting]:
+    """Yield pieces of text, and `Waiting` while there are none: position 0 means the model reads the prompt.
+
+    Ends early once `cancel` is set; closing it stops the model. The model's errors keep their type.
+    """
+
+    def open_stream(left: threading.Event, put: Callable[[str | Waiting], None]) -> Iterator[str | Waiting]:
+        # Options only for our own models: another model's settings stand, and it might refuse ours.
+        ours = {**options, "cancel": left, "on_queue": lambda position: put(Waiting(position))} if is_ours(llm) else {}
+        with closing(llm.stream(list(messages), config, **ours)) as pieces:  # type: ignore[type-var]
+            for piece in pieces:
+                yield piece if isinstance(piece, str) else str(piece.text)
+
+    def items() -> Iterator[str | Waiting]:
+        position = 0
+        arriving = read_in_thread(open_stream, cancel=cancel, silence_seconds=SILENCE_SECONDS, name="model-stream")
+        with closing(arriving):
+            for item in arriving:
+                if isinstance(item, Waiting):
+                    position = item.position
+                if item is None:
+                    yield Waiting(position)
+                elif item:
+                    yield item
+
+    with closing(items()) as arriving:  # type: ignore[type-var]
+        yield from _without_thoughts(arriving)
+
+
+def is_ours(llm: BaseLanguageModel[Any]) -> bool:
+    """Tell whether the model takes `cancel` and `on_queue` and counts whole prompts."""
+    return hasattr(llm, "count_prompt_tokens")
+
+
+def token_counter(llm: BaseLanguageModel[Any]) -> Callable[[Sequence[BaseMessage]], int]:
+    """A function that counts a prompt's tokens: exact where the model can, else an upper bound."""
+    from langchain_core.language_models import BaseLanguageModel
+
+    if is_ours(llm):
+        count: Callable[[Sequence[BaseMessage]], int] = llm.count_prompt_tokens  # type: ignore[attr-defined]
+        return count
+    own = type(llm).get_num_tokens is not BaseLanguageModel.get_num_tokens or llm.custom_get_token_ids
+    count_text = llm.get_num_tokens if own else most_tokens
+    return lambda messages: sum(count_text(str(message.text)) + TOKENS_PER_MESSAGE for message in messages)
+
+
+def _without_thoughts(items: Iterator[str | Waiting]) -> Iterator[str | Waiting]:
+    """Leave out the `<think>...</think>` with which reasoning models begin."""
+    held, stage = "", "before"  # before, in or after the thoughts; then the answer
+    for item in items:
+        if isinstance(item, Waiting) or stage == "answer":
+            yield item
+            continue
+        held = (held + item).lstrip()
+        if stage == "before" and held.startswith(_THOUGHT):
+            stage = "in"
+        if stage == "in":
+            _, ended, after = held.partition(_THOUGHT_END)
+            if ended:
+                held, stage = after.lstrip(), "after"
+            else:
+                yield Waiting(0)
+        if held and (stage == "after" or (stage == "before" and not _THOUGHT.startswith(held))):
+            yield held
+            held, stage = "", "answer"
+    if held and stage != "in":
+        yield held
