@@ -1,5 +1,7 @@
 """The page: `streamlit run streamlit_app.py`. All of it is in minicpm_rag/page."""
 
-from minicpm_rag.page.app import show
+import streamlit as st
 
-show()
+from minicpm_rag.page import server
+
+app = st.App(server.SCRIPT, middleware=server.middleware())

@@ -6,11 +6,11 @@ Stages do not import this module's instances: they take plain values.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from minicpm_rag.errors import SettingsError
 
@@ -55,8 +55,21 @@ class Settings(BaseSettings):
     chunk_overlap_characters: int = Field(50, ge=0, description="text repeated from the chunk before, in characters")
 
     # The page
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="further host names under which the page may be opened (a proxy's), comma-separated"
+    )
+    administrators: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="e-mail addresses or subjects of users who may choose the model where a login is set up"
+    )
     upload_megabytes: int = Field(200, ge=1, description="largest file the page takes, in megabytes")
     ocr: bool = Field(True, description="read scanned pages where the ocr extra is installed")
+
+    @field_validator("hosts", "administrators", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part for each in value.split(",") if (part := each.strip().lower()))
 
     @field_validator("home", "model", "reranker")
     @classmethod

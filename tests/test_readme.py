@@ -22,7 +22,7 @@ def settings_table() -> str:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "the user data folder" if name == "home" else field.default
-        rows.append(f"| `{name.upper()}` | {'' if default is None else default} | {field.description} |")
+        rows.append(f"| `{name.upper()}` | {'' if default in (None, ()) else default} | {field.description} |")
     return "\n".join(rows)
 
 

@@ -82,9 +82,20 @@ def core() -> Catalogue:
     """The catalogue of all that the core says; the command line and the page have their own beside it."""
     global _core
     if _core is None:
-        from minicpm_rag.messages import answering, embedding, indexing, library, llm, loaders, models, settings, system
+        from minicpm_rag.messages import (
+            answering,
+            door,
+            embedding,
+            indexing,
+            library,
+            llm,
+            loaders,
+            models,
+            settings,
+            system,
+        )
 
-        _core = Catalogue(answering, embedding, indexing, library, llm, loaders, models, settings, system)
+        _core = Catalogue(answering, door, embedding, indexing, library, llm, loaders, models, settings, system)
     return _core
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.library.ledger.conversations import Conversations
+from minicpm_rag.page import door
 from minicpm_rag.page.background import switching
 from minicpm_rag.page.texts import strings, translations
 from minicpm_rag.page.texts.strings import Language
@@ -126,10 +127,8 @@ def owner() -> str:
 
 
 def _logged_in() -> str | None:
-    person = st.user.to_dict()
-    if not person.get("is_logged_in"):
-        return None
-    return f"login:{person.get('iss', '')}:{person.get('sub') or person.get('email')}"
+    user = st.user.to_dict()
+    return door.user_id(user) if user.get("is_logged_in") else None
 
 
 def _browser() -> str:

@@ -25,14 +25,14 @@ from minicpm_rag.errors import (
 from minicpm_rag.library.ledger import jobs as queue
 from minicpm_rag.library.ledger import knowledge_bases
 from minicpm_rag.library.ledger.conversations import Conversations
-from minicpm_rag.page import state
+from minicpm_rag.page import door, server, state
 from minicpm_rag.page.background import downloads, switching
 from minicpm_rag.page.background import jobs as page_jobs
 from minicpm_rag.page.background.reply import Reply, Request
 from minicpm_rag.page.texts import strings
 from minicpm_rag.records import Finished, IngestProgress, Retrieved, Rewritten, Text, Verdict, Waiting
 
-APP = str(Path(__file__).parents[2] / "streamlit_app.py")
+APP = str(server.SCRIPT)
 QUESTION = "年假有几天？"
 
 
@@ -43,6 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path))
     monkeypatch.setattr("minicpm_rag.indexing.Worker", FakeWorker)
     monkeypatch.setattr(state, "WARM_AFTER_SECONDS", 0)
+    monkeypatch.setattr(door, "_auth_was_seen", False)
     st.cache_resource.clear()
     st.cache_data.clear()
     yield tmp_path

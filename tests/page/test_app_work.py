@@ -15,10 +15,10 @@ from scripted_llm import ScriptedLLM
 from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.indexing import Worker
-from minicpm_rag.page import state
+from minicpm_rag.page import door, server, state
 from minicpm_rag.page.background import jobs, switching
 
-APP = str(Path(__file__).parents[2] / "streamlit_app.py")
+APP = str(server.SCRIPT)
 DOCUMENT = "# 员工手册\n\n## 年假\n\n员工入职满一年后，每年有 12 天带薪年假。\n\n## 报销\n\n差旅费用在三十天内报销。\n"
 QUESTION = "每年有多少天带薪年假？"
 
@@ -72,6 +72,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     monkeypatch.setattr("minicpm_rag.workspace.load", load)
     monkeypatch.setattr("minicpm_rag.workspace.Workspace.facts", lambda workspace: {"model": "scripted"})
     monkeypatch.setattr(state, "WARM_AFTER_SECONDS", 0)
+    monkeypatch.setattr(door, "_auth_was_seen", False)
     started: list[Worker] = []
     start = Worker.start
     monkeypatch.setattr(Worker, "start", lambda worker: started.append(worker) or start(worker))

@@ -1,0 +1,109 @@
+"""Whether users have to log in: by the [auth] section of Streamlit's secrets files.
+
+A mistake never opens the page: a file that cannot be read closes it, and once an [auth] section was seen the page
+stays closed until the program is started again without one. Streamlit itself reports a broken file as an absent one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+
+from minicpm_rag.messages import Message, reason_of
+
+
+@dataclass(frozen=True)
+class Door:
+    """Whether a login is needed, and what is wrong with the files that say so."""
+
+    needs_login: bool
+    problem: Message | None = None
+
+
+_auth_was_seen = False
+
+
+def door() -> Door:
+    """Read the secrets files as they are now."""
+    global _auth_was_seen
+    found: Mapping[str, Any] | None = None
+    for file in _files():
+        try:
+            stamp = file.stat().st_mtime_ns
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            return Door(True, Message("door.unreadable", file=file, why=reason_of(exc)))
+        try:
+            content = _content(file, stamp)
+        except OSError as exc:
+            return Door(True, Message("door.unreadable", file=file, why=reason_of(exc)))
+        except ValueError as exc:  # broken TOML or text that is not UTF-8; the parser names the line
+            return Door(True, Message("door.broken", file=file, why=reason_of(exc)))
+        found = content.get("auth", found)
+    if found is None:
+        found = _given_by_program()
+    if found is None:
+        return Door(_auth_was_seen, Message("door.gone") if _auth_was_seen else None)
+    _auth_was_seen = True
+    return Door(True)
+
+
+def admits(cookies: str) -> bool:
+    """Whether the cookies of a request are those of a user who logged in, where that is needed."""
+    current = door()
+    if not current.needs_login:
+        return True
+    return current.problem is None and _logged_in(cookies)
+
+
+def user_id(claims: Mapping[str, Any]) -> str | None:
+    """A name for the user whom the provider described that no other has; None where it named nobody."""
+    subject = claims.get("sub") or claims.get("email")
+    return f"login:{claims.get('iss', '')}:{subject}" if subject else None
+
+
+def _files() -> list[Path]:
+    from streamlit import config
+
+    return [Path(file) for file in config.get_option("secrets.files")]
+
+
+def _given_by_program() -> Mapping[str, Any] | None:
+    """The [auth] section of secrets that came with `streamlit.App(secrets=...)` or another source than a file."""
+    import streamlit as st
+
+    if st.secrets.load_if_toml_exists() and "auth" in st.secrets:
+        section: Mapping[str, Any] = st.secrets["auth"]
+        return section
+    return None
+
+
+@lru_cache(maxsize=8)
+def _content(file: Path, _modified: int) -> Mapping[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def _logged_in(cookies: str) -> bool:
+    """Whether Streamlit's login cookie is there with a valid signature."""
+    from streamlit.web.server.server_util import AUTH_COOKIE_NAME, get_cookie_secret
+    from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
+
+    try:
+        morsel = SimpleCookie(cookies).get(AUTH_COOKIE_NAME)
+    except CookieError:
+        return False
+    if morsel is None:
+        return False
+    value = morsel.value.encode("latin-1", errors="replace")
+    return decode_signed_value(get_cookie_secret(), AUTH_COOKIE_NAME, value) is not None

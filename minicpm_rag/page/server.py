@@ -1,0 +1,103 @@
+"""The web server of the page, and who may talk to it: known hosts, the page's own scripts, users who logged in.
+
+Streamlit answers every Host and, with a login set up, takes uploads from anybody. So each request passes `Gate`
+first: an evil page that points its own name at 127.0.0.1 (DNS rebinding) has the wrong Host, a script of another
+site the wrong Origin, an upload before login no valid cookie. Knows nothing of what the page shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from minicpm_rag.page import door
+
+if TYPE_CHECKING:
+    from starlette.middleware import Middleware
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SCRIPT = Path(__file__).with_name("script.py")
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+# Paths that carry users' files; the rest of the page shows a login by itself.
+_FILE_PATHS = ("/_stcore/upload_file", "/media")
+
+
+def middleware() -> list[Middleware]:
+    """What `streamlit.App` must be given so that the page is guarded."""
+    from starlette.middleware import Middleware
+
+    from minicpm_rag.settings import load_settings
+
+    _look_up_no_address()
+    Gate.is_in_place = True
+    return [Middleware(Gate, hosts=LOCAL_HOSTS | set(load_settings().hosts))]
+
+
+class Gate:
+    """ASGI middleware that refuses requests from elsewhere with 403 and a sentence that names the remedy.
+
+    `hosts` are the names under which the page may be opened, without ports.
+    """
+
+    is_in_place = False  # whether this process serves the page behind a gate
+
+    def __init__(self, app: Application, hosts: Collection[str]) -> None:
+        self.app = app
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else ""
+        if not refusal:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal[:120]})
+        else:
+            headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            await send({"type": "http.response.start", "status": 403, "headers": headers})
+            await send({"type": "http.response.body", "body": refusal.encode()})
+
+    def _refusal(self, scope: Scope) -> str:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get("host", "")
+        if _name(host) not in self.hosts:
+            return f"The host {host!r} may not open this page. Add it to MINICPM_RAG_HOSTS if it is yours."
+        origin = headers.get("origin")
+        # A page under another port of this machine is another program's: only the very same address will do, or
+        # the name of a proxy that the administrator listed.
+        if origin is not None and urlsplit(origin).netloc != host:
+            name = _name(urlsplit(origin).netloc)
+            if name in LOCAL_HOSTS or name not in self.hosts:
+                return f"The site {origin!r} may not use this page. Add its host to MINICPM_RAG_HOSTS if it is yours."
+        if scope["type"] == "http" and _carries_files(scope) and not door.admits(headers.get("cookie", "")):
+            return "Log in first."
+        return ""
+
+
+def _carries_files(scope: Scope) -> bool:
+    return scope["method"] != "OPTIONS" and any(path in scope["path"] for path in _FILE_PATHS)
+
+
+def _name(host: str) -> str:
+    """The name of a Host header without its port, lower case; "" where it is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _look_up_no_address() -> None:
+    """Keep Streamlit from asking an outside service for this machine's external address.
+
+    It does so for every Origin that it does not know, and for the line it prints at the start.
+    """
+    from streamlit import net_util
+
+    net_util.get_external_ip = lambda: None
