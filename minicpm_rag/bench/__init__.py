@@ -66,7 +66,7 @@ def random_model(name: str, device: str, dtype: torch.dtype) -> Any:
     from transformers import GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM
 
     if name not in SHAPES:
-        raise ModelError(f"No shape is known for {name!r}. Use one of {', '.join(SHAPES)}.")
+        raise ModelError("llm.bench_shape_unknown", name=name, known=SHAPES)
     rope = {"rope_type": "default", "rope_theta": 10_000.0}
     shape = {"tie_word_embeddings": True, "rope_parameters": rope, **SHAPES[name]}
     granite = "embedding_multiplier" in shape
@@ -192,7 +192,7 @@ def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
             sampling = replace(SAMPLING, max_new_tokens=len(text.answer))
             watch = _stream(engine, text.prompt, sampling)
             if watch.ids != text.answer:
-                raise ModelError("The model did not say what it was made to say; the measurement is void.")
+                raise ModelError("llm.bench_void")
             if number > 0:  # the first only warms up
                 tokens += len(watch.ids) - 1
                 seconds += watch.seconds_after_first
@@ -311,7 +311,7 @@ def _wait_until_ready(engine: Any, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not engine.ready:
         if time.monotonic() > end:
-            raise ModelError("The kernels did not compile; the log says why.")
+            raise ModelError("llm.bench_not_compiled", seconds=int(seconds))
         time.sleep(0.01)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import ModelError
+from minicpm_rag.messages import reason_of
 from minicpm_rag.text.sentences import sentence_spans
 
 PROMPT_TOKENS = 2048
@@ -71,6 +72,4 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except OSError as exc:
-        raise ModelError(
-            f"{path} cannot be read: {exc}. Name a folder with passages.jsonl and questions.jsonl."
-        ) from exc
+        raise ModelError("llm.bench_questions_unreadable", path=path, why=reason_of(exc)) from exc

@@ -119,10 +119,7 @@ class MiniCPM_LLM(LLM):
             most = None if self.gpu_gigabytes is None else int(self.gpu_gigabytes * 1e9)
             return decoding.GraphEngine(self._model, weights=weights, cache=self.key_value_cache, memory_bytes=most)
         if weights != "full":
-            raise ModelError(
-                f"{weights} weights need a Granite- or Llama-type checkpoint, one NVIDIA GPU and Triton, "
-                "which are not all here. Set MINICPM_RAG_WEIGHTS=full, or choose a smaller model."
-            )
+            raise ModelError("llm.weights_need_engine", weights=weights)
         return TransformersEngine(self._model)
 
     def _find_end_tokens(self) -> tuple[int, ...]:
@@ -326,7 +323,7 @@ class MiniCPM_LLM(LLM):
 
     def _open_generator(self) -> TextGenerator:
         if self._generator is None:
-            raise ModelError("This model was closed. Open it again to ask it.")
+            raise ModelError("llm.closed")
         generator: TextGenerator = self._generator
         return generator
 

@@ -24,6 +24,7 @@ from pydantic import ConfigDict, Field, SecretStr
 
 from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
+from minicpm_rag.messages import reason_of
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -41,7 +42,7 @@ def connect(base_url: str, model: str | None, key: str | None, context_tokens: i
     address = base_url.strip().rstrip("/")
     parts = urlparse(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ModelError(f"MINICPM_RAG_LLM_URL={base_url!r} is no address. It looks like http://127.0.0.1:8000/v1.")
+        raise ModelError("llm.server_address", address=base_url)
     return RemoteLLM(base_url=address, model=model, key=SecretStr(key or "none"), context_tokens=context_tokens)
 
 
@@ -174,7 +175,7 @@ class RemoteLLM(LLM):
             return self.model
         names = [entry.id for entry in self._chat.root_client.models.list()]
         if not names:
-            raise ModelError(f"The server at {self.base_url} lists no model. Set MINICPM_RAG_LLM_MODEL.")
+            raise ModelError("llm.server_lists_no_model", url=self.base_url)
         return str(names[0])
 
     def _translated(self, error: BaseException) -> ModelError:
@@ -182,27 +183,22 @@ class RemoteLLM(LLM):
 
         if isinstance(error, ModelError):
             return error
-        where = f"The model server at {self.base_url}"
+        url, words = self.base_url, _words(error)
         if isinstance(error, openai.APITimeoutError):
-            return ModelError(f"{where} did not answer within {READ_SECONDS} s. Is it overloaded?")
+            return ModelError("llm.server_timeout", url=url, seconds=READ_SECONDS)
         if isinstance(error, openai.APIConnectionError):
-            return ModelError(f"{where} cannot be reached ({error.__cause__ or error}). Is it running there?")
+            return ModelError("llm.server_unreachable", url=url, why=reason_of(_cause(error)))
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-            return ModelError(f"{where} refuses the key. Check MINICPM_RAG_LLM_API_KEY.")
+            return ModelError("llm.server_refuses_key", url=url)
+        if isinstance(error, openai.NotFoundError) and self.model is None:
+            return ModelError("llm.server_not_found", url=url, words=words)
         if isinstance(error, openai.NotFoundError):
-            return ModelError(
-                f"{where} has no model {self.model!r}, or its address lacks /v1. It says: {_words(error)}"
-            )
+            return ModelError("llm.server_no_model", url=url, model=self.model, words=words)
         if isinstance(error, openai.BadRequestError) and any(word in str(error).lower() for word in _TOO_LONG):
-            return ModelError(
-                f"{where} says the prompt is longer than its window: {_words(error)}. "
-                f"Lower MINICPM_RAG_LLM_CONTEXT_TOKENS, now {self.context_tokens}."
-            )
+            return ModelError("llm.server_prompt_too_long", url=url, words=words, limit=self.context_tokens)
         if isinstance(error, openai.OpenAIError):
-            return ModelError(f"{where} answered with an error: {_words(error)}")
-        return ModelError(
-            f"{where} sent something that is no answer ({type(error).__name__}: {error}). Is it OpenAI-compatible?"
-        )
+            return ModelError("llm.server_error", url=url, words=words)
+        return ModelError("llm.server_no_answer", url=url, why=f"{type(error).__name__}: {error}")
 
 
 class _Text(str):
@@ -227,6 +223,13 @@ def _is_this_machine(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What began it: of the errors that were raised from one another, the system's own."""
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    return error
 
 
 def _words(error: Any) -> str:

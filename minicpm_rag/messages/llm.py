@@ -1,11 +1,306 @@
-"""What llm says, in Chinese and English."""
+"""What llm and bench say, in Chinese and English: checkpoints, placement, answering, servers, measurements."""
 
 from __future__ import annotations
 
-TEXTS: dict[str, tuple[str, str]] = {
+_FETCH_AGAIN = (
+    "请重新下载：`python -m minicpm_rag download` 会接着下载并检查每个文件。",
+    "Fetch it again: `python -m minicpm_rag download` resumes and checks every file.",
+)
+_FETCH_FOLDER_AGAIN = (
+    "文件夹不完整，或者与 config.json 不符，请重新下载。",
+    "The folder is incomplete or belongs to another config.json; fetch it again.",
+)
+
+
+def _with(remedy: tuple[str, str], chinese: str, english: str) -> tuple[str, str]:
+    return chinese + remedy[0], f"{english} {remedy[1]}"
+
+
+_FOLDER: dict[str, tuple[str, str]] = {
+    "llm.not_a_folder": (
+        "{folder} 不是文件夹，请指定存放 config.json 和权重的文件夹。",
+        "{folder} is not a folder. Name the folder that holds config.json and the weights.",
+    ),
+    "llm.no_config": (
+        "{folder} 里没有 config.json，不是模型文件夹。",
+        "{folder} has no config.json, so it is not a checkpoint folder.",
+    ),
+    "llm.config_unusable": ("按 {path} 建立不了模型：{why}", "{path} describes no model that can be built: {why}"),
+    "llm.family_unknown": (
+        "{path} 的 model_type 是 {family}，不支持。支持的有：{known:list}。",
+        "{path} says model_type {family!r}, which is not supported. Supported: {known:list}.",
+    ),
+    "llm.mixture_of_experts": (
+        "{path} 是混合专家模型（MiniCPM-MoE），不支持。支持的有：{known:list}。",
+        "{path} describes a mixture-of-experts model (MiniCPM-MoE), which is not supported. Supported: {known:list}.",
+    ),
+    "llm.no_tokenizer": _with(
+        _FETCH_AGAIN,
+        "{folder} 里没有分词器：tokenizer.json 和 tokenizer.model 都没有。",
+        "{folder} has no tokenizer: neither tokenizer.json nor tokenizer.model is there.",
+    ),
+    "llm.no_byte_pieces": (
+        "{path} 不是 MiniCPM 的分词器（没有字节词元），请放入模型自己的 tokenizer.json。",
+        "{path} has no byte pieces, so it is not a MiniCPM tokenizer. "
+        "Add the tokenizer.json that belongs to the checkpoint.",
+    ),
+}
+
+_FILES: dict[str, tuple[str, str]] = {
+    "llm.no_weights": _with(
+        _FETCH_AGAIN,
+        "{folder} 里没有权重：model.safetensors 和 pytorch_model.bin（或它们的索引）都没有。",
+        "{folder} has no weights: neither model.safetensors nor pytorch_model.bin (or an index of them) is there.",
+    ),
+    "llm.download_unfinished": ("有没下载完的文件（{names:list}）。", "A download is unfinished ({names:list})."),
+    "llm.index_empty": _with(_FETCH_AGAIN, "{path} 里没有列出权重。", "{path} lists no weights."),
+    "llm.index_bad_name": _with(
+        _FETCH_AGAIN,
+        "{path} 里的 {name} 不是文件名。",
+        "{path} lists {name!r}, which is not a file name.",
+    ),
+    "llm.files_missing": _with(
+        _FETCH_AGAIN,
+        "{folder} 的 {count} 个权重文件缺了 {missing} 个：{names:list}。",
+        "{folder} lacks {missing} of {count} weight files: {names:list}.",
+    ),
+    "llm.files_too_small": _with(
+        _FETCH_AGAIN,
+        "{folder} 的权重文件共 {size:,} 字节，{index} 写明至少 {total:,} 字节：有文件不完整。",
+        "The weight files of {folder} have {size:,} bytes together, {index} says at least {total:,}: "
+        "one was cut short.",
+    ),
+    "llm.unreadable": ("{path} 读不出来：{why}。", "{path} cannot be read: {why}."),
+    "llm.empty_file": _with(_FETCH_AGAIN, "{path} 是空文件。", "{path} is empty."),
+    "llm.lfs_pointer": (
+        "{path} 只是 Git LFS 的指针，文件本身没有取来。"
+        "请在那里运行 `git lfs pull`，或用 `python -m minicpm_rag download` 下载模型。",
+        "{path} is only a Git LFS pointer; the file itself was not fetched. Run `git lfs pull` there, "
+        "or download the model with `python -m minicpm_rag download`.",
+    ),
+    "llm.not_json": _with(_FETCH_AGAIN, "{path} 不是有效的 JSON（{why}）。", "{path} is not valid JSON ({why})."),
+    "llm.not_json_object": _with(_FETCH_AGAIN, "{path} 不是 JSON 对象。", "{path} is not a JSON object."),
+    "llm.cut_short": _with(
+        _FETCH_AGAIN, "{path} 不完整，只有 {size:,} 字节。", "{path} was cut short at {size:,} bytes."
+    ),
+    "llm.cut_short_in_header": _with(
+        _FETCH_AGAIN,
+        "{path} 不完整，只有 {size:,} 字节，连文件头都没有齐。",
+        "{path} was cut short at {size:,} bytes, inside its header.",
+    ),
+    "llm.cut_short_of": _with(
+        _FETCH_AGAIN,
+        "{path} 不完整：{total:,} 字节中只有 {size:,} 字节。",
+        "{path} was cut short: {size:,} of {total:,} bytes are there.",
+    ),
+    "llm.damaged": _with(_FETCH_AGAIN, "{path} 已损坏或不完整（{why}）。", "{path} is damaged or cut short ({why})."),
+    "llm.not_safetensors": _with(_FETCH_AGAIN, "{path} 不是 safetensors 文件。", "{path} is not a safetensors file."),
+    "llm.safetensors_unreadable": _with(
+        _FETCH_AGAIN,
+        "{path} 不能按 safetensors 读取（{why}）。",
+        "{path} cannot be read as safetensors ({why}).",
+    ),
+    "llm.could_run_code": (
+        "{path} 里不只有权重，读取它可能会运行代码，所以没有读取。请换成可信来源的文件，最好是 safetensors 格式。",
+        "{path} holds more than weights: reading it could run code, so it was not read. "
+        "Use a copy from a source you trust, best in safetensors format.",
+    ),
+    "llm.no_weight_table": _with(_FETCH_AGAIN, "{path} 里没有权重表。", "{path} holds no table of weights."),
+    "llm.weights_missing": _with(
+        _FETCH_FOLDER_AGAIN,
+        "{folder} 缺少 {count} 个权重，第一个是 {name}。",
+        "{folder} lacks {count:weight|weights}, the first is {name!r}.",
+    ),
+    "llm.weights_missing_from": _with(
+        _FETCH_FOLDER_AGAIN,
+        "{folder} 缺少 {count} 个权重，第一个是 {name}，应在 {files:list} 里。",
+        "{folder} lacks {count:weight|weights}, the first is {name!r}, which should be in {files:list}.",
+    ),
+    "llm.weight_unknown": _with(
+        _FETCH_FOLDER_AGAIN,
+        "{path} 里的权重 {name} 不属于这种模型结构。",
+        "{path} has a weight {name!r} that this architecture does not know.",
+    ),
+    "llm.weight_shape": _with(
+        _FETCH_FOLDER_AGAIN,
+        "{path}：权重 {name} 的形状是 {shape}，config.json 要求 {wanted}。",
+        "{path}: weight {name!r} has shape {shape}, but config.json needs {wanted}.",
+    ),
+    "llm.target_taken": (
+        "{path} 已存在但不是模型，请换个文件夹，或删除它。",
+        "{path} exists and is no checkpoint. Choose another folder, or remove it.",
+    ),
+    "llm.write_failed": (
+        "写入 {path} 失败：{why}。已完成的部分在 {partial}；请腾出磁盘空间后再次运行同一命令。",
+        "Writing {path} failed: {why}. What is done so far stays in {partial}; "
+        "free the disk and run the same command again.",
+    ),
+}
+
+_PLACEMENT: dict[str, tuple[str, str]] = {
+    "llm.device_unknown": (
+        "没有设备 {device}，请用 auto、cuda 或 cpu。",
+        "Device {device!r} is not known. Use auto, cuda or cpu.",
+    ),
+    "llm.no_gpu": (
+        "指定了设备 {device}，但 torch {version} 找不到 GPU。请改用 cpu 或 auto，或者安装 CUDA 版的 torch 和驱动。",
+        "Device {device!r} was asked for, but torch {version} sees no GPU. "
+        "Use device cpu or auto, or install a CUDA build of torch and the driver.",
+    ),
+    "llm.precision_unknown": (
+        "没有精度 {precision}，可用的有 {known:list}。",
+        "Precision {precision!r} is not known. Use one of {known:list}.",
+    ),
+    "llm.weights_unknown": (
+        "没有权重格式 {weights}，可用的有 {known:list}。",
+        "Weights {weights!r} are not known. Use one of {known:list}.",
+    ),
+    "llm.attention_unknown": (
+        "没有注意力实现 {attention}，可用的有 {known:list}。",
+        "Attention {attention!r} is not known. Use one of {known:list}.",
+    ),
+    "llm.flash_attention_unusable": (
+        "flash_attention_2 需要 GPU 和 bfloat16 或 float16，现在是 {device} 和 {precision}。"
+        "请设置 MINICPM_RAG_ATTENTION=sdpa。",
+        "flash_attention_2 needs a GPU and bfloat16 or float16, not {device} and {precision}. "
+        "Set MINICPM_RAG_ATTENTION=sdpa.",
+    ),
+    "llm.flash_attention_missing": (
+        "指定了 flash_attention_2，但没有安装 flash-attn。"
+        "请运行 `pip install 'minicpm-rag[gpu]'`，或设置 MINICPM_RAG_ATTENTION=sdpa。",
+        "flash_attention_2 was asked for, but flash-attn is not installed. "
+        "Run `pip install 'minicpm-rag[gpu]'`, or set MINICPM_RAG_ATTENTION=sdpa.",
+    ),
+    "llm.weights_need_gpu": (
+        "{weights} 权重需要 NVIDIA GPU。设备是 {device} 时请设置 MINICPM_RAG_WEIGHTS=full。",
+        "{weights} weights need an NVIDIA GPU. Set MINICPM_RAG_WEIGHTS=full for device {device}.",
+    ),
+    "llm.weights_need_engine": (
+        "{weights} 权重需要 Granite 或 Llama 结构的模型、一块 NVIDIA GPU 和 Triton，这里没有全部具备。"
+        "请设置 MINICPM_RAG_WEIGHTS=full，或换小一些的模型。",
+        "{weights} weights need a Granite- or Llama-type checkpoint, one NVIDIA GPU and Triton, which are not all "
+        "here. Set MINICPM_RAG_WEIGHTS=full, or choose a smaller model.",
+    ),
+    "llm.weights_do_not_fit": (
+        "权重以 {precision} 需要 {size:bytes}，GPU 和主机一共空闲 {free:bytes}。"
+        "请换小一些的模型，设置 MINICPM_RAG_WEIGHTS=int8 或 int4，或关闭其他程序。",
+        "The weights need {size:bytes} in {precision}, but GPUs and host have {free:bytes} free together. "
+        "Choose a smaller model, set MINICPM_RAG_WEIGHTS=int8 or int4, or close other programs.",
+    ),
+    "llm.weights_cannot_be_split": (
+        "权重以 {precision} 需要 {size:bytes}，按模块分到 GPU 和主机内存也放不下。"
+        "请换小一些的模型，或设置 MINICPM_RAG_WEIGHTS=int8 或 int4。",
+        "The weights need {size:bytes} in {precision}; they do not fit GPUs and host memory module by module. "
+        "Choose a smaller model, or set MINICPM_RAG_WEIGHTS=int8 or int4.",
+    ),
+    "llm.out_of_memory_loading": (
+        "以 {precision} 加载 {size:bytes} 权重时内存不足。请关闭其他占用 GPU 的程序，设置 MINICPM_RAG_DEVICE=auto "
+        "同时使用主机内存，设置 MINICPM_RAG_WEIGHTS=int8 或 int4，或换小一些的模型。",
+        "The device ran out of memory while {size:bytes} of weights were loaded in {precision}. Close other programs "
+        "that use the GPU, set MINICPM_RAG_DEVICE=auto to use the host's memory too, "
+        "set MINICPM_RAG_WEIGHTS=int8 or int4, or choose a smaller model.",
+    ),
+}
+
+_ANSWERING: dict[str, tuple[str, str]] = {
     "llm.prompt_too_long": (
         "提示词有 {prompt_tokens} 个词元，除去回答最多容得下 {limit_tokens} 个。请缩短文字，或调低 max_new_tokens。",
         "The prompt has {prompt_tokens} tokens, but at most {limit_tokens} fit beside the answer. "
         "Shorten the text or lower max_new_tokens.",
     ),
+    "llm.closed": (
+        "这个模型已关闭，请重新打开再提问。",
+        "This model was closed. Open it again to ask it.",
+    ),
+    "llm.template_refuses": (
+        "这个模型的对话模板不接受这些消息（{roles:list}）：{why}",
+        "The chat template of this model refuses the messages ({roles:list}): {why}",
+    ),
+    "llm.text_only": (
+        "这个模型只读文字，消息里有 {kind}。",
+        "This model reads text only; a message holds a {kind!r} block.",
+    ),
+    "llm.out_of_memory": (
+        "提示词有 {prompt_tokens} 个词元、回答最长 {new_tokens} 个时内存不足，缩小缓存后仍然不够（{why}）。"
+        "请减少参考段落、调低最长回答（max_new_tokens）、关闭其他占用 GPU 的程序、换小一些的模型，"
+        "或设置 MINICPM_RAG_WEIGHTS=int8 或 int4。",
+        "The device ran out of memory at a prompt of {prompt_tokens} tokens with up to {new_tokens} new ones, also "
+        "with the smaller cache ({why}). Shorten the prompt (fewer passages), lower max_new_tokens, close other "
+        "programs that use the GPU, or choose a smaller model or MINICPM_RAG_WEIGHTS=int8 or int4.",
+    ),
+    "llm.cache_too_small": (
+        "缓存放不下提示词和回答一共 {tokens} 个词元。请减少参考段落，或调低最长回答（max_new_tokens）。",
+        "The cache has no room for {tokens} tokens of prompt and answer. "
+        "Shorten the prompt (fewer passages), or lower max_new_tokens.",
+    ),
+    "llm.no_memory_for_cache": (
+        "权重占了 {size:bytes}，没有内存留给缓存。请关闭其他占用 GPU 的程序，或设置 MINICPM_RAG_WEIGHTS=int8 或 int4。",
+        "No memory is left for the cache of a single request: the weights take {size:bytes}. "
+        "Close other programs that use the GPU, or set MINICPM_RAG_WEIGHTS=int8 or int4.",
+    ),
 }
+
+_SERVER: dict[str, tuple[str, str]] = {
+    "llm.server_address": (
+        "MINICPM_RAG_LLM_URL={address} 不是服务地址，应类似 http://127.0.0.1:8000/v1。",
+        "MINICPM_RAG_LLM_URL={address!r} is no address. It looks like http://127.0.0.1:8000/v1.",
+    ),
+    "llm.server_lists_no_model": (
+        "{url} 没有列出任何模型，请填写模型名称（MINICPM_RAG_LLM_MODEL）。",
+        "The server at {url} lists no model. Set MINICPM_RAG_LLM_MODEL.",
+    ),
+    "llm.server_timeout": (
+        "模型服务 {url} 超过 {seconds} 秒没有回应，是不是太忙了？",
+        "The model server at {url} did not answer within {seconds} s. Is it overloaded?",
+    ),
+    "llm.server_unreachable": (
+        "连不上模型服务 {url}（{why}），它启动了吗？",
+        "The model server at {url} cannot be reached ({why}). Is it running there?",
+    ),
+    "llm.server_refuses_key": (
+        "模型服务 {url} 拒绝了密钥，请检查密钥（MINICPM_RAG_LLM_API_KEY）。",
+        "The model server at {url} refuses the key. Check MINICPM_RAG_LLM_API_KEY.",
+    ),
+    "llm.server_no_model": (
+        "模型服务 {url} 没有模型 {model}，或者地址少了 /v1。它说：{words}",
+        "The model server at {url} has no model {model!r}, or its address lacks /v1. It says: {words}",
+    ),
+    "llm.server_not_found": (
+        "模型服务 {url} 没有可用的模型，或者地址少了 /v1。它说：{words}",
+        "The model server at {url} has no model to offer, or its address lacks /v1. It says: {words}",
+    ),
+    "llm.server_prompt_too_long": (
+        "模型服务 {url} 说提示词超过了上下文长度：{words}。请调低 MINICPM_RAG_LLM_CONTEXT_TOKENS，现在是 {limit}。",
+        "The model server at {url} says the prompt is longer than its window: {words}. "
+        "Lower MINICPM_RAG_LLM_CONTEXT_TOKENS, now {limit}.",
+    ),
+    "llm.server_error": (
+        "模型服务 {url} 返回了错误：{words}",
+        "The model server at {url} answered with an error: {words}",
+    ),
+    "llm.server_no_answer": (
+        "模型服务 {url} 返回的不是回答（{why}），它与 OpenAI 兼容吗？",
+        "The model server at {url} sent something that is no answer ({why}). Is it OpenAI-compatible?",
+    ),
+}
+
+_BENCH: dict[str, tuple[str, str]] = {
+    "llm.bench_shape_unknown": (
+        "不知道 {name} 的形状，可用的有 {known:list}。",
+        "No shape is known for {name!r}. Use one of {known:list}.",
+    ),
+    "llm.bench_void": (
+        "模型没有说出指定的文字，这次测量无效。请反馈给开发者。",
+        "The model did not say what it was made to say; the measurement is void. Please report it.",
+    ),
+    "llm.bench_not_compiled": (
+        "{seconds} 秒内没有编译好内核，原因见日志。",
+        "The kernels were not compiled within {seconds} s; the log says why.",
+    ),
+    "llm.bench_questions_unreadable": (
+        "{path} 读不出来：{why}。请指定存有 passages.jsonl 和 questions.jsonl 的文件夹。",
+        "{path} cannot be read: {why}. Name a folder with passages.jsonl and questions.jsonl.",
+    ),
+}
+
+TEXTS: dict[str, tuple[str, str]] = {**_FOLDER, **_FILES, **_PLACEMENT, **_ANSWERING, **_SERVER, **_BENCH}

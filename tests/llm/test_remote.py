@@ -14,6 +14,7 @@ from web_server import Handler, served
 
 from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.remote import RemoteLLM, connect
+from minicpm_rag.messages import text
 
 ANSWER = ["价格", "是 ", "128 元", "。[2]"]
 
@@ -170,8 +171,9 @@ def test_errors_of_the_server_say_what_to_do(
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    with pytest.raises(ModelError, match=r"http://127\.0\.0\.1:9/v1 cannot be reached"):
+    with pytest.raises(ModelError, match=r"http://127\.0\.0\.1:9/v1 cannot be reached") as caught:
         connect("http://127.0.0.1:9/v1", "m", None, 4096).invoke("q")
+    assert text("zh", caught.value.message) == "连不上模型服务 http://127.0.0.1:9/v1（连接被拒绝），它启动了吗？"
 
 
 def test_an_address_that_is_none_is_refused_before_any_question() -> None:

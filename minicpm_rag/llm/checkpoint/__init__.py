@@ -19,6 +19,7 @@ from minicpm_rag.llm.checkpoint import placement
 from minicpm_rag.llm.checkpoint.conversion import convert
 from minicpm_rag.llm.checkpoint.tokenizer import load_tokenizer
 from minicpm_rag.llm.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
+from minicpm_rag.messages import reason_of
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +40,7 @@ _SAME_IN_GRANITE = (
     ),
     *("pad_token_id", "bos_token_id", "eos_token_id", "attention_bias", "attention_dropout"),
 )
-FAMILIES = "minicpm (MiniCPM 1B, 2B, 4, 4.1), minicpm3 (MiniCPM3) and llama (MiniCPM5)"
+FAMILIES = ("minicpm (MiniCPM 1B, 2B, 4, 4.1)", "minicpm3 (MiniCPM3)", "llama (MiniCPM5)")
 
 
 def read_config(folder: str | Path) -> PretrainedConfig:
@@ -49,13 +50,16 @@ def read_config(folder: str | Path) -> PretrainedConfig:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise CheckpointError(f"{folder} is not a folder. Name the folder that holds config.json and the weights.")
+        raise CheckpointError("llm.not_a_folder", folder=folder)
     if not (folder / "config.json").is_file():
-        raise CheckpointError(f"{folder} has no config.json, so it is not a checkpoint folder.")
-    raw = read_json(folder / "config.json")
+        raise CheckpointError("llm.no_config", folder=folder)
+    path = folder / "config.json"
+    raw = read_json(path)
     # The names of remote code classes; nothing of the kind is ever imported.
     raw.pop("auto_map", None)
     family = raw.get("model_type")
+    if family == "minicpm" and raw.get("num_experts"):
+        raise CheckpointError("llm.mixture_of_experts", path=path, known=FAMILIES)
     from huggingface_hub.errors import StrictDataclassError
 
     try:
@@ -70,18 +74,14 @@ def read_config(folder: str | Path) -> PretrainedConfig:
 
             return LlamaConfig.from_dict(raw)
     except (TypeError, ValueError, KeyError, ZeroDivisionError, StrictDataclassError) as exc:
-        raise CheckpointError(f"{folder / 'config.json'} describes no model that can be built: {exc}") from exc
-    raise CheckpointError(
-        f"{folder / 'config.json'} says model_type {family!r}, which is not supported. Supported: {FAMILIES}."
-    )
+        raise CheckpointError("llm.config_unusable", path=path, why=reason_of(exc)) from exc
+    raise CheckpointError("llm.family_unknown", path=path, family=family, known=FAMILIES)
 
 
 def _granite_config(raw: Mapping[str, Any]) -> PretrainedConfig:
     """MiniCPM's configuration in Granite's words."""
     from transformers import GraniteConfig
 
-    if raw.get("num_experts"):
-        raise ValueError("mixture-of-experts checkpoints (MiniCPM-MoE) are not supported")
     hidden, layers, heads = raw["hidden_size"], raw["num_hidden_layers"], raw["num_attention_heads"]
     if raw.get("sparse_config"):
         _log.info("the sparse attention of this checkpoint (InfLLM v2) is served dense; long prompts take longer")
@@ -160,7 +160,7 @@ def load_model(
     try:
         _fill(model, folder, files, dtype, places)
     except torch.OutOfMemoryError as exc:
-        raise placement.weights_do_not_fit(model, dtype) from exc
+        raise placement.out_of_memory_loading(model, dtype) from exc
     model.config.dtype = dtype
     model.name_or_path = str(folder)
     model.generation_config = _generation_config(folder, config)
@@ -200,12 +200,10 @@ def _fill(model: Any, folder: Path, files: WeightFiles, dtype: torch.dtype, plac
             if name in tied or name.endswith("rotary_emb.inv_freq"):
                 continue
             if name not in wanted:
-                raise CheckpointError(f"{path} has a weight {name!r} that this architecture does not know.")
+                raise CheckpointError("llm.weight_unknown", path=path, name=name)
             if tensor.shape != wanted[name]:
-                raise CheckpointError(
-                    f"{path}: weight {name!r} has shape {tuple(tensor.shape)}, but config.json needs "
-                    f"{tuple(wanted[name])}."
-                )
+                shape, needed = str(tuple(tensor.shape)), str(tuple(wanted[name]))
+                raise CheckpointError("llm.weight_shape", path=path, name=name, shape=shape, wanted=needed)
             # Rounded on the host, so that a device never holds the wider copy; always copied, so that
             # nothing keeps the file mapped.
             value = tensor.to(dtype, copy=True).to(_place(name, places))
@@ -213,7 +211,7 @@ def _fill(model: Any, folder: Path, files: WeightFiles, dtype: torch.dtype, plac
             model.get_submodule(module).register_parameter(leaf, torch.nn.Parameter(value, requires_grad=False))
             missing.discard(name)
     if missing:
-        raise CheckpointError(_lacks(folder, missing, files))
+        raise _missing(folder, missing, files)
     model.tie_weights()
     if len(places) == 1:
         # Only buffers still move: the parameters are there.
@@ -221,20 +219,19 @@ def _fill(model: Any, folder: Path, files: WeightFiles, dtype: torch.dtype, plac
 
 
 def _check_listed(folder: Path, files: WeightFiles, wanted: set[str]) -> None:
-    """Tell before gigabytes are read that the index lacks a weight."""
+    """Raise before gigabytes are read where the index does not list every weight."""
     missing = wanted - set(files.listed)
     if files.listed and missing:
-        raise CheckpointError(_lacks(folder, missing, files))
+        raise _missing(folder, missing, files)
 
 
-def _lacks(folder: Path, missing: set[str], files: WeightFiles) -> str:
+def _missing(folder: Path, missing: set[str], files: WeightFiles) -> CheckpointError:
     names = sorted(missing)
+    values = {"folder": folder, "count": len(names), "name": names[0]}
     lost_from = sorted({files.listed[name].name for name in names if name in files.listed})
-    return (
-        f"{folder} lacks {len(names)} weights, the first is {names[0]!r}"
-        f"{', which should be in ' + ', '.join(lost_from[:3]) if lost_from else ''}. "
-        "The folder is incomplete or belongs to another config.json; fetch it again."
-    )
+    if lost_from:
+        return CheckpointError("llm.weights_missing_from", **values, files=lost_from[:3])
+    return CheckpointError("llm.weights_missing", **values)
 
 
 def _place(name: str, places: Mapping[str, Any]) -> Any:

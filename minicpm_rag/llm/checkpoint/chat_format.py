@@ -14,6 +14,7 @@ from langchain_core.prompt_values import PromptValue
 from pydantic import Field
 
 from minicpm_rag.errors import ModelError
+from minicpm_rag.messages import reason_of
 
 # Ordinary text to the tokenizer. Where a model was trained on them, an answer ends at the first it writes.
 TURN_MARKS = ("<用户>", "<AI>")
@@ -72,8 +73,8 @@ class ChatFormat:
                 enable_thinking=False,
             )
         except jinja2.TemplateError as exc:
-            roles = ", ".join(turn["role"] for turn in turns)
-            raise ModelError(f"The chat template of this model refuses the messages ({roles}): {exc}") from exc
+            roles = [turn["role"] for turn in turns]
+            raise ModelError("llm.template_refuses", roles=roles, why=reason_of(exc)) from exc
         return text
 
 
@@ -88,7 +89,7 @@ def _text(message: BaseMessage) -> str:
     parts = []
     for block in content:
         if isinstance(block, dict) and block.get("type", "text") != "text":
-            raise ModelError(f"This model reads text only; a message holds a {block['type']!r} block.")
+            raise ModelError("llm.text_only", kind=block["type"])
         parts.append(block if isinstance(block, str) else str(block.get("text", "")))
     return "".join(parts)
 

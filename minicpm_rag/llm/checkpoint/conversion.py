@@ -6,6 +6,7 @@ A broken run is taken up where it stopped; the target appears only when it is co
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import CheckpointError
 from minicpm_rag.llm.checkpoint.tokenizer import SMALL_FILES
 from minicpm_rag.llm.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
+from minicpm_rag.messages import reason_of
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +39,7 @@ def convert(folder: str | Path, target: str | Path, *, shard_bytes: int = _SHARD
         find_weights(target)
         return target
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise CheckpointError(f"{target} exists and is no checkpoint. Choose another folder, or remove it.")
+        raise CheckpointError("llm.target_taken", path=target)
     partial = target.with_name(f"{target.name}.partial")
     try:
         _begin(partial, files, shard_bytes)
@@ -48,10 +50,7 @@ def convert(folder: str | Path, target: str | Path, *, shard_bytes: int = _SHARD
             target.rmdir()
         partial.rename(target)
     except OSError as exc:
-        raise CheckpointError(
-            f"Writing {target} failed: {exc.strerror or exc}. What is done so far stays in {partial}; free "
-            "the disk and run the same command again."
-        ) from exc
+        raise CheckpointError("llm.write_failed", path=target, why=reason_of(exc), partial=partial) from exc
     return target
 
 
@@ -117,8 +116,9 @@ def _write_shard(shard: dict[str, torch.Tensor], path: Path) -> None:
     }
     try:
         save_file(converted, unfinished, metadata={"format": "pt"})
-    except SafetensorError as exc:  # a full disk arrives as this
-        raise OSError(str(exc)) from exc
+    except SafetensorError as exc:  # a full disk arrives as this: "... (os error 28)"
+        number = re.search(r"os error (\d+)", str(exc))
+        raise (OSError(int(number[1]), str(exc)) if number else OSError(str(exc))) from exc
     unfinished.replace(path)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import ModelError, OutOfMemoryError
+from minicpm_rag.text.sizes import file_size
 
 if TYPE_CHECKING:
     import torch
@@ -32,12 +33,9 @@ def choose_device(wanted: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     kind = wanted.partition(":")[0]
     if kind not in ("cuda", "cpu"):
-        raise ModelError(f"Device {wanted!r} is not known. Use auto, cuda or cpu.")
+        raise ModelError("llm.device_unknown", device=wanted)
     if kind == "cuda" and not torch.cuda.is_available():
-        raise ModelError(
-            f"Device {wanted!r} was asked for, but torch {torch.__version__} sees no GPU. "
-            "Use device cpu or auto, or install a CUDA build of torch and the driver."
-        )
+        raise ModelError("llm.no_gpu", device=wanted, version=torch.__version__)
     return wanted
 
 
@@ -48,10 +46,10 @@ def choose_weights(wanted: str, device: str, precision: str) -> str:
     gains, with the 2B model.
     """
     if wanted not in WEIGHTS:
-        raise ModelError(f"Weights {wanted!r} are not known. Use one of {', '.join(WEIGHTS)}.")
+        raise ModelError("llm.weights_unknown", weights=wanted, known=WEIGHTS)
     on_processor = not device.startswith("cuda")
     if on_processor and wanted == "int4":
-        raise ModelError(f"{wanted} weights need an NVIDIA GPU. Set MINICPM_RAG_WEIGHTS=full for device {device}.")
+        raise ModelError("llm.weights_need_gpu", weights=wanted, device=device)
     if wanted == "auto":
         return "int8" if on_processor and precision == "auto" else "full"
     return wanted
@@ -66,7 +64,7 @@ def choose_precision(wanted: str, device: str, float32_bytes: int = 0) -> torch.
     import torch
 
     if wanted not in PRECISIONS:
-        raise ModelError(f"Precision {wanted!r} is not known. Use one of {', '.join(PRECISIONS)}.")
+        raise ModelError("llm.precision_unknown", precision=wanted, known=PRECISIONS)
     if wanted != "auto":
         dtype: torch.dtype = getattr(torch, wanted)
         return dtype
@@ -97,22 +95,16 @@ def cpu_has_bfloat16() -> bool:
 def check_attention(attention: str, device: str, dtype: torch.dtype) -> None:
     """Refuse an attention implementation that cannot run here, saying what to do."""
     if attention not in ATTENTIONS:
-        raise ModelError(f"Attention {attention!r} is not known. Use one of {', '.join(ATTENTIONS)}.")
+        raise ModelError("llm.attention_unknown", attention=attention, known=ATTENTIONS)
     if attention != "flash_attention_2":
         return
     import torch
     from transformers.utils import is_flash_attn_2_available
 
     if not device.startswith("cuda") or dtype not in (torch.float16, torch.bfloat16):
-        raise ModelError(
-            f"flash_attention_2 needs a GPU and bfloat16 or float16, not {device} and {dtype}. "
-            "Set MINICPM_RAG_ATTENTION=sdpa."
-        )
+        raise ModelError("llm.flash_attention_unusable", device=device, precision=_name(dtype))
     if not is_flash_attn_2_available():
-        raise ModelError(
-            "flash_attention_2 was asked for, but flash-attn is not installed. "
-            "Run `pip install 'minicpm-rag[gpu]'`, or set MINICPM_RAG_ATTENTION=sdpa."
-        )
+        raise ModelError("llm.flash_attention_missing")
 
 
 def host_memory_free() -> int:
@@ -141,23 +133,17 @@ def device_map(
     if needed <= available[best]:
         return {"": torch.device("cuda", best)}
     if needed > sum(available.values()):
-        raise OutOfMemoryError(
-            f"The weights need {needed / 1e9:.1f} GB in {dtype}, but GPUs and host have "
-            f"{sum(available.values()) / 1e9:.1f} GB free together. Choose a smaller model, set "
-            "MINICPM_RAG_WEIGHTS=int8 or int4, or close other programs."
-        )
+        free = sum(available.values())
+        raise OutOfMemoryError("llm.weights_do_not_fit", size=needed, precision=_name(dtype), free=free)
     from accelerate import infer_auto_device_map
 
     placed = infer_auto_device_map(
         model, max_memory=available, no_split_module_classes=list(model._no_split_modules or ()), dtype=dtype
     )
     if "disk" in placed.values():
-        raise OutOfMemoryError(
-            f"The weights need {needed / 1e9:.1f} GB in {dtype}; they do not fit GPUs and host memory module "
-            "by module. Choose a smaller model, or set MINICPM_RAG_WEIGHTS=int8 or int4."
-        )
+        raise OutOfMemoryError("llm.weights_cannot_be_split", size=needed, precision=_name(dtype))
     if "cpu" in placed.values():
-        _log.warning("%.1f GB of weights do not fit the GPU; a part stays on the host, which is slow", needed / 1e9)
+        _log.warning("%s of weights do not fit the GPU; a part stays on the host, which is slow", file_size(needed))
     return dict(placed)
 
 
@@ -176,10 +162,10 @@ def _free_memory() -> dict[int | str, int]:
     return free
 
 
-def weights_do_not_fit(model: Any, dtype: torch.dtype) -> OutOfMemoryError:
-    """What to say when loading ran out of device memory."""
-    return OutOfMemoryError(
-        f"The device ran out of memory while {model_bytes(model, dtype) / 1e9:.1f} GB of weights were loaded "
-        f"in {dtype}. Close other programs that use the GPU, set MINICPM_RAG_DEVICE=auto to use the host's "
-        "memory too, set MINICPM_RAG_WEIGHTS=int8 or int4, or choose a smaller model."
-    )
+def out_of_memory_loading(model: Any, dtype: torch.dtype) -> OutOfMemoryError:
+    """The error for weights that filled the device while they were loaded."""
+    return OutOfMemoryError("llm.out_of_memory_loading", size=model_bytes(model, dtype), precision=_name(dtype))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

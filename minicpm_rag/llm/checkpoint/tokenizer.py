@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import CheckpointError
 from minicpm_rag.llm.checkpoint.weights import check_not_pointer, read_json
+from minicpm_rag.messages import reason_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -36,10 +37,7 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
         check_not_pointer(folder / "tokenizer.json")
         return _load_pipeline(folder)
     if not (folder / "tokenizer.model").is_file():
-        raise CheckpointError(
-            f"{folder} has no tokenizer: neither tokenizer.json nor tokenizer.model is there. "
-            "Fetch the folder again: `python -m minicpm_rag download` checks every file."
-        )
+        raise CheckpointError("llm.no_tokenizer", folder=folder)
     with tempfile.TemporaryDirectory() as converted:
         write_pipeline(folder / "tokenizer.model", Path(converted) / "tokenizer.json")
         for name in SMALL_FILES:
@@ -55,10 +53,7 @@ def _load_pipeline(folder: Path) -> PreTrainedTokenizerFast:
         # Not AutoTokenizer: see above. The named class only wraps what the file says.
         return PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
     except Exception as exc:  # the Rust side raises bare Exception for a damaged file
-        raise CheckpointError(
-            f"{folder / 'tokenizer.json'} cannot be read ({exc}). "
-            "Fetch it again: `python -m minicpm_rag download` checks every file."
-        ) from exc
+        raise CheckpointError("llm.damaged", path=folder / "tokenizer.json", why=reason_of(exc)) from exc
 
 
 def write_pipeline(sentencepiece_file: Path, target: Path) -> None:
@@ -70,16 +65,10 @@ def write_pipeline(sentencepiece_file: Path, target: Path) -> None:
     try:
         model.Load(str(sentencepiece_file))
     except (RuntimeError, OSError) as exc:
-        raise CheckpointError(
-            f"{sentencepiece_file} is damaged or cut short. "
-            "Fetch it again: `python -m minicpm_rag download` checks every file."
-        ) from exc
+        raise CheckpointError("llm.damaged", path=sentencepiece_file, why=reason_of(exc)) from exc
     pieces = [model.IdToPiece(index) for index in range(model.GetPieceSize())]
     if model.PieceToId("<0x00>") == model.unk_id():
-        raise CheckpointError(
-            f"{sentencepiece_file} has no byte pieces, so it is not a MiniCPM tokenizer. "
-            "Add the tokenizer.json that belongs to the checkpoint."
-        )
+        raise CheckpointError("llm.no_byte_pieces", path=sentencepiece_file)
     scores = [model.GetScore(index) for index in range(len(pieces))]
     special = [index for index in range(len(pieces)) if model.IsUnknown(index) or model.IsControl(index)]
     pipeline = _pipeline(pieces, _merges(pieces, scores), special, pieces[model.bos_id()], model.bos_id())

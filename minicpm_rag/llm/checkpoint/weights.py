@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import CheckpointError
+from minicpm_rag.messages import Message, joined, reason_of
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,6 @@ _LAYOUTS = (
     ("pytorch_model.bin.index.json", True),
     ("pytorch_model.bin", False),
 )
-_FETCH_AGAIN = "Fetch it again: `python -m minicpm_rag download` resumes and checks every file."
 _LFS_START = b"version https://git-lfs"
 
 
@@ -53,10 +53,7 @@ def find_weights(folder: Path) -> WeightFiles:
             problem = problem or exc
     if problem is not None:
         raise problem
-    raise CheckpointError(
-        f"{folder} has no weights: neither model.safetensors nor pytorch_model.bin (or an index of them) is "
-        f"there.{unfinished_downloads(folder)} {_FETCH_AGAIN}"
-    )
+    raise _with_leftovers(folder, Message("llm.no_weights", folder=folder))
 
 
 def _single(path: Path) -> WeightFiles:
@@ -68,20 +65,19 @@ def _indexed(index: Path) -> WeightFiles:
     content = read_json(index)
     weight_map = content.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointError(f"{index} lists no weights. {_FETCH_AGAIN}")
+        raise CheckpointError("llm.index_empty", path=index)
     listed = {}
     for key, name in weight_map.items():
         # A name with a folder in it could point outside the checkpoint.
         if not isinstance(name, str) or Path(name).name != name:
-            raise CheckpointError(f"{index} lists {name!r}, which is not a file name. {_FETCH_AGAIN}")
+            raise CheckpointError("llm.index_bad_name", path=index, name=str(name))
         listed[key] = index.parent / name
     files = tuple(sorted(set(listed.values())))
     missing = [path.name for path in files if not path.is_file()]
     if missing:
-        raise CheckpointError(
-            f"{index.parent} lacks {len(missing)} of {len(files)} weight files: {', '.join(missing[:5])}"
-            f"{' …' if len(missing) > 5 else ''}.{unfinished_downloads(index.parent)} {_FETCH_AGAIN}"
-        )
+        names = missing if len(missing) <= 5 else [*missing[:5], "…"]
+        lacks = Message("llm.files_missing", folder=index.parent, missing=len(missing), count=len(files), names=names)
+        raise _with_leftovers(index.parent, lacks)
     for path in files:
         _check_whole(path)
     metadata = content.get("metadata")
@@ -89,18 +85,18 @@ def _indexed(index: Path) -> WeightFiles:
     present = sum(path.stat().st_size for path in files)
     if isinstance(expected, (int, float)) and present < expected:
         raise CheckpointError(
-            f"The weight files of {index.parent} have {present:,} bytes together, {index.name} says at least "
-            f"{int(expected):,}: one was cut short. {_FETCH_AGAIN}"
+            "llm.files_too_small", folder=index.parent, size=present, index=index.name, total=int(expected)
         )
     return WeightFiles(files, listed)
 
 
-def unfinished_downloads(folder: Path) -> str:
-    """A sentence about leftovers of a broken download; empty where there are none."""
+def _with_leftovers(folder: Path, problem: Message) -> CheckpointError:
+    """The error for this problem; it also names what a download that broke off has left in the folder."""
     leftovers = [path.name for path in folder.rglob("*.incomplete")] + [
         path.name for path in folder.glob("._____temp*") if path.is_dir() and any(path.iterdir())
     ]
-    return f" A download is unfinished ({', '.join(sorted(leftovers)[:3])})." if leftovers else ""
+    unfinished = Message("llm.download_unfinished", names=sorted(leftovers)[:3]) if leftovers else None
+    return CheckpointError(joined(problem, unfinished) or problem)
 
 
 def check_not_pointer(path: Path) -> None:
@@ -109,14 +105,11 @@ def check_not_pointer(path: Path) -> None:
         with path.open("rb") as file:
             start = file.read(len(_LFS_START))
     except OSError as exc:
-        raise CheckpointError(f"{path} cannot be read: {exc.strerror}.") from exc
+        raise CheckpointError("llm.unreadable", path=path, why=reason_of(exc)) from exc
     if not start:
-        raise CheckpointError(f"{path} is empty. {_FETCH_AGAIN}")
+        raise CheckpointError("llm.empty_file", path=path)
     if start == _LFS_START:
-        raise CheckpointError(
-            f"{path} is only a Git LFS pointer; the file itself was not fetched. Run `git lfs pull` there, "
-            "or download the model with `python -m minicpm_rag download`."
-        )
+        raise CheckpointError("llm.lfs_pointer", path=path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -125,9 +118,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as exc:
-        raise CheckpointError(f"{path} is not valid JSON ({exc}). {_FETCH_AGAIN}") from exc
+        raise CheckpointError("llm.not_json", path=path, why=reason_of(exc)) from exc
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path} is not a JSON object. {_FETCH_AGAIN}")
+        raise CheckpointError("llm.not_json_object", path=path)
     return content
 
 
@@ -137,7 +130,7 @@ def _check_whole(path: Path) -> None:
         _safetensors_header(path)
     elif _starts_with(path, b"PK") and not zipfile.is_zipfile(path):
         # A zip file's directory is at its end.
-        raise CheckpointError(f"{path} was cut short at {path.stat().st_size:,} bytes. {_FETCH_AGAIN}")
+        raise CheckpointError("llm.cut_short", path=path, size=path.stat().st_size)
 
 
 def _starts_with(path: Path, start: bytes) -> bool:
@@ -151,15 +144,15 @@ def _safetensors_header(path: Path) -> dict[str, Any]:
         prefix = file.read(8)
         length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else size
         if 8 + length > size:
-            raise CheckpointError(f"{path} was cut short at {size:,} bytes, inside its header. {_FETCH_AGAIN}")
+            raise CheckpointError("llm.cut_short_in_header", path=path, size=size)
         try:
             header = json.loads(file.read(length))
             header.pop("__metadata__", None)
             end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
         except (ValueError, AttributeError, LookupError, TypeError) as exc:
-            raise CheckpointError(f"{path} is not a safetensors file. {_FETCH_AGAIN}") from exc
+            raise CheckpointError("llm.not_safetensors", path=path) from exc
     if size < 8 + length + end:
-        raise CheckpointError(f"{path} was cut short: {size:,} of {8 + length + end:,} bytes are there. {_FETCH_AGAIN}")
+        raise CheckpointError("llm.cut_short_of", path=path, size=size, total=8 + length + end)
     return dict(header)
 
 
@@ -173,7 +166,7 @@ def tensors(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
                 for key in file.keys():  # noqa: SIM118 (not a mapping)
                     yield key, file.get_tensor(key)
         except SafetensorError as exc:
-            raise CheckpointError(f"{path} cannot be read as safetensors ({exc}). {_FETCH_AGAIN}") from exc
+            raise CheckpointError("llm.safetensors_unreadable", path=path, why=reason_of(exc)) from exc
         return
     state = _read_pickle(path)
     while state:
@@ -190,15 +183,12 @@ def _read_pickle(path: Path) -> dict[str, Any]:
         # Files written before torch 1.6 are no zip files and cannot be mapped.
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as exc:
-        raise CheckpointError(
-            f"{path} holds more than weights: reading it could run code, so it was not read. "
-            "Use a copy from a source you trust, best in safetensors format."
-        ) from exc
+        raise CheckpointError("llm.could_run_code", path=path) from exc
     except (EOFError, RuntimeError, ValueError, OSError, KeyError) as exc:
-        raise CheckpointError(f"{path} is damaged or cut short ({_first_line(exc)}). {_FETCH_AGAIN}") from exc
+        raise CheckpointError("llm.damaged", path=path, why=_first_line(exc)) from exc
     nested = state.get("state_dict", state) if isinstance(state, dict) else None
     if not isinstance(nested, dict):
-        raise CheckpointError(f"{path} holds no table of weights.")
+        raise CheckpointError("llm.no_weight_table", path=path)
     return nested
 
 

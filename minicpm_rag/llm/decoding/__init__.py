@@ -164,7 +164,7 @@ class GraphEngine:
         pool, device = self._decoder.pool, self._weights.device
         taken = pool.take(ids, len(ids), 0)
         if taken is None:
-            raise OutOfMemoryError(f"The cache has no room for a text of {len(ids)} tokens.")
+            raise OutOfMemoryError("llm.cache_too_small", tokens=len(ids))
         pages = taken[0]
         try:
             stream = self._decoder.prompt(
@@ -204,11 +204,7 @@ class GraphEngine:
             return wanted
         pages = min(wanted, budget // each - 1)
         if pages < 1:
-            raise OutOfMemoryError(
-                "No memory is left for the cache of a single text: the weights take "
-                f"{self._weights.bytes / 1e9:.1f} GB. "
-                "Close other programs that use the GPU, or set MINICPM_RAG_WEIGHTS=int8 or int4."
-            )
+            raise OutOfMemoryError("llm.no_memory_for_cache", size=self._weights.bytes)
         return pages
 
 

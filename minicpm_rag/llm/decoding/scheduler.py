@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.errors import OutOfMemoryError
+from minicpm_rag.errors import ModelError, OutOfMemoryError
 from minicpm_rag.llm.decoding.graphs import Steps
 from minicpm_rag.llm.decoding.slots import GUESSES
 from minicpm_rag.llm.decoding.step import Decoder
@@ -52,7 +52,7 @@ class Scheduler:
         """Queue a text."""
         with self._changed:
             if self._stopping:
-                raise RuntimeError("the engine is closed")
+                raise ModelError("llm.closed")
             self._waiting.append(text)
             self.submitted += 1
             self._changed.notify()
@@ -141,7 +141,7 @@ class Scheduler:
         # The last prompt token always goes through a step: that is what the first new token comes from.
         reusable = text.prompt_length - 1 if same_everywhere else 0
         if not self._decoder.pool.fits(text.room):
-            self._end(text, OutOfMemoryError(f"The cache has no room for a text of {text.room} tokens any more."))
+            self._end(text, OutOfMemoryError("llm.cache_too_small", tokens=text.room))
             return
         taken = self._decoder.pool.take(text.ids, text.room, reusable)
         if taken is None:

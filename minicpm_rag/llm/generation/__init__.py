@@ -249,10 +249,7 @@ def stream_within_memory(
         reason = str(exc).partition("\n")[0]
     engine.shrink()
     raise OutOfMemoryError(
-        f"The device ran out of memory at a prompt of {len(prompt_ids)} tokens with up to "
-        f"{sampling.max_new_tokens} new ones, also with the smaller cache ({reason}). Shorten the prompt "
-        "(fewer passages), lower max_new_tokens, close other programs that use the GPU, or choose a smaller "
-        "model or MINICPM_RAG_WEIGHTS=int8 or int4."
+        "llm.out_of_memory", prompt_tokens=len(prompt_ids), new_tokens=sampling.max_new_tokens, why=reason
     )
 
 
