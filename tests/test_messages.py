@@ -95,3 +95,5 @@ def test_the_shell_chooses_the_language(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
     assert language_of_shell() == "en"
     assert guess_language(None) == "en"
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert language_of_shell() is None

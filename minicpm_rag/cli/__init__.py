@@ -1,7 +1,8 @@
 """The command line: answers and tables on stdout, everything else on stderr.
 
+One file a topic; COMMANDS below lists what each offers. Only click is imported at the top of these files, heavy
+modules inside the commands, so that `--help` is quick. Texts are in texts.py.
 Exit codes: 0 good, 1 one of our errors (as one line), 2 wrong usage, 130 Ctrl-C.
-Heavy modules are imported inside the commands, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -14,30 +15,46 @@ from typing import TextIO
 import click
 
 from minicpm_rag import __version__
-from minicpm_rag.cli.topics import COMMANDS
+from minicpm_rag.cli import ask, bench, click_language, evaluate, knowledge_bases, language, library, models
+from minicpm_rag.cli.language import t
 from minicpm_rag.errors import RAGError
+from minicpm_rag.messages import LANGUAGES
+
+COMMANDS: tuple[click.Command, ...] = (
+    *library.COMMANDS,
+    *ask.COMMANDS,
+    *evaluate.COMMANDS,
+    *knowledge_bases.COMMANDS,
+    *models.COMMANDS,
+    *bench.COMMANDS,
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="minicpm-rag")
+@click.group(
+    help="program.help",
+    commands=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+# Only for its help and to refuse other values: `language.choose` has looked for it before.
+@click.option("--lang", type=click.Choice(LANGUAGES), expose_value=False, help="program.lang")
+@click.version_option(__version__, prog_name="minicpm-rag", help="program.version")
 def program() -> None:
-    """Private document Q&A for MiniCPM. Nothing leaves this machine."""
-
-
-for _command in COMMANDS:
-    program.add_command(_command)
+    """Private document Q&A; the commands do the work."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         _force_utf8(stream)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    language.choose(arguments)
+    click_language.install()
     try:
         # click returns the code of `context.exit(code)`; a command that came to its end returns None.
-        code = program(args=arguments, prog_name="minicpm-rag", standalone_mode=False)
+        code = language.with_help(program)(args=arguments, prog_name="minicpm-rag", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except RAGError as error:
-        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        click.echo(t("program.error", reason=" ".join(language.said(error.message).split())), err=True)
         return 1
     except click.ClickException as error:
         error.show()

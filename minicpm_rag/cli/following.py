@@ -1,20 +1,19 @@
-"""Following a job from the command line: a progress bar, a line for what one should know, a closing count."""
+"""Following a job of the worker: a progress bar, a line for each file that needs attention, a count at the end."""
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from minicpm_rag.cli.tables import printable
+from minicpm_rag.cli.language import t
+from minicpm_rag.cli.tables import echo_json, printable
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.records import IngestProgress, Verdict
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Interruption(threading.Event):
-    """Set by the first Ctrl-C, so that the file in hand is finished; the second ends the program at once."""
+    """Set by the first Ctrl-C, so that the file being read is finished; the second ends the program at once."""
 
     def __enter__(self) -> Interruption:
         self._former: Any = signal.signal(signal.SIGINT, self._note)
@@ -40,14 +39,15 @@ class Interruption(threading.Event):
         if self.is_set():
             raise KeyboardInterrupt
         self.set()
-        click.echo("\nFinishing the file in hand; press Ctrl-C again to break it off.", err=True)
+        click.echo("\n" + t("job.finishing"), err=True)
 
 
 @contextmanager
 def following() -> Iterator[tuple[Settings, Library, Worker]]:
-    """The library with a worker that will do jobs where no other process does; `report` starts it.
+    """The library, with a worker that does its jobs where no other process does.
 
-    Not before the job is queued: it is to take the place of the same one that a killed process left.
+    `report` starts the worker, after the job was queued: a job takes the place of an equal one that a killed
+    process left in the queue, and a worker that was started earlier would already do that one.
     """
     from minicpm_rag.embedding.embedder import load_embedder
     from minicpm_rag.indexing import Worker
@@ -86,7 +86,7 @@ def report(
 
     worker.start()
     if not worker.owns_library:
-        click.echo("Another process (the page, say) owns the library and does the work.", err=True)
+        click.echo(t("job.elsewhere"), err=True)
     verdicts: list[Verdict] = []
     files = 0
     with _bar() as show:
@@ -96,18 +96,14 @@ def report(
             if progress.verdict is not None:
                 verdicts.append(progress.verdict)
     if as_json:
-        click.echo(json.dumps([asdict(verdict) for verdict in verdicts], ensure_ascii=False, indent=2))
+        echo_json(verdicts)
     elif count:
         click.echo(_count(verdicts))
     if interruption.is_set():
-        click.echo(
-            f"Stopped after {len(verdicts)} of {files} files; what is done is kept. "
-            "Run the same command again to go on.",
-            err=True,
-        )
+        click.echo(t("job.stopped", done=len(verdicts), files=files), err=True)
         raise click.exceptions.Exit(130)
     if verdicts and all(verdict.status == "failed" for verdict in verdicts):
-        raise LibraryError("No file could be read; the reasons are above.")
+        raise LibraryError("system.nothing_read")
 
 
 @contextmanager
@@ -124,7 +120,8 @@ def _bar() -> Iterator[Any]:
             verdict = progress.verdict
             name = printable(progress.source.rpartition("/")[2])
             done = None if verdict is None else progress.file_number
-            bar.update(task, total=progress.files or None, completed=done, description=f"{progress.stage} {name}")
+            words = f"{t(f'stage.{progress.stage}')} {name}"
+            bar.update(task, total=progress.files or None, completed=done, description=words)
             line = "" if verdict is None else _line(verdict)
             if line:
                 bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -133,16 +130,17 @@ def _bar() -> Iterator[Any]:
 
 
 def _line(verdict: Verdict) -> str:
-    """What a person should know of a file; nothing where it simply is in the library."""
+    """What a user should know of a file; nothing where it simply is in the library."""
     if verdict.status in ("indexed", "unchanged") and not verdict.reason:
         return ""
     text = ". ".join(part.rstrip(". ") for part in (verdict.reason, verdict.remedy) if part)
-    return printable(f"{verdict.status}: {verdict.source}{': ' if text else ''}{text}")
+    key = "job.file_because" if text else "job.file"
+    return printable(t(key, status=t(f"verdict.{verdict.status}"), source=verdict.source, reason=text))
 
 
 def _count(verdicts: list[Verdict]) -> str:
     counts = Counter(verdict.status for verdict in verdicts)
-    parts = ", ".join(f"{count} {status}" for status, count in counts.items())
+    parts = [t(f"count.{status}", count=count) for status, count in counts.items()]
     chunks = sum(verdict.chunks for verdict in verdicts if verdict.status in ("indexed", "replaced"))
-    files = "1 file" if len(verdicts) == 1 else f"{len(verdicts)} files"
-    return f"{files}: {parts or 'nothing to do'}" + (f" ({chunks} chunks)" if chunks else "")
+    line = t("job.count", files=len(verdicts), counts=parts) if parts else t("job.nothing")
+    return line + (t("job.chunks", chunks=chunks) if chunks else "")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from minicpm_rag.cli.language import t
 from minicpm_rag.cli.library import json_option, knowledge_base_option
-from minicpm_rag.cli.tables import echo_table
+from minicpm_rag.cli.tables import echo_json, echo_table
 
 
-@click.group(short_help="Make, list, rename, delete, export, import, reindex.")
+@click.group(help="kb.help")
 def kb() -> None:
     """List, make, rename, delete, export, import and reindex knowledge bases."""
 
 
-@kb.command("list")
+@kb.command("list", help="kb.list.help")
 @json_option
 def list_all(as_json: bool) -> None:
     """List the knowledge bases."""
@@ -28,30 +27,30 @@ def list_all(as_json: bool) -> None:
     with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
         rows = library.knowledge_bases()
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=2))
+        echo_json(rows)
     elif not rows:
-        click.echo("There is none yet. Run: minicpm-rag ingest PATH", err=True)
+        click.echo(t("kb.none"), err=True)
     else:
         echo_table(
-            ["Name", "Documents", "Pages", "Chunks", "Embedder"],
+            [t(f"column.{column}") for column in ("name", "documents", "pages", "chunks", "embedder")],
             [[row.name, str(row.documents), str(row.pages), str(row.chunks), row.embedder] for row in rows],
             right={1, 2, 3},
         )
 
 
-@kb.command()
+@kb.command(help="kb.create.help")
 @click.argument("name")
 def create(name: str) -> None:
-    """Make an empty knowledge base; any name, in any script."""
+    """Make an empty knowledge base."""
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
 
     settings = load_settings()
     with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
-        click.echo(f"Made {library.create(name).name}")
+        click.echo(t("kb.created", name=library.create(name).name))
 
 
-@kb.command()
+@kb.command(help="kb.rename.help")
 @click.argument("name")
 @click.argument("new_name")
 def rename(name: str, new_name: str) -> None:
@@ -62,29 +61,29 @@ def rename(name: str, new_name: str) -> None:
     settings = load_settings()
     with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
         library.rename(name, new_name)
-    click.echo(f"Renamed {name} to {new_name}")
+    click.echo(t("kb.renamed", name=name, new_name=new_name))
 
 
-@kb.command()
+@kb.command(help="kb.delete.help")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Really delete it.")
+@click.option("--yes", is_flag=True, help="kb.delete.yes")
 def delete(name: str, yes: bool) -> None:
-    """Delete a knowledge base with everything in it. The files it was made from stay where they are."""
+    """Delete a knowledge base with everything in it."""
     from minicpm_rag.cli.following import Interruption, following, report
 
     with Interruption() as interruption, following() as (_, library, worker):
         documents = library.knowledge_base(name).documents
         if not yes:
-            raise click.UsageError(f"'{name}' holds {documents} documents. To delete it, add --yes.")
+            raise click.UsageError(t("kb.delete.unsure", name=name, documents=documents))
         report(library, worker, library.delete(name), interruption, as_json=False, count=False)
-    click.echo(f"Deleted {name} ({documents} documents)")
+    click.echo(t("kb.deleted", name=name, documents=documents))
 
 
-@kb.command(short_help="Write a knowledge base into a zip file.")
+@kb.command(help="kb.export.help")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @knowledge_base_option
 def export(file: Path, knowledge_base: str | None) -> None:
-    """Write a knowledge base into the zip file FILE: texts, chunks and vectors, no original files."""
+    """Write a knowledge base into a zip file."""
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
 
@@ -94,9 +93,9 @@ def export(file: Path, knowledge_base: str | None) -> None:
     click.echo(str(file))
 
 
-@kb.command("import")
+@kb.command("import", help="kb.import.help")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--name", help="Another name than it was exported with.")
+@click.option("--name", help="kb.import.name")
 @json_option
 def import_file(file: Path, name: str | None, as_json: bool) -> None:
     """Read a knowledge base that `kb export` wrote."""
@@ -107,11 +106,11 @@ def import_file(file: Path, name: str | None, as_json: bool) -> None:
         report(library, worker, submit_import(library, file, name), interruption, as_json=as_json)
 
 
-@kb.command(short_help="Build the index anew with the embedder set now.")
+@kb.command(help="kb.reindex.help")
 @click.argument("name", required=False)
 @json_option
 def reindex(name: str | None, as_json: bool) -> None:
-    """Build the index anew with the embedder set now; the old one answers until the new one is whole."""
+    """Build the index again with the embedder that is set now."""
     from minicpm_rag.cli.following import Interruption, following, report
     from minicpm_rag.indexing import submit_reindex
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minicpm_rag.cli.language import t
 from minicpm_rag.cli.tables import echo_table
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 PROGRESS_SECONDS = 5.0  # between lines where stderr is no terminal
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@click.command(help="models.help")
+@click.option("--json", "as_json", is_flag=True, help="option.json")
 def models(as_json: bool) -> None:
     """List the models: sizes, what fits this machine, what is here."""
     from minicpm_rag.models import CATALOGUE, choose, find_local, fits
     from minicpm_rag.models.hardware import describe
     from minicpm_rag.settings import load_settings
+    from minicpm_rag.text.sizes import file_size
 
     hardware = describe()
     local = find_local(load_settings().home)
@@ -51,55 +53,40 @@ def models(as_json: bool) -> None:
             }
         )
     if as_json:
-        click.echo(json.dumps({"models": table, "choice": choice.reason}, ensure_ascii=False, indent=2))
+        click.echo(json.dumps({"models": table, "choice": choice.reason}, ensure_ascii=False, indent=2, default=str))
         return
-    header = [
-        "",
-        "Name",
-        "For",
-        "Parameters",
-        "Context",
-        "Download",
-        "Memory",
-        "in float32",
-        "Fits",
-        "Here",
-        "ModelScope id",
-    ]
+    columns = ("name", "kind", "parameters", "context", "download", "memory", "float32", "fits", "here", "modelscope")
     rows = [
         [
             "*" if row["chosen"] else "",
             str(row["name"]),
-            str(row["kind"]),
+            t(f"kind.{model.kind}"),
             f"{'~' if model.estimated else ''}{model.parameters / 1e9:.2f} G",
             f"{model.context_tokens:,}",
-            _size(model.download_bytes),
-            _size(model.memory_bytes("bfloat16")),
-            _size(model.memory_bytes("float32")),
-            str(row["fits"]),
-            str(row["here"]),
+            file_size(model.download_bytes),
+            file_size(model.memory_bytes("bfloat16")),
+            file_size(model.memory_bytes("float32")),
+            t(f"fits.{row['fits']}"),
+            t(f"here.{row['here']}") if row["here"] else "",
             model.modelscope_id,
         ]
         for row, model in zip(table, (*CATALOGUE, *others), strict=True)
     ]
-    echo_table(header, rows, right={3, 4, 5, 6, 7})
-    click.echo("\nMemory: bfloat16 with a 4,096-token context. ~ marks estimates, * what suits this machine:")
+    echo_table(["", *(t(f"column.{column}") for column in columns)], rows, right={3, 4, 5, 6, 7})
+    click.echo("\n" + t("models.legend"))
     click.echo(choice.reason)
     for model in (*CATALOGUE, *others):
         if model.note:
             click.echo(f"  {model.name}: {model.note}")
 
 
-@click.command(short_help="Fetch a model from ModelScope; run again, it goes on.")
+@click.command(help="download.help")
 @click.argument("name", required=False)
-@click.option("--recommended", is_flag=True, help="Fetch the set that suits this machine.")
-@click.option("--revision", default="master", show_default=True, help="Branch, tag or commit on ModelScope.")
-@click.option("--dir", "directory", type=click.Path(path_type=Path), help="Folder to put the files into.")
+@click.option("--recommended", is_flag=True, help="download.recommended")
+@click.option("--revision", default="master", show_default=True, help="download.revision")
+@click.option("--dir", "directory", type=click.Path(path_type=Path), help="download.dir")
 def download(name: str | None, recommended: bool, revision: str, directory: Path | None) -> None:
-    """Fetch a model from ModelScope, going on where an earlier try broke off.
-
-    NAME is one of the names that `models` lists, or any ModelScope id (owner/name).
-    """
+    """Fetch a model from ModelScope, going on where an earlier try broke off."""
     from minicpm_rag.models import download as fetch
     from minicpm_rag.models import find_model, folder_of
     from minicpm_rag.models import recommended as recommended_for
@@ -107,11 +94,11 @@ def download(name: str | None, recommended: bool, revision: str, directory: Path
     from minicpm_rag.settings import load_settings
 
     if recommended == (name is not None) or (recommended and directory is not None):
-        raise click.UsageError("Give either a NAME (and perhaps --dir) or --recommended.")
+        raise click.UsageError(t("download.which"))
     home = load_settings().home
     wanted = [find_model(name)] if name is not None else recommended_for(describe())
     if not wanted:
-        click.echo("No model fits this machine; answers are sentences quoted from the documents.")
+        click.echo(t("download.none_fits"))
     for model in wanted:
         progress = _Progress(model)
         folder = fetch(model, directory or folder_of(home, model), revision=revision, on_progress=progress)
@@ -119,10 +106,10 @@ def download(name: str | None, recommended: bool, revision: str, directory: Path
         click.echo(str(folder))
         variable = {"embedding": "MINICPM_RAG_EMBEDDER", "rerank": "MINICPM_RAG_RERANKER"}.get(model.kind)
         if variable or directory is not None:
-            click.echo(f"To use it, set {variable or 'MINICPM_RAG_MODEL'}={folder}", err=True)
+            click.echo(t("download.use", setting=f"{variable or 'MINICPM_RAG_MODEL'}={folder}"), err=True)
 
 
-@click.command(short_help="Write a copy of a checkpoint that loads quicker.")
+@click.command(help="convert.help")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 def convert(folder: Path, target: Path) -> None:
@@ -132,14 +119,11 @@ def convert(folder: Path, target: Path) -> None:
     click.echo(str(convert_checkpoint(folder, target)))
 
 
-@click.command(short_help="Say what is installed, what answers, and what is missing.")
-@click.option("--check", is_flag=True, help="Also check the library and repair what an interruption left.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.command(help="doctor.help")
+@click.option("--check", is_flag=True, help="doctor.check")
+@click.option("--json", "as_json", is_flag=True, help="option.json")
 def doctor(check: bool, as_json: bool) -> None:
-    """Say what is installed, what answers and how quickly, and what is missing.
-
-    The exit code is 1 if something is wrong.
-    """
+    """Say what is installed, what answers and how quickly, and what is missing."""
     from minicpm_rag.doctor import examine
     from minicpm_rag.errors import RAGError
     from minicpm_rag.settings import load_settings
@@ -156,14 +140,14 @@ def doctor(check: bool, as_json: bool) -> None:
             }
             for finding in findings
         ]
-        click.echo(json.dumps({"ok": not problems, "findings": lines}, ensure_ascii=False, indent=2))
+        click.echo(json.dumps({"ok": not problems, "findings": lines}, ensure_ascii=False, indent=2, default=str))
     else:
         echo_table(["", "", ""], [["!" if one.problem else "", one.name, one.value] for one in findings], right=set())
         for finding in findings:
             if finding.advice:
                 click.echo(f"{'! ' if finding.problem else ''}{finding.name}: {finding.advice}")
     if problems:
-        raise RAGError(f"{len(problems)} of these need attention: {', '.join(one.name for one in problems)}.")
+        raise RAGError("system.need_attention", count=len(problems), names=[one.name for one in problems])
 
 
 class _Progress:
@@ -177,24 +161,23 @@ class _Progress:
         self._terminal = sys.stderr.isatty()
 
     def __call__(self, done: int, total: int) -> None:
+        from rich.cells import cell_len
+
         now = time.monotonic()
         self._first = done if self._first is None else self._first
         if done < total and now - self._shown < (0.2 if self._terminal else PROGRESS_SECONDS):
             return
         self._shown = now
         speed = (done - self._first) / max(now - self._started, 0.001)
-        text = f"{self._name}: {100 * done // max(total, 1)} % of {_size(total)}, {_size(int(speed))}/s"
-        click.echo(f"\r{text:<78}" if self._terminal else text, err=True, nl=not self._terminal)
+        percent = 100 * done // max(total, 1)
+        text = t("download.progress", name=self._name, percent=percent, size=total, speed=int(speed))
+        if self._terminal:
+            text = "\r" + text + " " * (78 - cell_len(text))  # over the longer line before it
+        click.echo(text, err=True, nl=not self._terminal)
 
     def end(self) -> None:
         if self._terminal and self._shown:
             click.echo("", err=True)
-
-
-def _size(count: int) -> str:
-    if count >= 1_000_000_000:
-        return f"{count / 1_000_000_000:.1f} GB"
-    return f"{count / 1_000_000:.0f} MB"
 
 
 COMMANDS: tuple[click.Command, ...] = (models, download, convert, doctor)

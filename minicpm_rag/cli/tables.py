@@ -1,8 +1,10 @@
-"""Tables on the terminal, aligned also where characters are two columns wide."""
+"""Records on stdout: as a table, aligned also where characters are two columns wide, or as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import click
 
@@ -24,3 +26,9 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: C
             space = " " * (widths[column] - cell_len(cell))
             cells.append(space + cell if column in right else cell + space)
         click.echo("  ".join(cells).rstrip())
+
+
+def echo_json(records: Iterable[Any]) -> None:
+    """Print records as a JSON list, for programs: their fields by name, messages in English."""
+    fields = [vars(record) for record in records]
+    click.echo(json.dumps(fields, ensure_ascii=False, indent=2, default=str))

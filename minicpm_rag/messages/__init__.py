@@ -125,12 +125,19 @@ def guess_language(name: str | None) -> Language:
     return "zh" if (name or "").lower().startswith("zh") else "en"
 
 
-def language_of_shell() -> Language:
-    """The language that the environment asks for: LANGUAGE, LC_ALL, LC_MESSAGES or LANG, as gettext reads them."""
+def language_of_shell() -> Language | None:
+    """The language that the environment asks for: LANGUAGE, LC_ALL, LC_MESSAGES or LANG, as gettext reads them.
+
+    None where it names none: no such variable, or C or POSIX, as in a container.
+    """
     for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(variable):
-            return guess_language(value)
-    return guess_language(locale.getlocale()[0])
+            return _language_of_locale(value)
+    return _language_of_locale(locale.getlocale()[0])
+
+
+def _language_of_locale(name: str | None) -> Language | None:
+    return None if not name or name.partition(".")[0] in ("C", "POSIX") else guess_language(name)
 
 
 def joined(*messages: Message | None) -> Message | None:

@@ -6,6 +6,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     # The words of another library, said as they stand.
     "system.words": ("{words}", "{words}"),
     "system.two": ("{first}{second}", "{first} {second}"),
+    "system.nothing_read": (
+        "没有文件能够读取，原因见上。",
+        "No file could be read; the reasons are above.",
+    ),
+    "system.need_attention": (
+        "其中 {count} 项需要处理：{names:list}。",
+        "{count:item needs|items need} attention: {names:list}.",
+    ),
     # Errors of the operating system, by the name of their number
     "system.ENOSPC": ("磁盘空间不足", "no space left on the disk"),
     "system.EDQUOT": ("超出磁盘配额", "disk quota exceeded"),

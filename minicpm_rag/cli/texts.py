@@ -1,0 +1,200 @@
+"""What the command line says, in Chinese and English: help texts, tables, progress and usage errors.
+
+`<command>.help` is a command's help; its first paragraph is also the line in the list of commands.
+"""
+
+from __future__ import annotations
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "program.help": (
+        "向自己的文档提问，由 MiniCPM 作答。所有内容都留在这台电脑上。",
+        "Private document Q&A for MiniCPM. Nothing leaves this machine.",
+    ),
+    "program.lang": (
+        "用中文（zh）还是英文（en）显示。默认跟随终端的语言。",
+        "Speak Chinese (zh) or English (en).  [default: the shell's language]",
+    ),
+    "program.version": ("显示版本后退出。", "Show the version and exit."),
+    "program.error": ("错误：{reason}", "error: {reason}"),
+    "program.options": ("[选项]", "[OPTIONS]"),
+    "program.commands": ("命令 [参数]...", "COMMAND [ARGS]..."),
+    "option.kb": (
+        "知识库。默认为 MINICPM_RAG_KNOWLEDGE_BASE。",
+        "Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]",
+    ),
+    "option.json": ("输出 JSON，供程序读取。", "Print JSON for a program to read."),
+    # ingest, list, remove
+    "ingest.help": (
+        "把文件、文件夹和网页收进知识库。\n\n没有变化的文件不会重复处理；有变化的文件替换旧版本。",
+        "Bring files, folders and web pages into a knowledge base.\n\n"
+        "Files that are there already, unchanged, cost nothing; a changed file replaces its old version.",
+    ),
+    "ingest.sync": (
+        "同时移除已经不在所给文件夹里的文档。",
+        "Also remove documents whose files have left the named folders.",
+    ),
+    "ingest.watch": (
+        "持续运行，文件有变化就重新收录。",
+        "Keep running, and ingest again whenever something there changes.",
+    ),
+    "ingest.no_watching": ("网址不能用 --watch 监视。", "Web addresses cannot be watched."),
+    "ingest.watching": ("正在监视文件变化，按 Ctrl-C 结束。", "Watching; Ctrl-C ends it."),
+    "remove.help": (
+        "按标题、路径、网址或文件夹移除文档。\n\n写法与 list 显示的相同；给出文件夹则移除其中所有文档。",
+        "Remove documents by title, path, address or folder.\n\nName them as `list` shows them.",
+    ),
+    "list.help": (
+        "列出知识库里的文档。\n\n读不出来的文件也在其中，并注明原因。",
+        "List the documents of a knowledge base.\n\nFiles that could not be read are listed too, with the reason.",
+    ),
+    "list.empty": (
+        "里面还没有文档。先运行：minicpm-rag ingest 路径",
+        "Nothing is in it yet. Run: minicpm-rag ingest PATH",
+    ),
+    "status.ready": ("可用", "ready"),
+    "status.failed": ("未能收录：{reason}", "failed: {reason}"),
+    "column.title": ("标题", "Title"),
+    "column.status": ("状态", "Status"),
+    "column.pages": ("页数", "Pages"),
+    "column.chunks": ("片段", "Chunks"),
+    "column.size": ("大小", "Size"),
+    "column.indexed": ("收录日期", "Indexed"),
+    "column.source": ("来源", "Source"),
+    "column.name": ("名称", "Name"),
+    "column.documents": ("文档", "Documents"),
+    "column.embedder": ("向量模型", "Embedder"),
+    # A job of the worker
+    "job.finishing": (
+        "处理完当前文件后停止；再按一次 Ctrl-C 立即中断。",
+        "Finishing the current file; press Ctrl-C again to stop at once.",
+    ),
+    "job.elsewhere": (
+        "资料库由另一个进程（例如网页）管理，由它来处理。",
+        "Another process (the page, say) owns the library and does the work.",
+    ),
+    "job.stopped": (
+        "在 {files} 个文件中处理了 {done} 个后停止，已完成的都会保留。再次运行同一命令即可继续。",
+        "Stopped after {done} of {files:file|files}; what is done is kept. Run the same command again to go on.",
+    ),
+    "job.file": ("{status}：{source}", "{status}: {source}"),
+    "job.file_because": ("{status}：{source}：{reason}", "{status}: {source}: {reason}"),
+    "job.count": ("{files} 个文件：{counts:list}", "{files:file|files}: {counts:list}"),
+    "job.nothing": ("0 个文件：无需处理", "0 files: nothing to do"),
+    "job.chunks": ("（{chunks} 个片段）", " ({chunks:chunk|chunks})"),
+    "stage.queued": ("排队", "queued"),
+    "stage.reading": ("阅读", "reading"),
+    "stage.embedding": ("计算向量", "embedding"),
+    "stage.writing": ("写入", "writing"),
+    "stage.done": ("完成", "done"),
+    "verdict.indexed": ("已收录", "indexed"),
+    "verdict.unchanged": ("没有变化", "unchanged"),
+    "verdict.replaced": ("已更新", "replaced"),
+    "verdict.duplicate": ("内容重复", "duplicate"),
+    "verdict.moved": ("已移动", "moved"),
+    "verdict.skipped": ("已跳过", "skipped"),
+    "verdict.failed": ("未能收录", "failed"),
+    "verdict.removed": ("已移除", "removed"),
+    "count.indexed": ("收录 {count} 个", "{count} indexed"),
+    "count.unchanged": ("没有变化 {count} 个", "{count} unchanged"),
+    "count.replaced": ("更新 {count} 个", "{count} replaced"),
+    "count.duplicate": ("内容重复 {count} 个", "{count} duplicate"),
+    "count.moved": ("移动 {count} 个", "{count} moved"),
+    "count.skipped": ("跳过 {count} 个", "{count} skipped"),
+    "count.failed": ("未能收录 {count} 个", "{count} failed"),
+    "count.removed": ("移除 {count} 个", "{count} removed"),
+    # kb
+    "kb.help": (
+        "新建、列出、改名、删除、导出、导入知识库，重建索引。",
+        "Make, list, rename, delete, export, import, reindex.",
+    ),
+    "kb.list.help": ("列出所有知识库。", "List the knowledge bases."),
+    "kb.none": ("还没有知识库。先运行：minicpm-rag ingest 路径", "There is none yet. Run: minicpm-rag ingest PATH"),
+    "kb.create.help": (
+        "新建一个空的知识库。\n\n名称可用任何文字。",
+        "Make an empty knowledge base.\n\nIts name may be in any script.",
+    ),
+    "kb.created": ("已新建 {name}", "Made {name}"),
+    "kb.rename.help": ("给知识库改名。", "Give a knowledge base another name."),
+    "kb.renamed": ("已将 {name} 改名为 {new_name}", "Renamed {name} to {new_name}"),
+    "kb.delete.help": (
+        "删除知识库和其中的所有内容。\n\n原来的文件不受影响。",
+        "Delete a knowledge base with everything in it.\n\nThe files it was made from stay where they are.",
+    ),
+    "kb.delete.yes": ("确实要删除。", "Really delete it."),
+    "kb.delete.unsure": (
+        "“{name}”里有 {documents} 份文档。确定删除请加上 --yes。",
+        "'{name}' holds {documents:document|documents}. To delete it, add --yes.",
+    ),
+    "kb.deleted": ("已删除 {name}（{documents} 份文档）", "Deleted {name} ({documents:document|documents})"),
+    "kb.export.help": (
+        "把知识库写成一个 zip 文件 FILE。\n\n含文字、片段和向量，不含原始文件。",
+        "Write a knowledge base into the zip file FILE.\n\nIt holds texts, chunks and vectors, but no original files.",
+    ),
+    "kb.import.help": ("读入 kb export 写出的知识库。", "Read a knowledge base that `kb export` wrote."),
+    "kb.import.name": ("换一个名称导入。", "Another name than it was exported with."),
+    "kb.reindex.help": (
+        "用现在设置的向量模型重建索引。\n\n新索引建好之前，旧索引照常使用。",
+        "Build the index again with the embedder that is set now.\n\nThe old index answers until the new one is whole.",
+    ),
+    # models, download, convert, doctor
+    "models.help": (
+        "列出语言模型：大小、这台电脑能否运行、是否已下载。",
+        "List the models: sizes, what fits this machine, what is here.",
+    ),
+    "models.legend": (
+        "内存按 bfloat16、4096 个词元的上下文计算。~ 表示估计值，* 表示适合这台电脑：",
+        "Memory: bfloat16 with a 4,096-token context. ~ marks estimates, * what suits this machine:",
+    ),
+    "column.kind": ("用途", "For"),
+    "column.parameters": ("参数", "Parameters"),
+    "column.context": ("上下文", "Context"),
+    "column.download": ("下载", "Download"),
+    "column.memory": ("内存", "Memory"),
+    "column.float32": ("float32 内存", "in float32"),
+    "column.fits": ("适合", "Fits"),
+    "column.here": ("本机", "Here"),
+    "column.modelscope": ("ModelScope 编号", "ModelScope id"),
+    "kind.chat": ("问答", "chat"),
+    "kind.embedding": ("向量", "embedding"),
+    "kind.rerank": ("重排", "rerank"),
+    "fits.GPU": ("GPU", "GPU"),
+    "fits.processor": ("处理器", "processor"),
+    "fits.no": ("不能", "no"),
+    "here.yes": ("有", "yes"),
+    "here.incomplete": ("不全", "incomplete"),
+    "download.help": (
+        "从 ModelScope 下载模型；中断后再运行会接着下载。\n\n"
+        "NAME 是 models 列出的名称，或任意 ModelScope 编号（所有者/名称）。",
+        "Fetch a model from ModelScope; run again, it goes on.\n\n"
+        "NAME is one of the names that `models` lists, or any ModelScope id (owner/name).",
+    ),
+    "download.recommended": ("下载适合这台电脑的一套模型。", "Fetch the set that suits this machine."),
+    "download.revision": ("ModelScope 上的分支、标签或提交。", "Branch, tag or commit on ModelScope."),
+    "download.dir": ("存放文件的文件夹。", "Folder to put the files into."),
+    "download.which": (
+        "请给出一个 NAME（可加 --dir），或者用 --recommended，二者选一。",
+        "Give either a NAME (and perhaps --dir) or --recommended.",
+    ),
+    "download.none_fits": (
+        "没有适合这台电脑的模型；回答由文档原句组成。",
+        "No model fits this machine; answers are sentences quoted from the documents.",
+    ),
+    "download.use": ("要使用它，请设置 {setting}", "To use it, set {setting}"),
+    "download.progress": (
+        "{name}：{percent} %，共 {size:bytes}，每秒 {speed:bytes}",
+        "{name}: {percent} % of {size:bytes}, {speed:bytes}/s",
+    ),
+    "convert.help": (
+        "另写一份加载更快的模型文件。\n\n把模型文件夹 FOLDER 以 bfloat16 的 safetensors 格式写到 TARGET。",
+        "Write a copy of a checkpoint that loads faster.\n\n"
+        "TARGET receives the checkpoint FOLDER as safetensors in bfloat16.",
+    ),
+    "doctor.help": (
+        "检查装了什么、由什么作答、缺少什么。\n\n有问题时退出码为 1。",
+        "Say what is installed, what answers, and what is missing.\n\nThe exit code is 1 if something is wrong.",
+    ),
+    "doctor.check": (
+        "同时检查资料库，修复中断造成的问题。",
+        "Also check the library and repair what an interruption left.",
+    ),
+}
