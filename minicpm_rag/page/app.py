@@ -9,10 +9,12 @@ import logging
 from pathlib import Path
 
 import streamlit as st
+from streamlit import runtime
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.page import attempts, login, state
 from minicpm_rag.page.html import bridge, theme
+from minicpm_rag.page.server import Gate
 from minicpm_rag.page.state import t
 from minicpm_rag.page.views import notices, sidebar
 
@@ -27,7 +29,9 @@ def show() -> None:
     st.set_page_config(page_title=t("brand"), page_icon=str(ICON), layout="wide")
     theme.draw(state.language())
     try:
-        if login.is_missing():
+        if runtime.exists() and not Gate.is_in_place:
+            _failed(t("unguarded"))
+        elif login.is_missing():
             login.draw()
         else:
             _show()

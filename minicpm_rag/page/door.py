@@ -86,6 +86,11 @@ def _given_by_program() -> Mapping[str, Any] | None:
 
 @lru_cache(maxsize=8)
 def _content(file: Path, _modified: int) -> Mapping[str, Any]:
+    return read_toml(file)
+
+
+def read_toml(file: Path) -> Mapping[str, Any]:
+    """A TOML file's content. Raises ValueError naming the line where it has a mistake."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:

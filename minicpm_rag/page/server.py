@@ -7,12 +7,13 @@ site the wrong Origin, an upload before login no valid cookie. Knows nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from minicpm_rag.page import door
+from minicpm_rag.page.door import read_toml
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SCRIPT = Path(__file__).with_name("script.py")
+CONFIGURATION = Path(__file__).with_name("streamlit.toml")
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 # Paths that carry users' files; the rest of the page shows a login by itself.
 _FILE_PATHS = ("/_stcore/upload_file", "/media")
@@ -37,6 +39,30 @@ def middleware() -> list[Middleware]:
     _look_up_no_address()
     Gate.is_in_place = True
     return [Middleware(Gate, hosts=LOCAL_HOSTS | set(load_settings().hosts))]
+
+
+def run(**options: Any) -> None:
+    """Serve the page until stopped, with the project's own configuration of Streamlit wherever it is started.
+
+    `options` are options of Streamlit that go before it, with "_" for ".": `server_port=8600`.
+    """
+    import streamlit as st
+
+    app = st.App(SCRIPT, middleware=middleware())
+    app.run(config=configuration() | {name.replace("_", ".", 1): value for name, value in options.items()})
+
+
+def configuration() -> dict[str, Any]:
+    """The project's configuration of Streamlit: option -> value."""
+    return dict(_flat(read_toml(CONFIGURATION), ""))
+
+
+def _flat(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in section.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 class Gate:

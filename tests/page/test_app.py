@@ -44,6 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr("minicpm_rag.indexing.Worker", FakeWorker)
     monkeypatch.setattr(state, "WARM_AFTER_SECONDS", 0)
     monkeypatch.setattr(door, "_auth_was_seen", False)
+    monkeypatch.setattr(server.Gate, "is_in_place", True)
     st.cache_resource.clear()
     st.cache_data.clear()
     yield tmp_path

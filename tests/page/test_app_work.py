@@ -73,6 +73,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     monkeypatch.setattr("minicpm_rag.workspace.Workspace.facts", lambda workspace: {"model": "scripted"})
     monkeypatch.setattr(state, "WARM_AFTER_SECONDS", 0)
     monkeypatch.setattr(door, "_auth_was_seen", False)
+    monkeypatch.setattr(server.Gate, "is_in_place", True)
     started: list[Worker] = []
     start = Worker.start
     monkeypatch.setattr(Worker, "start", lambda worker: started.append(worker) or start(worker))

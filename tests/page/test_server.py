@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from conftest import REPOSITORY
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from minicpm_rag.page import door, server
@@ -153,3 +155,27 @@ def test_a_user_whom_the_provider_does_not_name_is_nobody() -> None:
     assert door.user_id({"iss": "i"}) is None
     assert door.user_id({"iss": "i", "sub": "", "email": ""}) is None
     assert door.user_id({"iss": "i", "sub": "ann"}) == "login:i:ann"
+
+
+# The configuration
+
+
+def test_the_package_and_the_repository_configure_streamlit_alike() -> None:
+    assert server.CONFIGURATION.read_bytes() == (REPOSITORY / ".streamlit" / "config.toml").read_bytes()
+
+
+def test_the_configuration_names_options_that_streamlit_knows() -> None:
+    options = server.configuration()
+    assert options["server.address"] == "127.0.0.1"
+    assert options["runner.postScriptGC"] is False
+    assert options["browser.gatherUsageStats"] is False
+    for name in options:
+        st.get_option(name)
+
+
+def test_a_page_that_somebody_starts_without_the_gate_stays_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamlit.runtime.exists", lambda: True)
+    monkeypatch.setattr(Gate, "is_in_place", False)
+    shown = AppTest.from_file(str(server.SCRIPT), default_timeout=20).run()
+    assert "minicpm-rag page" in " ".join(element.proto.body for element in shown.get("html"))
+    assert not shown.chat_input

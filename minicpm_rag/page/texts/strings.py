@@ -45,6 +45,12 @@ _FRAME = {
         "Something unexpected went wrong; your conversation and documents are safe. Try again. "
         "If it happens again, the terminal that runs the program has the details.",
     ),
+    "unguarded": (
+        "这个页面没有受到保护：任何网站都能通过浏览器读取您的文档，所以没有打开。"
+        "请用 `minicpm-rag page` 或 `streamlit run streamlit_app.py` 启动。",
+        "This page is not guarded: any web site could read your documents through your browser, so it stays closed. "
+        "Start it with `minicpm-rag page` or `streamlit run streamlit_app.py`.",
+    ),
     "log_in": ("登录", "Log in"),
     "log_out": ("退出登录", "Log out"),
     "try_again": ("再试一次", "Try again"),
