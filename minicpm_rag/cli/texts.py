@@ -23,6 +23,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]",
     ),
     "option.json": ("输出 JSON，供程序读取。", "Print JSON for a program to read."),
+    # page
+    "page.help": (
+        "打开网页界面。\n\n只有这台电脑能访问；按 Ctrl-C 结束。",
+        "Open the page.\n\nOnly this machine can reach it; Ctrl-C ends it.",
+    ),
+    "page.port": ("端口。", "Port."),
+    "page.no_browser": ("不自动打开浏览器。", "Do not open a browser."),
+    "page.starting": (
+        "正在启动网页：http://127.0.0.1:{port}（按 Ctrl-C 结束）",
+        "Starting the page at http://127.0.0.1:{port} (Ctrl-C ends it)",
+    ),
     # ingest, list, remove
     "ingest.help": (
         "把文件、文件夹和网页收进知识库。\n\n没有变化的文件不会重复处理；有变化的文件替换旧版本。",
