@@ -53,7 +53,7 @@ class DocumentError(RAGError):
     def __init__(self, reason: str | Message, remedy: str | Message | None = None, /, **values: Any) -> None:
         self.reason = reason if isinstance(reason, Message) else Message(reason, **values)
         self.remedy = (
-            _remedy_of(self.reason) if remedy is None else Message(remedy) if isinstance(remedy, str) else remedy
+            remedy_of(self.reason) if remedy is None else Message(remedy) if isinstance(remedy, str) else remedy
         )
         super().__init__(self.reason)
 
@@ -61,7 +61,8 @@ class DocumentError(RAGError):
         return f"{self.reason} {self.remedy or ''}".strip()
 
 
-def _remedy_of(reason: Message) -> Message | None:
+def remedy_of(reason: Message) -> Message | None:
+    """What to do about a reason: the text listed under its key + ".remedy", where there is one."""
     key = f"{reason.key}.remedy"
     return Message(key, **reason.values) if key in core().texts else None
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from minicpm_rag.messages import Message
+
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
@@ -88,8 +90,8 @@ class Verdict:
     source: str
     title: str
     status: FileStatus
-    reason: str = ""
-    remedy: str = ""
+    reason: Message | None = None
+    remedy: Message | None = None
     pages_indexed: int = 0
     pages_present: int = 0
     chunks: int = 0
@@ -122,8 +124,8 @@ class DocumentRow:
     pages_present: int
     chunks: int
     encoding: str
-    reason: str
-    remedy: str
+    reason: Message | None
+    remedy: Message | None
     indexed_at: str  # ISO 8601, UTC
     other_names: tuple[str, ...] = ()  # sources with the same bytes that share these vectors
 

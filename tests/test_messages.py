@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -20,6 +23,7 @@ from minicpm_rag.messages import (
     text,
 )
 
+PACKAGE = Path(__file__).parent.parent / "minicpm_rag"
 CHINESE = re.compile(r"[一-鿿]")
 
 
@@ -97,3 +101,44 @@ def test_the_shell_chooses_the_language(monkeypatch: pytest.MonkeyPatch) -> None
     assert guess_language(None) == "en"
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     assert language_of_shell() is None
+
+
+# What the package says: each key in its source, with the names of the values given where the call shows them.
+AREAS = {key.split(".")[0] for key in core().texts}
+KEY = re.compile(rf"({'|'.join(sorted(AREAS))})(\.[A-Za-z_]+)+$")
+
+
+def said() -> Iterator[tuple[str, str, frozenset[str] | None]]:
+    for file in sorted(PACKAGE.rglob("*.py")):
+        if file.parent.name == "messages":
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        calls = {
+            id(node.args[0]): frozenset(keyword.arg for keyword in node.keywords if keyword.arg)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and node.args
+            and ast.unparse(node.func).endswith(("Message", "Error"))
+            and all(keyword.arg for keyword in node.keywords)  # `**values` does not show them
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and KEY.match(node.value):
+                yield f"{file.name}:{node.lineno}", node.value, calls.get(id(node))
+
+
+def test_every_message_that_is_said_is_listed_and_given_its_values() -> None:
+    for place, key, values in said():
+        assert key in core().texts, f"{place} says {key}, which is not listed"
+        if values is not None:
+            assert placeholders(core().texts[key][1]) <= values, f"{place} gives {key} only {sorted(values)}"
+
+
+def test_every_listed_message_is_said() -> None:
+    """A remedy belongs to the reason of its name; reasons of the system are looked up by their number."""
+    used = {key for _, key, _ in said()}
+    unused = {
+        key
+        for key in core().texts.keys() - used
+        if not key.startswith("system.") and key.removesuffix(".remedy") not in used
+    }
+    assert not unused

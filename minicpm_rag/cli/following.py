@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minicpm_rag.cli.language import t
+from minicpm_rag.cli.language import said, t
 from minicpm_rag.cli.tables import echo_json, printable
 from minicpm_rag.errors import LibraryError
+from minicpm_rag.messages import joined
 from minicpm_rag.records import IngestProgress, Verdict
 
 if TYPE_CHECKING:
@@ -133,9 +134,9 @@ def _line(verdict: Verdict) -> str:
     """What a user should know of a file; nothing where it simply is in the library."""
     if verdict.status in ("indexed", "unchanged") and not verdict.reason:
         return ""
-    text = ". ".join(part.rstrip(". ") for part in (verdict.reason, verdict.remedy) if part)
-    key = "job.file_because" if text else "job.file"
-    return printable(t(key, status=t(f"verdict.{verdict.status}"), source=verdict.source, reason=text))
+    reason = joined(verdict.reason, verdict.remedy)
+    key = "job.file_because" if reason else "job.file"
+    return printable(t(key, status=t(f"verdict.{verdict.status}"), source=verdict.source, reason=said(reason)))
 
 
 def _count(verdicts: list[Verdict]) -> str:

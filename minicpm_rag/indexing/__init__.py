@@ -27,6 +27,7 @@ from minicpm_rag.indexing.sources import absolute
 from minicpm_rag.library import Library, originals
 from minicpm_rag.library.ledger import jobs, knowledge_bases
 from minicpm_rag.library.ledger.indexes import find_index, refuse_other_embedder
+from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import IngestProgress
 
 # How a job may fail as a whole, as the ledger names it.
@@ -114,7 +115,7 @@ def submit_reindex(library: Library, knowledge_base: str) -> int:
     """Queue building the index anew with the embedder set now; returns the job."""
     embedder = library.embedder
     if embedder is None:
-        raise LibraryError("Nothing can be reindexed without an embedding model. Set MINICPM_RAG_EMBEDDER.")
+        raise LibraryError("indexing.no_embedder")
     arguments = {"embedder": embedder.name, "revision": embedder.revision}
     return _submit(library, "reindex", knowledge_base, arguments)
 
@@ -148,11 +149,12 @@ def follow(library: Library, job: int, *, cancelled: Callable[[], bool] = lambda
             told = True
             yield IngestProgress("", "queued", 0, 0)
         if state is None:
-            raise NotFoundError(f"There is no job {job}; it ended more than a day ago.")
+            raise NotFoundError("indexing.no_job", number=job)
         if state.status == "cancelled" and state.successor is not None:
             job, seen, asked = state.successor, 0, False
         elif state.status == "failed":
-            raise _KINDS.get(state.error_kind, LibraryError)(state.error)
+            error = state.error or Message("system.words", words=state.error_kind)
+            raise _KINDS.get(state.error_kind, LibraryError)(error)
         elif state.status in jobs.FINISHED:
             return
         elif not fresh:
@@ -181,9 +183,9 @@ def check(library: Library, *, repair: bool) -> CheckReport:
         with library.ledger.reading() as connection:
             state = jobs.get(connection, job)
             if state is not None and state.status == "done":
-                return CheckReport(**jobs.result(connection, job))
+                return CheckReport.from_json(jobs.result(connection, job))
         if state is None or state.status in jobs.FINISHED:
-            raise LibraryError("The check was broken off. " + ("" if state is None else state.error))
+            raise LibraryError((state and state.error) or Message("indexing.check_ended"))
 
 
 def save_upload(library: Library, knowledge_base: str, name: str, content: bytes) -> Path:
@@ -193,9 +195,7 @@ def save_upload(library: Library, knowledge_base: str, name: str, content: bytes
     try:
         return originals.save_upload(library.uploads, kb_id, name, content)
     except OSError as exc:
-        raise LibraryError(
-            f"The upload {name!r} cannot be kept in {library.uploads}: {exc.strerror}. Make room."
-        ) from exc
+        raise LibraryError("indexing.upload_not_kept", name=name, folder=library.uploads, why=reason_of(exc)) from exc
 
 
 def _submit(library: Library, kind: str, knowledge_base: str | None, arguments: dict[str, Any]) -> int:

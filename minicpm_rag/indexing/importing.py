@@ -21,6 +21,7 @@ from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, LENGTH_BYTES, MANIFEST, TOKEN_SIGNS, VECTORS
 from minicpm_rag.library.ledger import chunk_rows, knowledge_bases, page_rows
 from minicpm_rag.library.ledger.indexes import Index
+from minicpm_rag.messages import Message, from_plain, reason_of
 from minicpm_rag.records import IngestProgress, Page
 
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
@@ -33,18 +34,16 @@ def import_file(library: Library, file: Path, name: str | None, cutting: Cutting
     Its vectors are used where they were made with the embedder set now; else its pages are embedded anew.
     """
     if library.embedder is None:
-        raise LibraryError("Nothing can be imported without an embedding model. Set MINICPM_RAG_EMBEDDER.")
+        raise LibraryError("indexing.no_embedder")
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = json.loads(archive.read(MANIFEST))
             if manifest["format"] != FORMAT:
-                raise LibraryError(
-                    f"{file} has the format {manifest['format']}, this program reads {FORMAT}. Update it."
-                )
+                raise LibraryError("indexing.export_format", file=file, format=manifest["format"], known=FORMAT)
             name = knowledge_bases.clean(name or manifest["name"])
             with library.ledger.writing() as connection:
                 if knowledge_bases.exists(connection, name):
-                    raise LibraryError(f"There already is a knowledge base '{name}'. Import it under another name.")
+                    raise LibraryError("indexing.import_name_taken", name=name)
                 # Without a name it is hidden, and swept should this process die.
                 kb_id = knowledge_bases.create_hidden(connection)
             try:
@@ -60,11 +59,10 @@ def import_file(library: Library, file: Path, name: str | None, cutting: Cutting
                 )
             knowledge_bases.reveal(connection, kb_id, name)
     except FileNotFoundError as exc:
-        raise LibraryError(f"There is no file {file}. Check the path.") from exc
+        raise LibraryError("indexing.no_export", file=file) from exc
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise LibraryError(
-            f"{file} is not a knowledge base exported by this program, or it is damaged: {exc!r}. Export it again."
-        ) from exc
+        why = reason_of(exc) if isinstance(exc, OSError) else Message("system.words", words=repr(exc))
+        raise LibraryError("indexing.bad_export", file=file, why=why) from exc
 
 
 class _Import:
@@ -120,8 +118,8 @@ class _Import:
             pages_present=int(values["pages_present"]),
             chunks=chunks,
             encoding=str(values["encoding"]),
-            reason=str(values["reason"]),
-            remedy=str(values["remedy"]),
+            reason=from_plain(values["reason"]),
+            remedy=from_plain(values["remedy"]),
         )
 
     def _chunks(
@@ -132,7 +130,7 @@ class _Import:
         for entry, vector in zip(stored, matrix, strict=True):
             text, metadata = str(entry["text"]), dict(entry["metadata"])
             if not chunk_rows.lies_in(text, metadata, texts):
-                raise ValueError(f"a chunk of {title!r} is not in its page")
+                raise LibraryError("indexing.chunk_apart", title=title)
             length = int.from_bytes(signs.read(LENGTH_BYTES), "little")  # 0 at the end of the file
             tokens = signs.read(min(length, LONGEST_SIGNS))
             chunks.append(NewChunk(text, metadata, indexed(text, metadata, title), vector, tokens))

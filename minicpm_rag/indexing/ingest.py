@@ -24,6 +24,7 @@ from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import documents, knowledge_bases, page_rows
 from minicpm_rag.library.ledger.indexes import Index, find_index, refuse_other_embedder
 from minicpm_rag.library.originals import UPLOAD, upload_source
+from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import DocumentRow, FileStatus, IngestProgress, LoadedFile, Verdict
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def ingest(
     are finished and the rest is left. Raises LibraryError or EmbeddingError where no file could succeed.
     """
     if library.embedder is None:
-        raise LibraryError("Nothing can be ingested without an embedding model. Set MINICPM_RAG_EMBEDDER.")
+        raise LibraryError("indexing.no_embedder")
     run = _Ingest(library, kb_id, library.embedder, cutting, ocr)
     yield from run.all(sources, sync, cancelled)
 
@@ -125,7 +126,7 @@ class _Ingest:
                 return
             ready = self._cut(number, blank, loaded, former)
         except DocumentError as exc:
-            yield self._done(number, self._failed(blank, str(exc.reason), str(exc.remedy or "")))
+            yield self._done(number, self._failed(blank, exc.reason, exc.remedy))
             return
         self.waiting.append(ready)
         if sum(len(entry.pieces) for entry in self.waiting) >= GROUP_CHUNKS:
@@ -150,14 +151,14 @@ class _Ingest:
         former = next((name for name in names if is_gone(name)), None)
         storage.add_name(ledger, self.library.vectors, same.id, kb_id, source, blank.title, former=former)
         if former is not None:
-            return self._of(same, blank, "moved", f"moved here from {former}")
-        return self._of(same, blank, "duplicate", f"duplicate of {same.source}")
+            return self._of(same, blank, "moved", Message("indexing.moved", former=former))
+        return self._of(same, blank, "duplicate", Message("indexing.duplicate", source=same.source))
 
     def _cut(self, number: int, blank: NewDocument, loaded: LoadedFile, former: DocumentRow | None) -> _Ready:
         document = filled(blank, loaded)
         pieces = cut(loaded.pages, document.title, self.embedder, self.cutting)
         if not pieces:
-            raise DocumentError("No text was found in it.", loaded.remedy)
+            raise DocumentError("indexing.no_text", document.remedy)
         return _Ready(number, document, pieces, former)
 
     def _write_waiting(self) -> Iterator[IngestProgress]:
@@ -174,7 +175,7 @@ class _Ingest:
                     self.waiting = [entry]
                     yield from self._write_waiting()
                 return
-            yield self._done(waiting[0].number, self._failed(waiting[0].document, str(exc), ""))
+            yield self._done(waiting[0].number, self._failed(waiting[0].document, exc.message, None))
             return
         new = []
         for entry in waiting:
@@ -194,11 +195,11 @@ class _Ingest:
             self.index = storage.begin_index(self.library.ledger, self.kb_id, self.embedder)
         return self.index
 
-    def _failed(self, blank: NewDocument, reason: str, remedy: str) -> Verdict:
+    def _failed(self, blank: NewDocument, reason: Message | None, remedy: Message | None) -> Verdict:
         with self.library.ledger.reading() as connection:
             former = documents.named(connection, self.kb_id, blank.source)
         if former is not None and former.sha256 != blank.sha256:
-            reason += f" The version indexed on {former.indexed_at[:10]} still answers."
+            reason = joined(reason, Message("indexing.still_answers", day=former.indexed_at[:10]))
         failed = replace(blank, reason=reason, remedy=remedy)
         storage.record_failure(self.library.ledger, self.kb_id, failed)
         if blank.source.startswith(UPLOAD) and (former is None or former.sha256 != blank.sha256):
@@ -206,7 +207,12 @@ class _Ingest:
         return failed.verdict("failed", reason, remedy)
 
     def _of(
-        self, row: DocumentRow, blank: NewDocument, status: FileStatus, reason: str = "", remedy: str = ""
+        self,
+        row: DocumentRow,
+        blank: NewDocument,
+        status: FileStatus,
+        reason: Message | None = None,
+        remedy: Message | None = None,
     ) -> Verdict:
         return Verdict(
             blank.source, row.title, status, reason, remedy,

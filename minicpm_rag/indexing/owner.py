@@ -19,6 +19,7 @@ from minicpm_rag.indexing.sweep import sweep
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import jobs, knowledge_bases
 from minicpm_rag.library.ledger.jobs import Job
+from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import IngestProgress
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,8 @@ class Owner:
 
     def _run(self, job: Job) -> None:
         recorder = _Recorder(self.library, job)
-        status, kind, message = "done", "", ""
+        status, kind = "done", ""
+        error: Message | None = None
         try:
             for event in self._events(job, recorder):
                 recorder.add(event)
@@ -91,21 +93,18 @@ class Owner:
             elif self.stop.is_set():
                 status = "queued"
         except RAGError as exc:
-            status, kind, message = "failed", type(exc).__name__, str(exc)
+            status, kind, error = "failed", type(exc).__name__, exc.message
             self._prepared = self._compared = False  # it may have left something, or broken Chroma
         except Exception as exc:  # a defect of ours must reach the person who asked, not only the log
             log.exception("job %s %s", job.id, job.kind)
-            status, kind, message = (
-                "failed",
-                "LibraryError",
-                f"Unexpected {type(exc).__name__}: {exc}. Please report it.",
-            )
+            status, kind = "failed", "LibraryError"
+            error = Message("indexing.unexpected", kind=type(exc).__name__, why=reason_of(exc))
         try:
             recorder.record()
             with self.library.ledger.writing() as connection:
-                jobs.finish(connection, job.id, status, kind, message)
+                jobs.finish(connection, job.id, status, kind, error)
         except LibraryError as exc:  # a full disk: who follows in this process must still learn of it
-            self.library.unrecorded[job.id] = LibraryError(message or str(exc))
+            self.library.unrecorded[job.id] = LibraryError(error or exc.message)
             raise
 
     def _events(self, job: Job, recorder: _Recorder) -> Iterator[IngestProgress]:
@@ -169,7 +168,7 @@ class Owner:
 
 
 def _unknown(job: Job) -> LibraryError:
-    return LibraryError(f"The library's queue holds a job of the unknown kind {job.kind!r}. Update the program.")
+    return LibraryError("indexing.unknown_job", kind=job.kind)
 
 
 class _Recorder:

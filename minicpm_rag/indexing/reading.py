@@ -13,6 +13,7 @@ from pathlib import Path
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.indexing.storage import NewDocument
 from minicpm_rag.library.originals import sha256_of
+from minicpm_rag.messages import from_plain, reason_of
 from minicpm_rag.records import LoadedFile
 
 log = logging.getLogger(__name__)
@@ -23,9 +24,7 @@ def measured(blank: NewDocument, path: Path) -> NewDocument:
     try:
         sha256, size = sha256_of(path)
     except OSError as exc:
-        raise DocumentError(
-            f"The file cannot be read: {exc.strerror}.", "Check that it exists and its rights."
-        ) from exc
+        raise DocumentError("indexing.file_closed", why=reason_of(exc)) from exc
     return replace(blank, sha256=sha256, size_bytes=size)
 
 
@@ -48,10 +47,7 @@ def read_file(path: Path, *, ocr: bool) -> LoadedFile:
         raise
     except Exception as exc:  # a reader's own defect must not stop the other files; it becomes the verdict
         log.exception("reading %r", str(path))
-        raise DocumentError(
-            f"Its reader broke off with {type(exc).__name__}: {str(exc)[:200]}.",
-            "Save it anew or in another format.",
-        ) from exc
+        raise DocumentError("indexing.reader_failed", kind=type(exc).__name__, why=reason_of(exc)) from exc
 
 
 def filled(blank: NewDocument, loaded: LoadedFile) -> NewDocument:
@@ -60,13 +56,13 @@ def filled(blank: NewDocument, loaded: LoadedFile) -> NewDocument:
         for page in loaded.pages:
             page.text.encode()
     except UnicodeEncodeError as exc:
-        raise DocumentError("It holds broken characters.", "Save it anew as UTF-8.") from exc
+        raise DocumentError("indexing.broken_characters") from exc
     return replace(
         blank,
         title=loaded.title or blank.title,
         pages=loaded.pages,
         pages_present=loaded.pages_present,
         encoding=loaded.encoding,
-        reason=loaded.note,
-        remedy=loaded.remedy,
+        reason=from_plain(loaded.note),
+        remedy=from_plain(loaded.remedy),
     )

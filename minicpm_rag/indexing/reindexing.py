@@ -15,6 +15,7 @@ from minicpm_rag.indexing.sweep import drop_index, sweep_indexes
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import documents, page_rows
 from minicpm_rag.library.ledger.indexes import Index, find_index, note_change
+from minicpm_rag.messages import Message
 from minicpm_rag.records import DocumentRow, IngestProgress, Verdict
 
 WAY = "reindex"  # the setting that says how the index being built is made
@@ -31,11 +32,8 @@ def reindex(
 ) -> Iterator[IngestProgress]:
     """Cut and embed every document again; the old index answers until the new one is whole."""
     if library.embedder is None or (library.embedder.name, library.embedder.revision) != (embedder, revision):
-        used = "none" if library.embedder is None else f"'{library.embedder.name}'"
-        raise LibraryError(
-            f"The process that owns the library runs with the embedder {used}, not '{embedder}'. "
-            "Close it (stop the page), then run: minicpm-rag kb reindex"
-        )
+        used = "" if library.embedder is None else library.embedder.name
+        raise LibraryError("indexing.owner_embedder", used=used, wanted=embedder)
     with library.ledger.reading() as connection:
         rows = [row for row in documents.listed(connection, kb_id) if row.status == "ready"]
     index = _building(library, kb_id, cutting)
@@ -45,7 +43,7 @@ def reindex(
         yield IngestProgress(row.source, "embedding", number, len(rows))
         chunks = _rebuild(library, index, row, cutting)
         verdict = Verdict(
-            row.source, row.title, "replaced", f"indexed anew with {embedder}", "",
+            row.source, row.title, "replaced", Message("indexing.reindexed", embedder=embedder), None,
             row.pages_indexed, row.pages_present, chunks, row.encoding,
         )  # fmt: skip
         yield IngestProgress(row.source, "done", number, len(rows), verdict)

@@ -13,6 +13,7 @@ from minicpm_rag.indexing.sweep import drop_upload
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import knowledge_bases, names
 from minicpm_rag.library.originals import UPLOAD
+from minicpm_rag.messages import Message
 from minicpm_rag.records import IngestProgress, Verdict
 
 
@@ -22,22 +23,23 @@ def remove(library: Library, kb_id: int, sources: Sequence[str]) -> Iterator[Ing
         with library.ledger.reading() as connection:
             known = source in names.sources(connection, kb_id)
         if not known:
-            verdict = Verdict(source, Path(source).name, "failed", "it is not in the knowledge base", "See the list.")
+            reason, remedy = Message("indexing.not_listed"), Message("indexing.not_listed.remedy")
+            verdict = Verdict(source, Path(source).name, "failed", reason, remedy)
         else:
             row = storage.remove(library.ledger, library.vectors, kb_id, source)
             if row is None:
-                verdict = Verdict(source, Path(source).name, "removed", "the record of its failure")
+                verdict = Verdict(source, Path(source).name, "removed", Message("indexing.failure_forgotten"))
             else:
                 if source.startswith(UPLOAD):
                     drop_upload(library.ledger, library.uploads, kb_id, row.sha256, source)
                 left = [name for name in (row.source, *row.other_names) if name != source]
-                reason = f"its text stays under its other name {left[0]}" if left else ""
+                stays = Message("indexing.other_name", name=left[0]) if left else None
                 verdict = Verdict(
                     source,
                     row.title,
                     "removed",
-                    reason,
-                    "",
+                    stays,
+                    None,
                     row.pages_indexed,
                     row.pages_present,
                     row.chunks,
@@ -56,8 +58,8 @@ def remove_missing(library: Library, kb_id: int, found: Found) -> Iterator[Verdi
         if _under(source, found.folders) and not _under(source, found.unseen):
             row = storage.remove(library.ledger, library.vectors, kb_id, source)
             pages, chunks = (0, 0) if row is None else (row.pages_indexed, row.chunks)
-            reason = "It has left the folder."
-            yield Verdict(source, Path(source).name, "removed", reason, "", pages, pages, chunks)
+            reason = Message("indexing.left_folder")
+            yield Verdict(source, Path(source).name, "removed", reason, None, pages, pages, chunks)
 
 
 def _under(source: str, folders: Sequence[Path]) -> bool:
@@ -83,7 +85,5 @@ def resolve(library: Library, knowledge_base: str, named: str) -> list[str]:
     if len(titled) == 1:
         return titled
     if titled:
-        raise LibraryError(f"{len(titled)} documents are called '{named}'. Name one: {', '.join(titled)}")
-    raise NotFoundError(
-        f"There is no document '{named}' in the knowledge base '{knowledge_base}'. See: minicpm-rag list"
-    )
+        raise LibraryError("indexing.ambiguous_title", count=len(titled), name=named, sources=titled)
+    raise NotFoundError("indexing.no_such_document", name=named, knowledge_base=knowledge_base)

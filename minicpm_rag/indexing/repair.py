@@ -18,6 +18,7 @@ from minicpm_rag.indexing.sweep import sweep_documents
 from minicpm_rag.library.ledger import Ledger, chunk_rows, keywords, page_rows
 from minicpm_rag.library.ledger.indexes import Index, all_indexes
 from minicpm_rag.library.vectors import VectorStore
+from minicpm_rag.messages import Message, from_plain, joined, reason_of
 
 
 @dataclass
@@ -26,18 +27,29 @@ class CheckReport:
 
     documents: int = 0
     chunks: int = 0
-    problems: list[str] = field(default_factory=list)
+    problems: list[Message] = field(default_factory=list)
     repaired: bool = False
 
-    def __str__(self) -> str:
-        compared = f"{self.documents} documents and {self.chunks} chunks compared"
+    @property
+    def message(self) -> Message:
+        """The report as one message."""
         if not self.problems:
-            return f"{compared}: ledger, vectors and keywords agree"
-        return f"{compared}; {'repaired' if self.repaired else 'found'}: {'; '.join(self.problems)}"
+            return Message("indexing.agrees", documents=self.documents, chunks=self.chunks)
+        key = "indexing.repaired" if self.repaired else "indexing.found"
+        return Message(key, documents=self.documents, chunks=self.chunks, problems=joined(*self.problems))
+
+    def __str__(self) -> str:
+        return str(self.message)
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values, for the job that asked for it."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> CheckReport:
+        """Read what `as_json` made."""
+        problems = [problem for plain in values["problems"] if (problem := from_plain(plain)) is not None]
+        return cls(**values | {"problems": problems})
 
 
 def compare(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckReport:
@@ -46,7 +58,7 @@ def compare(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckRepor
     with ledger.reading() as connection:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
-            raise LibraryError(f"{ledger.path} is damaged: {verdict}. Restore it from a backup or ingest again.")
+            raise LibraryError("library.ledger_damaged", path=ledger.path, why=verdict)
         (report.documents,) = connection.execute("SELECT count(*) FROM documents WHERE status = 'ready'").fetchone()
         indexes = all_indexes(connection)
         report.chunks = sum(len(vector_repair.stored_chunks(connection, index)) for index in indexes)
@@ -55,7 +67,7 @@ def compare(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckRepor
             "SELECT count(*) FROM documents WHERE status IN ('indexing', 'retired')"
         ).fetchone()
     if left:
-        report.problems.append(f"{left} documents left over from a broken-off write")
+        report.problems.append(Message("indexing.leftovers", count=left))
     try:
         if left and repair:
             sweep_documents(ledger, vectors)
@@ -65,7 +77,9 @@ def compare(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckRepor
     except VectorStoreError as exc:
         if vectors.url is not None:
             raise
-        report.problems.append(f"{vectors.folder} does not work: {exc.__cause__ or exc}")
+        report.problems.append(
+            Message("indexing.folder_broken", folder=vectors.folder, why=reason_of(exc.__cause__ or exc))
+        )
         if repair:
             vector_repair.make_anew(ledger, vectors)
             sweep_documents(ledger, vectors)
@@ -81,7 +95,7 @@ def _check_strays(ledger: Ledger, vectors: VectorStore, report: CheckReport, rep
     with ledger.reading() as connection:
         known = {row[0] for row in connection.execute("SELECT collection FROM indexes")}
     for stray in sorted(set(vectors.collections()) - known):
-        report.problems.append(f"the collection {stray} belongs to nothing")
+        report.problems.append(Message("indexing.stray_collection", collection=stray))
         if repair:
             vectors.drop(stray)
 
@@ -95,7 +109,7 @@ def _check_keywords(ledger: Ledger, index: Index, report: CheckReport, repair: b
             counted = -1  # the table is gone
     if counted == expected:
         return
-    report.problems.append(f"the keyword index knows {max(counted, 0)} of {expected} chunks")
+    report.problems.append(Message("indexing.keywords_apart", known=max(counted, 0), count=expected))
     if not repair:
         return
     with ledger.writing() as connection:
@@ -115,12 +129,12 @@ def _indexed_texts(connection: sqlite3.Connection, index: Index) -> Iterator[tup
         yield row["id"], indexed(row["text"], json.loads(row["metadata"]), row["title"])
 
 
-def _texts_apart(connection: sqlite3.Connection) -> Iterator[str]:
+def _texts_apart(connection: sqlite3.Connection) -> Iterator[Message]:
     """Documents whose chunks are not literally in their pages, so that no quote could be proven."""
     ready = connection.execute("SELECT id, source FROM documents WHERE status = 'ready'").fetchall()
     for document_id, source in ready:
         texts = {page.number: page.text for page in page_rows.of_document(connection, document_id)}
         for chunk in chunk_rows.of_document(connection, document_id):
             if not chunk.lies_in(texts):
-                yield f"chunks of {source} are not in its stored pages: remove it and ingest it again"
+                yield Message("indexing.texts_apart", source=source)
                 break

@@ -10,7 +10,10 @@ import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from minicpm_rag.errors import remedy_of
+from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import Verdict
 
 
@@ -54,7 +57,7 @@ def find_sources(named: Sequence[str], suffixes: Collection[str]) -> Found:
             found.folders.append(path)
             _walk(path, suffixes, found, seen=set())
         elif not path.exists():
-            found.refused.append(_refusal(source, "failed", "there is no such file or folder", "Check the path."))
+            found.refused.append(_refusal(source, "failed", Message("indexing.no_file")))
         else:
             _add(path, suffixes, found)
     found.sources = list(dict.fromkeys(found.sources))
@@ -70,9 +73,7 @@ def _walk(folder: Path, suffixes: Collection[str], found: Found, seen: set[tuple
         entries = sorted(folder.iterdir())
     except OSError as exc:
         found.unseen.append(folder)
-        found.refused.append(
-            _refusal(str(folder), "failed", f"the folder cannot be listed: {exc.strerror}", "Check its rights.")
-        )
+        found.refused.append(_refusal(str(folder), "failed", Message("indexing.folder_closed", why=reason_of(exc))))
         return
     for entry in entries:
         if entry.name.startswith((".", "~$")):  # "~$" are the lock files of Office
@@ -90,30 +91,20 @@ def _add(path: Path, suffixes: Collection[str], found: Found) -> None:
         facts = path.stat()
     except UnicodeEncodeError:
         source = source.encode(errors="backslashreplace").decode()
-        found.refused.append(_refusal(source, "failed", "the file name is not valid text", "Rename the file."))
+        found.refused.append(_refusal(source, "failed", Message("indexing.odd_name")))
         return
     except OSError as exc:
-        found.refused.append(
-            _refusal(source, "failed", f"the file cannot be read: {exc.strerror}", "Check the link or its rights.")
-        )
+        found.refused.append(_refusal(source, "failed", Message("indexing.file_closed", why=reason_of(exc))))
         return
     if not stat.S_ISREG(facts.st_mode):
-        found.refused.append(_refusal(source, "skipped", "it is not a regular file", ""))
+        found.refused.append(_refusal(source, "skipped", Message("indexing.not_regular")))
     elif path.suffix.lower() not in suffixes:
-        kind = f"files ending in '{path.suffix}'" if path.suffix else "files without an ending"
-        found.refused.append(
-            _refusal(source, "skipped", f"{kind} cannot be read", "Save it as PDF, DOCX, Markdown or plain text.")
-        )
+        suffix = Message("indexing.unknown_suffix", suffix=path.suffix)
+        reason = suffix if path.suffix else Message("indexing.no_suffix")
+        found.refused.append(_refusal(source, "skipped", reason))
     else:
         found.sources.append(source)
 
 
-def _refusal(source: str, status: str, reason: str, remedy: str) -> Verdict:
-    assert status in ("failed", "skipped")
-    return Verdict(
-        source=source,
-        title=Path(source).name,
-        status="failed" if status == "failed" else "skipped",
-        reason=reason,
-        remedy=remedy,
-    )
+def _refusal(source: str, status: Literal["failed", "skipped"], reason: Message) -> Verdict:
+    return Verdict(source, Path(source).name, status, reason, remedy_of(reason))

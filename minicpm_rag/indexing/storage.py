@@ -18,6 +18,7 @@ from minicpm_rag.indexing.sweep import sweep_documents
 from minicpm_rag.library.ledger import Ledger, chunk_rows, documents, keywords, names, page_rows
 from minicpm_rag.library.ledger.indexes import Index, find_index, make_index, note_change
 from minicpm_rag.library.vectors import VectorStore
+from minicpm_rag.messages import Message
 from minicpm_rag.records import DocumentRow, FileStatus, Page, Verdict
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ class NewDocument:
     pages_present: int
     chunks: Sequence[NewChunk]
     encoding: str = ""
-    reason: str = ""
-    remedy: str = ""
+    reason: Message | None = None
+    remedy: Message | None = None
 
-    def verdict(self, status: FileStatus, reason: str, remedy: str) -> Verdict:
+    def verdict(self, status: FileStatus, reason: Message | None, remedy: Message | None) -> Verdict:
         """What became of the file."""
         return Verdict(
             self.source, self.title, status, reason, remedy,
@@ -101,7 +102,7 @@ def _announce(connection: sqlite3.Connection, kb_id: int, new: NewDocument) -> i
         "VALUES (?, ?, ?, 'indexing', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             kb_id, new.source, new.title, new.sha256, new.size_bytes, len(new.pages), new.pages_present,
-            len(new.chunks), new.encoding, new.reason, new.remedy, documents.now(),
+            len(new.chunks), new.encoding, documents.stored(new.reason), documents.stored(new.remedy), documents.now(),
         ),
     )  # fmt: skip
     assert cursor.lastrowid is not None
@@ -159,8 +160,8 @@ def record_failure(ledger: Ledger, kb_id: int, failed: NewDocument) -> None:
             "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, reason, remedy, "
             "indexed_at) VALUES (?, ?, ?, 'failed', ?, ?, ?, ?, ?)",
             (
-                kb_id, failed.source, failed.title, failed.sha256, failed.size_bytes, failed.reason,
-                failed.remedy, documents.now(),
+                kb_id, failed.source, failed.title, failed.sha256, failed.size_bytes,
+                documents.stored(failed.reason), documents.stored(failed.remedy), documents.now(),
             ),
         )  # fmt: skip
 
@@ -223,7 +224,4 @@ def _prove_gone(ledger: Ledger, vectors: VectorStore, index: Index, document_id:
     if vectors.present(index.collection, chunks):
         traces.append("Chroma")
     if traces:
-        raise LibraryError(
-            f"Something of the removed document {document_id} is left in {', '.join(traces)}. "
-            "Run: minicpm-rag doctor --check"
-        )
+        raise LibraryError("indexing.not_gone", number=document_id, places=traces)

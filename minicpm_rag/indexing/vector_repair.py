@@ -13,6 +13,7 @@ from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.library.ledger.chunk_rows import chunk_id, vector
 from minicpm_rag.library.ledger.indexes import Index, all_indexes
 from minicpm_rag.library.vectors import VectorStore
+from minicpm_rag.messages import Message
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def make_anew(ledger: Ledger, vectors: VectorStore) -> None:
     vectors.whole = True
 
 
-def compare(ledger: Ledger, vectors: VectorStore, index: Index, *, repair: bool) -> list[str]:
+def compare(ledger: Ledger, vectors: VectorStore, index: Index, *, repair: bool) -> list[Message]:
     """What differs between the ledger and the collection of an index; with `repair` it is put right."""
     with ledger.reading() as connection:
         stored = stored_chunks(connection, index)
@@ -52,15 +53,15 @@ def compare(ledger: Ledger, vectors: VectorStore, index: Index, *, repair: bool)
     extra, missing = present - stored.keys(), stored.keys() - present
     problems = []
     if extra:
-        problems.append(f"{len(extra)} vectors without a chunk")
+        problems.append(Message("indexing.vectors_extra", count=len(extra)))
         if repair:
             vectors.delete(index.collection, sorted(extra))
     if missing:
-        problems.append(f"{len(missing)} chunks without a vector")
+        problems.append(Message("indexing.vectors_missing", count=len(missing)))
         if repair:
             _copy(ledger, vectors, index, {name: stored[name] for name in missing})
     elif _unfindable(ledger, vectors, index, stored, SAMPLE):
-        problems.append("vectors that no question finds")
+        problems.append(Message("indexing.vectors_unfindable"))
         if repair:
             vectors.drop(index.collection)
             _copy(ledger, vectors, index, stored)

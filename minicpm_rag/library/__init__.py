@@ -121,7 +121,7 @@ class Library:
         with self.ledger.reading() as connection:
             found = page_rows.of_document(connection, document_id, page_number)
         if not found:
-            raise NotFoundError(f"Document {document_id} has no stored page {page_number}; it may have been removed.")
+            raise NotFoundError("library.no_page", number=document_id, page=page_number)
         return found[0]
 
     def page_text(self, document_id: int, page_number: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from minicpm_rag.errors import VectorStoreError
 from minicpm_rag.library import hnsw_files
+from minicpm_rag.messages import Message, reason_of
 
 SERVER_SECONDS = 5.0  # to reach a server; once reached it may take longer to answer
 ANSWER_SECONDS = 60.0
@@ -76,21 +77,20 @@ def translated(place: str, *, server: bool) -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, ChromaError, OSError, RuntimeError, ValueError) as exc:
-        what = str(exc)[:LONGEST_MESSAGE].rstrip(".")
         if server:
-            raise VectorStoreError(
-                f"The Chroma server {place} does not do what was asked: {what}. Make sure it runs "
-                "(chroma run --path DIR), or unset MINICPM_RAG_CHROMA_URL to use the library's own folder."
-            ) from exc
-        raise VectorStoreError(
-            f"The vectors in {place} cannot be used: {what}. Nothing in the ledger is lost: make sure the "
-            "disk has room, then run: minicpm-rag doctor --check"
-        ) from exc
+            raise VectorStoreError("library.chroma_server", url=place, why=_why(exc)) from exc
+        raise VectorStoreError("library.chroma_folder", folder=place, why=_why(exc)) from exc
     except BaseException as exc:
         # What the Rust core raises when it panics is no Exception.
         if type(exc).__name__ != "PanicException":
             raise
-        raise VectorStoreError(f"Chroma broke off ({place}): {exc}. Run: minicpm-rag doctor --check") from exc
+        raise VectorStoreError("library.chroma_crashed", place=place, why=_why(exc)) from exc
+
+
+def _why(exc: BaseException) -> Message:
+    if isinstance(exc, OSError):
+        return reason_of(exc)
+    return Message("system.words", words=str(exc)[:LONGEST_MESSAGE].rstrip("."))
 
 
 def _delete_orphans(folder: Path) -> None:

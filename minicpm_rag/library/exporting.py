@@ -14,6 +14,7 @@ from minicpm_rag.errors import LibraryError
 from minicpm_rag.library.ledger import Ledger, chunk_rows, documents, knowledge_bases, names, page_rows
 from minicpm_rag.library.ledger.indexes import find_index
 from minicpm_rag.library.originals import replacing
+from minicpm_rag.messages import reason_of
 
 FORMAT = 1
 LENGTH_BYTES = 4  # before the signs of each chunk
@@ -64,4 +65,4 @@ def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
                         signs = chunk_rows.token_signs(connection, chunk.row)
                         numbers.write(len(signs).to_bytes(LENGTH_BYTES, "little") + signs)
     except OSError as exc:
-        raise LibraryError(f"{file} cannot be written: {exc.strerror or exc}. Choose another place.") from exc
+        raise LibraryError("library.not_exported", file=file, why=reason_of(exc)) from exc

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import LibraryError
+from minicpm_rag.messages import reason_of
 
 
 class OwnerLock:
@@ -27,7 +28,7 @@ class OwnerLock:
         except Timeout:
             return False
         except OSError as exc:
-            raise LibraryError(f"{self.path} cannot be locked: {exc}. Check the folder's rights.") from exc
+            raise LibraryError("library.not_locked", path=self.path, why=reason_of(exc)) from exc
         self._lock = lock
         return True
 

@@ -210,7 +210,7 @@ class VectorStore:
     def _open(self) -> Any:
         with self._opening:
             if not self.usable:
-                raise LibraryBusyError(f"{self.folder} may only be opened by the process that owns the library.")
+                raise LibraryBusyError("library.not_owner", folder=self.folder)
             if self._client is None:
                 self._client = chroma.open_server(self.url) if self.url else chroma.open_folder(self.folder)
             return self._client

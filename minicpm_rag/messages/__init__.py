@@ -64,10 +64,24 @@ class Message:
         if not stored:
             return None
         try:
-            value = _from_plain(json.loads(stored))
-        except (ValueError, KeyError, TypeError):
-            value = None
-        return value if isinstance(value, Message) else cls("system.words", words=stored)
+            plain = json.loads(stored)
+        except ValueError:
+            plain = stored
+        return from_plain(plain if isinstance(plain, dict) else stored)
+
+
+def from_plain(value: Any) -> Message | None:
+    """A message from the plain values that `dataclasses.asdict` makes of it; words of an older version as they are.
+
+    None for None and "".
+    """
+    if not value:
+        return None
+    try:
+        found = _from_plain(value)
+    except (KeyError, TypeError, AttributeError):
+        found = None
+    return found if isinstance(found, Message) else Message("system.words", words=value)
 
 
 def text(language: Language, message: Message) -> str:

@@ -1,5 +1,124 @@
-"""What library says, in Chinese and English."""
+"""What the library says: knowledge bases, conversations, the ledger's file and Chroma, in Chinese and English."""
 
 from __future__ import annotations
 
-TEXTS: dict[str, tuple[str, str]] = {}
+TEXTS: dict[str, tuple[str, str]] = {
+    # Knowledge bases
+    "library.name_taken": (
+        "已有知识库“{name}”，请换个名称。",
+        "There already is a knowledge base '{name}'. Choose another name.",
+    ),
+    "library.unusable_name": (
+        "“{name}”不能作为知识库的名称，请用一行以内的 1 到 {most} 个字。",
+        "'{name}' cannot name a knowledge base. Use 1 to {most} characters of any script, on one line.",
+    ),
+    "library.knowledge_base_deleted": ("这个知识库已经被删除。", "The knowledge base was deleted meanwhile."),
+    "library.no_knowledge_base": (
+        "没有名为“{name}”的知识库。{known}请先新建，或者添加文档。",
+        "There is no knowledge base '{name}'. {known} Ingest something into it, or run: minicpm-rag kb create '{name}'",
+    ),
+    "library.known_names": ("现有：{names:list}。", "There are: {names:list}."),
+    "library.no_names": ("现在一个也没有。", "There is none yet."),
+    "library.other_embedder": (
+        "知识库“{name}”是用向量模型“{old}”建立的，现在设置的是“{new}”。"
+        "请运行 minicpm-rag kb reindex '{name}' 重建，或把 MINICPM_RAG_EMBEDDER 改回去。",
+        "Knowledge base '{name}' was indexed with the embedder '{old}', but '{new}' is set now. "
+        "Run: minicpm-rag kb reindex '{name}' (or set MINICPM_RAG_EMBEDDER back).",
+    ),
+    "library.other_revision": (
+        "知识库“{name}”是用向量模型“{old}”的另一个版本建立的。"
+        "请运行 minicpm-rag kb reindex '{name}' 重建，或把 MINICPM_RAG_EMBEDDER 改回去。",
+        "Knowledge base '{name}' was indexed with another revision of the embedder '{old}'. "
+        "Run: minicpm-rag kb reindex '{name}' (or set MINICPM_RAG_EMBEDDER back).",
+    ),
+    # Documents
+    "library.no_document": (
+        "资料库里没有编号为 {number} 的文档，可能已经移除。",
+        "There is no document {number} in the library; it may have been removed.",
+    ),
+    "library.no_page": (
+        "编号为 {number} 的文档没有第 {page} 页，可能已经移除。",
+        "Document {number} has no stored page {page}; it may have been removed.",
+    ),
+    "library.not_exported": (
+        "{file} 无法写入：{why}。请换个位置。",
+        "{file} cannot be written: {why}. Choose another place.",
+    ),
+    # Conversations
+    "library.no_conversation": (
+        "没有这段对话（编号 {number}），可能已经删除，请开始新的对话。",
+        "There is no conversation {number}. It may have been deleted; start a new one.",
+    ),
+    "library.blank_title": ("请填写对话的标题。", "A conversation needs a title that is not blank. Type one."),
+    # The ledger's file
+    "library.home_not_made": (
+        "无法建立资料文件夹 {folder}：{why}。请设置 MINICPM_RAG_HOME。",
+        "The home folder {folder} cannot be made: {why}. Set MINICPM_RAG_HOME.",
+    ),
+    "library.later_ledger": (
+        "{path} 是本程序更新的版本写的（格式 {version}，这个版本最多认 {known}）。"
+        "请更新程序，或者把 MINICPM_RAG_HOME 设为新的文件夹。",
+        "{path} was written by a later version of this program (schema {version}, this one reads up to {known}). "
+        "Update the program, or set MINICPM_RAG_HOME to a new folder.",
+    ),
+    "library.ledger_busy": (
+        "{path} 一直被另一个程序占用：{why}。请关闭那个程序，或稍后再试。",
+        "{path} is in use by another process that does not let go: {why}. Close it, or try again later.",
+    ),
+    "library.ledger_full": (
+        "{path} 无法写入：{why}。没有丢失任何内容；请腾出磁盘空间后再试。",
+        "{path} cannot be written: {why}. Nothing was lost; make room on the disk and run it again.",
+    ),
+    "library.ledger_readonly": (
+        "{path} 打不开，无法写入：{why}。请检查文件夹的权限。",
+        "{path} cannot be opened for writing: {why}. Check the folder's rights.",
+    ),
+    "library.ledger_failed": (
+        "{path} 出错：{why}。请运行 minicpm-rag doctor --check。",
+        "{path}: {why}. Run: minicpm-rag doctor --check",
+    ),
+    "library.ledger_refused": (
+        "{path} 拒绝了一条记录：{why}。请运行 minicpm-rag doctor --check。",
+        "{path} refused a row: {why}. Run: minicpm-rag doctor --check",
+    ),
+    "library.ledger_damaged": (
+        "{path} 已损坏：{why}。请用备份恢复，或者移走它后重新添加文档。",
+        "{path} is damaged: {why}. Restore it from a backup, or move it away and ingest again.",
+    ),
+    "library.not_locked": (
+        "{path} 无法锁定：{why}。请检查文件夹的权限。",
+        "{path} cannot be locked: {why}. Check the folder's rights.",
+    ),
+    "library.unusable_table": (
+        "“{table}”不能作为关键词索引的名称，请用字母、数字和下划线。",
+        "'{table}' is not a usable name for a keyword index. Use letters, digits and underscores.",
+    ),
+    # SQLite's reasons
+    "library.sqlite_full": ("磁盘已满", "the disk is full"),
+    "library.sqlite_io": ("磁盘读写出错", "disk I/O error"),
+    "library.sqlite_locked": ("数据库被占用", "the database is locked"),
+    "library.sqlite_readonly": ("数据库是只读的", "the database is read-only"),
+    "library.sqlite_unopened": ("数据库文件打不开", "unable to open the database file"),
+    "library.sqlite_foreign": ("这不是数据库文件", "the file is not a database"),
+    "library.sqlite_malformed": ("数据库文件已损坏", "the database file is malformed"),
+    # Chroma
+    "library.chroma_server": (
+        "Chroma 服务器 {url} 没有照做：{why}。请确认它在运行（chroma run --path 目录），"
+        "或取消 MINICPM_RAG_CHROMA_URL，改用自带的资料库。",
+        "The Chroma server {url} does not do what was asked: {why}. Make sure it runs (chroma run --path DIR), "
+        "or unset MINICPM_RAG_CHROMA_URL to use the library's own folder.",
+    ),
+    "library.chroma_folder": (
+        "{folder} 里的向量用不了：{why}。文档没有丢失：请确认磁盘有空间，再运行 minicpm-rag doctor --check。",
+        "The vectors in {folder} cannot be used: {why}. Nothing in the ledger is lost: make sure the disk has room, "
+        "then run: minicpm-rag doctor --check",
+    ),
+    "library.chroma_crashed": (
+        "Chroma 中断了（{place}）：{why}。请运行 minicpm-rag doctor --check。",
+        "Chroma broke off ({place}): {why}. Run: minicpm-rag doctor --check",
+    ),
+    "library.not_owner": (
+        "{folder} 只能由管理资料库的程序打开。请稍后再试。",
+        "{folder} may only be opened by the process that owns the library. Try again later.",
+    ),
+}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.library.ledger.conversations import Conversations
+from minicpm_rag.messages import Message, core, text
 from minicpm_rag.page import door
 from minicpm_rag.page.background import switching
 from minicpm_rag.page.texts import strings, translations
@@ -113,9 +114,12 @@ def t(key: str, **values: object) -> str:
     return strings.text(language(), key, **values)
 
 
-def said(sentences: str) -> str:
-    """What the core says, in the session's language."""
-    return translations.chinese(sentences) if language() == "zh" else sentences
+def said(message: Message | str | None) -> str:
+    """What the core says, in the session's language; "" for nothing."""
+    if isinstance(message, Message) and message.key in core().texts:
+        return text(language(), message)
+    words = str(message or "")
+    return translations.chinese(words) if language() == "zh" else words
 
 
 def owner() -> str:

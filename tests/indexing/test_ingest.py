@@ -88,7 +88,7 @@ def test_a_changed_file_that_cannot_be_read_leaves_the_old_version(library: Libr
     (folder / "note01.md").write_bytes(b"  \n ")
     verdict = ingest(library, folder)["note01.md"]
     assert verdict.status == "failed"
-    assert "still answers" in verdict.reason
+    assert "still answers" in str(verdict.reason)
     assert [row.status for row in library.documents(KB) if row.title == "note01.md"] == ["failed", "ready"]
     (folder / "note01.md").write_bytes(original)
     assert ingest(library, folder)["note01.md"].status == "unchanged"
@@ -102,7 +102,7 @@ def test_same_bytes_under_two_names_share_one_set_of_vectors(library: Library, f
     shutil.copy(folder / "说明00.txt", copy)
     verdict = ingest(library, folder)["副本 copy.txt"]
     assert verdict.status == "duplicate"
-    assert verdict.reason == f"duplicate of {folder / '说明00.txt'}"
+    assert str(verdict.reason) == f"Duplicate of {folder / '说明00.txt'}."
     assert (library.knowledge_base(KB).chunks, embedded(library)) == (chunks, calls)
     remove(library, folder / "说明00.txt")
     assert found(library, "第0号仪器的保修期") >= {"副本 copy.txt"}
@@ -123,7 +123,7 @@ def test_a_renamed_file_is_recognised_without_embedding(library: Library, folder
     (folder / "note01.md").rename(folder / "改名.md")
     verdict = ingest(library, folder, sync=sync)["改名.md"]
     assert verdict.status == "moved"
-    assert str(folder / "note01.md") in verdict.reason
+    assert str(folder / "note01.md") in str(verdict.reason)
     assert embedded(library) == calls
     assert [row.source for row in library.documents(KB) if row.title == "改名.md"] == [str(folder / "改名.md")]
     assert not any(row.title == "note01.md" for row in library.documents(KB))
@@ -204,7 +204,7 @@ def test_a_defect_of_a_reader_becomes_a_verdict(
     monkeypatch.setattr(loaders, "load_file", defective)
     verdicts = ingest(library, folder)
     assert verdicts["note01.md"].status == "failed"
-    assert "RuntimeError" in verdicts["note01.md"].reason
+    assert "RuntimeError" in str(verdicts["note01.md"].reason)
     assert sum(verdict.status == "indexed" for verdict in verdicts.values()) == 5
 
 
@@ -238,7 +238,7 @@ def test_hidden_and_unreadable_kinds_of_files_are_left_out_with_a_reason(library
     verdicts = ingest(library, folder)
     assert len(verdicts) == 8
     assert verdicts["program.exe"].status == "skipped"
-    assert "'.exe'" in verdicts["program.exe"].reason
+    assert "'.exe'" in str(verdicts["program.exe"].reason)
     assert verdicts["program.exe"].remedy
     assert verdicts["pipe.txt"].status == "skipped"
 

@@ -118,7 +118,7 @@ def test_history_holds_answers_but_neither_refusals_nor_failures_nor_later_turns
 
 def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite3").mkdir()
-    with pytest.raises(LibraryError, match=r"ledger\.sqlite3.*Check that the disk"):
+    with pytest.raises(LibraryError, match=r"ledger\.sqlite3.*Check the folder's rights"):
         Conversations(tmp_path / "ledger.sqlite3")
 
 
@@ -128,6 +128,6 @@ def test_a_full_disk_is_one_sentence_and_the_conversation_survives(file: Path) -
     conversations.ask("ann", conversation.id, "first")
     pages = conversations._connection.execute("PRAGMA page_count").fetchone()[0]
     conversations._connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(LibraryError, match="disk has room"):
+    with pytest.raises(LibraryError, match="make room on the disk"):
         conversations.ask("ann", conversation.id, "x" * 100_000)
     assert [exchange.question for exchange in conversations.exchanges("ann", conversation.id)] == ["first"]

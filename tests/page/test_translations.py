@@ -11,17 +11,12 @@ from minicpm_rag.page.texts import translations
 
 # Sentences that are not written where they are raised, and where they are.
 HANDED_ON = {
-    ("indexing/ingest.py", "loaded.remedy"): "the reader's remedy, in its LoadedFile",
-    ("indexing/__init__.py", "'The check was broken off. ' + ('' if state is None else state.error)"): "see below",
     ("loaders/kinds.py", "remedy"): "_FOREIGN, see below",
     ("loaders/pdf/__init__.py", "note or 'The file contains no text.'"): "_note, see below",
-    ("indexing/owner.py", "message or str(exc)"): "the job's own error",
     ("llm/checkpoint/weights.py", "joined(problem, unfinished) or problem"): "two messages of the catalogue",
 }
 MADE = [
     *kinds._FOREIGN.values(), pdf._note(2, 1, 7), 
-    "The check was broken off.", "The check was broken off. The knowledge base was deleted meanwhile.",
-    "No text was found in it. The version indexed on 2026-01-02 still answers.",
 ]  # fmt: skip
 ALL = sentences()
 
@@ -89,10 +84,10 @@ def test_the_kind_of_file_is_translated_too() -> None:
 
 def test_what_the_system_says_is_translated_too() -> None:
     english = (
-        "Conversations cannot be read or written in /h/ledger.sqlite3: database or disk is full. "
-        "Check that the disk has room and that the folder may be written to."
+        "/h/ledger.sqlite3 cannot be written: the disk is full. Nothing was lost; "
+        "make room on the disk and run it again."
     )
-    assert translations.chinese(english).startswith("对话无法读写（/h/ledger.sqlite3：磁盘已满）。")
+    assert translations.chinese(english).startswith("/h/ledger.sqlite3 无法写入：")
 
 
 def test_no_space_is_left_before_a_chinese_mark() -> None:

@@ -17,7 +17,7 @@ from minicpm_rag import errors
 
 PACKAGE = Path(errors.__file__).parent
 # What a user of the page cannot meet: the command line's own, measuring, and `doctor`, which prints.
-ELSEWHERE = {"evaluation", "bench", "doctor.py", "cli", "page"}
+ELSEWHERE = {"evaluation", "bench", "doctor.py", "cli", "page"} | {"indexing", "library"}  # these two have keys
 ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.RAGError)}
 # Calls that make the reason and remedy of a file's verdict, or record how a job ended.
 VERDICTS = {"Verdict", "LoadedFile", "_loaded", "_refusal", "_of", "_failed", "_verdict", "finish"}

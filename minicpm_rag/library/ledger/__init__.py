@@ -15,6 +15,7 @@ from pathlib import Path
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.library.ledger.schema import SCHEMA_VERSION, UPGRADES, statements
+from minicpm_rag.messages import Message, reason_of
 
 BUSY_MILLISECONDS = 30_000
 
@@ -31,7 +32,7 @@ class Ledger:
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise LibraryError(f"The home folder {home} cannot be made: {exc}. Set MINICPM_RAG_HOME.") from exc
+            raise LibraryError("library.home_not_made", folder=home, why=reason_of(exc)) from exc
         with self.writing() as connection:
             found = version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
@@ -42,10 +43,7 @@ class Ledger:
                 connection.execute(UPGRADES[version])
                 version += 1
             if version != SCHEMA_VERSION:
-                raise LibraryError(
-                    f"{self.path} was written by another version of this program (schema {version}, this one "
-                    f"reads {SCHEMA_VERSION}). Update the program, or set MINICPM_RAG_HOME to a new folder."
-                )
+                raise LibraryError("library.later_ledger", path=self.path, version=version, known=SCHEMA_VERSION)
             if version != found:  # a library on a full disk can still be read
                 connection.execute(f"PRAGMA user_version = {version}")
 
@@ -129,19 +127,33 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as exc:
-        text = str(exc)
-        if "locked" in text or "busy" in text:
-            raise LibraryBusyError(f"{path} is in use by another process that does not let go: {exc}.") from exc
-        if "full" in text or "disk I/O" in text:
-            raise LibraryError(
-                f"{path} cannot be written: {exc}. Nothing was lost; make room on the disk and run it again."
-            ) from exc
-        if "readonly" in text or "unable to open" in text:
-            raise LibraryError(f"{path} cannot be opened for writing: {exc}. Check the folder's rights.") from exc
-        raise LibraryError(f"{path}: {exc}.") from exc
+        why = _why(exc)
+        if why.key == "library.sqlite_locked":
+            raise LibraryBusyError("library.ledger_busy", path=path, why=why) from exc
+        if why.key in ("library.sqlite_full", "library.sqlite_io"):
+            raise LibraryError("library.ledger_full", path=path, why=why) from exc
+        if why.key in ("library.sqlite_readonly", "library.sqlite_unopened"):
+            raise LibraryError("library.ledger_readonly", path=path, why=why) from exc
+        raise LibraryError("library.ledger_failed", path=path, why=why) from exc
     except sqlite3.IntegrityError as exc:
-        raise LibraryError(f"{path} refused a row: {exc}. Run: minicpm-rag doctor --check") from exc
+        raise LibraryError("library.ledger_refused", path=path, why=_why(exc)) from exc
     except sqlite3.DatabaseError as exc:
-        raise LibraryError(
-            f"{path} is damaged: {exc}. Restore it from a backup, or move it away and ingest again."
-        ) from exc
+        raise LibraryError("library.ledger_damaged", path=path, why=_why(exc)) from exc
+
+
+# What SQLite says where it fails (its error codes are in Python from 3.11 on only), and how we say it.
+_REASONS = {
+    "locked": "library.sqlite_locked",
+    "busy": "library.sqlite_locked",
+    "is full": "library.sqlite_full",
+    "disk I/O": "library.sqlite_io",
+    "readonly": "library.sqlite_readonly",
+    "unable to open": "library.sqlite_unopened",
+    "not a database": "library.sqlite_foreign",
+    "malformed": "library.sqlite_malformed",
+}
+
+
+def _why(exc: sqlite3.Error) -> Message:
+    key = next((key for words, key in _REASONS.items() if words in str(exc)), None)
+    return reason_of(exc) if key is None else Message(key)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.library.ledger import write_ahead
+from minicpm_rag.library.ledger import translated, write_ahead
+from minicpm_rag.messages import reason_of
 from minicpm_rag.records import Citation, Conversation, Exchange, Finished, StoredAnswer, Turn
 
 if TYPE_CHECKING:
@@ -66,8 +67,11 @@ class Conversations:
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
-        with _translated(file):
+        try:
             file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise LibraryError("library.home_not_made", folder=file.parent, why=reason_of(exc)) from exc
+        with translated(file):
             self._connection = sqlite3.connect(
                 file, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
             )
@@ -100,7 +104,7 @@ class Conversations:
             (owner, conversation),
         )
         if not rows:
-            raise NotFoundError(f"There is no conversation {conversation}. It may have been deleted; start a new one.")
+            raise NotFoundError("library.no_conversation", number=conversation)
         return Conversation(*rows[0])
 
     def create(self, owner: str, knowledge_base: str, title: str = "") -> Conversation:
@@ -116,7 +120,7 @@ class Conversations:
     def rename(self, owner: str, conversation: int, title: str) -> None:
         """Give a conversation another title. Raises LibraryError where it is blank."""
         if not title.strip():
-            raise LibraryError("A conversation needs a title that is not blank. Type one.")
+            raise LibraryError("library.blank_title")
         with self._writing() as connection:
             self.get(owner, conversation)
             connection.execute(
@@ -184,12 +188,12 @@ class Conversations:
         ]
 
     def _read(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        with self._lock, _translated(self._file):
+        with self._lock, translated(self._file):
             return self._connection.execute(statement, values).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated(self._file):
+        with self._lock, translated(self._file):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -204,17 +208,6 @@ def shortened(text: str) -> str:
     """The text as a one-line title."""
     line = " ".join(text.split())
     return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"
-
-
-@contextmanager
-def _translated(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as exc:
-        raise LibraryError(
-            f"Conversations cannot be read or written in {file}: {exc}. "
-            "Check that the disk has room and that the folder may be written to."
-        ) from exc
 
 
 def _now() -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library.ledger import keywords
 from minicpm_rag.library.ledger.chunk_rows import keyword_table
+from minicpm_rag.messages import Message
 from minicpm_rag.records import DocumentRow
 
 _LISTED = """
@@ -25,6 +26,11 @@ FROM documents JOIN knowledge_bases ON knowledge_bases.id = documents.kb_id
 def now() -> str:
     """The time of a row, ISO 8601 in UTC."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def stored(message: Message | None) -> str:
+    """A message as a column holds it; "" for none."""
+    return "" if message is None else message.as_json()
 
 
 def listed(connection: sqlite3.Connection, kb_id: int) -> list[DocumentRow]:
@@ -41,7 +47,7 @@ def one(connection: sqlite3.Connection, document_id: int) -> DocumentRow:
     """A document, whatever its status. Raises NotFoundError."""
     found = _found(connection, "documents.id = ?", document_id)
     if found is None:
-        raise NotFoundError(f"There is no document {document_id} in the library; it may have been removed.")
+        raise NotFoundError("library.no_document", number=document_id)
     return found
 
 
@@ -113,8 +119,8 @@ def _row(row: sqlite3.Row) -> DocumentRow:
         pages_present=row["pages_present"],
         chunks=row["chunks"],
         encoding=row["encoding"],
-        reason=row["reason"],
-        remedy=row["remedy"],
+        reason=Message.from_json(row["reason"]),
+        remedy=Message.from_json(row["remedy"]),
         indexed_at=row["indexed_at"],
         other_names=tuple(name for name in json.loads(row["sources"]) if name != row["source"]),
     )

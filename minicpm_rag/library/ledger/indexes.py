@@ -80,11 +80,9 @@ def refuse_other_embedder(index: Index, knowledge_base: str, embedder: str, revi
     """Raise EmbedderMismatchError where the index was made with another embedder."""
     if (index.embedder, index.revision) == (embedder, revision):
         return
-    other = f"another revision of '{embedder}'" if index.embedder == embedder else f"'{embedder}'"
-    raise EmbedderMismatchError(
-        f"Knowledge base '{knowledge_base}' was indexed with the embedder '{index.embedder}', but {other} "
-        f"is set now. Run: minicpm-rag kb reindex '{knowledge_base}' (or set MINICPM_RAG_EMBEDDER back)."
-    )
+    if index.embedder == embedder:
+        raise EmbedderMismatchError("library.other_revision", name=knowledge_base, old=index.embedder)
+    raise EmbedderMismatchError("library.other_embedder", name=knowledge_base, old=index.embedder, new=embedder)
 
 
 def note_change(connection: sqlite3.Connection, kb_id: int) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from minicpm_rag.library.ledger.documents import now
+from minicpm_rag.library.ledger.documents import now, stored
+from minicpm_rag.messages import Message, from_plain
 from minicpm_rag.records import IngestProgress, Verdict
 
 MOST_ATTEMPTS = 5
@@ -29,8 +30,8 @@ class Job:
     status: str
     cancel_requested: bool
     successor: int | None
-    error_kind: str
-    error: str
+    error_kind: str  # the class of the error it failed with
+    error: Message | None
 
 
 def submit(connection: sqlite3.Connection, kind: str, kb_id: int | None, arguments: dict[str, Any]) -> int:
@@ -92,20 +93,20 @@ def requeue(connection: sqlite3.Connection) -> None:
         if again is not None:
             connection.execute("UPDATE jobs SET status = 'cancelled', successor = ? WHERE id = ?", (again, row["id"]))
         elif row["attempts"] >= MOST_ATTEMPTS:
-            finish(
-                connection, row["id"], "failed", "LibraryError",
-                f"The program ended {row['attempts']} times while doing this, last at: "
-                f"{_last_source(connection, row['id'])}. Leave that file out and run it again.",
-            )  # fmt: skip
+            source = _last_source(connection, row["id"])
+            error = Message("indexing.ends_the_program", count=row["attempts"], source=source)
+            finish(connection, row["id"], "failed", "LibraryError", error)
         else:
             connection.execute("UPDATE jobs SET status = 'queued' WHERE id = ?", (row["id"],))
 
 
-def finish(connection: sqlite3.Connection, job_id: int, status: str, error_kind: str = "", error: str = "") -> None:
-    """Record how a job ended, or queue it again."""
+def finish(
+    connection: sqlite3.Connection, job_id: int, status: str, error_kind: str = "", error: Message | None = None
+) -> None:
+    """Record how a job ended (failed with an error of that class), or queue it again."""
     connection.execute(
         "UPDATE jobs SET status = ?, error_kind = ?, error = ? WHERE id = ?",
-        (status, error_kind, error, job_id),
+        (status, error_kind, stored(error), job_id),
     )
 
 
@@ -165,15 +166,17 @@ def events(connection: sqlite3.Connection, job_id: int, after: int = 0) -> list[
     ):
         values = json.loads(payload)
         verdict = values.pop("verdict")
+        if verdict is not None:
+            verdict |= {name: from_plain(verdict[name]) for name in ("reason", "remedy")}
         found.append((number, IngestProgress(**values, verdict=None if verdict is None else Verdict(**verdict))))
     return found
 
 
-def _last_source(connection: sqlite3.Connection, job_id: int) -> str:
+def _last_source(connection: sqlite3.Connection, job_id: int) -> str | Message:
     row = connection.execute(
         "SELECT payload FROM job_events WHERE job_id = ? ORDER BY number DESC LIMIT 1", (job_id,)
     ).fetchone()
-    return "the start" if row is None else str(json.loads(row[0])["source"])
+    return Message("indexing.the_start") if row is None else str(json.loads(row[0])["source"])
 
 
 def _job(row: sqlite3.Row) -> Job:
@@ -186,5 +189,5 @@ def _job(row: sqlite3.Row) -> Job:
         cancel_requested=bool(row["cancel_requested"]),
         successor=row["successor"],
         error_kind=row["error_kind"],
-        error=row["error"],
+        error=Message.from_json(row["error"]),
     )

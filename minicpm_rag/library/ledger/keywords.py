@@ -172,5 +172,5 @@ def _groups(values: list[int] | list[str]) -> Iterable[list[int] | list[str]]:
 def _name(table: str) -> str:
     """SQLite has no placeholders for table names, so only plain words may pass."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", table):
-        raise LibraryError(f"{table!r} is not a usable name for a keyword index. Use letters, digits and underscores.")
+        raise LibraryError("library.unusable_table", table=table)
     return table

@@ -10,6 +10,7 @@ import unicodedata
 
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library.ledger.documents import now
+from minicpm_rag.messages import Message
 from minicpm_rag.records import KnowledgeBase
 
 LONGEST_NAME = 100
@@ -37,10 +38,8 @@ def find(connection: sqlite3.Connection, name: str) -> int:
         entry[0]
         for entry in connection.execute("SELECT name FROM knowledge_bases WHERE name IS NOT NULL ORDER BY name")
     ]
-    known = f"There are: {', '.join(names)}." if names else "There is none yet."
-    raise NotFoundError(
-        f"There is no knowledge base '{name}'. {known} Ingest something into it, or run: minicpm-rag kb create '{name}'"
-    )
+    known = Message("library.known_names", names=names) if names else Message("library.no_names")
+    raise NotFoundError("library.no_knowledge_base", name=name, known=known)
 
 
 def one(connection: sqlite3.Connection, name: str) -> KnowledgeBase:
@@ -57,7 +56,7 @@ def exists(connection: sqlite3.Connection, name: str) -> bool:
 def create(connection: sqlite3.Connection, name: str) -> int:
     """Make an empty knowledge base. Raises LibraryError where the name is taken or unusable."""
     if exists(connection, name):
-        raise LibraryError(f"There already is a knowledge base '{name}'. Choose another name.")
+        raise LibraryError("library.name_taken", name=name)
     cursor = connection.execute("INSERT INTO knowledge_bases(name, created_at) VALUES (?, ?)", (clean(name), now()))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -82,7 +81,7 @@ def create_hidden(connection: sqlite3.Connection) -> int:
 def reveal(connection: sqlite3.Connection, kb_id: int, name: str) -> None:
     """Name a hidden knowledge base. Raises LibraryError where the name was taken meanwhile."""
     if exists(connection, name):
-        raise LibraryError(f"There already is a knowledge base '{name}'. Choose another name.")
+        raise LibraryError("library.name_taken", name=name)
     connection.execute("UPDATE knowledge_bases SET name = ? WHERE id = ?", (clean(name), kb_id))
 
 
@@ -90,7 +89,7 @@ def rename(connection: sqlite3.Connection, name: str, new_name: str) -> None:
     """Give a knowledge base another name."""
     kb_id = find(connection, name)
     if exists(connection, new_name) and find(connection, new_name) != kb_id:
-        raise LibraryError(f"There already is a knowledge base '{new_name}'. Choose another name.")
+        raise LibraryError("library.name_taken", name=new_name)
     connection.execute("UPDATE knowledge_bases SET name = ? WHERE id = ?", (clean(new_name), kb_id))
 
 
@@ -114,7 +113,7 @@ def name_of(connection: sqlite3.Connection, kb_id: int) -> str:
     """The present name of a knowledge base. Raises NotFoundError where it was deleted."""
     row = connection.execute("SELECT name FROM knowledge_bases WHERE id = ?", (kb_id,)).fetchone()
     if row is None or row[0] is None:
-        raise NotFoundError("The knowledge base was deleted meanwhile.")
+        raise NotFoundError("library.knowledge_base_deleted")
     return str(row[0])
 
 
@@ -127,7 +126,5 @@ def clean(name: str) -> str:
     """The name as it is stored. Raises LibraryError where it cannot be one."""
     text = unicodedata.normalize("NFC", name.strip())
     if not text or len(text) > LONGEST_NAME or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
-        raise LibraryError(
-            f"{name!r} cannot name a knowledge base. Use 1 to {LONGEST_NAME} characters of any script, on one line."
-        )
+        raise LibraryError("library.unusable_name", name=name, most=LONGEST_NAME)
     return text

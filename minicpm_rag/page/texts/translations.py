@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from minicpm_rag.messages import core
 from minicpm_rag.page.texts.chinese_errors import ERRORS
 from minicpm_rag.page.texts.chinese_verdicts import VERDICTS
 
@@ -96,7 +97,7 @@ def _value(value: str) -> str:
         return _WHAT[value]
     value = re.sub(r"^'(.*)'$", r"“\1”", value, flags=re.DOTALL)
     value = re.sub(r"\[Errno -?\d+\] ", "", value)
-    for english, told in _REASONS.items():
+    for english, told in (_REASONS | _catalogue()).items():
         value = value.replace(english, told)
     return value
 
@@ -105,16 +106,32 @@ def _value(value: str) -> str:
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple(
         (re.compile(_pattern(english) + _END[english.endswith("}")], re.DOTALL | re.IGNORECASE), template)
-        for english, template in SENTENCES.items()
+        for english, template in (SENTENCES | _catalogue()).items()
     )
+
+
+def _catalogue() -> dict[str, str]:
+    """The sentences of `messages`, so that what was put into English already can still be told in Chinese."""
+    bare = re.compile(r"\{(\w+):[^}]*\}")
+    return {
+        bare.sub(r"{\1}", english): bare.sub(r"{\1}", told)
+        for key, (told, english) in core().texts.items()
+        if not key.startswith("system.")
+    }
 
 
 def _pattern(english: str) -> str:
     # The last full stop may be missing where nothing follows: reasons are written with and without.
     sentence, stop = (english[:-1], r"(?:\.|$)") if english.endswith(".") else (english, "")
     pieces = re.split(r"\{(\w+)\}", sentence)
-    return "".join(_varying(piece) if index % 2 else re.escape(piece) for index, piece in enumerate(pieces)) + stop
+    seen: set[str] = set()
+    return (
+        "".join(_varying(piece, seen) if index % 2 else re.escape(piece) for index, piece in enumerate(pieces)) + stop
+    )
 
 
-def _varying(name: str) -> str:
+def _varying(name: str, seen: set[str]) -> str:
+    if name in seen:
+        return f"(?P={name})"
+    seen.add(name)
     return f"(?P<{name}>{_SHAPES.get(name, '.+?')})"
