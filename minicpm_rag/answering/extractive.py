@@ -6,7 +6,6 @@ Knows no index and no model; passages come best first. Every excerpt is literal 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE
 from minicpm_rag.text.claims import codes, holds_name
 from minicpm_rag.text.questions import asks_for, content_terms, holds
+from minicpm_rag.text.scripts import is_han
 from minicpm_rag.text.statements import Statement, is_heading, statements
 from minicpm_rag.text.terms import fold, terms
 
@@ -38,8 +38,6 @@ _CODE_BONUS = 0.8  # for the very code that is asked about: the row of AL-200 do
 _SHORT_CHARACTERS, _SHORT_PENALTY = 12, 0.1
 
 _ENOUGH = 0.75  # an excerpt under this share of the best one's score is left out
-
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def _overlaps(question: str, passages: Sequence[Document], candidates: Sequence[
     named = frozenset().union(*subjects, *(candidate.section for candidate in candidates))
     weights = {
         term: math.log(1 + len(candidates) / (frequency[term] + 0.5))
-        * (_SINGLE_CHARACTER_WEIGHT if len(term) == 1 and _HAN.match(term) else 1.0)
+        * (_SINGLE_CHARACTER_WEIGHT if len(term) == 1 and is_han(term) else 1.0)
         for term in wanted
         if frequency[term] or term in named
     }

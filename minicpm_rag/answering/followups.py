@@ -12,16 +12,17 @@ from functools import reduce
 
 from minicpm_rag.records import Turn
 from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, chinese_words, content_terms, language_of
+from minicpm_rag.text.scripts import HAN
 
 _PRONOUN_ZH = re.compile(
-    r"它们?|其中的?|[他她]们|(?<!其)[他她](?!们)|(?<!尤)其(?![他它余实])|该(?=[\u4e00-\u9fff])"
+    rf"它们?|其中的?|[他她]们|(?<!其)[他她](?!们)|(?<!尤)其(?![他它余实])|该(?=[{HAN}])"
     r"|[这那](?:个|些|种|款|家|项|本|位|里|边|儿|样|次|年|段|座|部|条)?|前者|后者|上述|以上|同样|期间"
     r"|第[一二三四五两][个篇款项种条]|另一?个|另外[一两]个"
 )
 _OPENER_ZH = re.compile(r"^\s*(?:那么?|还有|另外|然后|再|而且|并且|所以|具体|此外)[，,\s]*")
 _ELLIPSIS_ZH = re.compile(r"的?呢[？?。\s]*$")
 # 哪个电话 asks for a telephone number; it does not speak of one.
-_ASKED_FOR_ZH = re.compile(r"(?:哪一?[个些条种位家天年]|什么|几[个条种位家天年片次]?|多少)[\u4e00-\u9fff]{0,3}")
+_ASKED_FOR_ZH = re.compile(rf"(?:哪一?[个些条种位家天年]|什么|几[个条种位家天年片次]?|多少)[{HAN}]{{0,3}}")
 # Words for a property: a question with no other noun speaks of the subject before.
 _PROPERTY_ZH = re.compile(
     r"价格|价钱|费用|时间|日期|地址|地点|电话|号码|原因|颜色|重量|尺寸|大小|长度|高度|面积|人口|数量|作者|名字|名称"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import PromptTooLongError
+from minicpm_rag.messages import Language
 from minicpm_rag.records import (
     END,
     HEADINGS,
@@ -25,7 +26,7 @@ from minicpm_rag.records import (
     TITLE,
     Turn,
 )  # fmt: skip
-from minicpm_rag.text.questions import Language, language_of
+from minicpm_rag.text.questions import language_of
 from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import Any
 
 from minicpm_rag.errors import ModelError
 from minicpm_rag.messages import reason_of
+from minicpm_rag.text.scripts import has_han
 from minicpm_rag.text.sentences import sentence_spans
 
 PROMPT_TOKENS = 2048
@@ -46,7 +47,7 @@ def quoting_texts(tokenizer: Any, folder: Path, count: int) -> list[Said]:
             continue
         others = chooser.sample([text for text in passages.values() if text != passage], 40)
         prompt = _prompt(tokenizer, [passage, *others], row["question"], chooser)
-        chinese = any("\u4e00" <= character <= "\u9fff" for character in answer + passage[:50])
+        chinese = has_han(answer + passage[:50])
         said = (
             f"{answer}。原文写道：“{holding[0].strip()}”" if chinese else f'{answer}. It says: "{holding[0].strip()}"'
         )

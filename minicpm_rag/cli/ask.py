@@ -21,9 +21,9 @@ from minicpm_rag.cli.shown import (
 from minicpm_rag.cli.tables import echo_table, printable
 
 if TYPE_CHECKING:
+    from minicpm_rag.messages import Language
     from minicpm_rag.records import Finished, Retrieved
     from minicpm_rag.retrieval.found import Candidate
-    from minicpm_rag.text.questions import Language
     from minicpm_rag.workspace import Workspace
 
 _WORDS = {

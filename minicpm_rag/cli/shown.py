@@ -9,9 +9,9 @@ from minicpm_rag.cli.tables import printable
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from minicpm_rag.messages import Language
     from minicpm_rag.records import Citation
     from minicpm_rag.retrieval.found import Candidate
-    from minicpm_rag.text.questions import Language
 
 _SHOWN_CHARACTERS = 300  # of a passage on the terminal
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library.ledger import keywords
 from minicpm_rag.retrieval.evidence import Calibration, Signs, calibration_from_json
-from minicpm_rag.retrieval.readability import scripts
+from minicpm_rag.text.scripts import letters_by_script
 from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def measure_abilities(embedder: Any, texts: Iterable[str], *, seed: int = 0) -> 
     """
     groups: dict[str, list[tuple[str, str]]] = {}
     for text in dict.fromkeys(texts):
-        letters = scripts(text)
+        letters = letters_by_script(text)
         probe = _probe(text)
         if probe is not None and letters:
             groups.setdefault(letters.most_common(1)[0][0], []).append(probe)

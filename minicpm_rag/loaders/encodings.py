@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.text.scripts import count_han
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -46,7 +47,6 @@ _PAIRS = (
     "⻣骨⻤鬼⻥鱼⻦鸟⻧卤⻨麦⻩黄⻪黾⻬齐⻮齿⻰龙⻳龟⺁厂⺒巳⺝月"
 )
 _LIKE = dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True))
-_CJK = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _common_characters(data: bytes, encoding: str) -> float:
     wide = [character for character in text if ord(character) > 0x7F]
     if not wide or text.count("\ufffd") > 1 + len(wide) // 100:
         return 0.0
-    return (sum(character in _COMMON for character in wide) + 0.01 * len(_CJK.findall(text))) / len(wide)
+    return (sum(character in _COMMON for character in wide) + 0.01 * count_han(text)) / len(wide)
 
 
 def _mostly_latin(text: str) -> bool:

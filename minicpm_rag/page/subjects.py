@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 LONGEST_SUBJECT = 40
 ROWS_READ = 2
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _NUMBER = re.compile(
     r"(?:第[一二三四五六七八九十百\d]+[章节条篇部]|[（(][一二三四五六七八九十\d]+[)）]"
     r"|[一二三四五六七八九十]+[、.．]|\d+(?:\.\d+)*[、.．)]?(?=\s)|\d+[、.．)]|(?:chapter|section|part)\s+\w+[:.]?)\s*",
@@ -36,11 +35,6 @@ _NO_NOUN = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"\s*[（(][^）)]*[)）]\s*$")
-
-
-def is_chinese(text: str) -> bool:
-    """Whether a question about this is asked in Chinese."""
-    return _CHINESE.search(text) is not None
 
 
 def file_title(name: str) -> str:

@@ -29,8 +29,9 @@ from minicpm_rag.retrieval.fusion import spread_floor, weighted_sum
 from minicpm_rag.retrieval.matching import QuestionMatch
 from minicpm_rag.retrieval.neighbours import neighbours
 from minicpm_rag.retrieval.passage_scores import passage_scores, with_closeness
-from minicpm_rag.retrieval.readability import readable_share, script_of
+from minicpm_rag.retrieval.readability import readable_share
 from minicpm_rag.retrieval.selection import select
+from minicpm_rag.text.scripts import script_of
 
 if TYPE_CHECKING:
     from minicpm_rag.embedding.embedder import ReadQuestion

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 from minicpm_rag.text.numerals import MONTHS
 from minicpm_rag.text.questions import chinese_words
-from minicpm_rag.text.terms import fold, to_simplified
+from minicpm_rag.text.scripts import HAN, has_han
+from minicpm_rag.text.simplified import to_simplified
+from minicpm_rag.text.terms import fold
 
 _QUOTED = re.compile(r"《([^》]{1,40})》|「([^」]{1,30})」|『([^』]{1,30})』")
 _LETTER = r"A-Za-z\u00c0-\u024f"
@@ -28,14 +30,14 @@ _NEGATOR = re.compile(
     r"|\b(?:not|no|never|cannot|without|[a-z]+n't)\b(?:\s+(?:be|been|being))?\s*",
     re.IGNORECASE,
 )
-_NEXT_TERM = re.compile(r"[\u4e00-\u9fff]{2}|[a-z]+")
+_NEXT_TERM = re.compile(rf"[{HAN}]{{2}}|[a-z]+")
 
 
 def names(text: str) -> frozenset[str]:
     """Names, codes and titles in a text, folded: Chinese people, places and organisations; Latin names."""
     found = {next(group for group in match.groups() if group) for match in _QUOTED.finditer(text)}
     found.update(_latin_names(text))
-    if re.search(r"[\u4e00-\u9fff]", text):
+    if has_han(text):
         found.update(_chinese_names(to_simplified(text)))
     return frozenset(fold(name).strip() for name in found)
 

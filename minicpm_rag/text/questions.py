@@ -10,13 +10,11 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Literal
 
+from minicpm_rag.messages import Language
+from minicpm_rag.text.scripts import is_chinese
 from minicpm_rag.text.terms import terms
 
-Language = Literal["zh", "en"]
 Kind = Literal["time", "number", "person", "place", "reason", "definition"]
-
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
-_OTHER_CJK = re.compile(r"[\u3041-\u30ff\uac00-\ud7a3]")  # kana and Hangul: Japanese and Korean
 
 # Words of a question or a sentence that say nothing about its subject.
 _ENGLISH_FUNCTION_WORDS = """
@@ -98,8 +96,7 @@ _CUES: dict[Kind, re.Pattern[str]] = {
 
 def language_of(question: str) -> Language:
     """The language to answer in: Chinese where the question is written in it, English for everything else."""
-    han = len(_HAN.findall(question))
-    if not han or _OTHER_CJK.search(question):
+    if not is_chinese(question):
         return "en"
     in_english = bool(_ENGLISH_MARKERS.search(question))
     if _CHINESE_MARKERS.search(question):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
+from minicpm_rag.text.scripts import is_wide
+
 # A possible end: full-width marks and line ends always count, ASCII marks only with the right neighbours.
 _MARK = re.compile(r"[。！？；｡]+|…+|[!?]+|\.+|;|\n")
 _ALWAYS = frozenset("。！？；｡…")
 _CLOSERS = frozenset("”’」』）〕】》〉〗)]}>*_")
 _STRAIGHT_QUOTES = frozenset("\"'")
-_CJK = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 
 # Words whose full stop does not end a sentence, lower case, without the stop.
 _ABBREVIATION = re.compile(
@@ -29,7 +30,7 @@ _LIST_NUMBER = re.compile(r"(?:\A|[\n\s])\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})\Z
 
 _LOOK_BACK = 400  # characters: keeps a 5 MB line linear
 _TITLE_LENGTH = 40  # characters between 《 and 》 at most, when a mark stands inside a title
-_WRAPPED_LATIN, _WRAPPED_CJK = 40, 25  # characters: a shorter line was ended by its writer, not by wrapping
+_WRAPPED_LATIN, _WRAPPED_WIDE = 40, 25  # characters: a shorter line was ended by its writer, not by wrapping
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
@@ -83,8 +84,8 @@ def _ends_without_space(text: str, start: int, mark_start: int, following: str) 
     """Judge an ASCII mark with no space after it: it ends a sentence only beside Chinese: "好吗?好的"."""
     before = text[mark_start - 1] if mark_start > start else ""
     if text[mark_start] == ".":
-        return bool(_CJK.match(following)) and following.isalpha() and before.isalnum()
-    return following.isalpha() and bool(_CJK.match(following) or _CJK.match(before))
+        return is_wide(following) and following.isalpha() and before.isalnum()
+    return following.isalpha() and (is_wide(following) or is_wide(before))
 
 
 def _past_closers(text: str, start: int, position: int) -> int:
@@ -142,8 +143,8 @@ def _is_wrapped(text: str, start: int, newline: int) -> bool:
     line = text[line_start:newline].rstrip()
     if not line:
         return False
-    if following.islower() and not _CJK.match(following):
+    if following.islower() and not is_wide(following):
         return len(line) >= _WRAPPED_LATIN and (line[-1].isalnum() or line[-1] in ",-–—\"')”’")
-    if _CJK.match(following) and following.isalpha():
-        return len(line) >= _WRAPPED_CJK and bool(_CJK.match(line[-1])) and (line[-1].isalpha() or line[-1] in "，、")
+    if is_wide(following) and following.isalpha():
+        return len(line) >= _WRAPPED_WIDE and is_wide(line[-1]) and (line[-1].isalpha() or line[-1] in "，、")
     return False

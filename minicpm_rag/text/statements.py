@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.records import TABLE_HEADER
+from minicpm_rag.text.scripts import has_wide
 from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Statement:
         cells = _cells(self.text)
         names = _cells(self.header) if self.header else []
         pairs = [(names[i] if i < len(names) else "", cell) for i, cell in enumerate(cells) if cell]
-        wide = any(ord(character) >= 0x2E80 for name, cell in pairs for character in name + cell)
+        wide = any(has_wide(name + cell) for name, cell in pairs)
         colon, semicolon = ("：", "；") if wide else (": ", "; ")
         return semicolon.join(f"{name}{colon}{cell}" if name else cell for name, cell in pairs)
 

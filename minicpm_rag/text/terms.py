@@ -12,16 +12,12 @@ import unicodedata
 from functools import cache, lru_cache
 from typing import Any
 
-# Scripts written without spaces between words: overlapping pairs of characters stand in for words.
-_UNSPACED = (
-    "\u3005-\u3007"  # 々 〆 〇
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Han
-    "\u3041-\u309f\u30a0-\u30ff"  # kana
-    "\uac00-\ud7a3"  # Hangul
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
-)
-_WORD = rf"[^\W_{_UNSPACED}]+"
-_TOKEN = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:[-._/@'&·+#]{_WORD})*(?:\+\+|#)?")
+from minicpm_rag.text.scripts import UNSPACED
+from minicpm_rag.text.simplified import to_simplified
+
+# In scripts without spaces between words, overlapping pairs of characters stand in for words.
+_WORD = rf"[^\W_{UNSPACED}]+"
+_TOKEN = re.compile(rf"[{UNSPACED}]+|{_WORD}(?:[-._/@'&·+#]{_WORD})*(?:\+\+|#)?")
 _PART = re.compile(r"\d+|[^\W\d_]+(?:\+\+|#)?")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 # Words that ask, or speak to the answerer: documents that answer rarely hold them. Leaving them out raised
@@ -35,12 +31,7 @@ _ASKING = re.compile(
 # Latin, Greek and Cyrillic accents only: the marks of kana and Thai change the word.
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _STEMMING = threading.Lock()  # a stemmer keeps the word in hand on itself
-_UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED}]")
-
-
-def to_simplified(text: str) -> str:
-    """Write Traditional characters as Simplified ones, one for one, so that offsets stay true."""
-    return text.translate(_simplified_table())
+_UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
 
 
 def fold(text: str) -> str:
@@ -101,13 +92,3 @@ def _english_stemmer() -> Any:
     from snowballstemmer import stemmer
 
     return stemmer("english")
-
-
-@cache
-def _simplified_table() -> dict[int, str]:
-    """OpenCC's single characters. Its phrases only choose between homographs, which both sides share."""
-    from importlib.resources import files
-
-    lines = (files("opencc") / "dictionary" / "TSCharacters.txt").read_text(encoding="utf-8").splitlines()
-    pairs = (line.split("\t") for line in lines if "\t" in line)
-    return {ord(source): targets.split(" ")[0] for source, targets in pairs if len(source) == 1}

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from minicpm_rag.retrieval.fusion import normalised, spread_floor, weighted_sum
-from minicpm_rag.retrieval.readability import readable_share, scripts
+from minicpm_rag.retrieval.readability import readable_share
+from minicpm_rag.text.scripts import letters_by_script
 
 KEYWORD = [("a", 9.0), ("b", 5.0), ("c", 1.0)]
 DENSE = [("c", 0.9), ("d", 0.6), ("a", 0.3)]
@@ -35,7 +36,7 @@ def test_equal_scores_are_all_best() -> None:
 
 
 def test_scripts_are_told_apart_without_a_list_of_languages() -> None:
-    assert scripts("RAG 检索かな한글 я 12!") == {
+    assert letters_by_script("RAG 检索かな한글 я 12!") == {
         "LATIN": 3,
         "CJK": 2,
         "HIRAGANA": 2,

@@ -14,6 +14,7 @@ from langchain_core.embeddings import Embeddings
 
 from minicpm_rag.embedding.embedder import ReadPassage, ReadQuestion
 from minicpm_rag.embedding.token_signs import packed
+from minicpm_rag.text.scripts import is_han
 
 
 class HashedEmbedder(Embeddings):
@@ -47,7 +48,7 @@ class HashedEmbedder(Embeddings):
 
     def _vector(self, text: str) -> list[float]:
         vector = [0.0] * self.dimension
-        pairs = [text[at : at + 2] for at in range(len(text) - 1) if "\u4e00" <= text[at] <= "\u9fff"]
+        pairs = [text[at : at + 2] for at in range(len(text) - 1) if is_han(text[at])]
         for word in re.findall(r"[a-z0-9]+", text.lower()) + pairs:
             vector[zlib.crc32(word.encode()) % self.dimension] += 1.0
         length = sum(number * number for number in vector) ** 0.5

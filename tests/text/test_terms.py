@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from minicpm_rag.text.terms import fold, question_terms, terms, to_simplified
+from minicpm_rag.text.simplified import to_simplified
+from minicpm_rag.text.terms import fold, question_terms, terms
 
 
 def test_han_gives_characters_and_pairs() -> None:

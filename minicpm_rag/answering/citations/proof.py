@@ -18,6 +18,7 @@ from minicpm_rag.answering.citations.remarks import claim_of, says_not_known
 from minicpm_rag.text.claims import contradicts, names
 from minicpm_rag.text.numerals import is_numeral, numbers
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
+from minicpm_rag.text.scripts import is_han
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -36,7 +37,6 @@ _QUESTION_BONUS = 0.15  # for sharing the question's words: "15 天" alone stand
 _WEAK_PAIR_WEIGHT = 0.3
 _CLAUSE_TERMS = 3  # words or pairs of characters
 
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _CLAUSE = re.compile(r"[^，,；;：:]+[，,；;：:]?(?!\d)")
 
 
@@ -177,9 +177,7 @@ def _clauses(claim: str) -> list[str]:
 
 def _is_weak(term: str) -> bool:
     """A single character, or a pair across a word's border, such as 为大 in 名为大环道."""
-    return (bool(_HAN.match(term)) and len(term) == 1) or any(
-        character in CHINESE_FUNCTION_CHARACTERS for character in term
-    )
+    return (len(term) == 1 and is_han(term)) or any(character in CHINESE_FUNCTION_CHARACTERS for character in term)
 
 
 def _words(claim: str) -> list[str]:

@@ -17,8 +17,8 @@ from minicpm_rag.loaders.pdf.columns import arrange
 from minicpm_rag.loaders.pdf.lines import Glyph, Line, fragments_of, lines_of
 from minicpm_rag.loaders.pdf.tables import table_runs
 from minicpm_rag.records import Heading, Table
+from minicpm_rag.text.scripts import is_wide
 
-_WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 _BEGINS_ITEM = re.compile(
     r"[•·●▪◆■◦○►–—-]\s|\(?\d{1,3}[.、)）](?!\d)|第.{1,4}[章节節条條]|[（(][一二三四五六七八九十]{1,3}[)）]|[一二三四五六七八九十]{1,3}、"
 )
@@ -166,7 +166,7 @@ class _Writer:
     def _join(self, following: Line) -> None:
         """Join a wrapped line: Chinese without a space, a divided English word without its hyphen."""
         last, first = self._characters[-1], following.text[0]
-        if _WIDE.match(last) or _WIDE.match(first):
+        if is_wide(last) or is_wide(first):
             return
         if last in _HYPHENS and len(self._characters) > 1 and self._characters[-2].isalpha():
             word = re.search(r"[^\W\d_](?:[\w-]*)-\Z", "".join(self._characters[-40:]).replace("\u2010", "-"))

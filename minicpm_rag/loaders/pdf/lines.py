@@ -5,12 +5,12 @@ Works on boxes alone, in the page's own units with the origin at the bottom left
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-_WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
+from minicpm_rag.text.scripts import is_wide
+
 _CELL_GAP = 1.5  # of the line height: a wider gap parts columns or cells
 
 
@@ -116,7 +116,7 @@ class Line:
         glyphs = self.fragments[0].glyphs
         right = glyphs[0].right
         for glyph in glyphs[1:]:
-            if _WIDE.match(glyphs[0].text) or glyph.text.isspace() or _WIDE.match(glyph.text):
+            if is_wide(glyphs[0].text) or glyph.text.isspace() or is_wide(glyph.text):
                 break
             right = glyph.right
         return right - glyphs[0].left
@@ -173,7 +173,7 @@ def _is_apart(last: Glyph, glyph: Glyph) -> bool:
 def _is_spurious(current: Sequence[Glyph], glyph: Glyph) -> bool:
     """Tell whether a space between two Chinese characters only comes from wide setting."""
     before = current[-2]
-    both_wide = bool(_WIDE.match(before.text) and _WIDE.match(glyph.text))
+    both_wide = bool(is_wide(before.text) and is_wide(glyph.text))
     return both_wide and glyph.left - before.right < 0.2 * glyph.height
 
 

@@ -22,6 +22,7 @@ from minicpm_rag.loaders.encodings import clean
 from minicpm_rag.loaders.pdf.expansion import expands_too_far
 from minicpm_rag.loaders.pdf.layout import PageText, lay_out
 from minicpm_rag.loaders.pdf.lines import UNKNOWN, Glyph
+from minicpm_rag.text.scripts import COMMON_HAN
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -202,7 +203,7 @@ def _text_of(code: int) -> str:
         return "\n"
     if code in (0x02, 0xAD, 0xFFFE):
         return "-"
-    if 0x20 <= code < 0x7F or 0x4E00 <= code < 0xA000:  # nearly all characters: spare them the rest
+    if 0x20 <= code < 0x7F or code in COMMON_HAN:  # nearly all characters: spare them the rest
         return chr(code)
     if code in _BULLETS:
         return "•"

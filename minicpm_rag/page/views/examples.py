@@ -13,6 +13,7 @@ import streamlit as st
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.page import subjects
 from minicpm_rag.page.texts import strings
+from minicpm_rag.text.scripts import is_chinese
 
 if TYPE_CHECKING:
     from minicpm_rag.records import DocumentRow, Page
@@ -46,7 +47,7 @@ def _drawn(
 
 
 def _is_in(language: strings.Language, questions: list[str]) -> bool:
-    return bool(questions) and (language == "zh") == subjects.is_chinese(questions[0])
+    return bool(questions) and (language == "zh") == is_chinese(questions[0])
 
 
 def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[str]:
@@ -75,4 +76,4 @@ def _about(page: Page, title: str) -> Iterator[str]:
 
 
 def _language(words: str) -> strings.Language:
-    return "zh" if subjects.is_chinese(words) else "en"
+    return "zh" if is_chinese(words) else "en"
