@@ -142,3 +142,17 @@ def test_every_listed_message_is_said() -> None:
         if not key.startswith("system.") and key.removesuffix(".remedy") not in used
     }
     assert not unused
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        ("zh-CN", "zh"),
+        ("zh", "zh"),
+        ("zh-Hant-TW", "zh"),
+        ("en-US", "en"),
+        ("fr", "en"),
+        (None, "en"),
+        ("", "en"),
+    ],
+)
+def test_the_first_language_is_the_browsers(locale: str | None, language: str) -> None:
+    assert guess_language(locale) == language

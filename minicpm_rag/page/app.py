@@ -12,11 +12,12 @@ import streamlit as st
 from streamlit import runtime
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import attempts, login, state
+from minicpm_rag.messages import Message
+from minicpm_rag.page import shared, state
 from minicpm_rag.page.html import bridge, theme
+from minicpm_rag.page.language import language, t
 from minicpm_rag.page.server import Gate
-from minicpm_rag.page.state import t
-from minicpm_rag.page.views import notices, sidebar
+from minicpm_rag.page.views import callbacks, login, notices, sidebar
 
 # A picture of our own: Streamlit fetches named icons and emoji for the tab from another host.
 ICON = Path(__file__).with_name("icon.png")
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 def show() -> None:
     """Draw the page."""
     st.set_page_config(page_title=t("brand"), page_icon=str(ICON), layout="wide")
-    theme.draw(state.language())
+    theme.draw(language())
     try:
         if runtime.exists() and not Gate.is_in_place:
             _failed(t("unguarded"))
@@ -36,7 +37,7 @@ def show() -> None:
         else:
             _show()
     except RAGError as error:
-        _failed(str(error))
+        _failed(error.message)
     except Exception:
         logger.exception("The page could not be drawn")
         _failed(t("fault"))
@@ -46,25 +47,19 @@ def _show() -> None:
     # The views import the core's heavier half, which the first paint need not wait for.
     from minicpm_rag.page.views import asking, chat, library, model, uploads
 
-    state.opening()
+    shared.opening()
     bridge.draw(
-        language=state.language(),
+        language=language(),
         cookies=state.cookies(),
         follow=asking.follow_mark(),
         opened=chat.open_mark,
         refused=uploads.refuse,
     )
     sidebar.draw()
-    attempts.tell()
+    callbacks.tell()
     {"chat": chat.show, "library": library.show, "model": model.show}[state.view()]()
 
 
-def _failed(sentence: str) -> None:
-    notices.bad(sentence)
-
-    def again() -> None:
-        state.opening.clear()
-        state.settings.clear()
-        state.conversations.clear()
-
-    st.button(t("try_again"), key="try-again", icon=":material/refresh:", on_click=again)
+def _failed(what: Message | str) -> None:
+    notices.bad(what)
+    st.button(t("try_again"), key="try-again", icon=":material/refresh:", on_click=shared.try_again)

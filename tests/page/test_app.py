@@ -25,11 +25,12 @@ from minicpm_rag.errors import (
 from minicpm_rag.library.ledger import jobs as queue
 from minicpm_rag.library.ledger import knowledge_bases
 from minicpm_rag.library.ledger.conversations import Conversations
-from minicpm_rag.page import door, server, state
+from minicpm_rag.messages import LANGUAGES, Language
+from minicpm_rag.page import door, server, shared
 from minicpm_rag.page.background import downloads, switching
 from minicpm_rag.page.background import jobs as page_jobs
 from minicpm_rag.page.background.reply import Reply, Request
-from minicpm_rag.page.texts import strings
+from minicpm_rag.page.language import text
 from minicpm_rag.records import Finished, IngestProgress, Retrieved, Rewritten, Text, Verdict, Waiting
 
 APP = str(server.SCRIPT)
@@ -42,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.delenv(f"MINICPM_RAG_{name}", raising=False)
     monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path))
     monkeypatch.setattr("minicpm_rag.indexing.Worker", FakeWorker)
-    monkeypatch.setattr(state, "WARM_AFTER_SECONDS", 0)
+    monkeypatch.setattr(shared, "WARM_AFTER_SECONDS", 0)
     monkeypatch.setattr(door, "_auth_was_seen", False)
     monkeypatch.setattr(server.Gate, "is_in_place", True)
     st.cache_resource.clear()
@@ -70,11 +71,11 @@ def patch_opening(monkeypatch: pytest.MonkeyPatch, opened: Callable[[object], ob
 def page(owner: str = "browser:ann", language: str = "en", view: str = "chat") -> AppTest:
     """The page after its workspace is open."""
     app = AppTest.from_file(APP, default_timeout=20)
-    app.session_state["owner"] = owner
+    app.session_state["user"] = owner
     app.session_state["language"] = language
     app.session_state["view"] = view
     app.run()
-    wait_until(lambda: state.opening().done() and not switching.shared().is_running)
+    wait_until(lambda: shared.opening().done() and not switching.shared().is_running)
     return app.run()
 
 
@@ -92,14 +93,14 @@ def button(app: AppTest, key: str) -> Any:
     return next(found for found in app.button if (found.key or "").startswith(key))
 
 
-def words(key: str, language: strings.Language = "en", **values: object) -> str:
-    return strings.text(language, key, **values)
+def words(key: str, language: Language = "en", **values: object) -> str:
+    return text(language, key, **values)
 
 
 # The first screen
 
 
-@pytest.mark.parametrize("language", strings.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("view", ["chat", "library", "model"])
 def test_every_view_is_drawn_in_both_languages(workspace: FakeWorkspace, view: str, language: Any) -> None:
     app = page(view=view, language=language)
@@ -204,7 +205,7 @@ def test_where_a_login_is_set_up_nobody_gets_in_without(
     assert ("log-in" in keys) is not logged_in
     assert ("new-conversation" in keys) is logged_in
     if logged_in:
-        assert app.session_state["owner"] == "login:https://id.example:ann"
+        assert app.session_state["user"] == "login:https://id.example:ann"
         assert "log-out" in keys
 
 
@@ -236,14 +237,14 @@ def test_a_source_opens_beside_the_answer_with_its_words_marked(workspace: FakeW
 
 def test_a_click_on_a_mark_opens_its_source(workspace: FakeWorkspace) -> None:
     app = ask(page())
-    owner, number = app.session_state["owner"], app.session_state["conversation"]
+    owner, number = app.session_state["user"], app.session_state["conversation"]
 
     def click(owner: str, conversation: int, mark: str) -> None:
         import streamlit as st
 
         from minicpm_rag.page.views import chat
 
-        st.session_state.owner, st.session_state.conversation = owner, conversation
+        st.session_state.user, st.session_state.conversation = owner, conversation
         chat.open_mark(mark)
 
     for mark, opens in (("1:1", True), ("1:9", False), ("9:1", False), ("x:<b>", False), ("", False)):
@@ -544,13 +545,13 @@ def test_conversations_are_kept_renamed_deleted_and_belong_to_one_browser(worksp
 
 def test_an_exported_conversation_names_each_quote_with_its_source(workspace: FakeWorkspace) -> None:
     app = ask(page(language="zh"))
-    conversations = state.conversations()
+    conversations = shared.conversations()
     (conversation,) = conversations.listed("browser:ann")
 
     def written(conversation: object, exchanges: object) -> None:
         import streamlit as st
 
-        from minicpm_rag.page import export
+        from minicpm_rag.page.views import export
 
         st.session_state.language = "zh"
         st.text(export.as_markdown(conversation, exchanges))  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from scripted_llm import ScriptedLLM
 from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.indexing import Worker
-from minicpm_rag.page import door, server, state
+from minicpm_rag.page import door, server, shared
 from minicpm_rag.page.background import jobs, switching
 
 APP = str(server.SCRIPT)
@@ -71,7 +71,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     monkeypatch.setattr("minicpm_rag.embedding.embedder.load_embedder", load_embedder)
     monkeypatch.setattr("minicpm_rag.workspace.load", load)
     monkeypatch.setattr("minicpm_rag.workspace.Workspace.facts", lambda workspace: {"model": "scripted"})
-    monkeypatch.setattr(state, "WARM_AFTER_SECONDS", 0)
+    monkeypatch.setattr(shared, "WARM_AFTER_SECONDS", 0)
     monkeypatch.setattr(door, "_auth_was_seen", False)
     monkeypatch.setattr(server.Gate, "is_in_place", True)
     started: list[Worker] = []
@@ -81,7 +81,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     yield work
     for worker in started:
         worker.close()
-    state.opening().result().close()
+    shared.opening().result().close()
     clear()
 
 
@@ -92,10 +92,10 @@ def clear() -> None:
 
 def page(owner: str) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=60)
-    app.session_state["owner"] = owner
+    app.session_state["user"] = owner
     app.session_state["language"] = "zh"
     app.run()
-    wait_until(lambda: state.opening().done() and not switching.shared().is_running, 60)
+    wait_until(lambda: shared.opening().done() and not switching.shared().is_running, 60)
     return app.run()
 
 
@@ -112,7 +112,7 @@ def test_reruns_embed_and_load_nothing_and_a_question_embeds_itself_once(work: W
     app.file_uploader[0].set_value([("handbook.md", DOCUMENT.encode(), "text/markdown")]).run()
     wait_until(lambda: all(job.done.is_set() for job in jobs.shared().of("default")), 60)
     passages = work.since()
-    assert passages == {"passages embedded": state.workspace().library.knowledge_base("default").chunks}  # type: ignore[union-attr]
+    assert passages == {"passages embedded": shared.workspace().library.knowledge_base("default").chunks}  # type: ignore[union-attr]
     assert passages["passages embedded"] > 0
 
     press(app.run(), "go-chat")

@@ -18,7 +18,7 @@ import pytest
 from browser_parts import CHROMIUM, PATIENCE, Server, Visitor, launch
 from fake_workspace import wait_until
 
-from minicpm_rag.page.texts import strings
+from minicpm_rag.page.language import text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route, WebSocketRoute
@@ -94,7 +94,7 @@ def picture(visitor: Visitor, name: str) -> None:
 
 
 def words(key: str, **values: object) -> str:
-    return strings.text("zh", key, **values)
+    return text("zh", key, **values)
 
 
 def highlighted_pixels(visitor: Visitor) -> int:
@@ -183,7 +183,7 @@ def test_the_language_is_the_browsers_at_first_and_switched_in_the_sidebar(
     server: Server, browser: Browser, verdicts: str
 ) -> None:
     english = Visitor(browser, server, locale="en-GB", color_scheme="dark")
-    assert english.page.locator(".rag-brand").inner_text() == strings.text("en", "brand")
+    assert english.page.locator(".rag-brand").inner_text() == text("en", "brand")
     english.page.wait_for_selector(".st-key-ask-0")
     assert "27 days" in english.ask("How many days of paid leave do full-time colleagues have?")
     english.page.locator(".rag-mark").first.click()

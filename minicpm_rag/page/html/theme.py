@@ -6,7 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from minicpm_rag.page.texts.strings import Language, text
+from minicpm_rag.messages import Language
+from minicpm_rag.page.language import text
 
 STYLE = Path(__file__).with_name("style.css")
 

@@ -1,1 +1,1 @@
-"""Every text of the page, in Chinese and English."""
+"""Every text of the page, in Chinese and English: one file for each part of the page."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.page import options, state
-from minicpm_rag.page.state import t
+from minicpm_rag.page import shared, state
+from minicpm_rag.page.language import t
 
 if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
@@ -18,7 +18,7 @@ MOST_PASSAGES = 20
 
 def draw(workspace: Workspace) -> None:
     """Draw the choices."""
-    settings, kept = state.settings(), options.chosen()
+    settings, kept = shared.settings(), state.options()
     passages = st.slider(
         t("passages"),
         1,

@@ -10,10 +10,10 @@ from dataclasses import replace
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import options, state
-from minicpm_rag.page.attempts import attempt
+from minicpm_rag.page import shared, state
 from minicpm_rag.page.background.reply import Reply, Request
-from minicpm_rag.page.state import t
+from minicpm_rag.page.language import t
+from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.records import Conversation, Exchange
 
 
@@ -34,7 +34,7 @@ def replies() -> dict[int, Reply]:
 @attempt
 def ask(question: str) -> None:
     """Ask in the conversation on the page, or begin one."""
-    conversations, owner = state.conversations(), state.owner()
+    conversations, owner = shared.conversations(), state.user()
     try:
         current = state.conversation()
         if current is None:
@@ -75,8 +75,8 @@ def _start(
     answer_anyway: bool = False,
 ) -> None:
     st.session_state.last_asked = exchange
-    state.conversations().forget_answer(state.owner(), conversation.id, exchange)
-    history = state.conversations().history(state.owner(), conversation.id, before=exchange)
+    shared.conversations().forget_answer(state.user(), conversation.id, exchange)
+    history = shared.conversations().history(state.user(), conversation.id, before=exchange)
     replies()[conversation.id] = Reply(
         Request(
             question=question,
@@ -84,11 +84,11 @@ def _start(
             knowledge_base=conversation.knowledge_base,
             standalone_question=standalone_question,
             answer_anyway=answer_anyway,
-            options=options.chosen(),
+            options=state.options(),
         ),
-        opening=state.ready,
-        conversations=state.conversations(),
-        owner=state.owner(),
+        opening=shared.ready,
+        conversations=shared.conversations(),
+        owner=state.user(),
         conversation=conversation.id,
         exchange=exchange,
         fault=t("fault"),

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
-from minicpm_rag.page import state
-from minicpm_rag.page.attempts import attempt
+from minicpm_rag.page import examples, shared, sources, state
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
-from minicpm_rag.page.views import asking, conversation_menu, examples, message, notices, opening, sources, uploads
+from minicpm_rag.page.language import language, t
+from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, uploads
+from minicpm_rag.page.views.callbacks import attempt
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -31,7 +31,7 @@ LEFT_OVER_ELEMENTS = 40  # more than any view has below where an answer is drawn
 
 def show() -> None:
     """Draw the view."""
-    workspace = state.workspace()
+    workspace = shared.workspace()
     conversation = state.conversation()
     reply = asking.replies().get(conversation.id) if conversation else None
     if reply is not None and reply.done.is_set():
@@ -41,7 +41,7 @@ def show() -> None:
     if workspace is not None and state.source() is not None:
         talk, beside = st.columns([6, 5], gap="large")
         with beside:
-            sources.draw(workspace)
+            source_pane.draw(workspace)
     else:
         talk = st.container()
     with talk:
@@ -57,7 +57,7 @@ def open_mark(mark: str) -> None:
     exchange, _, number = mark.partition(":")
     if current is None or not (exchange.isdigit() and number.isdigit()):
         return
-    for row in state.conversations().exchanges(state.owner(), current.id):
+    for row in shared.conversations().exchanges(state.user(), current.id):
         if row.id == int(exchange) and row.answer is not None:
             source = sources.cited(row.answer, int(number))
             if source is not None:
@@ -82,7 +82,7 @@ def _talk(workspace: Workspace | None, conversation: Conversation | None, reply:
         _first_screen(workspace)
         return None
     conversation_menu.draw(conversation)
-    exchanges = state.conversations().exchanges(state.owner(), conversation.id)
+    exchanges = shared.conversations().exchanges(state.user(), conversation.id)
     slot = None
     for exchange in exchanges:
         if reply is not None and exchange.id == reply.exchange:
@@ -119,7 +119,7 @@ def _first_screen(workspace: Workspace | None) -> None:
         _until_documents(workspace)
     else:
         st.html(f'<div class="rag-lead">{markup.plain(t("lead"))}</div>')
-        for number, example in enumerate(examples.of(workspace, state.knowledge_base(), state.language())):
+        for number, example in enumerate(examples.of(workspace, state.knowledge_base(), language())):
             with st.container(key=f"example-{number}"):
                 st.button(
                     markup.label(example),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import export, state
-from minicpm_rag.page.attempts import attempt
-from minicpm_rag.page.state import t
-from minicpm_rag.page.views import notices
+from minicpm_rag.page import shared, state
+from minicpm_rag.page.language import t
+from minicpm_rag.page.views import export, notices
+from minicpm_rag.page.views.callbacks import attempt
 
 if TYPE_CHECKING:
     from minicpm_rag.records import Conversation
@@ -23,7 +23,7 @@ def draw(conversation: Conversation) -> None:
         notices.quiet(conversation.title or t("untitled"))
         with st.popover("", icon=":material/more_horiz:", type="tertiary", help=t("conversation_menu")):
             _rename(conversation)
-            exchanges = state.conversations().exchanges(state.owner(), conversation.id)
+            exchanges = shared.conversations().exchanges(state.user(), conversation.id)
             st.download_button(
                 t("export"),
                 export.as_markdown(conversation, exchanges),
@@ -51,7 +51,7 @@ def _rename(conversation: Conversation) -> None:
         title = st.text_input(t("title"), value=conversation.title, key=f"title-{conversation.id}")
         if st.form_submit_button(t("rename"), key=f"rename-talk-submit-{conversation.id}"):
             try:
-                state.conversations().rename(state.owner(), conversation.id, title)
+                shared.conversations().rename(state.user(), conversation.id, title)
             except RAGError as error:
                 notices.bad(str(error))
             else:
@@ -63,7 +63,7 @@ def _delete(number: int) -> None:
     running = st.session_state.get("replies", {}).pop(number, None)
     if running is not None:
         running.cancel()
-    state.conversations().delete(state.owner(), number)
+    shared.conversations().delete(state.user(), number)
     state.open_conversation(None)
 
 

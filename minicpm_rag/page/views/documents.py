@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.page import state
-from minicpm_rag.page.attempts import attempt
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
+from minicpm_rag.page.language import said, t
 from minicpm_rag.page.views import notices
+from minicpm_rag.page.views.callbacks import attempt
 
 if TYPE_CHECKING:
     from minicpm_rag.records import DocumentRow
@@ -70,7 +69,7 @@ def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
 
 def _described(row: DocumentRow) -> str:
     title = f'<div class="rag-row-title">{markup.plain(row.title)}</div>'
-    why = markup.plain(f"{state.said(row.reason)} {state.said(row.remedy)}".strip())
+    why = markup.plain(f"{said(row.reason)} {said(row.remedy)}".strip())
     if row.status == "failed":
         chip = f'<span class="rag-chip bad">{markup.plain(t("verdict_failed"))}</span>'
         return f'{title}<div class="rag-quiet">{chip}{why}</div>'

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import state
+from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
+from minicpm_rag.page.language import t
 from minicpm_rag.page.views import notices
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def shown(name: str) -> str:
 def choose() -> None:
     """Draw the choice in the sidebar."""
     try:
-        workspace = state.workspace()
+        workspace = shared.workspace()
     except RAGError:
         return
     if workspace is None:
@@ -102,4 +102,4 @@ def _delete(workspace: Workspace, name: str) -> None:
     workspace.library.delete(name)
     jobs.shared().deleted(name)
     left = [row.name for row in workspace.library.knowledge_bases()]
-    st.session_state.knowledge_base = left[0] if left else state.settings().knowledge_base
+    st.session_state.knowledge_base = left[0] if left else shared.settings().knowledge_base

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag import records
-from minicpm_rag.page import state
+from minicpm_rag.page import shared, sources, state
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
-from minicpm_rag.page.views import documents, knowledge, notices, opening, sources, uploads
-from minicpm_rag.page.views.sources import Source
+from minicpm_rag.page.language import t
+from minicpm_rag.page.sources import Source
+from minicpm_rag.page.views import documents, knowledge, notices, opening, source_pane, uploads
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -27,14 +27,14 @@ HIT_CHARACTERS = 220
 
 def show() -> None:
     """Draw the view."""
-    workspace = state.workspace()
+    workspace = shared.workspace()
     if workspace is None:
         opening.wait()
         return
     if state.source() is not None:
         listing, beside = st.columns([6, 5], gap="large")
         with beside:
-            sources.draw(workspace)
+            source_pane.draw(workspace)
     else:
         listing = st.container()
     with listing:

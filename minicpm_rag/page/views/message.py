@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 import streamlit as st
 
 from minicpm_rag import records
-from minicpm_rag.page import state
+from minicpm_rag.page import sources, state
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
-from minicpm_rag.page.views import notices, sources
+from minicpm_rag.page.language import t
+from minicpm_rag.page.views import notices
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import state
+from minicpm_rag.page import shared
 from minicpm_rag.page.background import switching
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
+from minicpm_rag.page.language import t
 from minicpm_rag.page.views import answering, model_list, notices, opening
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def show() -> None:
     """Draw the view."""
-    workspace = state.workspace()
+    workspace = shared.workspace()
     if workspace is None:
         opening.wait()
         return

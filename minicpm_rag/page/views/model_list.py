@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.page import state
+from minicpm_rag.page import shared
 from minicpm_rag.page.background import downloads
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
+from minicpm_rag.page.language import t
 from minicpm_rag.page.views import documents, notices
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def draw(workspace: Workspace, switch: Switch) -> None:
     from minicpm_rag import models
 
     machine = _machine()
-    if state.settings().device == "cpu":
+    if shared.settings().device == "cpu":
         machine = machine.without_gpus()
     st.subheader(t("models_here"), anchor=False)
     notices.quiet(_machine_line(machine))
-    local = models.find_local(state.settings().home)
+    local = models.find_local(shared.settings().home)
     choice = models.choose(machine, [found.model for found in local if not found.problems])
     here = {found.model.name: found for found in local}
     listed = [model for model in models.CATALOGUE if model.kind == "chat" and model.usable]
@@ -137,7 +137,7 @@ def _fetch_button(model: Model, fits: bool) -> None:
 def _fetch(model: Model) -> None:
     from minicpm_rag import models
 
-    folder: Path = models.folder_of(state.settings().home, model)
+    folder: Path = models.folder_of(shared.settings().home, model)
     downloads.shared()[model.name] = downloads.Download(model, folder, t("fault"))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from minicpm_rag.page import state
+from minicpm_rag.messages import Message
 from minicpm_rag.page.html import markup
+from minicpm_rag.page.language import said
 
 
 def calm(sentence: str) -> None:
@@ -18,9 +19,9 @@ def warn(sentence: str) -> None:
     st.html(f'<div class="rag-notice">{markup.plain(sentence)}</div>')
 
 
-def bad(sentence: str) -> None:
-    """Something that went wrong, with its remedy, as the core tells it."""
-    st.html(f'<div class="rag-notice bad" role="alert">{markup.plain(state.said(sentence))}</div>')
+def bad(what: Message | str) -> None:
+    """Something that went wrong, with its remedy: a message of the core, or one of the page's texts."""
+    st.html(f'<div class="rag-notice bad" role="alert">{markup.plain(said(what))}</div>')
 
 
 def quiet(sentence: str) -> None:

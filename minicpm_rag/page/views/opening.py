@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from minicpm_rag.page import state
-from minicpm_rag.page.state import t
+from minicpm_rag.page import shared
+from minicpm_rag.page.language import t
 from minicpm_rag.page.views import notices
 
 
@@ -13,5 +13,5 @@ from minicpm_rag.page.views import notices
 def wait() -> None:
     """Draw one line, and the page again as soon as the workspace is open."""
     notices.working(t("opening_line"))
-    if state.opening().done():
+    if shared.opening().done():
         st.rerun()

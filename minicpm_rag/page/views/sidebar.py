@@ -8,10 +8,10 @@ from __future__ import annotations
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import login, state
+from minicpm_rag.page import shared, state
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
-from minicpm_rag.page.views import knowledge
+from minicpm_rag.page.language import language, t
+from minicpm_rag.page.views import knowledge, login
 
 ICONS = {"chat": ":material/forum:", "library": ":material/folder_open:", "model": ":material/memory:"}
 CONVERSATIONS_SHOWN = 30
@@ -56,7 +56,7 @@ def _navigation(view: str) -> None:
 
 
 def _conversations() -> None:
-    listed = state.conversations().listed(state.owner())
+    listed = shared.conversations().listed(state.user())
     if not listed:
         return
     st.html(f'<div class="rag-caption">{markup.plain(t("conversations"))}</div>')
@@ -84,7 +84,7 @@ def _language() -> None:
         t("language"),
         options=["zh", "en"],
         format_func={"zh": "中文", "en": "English"}.__getitem__,
-        default=state.language(),
+        default=language(),
         required=True,
         key="language-choice",
         label_visibility="collapsed",
@@ -95,7 +95,7 @@ def _language() -> None:
 
 def _answering() -> None:
     try:
-        workspace = state.workspace()
+        workspace = shared.workspace()
     except RAGError:
         return  # the view says it
     if workspace is None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import state
-from minicpm_rag.page.attempts import attempt
+from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
+from minicpm_rag.page.language import said, t
 from minicpm_rag.page.views import documents, notices
+from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.records import Verdict
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ TONES = {"failed": "bad", "skipped": "warn"}
 def drop(workspace: Workspace) -> None:
     """Draw the place to drop files on; what is dropped is read at once."""
     as_folder = st.session_state.get("drop-folder", False)
-    limit = state.settings().upload_megabytes
+    limit = shared.settings().upload_megabytes
     key = f"upload-{st.session_state.get('upload_turn', 0)}-{as_folder}"
     # In a callback, which runs whatever view is drawn next: who drops files and goes elsewhere at once sends
     # both in one message, and the view that would have taken the files is drawn no more.
@@ -54,7 +54,7 @@ def drop(workspace: Workspace) -> None:
 
 def refuse(names: list[str]) -> None:
     """Remember files that the uploader did not take."""
-    limit = state.settings().upload_megabytes
+    limit = shared.settings().upload_megabytes
     st.session_state.upload_errors = []
     st.session_state.upload_refused = [t("upload_too_large", name=name, megabytes=limit) for name in names]
 
@@ -194,13 +194,11 @@ def _row(verdict: Verdict) -> str:
             present=verdict.pages_present,
             chunks=verdict.chunks,
         )
-    reason = " · ".join(
-        part for part in (counts, state.said(verdict.reason), documents.unusual(verdict.encoding)) if part
-    )
+    reason = " · ".join(part for part in (counts, said(verdict.reason), documents.unusual(verdict.encoding)) if part)
     cells = (
         markup.plain(verdict.title or jobs.name_of(verdict.source)),
         chip,
         markup.plain(reason),
-        markup.plain(state.said(verdict.remedy)),
+        markup.plain(said(verdict.remedy)),
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

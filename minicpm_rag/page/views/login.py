@@ -11,10 +11,10 @@ from time import monotonic
 import streamlit as st
 from streamlit.errors import StreamlitAuthError
 
-from minicpm_rag.messages import Message, reason_of, text
-from minicpm_rag.page import door, state
+from minicpm_rag.messages import Message, reason_of
+from minicpm_rag.page import door
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.state import t
+from minicpm_rag.page.language import t
 from minicpm_rag.page.views import notices
 
 PROVIDER_SECONDS = 5  # how long to wait for the provider
@@ -42,10 +42,10 @@ def draw() -> None:
             str(st.secrets["auth"].get("server_metadata_url") or ""), int(monotonic() / ASK_AGAIN_SECONDS)
         )
     if problem is not None:
-        notices.bad(text(state.language(), problem))
+        notices.bad(problem)
         return
     if (failed := st.session_state.pop("login-failed", None)) is not None:
-        notices.bad(text(state.language(), failed))
+        notices.bad(failed)
     st.button(t("log_in"), icon=":material/login:", key="log-in", type="primary", on_click=_log_in)
 
 

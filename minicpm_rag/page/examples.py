@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.page import subjects
-from minicpm_rag.page.texts import strings
+from minicpm_rag.messages import Language
+from minicpm_rag.page.language import text
+from minicpm_rag.text import subjects
 from minicpm_rag.text.scripts import is_chinese
 
 if TYPE_CHECKING:
@@ -24,16 +25,14 @@ DOCUMENTS_READ = 12
 PAGES_READ = (1, 2)
 
 
-def of(workspace: Workspace, knowledge_base: str, language: strings.Language) -> list[str]:
+def of(workspace: Workspace, knowledge_base: str, language: Language) -> list[str]:
     """Up to three questions, each about another document where there are as many."""
     generation = workspace.library.generation(knowledge_base)
     return _drawn(workspace, knowledge_base, generation, language)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _drawn(
-    _workspace: Workspace, knowledge_base: str, generation: tuple[int, int], language: strings.Language
-) -> list[str]:
+def _drawn(_workspace: Workspace, knowledge_base: str, generation: tuple[int, int], language: Language) -> list[str]:
     documents = [row for row in _workspace.library.documents(knowledge_base) if row.status == "ready"]
     newest = sorted(documents, key=lambda row: row.indexed_at, reverse=True)[:DOCUMENTS_READ]
     by_document = [list(dict.fromkeys(_questions(_workspace, row))) for row in newest]
@@ -46,7 +45,7 @@ def _drawn(
     return list(dict.fromkeys(in_turn))[:WANTED]
 
 
-def _is_in(language: strings.Language, questions: list[str]) -> bool:
+def _is_in(language: Language, questions: list[str]) -> bool:
     return bool(questions) and (language == "zh") == is_chinese(questions[0])
 
 
@@ -65,15 +64,15 @@ def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[str]:
 def _about(page: Page, title: str) -> Iterator[str]:
     for name, column in subjects.table_cells(page):
         shown = subjects.in_a_sentence(column)
-        yield strings.text(_language(name + column), "example_cell", name=name, column=shown)
+        yield text(_language(name + column), "example_cell", name=name, column=shown)
     for subject in subjects.of_page(page):
         language, shown = _language(subject + title), subjects.in_a_sentence(subject)
         if subject.endswith(("?", "？")):
             yield subject
         elif subject != title:
             told = title if language == "zh" else subjects.with_article(title)
-            yield strings.text(language, "example", title=told, subject=shown)
+            yield text(language, "example", title=told, subject=shown)
 
 
-def _language(words: str) -> strings.Language:
+def _language(words: str) -> Language:
     return "zh" if is_chinese(words) else "en"

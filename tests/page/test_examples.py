@@ -7,8 +7,8 @@ from conftest import KNOWLEDGE
 from fake_workspace import FakeLibrary, FakeWorkspace, page_of, row
 
 from minicpm_rag.loaders import load_file
-from minicpm_rag.page import subjects
-from minicpm_rag.page.views import examples
+from minicpm_rag.page import examples
+from minicpm_rag.text import subjects
 
 
 def questions(name: str) -> list[str]:

@@ -2,29 +2,26 @@ from __future__ import annotations
 
 import ast
 import re
-import string
 from pathlib import Path
 
 import pytest
 
-from minicpm_rag.page.texts import strings
+from minicpm_rag.messages import placeholders
+from minicpm_rag.page import language
 from minicpm_rag.records import FileStatus, IngestProgress
 from minicpm_rag.text.scripts import has_han
 
-PAGE = Path(strings.__file__).parents[1]
+PAGE = Path(language.__file__).parent
+TEXTS = language.CATALOGUE.texts
 # The same in both languages on purpose.
 NEUTRAL = {"page_of", "job_line"}
 
 
-def fields(words: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(words) if name}
-
-
-@pytest.mark.parametrize("key", sorted(strings.keys()))
+@pytest.mark.parametrize("key", sorted(TEXTS))
 def test_each_text_is_there_in_both_languages_with_the_same_values(key: str) -> None:
-    chinese, english = strings._TEXTS[key]
+    chinese, english = TEXTS[key]
     assert chinese.strip() and english.strip()
-    assert fields(chinese) == fields(english)
+    assert placeholders(chinese) == placeholders(english)
     assert not has_han(english)
     if key not in NEUTRAL:
         assert has_han(chinese) or key == "tokens_per_second" or key == "fact_speed"
@@ -44,7 +41,7 @@ def used_keys() -> set[str]:
             pattern = pattern_of(node.args[key])
             if pattern is None:
                 continue
-            fitting = set(filter(re.compile(pattern).fullmatch, strings.keys()))
+            fitting = set(filter(re.compile(pattern).fullmatch, TEXTS.keys()))
             assert fitting, f"{file.name} uses a text that is not there: {pattern}"
             used |= fitting
     return used
@@ -61,35 +58,19 @@ def pattern_of(node: ast.expr) -> str | None:
 
 def test_every_text_the_page_uses_is_there_and_none_is_left_over() -> None:
     by_variable = {"file", "verdict", "reason", "remedy", "documents", "pages", "chunks"}
-    assert strings.keys() - used_keys() - by_variable == set()
+    assert TEXTS.keys() - used_keys() - by_variable == set()
 
 
 def test_every_verdict_and_stage_of_an_ingest_has_a_text() -> None:
     statuses = FileStatus.__args__
     stages = ast.literal_eval(str(IngestProgress.__annotations__["stage"]).removeprefix("Literal"))
-    assert {f"verdict_{status}" for status in statuses} <= strings.keys()
-    assert {f"ingest_{stage}" for stage in stages} <= strings.keys()
+    assert {f"verdict_{status}" for status in statuses} <= TEXTS.keys()
+    assert {f"ingest_{stage}" for stage in stages} <= TEXTS.keys()
 
 
-@pytest.mark.parametrize(
-    ("locale", "language"),
-    [
-        ("zh-CN", "zh"),
-        ("zh", "zh"),
-        ("zh-Hant-TW", "zh"),
-        ("en-US", "en"),
-        ("fr", "en"),
-        (None, "en"),
-        ("", "en"),
-    ],
-)
-def test_the_first_language_is_the_browsers(locale: str | None, language: str) -> None:
-    assert strings.guess(locale) == language
-
-
-def test_no_text_of_the_page_is_written_outside_strings() -> None:
+def test_no_text_of_the_page_is_written_outside_the_catalogue() -> None:
     for file in PAGE.rglob("*.py"):
-        if file.name in ("strings.py", "translations.py", "subjects.py") or file.name.startswith("chinese_"):
+        if file.parent.name == "texts":
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -1,4 +1,7 @@
-"""What a click does, with its errors told on the page: Streamlit runs it outside of what draws the page."""
+"""Callbacks of widgets, with their errors shown on the page.
+
+Streamlit runs a callback before it draws the page, so an error is remembered until there is a place to show it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page.state import t
+from minicpm_rag.page.language import t
 from minicpm_rag.page.views import notices
 
 P = ParamSpec("P")
@@ -25,7 +28,7 @@ def attempt(callback: Callable[P, None]) -> Callable[P, None]:
         try:
             callback(*values, **options)
         except RAGError as error:
-            st.session_state.trouble = str(error)
+            st.session_state.trouble = error.message
         except Exception:
             logger.exception("A click could not be carried out")
             st.session_state.trouble = t("fault")

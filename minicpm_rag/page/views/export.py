@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minicpm_rag import records
-from minicpm_rag.page.state import t
-from minicpm_rag.page.views import knowledge, sources
+from minicpm_rag.page import sources
+from minicpm_rag.page.language import t
+from minicpm_rag.page.views import knowledge
 from minicpm_rag.records import Conversation, Exchange, StoredAnswer
 
 

@@ -6,7 +6,6 @@ It does not know the answer that cites it, nor how a page becomes a picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,53 +15,18 @@ from minicpm_rag import records
 from minicpm_rag.errors import DocumentError, NotFoundError, RAGError
 from minicpm_rag.page import state
 from minicpm_rag.page.html import markup, passages
-from minicpm_rag.page.state import t
+from minicpm_rag.page.language import t
+from minicpm_rag.page.sources import Source, place
 from minicpm_rag.page.views import notices
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.records import DocumentRow, StoredAnswer
+    from minicpm_rag.records import DocumentRow
     from minicpm_rag.workspace import Workspace
 
 AROUND_CHARACTERS = 900  # text shown on each side of the words
 PICTURE_PIXELS = 1100  # sharp on a dense screen in the widest pane
-
-
-@dataclass(frozen=True)
-class Source:
-    """What to show: a passage, and the words on its page that are marked, as (start, end, words)."""
-
-    document: Document
-    quotes: tuple[tuple[int, int, str], ...]
-
-    @classmethod
-    def of_passage(cls, document: Document) -> Source:
-        """A passage that nothing quotes: all of it is marked."""
-        start = int(document.metadata.get(records.START, 0))
-        return cls(document, ((start, start + len(document.page_content), document.page_content),))
-
-
-def cited(answer: StoredAnswer, number: int) -> Source | None:
-    """The source behind a number in an answer."""
-    citations = [citation for citation in answer.citations if citation.number == number]
-    if citations:
-        quotes = {(citation.quote_start, citation.quote_end, citation.quote) for citation in citations}
-        return Source(citations[0].document, tuple(sorted(quotes)))
-    if 1 <= number <= len(answer.documents):
-        return Source.of_passage(answer.documents[number - 1])
-    return None
-
-
-def place(document: Document) -> str:
-    """Where a passage stands in its file, in words."""
-    kind = document.metadata.get(records.PAGE_KIND, "text")
-    label = document.metadata.get(records.PAGE_LABEL) or ""
-    parts = [t(f"place_{kind}", label=label)] if kind != "text" and label else []
-    first, last = document.metadata.get(records.ROW_START), document.metadata.get(records.ROW_END)
-    if first is not None and last is not None:
-        parts.append(t("place_row", row=first) if first == last else t("place_rows", first=first, last=last))
-    return " · ".join(parts)
 
 
 @st.fragment

@@ -1,0 +1,97 @@
+"""What all browser sessions share: settings, conversations, and the workspace, opened in the background.
+
+Streamlit runs the page again at every click; what is cached here is made once in the server's life.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag.library.ledger.conversations import Conversations
+from minicpm_rag.page.background import switching
+from minicpm_rag.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from minicpm_rag.workspace import Workspace
+
+WARM_AFTER_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """The settings, read once. Raises SettingsError."""
+    return load_settings()
+
+
+@st.cache_resource(show_spinner=False)
+def conversations() -> Conversations:
+    """The conversations of the home folder, open for all sessions."""
+    return Conversations(settings().home / "ledger.sqlite3")
+
+
+@st.cache_resource(show_spinner=False)
+def opening() -> Future[Workspace]:
+    """The workspace being opened in the background, once for all sessions: the page does not wait."""
+    future: Future[Workspace] = Future()
+    threading.Thread(target=_open, args=(settings(), future), name="open-workspace", daemon=True).start()
+    return future
+
+
+def _open(wanted: Settings, future: Future[Workspace]) -> None:
+    try:
+        # Imported here: they pull in LangChain and Chroma, which the first paint must not wait for.
+        from minicpm_rag import indexing as worker
+        from minicpm_rag import workspace
+
+        opened = workspace.open_workspace(wanted)
+        worker.Worker(
+            opened.library,
+            chunk_characters=wanted.chunk_characters,
+            chunk_overlap_characters=wanted.chunk_overlap_characters,
+            ocr=wanted.ocr,
+        ).start()
+    except BaseException as error:
+        logger.exception("The workspace could not be opened")
+        future.set_exception(error)
+        return
+    # Load the models before the first question. What fails here is told when the models are asked for.
+    switching.shared().start(lambda: _warm(opened), "")
+    future.set_result(opened)
+
+
+def _warm(opened: Workspace) -> None:
+    # After the first paint: importing torch takes seconds of the interpreter's lock.
+    time.sleep(WARM_AFTER_SECONDS)
+    opened.warm()
+
+
+def ready() -> Workspace:
+    """The workspace once its models are loaded, or could not be; waits for that.
+
+    A question that loaded them itself beside the loading under way would fail: two threads that import
+    transformers for the first time at once get half of it.
+    """
+    opened = opening().result()
+    switching.shared().wait()
+    return opened
+
+
+def workspace() -> Workspace | None:
+    """The open workspace, or None while it is being opened. Raises what opening it raised."""
+    future = opening()
+    return future.result() if future.done() else None
+
+
+def try_again() -> None:
+    """Forget what could not be opened, so that the next run of the page tries it again."""
+    opening.clear()
+    settings.clear()
+    conversations.clear()

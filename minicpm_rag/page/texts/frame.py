@@ -1,0 +1,36 @@
+"""What the frame of the page says: sidebar, opening, login, errors, in Chinese and English."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "brand": ("文档问答", "Ask your documents"),
+    "new_conversation": ("新对话", "New conversation"),
+    "view_chat": ("对话", "Conversation"),
+    "view_library": ("资料库", "Library"),
+    "view_model": ("模型", "Model"),
+    "knowledge_base": ("知识库", "Knowledge base"),
+    "default_name": ("默认", "Default"),
+    "conversations": ("最近的对话", "Recent"),
+    "untitled": ("未命名的对话", "Untitled"),
+    "language": ("语言", "Language"),
+    "opening": ("正在打开…", "Opening…"),
+    "opening_line": ("正在打开资料库，马上就好…", "Opening your library, just a moment…"),
+    "no_model": ("无模型模式", "No-model mode"),
+    "fault": (
+        "程序出了意外的错误，对话和资料都还在。请再试一次；若仍然如此，运行程序的终端里有详细记录。",
+        "Something unexpected went wrong; your conversation and documents are safe. Try again. "
+        "If it happens again, the terminal that runs the program has the details.",
+    ),
+    "unguarded": (
+        "这个页面没有受到保护：任何网站都能通过浏览器读取您的文档，所以没有打开。"
+        "请用 `minicpm-rag page` 或 `streamlit run streamlit_app.py` 启动。",
+        "This page is not guarded: any web site could read your documents through your browser, so it stays closed. "
+        "Start it with `minicpm-rag page` or `streamlit run streamlit_app.py`.",
+    ),
+    "log_in": ("登录", "Log in"),
+    "log_out": ("退出登录", "Log out"),
+    "try_again": ("再试一次", "Try again"),
+    "close": ("关闭", "Close"),
+    "open": ("打开", "Open"),
+    "stop": ("停止", "Stop"),
+}

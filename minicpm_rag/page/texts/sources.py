@@ -1,0 +1,29 @@
+"""What an open source says, in Chinese and English."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "place_page": ("第 {label} 页", "page {label}"),
+    "place_slide": ("第 {label} 张幻灯片", "slide {label}"),
+    "place_sheet": ("工作表 {label}", "sheet {label}"),
+    "place_row": ("第 {row} 行", "row {row}"),
+    "place_rows": ("第 {first}–{last} 行", "rows {first}–{last}"),
+    "previous_page": ("上一页", "Previous page"),
+    "next_page": ("下一页", "Next page"),
+    "page_of": ("{number} / {count}", "{number} / {count}"),
+    "back_to_passage": ("回到引文", "Back to the passage"),
+    "whole_page": ("显示全文", "Show the whole text"),
+    "page_without_text": ("这一页没有可读的文字。", "This page has no text that could be read."),
+    "source_removed": (
+        "这份文档已从资料库中移除；下面是作答时的原文。",
+        "This document has been removed from the library; this is the passage as it was.",
+    ),
+    "source_changed": (
+        "这份文档后来有改动；下面是作答时的原文。",
+        "This document has changed since; this is the passage as it was.",
+    ),
+    "not_highlighted": (
+        "没能在页面图片上标出这段话，原文如下：",
+        "The words could not be marked in the picture of the page; they are:",
+    ),
+}
