@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minicpm_rag.messages import Message, core
+from minicpm_rag.messages import Message, core, joined
 
 
 class RAGError(Exception):
@@ -55,10 +55,7 @@ class DocumentError(RAGError):
         self.remedy = (
             remedy_of(self.reason) if remedy is None else Message(remedy) if isinstance(remedy, str) else remedy
         )
-        super().__init__(self.reason)
-
-    def __str__(self) -> str:
-        return f"{self.reason} {self.remedy or ''}".strip()
+        super().__init__(joined(self.reason, self.remedy) or self.reason)
 
 
 def remedy_of(reason: Message) -> Message | None:

@@ -14,6 +14,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "其中 {count} 项需要处理：{names:list}。",
         "{count:item needs|items need} attention: {names:list}.",
     ),
+    "system.given_back": ("{reason}\n\n{question}", "{reason}\n\n{question}"),
+    # Errors that nobody foresaw; the details are in the log.
+    "system.fault": (
+        "程序出了意外的错误，对话和资料都还在。请再试一次；若仍然如此，运行程序的终端里有详细记录。",
+        "Something unexpected went wrong; your conversation and documents are safe. Try again. "
+        "If it happens again, the terminal that runs the program has the details.",
+    ),
     # Errors of the operating system, by the name of their number
     "system.ENOSPC": ("磁盘空间不足", "no space left on the disk"),
     "system.EDQUOT": ("超出磁盘配额", "disk quota exceeded"),

@@ -40,7 +40,7 @@ def show() -> None:
         _failed(error.message)
     except Exception:
         logger.exception("The page could not be drawn")
-        _failed(t("fault"))
+        _failed(Message("system.fault"))
 
 
 def _show() -> None:
@@ -60,6 +60,6 @@ def _show() -> None:
     {"chat": chat.show, "library": library.show, "model": model.show}[state.view()]()
 
 
-def _failed(what: Message | str) -> None:
+def _failed(what: Message) -> None:
     notices.bad(what)
     st.button(t("try_again"), key="try-again", icon=":material/refresh:", on_click=shared.try_again)

@@ -63,7 +63,7 @@ def _open(wanted: Settings, future: Future[Workspace]) -> None:
         future.set_exception(error)
         return
     # Load the models before the first question. What fails here is told when the models are asked for.
-    switching.shared().start(lambda: _warm(opened), "")
+    switching.shared().start(lambda: _warm(opened))
     future.set_result(opened)
 
 

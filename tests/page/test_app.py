@@ -25,7 +25,7 @@ from minicpm_rag.errors import (
 from minicpm_rag.library.ledger import jobs as queue
 from minicpm_rag.library.ledger import knowledge_bases
 from minicpm_rag.library.ledger.conversations import Conversations
-from minicpm_rag.messages import LANGUAGES, Language
+from minicpm_rag.messages import LANGUAGES, Language, Message
 from minicpm_rag.page import door, server, shared
 from minicpm_rag.page.background import downloads, switching
 from minicpm_rag.page.background import jobs as page_jobs
@@ -35,6 +35,7 @@ from minicpm_rag.records import Finished, IngestProgress, Retrieved, Rewritten, 
 
 APP = str(server.SCRIPT)
 QUESTION = "年假有几天？"
+FAULT = str(Message("system.fault"))
 
 
 @pytest.fixture(autouse=True)
@@ -331,11 +332,8 @@ def test_what_a_document_or_model_writes_is_never_markup(workspace: FakeWorkspac
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (
-            ModelError("The model folder /m is broken. Choose another."),
-            "The model folder /m is broken. Choose another.",
-        ),
-        (RuntimeError("secret internals"), words("fault")),
+        (CheckpointError("llm.index_empty", path="/m"), "/m lists no weights."),
+        (RuntimeError("secret internals"), FAULT),
     ],
     ids=["ours", "unforeseen"],
 )
@@ -357,10 +355,8 @@ def test_a_failed_answer_is_a_sentence_and_loses_nothing(
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (PromptTooLongError(5000, 4096), "提示词有 5000 个 token，最多只能放 4096 个。"),
-        (CheckpointError("/m is empty. Fetch it again: "
-                         "`python -m minicpm_rag download` resumes and checks every file."),
-         "/m 是空文件。请重新下载："),
+        (PromptTooLongError(5000, 4096), "提示词有 5000 个词元，除去回答最多容得下 4096 个。"),
+        (CheckpointError("llm.empty_file", path="/m"), "/m 是空文件。请重新下载："),
         (VectorStoreError("The Chroma server http://c:1 does not do what was asked: [Errno 111] Connection refused. "
                           "Make sure it runs (chroma run --path DIR), or unset MINICPM_RAG_CHROMA_URL to use the "
                           "library's own folder."),
@@ -368,7 +364,7 @@ def test_a_failed_answer_is_a_sentence_and_loses_nothing(
         (LibraryError("/h/ledger.sqlite3 cannot be written: database or disk is full. Nothing was lost; make room on "
                       "the disk and run it again."),
          "/h/ledger.sqlite3 无法写入：磁盘已满。"),
-        (ModelError("The model server at http://m/v1 answered with an error: overloaded"), "返回了错误：overloaded"),
+        (ModelError("llm.server_error", url="http://m/v1", words="overloaded"), "返回了错误：overloaded"),
     ],
     ids=["prompt", "model", "chroma", "disk", "server"],
 )  # fmt: skip
@@ -387,7 +383,7 @@ def test_a_workspace_that_cannot_open_is_a_sentence_and_can_be_tried_again(
     def opened(settings: object) -> FakeWorkspace:
         tries.append(1)
         if len(tries) == 1:
-            raise CheckpointError("/models/x has no config.json. Name another folder in MINICPM_RAG_MODEL.")
+            raise CheckpointError("llm.no_config", folder="/models/x")
         return FakeWorkspace()
 
     patch_opening(monkeypatch, opened)
@@ -827,12 +823,12 @@ def test_a_model_that_does_not_load_is_a_sentence_and_the_others_can_be_chosen(
     workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> dict[str, str]:
-        raise CheckpointError("/m has no weights. Fetch it again.")
+        raise CheckpointError("llm.index_empty", path="/m")
 
     workspace.mode, workspace.model_name = "model", "m"
     monkeypatch.setattr(workspace, "facts", broken)
     app = page(view="model")
-    assert "/m has no weights. Fetch it again." in html(app)
+    assert "/m lists no weights. Fetch it again" in html(app)
     button(app, "use-none").click().run()
     wait_until(lambda: None in workspace.used)
 
@@ -848,8 +844,8 @@ def test_a_model_on_this_machine_is_switched_to_without_a_restart(workspace: Fak
 
 def test_a_switch_waits_for_the_one_before_instead_of_being_forgotten() -> None:
     change, order, release = switching.Switching(), [], threading.Event()
-    change.start(lambda: release.wait(10) and order.append("warm"), "")
-    change.start(lambda: order.append("switch"), "")
+    change.start(lambda: release.wait(10) and order.append("warm"))
+    change.start(lambda: order.append("switch"))
     assert change.is_running
     release.set()
     wait_until(lambda: not change.is_running)
@@ -858,14 +854,14 @@ def test_a_switch_waits_for_the_one_before_instead_of_being_forgotten() -> None:
 
 def test_a_switch_that_fails_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*values: object) -> None:
-        raise ModelError("The model server at http://127.0.0.1:9/v1 cannot be reached (refused). Is it running there?")
+        raise ModelError("llm.server_unreachable", url="http://127.0.0.1:9/v1", why=Message("system.ECONNREFUSED"))
 
     monkeypatch.setattr(workspace, "use_server", refused)
     app = page(view="model", language="zh")
     app.text_input(key="server-address").set_value("http://127.0.0.1:9/v1")
     button(app, "server-submit").click().run()
     wait_until(lambda: switching.shared().error)
-    assert "连不上模型服务 http://127.0.0.1:9/v1（refused）" in html(app.run())
+    assert "连不上模型服务 http://127.0.0.1:9/v1（连接被拒绝）" in html(app.run())
 
 
 def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import DownloadStoppedError, RAGError
+from minicpm_rag.messages import Message
 
 if TYPE_CHECKING:
     from minicpm_rag.models import Model
@@ -23,14 +24,13 @@ logger = logging.getLogger(__name__)
 class Download:
     """One model on its way. Pausing stops the transfer; starting again goes on from there."""
 
-    def __init__(self, model: Model, folder: Path, fault: str) -> None:
+    def __init__(self, model: Model, folder: Path) -> None:
         self.model = model
         self.folder = folder
         self.bytes_done = 0
         self.bytes_total = model.download_bytes
-        self.error = ""
+        self.error: Message | None = None
         self.state = "running"  # running, paused, failed, done
-        self._fault = fault
         self._cancel = threading.Event()
         self._start()
 
@@ -44,7 +44,7 @@ class Download:
             self._start()
 
     def _start(self) -> None:
-        self.error, self.state = "", "running"
+        self.error, self.state = None, "running"
         self._cancel = threading.Event()
         threading.Thread(
             target=self._run, args=(self._cancel,), name=f"download-{self.model.name}", daemon=True
@@ -58,10 +58,10 @@ class Download:
         except DownloadStoppedError:
             self.state = "paused"
         except RAGError as error:
-            self.error, self.state = str(error), "failed"
+            self.error, self.state = error.message, "failed"
         except Exception:
             logger.exception("Downloading %s failed", self.model.name)
-            self.error, self.state = self._fault, "failed"
+            self.error, self.state = Message("system.fault"), "failed"
         else:
             self.state = "done"
 

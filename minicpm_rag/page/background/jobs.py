@@ -18,6 +18,7 @@ import streamlit as st
 from minicpm_rag.errors import RAGError
 from minicpm_rag.library.ledger import jobs as queue
 from minicpm_rag.library.ledger import knowledge_bases
+from minicpm_rag.messages import Message
 from minicpm_rag.records import IngestProgress, Verdict
 
 if TYPE_CHECKING:
@@ -30,17 +31,16 @@ SHOWN_KINDS = ("ingest", "remove", "reindex", "import")
 class Job:
     """One job of the worker's, as far as it has come."""
 
-    def __init__(self, library: Library, kind: str, knowledge_base: str, number: int, fault: str) -> None:
+    def __init__(self, library: Library, kind: str, knowledge_base: str, number: int) -> None:
         self.kind = kind
         self.knowledge_base = knowledge_base
         self.number = number
         self.latest: IngestProgress | None = None
         self.verdicts: list[Verdict] = []
-        self.error = ""
+        self.error: Message | None = None
         self.done = threading.Event()
         self.cancelled = threading.Event()
         self._library = library
-        self._fault = fault
         threading.Thread(target=self._follow, name=f"job-{number}", daemon=True).start()
 
     def _follow(self) -> None:
@@ -52,10 +52,10 @@ class Job:
                 if step.verdict is not None:
                     self.verdicts.append(step.verdict)
         except RAGError as error:
-            self.error = str(error)
+            self.error = error.message
         except Exception:
             logger.exception("Following job %s failed", self.number)
-            self.error = self._fault
+            self.error = Message("system.fault")
         finally:
             self.done.set()
 
@@ -69,16 +69,16 @@ class Jobs:
         self._lock = threading.Lock()
         self._adding = threading.Lock()  # held while the ledger is asked, which may take its time
 
-    def begin(self, library: Library, kind: str, knowledge_base: str, submit: Callable[[], int], fault: str) -> None:
+    def begin(self, library: Library, kind: str, knowledge_base: str, submit: Callable[[], int]) -> None:
         """Hand a job to the worker and follow it."""
         with self._adding:
-            self._follow(Job(library, kind, knowledge_base, submit(), fault))
+            self._follow(Job(library, kind, knowledge_base, submit()))
 
-    def adopt(self, library: Library, fault: str) -> None:
+    def adopt(self, library: Library) -> None:
         """Follow the jobs as well that others began: another process, or this one before it was restarted."""
         with self._adding:
             for number, kind, knowledge_base in _under_way(library, self._known):
-                self._follow(Job(library, kind, knowledge_base, number, fault))
+                self._follow(Job(library, kind, knowledge_base, number))
 
     def _follow(self, job: Job) -> None:
         self._known.add(job.number)
@@ -130,22 +130,18 @@ def shared() -> Jobs:
     return Jobs()
 
 
-def ingest(library: Library, knowledge_base: str, sources: Sequence[str], fault: str) -> None:
+def ingest(library: Library, knowledge_base: str, sources: Sequence[str]) -> None:
     """Have files read into a knowledge base."""
     from minicpm_rag import indexing as worker
 
-    shared().begin(
-        library, "ingest", knowledge_base, lambda: worker.submit_ingest(library, knowledge_base, sources), fault
-    )
+    shared().begin(library, "ingest", knowledge_base, lambda: worker.submit_ingest(library, knowledge_base, sources))
 
 
-def remove(library: Library, knowledge_base: str, sources: Sequence[str], fault: str) -> None:
+def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> None:
     """Have documents removed from a knowledge base."""
     from minicpm_rag import indexing as worker
 
-    shared().begin(
-        library, "remove", knowledge_base, lambda: worker.submit_remove(library, knowledge_base, sources), fault
-    )
+    shared().begin(library, "remove", knowledge_base, lambda: worker.submit_remove(library, knowledge_base, sources))
 
 
 def name_of(source: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
+from minicpm_rag.messages import Message
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class Switching:
     """The change under way, or how the last one ended."""
 
     def __init__(self) -> None:
-        self.error = ""
+        self.error: Message | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -34,26 +35,24 @@ class Switching:
         while (thread := self._thread) is not None and thread.is_alive():
             thread.join()
 
-    def start(self, change: Callable[[], None], fault: str) -> None:
+    def start(self, change: Callable[[], None]) -> None:
         """Begin a change; one that comes while another runs waits for it."""
         with self._lock:
             before = self._thread
-            self._thread = threading.Thread(
-                target=self._run, args=(before, change, fault), name="switch-model", daemon=True
-            )
+            self._thread = threading.Thread(target=self._run, args=(before, change), name="switch-model", daemon=True)
             self._thread.start()
 
-    def _run(self, before: threading.Thread | None, change: Callable[[], None], fault: str) -> None:
+    def _run(self, before: threading.Thread | None, change: Callable[[], None]) -> None:
         if before is not None:
             before.join()
-        self.error = ""
+        self.error = None
         try:
             change()
         except RAGError as error:
-            self.error = str(error)
+            self.error = error.message
         except Exception:
             logger.exception("Switching failed")
-            self.error = fault
+            self.error = Message("system.fault")
 
 
 @st.cache_resource(show_spinner=False)

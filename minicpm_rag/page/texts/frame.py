@@ -16,11 +16,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "opening": ("正在打开…", "Opening…"),
     "opening_line": ("正在打开资料库，马上就好…", "Opening your library, just a moment…"),
     "no_model": ("无模型模式", "No-model mode"),
-    "fault": (
-        "程序出了意外的错误，对话和资料都还在。请再试一次；若仍然如此，运行程序的终端里有详细记录。",
-        "Something unexpected went wrong; your conversation and documents are safe. Try again. "
-        "If it happens again, the terminal that runs the program has the details.",
-    ),
     "unguarded": (
         "这个页面没有受到保护：任何网站都能通过浏览器读取您的文档，所以没有打开。"
         "请用 `minicpm-rag page` 或 `streamlit run streamlit_app.py` 启动。",

@@ -10,9 +10,10 @@ from dataclasses import replace
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
+from minicpm_rag.messages import Message
 from minicpm_rag.page import shared, state
 from minicpm_rag.page.background.reply import Reply, Request
-from minicpm_rag.page.language import t
+from minicpm_rag.page.language import said
 from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.records import Conversation, Exchange
 
@@ -44,7 +45,7 @@ def ask(question: str) -> None:
         exchange = conversations.ask(owner, current.id, question)
     except RAGError as error:
         # The box it was typed into is empty by now: the question is given back with the reason.
-        raise RAGError(f"{error}\n\n{question}") from error
+        raise RAGError("system.given_back", reason=error.message, question=question) from error
     _start(current, exchange, question)
 
 
@@ -91,7 +92,7 @@ def _start(
         owner=state.user(),
         conversation=conversation.id,
         exchange=exchange,
-        fault=t("fault"),
+        fault=said(Message("system.fault")),
     )
 
 

@@ -13,7 +13,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page.language import t
+from minicpm_rag.messages import Message
 from minicpm_rag.page.views import notices
 
 P = ParamSpec("P")
@@ -31,13 +31,13 @@ def attempt(callback: Callable[P, None]) -> Callable[P, None]:
             st.session_state.trouble = error.message
         except Exception:
             logger.exception("A click could not be carried out")
-            st.session_state.trouble = t("fault")
+            st.session_state.trouble = Message("system.fault")
 
     return attempted
 
 
 def tell() -> None:
     """Draw what went wrong with the last click."""
-    trouble = st.session_state.pop("trouble", "")
-    if trouble:
+    trouble: Message | None = st.session_state.pop("trouble", None)
+    if trouble is not None:
         notices.bad(trouble)

@@ -53,7 +53,7 @@ def _rename(conversation: Conversation) -> None:
             try:
                 shared.conversations().rename(state.user(), conversation.id, title)
             except RAGError as error:
-                notices.bad(str(error))
+                notices.bad(error.message)
             else:
                 st.rerun()
 

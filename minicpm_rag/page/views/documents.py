@@ -91,12 +91,12 @@ def _described(row: DocumentRow) -> str:
 
 @attempt
 def _retry(workspace: Workspace, row: DocumentRow) -> None:
-    jobs.ingest(workspace.library, row.knowledge_base, [row.source], t("fault"))
+    jobs.ingest(workspace.library, row.knowledge_base, [row.source])
 
 
 @attempt
 def _remove(workspace: Workspace, row: DocumentRow) -> None:
-    jobs.remove(workspace.library, row.knowledge_base, [row.source], t("fault"))
+    jobs.remove(workspace.library, row.knowledge_base, [row.source])
 
 
 def unusual(encoding: str) -> str:

@@ -82,7 +82,7 @@ def _do(change: Callable[[], None]) -> None:
     try:
         change()
     except RAGError as error:
-        notices.bad(str(error))
+        notices.bad(error.message)
     else:
         st.rerun()
 

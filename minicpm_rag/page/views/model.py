@@ -38,7 +38,7 @@ def show() -> None:
 
 def switch(change: Callable[[], None]) -> None:
     """Change what answers, in the background; after an error, what answered before stays."""
-    switching.shared().start(change, t("fault"))
+    switching.shared().start(change)
 
 
 def _now(workspace: Workspace) -> None:
@@ -57,7 +57,7 @@ def _facts(workspace: Workspace) -> None:
     try:
         known = workspace.facts()
     except RAGError as error:
-        notices.bad(str(error))
+        notices.bad(error.message)
         return
     speed = st.session_state.get("speed")
     known = known | {"speed": f"{speed:.1f}" if speed else ""}

@@ -138,7 +138,7 @@ def _fetch(model: Model) -> None:
     from minicpm_rag import models
 
     folder: Path = models.folder_of(shared.settings().home, model)
-    downloads.shared()[model.name] = downloads.Download(model, folder, t("fault"))
+    downloads.shared()[model.name] = downloads.Download(model, folder)
 
 
 @st.fragment(run_every=0.7)

@@ -116,7 +116,7 @@ def _picture(original: Path, number: int, quotes: tuple[tuple[int, int, str], ..
             str(original), original.stat().st_mtime_ns, number, tuple(quote for _, _, quote in quotes)
         )
     except (DocumentError, OSError) as error:
-        notices.bad(str(error) if isinstance(error, RAGError) else t("source_changed"))
+        notices.bad(error.message if isinstance(error, RAGError) else t("source_changed"))
         return
     st.image(picture, width="stretch")
     if quotes and not highlighted:

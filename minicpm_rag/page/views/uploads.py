@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
+from minicpm_rag.messages import Message
 from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
@@ -71,7 +72,7 @@ def _take(workspace: Workspace, key: str) -> None:
     st.session_state.upload_errors = [*errors, *_hand_over(workspace, files)]
 
 
-def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
+def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[Message]:
     from minicpm_rag import indexing as worker
 
     knowledge_base = state.knowledge_base()
@@ -79,15 +80,15 @@ def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[str]:
         sources = [
             str(worker.save_upload(workspace.library, knowledge_base, file.name, file.getvalue())) for file in files
         ]
-        jobs.ingest(workspace.library, knowledge_base, sources, t("fault"))
+        jobs.ingest(workspace.library, knowledge_base, sources)
     except RAGError as error:
-        return [str(error)]
+        return [error.message]
     return []
 
 
 def watch(workspace: Workspace) -> None:
     """Draw what is under way; while something is, look again every second, else more seldom for what others begin."""
-    jobs.shared().adopt(workspace.library, t("fault"))
+    jobs.shared().adopt(workspace.library)
     if is_busy():
         _watching(workspace)
         return
@@ -103,7 +104,7 @@ def is_busy() -> bool:
 
 @st.fragment(run_every=BUSY_SECONDS)
 def _watching(workspace: Workspace) -> None:
-    jobs.shared().adopt(workspace.library, t("fault"))
+    jobs.shared().adopt(workspace.library)
     if not is_busy():
         st.rerun()
     for job in jobs.shared().of(state.knowledge_base()):
@@ -113,7 +114,7 @@ def _watching(workspace: Workspace) -> None:
 @st.fragment(run_every=IDLE_SECONDS)
 def _idle(workspace: Workspace, drawn: tuple[tuple[int, int] | None, int]) -> None:
     """Draw the view again once a job was begun elsewhere, or one that was over at once has changed something."""
-    jobs.shared().adopt(workspace.library, t("fault"))
+    jobs.shared().adopt(workspace.library)
     if is_busy() or _state_of(workspace) != drawn:
         st.rerun()
 
