@@ -142,6 +142,8 @@ def test_every_listed_message_is_said() -> None:
         if not key.startswith("system.") and key.removesuffix(".remedy") not in used
     }
     assert not unused
+
+
 @pytest.mark.parametrize(
     ("locale", "language"),
     [

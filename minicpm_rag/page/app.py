@@ -60,6 +60,6 @@ def _show() -> None:
     {"chat": chat.show, "library": library.show, "model": model.show}[state.view()]()
 
 
-def _failed(what: Message) -> None:
+def _failed(what: Message | str) -> None:
     notices.bad(what)
     st.button(t("try_again"), key="try-again", icon=":material/refresh:", on_click=shared.try_again)
