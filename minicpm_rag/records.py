@@ -79,8 +79,8 @@ class LoadedFile:
     pages: tuple[Page, ...]
     pages_present: int
     encoding: str = ""
-    note: str = ""  # what a person should know: "2 of 7 pages are scans without text"
-    remedy: str = ""
+    note: Message | None = None  # what the user should know: "2 of 7 pages are scans without text"
+    remedy: Message | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.indexing.storage import NewDocument
 from minicpm_rag.library.originals import sha256_of
-from minicpm_rag.messages import from_plain, reason_of
+from minicpm_rag.messages import reason_of
 from minicpm_rag.records import LoadedFile
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,6 @@ def filled(blank: NewDocument, loaded: LoadedFile) -> NewDocument:
         pages=loaded.pages,
         pages_present=loaded.pages_present,
         encoding=loaded.encoding,
-        reason=from_plain(loaded.note),
-        remedy=from_plain(loaded.remedy),
+        reason=loaded.note,
+        remedy=loaded.remedy,
     )

@@ -7,11 +7,13 @@ Does not know chunks, knowledge bases or models.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import DecodedText, decode
 from minicpm_rag.loaders.kinds import SUFFIXES, Kind, kind_of
+from minicpm_rag.messages import Message, joined, reason_of
 from minicpm_rag.records import LoadedFile, Page
 
 __all__ = ["SUFFIXES", "load_address", "load_file"]
@@ -28,13 +30,12 @@ def load_file(path: Path, *, ocr: bool = True) -> LoadedFile:
         found = kind_of(path)
         loaded = _load(path, found.kind, ocr=ocr)
     except OSError as exc:
-        raise DocumentError("The file cannot be opened.", f"Check its name and rights: {exc.strerror}.") from exc
+        raise DocumentError("loaders.cannot_be_opened", why=reason_of(exc)) from exc
     except RecursionError as exc:
-        raise DocumentError("The file is nested too deeply.", "Save it as plain text or PDF.") from exc
+        raise DocumentError("loaders.nested_too_deeply") from exc
     except MemoryError as exc:
-        raise DocumentError("The file needs more memory than there is.", "Split it into smaller files.") from exc
-    note = " ".join(part for part in (found.note, loaded.note) if part)
-    return LoadedFile(loaded.title, loaded.pages, loaded.pages_present, loaded.encoding, note, loaded.remedy)
+        raise DocumentError("loaders.needs_memory") from exc
+    return replace(loaded, note=joined(found.note, loaded.note))
 
 
 def load_address(address: str) -> LoadedFile:
@@ -75,8 +76,9 @@ def _load(path: Path, kind: Kind, *, ocr: bool) -> LoadedFile:
         from minicpm_rag.loaders.book import book_pages
 
         return _loaded(path.name, book_pages(path))
-    if path.stat().st_size > _MOST_TEXT_BYTES:
-        raise DocumentError("The file is too large.", "Split it into smaller files.")
+    size = path.stat().st_size
+    if size > _MOST_TEXT_BYTES:
+        raise DocumentError("loaders.too_large", size=size)
     data = path.read_bytes()
     if kind in ("eml", "mhtml"):
         from minicpm_rag.loaders.mail import mail_page, saved_page
@@ -84,7 +86,7 @@ def _load(path: Path, kind: Kind, *, ocr: bool) -> LoadedFile:
         if kind == "mhtml":
             return _loaded(path.name, [saved_page(data)])
         page, attachments = mail_page(data)
-        note = f"Attachments were not read: {', '.join(attachments)}." if attachments else ""
+        note = Message("loaders.attachments", names=attachments) if attachments else None
         return _loaded(path.name, [page], note=note)
     if kind == "html":
         from minicpm_rag.loaders.html import decode_html, write_html
@@ -116,9 +118,11 @@ def _text_page(text: str, kind: Kind) -> Page:
     return reader(text) if reader and text.strip() else Page(1, text)
 
 
-def _loaded(title: str, pages: Sequence[Page], decoded: DecodedText | None = None, note: str = "") -> LoadedFile:
+def _loaded(
+    title: str, pages: Sequence[Page], decoded: DecodedText | None = None, note: Message | None = None
+) -> LoadedFile:
     """Keep the pages that have text; raise DocumentError where none has."""
     kept = tuple(page for page in pages if page.text.strip())
     if not kept:
-        raise DocumentError("The file contains no text.")
+        raise DocumentError("loaders.no_text")
     return LoadedFile(title, kept, len(pages), decoded.encoding if decoded else "", note)

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.messages import Message
 
 _MOST_MEMBERS = 20_000
 _MOST_BYTES = 600_000_000  # unpacked, pictures and all
@@ -18,15 +19,13 @@ _MOST_SHEET_BYTES = 400_000_000  # sheets are read as a stream
 _BOMB_RATIO, _BOMB_BYTES = 200, 20_000_000  # office files compress 3 to 50 times
 
 
-def check_archive(path: Path, what: str) -> frozenset[str]:
+def check_archive(path: Path, what: Message) -> frozenset[str]:
     """Return the names inside a zip file; raise DocumentError where it is damaged, protected or too large."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             if any(member.flag_bits & 1 for member in members):
-                raise DocumentError(
-                    f"The {what} is protected by a password.", "Save a copy without a password and add that."
-                )
+                raise DocumentError("loaders.protected", what=what)
             _check_sizes(members)
             _check_entities(archive, members)
             return frozenset(member.filename for member in members)
@@ -36,9 +35,9 @@ def check_archive(path: Path, what: str) -> frozenset[str]:
         raise damaged(what) from exc
 
 
-def damaged(what: str) -> DocumentError:
+def damaged(what: Message) -> DocumentError:
     """Return the error for a file that is not what it should be inside."""
-    return DocumentError(f"The {what} is damaged or cut off.", "Get the file again, or save it again with its program.")
+    return DocumentError("loaders.damaged", what=what)
 
 
 def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
@@ -51,10 +50,7 @@ def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
             is_sheet = member.filename.startswith("xl/worksheets/")
             too_large |= member.file_size > (_MOST_SHEET_BYTES if is_sheet else _MOST_XML_BYTES)
     if too_large:
-        raise DocumentError(
-            "The file would be far too large when unpacked.",
-            f"Split it into smaller files: {total:,} bytes inside.",
-        )
+        raise DocumentError("loaders.unpacks_too_large", size=total, parts=len(members))
 
 
 def _check_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
@@ -64,7 +60,4 @@ def _check_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) ->
             with archive.open(member) as part:
                 head = part.read(4096).replace(b"\0", b"")
             if b"<!ENTITY" in head or (b"<!DOCTYPE" in head and member.filename.startswith(("word/", "ppt/", "xl/"))):
-                raise DocumentError(
-                    "The file declares XML entities, which can be an attack.",
-                    "Save it again with its program.",
-                )
+                raise DocumentError("loaders.entities")

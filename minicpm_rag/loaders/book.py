@@ -12,25 +12,27 @@ from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import check_archive, damaged
 from minicpm_rag.loaders.html import decode_html, write_html
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.messages import Message
 from minicpm_rag.records import Page
 
+_WHAT = Message("loaders.book")
 _RIGHTS = "META-INF/rights.xml"
 _CONTAINER = "META-INF/container.xml"
 
 
 def book_pages(path: Path) -> list[Page]:
     """Return the chapters of a book; a chapter is called by its first heading or its title."""
-    names = check_archive(path, "book")
+    names = check_archive(path, _WHAT)
     if _RIGHTS in names:
-        raise DocumentError("The book is copy-protected.", "Add a copy without protection.")
+        raise DocumentError("loaders.copy_protected")
     try:
         with zipfile.ZipFile(path) as archive:
             chapters = [name for name in _reading_order(archive) if name in names]
             return [_page(number, archive.read(name)) for number, name in enumerate(chapters, start=1)]
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as exc:
-        raise damaged("book") from exc
+        raise damaged(_WHAT) from exc
     except SyntaxError as exc:  # lxml's parse errors are of this class
-        raise damaged("book") from exc
+        raise damaged(_WHAT) from exc
 
 
 def _reading_order(archive: zipfile.ZipFile) -> list[str]:

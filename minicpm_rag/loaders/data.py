@@ -12,6 +12,7 @@ from typing import Any
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.text import markdown_page
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.messages import Message
 from minicpm_rag.records import Page
 
 _MOST_COLUMNS = 60
@@ -57,7 +58,7 @@ def notebook_page(text: str) -> Page:
         notebook = json.loads(text)
         cells = notebook.get("cells") or [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as exc:
-        raise DocumentError("The notebook is damaged or cut off.", "Save it again with Jupyter.") from exc
+        raise DocumentError("loaders.damaged", what=Message("loaders.notebook")) from exc
     writer = PageWriter()
     for cell in cells:
         if not isinstance(cell, dict):

@@ -103,9 +103,7 @@ def _character_like(radical: re.Match[str]) -> str:
 
 
 def _not_text() -> DocumentError:
-    return DocumentError(
-        "The file does not contain readable text.", "Open it in the program that made it and save it as text."
-    )
+    return DocumentError("loaders.not_text")
 
 
 def _checked(text: str, encoding: str) -> DecodedText:

@@ -12,6 +12,7 @@ from typing import Any
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import DecodedText, decode
 from minicpm_rag.loaders.writer import PageWriter, one_line
+from minicpm_rag.messages import reason_of
 
 _DECLARED = re.compile(
     rb"""(?i)<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}encoding=["']([\w.:-]+)"""
@@ -47,7 +48,7 @@ def write_html(text: str, writer: PageWriter) -> str:
     try:
         root = html.document_fromstring(text.encode(), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as exc:
-        raise DocumentError("The HTML cannot be read.", f"Save the page again: {exc}.") from exc
+        raise DocumentError("loaders.html_unreadable", why=reason_of(exc)) from exc
     element = root.find(".//title")
     title = one_line("".join(element.itertext())) if element is not None else ""
     if title and root.find(".//h1") is None and root.xpath(_ANY_TEXT):

@@ -12,6 +12,7 @@ from typing import Literal
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import damaged
+from minicpm_rag.messages import Message
 
 Kind = Literal[
     "pdf", "docx", "pptx", "xlsx", "epub", "picture", "html", "mhtml", "eml",
@@ -19,11 +20,11 @@ Kind = Literal[
 ]  # fmt: skip
 
 _OFFICE = {
-    ".docx": "Word document",
-    ".pptx": "presentation",
-    ".xlsx": "workbook",
-    ".xlsm": "workbook",
-    ".epub": "book",
+    ".docx": "loaders.word_document",
+    ".pptx": "loaders.presentation",
+    ".xlsx": "loaders.workbook",
+    ".xlsm": "loaders.workbook",
+    ".epub": "loaders.book",
 }
 _BINARY: dict[str, Kind] = {
     ".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".xlsm": "xlsx", ".epub": "epub",
@@ -49,12 +50,12 @@ _PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PART = "EncryptedPackage".encode("utf-16-le")
 _FOREIGN = {
-    b"{\\rtf": "Save it as docx: it is a rich text file.",
-    b"7z\xbc\xaf": "Unpack it and add the files inside: it is an archive.",
-    b"Rar!": "Unpack it and add the files inside: it is an archive.",
-    b"\x1f\x8b": "Unpack it and add the files inside: it is an archive.",
-    b"MZ\x90": "It is a program.",
-    b"\x7fELF": "It is a program.",
+    b"{\\rtf": "loaders.rich_text",
+    b"7z\xbc\xaf": "loaders.archive",
+    b"Rar!": "loaders.archive",
+    b"\x1f\x8b": "loaders.archive",
+    b"MZ\x90": "loaders.program",
+    b"\x7fELF": "loaders.program",
 }
 _HTML_SIGNS = (b"<!doctype html", b"<html", b"<head", b"<body")
 
@@ -64,7 +65,7 @@ class FileKind:
     """What a file is, and a note where its name says otherwise."""
 
     kind: Kind
-    note: str = ""
+    note: Message | None = None
 
 
 def kind_of(path: Path) -> FileKind:
@@ -76,9 +77,8 @@ def kind_of(path: Path) -> FileKind:
     found = _by_content(path, suffix, head)
     if found is None:
         found = _by_name(suffix, head, named)
-    return FileKind(
-        found, "" if found == named or not suffix else f"Read as {found}, although the name ends in {suffix}."
-    )
+    expected = found == named or not suffix
+    return FileKind(found, None if expected else Message("loaders.read_as", kind=found, suffix=suffix))
 
 
 def _by_content(path: Path, suffix: str, head: bytes) -> Kind | None:
@@ -94,9 +94,9 @@ def _by_content(path: Path, suffix: str, head: bytes) -> Kind | None:
         return "picture"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "picture"
-    for signature, remedy in _FOREIGN.items():
+    for signature, reason in _FOREIGN.items():
         if head.startswith(signature) and suffix not in (".tex", ".rst"):
-            raise DocumentError("Files of this kind are not supported.", remedy)
+            raise DocumentError(reason)
     return None
 
 
@@ -111,11 +111,11 @@ def _by_name(suffix: str, head: bytes, named: Kind | None) -> Kind:
         return "mhtml"
     if suffix in _BINARY:
         if not head.strip(b"\xef\xbb\xbf \t\r\n"):
-            raise DocumentError("The file contains no text.")
-        what = _OFFICE.get(suffix, "PDF" if suffix == ".pdf" else "picture")
-        raise DocumentError(f"The file is no {what}, whatever its name says.", f"Get the file again: {suffix}")
+            raise DocumentError("loaders.no_text")
+        what = Message(_OFFICE.get(suffix, "loaders.pdf" if suffix == ".pdf" else "loaders.picture"))
+        raise DocumentError("loaders.misnamed", what=what, suffix=suffix)
     if suffix:
-        raise DocumentError("Files of this kind are not supported.", f"Save it as pdf, docx, html or txt: {suffix}")
+        raise DocumentError("loaders.unknown_suffix", suffix=suffix)
     return "text"
 
 
@@ -124,7 +124,7 @@ def _kind_of_archive(path: Path, suffix: str) -> Kind:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as exc:
-        raise damaged(_OFFICE.get(suffix, "archive")) from exc
+        raise damaged(Message(_OFFICE.get(suffix, "loaders.file"))) from exc
     signs: dict[str, Kind] = {
         "word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx",
         "META-INF/container.xml": "epub",
@@ -133,15 +133,13 @@ def _kind_of_archive(path: Path, suffix: str) -> Kind:
         if sign in names:
             return kind
     if suffix in _OFFICE:
-        raise damaged(_OFFICE[suffix])
-    raise DocumentError(
-        "Files of this kind are not supported.", "Unpack it and add the files inside: it is an archive."
-    )
+        raise damaged(Message(_OFFICE[suffix]))
+    raise DocumentError("loaders.archive")
 
 
 def _old_office(path: Path) -> DocumentError:
     with path.open("rb") as file:
         encrypted = _ENCRYPTED_PART in file.read(1_000_000)
     if encrypted:
-        return DocumentError("The file is protected by a password.", "Save a copy without a password and add that.")
-    return DocumentError("The file is in the format of Office before 2007.", "Save it as docx, pptx or xlsx.")
+        return DocumentError("loaders.protected", what=Message("loaders.file"))
+    return DocumentError("loaders.old_office")

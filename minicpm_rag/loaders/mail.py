@@ -14,6 +14,7 @@ from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.html import decode_html, write_html
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.messages import Message
 from minicpm_rag.records import Page
 
 _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
@@ -30,7 +31,7 @@ def mail_page(data: bytes) -> tuple[Page, list[str]]:
     if body is not None:
         _write_part(body, writer)
     elif not headers:
-        raise DocumentError("The message is damaged or cut off.", "Save it again with the mail program.")
+        raise DocumentError("loaders.damaged", what=Message("loaders.mail"))
     return writer.page(1), [_name(part) for part in message.iter_attachments()]
 
 
@@ -46,7 +47,7 @@ def saved_page(data: bytes) -> Page:
             writer = PageWriter()
             _write_part(part, writer)
             return writer.page(1)
-    raise DocumentError("The saved web page is damaged or cut off.", "Save it again with the browser.")
+    raise DocumentError("loaders.damaged", what=Message("loaders.saved_page"))
 
 
 def _message(data: bytes) -> EmailMessage:

@@ -15,8 +15,10 @@ from typing import Any
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import check_archive, damaged
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.messages import Message
 from minicpm_rag.records import Page
 
+_WHAT = Message("loaders.workbook")
 _WHOLE_BYTES = 15_000_000  # of sheet XML: larger workbooks are streamed, without merged cells and formula texts
 _WHOLE_CELLS = 2_000_000
 _MOST_CELLS = 10_000_000
@@ -39,7 +41,7 @@ def sheet_pages(path: Path) -> list[Page]:
     """Return one page for each sheet, empty ones and hidden ones included, chart sheets not."""
     import openpyxl
 
-    check_archive(path, "workbook")
+    check_archive(path, _WHAT)
     try:
         whole, has_formulas = _look_inside(path)
         with path.open("rb") as file:
@@ -59,7 +61,7 @@ def sheet_pages(path: Path) -> list[Page]:
     except _DAMAGED as exc:
         if isinstance(exc, OSError) and exc.errno:
             raise  # the disk's fault, not the workbook's
-        raise damaged("workbook") from exc
+        raise damaged(_WHAT) from exc
 
 
 def _look_inside(path: Path) -> tuple[bool, bool]:
@@ -126,7 +128,7 @@ def _streamed_rows(sheet: Any) -> Grid:
     for number, row in enumerate(sheet.iter_rows(), start=1):
         seen += len(row)
         if seen > _MOST_CELLS:
-            raise DocumentError("The workbook has too many cells.", "Save the part that matters as a file of its own.")
+            raise DocumentError("loaders.too_many_cells")
         yield number, [_shown(cell) for cell in row]
 
 

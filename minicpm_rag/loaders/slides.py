@@ -8,8 +8,10 @@ from typing import Any
 
 from minicpm_rag.loaders.archive import check_archive, damaged
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.messages import Message
 from minicpm_rag.records import Page
 
+_WHAT = Message("loaders.presentation")
 _NOTES = "Notes / 备注"
 _DEEPEST_GROUP = 50
 
@@ -20,13 +22,13 @@ def slide_pages(path: Path) -> list[Page]:
     from lxml.etree import XMLSyntaxError
     from pptx.exc import PythonPptxError
 
-    check_archive(path, "presentation")
+    check_archive(path, _WHAT)
     try:
         with path.open("rb") as file:
             presentation = pptx.Presentation(file)
         return [_page(number, slide) for number, slide in enumerate(presentation.slides, start=1)]
     except (PythonPptxError, XMLSyntaxError, KeyError, ValueError, AttributeError) as exc:
-        raise damaged("presentation") from exc
+        raise damaged(_WHAT) from exc
 
 
 def _page(number: int, slide: Any) -> Page:

@@ -10,6 +10,7 @@ import io
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.messages import reason_of
 from minicpm_rag.records import Page
 
 _LONGEST_CELL = 100_000_000  # characters; the csv module's own limit is 131,072 for the whole process
@@ -22,7 +23,7 @@ def separated_page(text: str, *, delimiter: str = "") -> Page:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text)))
     except csv.Error as exc:
-        raise DocumentError("The table cannot be read.", f"Save it again as csv: {exc}.") from exc
+        raise DocumentError("loaders.table_unreadable", why=reason_of(exc)) from exc
     writer = PageWriter()
     writer.table(enumerate(rows, start=1))
     return writer.page(1, kind="sheet")

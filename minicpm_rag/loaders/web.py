@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.messages import reason_of
 
 _MOST_BYTES = 30_000_000
 _CONNECT_SECONDS, _READ_SECONDS, _TOTAL_SECONDS = 10, 20, 90
@@ -37,9 +38,9 @@ def fetch(address: str) -> FetchedPage:
     try:
         parts = urlsplit(address)
     except ValueError as exc:
-        raise DocumentError("The address is not a web address.", f"Write it as https://...: {address}") from exc
+        raise DocumentError("loaders.no_address", address=address) from exc
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise DocumentError("The address is not a web address.", f"Write it as https://...: {address}")
+        raise DocumentError("loaders.no_address", address=address)
     received: list[FetchedPage] = []
 
     def receive(response: Any, **_: Any) -> Any:
@@ -54,9 +55,9 @@ def fetch(address: str) -> FetchedPage:
     try:
         loader.scrape()
     except requests.HTTPError as exc:
-        raise DocumentError("The server has no such page.", f"Check the address: {exc}") from exc
+        raise DocumentError("loaders.page_missing", why=reason_of(exc)) from exc
     except requests.RequestException as exc:
-        raise DocumentError("The page cannot be fetched.", f"Check the address and the connection: {exc}") from exc
+        raise DocumentError("loaders.page_unreachable", why=reason_of(exc)) from exc
     return received[-1]
 
 
@@ -80,7 +81,7 @@ def _read(response: Any) -> FetchedPage:
     kind = response.headers.get("Content-Type", "text/html").split(";")[0].strip().lower()
     if kind not in _READABLE:
         response.close()
-        raise DocumentError("The address does not lead to a web page.", f"Download the file and add it: {kind}")
+        raise DocumentError("loaders.no_web_page", kind=kind)
     deadline = time.monotonic() + _TOTAL_SECONDS
     parts: list[bytes] = []
     size = 0
@@ -89,7 +90,7 @@ def _read(response: Any) -> FetchedPage:
         size += len(part)
         if size > _MOST_BYTES or time.monotonic() > deadline:
             response.close()
-            raise DocumentError("The page is too large or comes too slowly.", "Save it in a browser and add the file.")
+            raise DocumentError("loaders.page_too_large")
     data = b"".join(parts)
     response._content, response._content_consumed = data, True  # for the loader, which would read it again
     charset = response.headers.get("Content-Type", "").lower().partition("charset=")[2].split(";")[0].strip("\"' ")

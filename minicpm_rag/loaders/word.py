@@ -13,8 +13,10 @@ from typing import Any
 
 from minicpm_rag.loaders.archive import check_archive, damaged
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.messages import Message
 from minicpm_rag.records import Page
 
+_WHAT = Message("loaders.word_document")
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _TEXT_BOX = f"{_W}txbxContent"
@@ -29,7 +31,7 @@ def word_page(path: Path) -> Page:
     from docx.opc.exceptions import OpcError
     from lxml.etree import XMLSyntaxError
 
-    check_archive(path, "Word document")
+    check_archive(path, _WHAT)
     try:
         with path.open("rb") as file:
             document = docx.Document(file)
@@ -37,7 +39,7 @@ def word_page(path: Path) -> Page:
         levels = _heading_levels(document)
         notes = [part.blob for name, part in _parts(document) if name in ("footnotes", "endnotes")]
     except (OpcError, XMLSyntaxError, KeyError, ValueError, AttributeError) as exc:
-        raise damaged("Word document") from exc
+        raise damaged(_WHAT) from exc
     writer = PageWriter()
     _write_blocks(body, writer, levels)
     _write_notes(notes, writer)

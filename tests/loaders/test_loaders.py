@@ -260,7 +260,7 @@ def test_mail_shows_subject_people_and_body_and_names_attachments(tmp_path: Path
     assert headings(only) == [(1, "会议通知")]
     assert "From: 张三 <zhang@example.com>" in only.text
     assert only.text.endswith("明天世界准时开会。")
-    assert loaded.note == "Attachments were not read: plan.pdf."
+    assert str(loaded.note) == "Attachments were not read: plan.pdf."
 
 
 def test_saved_web_page_is_read_from_its_html_part(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from minicpm_rag.loaders import sheets as loaders_sheets
 def refusal(path: Path) -> DocumentError:
     with pytest.raises(DocumentError) as caught:
         load_file(path)
-    assert caught.value.reason.endswith(".")
+    assert str(caught.value.reason).endswith(".")
     return caught.value
 
 
@@ -30,7 +30,7 @@ def written(path: Path, data: bytes) -> Path:
 @pytest.mark.parametrize("suffix", ["txt", "md", "csv", "html", "json", "pdf", "docx", "xlsx", "eml", "ipynb", "png"])
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b" \n\t\r\n"], ids=["empty", "bom", "blank"])
 def test_files_without_text_say_so(tmp_path: Path, suffix: str, data: bytes) -> None:
-    assert "no text" in refusal(written(tmp_path / f"a.{suffix}", data)).reason
+    assert "no text" in str(refusal(written(tmp_path / f"a.{suffix}", data)).reason)
 
 
 @pytest.mark.parametrize("maker", [make_docx, make_xlsx], ids=["docx", "xlsx"])
@@ -38,7 +38,7 @@ def test_files_without_text_say_so(tmp_path: Path, suffix: str, data: bytes) -> 
 def test_truncated_office_files_are_called_damaged(tmp_path: Path, maker: object, share: float) -> None:
     path = tmp_path / ("a.docx" if maker is make_docx else "a.xlsx")
     data = maker(path).read_bytes()  # type: ignore[operator]
-    assert "damaged or cut off" in refusal(written(path, data[: int(len(data) * share)])).reason
+    assert "damaged or cut off" in str(refusal(written(path, data[: int(len(data) * share)])).reason)
 
 
 def test_broken_xml_inside_is_called_damaged(tmp_path: Path) -> None:
@@ -48,13 +48,13 @@ def test_broken_xml_inside_is_called_damaged(tmp_path: Path) -> None:
         ("a.xlsx", "xl/workbook.xml"),
     ]:
         path = make_zip(tmp_path / name, {part: "<broken", "[Content_Types].xml": "<Types/>"})
-        assert "damaged" in refusal(path).reason
+        assert "damaged" in str(refusal(path).reason)
 
 
 def test_truncated_pdfs_and_garbage_named_pdf_are_refused(tmp_path: Path) -> None:
     whole = make_pdf(tmp_path / "a.pdf", [[(50, 700, 12, "Hello")]]).read_bytes()
-    assert "PDF is damaged" in refusal(written(tmp_path / "b.pdf", whole[:200])).reason
-    assert "no PDF" in refusal(written(tmp_path / "c.pdf", b"just words")).reason
+    assert "PDF is damaged" in str(refusal(written(tmp_path / "b.pdf", whole[:200])).reason)
+    assert "no PDF" in str(refusal(written(tmp_path / "c.pdf", b"just words")).reason)
 
 
 def test_a_pdf_with_a_password_says_so_and_one_without_opens(tmp_path: Path) -> None:
@@ -62,25 +62,25 @@ def test_a_pdf_with_a_password_says_so_and_one_without_opens(tmp_path: Path) -> 
 
     page = [[(50, 700, 12, "Hello")]]
     locked = make_pdf(tmp_path / "a.pdf", page, encrypt=StandardEncryption("user", ownerPassword="owner"))
-    assert "password" in refusal(locked).reason
+    assert "password" in str(refusal(locked).reason)
     owned = make_pdf(tmp_path / "b.pdf", page, encrypt=StandardEncryption("", ownerPassword="owner"))
     assert load_file(owned).pages[0].text == "Hello"
 
 
 def test_protected_and_old_office_files_name_the_way_out(tmp_path: Path) -> None:
     ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
-    assert "2007" in refusal(written(tmp_path / "a.doc", ole)).reason
+    assert "2007" in str(refusal(written(tmp_path / "a.doc", ole)).reason)
     encrypted = ole + "EncryptedPackage".encode("utf-16-le")
-    assert "password" in refusal(written(tmp_path / "a.docx", encrypted)).reason
+    assert "password" in str(refusal(written(tmp_path / "a.docx", encrypted)).reason)
     book = make_epub(tmp_path / "a.epub", ["<p>x</p>"])
     with zipfile.ZipFile(book, "a") as archive:
         archive.writestr("META-INF/rights.xml", "<rights/>")
-    assert "copy-protected" in refusal(book).reason
+    assert "copy-protected" in str(refusal(book).reason)
 
 
 def test_other_kinds_are_refused_by_content_whatever_the_name(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "a.txt", {"b.txt": "hello"})
-    assert "archive" in refusal(archive).remedy
+    assert "archive" in str(refusal(archive).remedy)
     for data in (
         b"{\\rtf1 x}",
         b"7z\xbc\xaf\x27\x1c",
@@ -89,19 +89,19 @@ def test_other_kinds_are_refused_by_content_whatever_the_name(tmp_path: Path) ->
         b"MZ\x90\x00",
         b"\x7fELF",
     ):
-        assert "not supported" in refusal(written(tmp_path / "a.txt", data + b"\0" * 50)).reason
-    assert "not supported" in refusal(written(tmp_path / "a.xyz", b"some text")).reason
+        assert "not supported" in str(refusal(written(tmp_path / "a.txt", data + b"\0" * 50)).reason)
+    assert "not supported" in str(refusal(written(tmp_path / "a.xyz", b"some text")).reason)
 
 
 def test_a_wrong_name_is_seen_through_and_noted(tmp_path: Path) -> None:
     html = written(tmp_path / "a.pdf", "<!DOCTYPE html><html><body><h1>标题</h1></body></html>".encode())
     assert load_file(html).pages[0].text == "标题"
-    assert load_file(html).note == "Read as html, although the name ends in .pdf."
+    assert str(load_file(html).note) == "Read as html, although the name ends in .pdf."
     document = make_docx(tmp_path / "b.txt")
     assert load_file(document).pages[0].headings[0].text == "员工手册"
-    assert "docx" in load_file(document).note
+    assert "docx" in str(load_file(document).note)
     plain = written(tmp_path / "README", b"no ending at all")
-    assert (load_file(plain).pages[0].text, load_file(plain).note) == ("no ending at all", "")
+    assert (load_file(plain).pages[0].text, load_file(plain).note) == ("no ending at all", None)
 
 
 def zip_bomb(path: Path, name: str, megabytes: int) -> Path:
@@ -125,7 +125,7 @@ def zip_bomb(path: Path, name: str, megabytes: int) -> Path:
 def test_zip_bombs_are_refused_before_they_are_unpacked(tmp_path: Path, name: str, part: str) -> None:
     path = zip_bomb(tmp_path / name, part, 150)
     tracemalloc.start()
-    assert "too large when unpacked" in refusal(path).reason
+    assert "too large when unpacked" in str(refusal(path).reason)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20_000_000
@@ -142,7 +142,7 @@ def test_pdf_bombs_are_refused_before_they_are_unpacked(
     head = f"%PDF-1.7\n4 0 obj\n<< /Filter [{' /FlateDecode' * layers} ] /Length {len(packed)} >>\nstream\n"
     path = written(tmp_path / "a.pdf", head.encode() + packed + b"\nendstream\nendobj\n")
     tracemalloc.start()
-    assert "too large when unpacked" in refusal(path).reason
+    assert "too large when unpacked" in str(refusal(path).reason)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8_000_000
@@ -153,14 +153,14 @@ def test_a_zip_that_lies_about_its_sizes_is_refused(tmp_path: Path) -> None:
     real, claimed = (5_000_000).to_bytes(4, "little"), (1000).to_bytes(4, "little")
     assert real in data
     path = written(tmp_path / "b.docx", bytes(data).replace(real, claimed))
-    assert "damaged" in refusal(path).reason
+    assert "damaged" in str(refusal(path).reason)
 
 
 def test_xml_entities_are_refused(tmp_path: Path) -> None:
     levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e0 "boom">{levels}]><x>&e11;</x>'
     for name, part in [("a.docx", "word/document.xml"), ("a.epub", "META-INF/container.xml")]:
-        assert "entities" in refusal(make_zip(tmp_path / name, {part: bomb})).reason
+        assert "entities" in str(refusal(make_zip(tmp_path / name, {part: bomb})).reason)
 
 
 def test_an_html_page_with_entity_bomb_stays_small(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_stray_cell_at_the_far_end_of_a_sheet_does_no_harm(tmp_path: Path, mon
     workbook.save(path)
     assert load_file(path).pages[0].text == "| name | room |\n| Ann | 12 |\n|  |  | stray |"
     monkeypatch.setattr(loaders_sheets, "_MOST_CELLS", 10_000)
-    assert "too many cells" in refusal(path).reason
+    assert "too many cells" in str(refusal(path).reason)
 
 
 def test_a_pdf_page_that_inflates_to_fifty_megabytes_is_read(tmp_path: Path) -> None:
@@ -212,9 +212,9 @@ def test_pictures_without_text_recognition_name_the_line_to_install(
 ) -> None:
     path = written(tmp_path / "a.png", png_of((200, 100)))
     monkeypatch.setattr(ocr, "is_available", lambda: False)
-    assert refusal(path).remedy == 'Install text recognition: pip install ".[ocr]"'
+    assert str(refusal(path).remedy) == 'Install text recognition: pip install ".[ocr]"'
 
 
 def test_a_damaged_notebook_and_mail_are_refused(tmp_path: Path) -> None:
-    assert "notebook is damaged" in refusal(written(tmp_path / "a.ipynb", b'{"cells": [')).reason
-    assert "damaged" in refusal(written(tmp_path / "a.mhtml", b"nothing like a saved page")).reason
+    assert "notebook is damaged" in str(refusal(written(tmp_path / "a.ipynb", b'{"cells": [')).reason)
+    assert "damaged" in str(refusal(written(tmp_path / "a.mhtml", b"nothing like a saved page")).reason)

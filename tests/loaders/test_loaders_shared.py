@@ -77,7 +77,7 @@ def test_edge_files_that_can_be_read_are_read() -> None:
     edge = FILES / "edge"
     assert load_file(edge / "nul_bytes.txt").pages[0].text == "正文开始中间有空字节结束"
     assert load_file(edge / "deep_nested_table.html").pages[0].text == "最深处的单元格内容"
-    assert load_file(edge / "html_named.pdf").note == "Read as html, although the name ends in .pdf."
+    assert str(load_file(edge / "html_named.pdf").note) == "Read as html, although the name ends in .pdf."
     assert load_file(edge / "encrypted_owner_only.pdf").pages[1].text == loaded("en_twocolumn.pdf").pages[1].text
     assert len(load_file(edge / "one_long_line.txt").pages[0].text) > 40_000
     expected = set(json.loads((edge / "expected.json").read_text("utf-8")))

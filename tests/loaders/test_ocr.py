@@ -31,7 +31,7 @@ def picture_of(folder: Path, name: str) -> Path:
 def test_english_and_chinese_in_a_picture_are_read(tmp_path: Path) -> None:
     loaded = load_file(picture_of(tmp_path, "scan.png"))
     assert "Apply two weeks ahead of time" in loaded.pages[0].text
-    assert loaded.note == "1 of 1 pages were read by text recognition."
+    assert str(loaded.note) == "1 of 1 pages were read by text recognition."
 
 
 @pytest.mark.slow
@@ -40,5 +40,5 @@ def test_scanned_pages_are_read_as_pages() -> None:
     loaded = load_file(SCAN)
     assert [page.number for page in loaded.pages] == [1, 2]
     assert "植物学家" in loaded.pages[0].text
-    assert loaded.note == "2 of 2 pages were read by text recognition."
-    assert loaded.remedy == ""
+    assert str(loaded.note) == "2 of 2 pages were read by text recognition."
+    assert loaded.remedy is None

@@ -152,7 +152,7 @@ def test_scans_are_counted_and_the_remedy_named(tmp_path: Path) -> None:
     loaded = load_file(mixed_pdf(tmp_path / "a.pdf"), ocr=False)
     assert loaded.pages_present == 4
     assert [page.number for page in loaded.pages] == [1, 3]
-    assert loaded.note == "2 of 4 pages are scans without text."
+    assert str(loaded.note) == "2 of 4 pages are scans without text."
     assert loaded.remedy == OCR_REMEDY
 
 

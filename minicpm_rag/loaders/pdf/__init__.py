@@ -16,12 +16,13 @@ from minicpm_rag.loaders.encodings import clean
 from minicpm_rag.loaders.pdf import pages as pdf
 from minicpm_rag.loaders.pdf.layout import PageText, lay_out
 from minicpm_rag.loaders.pdf.lines import Glyph
+from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import LoadedFile, Page
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-OCR_REMEDY = 'Install text recognition: pip install ".[ocr]"'
+OCR_REMEDY = Message("loaders.install_ocr")
 _DOTS_PER_INCH = 200  # our sample pages read alike from 150 to 300, which takes longer
 _MOST_FRAMES = 500  # of a TIFF fax
 
@@ -42,9 +43,9 @@ def load_pdf(path: Path, *, ocr: bool) -> LoadedFile:
         if text.text.strip():
             pages.append(_page(page.number, page.label, text))
     note = _note(unread, recognised, present)
-    remedy = OCR_REMEDY if unread and not ocr else ""
+    remedy = OCR_REMEDY if unread and not ocr else None
     if not pages:
-        raise DocumentError(note or "The file contains no text.", remedy)
+        raise DocumentError(note or Message("loaders.no_text"), remedy)
     return LoadedFile(path.name, tuple(pages), present, note=note, remedy=remedy)
 
 
@@ -53,7 +54,7 @@ def load_picture(path: Path, *, ocr: bool) -> LoadedFile:
     from PIL import Image, ImageOps, ImageSequence
 
     if not (ocr and recognition.is_available()):
-        raise DocumentError("Pictures need text recognition, which is not installed or is off.", OCR_REMEDY)
+        raise DocumentError("loaders.picture_needs_ocr")
     pages: list[Page] = []
     present = 0
     try:
@@ -68,11 +69,11 @@ def load_picture(path: Path, *, ocr: bool) -> LoadedFile:
                     if text.text:
                         pages.append(_page(number, str(number), text))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise DocumentError("The picture has too many pixels.", "Save it smaller.") from exc
+        raise DocumentError("loaders.too_many_pixels") from exc
     except (OSError, SyntaxError, ValueError, EOFError) as exc:
-        raise DocumentError("The picture is damaged or cut off.", "Get the file again.") from exc
+        raise DocumentError("loaders.damaged", what=Message("loaders.picture")) from exc
     if not pages:
-        raise DocumentError("No text was recognised in the picture.")
+        raise DocumentError("loaders.no_text_in_picture")
     return LoadedFile(path.name, tuple(pages), present, note=_note(0, len(pages), present))
 
 
@@ -80,13 +81,11 @@ def _page(number: int, label: str, text: PageText) -> Page:
     return Page(number, text.text, "page", label, tuple(text.headings), tuple(text.tables))
 
 
-def _note(unread: int, recognised: int, present: int) -> str:
-    notes = []
-    if unread:
-        notes.append(f"{unread} of {present} pages are scans without text.")
-    if recognised:
-        notes.append(f"{recognised} of {present} pages were read by text recognition.")
-    return " ".join(notes)
+def _note(unread: int, recognised: int, present: int) -> Message | None:
+    return joined(
+        Message("loaders.scans_unread", unread=unread, present=present) if unread else None,
+        Message("loaders.scans_read", read=recognised, present=present) if recognised else None,
+    )
 
 
 def _recognised(image: Image) -> PageText:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import clean
-from minicpm_rag.loaders.pdf.expansion import expands_too_far
+from minicpm_rag.loaders.pdf import expansion
 from minicpm_rag.loaders.pdf.layout import PageText, lay_out
 from minicpm_rag.loaders.pdf.lines import UNKNOWN, Glyph
+from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.text.scripts import COMMON_HAN
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def read_pages(path: Path, *, scan_dots_per_inch: int = 0) -> Iterator[PdfPage]:
                     picture = _drawn(page, scan_dots_per_inch / 72)
             characters += len(glyphs)
             if characters > _MOST_CHARACTERS:
-                raise DocumentError("The PDF holds too much text.", "Split it into smaller files.")
+                raise DocumentError("loaders.pdf_too_much_text")
             yield PdfPage(index + 1, label, lay_out(glyphs), is_scan, picture)
 
 
@@ -99,7 +100,7 @@ def page_picture(
 
     with _open(path) as document, _LOCK:
         if not 1 <= page_number <= len(document):
-            raise DocumentError("The PDF has no such page.", f"It has {len(document)} pages, asked for {page_number}.")
+            raise DocumentError("loaders.pdf_no_page", count=len(document), number=page_number)
         with _page(document, page_number - 1) as page:
             picture = _drawn(page, width_pixels / page.get_width())
             glyphs = _glyphs(page)
@@ -124,17 +125,15 @@ def _open(path: Path) -> Iterator[Any]:
     try:
         data = path.read_bytes()
     except OSError as exc:
-        raise DocumentError("The file cannot be opened.", f"Check its name and rights: {exc.strerror}.") from exc
-    if expands_too_far(data):
-        raise DocumentError("The file would be far too large when unpacked.", "Split it into smaller files.")
+        raise DocumentError("loaders.cannot_be_opened", why=reason_of(exc)) from exc
+    if expansion.expands_too_far(data):
+        raise DocumentError("loaders.pdf_unpacks_too_large", limit=expansion.MOST_BYTES)
     try:
         with _LOCK:
             document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as exc:
         if "password" in str(exc).lower():
-            raise DocumentError(
-                "The PDF is protected by a password.", "Save a copy without a password and add that."
-            ) from exc
+            raise DocumentError("loaders.protected", what=Message("loaders.pdf")) from exc
         raise _damaged() from exc
     try:
         yield document
@@ -151,9 +150,7 @@ def _page(document: Any, index: int) -> Iterator[Any]:
     try:
         page = document[index]
     except pypdfium2.PdfiumError as exc:
-        raise DocumentError(
-            "A page of the PDF is damaged.", f"Save it again with a PDF program: page {index + 1}."
-        ) from exc
+        raise DocumentError("loaders.pdf_page_damaged", number=index + 1) from exc
     try:
         yield page
     finally:
@@ -161,7 +158,7 @@ def _page(document: Any, index: int) -> Iterator[Any]:
 
 
 def _damaged() -> DocumentError:
-    return DocumentError("The PDF is damaged or cut off.", "Get the file again, or save it again with a PDF program.")
+    return DocumentError("loaders.damaged", what=Message("loaders.pdf"))
 
 
 def _glyphs(page: Any) -> list[Glyph]:
@@ -172,7 +169,7 @@ def _glyphs(page: Any) -> list[Glyph]:
     try:
         count = text_page.count_chars()
         if count > _MOST_PAGE_CHARACTERS:
-            raise DocumentError("A page of the PDF holds too much text.", "Split it into smaller files.")
+            raise DocumentError("loaders.pdf_page_too_much_text")
         raw = text_page.raw
         unicode_of, box_of = pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetLooseCharBox
         rectangle = pdfium.FS_RECTF()

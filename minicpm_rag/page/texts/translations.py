@@ -11,9 +11,8 @@ from functools import cache
 
 from minicpm_rag.messages import core
 from minicpm_rag.page.texts.chinese_errors import ERRORS
-from minicpm_rag.page.texts.chinese_verdicts import VERDICTS
 
-SENTENCES = VERDICTS | ERRORS
+SENTENCES = ERRORS
 # Where a listed sentence may end: one that ends with a value takes all there is.
 _END = (r"(?=\s|$)", r"$")
 # What may stand for some values, so that a sentence cannot swallow the one before it, or an unknown one.
