@@ -6,6 +6,7 @@ are kept, nor who asked.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from minicpm_rag.errors import DocumentError, EmbeddingError, LibraryError
 from minicpm_rag.indexing import storage
 from minicpm_rag.indexing.cutting import Cutting, Piece, cut, embed
-from minicpm_rag.indexing.reading import filled, measured, read_address, read_file
+from minicpm_rag.indexing.reading import Reader, filled
 from minicpm_rag.indexing.removing import remove_missing
 from minicpm_rag.indexing.sources import find_sources, is_address, is_gone
 from minicpm_rag.indexing.storage import NewDocument
@@ -73,7 +74,7 @@ class _Ingest:
         self.kb_id = kb_id
         self.embedder = embedder
         self.cutting = cutting
-        self.ocr = ocr
+        self.reader = Reader(ocr=ocr, is_new=lambda sha256: self._of_bytes(sha256) is None)
         self.files = 0
         self.waiting: list[_Ready] = []
         with library.ledger.reading() as connection:
@@ -89,9 +90,12 @@ class _Ingest:
         self.files = len(found.refused) + len(found.sources)
         for number, refusal in enumerate(found.refused, start=1):
             yield self._done(number, refusal)
-        for number, path in enumerate(found.sources, start=len(found.refused) + 1):
+        pairs = itertools.zip_longest(found.sources, found.sources[1:])
+        for number, (path, following) in enumerate(pairs, start=len(found.refused) + 1):
             if cancelled():
                 break
+            if following is not None:
+                self.reader.begin(following)
             yield from self._one(number, path)
         yield from self._write_waiting()
         if sync and not cancelled():
@@ -104,9 +108,9 @@ class _Ingest:
         try:
             if is_address(path):
                 yield self._progress(number, source, "reading")
-                blank, loaded = read_address(blank)
+                blank, loaded = self.reader.address(blank)
             else:
-                blank = measured(blank, Path(path))
+                blank = self.reader.measured(blank, Path(path))
                 loaded = None
             if any(entry.document.sha256 == blank.sha256 for entry in self.waiting):
                 yield from self._write_waiting()  # its twin must be stored for this one to be a copy of it
@@ -116,7 +120,7 @@ class _Ingest:
                 return
             if loaded is None:
                 yield self._progress(number, source, "reading")
-                loaded = read_file(Path(path), ocr=self.ocr)
+                loaded = self.reader.file(Path(path))
             with self.library.ledger.reading() as connection:
                 former = documents.named(connection, self.kb_id, source)
                 again = former is not None and former.sha256 == blank.sha256
@@ -131,6 +135,10 @@ class _Ingest:
         self.waiting.append(ready)
         if sum(len(entry.pieces) for entry in self.waiting) >= GROUP_CHUNKS:
             yield from self._write_waiting()
+
+    def _of_bytes(self, sha256: str) -> DocumentRow | None:
+        with self.library.ledger.reading() as connection:
+            return documents.of_bytes(connection, self.kb_id, sha256)
 
     def _known(self, blank: NewDocument) -> Verdict | None:
         """The verdict of a file whose bytes the library has already; None where it must be read."""

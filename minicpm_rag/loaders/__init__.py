@@ -6,7 +6,7 @@ Does not know chunks, knowledge bases or models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,14 +21,15 @@ __all__ = ["SUFFIXES", "load_address", "load_file"]
 _MOST_TEXT_BYTES = 300_000_000
 
 
-def load_file(path: Path, *, ocr: bool = True) -> LoadedFile:
+def load_file(path: Path, *, ocr: bool = True, recognised: Callable[[], None] = lambda: None) -> LoadedFile:
     """Read a file into pages of text; with `ocr`, scans too where the ocr extra is installed.
 
-    Raises DocumentError for whatever cannot be read, and no other error.
+    In this process: `isolated.load_file` is for files that may be hostile. Calls `recognised` after each page that
+    went through text recognition. Raises DocumentError for whatever cannot be read, and no other error.
     """
     try:
         found = kind_of(path)
-        loaded = _load(path, found.kind, ocr=ocr)
+        loaded = _load(path, found.kind, ocr=ocr, recognised=recognised)
     except OSError as exc:
         raise DocumentError("loaders.cannot_be_opened", why=reason_of(exc)) from exc
     except RecursionError as exc:
@@ -54,12 +55,13 @@ def load_address(address: str) -> LoadedFile:
     return _loaded(title or address, [writer.page(1)], decoded)
 
 
-def _load(path: Path, kind: Kind, *, ocr: bool) -> LoadedFile:
+def _load(path: Path, kind: Kind, *, ocr: bool, recognised: Callable[[], None]) -> LoadedFile:
     """Hand the file to the reader of its kind; each is imported when first needed."""
     if kind in ("pdf", "picture"):
         from minicpm_rag.loaders.pdf import load_pdf, load_picture
 
-        return load_pdf(path, ocr=ocr) if kind == "pdf" else load_picture(path, ocr=ocr)
+        load = load_pdf if kind == "pdf" else load_picture
+        return load(path, ocr=ocr, recognised=recognised)
     if kind == "docx":
         from minicpm_rag.loaders.word import word_page
 

@@ -94,8 +94,13 @@ def clean(text: str) -> str:
     text = _LINE_ENDS.sub("\n", text)
     text = _DROPPED.sub("", text)
     text = _SPACES.sub(" ", text)
-    text = _SURROGATES.sub("\ufffd", text)
+    text = without_surrogates(text)
     return _RADICALS.sub(_character_like, text)
+
+
+def without_surrogates(text: str) -> str:
+    """Replace lone surrogates, which have no bytes in UTF-8, by U+FFFD; offsets stay as they are."""
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def _character_like(radical: re.Match[str]) -> str:

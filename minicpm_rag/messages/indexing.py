@@ -66,10 +66,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "indexing.no_suffix": ("不支持没有扩展名的文件。", "Files without an ending cannot be read."),
     "indexing.no_suffix.remedy": _ANOTHER_FORMAT,
     # A file that is read without success
-    "indexing.reader_failed": ("读取时出错：{kind}：{why}。", "Its reader failed with {kind}: {why}."),
-    "indexing.reader_failed.remedy": ("请重新保存，或者换一种格式。", "Save it again, or in another format."),
-    "indexing.broken_characters": ("文件里有损坏的字符。", "It holds broken characters."),
-    "indexing.broken_characters.remedy": ("请另存为 UTF-8。", "Save it again as UTF-8."),
     "indexing.no_text": ("文件里没有找到文字。", "No text was found in it."),
     # Removing
     "indexing.no_such_document": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _SPLIT = ("请拆成几个小文件。", "Split it into smaller files.")
 _SAVE_WITH_A_PROGRAM = ("请用原来的程序重新保存。", "Save it again with its program.")
+_SAVE_AGAIN = ("请重新保存，或者换一种格式。", "Save it again, or in another format.")
 _INSTALL_OCR = ('请安装文字识别：pip install ".[ocr]"', 'Install text recognition: pip install ".[ocr]"')
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -31,7 +32,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.too_large.remedy": _SPLIT,
     "loaders.nested_too_deeply": ("文件嵌套得太深。", "The file is nested too deeply."),
     "loaders.nested_too_deeply.remedy": ("请另存为纯文本或 PDF。", "Save it as plain text or PDF."),
-    "loaders.needs_memory": ("读这个文件所需的内存不够。", "The file needs more memory than there is."),
+    "loaders.needs_memory": ("读这个文件需要太多内存。", "Reading the file takes too much memory."),
     "loaders.needs_memory.remedy": _SPLIT,
     "loaders.damaged": ("{what}已损坏或不完整。", "The {what} is damaged or cut off."),
     "loaders.damaged.remedy": (
@@ -131,4 +132,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.page_unreachable.remedy": ("请检查网址和网络。", "Check the address and the connection."),
     "loaders.page_too_large": ("网页太大，或者传得太慢。", "The page is too large or comes too slowly."),
     "loaders.page_too_large.remedy": ("请用浏览器保存后添加文件。", "Save it in a browser and add the file."),
+    # The child process that reads a file
+    "loaders.reader_died": ("读取它的程序崩溃了（{cause}）。", "The program that reads it crashed ({cause})."),
+    "loaders.reader_died.remedy": _SAVE_AGAIN,
+    "loaders.reader_failed": ("读取时出错：{kind}：{why}。", "Its reader failed with {kind}: {why}."),
+    "loaders.reader_failed.remedy": _SAVE_AGAIN,
+    "loaders.reader_overran": ("读取它用时太久，已停止。", "Reading it took too long and was stopped."),
+    "loaders.reader_overran.remedy": _SPLIT,
+    "loaders.no_child": ("无法启动读取文件的进程：{program}。", "No process could be started to read it: {program}."),
+    "loaders.no_child.remedy": (
+        "请关闭其他程序以腾出内存，并检查这个 Python 是否可用。",
+        "Close other programs to free memory, and check that this Python works.",
+    ),
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from children import misbehaving  # noqa: F401 (a fixture)
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, contents, done, found, ingest, opened, remove, write_files
 
@@ -189,23 +190,15 @@ def test_a_failed_file_is_tried_again(library: Library, folder: Path) -> None:
     assert [row.status for row in library.documents(KB)] == ["ready"]
 
 
-def test_a_defect_of_a_reader_becomes_a_verdict(
-    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from minicpm_rag import loaders
-
-    real = loaders.load_file
-
-    def defective(path: Path, *, ocr: bool = True) -> object:
-        if path.name == "note01.md":
-            raise RuntimeError("index out of range")
-        return real(path, ocr=ocr)
-
-    monkeypatch.setattr(loaders, "load_file", defective)
-    verdicts = ingest(library, folder)
-    assert verdicts["note01.md"].status == "failed"
-    assert "RuntimeError" in str(verdicts["note01.md"].reason)
-    assert sum(verdict.status == "indexed" for verdict in verdicts.values()) == 5
+@pytest.mark.usefixtures("misbehaving")
+def test_a_defect_or_a_crash_of_a_reader_becomes_a_verdict_each_time(library: Library, folder: Path) -> None:
+    for name in ("defect.md", "crash.md", "exit.md"):
+        (folder / name).write_text("Something.", encoding="utf-8")
+    for indexed in (6, 0):
+        verdicts = ingest(library, folder)
+        assert [verdicts[name].status for name in ("defect.md", "crash.md", "exit.md")] == ["failed"] * 3
+        assert "RuntimeError" in str(verdicts["defect.md"].reason)
+        assert sum(verdict.status == "indexed" for verdict in verdicts.values()) == indexed
 
 
 def test_sync_removes_what_has_left_the_folder_and_nothing_else(library: Library, folder: Path, tmp_path: Path) -> None:

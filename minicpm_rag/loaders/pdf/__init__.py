@@ -6,6 +6,7 @@ Does not know how characters become text (`pdf`, `pdf_layout`) or how pictures d
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -27,30 +28,31 @@ _DOTS_PER_INCH = 200  # our sample pages read alike from 150 to 300, which takes
 _MOST_FRAMES = 500  # of a TIFF fax
 
 
-def load_pdf(path: Path, *, ocr: bool) -> LoadedFile:
-    """Read a PDF; pages without text are counted but not returned."""
+def load_pdf(path: Path, *, ocr: bool, recognised: Callable[[], None] = lambda: None) -> LoadedFile:
+    """Read a PDF; pages without text are counted but not returned. Calls `recognised` after each scan."""
     ocr = ocr and recognition.is_available()
     pages: list[Page] = []
-    present = unread = recognised = 0
+    present = unread = read_scans = 0
     for page in pdf.read_pages(path, scan_dots_per_inch=_DOTS_PER_INCH if ocr else 0):
         present += 1
         text = page.text
         if page.picture is not None:
             found = _recognised(page.picture)
-            recognised += bool(found.text)
+            recognised()
+            read_scans += bool(found.text)
             text = found if found.text else text
         unread += page.is_scan and not (ocr and text.text)
         if text.text.strip():
             pages.append(_page(page.number, page.label, text))
-    note = _note(unread, recognised, present)
+    note = _note(unread, read_scans, present)
     remedy = OCR_REMEDY if unread and not ocr else None
     if not pages:
         raise DocumentError(note or Message("loaders.no_text"), remedy)
     return LoadedFile(path.name, tuple(pages), present, note=note, remedy=remedy)
 
 
-def load_picture(path: Path, *, ocr: bool) -> LoadedFile:
-    """Read the text in a picture; a TIFF may have several pages."""
+def load_picture(path: Path, *, ocr: bool, recognised: Callable[[], None] = lambda: None) -> LoadedFile:
+    """Read the text in a picture; a TIFF may have several pages. Calls `recognised` after each."""
     from PIL import Image, ImageOps, ImageSequence
 
     if not (ocr and recognition.is_available()):
@@ -66,6 +68,7 @@ def load_picture(path: Path, *, ocr: bool) -> LoadedFile:
                         break  # an animation repeats itself
                     present = number
                     text = _recognised(ImageOps.exif_transpose(frame.convert("RGB")))
+                    recognised()
                     if text.text:
                         pages.append(_page(number, str(number), text))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:

@@ -126,10 +126,9 @@ def _picture(original: Path, number: int, quotes: tuple[tuple[int, int, str], ..
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _page_picture(path: str, changed: int, number: int, quotes: tuple[str, ...]) -> tuple[bytes, bool]:
-    from minicpm_rag.loaders.pdf import pages as pdf
+    from minicpm_rag.loaders import isolated
 
-    picture, highlighted = pdf.page_picture(Path(path), number, quotes, width_pixels=PICTURE_PIXELS)
-    return picture, highlighted
+    return isolated.page_picture(Path(path), number, quotes, width_pixels=PICTURE_PIXELS)
 
 
 def _found(text: str, quote: tuple[int, int, str]) -> tuple[int, int] | None:

@@ -1,0 +1,149 @@
+"""What passes between this process and a child that reads files: frames of bytes that hold JSON or a picture.
+
+Never pickle: a child that a hostile file has taken over can send wrong text, but no objects. What comes back is
+therefore checked again: types, offsets, and that a message can be said in both languages.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import traceback
+from dataclasses import dataclass
+from typing import IO
+
+from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.encodings import without_surrogates
+from minicpm_rag.messages import LANGUAGES, Message, text
+from minicpm_rag.records import LoadedFile, Page
+
+# A frame: one letter that says what it is, the number of bytes that follow, the bytes.
+_HEAD = struct.Struct(">cQ")
+_MOST_BYTES = 1 << 30
+
+WORK = b"w"  # parent to child: what to do
+STARTED = b"s"  # the child has the work
+RECOGNISED = b"r"  # a page went through text recognition, which takes seconds
+LOADED = b"l"  # a LoadedFile
+PICTURE = b"p"  # b"1" where all quotes were found, else b"0"; then the PNG
+REFUSED = b"x"  # a DocumentError
+OUT_OF_MEMORY = b"m"
+DEFECT = b"d"  # the reader raised something else: its name, its words, its traceback
+
+
+class BrokenFrameError(Exception):
+    """The other side does not keep to the format."""
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A LoadedFile in types that JSON has."""
+
+    title: str
+    pages: tuple[Page, ...]
+    pages_present: int
+    encoding: str
+    note: str
+    remedy: str
+
+
+def send(stream: IO[bytes], kind: bytes, payload: bytes = b"") -> None:
+    """Write one frame."""
+    stream.write(_HEAD.pack(kind, len(payload)))
+    stream.write(payload)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> tuple[bytes, bytes] | None:
+    """Read one frame as (kind, payload); None at the end of the stream.
+
+    Raises BrokenFrameError for a frame that would take too much memory.
+    """
+    head = stream.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    kind, length = _HEAD.unpack(head)
+    if length > _MOST_BYTES:
+        raise BrokenFrameError(f"a frame of {length:,} bytes")
+    payload = stream.read(length)
+    return (kind, payload) if len(payload) == length else None
+
+
+def from_loaded(loaded: LoadedFile) -> bytes:
+    """A LoadedFile as JSON. Lone surrogates, which no store takes, become U+FFFD; offsets stay as they are."""
+    note, remedy = (said.as_json() if said else "" for said in (loaded.note, loaded.remedy))
+    sent = _Sent(loaded.title, loaded.pages, loaded.pages_present, loaded.encoding, note, remedy)
+    return without_surrogates(json.dumps(sent, default=vars, ensure_ascii=False)).encode()
+
+
+def to_loaded(payload: bytes) -> LoadedFile:
+    """Read what `from_loaded` wrote, strictly; raises BrokenFrameError for anything else."""
+    import pydantic
+
+    try:
+        sent = pydantic.TypeAdapter(_Sent).validate_json(payload, strict=True)
+    except ValueError as exc:
+        raise BrokenFrameError("not a loaded file") from exc
+    for page in sent.pages:
+        places = [(heading.start, heading.start) for heading in page.headings]
+        places += [(table.start, table.end) for table in page.tables]
+        places += [(offset, offset) for table in page.tables for offset, _ in table.rows]
+        if any(not 0 <= start <= end <= len(page.text) for start, end in places):
+            raise BrokenFrameError("an offset outside of its page")
+    note, remedy = _message(sent.note), _message(sent.remedy)
+    return LoadedFile(sent.title, sent.pages, sent.pages_present, sent.encoding, note, remedy)
+
+
+def from_error(error: DocumentError) -> bytes:
+    """The reason and the remedy of a DocumentError as JSON."""
+    said = [error.reason.as_json(), error.remedy.as_json() if error.remedy else ""]
+    return without_surrogates(json.dumps(said, ensure_ascii=False)).encode()
+
+
+def to_error(payload: bytes) -> DocumentError:
+    """Read what `from_error` wrote; raises BrokenFrameError for anything else."""
+    try:
+        reason, remedy = map(_message, json.loads(payload))
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise BrokenFrameError("not a document error") from exc
+    if reason is None:
+        raise BrokenFrameError("a document error without a reason")
+    return DocumentError(reason, remedy)
+
+
+def from_defect(error: Exception) -> bytes:
+    """The name, the words and the traceback of any other error as JSON."""
+    said = [
+        type(error).__name__,
+        " ".join(str(error).split())[:200],
+        "".join(traceback.format_exception(error))[-8000:],
+    ]
+    return without_surrogates(json.dumps(said, ensure_ascii=False)).encode()
+
+
+def to_defect(payload: bytes) -> tuple[str, str, str]:
+    """Read what `from_defect` wrote; raises BrokenFrameError for anything else."""
+    try:
+        name, words, trace = json.loads(payload)
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise BrokenFrameError("not an error") from exc
+    return str(name), str(words), str(trace)
+
+
+def to_picture(payload: bytes) -> tuple[bytes, bool]:
+    """The PNG in a PICTURE frame, and whether all quotes were found on it."""
+    if payload[1:9] != b"\x89PNG\r\n\x1a\n":
+        raise BrokenFrameError("not a picture")
+    return payload[1:], payload[:1] == b"1"
+
+
+def _message(written: str) -> Message | None:
+    """Read a message; raises BrokenFrameError where its values do not fill its text."""
+    message = Message.from_json(written)
+    if message is not None:
+        try:
+            for language in LANGUAGES:
+                text(language, message)
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError) as exc:
+            raise BrokenFrameError(f"a message that cannot be said: {message.key[:100]}") from exc
+    return message
