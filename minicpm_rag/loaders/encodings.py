@@ -20,18 +20,27 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Encodings that chardet is believed about; others it guesses too freely on short Chinese samples.
-_CHINESE = {
-    "gb18030": "gb18030",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "hz": "hz",
-    "big5": "cp950",
-    "big5-hkscs": "big5hkscs",
-}
-_TRUSTED = frozenset(
-    ["shift_jis", "cp932", "euc-jp", "euc_jp", "iso-2022-jp", "euc-kr", "cp949", "koi8-r", "windows-1251"]
+# What browsers read for a name that a file declares, where that differs: everyone saves in the larger sets.
+_MEANT = {
+    "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932",
+    "sjis": "cp932", "x-sjis": "cp932", "windows-31j": "cp932", "euc_kr": "cp949", "ks_c_5601-1987": "cp949",
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis_620": "cp874", "big5-hkscs": "big5hkscs",
+}  # fmt: skip
+# Python codecs that a declaration may not choose: no character sets, or ones that would run code or look up names.
+_NO_CHARACTER_SETS = frozenset(["idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"])
+_DECLARATION = re.compile(
+    rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})["']|<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]{2,40})""",
+    re.IGNORECASE,
 )
+# 7-bit encodings that switch character sets by escape sequences; their bytes are valid UTF-8 and read as junk.
+_ESCAPES = (
+    (re.compile(rb"\x1b\$[@B]|\x1b\$\([DOPQ]|\x1b\([IJ]"), "iso2022_jp_ext"),
+    (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
+    (re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e])+~\}"), "hz"),
+)
+_EBCDIC = ("cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140")
+_SHORT_BYTES = 60  # of characters beyond ASCII: below, statistics tell nothing, and most of our users write Chinese
 _DETECT_BYTES = 200_000  # enough for a sure answer; chardet is slow on megabytes
 _SAMPLE = 20_000  # characters judged
 
@@ -60,29 +69,32 @@ class DecodedText:
 def decode(data: bytes, declared: str = "") -> DecodedText:
     """Decode bytes of unknown encoding; raise DocumentError where the result would be junk.
 
-    The order is byte order mark, declaration, strict UTF-8, UTF-16 by its zero bytes, then Chinese encodings.
+    The order is byte order mark, what the caller or the text itself declares, escape sequences, UTF-16 by its zero
+    bytes, UTF-8; then Chinese where a short text reads as Chinese, and otherwise what its statistics say (chardet).
     """
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             return _checked(data.decode(encoding, errors="replace"), encoding)
+    for name in (declared, _declared_inside(data)):
+        if (as_declared := _as_declared(data, name)) is not None:
+            return as_declared
+    for escape, encoding in _ESCAPES:
+        if escape.search(data[:_DETECT_BYTES]) and (switched := _strictly(data, encoding)):
+            return _checked(switched, encoding)
     wide = _utf_16_without_mark(data)
     if wide:
         return _checked(data.decode(wide, errors="replace"), wide)
     utf_8 = _decode_utf_8(data)
     if utf_8 is not None:
         return _checked(utf_8, "utf-8")
-    for encoding in _candidates(data, declared):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            text = _without_cut_end(data, encoding)
-        except LookupError:  # a page may declare an encoding that nobody has
-            continue
+    for encoding in _candidates(data):
+        text = _strictly(data, encoding)
         if text and _looks_like_text(text):
             return DecodedText(clean(text), encoding)
-    text = data.decode("gb18030", errors="replace")
-    if text.count("\ufffd") <= len(text) // 200 and _looks_like_text(text):  # a few damaged bytes
-        return DecodedText(clean(text), "gb18030")
+    chinese = _likelier_chinese(data)
+    text = data.decode(chinese, errors="replace")
+    if text.count("\ufffd") <= len(text) // 200 and _common_share(data, chinese) > 0:  # a few damaged bytes
+        return _checked(text, chinese)
     text = data.decode("cp1252", errors="replace")
     if _mostly_latin(text):
         return _checked(text, "cp1252")
@@ -158,23 +170,86 @@ def _utf_16_without_mark(data: bytes) -> str:
     return ""
 
 
-def _candidates(data: bytes, declared: str) -> list[str]:
-    """List encodings to try, likeliest first."""
+def _declared_inside(data: bytes) -> str:
+    """The encoding that an XML or HTML declaration at the beginning names; "" where there is none."""
+    found = _DECLARATION.search(data[:2048])
+    return (found.group(1) or found.group(2)).decode("ascii") if found else ""
+
+
+def _as_declared(data: bytes, name: str) -> DecodedText | None:
+    """The text in the encoding that was declared; None where the bytes contradict it, or nobody knows it."""
+    try:
+        encoding = codecs.lookup(name).name if name else ""
+    except (LookupError, ValueError):
+        return None
+    if (
+        not encoding
+        or encoding.replace("-", "_") in _NO_CHARACTER_SETS
+        or not getattr(codecs.lookup(name), "_is_text_encoding", True)
+    ):
+        return None
+    encoding = _MEANT.get(name.lower(), _MEANT.get(encoding, encoding))
+    if encoding.startswith(("utf-16", "utf-32")):
+        return None  # their own marks and zero bytes tell; a declaration that can be read as ASCII is wrong
+    if encoding in ("utf-8", "cp1252") and _decode_utf_8(data) is not None:
+        return None  # the usual way says so by itself, also where UTF-8 is declared to be Latin
+    text = _strictly(data, encoding)
+    return DecodedText(clean(text), encoding) if text and _looks_like_text(text) else None
+
+
+def _strictly(data: bytes, encoding: str) -> str:
+    """The text where every byte fits, but for a character cut off at the end; otherwise "" (also for no data)."""
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return _without_cut_end(data, encoding)
+
+
+def _candidates(data: bytes) -> list[str]:
+    """Encodings to try, likeliest first."""
     import chardet
 
-    names = []
-    if declared:
-        names.append(_CHINESE.get(declared.lower(), declared.lower()))
-    guess = (chardet.detect(data[:_DETECT_BYTES])["encoding"] or "").lower().replace("_", "-")
-    if guess in _CHINESE:
-        names.append(_CHINESE[guess])
-    elif guess in _TRUSTED and len(data) > 60:
-        names.append(guess)
-    chinese = ["gb18030", "cp950"]
-    if _common_characters(data, "cp950") > _common_characters(data, "gb18030"):
-        chinese.reverse()
-    names += [name for name in chinese if _common_characters(data, name) > 0]
-    return names
+    chinese = _likelier_chinese(data)
+    found = chardet.detect(data[:_DETECT_BYTES], compat_names=False, exclude_encodings=_EBCDIC)["encoding"]
+    guess = _MEANT.get(found or "", found or "")
+    if guess in ("gb18030", "hz", "big5hkscs", "cp950"):
+        return [chinese, guess]
+    if guess.startswith("utf-16"):  # told by its zero bytes before; random bytes often decode
+        guess = ""
+    beyond_ascii = sum(byte > 0x7F for byte in data[:_SAMPLE])
+    if _reads_as_chinese(data, chinese, beyond_ascii) or not guess:
+        return [chinese]
+    return [guess]
+
+
+def _likelier_chinese(data: bytes) -> str:
+    return "cp950" if _common_share(data, "cp950") > _common_share(data, "gb18030") else "gb18030"
+
+
+def _reads_as_chinese(data: bytes, encoding: str, beyond_ascii: int) -> bool:
+    """Whether bytes that chardet takes for another language are a short Chinese text or clearly Chinese."""
+    share = _common_share(data, encoding)
+    if beyond_ascii >= _SHORT_BYTES:
+        return share > 0.2
+    return share > 0 and (share > 0.02 or _usual_han_share(data, encoding) > 0.8)
+
+
+def _usual_han_share(data: bytes, encoding: str) -> float:
+    """The share of characters in common use among those beyond ASCII, were the data in this Chinese encoding.
+
+    GB 2312 and Big5 both put the few thousand common characters first: by the lead byte 0xB0-0xD7 and 0xA4-0xC6.
+    An accented letter of a Western text pairs with the ASCII letter behind it, which GB 2312 never does.
+    """
+    lead, trail = ((0xA1, 0xD7), 0xA1) if encoding == "gb18030" else ((0xA1, 0xC6), 0x40)
+    characters = usual = position = 0
+    while position < len(data) - 1:
+        if data[position] < 0x80:
+            position += 1
+            continue
+        characters += 1
+        usual += lead[0] <= data[position] <= lead[1] and data[position + 1] >= trail
+        position += 2
+    return usual / characters if characters else 0.0
 
 
 _USUAL = re.compile("[\u4e00-\u9fa5\u3000-\u30ff\uff01-\uff5e\r\n -~]")
@@ -186,7 +261,7 @@ _COMMON = frozenset(
 )
 
 
-def _common_characters(data: bytes, encoding: str) -> float:
+def _common_share(data: bytes, encoding: str) -> float:
     """Return the share of everyday characters among the Chinese ones, were the data in this encoding."""
     text = data[:_SAMPLE].decode(encoding, errors="replace")
     wide = [character for character in text if ord(character) > 0x7F]

@@ -3,8 +3,10 @@ from __future__ import annotations
 import random
 
 import pytest
+from conftest import DATA
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders import load_file
 from minicpm_rag.loaders.encodings import clean, decode
 
 TEXTS = {
@@ -70,3 +72,80 @@ def test_radicals_become_the_characters_people_type() -> None:
 
 def test_zero_bytes_are_dropped_and_the_text_kept() -> None:
     assert decode("正文\x00中间\x00有空字节".encode()).text == "正文中间有空字节"
+
+
+# Text of other languages in the encodings that its older programs write. Sentences of a few lines, as letters have.
+LANGUAGES = {
+    "german": ("cp1252", "Für die Rücksendung gelten vierzehn Tage. Mängel müssen schriftlich geäußert werden. "),
+    "danish": ("cp1252", "Åbningstiden ændres i påsken. Børn under tolv år får gratis adgang til søbadet. "),
+    "swedish": ("cp1252", "Hyran ska betalas före månadens slut. Nyckeln lämnas på kontoret när du flyttar ut. "),
+    "polish": ("cp1250", "Umowa została zawarta na czas określony. Następnie należy zapłacić żądaną kwotę źródłową. "),
+    "czech": ("cp1250", "Smlouva se uzavírá na dobu určitou. Příští platba je splatná dvacátého září každého roku. "),
+    "turkish": ("cp1254", "Sözleşme on iki ay için geçerlidir. Kira bedeli her ayın beşinci gününe kadar ödenir. "),
+    "greek": ("cp1253", "Η σύμβαση ισχύει για δώδεκα μήνες. Το ενοίκιο καταβάλλεται έως την πέμπτη ημέρα του μήνα. "),
+    "russian": ("koi8-r", "Договор заключён на двенадцать месяцев. Арендная плата вносится до пятого числа. "),
+    "hebrew": ("cp1255", "החוזה תקף לשנה אחת. יש לשלם את שכר הדירה עד החמישי בכל חודש. המפתח נמצא אצל השומר. "),
+    "arabic": ("cp1256", "العقد ساري المفعول لمدة سنة واحدة. يدفع الإيجار قبل اليوم الخامس من كل شهر. "),
+    "thai": ("cp874", "สัญญานี้มีผลบังคับใช้เป็นเวลาสิบสองเดือน ต้องชำระค่าเช่าภายในวันที่ห้าของทุกเดือน "),
+    "japanese": ("euc_jp", "契約期間は十二か月とします。賃料は毎月五日までに支払うものとします。" * 3),
+    "korean": ("cp949", "계약 기간은 열두 달로 한다. 임대료는 매월 오일까지 납부한다. 열쇠는 관리인이 보관한다. "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_of_other_languages_is_read_and_never_becomes_chinese(language: str) -> None:
+    encoding, sentences = LANGUAGES[language]
+    text = sentences * 4
+    assert decode(text.encode(encoding)).text == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "declared"),
+    [
+        ("cp932", "shift_jis"),
+        ("iso2022_jp", "ISO-2022-JP"),
+        ("hz", "hz-gb-2312"),
+        ("gbk", "GB2312"),
+        ("euc_jp", "euc-jp"),
+    ],
+)
+def test_a_declaration_inside_the_text_is_obeyed(encoding: str, declared: str) -> None:
+    words = (
+        "仕様書は三部あり、表紙に日付が入る。"
+        if encoding in ("cp932", "iso2022_jp", "euc_jp")
+        else "合同一式三份，封面有日期。"
+    )
+    text = f'<?xml version="1.0" encoding="{declared}"?>\n<a>{words}</a>'
+    assert decode(text.encode(encoding)).text == text
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("iso2022_jp", "納品は三月末です。"), ("hz", "合同一式三份。")])
+def test_seven_bit_encodings_are_told_by_their_escape_sequences(encoding: str, text: str) -> None:
+    assert decode(text.encode(encoding)).text == text
+
+
+@pytest.mark.parametrize("declared", ["idna", "utf-16", "undefined", "unicode_escape", "rot13", "zlib", "\x00"])
+def test_a_declaration_that_is_no_character_set_does_no_harm(declared: str) -> None:
+    assert decode("报销单十天内提交。".encode("gbk"), declared).text == "报销单十天内提交。"
+
+
+SAVED = {
+    "text_latin1.txt": "Die Kündigungsfrist beträgt drei Monate.",
+    "text_german_long_latin1.txt": "Der Mieter trägt die Schönheitsreparaturen",
+    "html_latin1_undeclared.html": "Müller",
+    "html_latin1_declared_windows.html": "Kündigungsfrist",
+    "text_cp1255.txt": "החוזה בתוקף",
+    "text_cp1256.txt": "ساري المفعول",
+    "text_sjis_declared.xml": "東京支社の営業時間",
+    "text_sjis.txt": "東京支社の営業時間",
+    "text_euckr.txt": "서울 지점의",
+    "text_big5.txt": "本合約有效期為十二個月",
+    "text_cp1251.txt": "Договор аренды",
+    "text_french_latin1.txt": "Le dépôt de garantie",
+    "text_spanish_latin1.txt": "El año pasado la compañía",
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_files_of_older_programs_are_read(name: str) -> None:
+    assert SAVED[name] in load_file(DATA / "encodings" / name).pages[0].text
