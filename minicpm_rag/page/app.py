@@ -9,11 +9,10 @@ import logging
 from pathlib import Path
 
 import streamlit as st
-from streamlit import runtime
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.messages import Message
-from minicpm_rag.page import shared, state
+from minicpm_rag.page import shared, state, streamlit_private
 from minicpm_rag.page.html import bridge, theme
 from minicpm_rag.page.language import language, t
 from minicpm_rag.page.server import Gate
@@ -30,7 +29,7 @@ def show() -> None:
     st.set_page_config(page_title=t("brand"), page_icon=str(ICON), layout="wide")
     theme.draw(language())
     try:
-        if runtime.exists() and not Gate.is_in_place:
+        if streamlit_private.is_served() and not Gate.is_in_place:
             _failed(t("unguarded"))
         elif login.is_missing():
             login.draw()

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 
 from minicpm_rag.messages import Message, reason_of
+from minicpm_rag.page import streamlit_private
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def admits(cookies: str) -> bool:
     current = door()
     if not current.needs_login:
         return True
-    return current.problem is None and _logged_in(cookies)
+    return current.problem is None and streamlit_private.login_cookie_is_valid(cookies)
 
 
 def user_id(claims: Mapping[str, Any]) -> str | None:
@@ -69,16 +69,16 @@ def user_id(claims: Mapping[str, Any]) -> str | None:
 
 
 def _files() -> list[Path]:
-    from streamlit import config
+    import streamlit as st
 
-    return [Path(file) for file in config.get_option("secrets.files")]
+    return [Path(file) for file in st.get_option("secrets.files")]
 
 
 def _given_by_program() -> Mapping[str, Any] | None:
     """The [auth] section of secrets that came with `streamlit.App(secrets=...)` or another source than a file."""
     import streamlit as st
 
-    if st.secrets.load_if_toml_exists() and "auth" in st.secrets:
+    if streamlit_private.has_secrets() and "auth" in st.secrets:
         section: Mapping[str, Any] = st.secrets["auth"]
         return section
     return None
@@ -97,18 +97,3 @@ def read_toml(file: Path) -> Mapping[str, Any]:
         import tomli as tomllib
 
     return tomllib.loads(file.read_text(encoding="utf-8"))
-
-
-def _logged_in(cookies: str) -> bool:
-    """Whether Streamlit's login cookie is there with a valid signature."""
-    from streamlit.web.server.server_util import AUTH_COOKIE_NAME, get_cookie_secret
-    from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
-
-    try:
-        morsel = SimpleCookie(cookies).get(AUTH_COOKIE_NAME)
-    except CookieError:
-        return False
-    if morsel is None:
-        return False
-    value = morsel.value.encode("latin-1", errors="replace")
-    return decode_signed_value(get_cookie_secret(), AUTH_COOKIE_NAME, value) is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from minicpm_rag.page import door
+from minicpm_rag.page import door, streamlit_private
 from minicpm_rag.page.door import read_toml
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def middleware() -> list[Middleware]:
 
     from minicpm_rag.settings import load_settings
 
-    _look_up_no_address()
+    streamlit_private.look_up_no_address()
     Gate.is_in_place = True
     return [Middleware(Gate, hosts=LOCAL_HOSTS | set(load_settings().hosts))]
 
@@ -117,13 +117,3 @@ def _name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return ""
-
-
-def _look_up_no_address() -> None:
-    """Keep Streamlit from asking an outside service for this machine's external address.
-
-    It does so for every Origin that it does not know, and for the line it prints at the start.
-    """
-    from streamlit import net_util
-
-    net_util.get_external_ip = lambda: None

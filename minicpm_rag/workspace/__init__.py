@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from minicpm_rag.errors import CheckpointError
 from minicpm_rag.records import Turn
 from minicpm_rag.settings import Settings
+from minicpm_rag.text.sizes import file_size
 from minicpm_rag.workspace.answerer import Answerer, configured, load
 
 if TYPE_CHECKING:
@@ -219,8 +220,8 @@ class Workspace:
             "device": running.device,
             "precision": running.precision + ("" if running.weights == "full" else f", {running.weights}"),
             "attention": running.attention,
-            "memory": _size(running.weight_bytes),
-            "cache": _size(running.cache_bytes) if running.cache_bytes else "",
+            "memory": file_size(running.weight_bytes),
+            "cache": file_size(running.cache_bytes) if running.cache_bytes else "",
         }
 
     def _use(self, answerer: Answerer) -> None:
@@ -242,7 +243,3 @@ class Workspace:
         self._loaded = None
         if close is not None:
             close()
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"

@@ -679,7 +679,7 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     drawn = html(app.run())
     assert "Added 1" in drawn and "Not added 1" in drawn
     assert "It is protected by a password." in drawn and "Remove the password." in drawn
-    assert "4 passages · GB18030" in drawn
+    assert "4 chunks · GB18030" in drawn
     button(app, "put-away").click().run()
     assert "It is protected by a password." not in html(app)
 

@@ -19,6 +19,7 @@ from browser_parts import CHROMIUM, PATIENCE, Server, Visitor, launch
 from fake_workspace import wait_until
 
 from minicpm_rag.page.language import text
+from minicpm_rag.page.streamlit_private import part
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route, WebSocketRoute
@@ -31,10 +32,8 @@ KNOWLEDGE = TESTS.parent / "knowledge"
 TINY = TESTS / "data" / "golden" / "minicpm-2b-tiny"
 SCREENSHOTS = TESTS / "data" / "screenshots"
 
-# A browser and a server on two busy cores miss a beat now and then; what fails three times in a row is wrong.
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.flaky(reruns=2),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.timeout(300),
 ]
@@ -162,7 +161,7 @@ def test_a_follow_up_is_completed_in_the_open_and_can_be_changed(visitor: Visito
     visitor.ask("那病假呢？")
     searched = visitor.page.locator(".rag-searched")
     assert "病假" in searched.inner_text()
-    visitor.click('[data-testid="stPopoverButton"]')
+    visitor.click(part("popover button"))
     box = visitor.page.get_by_label(words("edit_search"))
     box.last.fill("病假需要什么证明？")
     visitor.page.get_by_role("button", name=words("search_with_this")).click()
@@ -250,9 +249,9 @@ def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
     person.open()
     make_knowledge_base(person, f"新库 {tmp_path.name[-1]}")
     person.drop([tmp_path / "方案.md"])
-    person.page.locator('[data-testid="stFileChip"]').wait_for()
+    person.page.locator(part("file")).wait_for()
     assert len(places) > 1
-    playwright_api.expect(person.page.locator('[data-testid="stSidebar"]')).to_have_css("pointer-events", "none")
+    playwright_api.expect(person.page.locator(part("sidebar"))).to_have_css("pointer-events", "none")
     held[0].continue_()
     person.go("chat")  # as soon as the page lets go, while the document is read
     playwright_api.expect(person.page.locator(".st-key-ask-0")).to_contain_text("方案")
@@ -292,8 +291,8 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
     )
     person = Visitor(browser, server)
     person.go("library")
-    person.page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(tmp_path / "长文.txt")
-    person.page.locator('[data-testid="stProgress"]').wait_for()
+    person.page.locator(part("dropzone input")).set_input_files(tmp_path / "长文.txt")
+    person.page.locator(part("progress")).wait_for()
     person.go("chat")
     assert "2012" in person.ask("公司是哪一年成立的？")
     person.close()
@@ -307,11 +306,11 @@ def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdict
     phone.ask("工龄满十年的员工年假有多少天？")
     views = ["chat"]
     for view in ("library", "model"):
-        phone.page.locator('[data-testid="stExpandSidebarButton"]').click()
+        phone.page.locator(part("open sidebar")).click()
         phone.go(view)
         phone.page.locator("h2").first.wait_for()
         views.append(view)
-        width = phone.page.evaluate("() => document.querySelector('[data-testid=\"stMain\"]').scrollWidth")
+        width = phone.page.locator(part("main")).evaluate("main => main.scrollWidth")
         assert width <= 400, f"{view} is {width} wide"
     assert views == ["chat", "library", "model"]
     phone.close()

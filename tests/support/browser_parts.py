@@ -12,6 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from minicpm_rag.page.streamlit_private import part
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request
 
@@ -136,7 +138,7 @@ class Visitor:
     def drop(self, files: list[Path]) -> None:
         """Drop files on the library."""
         self.go("library")
-        self.page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(files)
+        self.page.locator(part("dropzone input")).set_input_files(files)
 
     def upload(self, files: list[Path]) -> str:
         """Drop files on the library and wait for their verdicts; returns the table's text."""
@@ -148,7 +150,7 @@ class Visitor:
 
     def submit(self, question: str) -> None:
         shown = self.page.locator(".rag-question").count()
-        self.page.locator('[data-testid="stChatInputTextArea"]').fill(question)
+        self.page.locator(part("question")).fill(question)
         self.page.keyboard.press("Enter")
         self.page.wait_for_function("n => document.querySelectorAll('.rag-question').length > n", arg=shown)
 

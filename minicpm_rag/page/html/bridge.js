@@ -1,4 +1,5 @@
 export default function ({ data, setTriggerValue }) {
+  const parts = data.parts  // CSS selectors of Streamlit's parts
   document.documentElement.lang = data.language
   for (const [name, value] of Object.entries(data.cookies))
     document.cookie = `${name}=${value}; path=/; max-age=${data.seconds}; SameSite=Strict`
@@ -21,36 +22,36 @@ export default function ({ data, setTriggerValue }) {
   const clicked = (event) => {
     const button = event.target.closest?.("[data-mark], [data-copy]")
     // On a phone the sidebar covers the page, so it goes away once something in it was chosen.
-    const inSidebar = event.target.closest?.('[data-testid="stSidebar"] [class*="st-key-"] button')
+    const inSidebar = event.target.closest?.(`${parts.sidebar} [class*="st-key-"] button`)
     const leads = '[class*="st-key-go-"], [class*="st-key-open-"], .st-key-new-conversation'
     if (innerWidth <= 768 && inSidebar?.closest(leads))
-      document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()
+      document.querySelector(`${parts["close sidebar"]} button`)?.click()
     if (button?.dataset.mark) setTriggerValue("opened", button.dataset.mark)
     else if (button?.dataset.copy) copy(button)
   }
   // The uploader keeps a file that is too large to itself: its chip is all there is to see.
   const seen = window.ragRefused ?? (window.ragRefused = new WeakSet())
   const look = () => {
-    const chips = [...document.querySelectorAll('[data-testid="stFileChip"][aria-invalid="true"]')]
+    const chips = [...document.querySelectorAll(`${parts.file}[aria-invalid="true"]`)]
     const fresh = chips.filter((chip) => !seen.has(chip))
     fresh.forEach((chip) => seen.add(chip))
-    const names = fresh.map((chip) => chip.querySelector('[data-testid="stFileChipName"]')?.title ?? "")
+    const names = fresh.map((chip) => chip.querySelector(parts["file name"])?.title ?? "")
     if (names.length) setTriggerValue("refused", names)
   }
-  // Streamlit 1.67 forgets to answer where a file may be sent if the page begins to be drawn anew just then, and
-  // the file is gone without a word: no chip, and the same empty uploader. So it is given the file once more.
+  // Streamlit 1.67 does not answer a request for an upload address if a run of the page begins at that moment. The
+  // file is then lost silently: the uploader stays empty and shows no chip. So the file is given to it once more.
   const given = (event) => {
-    const input = event.target.closest?.('[data-testid="stFileUploader"]')?.querySelector("input[type=file]")
+    const input = event.target.closest?.(parts.uploader)?.querySelector("input[type=file]")
     const files = (event.dataTransfer ?? event.target).files
     if (!input || !files?.length) return
     setTimeout(() => {
-      if (!input.isConnected || document.querySelector('[data-testid="stFileChip"]')) return
+      if (!input.isConnected || document.querySelector(parts.file)) return
       if (input.files !== files) input.files = files
       input.dispatchEvent(new Event("change", { bubbles: true }))
     }, 2000)
   }
-  // Stay at the end of the conversation while it grows, until the person scrolls.
-  const end = () => document.querySelector('[data-testid="stMain"]')
+  // Stay at the end of the conversation while it grows, until the user scrolls.
+  const end = () => document.querySelector(parts.main)
   if (data.follow && data.follow !== window.ragFollow) window.ragStick = true
   window.ragFollow = data.follow
   const stay = () => { if (window.ragStick) end()?.scrollTo({ top: end().scrollHeight }) }
@@ -64,7 +65,7 @@ export default function ({ data, setTriggerValue }) {
     const pane = mark.closest(".st-key-source-pane")
     pane.scrollTop += mark.getBoundingClientRect().top - pane.getBoundingClientRect().top - pane.clientHeight / 3
   }
-  // Each rerun calls this function anew: one listener and one observer at a time.
+  // Each run of the page calls this function again: keep one listener and one observer.
   document.removeEventListener("click", window.ragClicked)
   document.addEventListener("click", (window.ragClicked = clicked))
   for (const kind of ["change", "drop"]) {

@@ -11,6 +11,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.components.v2 import component
 
+from minicpm_rag.page import streamlit_private
+
 KEY = "bridge"
 COOKIE_SECONDS = 400 * 24 * 3600  # the longest a browser keeps one
 
@@ -42,6 +44,7 @@ def draw(
         "cookies": dict(cookies),
         "seconds": COOKIE_SECONDS,
         "follow": follow,
+        "parts": {name: streamlit_private.part(name) for name in streamlit_private.TEST_IDS},
     }
     # Registered at each run: Streamlit 1.65, the last one for Python 3.10, knows only the current server's.
     mount = component("minicpm_rag.bridge", js=_SCRIPT.read_text(encoding="utf-8"), isolate_styles=False)

@@ -25,7 +25,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stage_opening": ("正在打开资料库…", "Opening your library…"),
     "stage_searching": ("正在查找文档…", "Searching your documents…"),
     "stage_waiting": ("正在排队，前面还有 {position} 个问题…", "Waiting: number {position} in the queue…"),
-    "stage_reading": ("正在阅读 {count} 段资料…", "Reading {count} passages…"),
+    "stage_reading": ("正在阅读 {count} 段资料…", "Reading {count:passage|passages}…"),
     "stage_writing": ("正在作答…", "Answering…"),
     "stage_done": ("完成", "Done"),
     "interrupted": (
@@ -50,7 +50,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "seconds_retrieve": ("检索 {seconds} 秒", "search {seconds} s"),
     "seconds_first_token": ("首字 {seconds} 秒", "first word {seconds} s"),
     "seconds_generate": ("生成 {seconds} 秒", "writing {seconds} s"),
-    "tokens_per_second": ("{speed} token/秒", "{speed} tokens/s"),
+    "tokens_per_second": ("{speed} 词元/秒", "{speed} tokens/s"),
     "extracted": ("摘录原句", "quoted sentences"),
     "title": ("标题", "Title"),
     "rename": ("改名", "Rename"),

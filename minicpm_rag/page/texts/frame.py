@@ -17,7 +17,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "opening_line": ("正在打开资料库，马上就好…", "Opening your library, just a moment…"),
     "no_model": ("无模型模式", "No-model mode"),
     "unguarded": (
-        "这个页面没有受到保护：任何网站都能通过浏览器读取您的文档，所以没有打开。"
+        "这个页面没有受到保护：任何网站都能通过浏览器读取你的文档，所以没有打开。"
         "请用 `minicpm-rag page` 或 `streamlit run streamlit_app.py` 启动。",
         "This page is not guarded: any web site could read your documents through your browser, so it stays closed. "
         "Start it with `minicpm-rag page` or `streamlit run streamlit_app.py`.",

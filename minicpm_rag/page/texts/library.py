@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "documents": ("份文档", "documents"),
-    "pages": ("页", "pages"),
-    "chunks": ("个片段", "passages"),
+    "documents": ("{count:,} 份文档", "{count:document|documents}"),
+    "pages": ("{count:,} 页", "{count:page|pages}"),
+    "chunks": ("{count:,} 个片段", "{count:chunk|chunks}"),
     "manage": ("管理", "Manage"),
     "new_name": ("新知识库的名称", "Name of a new knowledge base"),
     "create": ("新建", "Create"),
@@ -27,7 +27,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "library_empty": ("这个知识库里还没有文档。", "There is nothing in this knowledge base yet."),
     "job_ingest": ("正在准备读取文件…", "Getting ready to read the files…"),
     "job_remove": ("正在移除…", "Removing…"),
-    "job_reindex": ("正在重新建立索引…", "Building the index anew…"),
+    "job_reindex": ("正在重新建立索引…", "Rebuilding the index…"),
     "job_import": ("正在导入知识库…", "Importing a knowledge base…"),
     "job_line": ("{number}/{count}  {name} · {stage}", "{number}/{count}  {name} · {stage}"),
     "ingest_queued": ("排队", "waiting"),
@@ -51,10 +51,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "verdict_removed": ("已移除", "Removed"),
     "verdict_counts": (
         "{present} 页中的 {indexed} 页，{chunks} 个片段",
-        "{indexed} of {present} pages, {chunks} passages",
+        "{indexed} of {present:page|pages}, {chunks:chunk|chunks}",
     ),
-    "pages_indexed": ("{indexed}/{present} 页", "{indexed}/{present} pages"),
-    "chunks_count": ("{count} 个片段", "{count} passages"),
+    "pages_indexed": ("{indexed}/{present} 页", "{indexed}/{present:page|pages}"),
     "status_note": ("注意", "Note"),
     "document_menu": ("重试、移除", "Retry, remove"),
     "retry": ("重试", "Try again"),

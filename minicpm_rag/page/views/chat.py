@@ -9,9 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import StopException
 
-from minicpm_rag.page import examples, shared, sources, state
+from minicpm_rag.page import examples, shared, sources, state, streamlit_private
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import language, t
 from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, uploads
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.08  # between two looks at a running answer; a stop is noticed at the next one
 EMPTY_SECONDS = 1.0  # between two looks for the first document
-LEFT_OVER_ELEMENTS = 40  # more than any view has below where an answer is drawn
 
 
 def show() -> None:
@@ -88,9 +86,7 @@ def _talk(workspace: Workspace | None, conversation: Conversation | None, reply:
         if reply is not None and exchange.id == reply.exchange:
             message.question(exchange.question)
             slot = st.empty()
-            # Streamlit clears what an earlier run drew only when this one ends, which an answer delays.
-            for _ in range(LEFT_OVER_ELEMENTS):
-                st.empty()
+            streamlit_private.clear_left_over()
             continue
         last = exchange is exchanges[-1]
         message.draw(
@@ -166,7 +162,7 @@ def _follow(reply: Reply, slot: DeltaGenerator) -> None:
         while not reply.done.wait(LOOK_SECONDS):
             reply.shown.set()
             slot.html(_so_far(reply))
-    except StopException:  # the tab was closed: nobody reads on
+    except streamlit_private.PageClosed:  # nobody reads the answer any more
         reply.cancel()
         raise
     st.rerun()

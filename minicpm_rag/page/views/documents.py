@@ -14,13 +14,13 @@ from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
 from minicpm_rag.page.views import notices
 from minicpm_rag.page.views.callbacks import attempt
+from minicpm_rag.text.sizes import file_size
 
 if TYPE_CHECKING:
     from minicpm_rag.records import DocumentRow
     from minicpm_rag.workspace import Workspace
 
 ROWS_PER_SCREEN = 20
-_UNITS = ("B", "KB", "MB", "GB")
 
 
 def draw(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
@@ -78,8 +78,8 @@ def _described(row: DocumentRow) -> str:
         pages = t("pages_indexed", indexed=row.pages_indexed, present=row.pages_present)
     parts = [
         pages,
-        t("chunks_count", count=row.chunks),
-        size(row.size_bytes),
+        t("chunks", count=row.chunks),
+        file_size(row.size_bytes),
         unusual(row.encoding),
         row.indexed_at[:10],
     ]
@@ -102,13 +102,3 @@ def _remove(workspace: Workspace, row: DocumentRow) -> None:
 def unusual(encoding: str) -> str:
     """An encoding worth telling: any but UTF-8."""
     return "" if encoding.lower().startswith("utf-8") else encoding.upper()
-
-
-def size(count: int) -> str:
-    """A number of bytes as a person reads it."""
-    value = float(count)
-    for unit in _UNITS:
-        if value < 1000 or unit == _UNITS[-1]:
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"

@@ -47,16 +47,13 @@ def _listing(workspace: Workspace) -> None:
         st.header(markup.label(knowledge.shown(name)), anchor=False)
         knowledge.manage(workspace)
     found = {row.name: row for row in workspace.library.knowledge_bases()}.get(name)
-    facts = {
-        "documents": found.documents if found else 0,
-        "pages": found.pages if found else 0,
-        "chunks": found.chunks if found else 0,
-    }
-    st.html(
-        '<div class="rag-facts">'
-        + "".join(f"<div><b>{count:,}</b><span>{markup.plain(t(key))}</span></div>" for key, count in facts.items())
-        + "</div>"
-    )
+    facts = [
+        t("documents", count=found.documents if found else 0),
+        t("pages", count=found.pages if found else 0),
+        t("chunks", count=found.chunks if found else 0),
+    ]
+    cells = ("<b>{}</b><span>{}</span>".format(*fact.split(" ", 1)) for fact in facts)  # the number, what it counts
+    st.html('<div class="rag-facts">' + "".join(f"<div>{cell}</div>" for cell in cells) + "</div>")
     uploads.drop(workspace)
     uploads.watch(workspace)
     rows = workspace.library.documents(name) if found else []

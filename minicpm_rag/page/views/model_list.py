@@ -16,7 +16,8 @@ from minicpm_rag.page import shared
 from minicpm_rag.page.background import downloads
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
-from minicpm_rag.page.views import documents, notices
+from minicpm_rag.page.views import notices
+from minicpm_rag.text.sizes import file_size
 
 if TYPE_CHECKING:
     from minicpm_rag.models import LocalModel, Model
@@ -66,8 +67,8 @@ def draw(workspace: Workspace, switch: Switch) -> None:
 
 
 def _machine_line(machine: Hardware) -> str:
-    gpus = [f"{gpu.name} ({documents.size(gpu.total_bytes)})" for gpu in machine.gpus] or [t("no_gpu")]
-    memory = t("memory", size=documents.size(machine.ram_bytes))
+    gpus = [f"{gpu.name} ({file_size(gpu.total_bytes)})" for gpu in machine.gpus] or [t("no_gpu")]
+    memory = t("memory", size=machine.ram_bytes)
     return " · ".join([*gpus, t("cores", count=machine.cores), memory])
 
 
@@ -109,8 +110,8 @@ def _described(model: Model, found: LocalModel | None, fits: bool, advised: bool
     chips += [("warn", t("incomplete"))] if found is not None and found.problems else []
     drawn = "".join(f'<span class="rag-chip {tone}">{markup.plain(words)}</span>' for tone, words in chips)
     facts = [
-        t("download_size", size=documents.size(model.download_bytes)),
-        t("context", count=f"{model.context_tokens:,}"),
+        t("download_size", size=model.download_bytes),
+        t("context", count=model.context_tokens),
     ]
     line = markup.plain(" · ".join(facts if model.parameters else facts[1:]))
     title = f'<div class="rag-row-title">{markup.plain(model.name)}</div>'
@@ -149,11 +150,7 @@ def _progress(name: str) -> None:
         st.rerun()
         return
     share = min(1.0, download.bytes_done / max(1, download.bytes_total))
-    line = t(
-        f"download_{download.state}",
-        done=documents.size(download.bytes_done),
-        total=documents.size(download.bytes_total),
-    )
+    line = t(f"download_{download.state}", done=download.bytes_done, total=download.bytes_total)
     st.progress(share, text=markup.label(line))
     if download.error:
         notices.bad(download.error)

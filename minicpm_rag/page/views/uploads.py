@@ -20,9 +20,8 @@ from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.records import Verdict
 
 if TYPE_CHECKING:
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
-
     from minicpm_rag.page.background.jobs import Job
+    from minicpm_rag.page.streamlit_private import UploadedFile
     from minicpm_rag.workspace import Workspace
 
 BUSY_SECONDS = 0.7  # between two looks at what is under way
@@ -187,7 +186,7 @@ def _row(verdict: Verdict) -> str:
     chip = f'<span class="rag-chip {TONES.get(verdict.status, "")}">{words}</span>'
     counts = ""
     if verdict.chunks and verdict.pages_present == 1:
-        counts = t("chunks_count", count=verdict.chunks)
+        counts = t("chunks", count=verdict.chunks)
     elif verdict.chunks:
         counts = t(
             "verdict_counts",

@@ -1,0 +1,105 @@
+"""What the page takes from Streamlit beyond its documented interface; no other file of the page does.
+
+tests/page/test_streamlit_private.py compares it with the installed version, and says what changed and what suffers.
+"""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+
+import streamlit as st
+from streamlit import net_util, runtime
+from streamlit.runtime.scriptrunner import StopException as PageClosed
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+__all__ = ["PageClosed", "UploadedFile"]  # raised in the run of a session whose tab was closed; what an uploader gives
+
+# Part of Streamlit's page -> its data-testid. html/streamlit.css uses them as well.
+TEST_IDS = {
+    "app": "stApp",
+    "header": "stHeader",
+    "main": "stMain",
+    "main block": "stMainBlockContainer",
+    "bottom": "stBottom",
+    "bottom block": "stBottomBlockContainer",
+    "sidebar": "stSidebar",
+    "sidebar header": "stSidebarHeader",
+    "sidebar content": "stSidebarUserContent",
+    "close sidebar": "stSidebarCollapseButton",
+    "open sidebar": "stExpandSidebarButton",
+    "layout": "stLayoutWrapper",
+    "popover": "stPopover",
+    "popover button": "stPopoverButton",
+    "icon": "stIconMaterial",
+    "primary button": "stBaseButton-primary",
+    "progress": "stProgress",
+    "question": "stChatInputTextArea",
+    "uploader": "stFileUploader",
+    "dropzone": "stFileUploaderDropzone",
+    "dropzone words": "stFileUploaderDropzoneInstructions",
+    "dropzone input": "stFileUploaderDropzoneInput",
+    "file": "stFileChip",
+    "file name": "stFileChipName",
+    "file on its way": "stFileChipIconSpinner",
+}
+STYLE = Path(__file__).with_name("html") / "streamlit.css"
+
+# More elements than any view has below where an answer is drawn.
+LEFT_OVER_ELEMENTS = 40
+
+
+def part(name: str) -> str:
+    """The CSS selector of a part of Streamlit's page."""
+    return f'[data-testid="{TEST_IDS[name]}"]'
+
+
+def style(*, drop: str, choose: str) -> str:
+    """The style sheet for Streamlit's own parts.
+
+    Its uploader speaks English only (streamlit#1353), so its words are covered: `drop` invites to drop files,
+    `choose` names its button.
+    """
+    return STYLE.read_text(encoding="utf-8").replace("{{drop}}", drop).replace("{{choose}}", choose)
+
+
+def clear_left_over() -> None:
+    """Clear what an earlier run of the page drew after what is drawn now.
+
+    Streamlit does that when a run ends, which for a run that shows a growing answer is much later.
+    """
+    for _ in range(LEFT_OVER_ELEMENTS):
+        st.empty()
+
+
+def is_served() -> bool:
+    """Whether the page runs in a server, and not in a test or a plain Python process."""
+    return bool(runtime.exists())
+
+
+def look_up_no_address() -> None:
+    """Keep Streamlit from asking an outside service for this machine's external address.
+
+    It does so for every Origin that it does not know, and for the line it prints at the start.
+    """
+    net_util.get_external_ip = lambda: None
+
+
+def has_secrets() -> bool:
+    """Whether there are secrets from any source; asking them without any raises an error."""
+    return bool(st.secrets.load_if_toml_exists())
+
+
+def login_cookie_is_valid(cookies: str) -> bool:
+    """Whether the login cookie is among a request's cookies, with a valid signature."""
+    from streamlit.web.server.server_util import AUTH_COOKIE_NAME, get_cookie_secret
+    from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
+
+    try:
+        morsel = SimpleCookie(cookies).get(AUTH_COOKIE_NAME)
+    except CookieError:
+        return False
+    if morsel is None:
+        return False
+    value = morsel.value.encode("latin-1", errors="replace")
+    return decode_signed_value(get_cookie_secret(), AUTH_COOKIE_NAME, value) is not None

@@ -1,0 +1,88 @@
+"""A canary for Streamlit: what the page takes from it beyond its documented interface is still there.
+
+The browser tests show that these parts also do what the page expects of them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from minicpm_rag.page import streamlit_private
+from minicpm_rag.page.streamlit_private import TEST_IDS
+
+PAGE = Path(streamlit_private.__file__).parent
+
+
+@cache
+def scripts_of_streamlit() -> str:
+    folder = Path(st.__file__).parent / "static" / "static" / "js"
+    return "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.js"))
+
+
+@pytest.mark.parametrize("part", TEST_IDS)
+def test_streamlit_still_has_the_part(part: str) -> None:
+    name, _, kind = TEST_IDS[part].partition("-")  # "stBaseButton-" is written where the kind is put in
+    written = rf'["`]{name}{"-" if kind else ""}'
+    assert re.search(written, scripts_of_streamlit()), (
+        f"Streamlit {st.__version__} has no {TEST_IDS[part]} any more: find its new name, and see what "
+        f"{', '.join(users_of(part))} does with it"
+    )
+
+
+def users_of(part: str) -> list[str]:
+    """The files of the page that use a part."""
+    written = (f'"{TEST_IDS[part]}"', f".{TEST_IDS[part]}:", f"parts.{part}", f'parts["{part}"]', f'part("{part}")')
+    files = [*PAGE.rglob("*.css"), *PAGE.rglob("*.js"), *Path(__file__).parents[1].rglob("*.py")]
+    return [file.name for file in files if any(name in file.read_text(encoding="utf-8") for name in written)]
+
+
+@pytest.mark.parametrize("part", TEST_IDS)
+def test_each_part_is_used(part: str) -> None:
+    assert users_of(part)
+
+
+def test_no_other_file_of_the_page_knows_streamlits_parts_or_modules() -> None:
+    for file in [*PAGE.rglob("*.py"), *PAGE.rglob("*.js"), *PAGE.rglob("*.css")]:
+        text = file.read_text(encoding="utf-8")
+        if file.name not in ("streamlit_private.py", "streamlit.css"):
+            assert "data-testid" not in text and not any(f'"{name}"' in text for name in TEST_IDS.values()), file
+        if file.name != "streamlit_private.py":
+            private = re.findall(r"^\s*from streamlit(?!\.(?:components\.v2|errors) import)[. ].*$", text, re.MULTILINE)
+            assert not [line for line in private if "delta_generator" not in line], file
+
+
+def test_the_style_sheet_uses_listed_parts_only() -> None:
+    used = set(re.findall(r'data-testid="([^"]+)"', streamlit_private.STYLE.read_text(encoding="utf-8")))
+    assert used <= set(TEST_IDS.values())
+
+
+def test_a_session_whose_tab_was_closed_ends_by_an_exception_of_its_own() -> None:
+    from streamlit.runtime.scriptrunner import RerunException
+
+    assert issubclass(streamlit_private.PageClosed, BaseException)
+    assert not issubclass(RerunException, streamlit_private.PageClosed)
+
+
+def test_streamlit_asks_for_its_external_address_by_the_function_that_is_replaced() -> None:
+    from streamlit import net_util
+    from streamlit.web import bootstrap, server
+
+    assert callable(net_util.get_external_ip)
+    callers = inspect.getsource(bootstrap) + inspect.getsource(server.server_util)
+    assert "net_util.get_external_ip()" in callers
+
+
+def test_the_login_cookie_is_read_as_streamlit_writes_it() -> None:
+    from streamlit.web.server.server_util import get_cookie_secret
+    from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
+
+    value = create_signed_value(get_cookie_secret(), "_streamlit_user", "{}").decode()
+    assert streamlit_private.login_cookie_is_valid(f"_streamlit_user={value}")
+    assert not streamlit_private.login_cookie_is_valid(f"_streamlit_user={value[:-3]}abc")
+    assert not streamlit_private.login_cookie_is_valid("")
