@@ -42,7 +42,7 @@ def test_a_configured_folder_answers(settings: Settings) -> None:
         assert workspace.llm is workspace.llm is not None
         facts = workspace.facts()
         assert (facts["device"], facts["precision"], facts["attention"]) == ("cpu", "float32", "sdpa")
-        assert facts["memory"] == "2 MB", "a small model is not told to take 0.0 GB"
+        assert facts["memory"] == "2.1 MB", "a small model is not told to take 0.0 GB"
 
 
 def test_a_downloaded_model_is_found_by_itself(settings: Settings) -> None:
