@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import RAGError
+from minicpm_rag.messages import Message, joined
 from minicpm_rag.models import Choice, choose, describe_folder, find_local
-from minicpm_rag.models.hardware import GIGABYTE, Hardware, describe, measure_bandwidth
+from minicpm_rag.models.hardware import Hardware, describe, measure_bandwidth
 
 if TYPE_CHECKING:
     from minicpm_rag.settings import Settings
@@ -25,8 +26,8 @@ REQUIRED = (
     *("torch", "transformers", "langchain-core", "chromadb"),
     *("sentence-transformers", "streamlit", "modelscope"),
 )
-OPTIONAL = {"flash-attn": "the gpu extra", "rapidocr": "the ocr extra, to read scanned pages"}
-_DOWNLOAD = "python -m minicpm_rag download"
+# Package of an extra -> what it is for
+OPTIONAL = {"flash-attn": "doctor.optional_gpu", "rapidocr": "doctor.optional_ocr"}
 # Share of the memory bandwidth that decoding reaches: 60 % of reading was measured on an H200 (MiniCPM-2B,
 # bfloat16); a copy, which is what is measured here, moves a little more than a read.
 GPU_BANDWIDTH_SHARE = 0.55
@@ -36,16 +37,17 @@ GPU_BANDWIDTH_SHARE = 0.55
 class Finding:
     """One line of the report. `problem` means something does not work; `advice` is what to do."""
 
-    name: str
-    value: str
+    name: Message
+    value: Message
     problem: bool = False
-    advice: str = ""
+    advice: Message | None = None
 
 
 def examine(settings: Settings, *, check: bool = False) -> list[Finding]:
     """Look at everything once. A missing model is no problem: answers are quoted sentences then."""
     hardware = describe()
-    findings = [Finding("Python", f"{platform.python_version()} on {platform.platform()}")]
+    system = Message("doctor.python", version=platform.python_version(), system=platform.platform())
+    findings = [Finding(_words("Python"), system)]
     findings += _packages()
     findings += _home(settings.home)
     findings += _machine(hardware)
@@ -56,15 +58,20 @@ def examine(settings: Settings, *, check: bool = False) -> list[Finding]:
     return findings
 
 
+def _words(words: object) -> Message:
+    """A name or a number that is the same in every language."""
+    return Message("system.words", words=words)
+
+
 def _packages() -> Iterator[Finding]:
     for name in (*REQUIRED, *OPTIONAL):
         version = _version(name)
         if version:
-            yield Finding(name, version)
+            yield Finding(_words(name), _words(version))
         elif name in OPTIONAL:
-            yield Finding(name, "not installed", advice=f"Optional: {OPTIONAL[name]}.")
+            yield Finding(_words(name), Message("doctor.not_installed"), advice=Message(OPTIONAL[name]))
         else:
-            yield Finding(name, "missing", True, "Install this project again: pip install -e .")
+            yield Finding(_words(name), Message("doctor.missing"), True, Message("doctor.install_again"))
 
 
 def _version(package: str) -> str:
@@ -77,65 +84,71 @@ def _version(package: str) -> str:
 def _home(home: Path) -> Iterator[Finding]:
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
-    yield Finding("Home folder", f"{home}, {free / GIGABYTE:.1f} GB free")
+    yield Finding(Message("doctor.home"), Message("doctor.folder_free", folder=home, free=free))
 
 
 def _machine(hardware: Hardware) -> Iterator[Finding]:
-    bfloat16 = ", computes in bfloat16" if hardware.processor_bfloat16 else ""
-    yield Finding("Processor", f"{hardware.processor}, {hardware.cores} cores{bfloat16}")
-    yield Finding("Memory", f"{hardware.ram_bytes / GIGABYTE:.1f} GB")
+    key = "doctor.cores_with_bfloat" if hardware.processor_bfloat16 else "doctor.cores"
+    yield Finding(Message("doctor.processor"), Message(key, name=hardware.processor, cores=hardware.cores))
+    yield Finding(Message("doctor.memory"), Message("doctor.bytes", size=hardware.ram_bytes))
     for gpu in hardware.gpus:
-        free = f"{gpu.free_bytes / GIGABYTE:.1f} of {gpu.total_bytes / GIGABYTE:.1f} GB free"
-        yield Finding("GPU", f"{gpu.name}, {free}")
+        free = Message("doctor.gpu_free", name=gpu.name, free=gpu.free_bytes, total=gpu.total_bytes)
+        yield Finding(Message("doctor.gpu"), free)
     if not hardware.gpus:
-        advice = "Install a CUDA build of torch to use it." if hardware.note else ""
-        yield Finding("GPU", hardware.note or "none", advice=advice)
+        advice = Message("doctor.install_cuda") if hardware.note else None
+        yield Finding(Message("doctor.gpu"), hardware.note or Message("doctor.none"), advice=advice)
 
 
 def _answering(settings: Settings, hardware: Hardware) -> Iterator[Finding]:
     usable = hardware.without_gpus() if settings.device == "cpu" else hardware
     if settings.device == "cuda" and not hardware.gpus:
-        yield Finding("Device", "cuda", True, "No GPU can be used; set MINICPM_RAG_DEVICE=auto.")
+        yield Finding(Message("doctor.device"), _words("cuda"), True, Message("doctor.no_gpu_for_cuda"))
     local = find_local(settings.home)
-    broken = [entry for entry in local if entry.problems]
-    for entry in broken:
-        yield Finding(entry.model.name, "; ".join(entry.problems), True, f"Run: {_DOWNLOAD} {entry.model.name}")
-    whole = [entry.model for entry in local if not entry.problems]
+    for entry in local:
+        if problems := joined(*entry.problems):
+            name = entry.model.name
+            yield Finding(_words(name), problems, True, Message("doctor.download_model", name=name))
     if settings.model is not None:
         yield from _configured(settings.model, settings, usable)
         return
+    answers_by = Message("doctor.answers_by")
     if settings.llm_url:
-        advice = "Named in MINICPM_RAG_LLM_URL; it is not called here."
-        yield Finding("Answers by", f"the server at {settings.llm_url}", advice=advice)
+        server = Message("doctor.server", address=settings.llm_url)
+        yield Finding(answers_by, server, advice=Message("doctor.server_not_called"))
         return
-    choice = choose(usable, whole)
+    choice = choose(usable, [entry.model for entry in local if not entry.problems])
     if choice.is_present and choice.model is not None:
         folder = next(entry.folder for entry in local if entry.model == choice.model)
-        yield Finding("Answers by", f"{choice.model.name} in {folder}", advice=choice.reason)
+        model = Message("doctor.model_in", name=choice.model.name, folder=folder)
+        yield Finding(answers_by, model, advice=choice.reason)
         yield from _running(choice, settings, usable)
         return
-    yield Finding("Answers by", "sentences quoted from the documents, without a model")
+    yield Finding(answers_by, Message("doctor.quotes"))
+    suits = Message("doctor.suits")
     if choice.model is not None:
-        yield Finding("Suits this machine", choice.model.name, advice=f"{choice.reason} Run: {_DOWNLOAD} --recommended")
+        advice = Message("doctor.download_recommended", reason=choice.reason)
+        yield Finding(suits, _words(choice.model.name), advice=advice)
     else:
-        yield Finding("Suits this machine", "no model", advice=choice.reason)
+        yield Finding(suits, Message("doctor.no_model"), advice=choice.reason)
 
 
 def _configured(folder: Path, settings: Settings, hardware: Hardware) -> Iterator[Finding]:
     from minicpm_rag.llm.checkpoint import read_config
     from minicpm_rag.llm.checkpoint.weights import find_weights
 
+    answers_by = Message("doctor.answers_by")
     try:
         read_config(folder)
         find_weights(folder)
     except RAGError as error:
-        yield Finding("Answers by", str(folder), True, str(error))
+        yield Finding(answers_by, _words(folder), True, error.message)
         return
     model = describe_folder(folder)
-    yield Finding("Answers by", f"{model.name} in {folder}", advice="Named in MINICPM_RAG_MODEL.")
+    value = Message("doctor.model_in", name=model.name, folder=folder)
+    yield Finding(answers_by, value, advice=Message("doctor.named_model"))
     choice = choose(hardware, [model])
     if choice.model != model:
-        yield Finding("Memory for it", "too little", True, choice.reason)
+        yield Finding(Message("doctor.memory_for_it"), Message("doctor.too_little"), True, choice.reason)
         return
     yield from _running(choice, settings, hardware)
 
@@ -144,53 +157,55 @@ def _running(choice: Choice, settings: Settings, hardware: Hardware) -> Iterator
     from minicpm_rag.llm.checkpoint.placement import choose_weights
 
     assert choice.model is not None
-    precision = choice.precision if settings.precision == "auto" else settings.precision
-    why = "set" if settings.precision != "auto" else f"what the {_device_word(choice)} computes itself"
+    on_gpu = choice.device == "cuda"
     weights = choose_weights(settings.weights, choice.device, settings.precision)
-    yield Finding("Device", f"{choice.device}, weights {weights}")
-    yield Finding("Precision", f"{precision} ({why})")
+    yield Finding(Message("doctor.device"), Message("doctor.device_weights", device=choice.device, weights=weights))
+    precision, key = settings.precision, "doctor.precision_set"
+    if settings.precision == "auto":
+        precision = choice.precision
+        key = "doctor.precision_of_gpu" if on_gpu else "doctor.precision_of_processor"
+    yield Finding(Message("doctor.precision"), Message(key, precision=precision))
     attention = settings.attention
-    if attention == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None:
-        yield Finding("Attention", attention, True, "Install the gpu extra, or leave MINICPM_RAG_ATTENTION at sdpa.")
-    else:
-        yield Finding("Attention", attention)
+    missing = attention == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None
+    advice = Message("doctor.no_flash_attention") if missing else None
+    yield Finding(Message("doctor.attention"), _words(attention), missing, advice)
     size = {"full": choice.model.weight_bytes(precision), "int8": choice.model.parameters}.get(
         weights, choice.model.parameters * 5 // 8
     )
     bandwidth = measure_bandwidth(choice.device)
     ceiling = bandwidth / max(size, 1)
-    basis = f"memory moves {bandwidth / GIGABYTE:.0f} GB/s, each token reads {size / GIGABYTE:.1f} GB"
-    if choice.device == "cuda":
-        yield Finding("Expected speed", f"about {ceiling * GPU_BANDWIDTH_SHARE:.0f} tokens/s ({basis})")
-    else:
-        yield Finding("Expected speed", f"at most {ceiling:.0f} tokens/s ({basis})")
-
-
-def _device_word(choice: Choice) -> str:
-    return "GPU" if choice.device == "cuda" else "processor"
+    speed = Message(
+        "doctor.about" if on_gpu else "doctor.at_most",
+        tokens=ceiling * GPU_BANDWIDTH_SHARE if on_gpu else ceiling,
+        bandwidth=int(bandwidth),
+        size=size,
+    )
+    yield Finding(Message("doctor.speed"), speed)
 
 
 def _searching(settings: Settings) -> Iterator[Finding]:
     from minicpm_rag.embedding.embedder import load_embedder
 
+    embeddings_by = Message("doctor.embeddings_by")
     try:
-        yield Finding("Embeddings by", load_embedder(settings.embedder).name)
+        yield Finding(embeddings_by, _words(load_embedder(settings.embedder).name))
     except RAGError as error:
-        yield Finding("Embeddings by", settings.embedder, True, str(error))
+        yield Finding(embeddings_by, _words(settings.embedder), True, error.message)
     if settings.reranker is not None:
         there = (settings.reranker / "config.json").is_file()
-        advice = "" if there else "MINICPM_RAG_RERANKER names a folder without config.json."
-        yield Finding("Reranks with", str(settings.reranker), not there, advice)
+        advice = None if there else Message("doctor.reranker_no_config")
+        yield Finding(Message("doctor.reranks_with"), _words(settings.reranker), not there, advice)
 
 
 def _library(settings: Settings) -> Iterator[Finding]:
     from minicpm_rag.indexing import check
     from minicpm_rag.library import Library
 
+    name = Message("doctor.library")
     try:
         with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
             report = check(library, repair=True)
     except RAGError as error:
-        yield Finding("Library", "could not be checked", True, str(error))
+        yield Finding(name, Message("doctor.not_checked"), True, error.message)
         return
-    yield Finding("Library", str(report))
+    yield Finding(name, report.message)

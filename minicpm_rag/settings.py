@@ -6,13 +6,17 @@ Stages do not import this module's instances: they take plain values.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from minicpm_rag.errors import SettingsError
+from minicpm_rag.messages import Message, joined
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class Settings(BaseSettings):
@@ -85,8 +89,31 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as exc:
-        problems = "; ".join(
-            f"MINICPM_RAG_{'_'.join(str(part) for part in error['loc']).upper()}={error['input']!r}: {error['msg']}"
-            for error in exc.errors()
-        )
-        raise SettingsError(f"Settings cannot be used: {problems}. See the README's table of settings.") from exc
+        raise SettingsError("settings.unusable", problems=joined(*map(_problem, exc.errors()))) from exc
+
+
+def _problem(error: ErrorDetails) -> Message:
+    """What is wrong with one setting: pydantic names the kind of error, and the bounds in `ctx`."""
+    name = str(error["loc"][0])
+    stated = {"variable": f"MINICPM_RAG_{name.upper()}", "value": error["input"]}
+    bounds = error.get("ctx", {})
+    match error["type"]:
+        case "int_parsing" | "int_from_float" | "int_type":
+            return Message("settings.not_whole", **stated)
+        case "float_parsing" | "float_type":
+            return Message("settings.not_a_number", **stated)
+        case "bool_parsing" | "bool_type":
+            return Message("settings.not_a_switch", **stated)
+        case "greater_than_equal":
+            return Message("settings.at_least", **stated, least=bounds["ge"])
+        case "less_than_equal":
+            return Message("settings.at_most", **stated, most=bounds["le"])
+        case "greater_than":
+            return Message("settings.more_than", **stated, bound=bounds["gt"])
+        case "literal_error":
+            return Message("settings.not_allowed", **stated, allowed=get_args(Settings.model_fields[name].annotation))
+        case "string_too_short":
+            return Message("settings.empty", **stated)
+        case "extra_forbidden":
+            return Message("settings.unknown", **stated)
+    return Message("settings.other", **stated, why=error["msg"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from minicpm_rag.errors import SettingsError
+from minicpm_rag.messages import text
 from minicpm_rag.settings import load_settings
 
 
@@ -43,3 +44,38 @@ def test_home_is_shared_by_all_working_folders(monkeypatch: pytest.MonkeyPatch, 
 def test_key_is_not_shown() -> None:
     settings = load_settings(llm_api_key="sk-secret")
     assert "sk-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "english", "chinese"),
+    [
+        ("passages", "many", "MINICPM_RAG_PASSAGES='many' is not a whole number.", "不是整数"),
+        ("passages", "99", "the most is 50.", "至多 50"),
+        ("chunk_characters", "1", "the least is 50.", "至少要 50"),
+        ("temperature", "warm", "MINICPM_RAG_TEMPERATURE='warm' is not a number.", "不是数"),
+        ("gpu_gigabytes", "0", "MINICPM_RAG_GPU_GIGABYTES='0' is not more than 0.", "必须大于 0"),
+        ("device", "tpu", "MINICPM_RAG_DEVICE='tpu' is none of auto, cuda, cpu.", "auto、cuda、cpu"),
+        ("ocr", "perhaps", "MINICPM_RAG_OCR='perhaps' is neither true nor false.", "true 或 false"),
+    ],
+)
+def test_what_is_wrong_is_said_in_both_languages(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, english: str, chinese: str
+) -> None:
+    monkeypatch.setenv(f"MINICPM_RAG_{name.upper()}", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert english in str(caught.value)
+    assert chinese in text("zh", caught.value.message)
+
+
+def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINICPM_RAG_PASSAGES", "0")
+    monkeypatch.setenv("MINICPM_RAG_DEVICE", "tpu")
+    with pytest.raises(SettingsError, match=r"MINICPM_RAG_DEVICE='tpu'.*MINICPM_RAG_PASSAGES='0'"):
+        load_settings()
+    with pytest.raises(SettingsError, match="There is no setting MINICPM_RAG_COLOUR"):
+        load_settings(colour="red")
+    with pytest.raises(SettingsError, match="MINICPM_RAG_KNOWLEDGE_BASE may not be empty"):
+        load_settings(knowledge_base="")
+    with pytest.raises(SettingsError, match="MINICPM_RAG_HOME='3'"):
+        load_settings(home=3)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minicpm_rag.cli.language import t
+from minicpm_rag.cli.language import said, t
 from minicpm_rag.cli.tables import echo_table
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def models(as_json: bool) -> None:
                 "fits": {"cuda": "GPU", "cpu": "processor"}.get(device, "no") if model.usable else "no",
                 "here": here.get(model.name, ""),
                 "chosen": choice.model == model,
-                "note": model.note,
+                "note": model.note or "",
             }
         )
     if as_json:
@@ -74,10 +74,10 @@ def models(as_json: bool) -> None:
     ]
     echo_table(["", *(t(f"column.{column}") for column in columns)], rows, right={3, 4, 5, 6, 7})
     click.echo("\n" + t("models.legend"))
-    click.echo(choice.reason)
+    click.echo(said(choice.reason))
     for model in (*CATALOGUE, *others):
         if model.note:
-            click.echo(f"  {model.name}: {model.note}")
+            click.echo(f"  {model.name}: {said(model.note)}")
 
 
 @click.command(help="download.help")
@@ -136,18 +136,22 @@ def doctor(check: bool, as_json: bool) -> None:
                 "name": finding.name,
                 "value": finding.value,
                 "ok": not finding.problem,
-                "advice": finding.advice,
+                "advice": finding.advice or "",
             }
             for finding in findings
         ]
         click.echo(json.dumps({"ok": not problems, "findings": lines}, ensure_ascii=False, indent=2, default=str))
     else:
-        echo_table(["", "", ""], [["!" if one.problem else "", one.name, one.value] for one in findings], right=set())
+        echo_table(
+            ["", "", ""],
+            [["!" if one.problem else "", said(one.name), said(one.value)] for one in findings],
+            right=set(),
+        )
         for finding in findings:
             if finding.advice:
-                click.echo(f"{'! ' if finding.problem else ''}{finding.name}: {finding.advice}")
+                click.echo(f"{'! ' if finding.problem else ''}{said(finding.name)}: {said(finding.advice)}")
     if problems:
-        raise RAGError("system.need_attention", count=len(problems), names=[one.name for one in problems])
+        raise RAGError("system.need_attention", count=len(problems), names=[said(one.name) for one in problems])
 
 
 class _Progress:

@@ -98,6 +98,7 @@ def core() -> Catalogue:
     if _core is None:
         from minicpm_rag.messages import (
             answering,
+            doctor,
             door,
             embedding,
             indexing,
@@ -109,7 +110,7 @@ def core() -> Catalogue:
             system,
         )
 
-        _core = Catalogue(answering, door, embedding, indexing, library, llm, loaders, models, settings, system)
+        _core = Catalogue(answering, doctor, door, embedding, indexing, library, llm, loaders, models, settings, system)
     return _core
 
 

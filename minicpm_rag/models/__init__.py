@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from minicpm_rag.messages import Message
 from minicpm_rag.models.catalogue import CATALOGUE, USUAL_CONTEXT_TOKENS, Model, Precision, find_model
 from minicpm_rag.models.fetching import download
 from minicpm_rag.models.hardware import GIGABYTE, Hardware
@@ -40,7 +41,7 @@ class LocalModel:
 
     model: Model
     folder: Path
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Choice:
     device: str  # "cuda" or "cpu"
     precision: Precision
     is_present: bool
-    reason: str
+    reason: Message
 
 
 def choose(hardware: Hardware, present: Sequence[Model]) -> Choice:
@@ -71,8 +72,7 @@ def choose(hardware: Hardware, present: Sequence[Model]) -> Choice:
     needed = smallest.memory_bytes(_precision(hardware, "cpu"))
     return Choice(
         None, "cpu", _precision(hardware, "cpu"), False,
-        f"Even {smallest.name} needs {needed / GIGABYTE:.1f} GB, and it may use "
-        f"{_room(hardware, 'cpu') / GIGABYTE:.1f} GB here; answers are sentences quoted from the documents.",
+        Message("models.nothing_fits", name=smallest.name, needed=needed, room=_room(hardware, "cpu")),
     )  # fmt: skip
 
 
@@ -142,23 +142,19 @@ def _first(fitting: Sequence[Model], preference: Sequence[str], *, largest: bool
     return sorted(fitting, key=lambda model: model.parameters, reverse=largest)[0]
 
 
-def _reason(model: Model, hardware: Hardware, device: str, is_present: bool, here: Sequence[Model]) -> str:
-    needed = model.memory_bytes(_precision(hardware, device)) / GIGABYTE
-    room = _room(hardware, device) / GIGABYTE
+def _reason(model: Model, hardware: Hardware, device: str, is_present: bool, here: Sequence[Model]) -> Message:
+    needed, room = model.memory_bytes(_precision(hardware, device)), _room(hardware, device)
     if device == "cuda":
-        text = f"{model.name} needs {needed:.1f} GB of the {room:.1f} GB of GPU memory it may use"
+        where = Message("models.on_gpu", name=model.name, needed=needed, room=room)
     else:
-        why = "no usable GPU" if not hardware.gpus else "the GPU is too small for what is here"
-        text = (
-            f"{model.name} runs on the processor ({why}); it needs {needed:.1f} GB of the {room:.1f} GB "
-            f"of memory it may use, and {hardware.cores} cores read it"
-        )
+        why = Message("models.gpu_too_small") if hardware.gpus else Message("models.no_gpu")
+        cores = hardware.cores
+        where = Message("models.on_processor", name=model.name, why=why, needed=needed, room=room, cores=cores)
     if is_present:
-        return f"{text}; it is here."
+        return Message("models.is_here", where=where)
     if here:
-        others = ", ".join(other.name for other in here)
-        return f"{text}; it has to be downloaded first, since what is here does not fit ({others})."
-    return f"{text}; it has to be downloaded first."
+        return Message("models.to_download_instead", where=where, others=[other.name for other in here])
+    return Message("models.to_download", where=where)
 
 
 def describe_folder(folder: Path) -> Model:
@@ -195,5 +191,5 @@ def _unknown_model(folder: Path) -> Model:
         2 * layers * key_value_heads * head,
         stored,
         estimated=True,
-        note="copied here by hand",
+        note=Message("models.note.by_hand"),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from minicpm_rag.errors import ModelError
+from minicpm_rag.messages import Message
 
 ModelKind = Literal["chat", "embedding", "rerank"]
 Precision = Literal["bfloat16", "float16", "float32"]
@@ -35,7 +36,7 @@ class Model:
     stored_bytes_per_parameter: int = 2
     estimated: bool = False
     usable: bool = True  # False: it runs only with program code from its own repository
-    note: str = ""
+    note: Message | None = None
 
     @property
     def download_bytes(self) -> int:
@@ -85,20 +86,20 @@ _MINICPM_8B = _parameters(
     tied=False,
 )
 _MINICPM_8B_CACHE = 2 * 32 * 2 * 128
-_NEEDS_REMOTE_CODE = "runs only with program code from its repository, which this program never executes"
+_NEEDS_REMOTE_CODE = Message("models.note.remote_code")
 
 CATALOGUE: tuple[Model, ...] = (
     Model(
         "MiniCPM-2B-sft-bf16", "OpenBMB/miniCPM-bf16", "chat", _MINICPM_2B, 4096, _MINICPM_2B_CACHE,
-        note="the tutorial's model at half the download",
+        note=Message("models.note.half_download"),
     ),
     Model(
         "MiniCPM-2B-sft-fp32", "OpenBMB/MiniCPM-2B-sft-fp32", "chat", _MINICPM_2B, 4096, _MINICPM_2B_CACHE,
-        stored_bytes_per_parameter=4, note="the tutorial's model as the tutorial loads it",
+        stored_bytes_per_parameter=4, note=Message("models.note.as_in_tutorial"),
     ),
     Model(
         "MiniCPM-2B-dpo-bf16", "OpenBMB/MiniCPM-2B-dpo-bf16", "chat", _MINICPM_2B, 4096, _MINICPM_2B_CACHE,
-        note="the 2B model tuned further to people's preferences",
+        note=Message("models.note.preferences"),
     ),
     Model(
         "MiniCPM-1B-sft-bf16", "OpenBMB/MiniCPM-1B-sft-bf16", "chat",
@@ -117,14 +118,14 @@ CATALOGUE: tuple[Model, ...] = (
         _parameters(
             vocabulary=73_448, hidden=1024, layers=24, intermediate=4096, heads=16, key_value_heads=2, head=64
         ),
-        32_768, 2 * 24 * 2 * 64, note="the smallest; for processors without a GPU",
+        32_768, 2 * 24 * 2 * 64, note=Message("models.note.smallest"),
     ),
     Model(
         "MiniCPM4-8B", "OpenBMB/MiniCPM4-8B", "chat", _MINICPM_8B, 32_768, _MINICPM_8B_CACHE, estimated=True,
     ),
     Model(
         "MiniCPM4.1-8B", "OpenBMB/MiniCPM4.1-8B", "chat", _MINICPM_8B, 65_536, _MINICPM_8B_CACHE,
-        estimated=True, note="its sparse attention is run dense",
+        estimated=True, note=Message("models.note.dense"),
     ),
     Model(
         "MiniCPM5-1B", "OpenBMB/MiniCPM5-1B", "chat",
@@ -132,19 +133,19 @@ CATALOGUE: tuple[Model, ...] = (
             vocabulary=130_560, hidden=1536, layers=24, intermediate=4608, heads=16, key_value_heads=2,
             head=128, tied=False,
         ),
-        131_072, 2 * 24 * 2 * 128, note="the newest small one",
+        131_072, 2 * 24 * 2 * 128, note=Message("models.note.newest"),
     ),
     Model(
         "bge-m3", "BAAI/bge-m3", "embedding", 567_754_752, 8192, stored_bytes_per_parameter=4, estimated=True,
-        note="Chinese, English and a hundred more languages",
+        note=Message("models.note.hundred_languages"),
     ),
     Model(
         "bge-small-zh-v1.5", "BAAI/bge-small-zh-v1.5", "embedding", 23_950_000, 512,
-        stored_bytes_per_parameter=4, estimated=True, note="small, Chinese first",
+        stored_bytes_per_parameter=4, estimated=True, note=Message("models.note.chinese_first"),
     ),
     Model(
         "Qwen3-Embedding-0.6B", "Qwen/Qwen3-Embedding-0.6B", "embedding", 595_776_512, 32_768, estimated=True,
-        note="multilingual, long passages",
+        note=Message("models.note.multilingual"),
     ),
     Model(
         "MiniCPM-Embedding-Light", "OpenBMB/MiniCPM-Embedding-Light", "embedding", 440_000_000, 8192,
@@ -152,7 +153,7 @@ CATALOGUE: tuple[Model, ...] = (
     ),
     Model(
         "bge-reranker-v2-m3", "BAAI/bge-reranker-v2-m3", "rerank", 567_755_777, 8192,
-        stored_bytes_per_parameter=4, estimated=True, note="reorders the passages found; for a GPU",
+        stored_bytes_per_parameter=4, estimated=True, note=Message("models.note.reorders"),
     ),
     Model(
         "MiniCPM-Reranker-Light", "OpenBMB/MiniCPM-Reranker-Light", "rerank", 440_000_000, 8192,
@@ -178,5 +179,4 @@ def find_model(name: str) -> Model:
     owner, slash, repository = name.strip().partition("/")
     if slash and owner and repository and "/" not in repository:
         return Model(repository, name.strip(), "chat", 0, USUAL_CONTEXT_TOKENS, estimated=True)
-    names = ", ".join(model.name for model in CATALOGUE)
-    raise ModelError(f"No model is called {name!r}. Known are {names}; any ModelScope id (owner/name) works too.")
+    raise ModelError("models.unknown", name=name, names=[model.name for model in CATALOGUE])

@@ -22,6 +22,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from minicpm_rag.errors import DownloadError, DownloadStoppedError
+from minicpm_rag.messages import Message, joined, reason_of
 from minicpm_rag.models.catalogue import Model
 from minicpm_rag.models.manifest import check_room, is_whole, missing_files, superfluous, write_manifest
 
@@ -29,14 +30,15 @@ LOCK = ".downloading.lock"
 FIRST_ANSWER_SECONDS = 28  # the hub has to have answered by then
 POLL_SECONDS = 0.1
 
-_BY_HAND = "A folder copied by hand works too: put its files into {folder}, or name it in MINICPM_RAG_MODEL."
-_WORDS = {
-    "network": "ModelScope cannot be reached, so {name} cannot be fetched ({message}). " + _BY_HAND,
-    "unknown": "ModelScope has no {id} at revision {revision!r}. Check the name and the revision.",
-    "denied": "ModelScope refuses to hand out {id}. Set MODELSCOPE_API_TOKEN to a token that may read it.",
-    "damaged": "{name} arrived damaged more than once ({message}). Try again later. " + _BY_HAND,
-    "disk": "{folder} cannot be written ({message}). Free some room or choose another folder.",
-    "hub": "ModelScope answered with an error for {id}: {message}. " + _BY_HAND,
+# What kept the hub from handing out a file, as `hub` reports it.
+_FAILURES = {
+    "no_answer": "models.hub_unreachable",
+    "no_connection": "models.hub_unreachable",
+    "unknown": "models.unknown_on_hub",
+    "denied": "models.denied",
+    "damaged": "models.arrived_damaged",
+    "disk": "models.folder_not_written",
+    "hub": "models.hub_error",
 }
 
 OnProgress = Callable[[int, int], None]
@@ -59,7 +61,7 @@ def download(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise DownloadError(f"{folder} cannot be made ({exc.strerror}). Choose another folder with --dir.") from exc
+        raise DownloadError("models.folder_not_made", folder=folder, why=reason_of(exc)) from exc
     try:
         with (
             FileLock(folder / LOCK, timeout=0),
@@ -67,7 +69,7 @@ def download(
         ):
             _fetch(Path(scratch), model, folder, revision, on_progress, cancel or threading.Event())
     except Timeout as exc:
-        raise DownloadError(f"{folder} is being filled by another download. Wait for it, or stop it first.") from exc
+        raise DownloadError("models.folder_in_use", folder=folder) from exc
     return folder
 
 
@@ -139,29 +141,26 @@ def _drive(
             skipped = superfluous(list(listing))
             wanted = {name: facts for name, facts in listing.items() if name not in skipped}
             if not wanted:
-                raise DownloadError(
-                    f"{model.modelscope_id} at {revision} has no files to fetch. Is the revision right?"
-                )
+                raise DownloadError("models.nothing_to_fetch", id=model.modelscope_id, revision=revision)
             check_room(folder, wanted)
             write_manifest(folder, model.modelscope_id, revision, wanted)
             _send(process, skipped)
         elif "done" in report and on_progress is not None:
             on_progress(report["done"], report["total"])
         elif "failure" in report:
-            if report["failure"] == "network" and is_whole(folder, model.modelscope_id, revision):
+            unreachable = _FAILURES[report["failure"]] == "models.hub_unreachable"
+            if unreachable and is_whole(folder, model.modelscope_id, revision):
                 return  # all of it is here already; only the hub could not say so
             raise _failure(report["failure"], report["message"], model, folder, revision)
         elif "finished" in report:
             problems = missing_files(folder)
             if problems:
-                raise DownloadError(
-                    f"{model.name} did not arrive whole: {'; '.join(problems)}. Run the download again."
-                )
+                raise DownloadError("models.not_whole", name=model.name, problems=joined(*problems))
             total = sum(facts["size"] for facts in wanted.values())
             if on_progress is not None:
                 on_progress(total, total)
             return
-    raise DownloadError(f"The download of {model.name} ended without a word. What has arrived is kept; run it again.")
+    raise DownloadError("models.download_ended", name=model.name)
 
 
 def _reports(
@@ -180,12 +179,12 @@ def _reports(
     answer_by: float | None = time.monotonic() + FIRST_ANSWER_SECONDS
     while True:
         if cancel.is_set():
-            raise DownloadStoppedError(f"The download of {model.name} was stopped; run it again to go on from there.")
+            raise DownloadStoppedError("models.download_stopped", name=model.name)
         try:
             line = lines.get(timeout=POLL_SECONDS)
         except queue.Empty:
             if answer_by is not None and time.monotonic() > answer_by:
-                raise _failure("network", "no answer", model, folder, "") from None
+                raise _failure("no_answer", "ModelScope", model, folder, "") from None
             continue
         if not line:
             return
@@ -199,13 +198,18 @@ def _send(process: subprocess.Popen[str], message: object) -> None:
         process.stdin.write(json.dumps(message) + "\n")
         process.stdin.flush()
     except BrokenPipeError as exc:
-        raise DownloadError("The downloading process could not start. Is the package modelscope installed?") from exc
+        raise DownloadError("models.downloader_missing") from exc
 
 
 def _failure(kind: str, message: str, model: Model, folder: Path, revision: str) -> DownloadError:
-    template = _WORDS.get(kind, _WORDS["hub"])
-    return DownloadError(
-        template.format(
-            name=model.name, id=model.modelscope_id, revision=revision, message=message[:200], folder=folder
-        )
-    )
+    values = {"name": model.name, "id": model.modelscope_id, "revision": revision, "folder": folder}
+    return DownloadError(_FAILURES[kind], **values, why=_why(kind, message))
+
+
+def _why(kind: str, message: str) -> str | Message:
+    """The reason in brackets: the hub's own words, or the address that did not answer."""
+    if kind == "no_answer":
+        return Message("models.no_answer", address=message)
+    if kind == "no_connection":
+        return Message("models.no_connection", address=message)
+    return message[:200]

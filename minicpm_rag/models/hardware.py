@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from minicpm_rag.messages import Message
+
 GIGABYTE = 1_000_000_000
 
 
@@ -35,7 +37,7 @@ class Hardware:
     cores: int
     processor: str = ""
     processor_bfloat16: bool = False
-    note: str = ""
+    note: Message | None = None
 
     @property
     def vram_bytes(self) -> int:
@@ -49,7 +51,7 @@ class Hardware:
 
 def describe() -> Hardware:
     """Look at this machine; torch, which takes seconds, is imported only where there is an NVIDIA driver."""
-    gpus, note = _gpus() if _nvidia_driver() else ((), "")
+    gpus, note = _gpus() if _nvidia_driver() else ((), None)
     return Hardware(
         gpus=gpus,
         ram_bytes=_ram_bytes(),
@@ -82,20 +84,20 @@ def _nvidia_driver() -> bool:
     return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
 
 
-def _gpus() -> tuple[tuple[Gpu, ...], str]:
+def _gpus() -> tuple[tuple[Gpu, ...], Message | None]:
     import torch
 
     if not torch.cuda.is_available():
-        build = torch.version.cuda
-        reason = f"torch {torch.__version__} is a build without CUDA" if build is None else "torch cannot open it"
-        return (), f"An NVIDIA driver is installed, but {reason}."
+        if torch.version.cuda is None:
+            return (), Message("models.torch_without_cuda", version=torch.__version__)
+        return (), Message("models.torch_cannot_open_gpu")
     gpus = []
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
         # Cards before Ampere only emulate bfloat16, slowly.
         native = torch.cuda.get_device_capability(index)[0] >= 8
         gpus.append(Gpu(torch.cuda.get_device_name(index), total, free, native))
-    return tuple(gpus), ""
+    return tuple(gpus), None
 
 
 def _ram_bytes() -> int:

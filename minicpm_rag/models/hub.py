@@ -107,17 +107,16 @@ def _report(**fields: Any) -> None:
 
 
 def _words(error: BaseException) -> str:
-    """The reason in one line; the client's own words for a lost network are the names of its classes."""
-    from modelscope_hub import RequestTimeoutError
+    """The reason in one line: the address for a lost network, for which the client only names its own classes."""
     from modelscope_hub.config import get_default_config
 
-    if _kind(error) == "network":
-        missing = "answer from" if isinstance(error, RequestTimeoutError) else "connection to"
-        return f"no {missing} {get_default_config().endpoint}"
+    if _kind(error).startswith("no_"):
+        return str(get_default_config().endpoint)
     return " ".join(str(error).split())
 
 
 def _kind(error: BaseException) -> str:
+    """What went wrong, in one of the words that `fetching` knows."""
     from modelscope_hub import errors
     from requests.exceptions import RequestException
 
@@ -130,8 +129,9 @@ def _kind(error: BaseException) -> str:
         (errors.AuthenticationError, "denied"),
         (errors.PermissionDeniedError, "denied"),
         (errors.FileIntegrityError, "damaged"),
-        (errors.NetworkError, "network"),
-        (RequestException, "network"),
+        (errors.RequestTimeoutError, "no_answer"),
+        (errors.NetworkError, "no_connection"),
+        (RequestException, "no_connection"),
         (errors.HubError, "hub"),
         (OSError, "disk"),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import DownloadError
+from minicpm_rag.messages import Message
 
 MANIFEST = ".downloaded.json"  # beside the files: where they came from, and the size and checksum of each
 
@@ -35,8 +36,8 @@ def superfluous(names: Sequence[str]) -> list[str]:
     return [name for name in names if name.lower().endswith(endings) or name.startswith(_OTHER_RUNTIMES)]
 
 
-def missing_files(folder: Path, *, checksums: bool = False) -> list[str]:
-    """What a downloaded folder lacks, in words; one copied by hand has no manifest and lacks nothing."""
+def missing_files(folder: Path, *, checksums: bool = False) -> list[Message]:
+    """What a downloaded folder lacks; one copied by hand has no manifest and lacks nothing."""
     content = read_manifest(folder)
     if content is None:
         return []
@@ -44,11 +45,11 @@ def missing_files(folder: Path, *, checksums: bool = False) -> list[str]:
     for name, facts in content["files"].items():
         path = folder / name
         if not path.is_file():
-            problems.append(f"{name} is missing")
+            problems.append(Message("models.file_missing", name=name))
         elif path.stat().st_size != facts["size"]:
-            problems.append(f"{name} has {path.stat().st_size:,} of {facts['size']:,} bytes")
+            problems.append(Message("models.file_short", name=name, size=path.stat().st_size, total=facts["size"]))
         elif checksums and facts["sha256"] and _sha256(path) != facts["sha256"].lower():
-            problems.append(f"{name} is damaged (its checksum differs)")
+            problems.append(Message("models.file_damaged", name=name))
     return problems
 
 
@@ -71,10 +72,7 @@ def check_room(folder: Path, wanted: Files) -> None:
         needed += max(0, facts["size"] - (arrived.stat().st_size if arrived.is_file() else 0))
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise DownloadError(
-            f"The disk of {folder} has {free / 1e9:.1f} GB free, but {needed / 1e9:.1f} GB are to come. "
-            "Free some room or choose another folder with --dir."
-        )
+        raise DownloadError("models.disk_too_small", folder=folder, free=free, needed=needed)
 
 
 def is_whole(folder: Path, identifier: str, revision: str) -> bool:

@@ -154,7 +154,7 @@ class Workspace:
             return
         path = Path(folder).expanduser().absolute()
         if not (path / "config.json").is_file():
-            raise CheckpointError(f"{path} is not the folder of a model: it has no config.json.")
+            raise CheckpointError("models.not_a_folder_of_a_model", folder=path)
         self._use(Answerer(folder=path))
 
     def use_server(self, address: str, model: str | None = None, key: str | None = None) -> None:

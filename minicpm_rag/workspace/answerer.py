@@ -32,10 +32,7 @@ def configured(settings: Settings) -> Answerer:
     """
     if settings.model is not None:
         if not (settings.model / "config.json").is_file():
-            raise CheckpointError(
-                f"MINICPM_RAG_MODEL={settings.model} is not the folder of a model: it has no config.json. "
-                "Run `minicpm-rag models` for what can be downloaded."
-            )
+            raise CheckpointError("models.not_a_folder_of_a_model", folder=f"MINICPM_RAG_MODEL={settings.model}")
         return Answerer(folder=settings.model)
     if settings.llm_url is not None:
         key = settings.llm_api_key

@@ -42,7 +42,7 @@ def test_a_driver_without_a_torch_that_can_use_it_is_told(monkeypatch: pytest.Mo
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     machine = hardware.describe()
     assert machine.gpus == ()
-    assert "NVIDIA driver" in machine.note
+    assert "NVIDIA driver" in str(machine.note)
 
 
 def test_the_measured_bandwidth_is_one_a_memory_can_have() -> None:

@@ -73,13 +73,13 @@ def test_choice(
 
 
 def test_the_reason_says_in_words_why() -> None:
-    small_card = choose(machine(4), named("MiniCPM-2B-sft-bf16")).reason
+    small_card = str(choose(machine(4), named("MiniCPM-2B-sft-bf16")).reason)
     assert "the GPU is too small" in small_card
     assert "it is here" in small_card
-    assert "no usable GPU" in choose(machine(0), ()).reason
-    too_large = choose(machine(0, 8, 4), named("MiniCPM4-8B")).reason
+    assert "no usable GPU" in str(choose(machine(0), ()).reason)
+    too_large = str(choose(machine(0, 8, 4), named("MiniCPM4-8B")).reason)
     assert "does not fit (MiniCPM4-8B)" in too_large
-    assert "quoted from the documents" in choose(machine(0, 2, 2), ()).reason
+    assert "quoted from the documents" in str(choose(machine(0, 2, 2), ()).reason)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_local_models_are_known_by_folder_name_by_manifest_or_by_their_files(tmp
     assert sorted(found) == ["MiniCPM4-0.5B", "elsewhere", "我的模型"]
     assert found["MiniCPM4-0.5B"].model is find_model("MiniCPM4-0.5B")
     assert found["elsewhere"].model is find_model("MiniCPM5-1B")
-    assert found["elsewhere"].problems == ("model.safetensors is missing",)
+    assert [str(problem) for problem in found["elsewhere"].problems] == ["model.safetensors is missing."]
     mine = found["我的模型"].model
     assert (mine.kind, mine.parameters, mine.context_tokens, mine.cache_values_per_token) == (
         "chat",

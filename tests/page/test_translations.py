@@ -10,6 +10,11 @@ from minicpm_rag.page.texts import translations
 
 # Sentences that are not written where they are raised, and where they are.
 HANDED_ON = {
+    ("loaders/frames.py", "reason"): "a message from the child process",
+    ("loaders/frames.py", "remedy"): "a message from the child process",
+    ("models/fetching.py", "_FAILURES[kind]"): "a key of the catalogue",
+    ("models/fetching.py", "values"): "values of it",
+    ("models/fetching.py", "_why(kind, message)"): "a message of the catalogue",
     ("loaders/kinds.py", "reason"): "a key of the catalogue",
     ("loaders/pdf/__init__.py", "note or Message('loaders.no_text')"): "messages of the catalogue",
     ("loaders/pdf/__init__.py", "remedy"): "a message of the catalogue",

@@ -5,17 +5,10 @@ A test walks through the package and fails for an error that is not listed here.
 
 from __future__ import annotations
 
-from minicpm_rag.page.texts.chinese_model_errors import MODEL_ERRORS
-
 _LIBRARY = {
+    "There is no question. Type one, or pass {what}.": "没有问题，请输入一个。",
     "The stored calibration cannot be read. Run `eval --calibrate` again.": (
         "保存的校准数据读不出来，请重新运行 eval --calibrate。"
-    ),
-}
-
-_STORAGE = {
-    "Settings cannot be used: {problems}. See the README's table of settings.": (
-        "设置有误：{problems}。请看 README 里的设置表。"
     ),
 }
 
@@ -44,4 +37,4 @@ _EMBEDDING = {
     "The reranker in {folder} cannot be loaded: {why}": "{folder} 里的重排模型加载不了：{why}",
 }
 
-ERRORS = _LIBRARY | _STORAGE | _EMBEDDING | MODEL_ERRORS
+ERRORS = _LIBRARY | _EMBEDDING
