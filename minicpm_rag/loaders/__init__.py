@@ -104,14 +104,14 @@ def _load(path: Path, kind: Kind, *, ocr: bool, recognised: Callable[[], None]) 
 
 def _text_page(text: str, kind: Kind) -> Page:
     from minicpm_rag.loaders import data as loaders_data
-    from minicpm_rag.loaders import tables as loaders_tables
+    from minicpm_rag.loaders import separated as loaders_separated
     from minicpm_rag.loaders import text as loaders_text
 
     readers = {
         "markdown": loaders_text.markdown_page,
         "rst": loaders_text.restructured_page,
-        "csv": loaders_tables.separated_page,
-        "tsv": lambda tabbed: loaders_tables.separated_page(tabbed, delimiter="\t"),
+        "csv": loaders_separated.separated_page,
+        "tsv": lambda tabbed: loaders_separated.separated_page(tabbed, delimiter="\t"),
         "json": loaders_data.json_page,
         "jsonl": loaders_data.json_lines_page,
         "notebook": loaders_data.notebook_page,

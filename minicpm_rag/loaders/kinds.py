@@ -20,14 +20,16 @@ Kind = Literal[
 ]  # fmt: skip
 
 _OFFICE = {
-    ".docx": "loaders.word_document",
-    ".pptx": "loaders.presentation",
-    ".xlsx": "loaders.workbook",
-    ".xlsm": "loaders.workbook",
-    ".epub": "loaders.book",
-}
+    ".docx": "loaders.word_document", ".docm": "loaders.word_document", ".dotx": "loaders.word_document",
+    ".dotm": "loaders.word_document", ".pptx": "loaders.presentation", ".pptm": "loaders.presentation",
+    ".ppsx": "loaders.presentation", ".ppsm": "loaders.presentation", ".potx": "loaders.presentation",
+    ".potm": "loaders.presentation", ".xlsx": "loaders.workbook", ".xlsm": "loaders.workbook",
+    ".xltx": "loaders.workbook", ".xltm": "loaders.workbook", ".epub": "loaders.book",
+}  # fmt: skip
 _BINARY: dict[str, Kind] = {
-    ".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".xlsm": "xlsx", ".epub": "epub",
+    ".pdf": "pdf", ".docx": "docx", ".docm": "docx", ".dotx": "docx", ".dotm": "docx", ".pptx": "pptx",
+    ".pptm": "pptx", ".ppsx": "pptx", ".ppsm": "pptx", ".potx": "pptx", ".potm": "pptx", ".xlsx": "xlsx",
+    ".xlsm": "xlsx", ".xltx": "xlsx", ".xltm": "xlsx", ".epub": "epub",
     ".png": "picture", ".jpg": "picture", ".jpeg": "picture", ".webp": "picture",
     ".bmp": "picture", ".tif": "picture", ".tiff": "picture", ".gif": "picture",
 }  # fmt: skip

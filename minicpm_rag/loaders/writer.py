@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from minicpm_rag.loaders.encodings import clean
+from minicpm_rag.loaders.tables import joined_header
 from minicpm_rag.records import Heading, Page, PageKind, Table
 
 _BLANKS = re.compile(r"[ \t\u3000]*\n\s*|[ \t]{2,}")
@@ -38,21 +39,26 @@ class PageWriter:
         if block.strip():
             self._append(block, separator)
 
-    def table(self, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
-        """Add rows of (number in the file, cells), the header first, as Markdown lines without blank ones."""
-        header = ""
+    def table(self, rows: Iterable[tuple[int, Sequence[str]]], *, header_rows: int = 1) -> None:
+        """Add rows of (number in the file, cells), the header first, as Markdown lines without blank ones.
+
+        Of several header rows the text keeps each; the table's header says of each column what stands above it.
+        """
+        headers: list[Sequence[str]] = []
         offsets: list[tuple[int, int]] = []
         start = self._length
         for number, cells in rows:
             line = table_line(cells)
             if not line:
                 continue
-            offset = self._append(line, "\n" if header else "\n\n")
-            if header:
+            offset = self._append(line, "\n" if headers else "\n\n")
+            if len(headers) >= max(1, header_rows):
                 offsets.append((offset, number))
-            else:
-                header, start = line, offset
-        if header:
+                continue
+            start = start if headers else offset
+            headers.append(cells)
+        if headers:
+            header = table_line(joined_header(headers))
             self._tables.append(Table(start, self._length, header, tuple(offsets)))
 
     def page(self, number: int, *, kind: PageKind = "text", label: str = "") -> Page:

@@ -1,28 +1,45 @@
-"""Reads Word documents (docx): headings, paragraphs, tables in reading order, text boxes and notes.
+"""Reads Word documents (docx and its kin): headings, paragraphs and tables in reading order, with their numbers.
 
-Text deleted under tracked changes, comments, page headers and footers are left out. Numbers that Word makes
-up for lists and headings are not in the file, so they are not in the text.
+Left out: text deleted under tracked changes, hidden text, and the table of contents, whose entries are the headings
+again. Page headers and footers, notes and comments stand apart, behind the text.
 """
 
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from minicpm_rag.loaders.archive import check_archive, damaged
-from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.loaders.encodings import decode
+from minicpm_rag.loaders.office import open_office
+from minicpm_rag.loaders.tables import header_rows_of
+from minicpm_rag.loaders.word.numbering import Numbering, read_numbering
+from minicpm_rag.loaders.word.runs import FALLBACK, SKIPPED, TEXT_BOX, Runs, W
+from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import Message
 from minicpm_rag.records import Page
 
 _WHAT = Message("loaders.word_document")
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
-_TEXT_BOX = f"{_W}txbxContent"
-_SKIPPED = frozenset([f"{_W}del", f"{_W}moveFrom", f"{_W}instrText", f"{_W}delText", _FALLBACK])
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _HEADING_NAME = re.compile(r"(?i)^(?:heading|标题|標題)\s*([1-9])$")
+_CONTENTS_NAME = re.compile(r"(?i)^(?:toc|目录|目錄)\s*[1-9]$")
 _DEEPEST_TABLE = 20
+_DEEPEST_CHUNK = 5  # documents inside documents
+
+
+@dataclass
+class _Document:
+    """What is needed to write a document's text."""
+
+    runs: Runs
+    numbering: Numbering = field(default_factory=Numbering)
+    levels: dict[str, int] = field(default_factory=dict)  # heading level by paragraph style
+    contents: frozenset[str] = frozenset()  # paragraph styles of a table of contents
+    embedded: dict[str, Any] = field(default_factory=dict)  # parts of other formats, by relation
 
 
 def word_page(path: Path) -> Page:
@@ -33,17 +50,37 @@ def word_page(path: Path) -> Page:
 
     check_archive(path, _WHAT)
     try:
-        with path.open("rb") as file:
-            document = docx.Document(file)
+        document = open_office(path, docx.Document)
+        parts = list(_parts(document))
+        styles = document.styles.element
+        reading = _Document(
+            Runs(styles),
+            read_numbering(_root(parts, "numbering"), styles),
+            _heading_levels(styles),
+            frozenset(
+                str(style.get(f"{W}styleId"))
+                for style in styles.iter(f"{W}style")
+                if _CONTENTS_NAME.match(_style_name(style))
+            )
+            | {f"toc{level}" for level in range(1, 10)}
+            | {f"TOC{level}" for level in range(1, 10)},
+            {
+                identifier: relation.target_part
+                for identifier, relation in document.part.rels.items()
+                if not relation.is_external and relation.reltype.endswith("/aFChunk")
+            },
+        )
         body = document.element.body
-        levels = _heading_levels(document)
-        notes = [part.blob for name, part in _parts(document) if name in ("footnotes", "endnotes")]
-    except (OpcError, XMLSyntaxError, KeyError, ValueError, AttributeError) as exc:
+        apart = [(name, part.blob) for name, part in parts if name in _APART]
+    except (OpcError, XMLSyntaxError, KeyError, ValueError, AttributeError, zipfile.BadZipFile) as exc:
         raise damaged(_WHAT) from exc
     writer = PageWriter()
-    _write_blocks(body, writer, levels)
-    _write_notes(notes, writer)
+    _write_blocks(body, writer, reading)
+    _write_apart(apart, writer, reading.runs)
     return writer.page(1)
+
+
+_APART = ("footnotes", "endnotes", "header", "footer", "comments")
 
 
 def _parts(document: Any) -> Iterator[tuple[str, Any]]:
@@ -52,17 +89,30 @@ def _parts(document: Any) -> Iterator[tuple[str, Any]]:
             yield relation.reltype.rsplit("/", 1)[-1], relation.target_part
 
 
-def _heading_levels(document: Any) -> dict[str, int]:
+def _root(parts: list[tuple[str, Any]], wanted: str) -> Any:
+    """The root element of a part; None where there is no such part."""
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    return next((etree.fromstring(part.blob, parser) for name, part in parts if name == wanted), None)
+
+
+def _style_name(style: Any) -> str:
+    name = style.find(f"{W}name")
+    return str(name.get(f"{W}val", "")) if name is not None else ""
+
+
+def _heading_levels(root: Any) -> dict[str, int]:
     """Return the heading level of each style that is or is based on a heading, Chinese names too."""
-    styles = {style.get(f"{_W}styleId"): style for style in document.styles.element.iter(f"{_W}style")}
+    styles = {style.get(f"{W}styleId"): style for style in root.iter(f"{W}style")}
     levels: dict[str, int] = {}
     for identifier, style in styles.items():
         seen: set[str] = set()
         current, level = style, 0
         while current is not None and not level:
             level = _own_level(current)
-            base = current.find(f"{_W}basedOn")
-            key = base.get(f"{_W}val") if base is not None else None
+            base = current.find(f"{W}basedOn")
+            key = base.get(f"{W}val") if base is not None else None
             current = styles.get(key) if key and key not in seen else None
             seen.add(key or "")
         if level:
@@ -71,8 +121,7 @@ def _heading_levels(document: Any) -> dict[str, int]:
 
 
 def _own_level(style: Any) -> int:
-    name = style.find(f"{_W}name")
-    text = name.get(f"{_W}val", "") if name is not None else ""
+    text = _style_name(style)
     match = _HEADING_NAME.match(text)
     if match:
         return int(match.group(1))
@@ -83,29 +132,50 @@ def _own_level(style: Any) -> int:
 
 def _outline_level(element: Any) -> int:
     """Return the outline level set on a style or paragraph, 0 for body text."""
-    outline = element.find(f"{_W}pPr/{_W}outlineLvl")
-    value = outline.get(f"{_W}val", "9") if outline is not None else "9"
+    outline = element.find(f"{W}pPr/{W}outlineLvl")
+    value = outline.get(f"{W}val", "9") if outline is not None else "9"
     return int(value) + 1 if value.isdigit() and int(value) < 9 else 0
 
 
-def _write_blocks(container: Any, writer: PageWriter, levels: dict[str, int]) -> None:
+def _write_blocks(container: Any, writer: PageWriter, document: _Document) -> None:
     for element in _blocks(container):
-        if element.tag == f"{_W}tbl":
-            _write_table(element, writer, levels)
-            continue
-        text = _paragraph_text(element)
-        style = element.find(f"{_W}pPr/{_W}pStyle")
-        level = _outline_level(element) or (levels.get(style.get(f"{_W}val"), 0) if style is not None else 0)
-        is_item = element.find(f"{_W}pPr/{_W}numPr") is not None
-        if level and len(text) < 300:
-            writer.heading(text, level)
-        elif is_item and text.strip():
-            writer.paragraph(f"- {text.strip()}", separator="\n")
+        if element.tag == f"{W}tbl":
+            _write_table(element, writer, document)
+        elif element.tag == f"{W}altChunk":
+            _write_chunk(document.embedded.get(element.get(_RELATION, "")), writer)
         else:
-            writer.paragraph(text)
-        for box in element.iter(_TEXT_BOX):
-            if not _inside_fallback(box):
-                _write_blocks(box, writer, levels)
+            _write_paragraph(element, writer, document)
+
+
+def _write_paragraph(element: Any, writer: PageWriter, document: _Document) -> None:
+    found = element.find(f"{W}pPr/{W}pStyle")
+    style = found.get(f"{W}val", "") if found is not None else ""
+    if style in document.contents:
+        return
+    text = document.runs.text(element)
+    level = _outline_level(element) or document.levels.get(style, 0)
+    label = document.numbering.label(element, style) if text.strip() else None
+    if level and len(text) < 300:
+        writer.heading(f"{label} {text}" if label and label != "-" else text, level)
+    elif label is not None and text.strip():
+        writer.paragraph(f"{label} {text.strip()}".strip(), separator="\n")
+    else:
+        writer.paragraph(text)
+    for box in element.iter(TEXT_BOX):
+        if not _inside_fallback(box):
+            _write_blocks(box, writer, document)
+
+
+def _write_chunk(part: Any, writer: PageWriter, depth: int = 0) -> None:
+    """Write a piece of another format that Word merges when it opens the document (HTML, plain text)."""
+    if part is None or depth > _DEEPEST_CHUNK:
+        return
+    if "html" in part.content_type:
+        from minicpm_rag.loaders.html import decode_html, write_html
+
+        write_html(decode_html(part.blob).text, writer)
+    elif "text/plain" in part.content_type:
+        writer.paragraph(decode(part.blob).text)
 
 
 def _blocks(container: Any) -> Iterator[Any]:
@@ -115,65 +185,62 @@ def _blocks(container: Any) -> Iterator[Any]:
         element = next(stack[-1], None)
         if element is None:
             stack.pop()
-        elif element.tag in (f"{_W}p", f"{_W}tbl"):
+        elif element.tag in (f"{W}p", f"{W}tbl", f"{W}altChunk"):
             yield element
-        elif isinstance(element.tag, str) and element.tag not in _SKIPPED and element.tag != f"{_W}sectPr":
+        elif element.tag == f"{W}sdt" and _is_contents(element):
+            continue
+        elif isinstance(element.tag, str) and element.tag not in SKIPPED and element.tag != f"{W}sectPr":
             stack.append(iter(element))
 
 
-def _paragraph_text(paragraph: Any) -> str:
-    """Return a paragraph's text: inserted text and link text count, deleted text and text boxes do not."""
-    parts: list[str] = []
-    stack = [iter(paragraph)]
-    while stack:
-        element = next(stack[-1], None)
-        if element is None:
-            stack.pop()
-        elif element.tag in (f"{_W}t", "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"):
-            parts.append(element.text or "")
-        elif element.tag == f"{_W}tab":
-            parts.append("\t" if element.getparent().tag == f"{_W}r" else "")
-        elif element.tag in (f"{_W}br", f"{_W}cr"):
-            parts.append("\n")
-        elif element.tag == f"{_W}noBreakHyphen":
-            parts.append("-")
-        elif isinstance(element.tag, str) and element.tag not in _SKIPPED and element.tag != _TEXT_BOX:
-            stack.append(iter(element))
-    return "".join(parts)
+def _is_contents(control: Any) -> bool:
+    """Whether a content control is a table of contents."""
+    gallery = control.find(f"{W}sdtPr/{W}docPartObj/{W}docPartGallery")
+    return gallery is not None and gallery.get(f"{W}val") == "Table of Contents"
 
 
 def _inside_fallback(element: Any) -> bool:
-    return any(parent.tag in (_FALLBACK, _TEXT_BOX) for parent in element.iterancestors())
+    return any(parent.tag in (FALLBACK, TEXT_BOX) for parent in element.iterancestors())
 
 
-def _write_table(table: Any, writer: PageWriter, levels: dict[str, int]) -> None:
-    rows = list(_table_rows(table))
+def _write_table(table: Any, writer: PageWriter, document: _Document) -> None:
+    rows = list(_table_rows(table, document.runs))
     if max((len(cells) for _, cells in rows), default=0) < 2 or len(rows) < 2:
         # A frame around text, not a table of data.
-        for cell in table.iter(f"{_W}tc"):
-            if sum(1 for parent in cell.iterancestors(f"{_W}tbl")) > _DEEPEST_TABLE:
+        for cell in table.iter(f"{W}tc"):
+            if sum(1 for parent in cell.iterancestors(f"{W}tbl")) > _DEEPEST_TABLE:
                 continue
-            if next(cell.iterancestors(f"{_W}tbl")) is table:
-                _write_blocks(cell, writer, levels)
+            if next(cell.iterancestors(f"{W}tbl")) is table:
+                _write_blocks(cell, writer, document)
         return
-    writer.table(rows)
+    writer.table(rows, header_rows=_marked_headers(table) or header_rows_of([cells for _, cells in rows[:4]]))
 
 
-def _table_rows(table: Any) -> Iterator[tuple[int, list[str]]]:
+def _marked_headers(table: Any) -> int:
+    """How many of the first rows Word repeats on each page; 0 where it repeats none."""
+    count = 0
+    for row in _direct(table, f"{W}tr"):
+        if row.find(f"{W}trPr/{W}tblHeader") is None:
+            break
+        count += 1
+    return min(count, 3)
+
+
+def _table_rows(table: Any, runs: Runs) -> Iterator[tuple[int, list[str]]]:
     """Yield rows, the first 1; a cell merged downwards is repeated in each row, sideways given once."""
     above: dict[int, str] = {}
-    rows = (row for row in _direct(table, f"{_W}tr"))
+    rows = (row for row in _direct(table, f"{W}tr"))
     for number, row in enumerate(rows, start=1):
         cells: list[str] = []
-        for cell in _direct(row, f"{_W}tc"):
+        for cell in _direct(row, f"{W}tc"):
             column = len(cells)
-            merge = cell.find(f"{_W}tcPr/{_W}vMerge")
-            text = _cell_text(cell)
-            if merge is not None and merge.get(f"{_W}val", "continue") == "continue":
+            merge = cell.find(f"{W}tcPr/{W}vMerge")
+            text = _cell_text(cell, runs)
+            if merge is not None and merge.get(f"{W}val", "continue") == "continue":
                 text = above.get(column, "")
             above[column] = text
-            span = cell.find(f"{_W}tcPr/{_W}gridSpan")
-            width = span.get(f"{_W}val", "1") if span is not None else "1"
+            span = cell.find(f"{W}tcPr/{W}gridSpan")
+            width = span.get(f"{W}val", "1") if span is not None else "1"
             cells += [text] + [""] * (min(int(width), 100) - 1 if width.isdigit() else 0)
         yield number, cells
 
@@ -187,20 +254,31 @@ def _direct(element: Any, tag: str) -> Iterator[Any]:
             stack.pop()
         elif child.tag == tag:
             yield child
-        elif child.tag in (f"{_W}sdt", f"{_W}sdtContent", f"{_W}ins", f"{_W}customXml"):
+        elif child.tag in (f"{W}sdt", f"{W}sdtContent", f"{W}ins", f"{W}customXml"):
             stack.append(iter(child))
 
 
-def _cell_text(cell: Any) -> str:
+def _cell_text(cell: Any, runs: Runs) -> str:
     """Return all text of a cell, nested tables included, their cells parted by spaces."""
-    return " ".join(text for text in map(_paragraph_text, cell.iter(f"{_W}p")) if text.strip())
+    return " ".join(text for text in map(runs.text, cell.iter(f"{W}p")) if text.strip())
 
 
-def _write_notes(parts: list[bytes], writer: PageWriter) -> None:
+def _write_apart(parts: list[tuple[str, bytes]], writer: PageWriter, runs: Runs) -> None:
+    """Write what stands outside of the text: notes, each header and footer once, comments with their author."""
     from lxml import etree
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    for blob in parts:
-        for note in etree.fromstring(blob, parser):
-            if note.get(f"{_W}type", "normal") == "normal":
-                writer.paragraph(" ".join(map(_paragraph_text, note.iter(f"{_W}p"))))
+    written: set[str] = set()
+    for wanted in _APART:
+        for blob in (blob for name, blob in parts if name == wanted):
+            root = etree.fromstring(blob, parser)
+            for block in [root] if wanted in ("header", "footer") else list(root):
+                if not isinstance(block.tag, str) or block.get(f"{W}type", "normal") != "normal":
+                    continue
+                text = " ".join(text for text in map(runs.text, block.iter(f"{W}p")) if text.strip())
+                if wanted in ("header", "footer"):
+                    if not any(letter.isalpha() for letter in text) or text in written:
+                        continue  # a page number by itself, or the same header of another section
+                    written.add(text)
+                author = one_line(block.get(f"{W}author", ""))
+                writer.paragraph(f"{author}: {text}" if author and text.strip() else text)

@@ -1,0 +1,42 @@
+"""Reads tables kept as text: csv and tsv.
+
+Rows are numbered as a spreadsheet would show them: the first is 1.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.messages import reason_of
+from minicpm_rag.records import Page
+
+_LONGEST_CELL = 100_000_000  # characters; the csv module's own limit is 131,072 for the whole process
+_DELIMITERS = ",;\t|"
+
+
+def separated_page(text: str, *, delimiter: str = "") -> Page:
+    """Return a csv or tsv file as one table; the delimiter is found out where none is given."""
+    csv.field_size_limit(_LONGEST_CELL)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text)))
+    except csv.Error as exc:
+        raise DocumentError("loaders.table_unreadable", why=reason_of(exc)) from exc
+    writer = PageWriter()
+    writer.table(enumerate(rows, start=1))
+    return writer.page(1, kind="sheet")
+
+
+def _delimiter(text: str) -> str:
+    """Return the mark that parts the first lines into the same number of cells, more than one."""
+    sample = "\n".join(text[:20_000].split("\n")[:20])
+    best, best_score = ",", 0.0
+    for mark in _DELIMITERS:
+        widths = [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=mark) if row]
+        usual = max(set(widths), key=widths.count, default=1)
+        score = widths.count(usual) / len(widths) + 0.01 * usual if usual > 1 else 0.0
+        if score > best_score:
+            best, best_score = mark, score
+    return best
