@@ -62,6 +62,11 @@ def test_a_message_survives_being_stored() -> None:
     assert str(Message.from_json("Words of an older version.")) == "Words of an older version."
 
 
+def test_bytes_that_are_no_text_can_be_stored() -> None:
+    message = Message("a.b", name="a\udcb1", names=["\ud800"], path=Path("\udcff"))
+    assert message.values == {"name": "a\\udcb1", "names": ("\\ud800",), "path": "\\udcff"}
+
+
 def test_a_key_of_a_later_version_is_shown_with_its_values() -> None:
     assert text("zh", Message("later.key", name="x")) == "later.key (name=x)"
 

@@ -33,8 +33,16 @@ def is_address(source: str) -> bool:
 
 
 def is_gone(source: str) -> bool:
-    """Whether the source is a file on this machine that is not there any more."""
-    return os.path.isabs(source) and not os.path.lexists(source)  # noqa: PTH117 (text in, text out)
+    """Whether the source is a file on this machine that is not there any more; False where nobody may look."""
+    if not Path(source).is_absolute():
+        return False
+    try:
+        os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def absolute(source: str | Path) -> str:
@@ -53,10 +61,10 @@ def find_sources(named: Sequence[str], suffixes: Collection[str]) -> Found:
         path = Path(source)
         if is_address(source):
             found.sources.append(source)
-        elif path.is_dir():
+        elif _is_folder(path):
             found.folders.append(path)
-            _walk(path, suffixes, found, seen=set())
-        elif not path.exists():
+            _walk(path, suffixes, found)
+        elif is_gone(source):
             found.refused.append(_refusal(source, "failed", Message("indexing.no_file")))
         else:
             _add(path, suffixes, found)
@@ -64,24 +72,41 @@ def find_sources(named: Sequence[str], suffixes: Collection[str]) -> Found:
     return found
 
 
-def _walk(folder: Path, suffixes: Collection[str], found: Found, seen: set[tuple[int, int]]) -> None:
+def _walk(top: Path, suffixes: Collection[str], found: Found) -> None:
+    """List what is under a folder, depth first and sorted. Not recursive: folders may be nested thousands deep."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [iter([top])]
+    while waiting:
+        entry = next(waiting[-1], None)
+        if entry is None:
+            waiting.pop()
+        elif _is_folder(entry):
+            waiting.append(iter(_entries(entry, found, seen)))
+        else:
+            _add(entry, suffixes, found)
+
+
+def _entries(folder: Path, found: Found, seen: set[tuple[int, int]]) -> list[Path]:
+    """The entries of a folder that are not hidden, sorted; none where it was listed before."""
     try:
         facts = folder.stat()
         if (facts.st_dev, facts.st_ino) in seen:
-            return
+            return []
         seen.add((facts.st_dev, facts.st_ino))
-        entries = sorted(folder.iterdir())
+        # "~$" are the lock files of Office.
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "~$")))
     except OSError as exc:
         found.unseen.append(folder)
         found.refused.append(_refusal(str(folder), "failed", Message("indexing.folder_closed", why=reason_of(exc))))
-        return
-    for entry in entries:
-        if entry.name.startswith((".", "~$")):  # "~$" are the lock files of Office
-            continue
-        if entry.is_dir():
-            _walk(entry, suffixes, found, seen)
-        else:
-            _add(entry, suffixes, found)
+        return []
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether the path leads to a folder; False where nobody may look."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _add(path: Path, suffixes: Collection[str], found: Found) -> None:
@@ -89,8 +114,7 @@ def _add(path: Path, suffixes: Collection[str], found: Found) -> None:
     try:
         source.encode()
         facts = path.stat()
-    except UnicodeEncodeError:
-        source = source.encode(errors="backslashreplace").decode()
+    except ValueError:  # of lone surrogates, or a zero byte
         found.refused.append(_refusal(source, "failed", Message("indexing.odd_name")))
         return
     except OSError as exc:
@@ -107,4 +131,5 @@ def _add(path: Path, suffixes: Collection[str], found: Found) -> None:
 
 
 def _refusal(source: str, status: Literal["failed", "skipped"], reason: Message) -> Verdict:
+    source = source.encode(errors="backslashreplace").decode()  # bytes that are no text cannot be stored
     return Verdict(source, Path(source).name, status, reason, remedy_of(reason))

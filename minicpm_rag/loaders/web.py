@@ -92,6 +92,7 @@ def _read(response: Any) -> FetchedPage:
             response.close()
             raise DocumentError("loaders.page_too_large")
     data = b"".join(parts)
-    response._content, response._content_consumed = data, True  # for the loader, which would read it again
+    # The loader would decode and parse it again, by whatever encoding the server names.
+    response._content, response._content_consumed, response.encoding = b"", True, "utf-8"
     charset = response.headers.get("Content-Type", "").lower().partition("charset=")[2].split(";")[0].strip("\"' ")
     return FetchedPage(data, charset, kind in _READABLE[:2])

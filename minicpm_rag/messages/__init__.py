@@ -203,12 +203,14 @@ def placeholders(template: str) -> frozenset[str]:
 
 
 def _plain(value: Any) -> Value:
-    """A value as it may be stored: paths and other objects become text."""
-    if isinstance(value, (str, int, float, Message)):
+    """A value as it may be stored: paths and other objects become text, bytes that are no text are escaped."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, (int, float, Message)):
         return value
     if isinstance(value, Iterable):
-        return tuple(map(str, value))
-    return str(value)
+        return tuple(str(_plain(str(each))) for each in value)
+    return _plain(str(value))
 
 
 def _as_plain(value: Value) -> Any:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
+from encodings.aliases import aliases
 
 import pytest
 from conftest import DATA
@@ -53,6 +55,14 @@ def test_a_declared_encoding_wins_over_guesses() -> None:
 def test_an_unknown_declared_encoding_does_no_harm() -> None:
     for declared in ("no-such", "hex", "base64"):
         assert decode(TEXTS["zh"].encode("gbk"), declared).text == TEXTS["zh"]
+
+
+@pytest.mark.parametrize("declared", sorted({*aliases.values(), "undefined", "../x", "a\0b", "x" * 10_000, "é"}))
+def test_no_declared_encoding_is_an_error(declared: str) -> None:
+    for data in (b"<p>hello</p>", TEXTS["zh"].encode("gbk"), b"a-" * 40_000 + b"\xc3(", bytes(range(256))):
+        with suppress(DocumentError):
+            decode(data, declared)
+    assert decode(TEXTS["zh"].encode(), declared).text == TEXTS["zh"]
 
 
 def test_random_bytes_are_refused() -> None:

@@ -15,6 +15,8 @@ PAGE = """<html><head><meta charset="utf-8"><title>带薪 年假</title><script 
 ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
     "/page": (200, {"Content-Type": "text/html"}, PAGE.encode()),
     "/gbk": (200, {"Content-Type": "text/html; charset=GBK"}, "<p>短句</p>".encode("gbk")),
+    "/idna": (200, {"Content-Type": "text/html; charset=idna"}, b"<p>hello</p>"),
+    "/utf16": (200, {"Content-Type": "text/html; charset=utf-16"}, b"<p>hello</p>"),
     "/plain": (200, {"Content-Type": "text/plain; charset=utf-8"}, "纯文本 <b>".encode()),
     "/moved": (302, {"Location": "/page"}, b""),
     "/loop": (302, {"Location": "/loop"}, b""),
@@ -54,7 +56,10 @@ def test_a_page_is_fetched_and_nothing_it_refers_to(server: str) -> None:
     assert PageHandler.asked == ["/page"]
 
 
-@pytest.mark.parametrize(("path", "text"), [("/gbk", "短句"), ("/plain", "纯文本 <b>"), ("/moved", "请假")])
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("/gbk", "短句"), ("/plain", "纯文本 <b>"), ("/moved", "请假"), ("/idna", "hello"), ("/utf16", "hello")],
+)
 def test_encodings_plain_text_and_moved_pages(server: str, path: str, text: str) -> None:
     assert load_address(server + path).pages[0].text.startswith(text)
 

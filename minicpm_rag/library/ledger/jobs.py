@@ -43,7 +43,7 @@ def submit(connection: sqlite3.Connection, kind: str, kb_id: int | None, argumen
     connection.execute(
         f"DELETE FROM jobs WHERE status IN {FINISHED} AND julianday(created_at) < julianday('now', '-1 day')"
     )
-    same = (kind, kb_id, json.dumps(arguments, ensure_ascii=False, sort_keys=True))
+    same = (kind, kb_id, json.dumps(arguments, sort_keys=True))  # in ASCII: a path need not be text
     cursor = connection.execute(
         "INSERT INTO jobs(kind, kb_id, arguments, status, created_at) VALUES (?, ?, ?, 'queued', ?)",
         (*same, now()),

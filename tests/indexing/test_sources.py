@@ -1,0 +1,101 @@
+"""What is named to ingest is listed whole, and what cannot be looked into is a verdict, never an error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from minicpm_rag.indexing.sources import Found, find_sources, is_gone
+
+SUFFIXES = [".txt", ".md"]
+DEPTH = 1100
+
+
+@contextmanager
+def rights_count() -> Iterator[None]:
+    """Run as somebody whose rights count: root may look everywhere."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that others may enter, which pytest's own may not be."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    for closed in [folder, *folder.rglob("*")]:
+        if closed.is_dir():
+            closed.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def reasons(found: Found) -> dict[str, str]:
+    return {verdict.source: verdict.reason.key for verdict in found.refused if verdict.reason is not None}
+
+
+def test_a_folder_that_cannot_be_searched_does_not_stop_the_others(open_folder: Path) -> None:
+    closed, listable = open_folder / "a closed", open_folder / "b listable"
+    for folder, rights in ((closed, 0o000), (listable, 0o644)):
+        folder.mkdir()
+        (folder / "x.txt").write_text("x")
+        folder.chmod(rights)
+    (open_folder / "good.txt").write_text("good")
+    with rights_count():
+        found = find_sources([str(open_folder), str(closed / "x.txt")], SUFFIXES)
+        gone = is_gone(str(closed / "x.txt")), is_gone(str(open_folder / "nothing.txt"))
+    assert found.sources == [str(open_folder / "good.txt")]
+    assert reasons(found) == {
+        str(closed): "indexing.folder_closed",
+        str(listable / "x.txt"): "indexing.file_closed",
+        str(closed / "x.txt"): "indexing.file_closed",
+    }
+    assert gone == (False, True)
+
+
+@pytest.fixture
+def deepest(tmp_path: Path) -> Iterator[Path]:
+    """A folder DEPTH below another; removed step by step, since shutil.rmtree is recursive."""
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        for _ in range(DEPTH):
+            Path("d").mkdir()
+            os.chdir("d")
+    finally:
+        os.chdir(before)
+    deepest = folder = tmp_path.joinpath(*"d" * DEPTH)
+    yield deepest
+    for file in deepest.iterdir():
+        file.unlink()
+    for _ in range(DEPTH):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def test_folders_nested_a_thousand_deep_are_listed_in_order(tmp_path: Path, deepest: Path) -> None:
+    for file in (tmp_path / "a.txt", tmp_path / "z.txt", deepest / "deep.txt"):
+        file.write_text("x")
+    names = [Path(source).name for source in find_sources([str(tmp_path)], SUFFIXES).sources]
+    assert names == ["a.txt", "deep.txt", "z.txt"]
+
+
+def test_names_that_are_no_text_are_refused_in_words_that_can_be_stored(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xb1\xa8.txt")).write_text("x")
+    named = [str(tmp_path), str(tmp_path / os.fsdecode(b"\xcf\xfa")), str(tmp_path / "zero\0.txt")]
+    found = find_sources(named, SUFFIXES)
+    assert found.sources == []
+    assert sorted(reasons(found).values()) == ["indexing.no_file", "indexing.odd_name", "indexing.odd_name"]
+    for source in reasons(found):
+        source.encode()
