@@ -44,7 +44,7 @@ def _misbehave(path: Path, *, ocr: bool = True, recognised: Callable[[], None] =
                 os.write(descriptor, frames._HEAD.pack(frames.LOADED, 1 << 60))
     if does == "scans":
         for _ in range(4):
-            time.sleep(0.6)
+            time.sleep(1)
             recognised()
     return _load_file(path, ocr=ocr, recognised=recognised)
 
