@@ -1,29 +1,22 @@
-"""Both languages say everything that the program has to say, and every value has its place."""
+"""A message carries a key and values, survives being stored, and is said in either language."""
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from minicpm_rag.cli import texts
 from minicpm_rag.errors import DocumentError, LibraryError, RAGError
 from minicpm_rag.messages import (
     Catalogue,
     Message,
-    core,
     guess_language,
     joined,
     language_of_shell,
-    placeholders,
     reason_of,
     text,
 )
-from minicpm_rag.text.scripts import has_han
 
 PACKAGE = Path(__file__).parent.parent / "minicpm_rag"
 
@@ -36,14 +29,6 @@ class _Area:
 
 
 CATALOGUE = Catalogue(_Area)
-
-
-@pytest.mark.parametrize("key", sorted(core().texts))
-def test_each_message_is_there_in_both_languages_with_the_same_values(key: str) -> None:
-    chinese, english = core().texts[key]
-    assert chinese.strip() and english.strip()
-    assert placeholders(chinese) <= placeholders(english)
-    assert not has_han(english)
 
 
 def test_placeholders_have_formats() -> None:
@@ -107,48 +92,6 @@ def test_the_shell_chooses_the_language(monkeypatch: pytest.MonkeyPatch) -> None
     assert guess_language(None) == "en"
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     assert language_of_shell() is None
-
-
-# What the package says: each key in its source, with the names of the values given where the call shows them.
-LISTED = core().texts | texts.TEXTS  # the command line has texts of its own, some in areas of the same name
-AREAS = {key.split(".")[0] for key in core().texts}
-KEY = re.compile(rf"({'|'.join(sorted(AREAS))})(\.[A-Za-z_]+)+$")
-
-
-def said() -> Iterator[tuple[str, str, frozenset[str] | None]]:
-    for file in sorted(PACKAGE.rglob("*.py")):
-        if file.parent.name == "messages":
-            continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        calls = {
-            id(node.args[0]): frozenset(keyword.arg for keyword in node.keywords if keyword.arg)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call)
-            and node.args
-            and ast.unparse(node.func).endswith(("Message", "Error"))
-            and all(keyword.arg for keyword in node.keywords)  # `**values` does not show them
-        }
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and KEY.match(node.value):
-                yield f"{file.name}:{node.lineno}", node.value, calls.get(id(node))
-
-
-def test_every_message_that_is_said_is_listed_and_given_its_values() -> None:
-    for place, key, values in said():
-        assert key in LISTED, f"{place} says {key}, which is not listed"
-        if values is not None:
-            assert placeholders(LISTED[key][1]) <= values, f"{place} gives {key} only {sorted(values)}"
-
-
-def test_every_listed_message_is_said() -> None:
-    """A remedy belongs to the reason of its name; reasons of the system are looked up by their number."""
-    used = {key for _, key, _ in said()}
-    unused = {
-        key
-        for key in core().texts.keys() - used
-        if not key.startswith("system.") and key.removesuffix(".remedy") not in used
-    }
-    assert not unused
 
 
 @pytest.mark.parametrize(

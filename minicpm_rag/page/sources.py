@@ -46,5 +46,5 @@ def place(document: Document) -> str:
     parts = [t(f"place_{kind}", label=label)] if kind != "text" and label else []
     first, last = document.metadata.get(records.ROW_START), document.metadata.get(records.ROW_END)
     if first is not None and last is not None:
-        parts.append(t("place_row", row=first) if first == last else t("place_rows", first=first, last=last))
+        parts.append(t("row", row=first) if first == last else t("rows", first=first, last=last))
     return " · ".join(parts)

@@ -29,7 +29,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "job_remove": ("正在移除…", "Removing…"),
     "job_reindex": ("正在重新建立索引…", "Rebuilding the index…"),
     "job_import": ("正在导入知识库…", "Importing a knowledge base…"),
-    "job_line": ("{number}/{count}  {name} · {stage}", "{number}/{count}  {name} · {stage}"),
+    "file_line": ("{number}/{count}  {name} · {stage}", "{number}/{count}  {name} · {stage}"),
     "ingest_queued": ("排队", "waiting"),
     "ingest_reading": ("阅读", "reading"),
     "ingest_embedding": ("建立索引", "indexing"),
@@ -49,7 +49,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "verdict_skipped": ("已跳过", "Skipped"),
     "verdict_failed": ("未能收录", "Not added"),
     "verdict_removed": ("已移除", "Removed"),
-    "verdict_counts": (
+    "pages_and_chunks": (
         "{present} 页中的 {indexed} 页，{chunks} 个片段",
         "{indexed} of {present:page|pages}, {chunks:chunk|chunks}",
     ),

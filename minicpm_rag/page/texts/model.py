@@ -26,7 +26,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "advised": ("推荐", "Recommended"),
     "too_large": ("这台电脑装不下", "Too large for this computer"),
     "incomplete": ("文件不全", "Incomplete"),
-    "download_size": ("约 {size:bytes}", "about {size:bytes}"),
+    "size_to_fetch": ("约 {size:bytes}", "about {size:bytes}"),
     "context": ("上下文 {count:,} 个词元", "{count:token|tokens} of context"),
     "download": ("下载", "Download"),
     "pause": ("暂停", "Pause"),

@@ -110,7 +110,7 @@ def _described(model: Model, found: LocalModel | None, fits: bool, advised: bool
     chips += [("warn", t("incomplete"))] if found is not None and found.problems else []
     drawn = "".join(f'<span class="rag-chip {tone}">{markup.plain(words)}</span>' for tone, words in chips)
     facts = [
-        t("download_size", size=model.download_bytes),
+        t("size_to_fetch", size=model.download_bytes),
         t("context", count=model.context_tokens),
     ]
     line = markup.plain(" · ".join(facts if model.parameters else facts[1:]))

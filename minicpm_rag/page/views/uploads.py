@@ -157,7 +157,7 @@ def _progress(job: Job) -> None:
         return
     done = step.file_number - (0 if step.verdict else 1)
     line = t(
-        "job_line",
+        "file_line",
         number=step.file_number,
         count=step.files,
         name=jobs.name_of(step.source),
@@ -189,7 +189,7 @@ def _row(verdict: Verdict) -> str:
         counts = t("chunks", count=verdict.chunks)
     elif verdict.chunks:
         counts = t(
-            "verdict_counts",
+            "pages_and_chunks",
             indexed=verdict.pages_indexed,
             present=verdict.pages_present,
             chunks=verdict.chunks,
