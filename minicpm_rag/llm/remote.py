@@ -7,9 +7,9 @@ is sent anywhere unless an address was given. It does not know which tokens the 
 from __future__ import annotations
 
 import ipaddress
-import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -23,6 +23,7 @@ from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from pydantic import ConfigDict, Field, SecretStr
 
 from minicpm_rag.errors import ModelError
+from minicpm_rag.llm.streams import read_in_thread
 from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
 from minicpm_rag.messages import reason_of
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 300  # the first token of a long prompt on a slow machine
-POLL_SECONDS = 0.05
 
 
 def connect(base_url: str, model: str | None, key: str | None, context_tokens: int) -> RemoteLLM:
@@ -105,50 +105,28 @@ class RemoteLLM(LLM):
             "temperature": kwargs.get("temperature", self.temperature),
             "max_tokens": kwargs.get("max_new_tokens", self.max_new_tokens),
         }
-        left = threading.Event()
-        pieces: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
-        # A thread, because nothing else can leave while the server is silent over a long prompt; the
-        # connection is closed at the server's next word.
-        threading.Thread(target=self._read, args=(messages, options, pieces, left), daemon=True).start()
-        said_something = False
-        try:
-            while not (cancel is not None and cancel.is_set()):
-                try:
-                    piece = pieces.get(timeout=POLL_SECONDS)
-                except queue.Empty:
-                    continue
+
+        def open_stream(*_: object) -> Iterator[str]:
+            try:
+                # Closing it closes the connection, which makes the server stop.
+                with closing(self._chat.stream(list(messages), model=self._model_name, **options)) as chunks:  # type: ignore[type-var]
+                    yield from (str(chunk.text) for chunk in chunks if chunk.text)
+            except ModelError:
+                raise
+            except Exception as error:
+                raise self._translated(error) from error
+
+        empty = True
+        with closing(read_in_thread(open_stream, cancel=cancel, name="server-stream")) as pieces:
+            for piece in pieces:
                 if piece is None:
-                    break
-                if isinstance(piece, BaseException):
-                    raise self._translated(piece) from piece
+                    continue
                 if run_manager is not None:
                     run_manager.on_llm_new_token(piece)
-                said_something = True
+                empty = False
                 yield GenerationChunk(text=piece)
-            if not said_something:
-                yield GenerationChunk(text="")  # LangChain raises where a stream ends without a chunk
-        finally:
-            left.set()
-
-    def _read(
-        self,
-        messages: Sequence[BaseMessage],
-        options: dict[str, Any],
-        pieces: queue.SimpleQueue[str | BaseException | None],
-        left: threading.Event,
-    ) -> None:
-        try:
-            chunks: Any = self._chat.stream(list(messages), model=self._model_name, **options)
-            for chunk in chunks:
-                if left.is_set():
-                    chunks.close()  # closes the connection, which makes the server stop
-                    return
-                if chunk.text:
-                    pieces.put(str(chunk.text))
-        except Exception as error:  # handed to the reader of the queue, which raises it
-            pieces.put(error)
-        else:
-            pieces.put(None)
+        if empty:
+            yield GenerationChunk(text="")  # LangChain raises where a stream ends without a chunk
 
     @cached_property
     def _chat(self) -> BaseChatOpenAI:
@@ -181,8 +159,6 @@ class RemoteLLM(LLM):
     def _translated(self, error: BaseException) -> ModelError:
         import openai
 
-        if isinstance(error, ModelError):
-            return error
         url, words = self.base_url, _words(error)
         if isinstance(error, openai.APITimeoutError):
             return ModelError("llm.server_timeout", url=url, seconds=READ_SECONDS)
