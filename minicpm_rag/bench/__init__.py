@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.bench.quotes import PROMPT_TOKENS, Said
 from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.generation import Sampling
+from minicpm_rag.llm.transformers_internals import restore_rotary
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +87,7 @@ def random_model(name: str, device: str, dtype: torch.dtype) -> Any:
             # On the CPU, normal numbers for a billion weights take half a minute.
             parameter.uniform_(-0.035, 0.035) if parameter.dim() > 1 else parameter.fill_(1.0)
     model.tie_weights()
-    model.model.rotary_emb = type(model.model.rotary_emb)(config).to(device)
+    restore_rotary(model)
     return model.eval()
 
 
@@ -140,7 +141,7 @@ def _ours(model: Any, prompts: list[list[int]], texts: Sequence[Said]) -> Iterat
     from minicpm_rag.llm.decoding import GraphEngine
 
     start = time.perf_counter()
-    engine = GraphEngine(model, guessing=False)
+    engine = GraphEngine(model, drafting=False)
     early = _stream(engine, prompts[1], replace(SAMPLING, max_new_tokens=32))
     _wait_until_ready(engine)
     ready = time.perf_counter() - start
@@ -163,7 +164,7 @@ def _ours(model: Any, prompts: list[list[int]], texts: Sequence[Said]) -> Iterat
     )
     for name, options in kinds:
         _collect()
-        engine = GraphEngine(model, guessing=False, **options)
+        engine = GraphEngine(model, drafting=False, **options)
         _wait_until_ready(engine)
         _stream(engine, prompts[2], SAMPLING)
         watch = _stream(engine, prompts[0], SAMPLING)
@@ -182,9 +183,9 @@ def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
     from minicpm_rag.llm.decoding import GraphEngine, fast, plain
 
     operations = fast if model.device.type == "cuda" else plain
-    for guessing in (False, True):
+    for drafting in (False, True):
         teacher = _Teacher(operations, model.device)
-        engine = GraphEngine(model, guessing=guessing, operations=teacher)
+        engine = GraphEngine(model, drafting=drafting, operations=teacher)
         _wait_until_ready(engine)
         tokens, seconds = 0, 0.0
         for number, text in enumerate([texts[0], *texts]):
@@ -197,7 +198,7 @@ def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
                 tokens += len(watch.ids) - 1
                 seconds += watch.seconds_after_first
         note = f"{len(texts)} answers, {tokens} tokens, {engine.tokens_per_step:.2f} a step"
-        label = "quoting answers, guessed" if guessing else "quoting answers, one by one"
+        label = "quoting answers, guessed" if drafting else "quoting answers, one by one"
         yield Row(f"ours, {label}", tokens / seconds, note=note)
         engine.close()
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.bench import random_model, read_bandwidth
-from minicpm_rag.llm.generation import Sampling, TransformersEngine
+from minicpm_rag.llm.generation import Sampling
+from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
 
 if TYPE_CHECKING:
     import torch

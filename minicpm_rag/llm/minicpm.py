@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +25,17 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.checkpoint.chat_format import ChatFormat, ChatPrompt, RenderedPrompt
-from minicpm_rag.llm.generation import Engine, Sampling, TransformersEngine
-from minicpm_rag.llm.generation.text import Cancel, TextGenerator
+from minicpm_rag.llm.generation import QueueingEngine, Sampling
+from minicpm_rag.llm.generation.queued import Queued
+from minicpm_rag.llm.generation.request import Cancel
+from minicpm_rag.llm.generation.text import TextGenerator
+from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
+from minicpm_rag.llm.transformers_internals import attention_in_use
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+_log = logging.getLogger(__name__)
 
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens", "seed")
 
@@ -81,7 +88,7 @@ class MiniCPM_LLM(LLM):
         *,
         model: PreTrainedModel | None = None,
         tokenizer: PreTrainedTokenizerFast | None = None,
-        engine: Engine | None = None,
+        engine: QueueingEngine | None = None,
         **settings: Any,
     ) -> None:
         """Load the folder, or take over a `model`, `tokenizer` and `engine` that are there already."""
@@ -107,20 +114,22 @@ class MiniCPM_LLM(LLM):
             weights=self.weights,
         )
 
-    def _choose_engine(self) -> Engine:
+    def _choose_engine(self) -> QueueingEngine:
         from minicpm_rag.llm import decoding
         from minicpm_rag.llm.checkpoint import placement
 
         device = placement.choose_device(self.device)
         weights: Any = placement.choose_weights(self.weights, device, self.precision)
         if not device.startswith("cuda"):
-            return TransformersEngine(self._model)
+            return Queued(TransformersEngine(self._model))
         if decoding.supports(self._model, weights):
+            if self.attention != "sdpa":
+                _log.warning("attention %s has no effect: this GPU uses %s", self.attention, decoding.ATTENTION)
             most = None if self.gpu_gigabytes is None else int(self.gpu_gigabytes * 1e9)
             return decoding.GraphEngine(self._model, weights=weights, cache=self.key_value_cache, memory_bytes=most)
         if weights != "full":
             raise ModelError("llm.weights_need_engine", weights=weights)
-        return TransformersEngine(self._model)
+        return Queued(TransformersEngine(self._model))
 
     def _find_end_tokens(self) -> tuple[int, ...]:
         """Every token that ends an answer: generation_config.json may list several."""
@@ -157,7 +166,7 @@ class MiniCPM_LLM(LLM):
             device=str(getattr(engine, "device", self._model.device)),
             precision=str(self._model.dtype).removeprefix("torch."),
             weights=getattr(engine, "weights", "int8" if quantized else "full"),
-            attention=self._model.config._attn_implementation,
+            attention=getattr(engine, "attention", None) or attention_in_use(self._model),
             weight_bytes=self._model.get_memory_footprint() if held is None else held.weights,
             cache_bytes=0 if held is None else held.cache + held.slots,
         )

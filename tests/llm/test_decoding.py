@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import torch
 
-from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
+from minicpm_rag.errors import ModelError, OutOfMemoryError, PromptTooLongError
 from minicpm_rag.llm.checkpoint import load_model
 from minicpm_rag.llm.decoding import GraphEngine
 from minicpm_rag.llm.decoding import plain as decoding_plain
 from minicpm_rag.llm.decoding.weights import gather
-from minicpm_rag.llm.generation import Sampling, TransformersEngine
+from minicpm_rag.llm.generation import Sampling
+from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 NAMES = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
@@ -39,14 +40,14 @@ def golden(request: pytest.FixtureRequest) -> Iterator[tuple[Any, list[dict[str,
     yield model_of(name), json.loads((GOLDEN / name / "expected.json").read_text())["chat"]
 
 
-@pytest.mark.parametrize("guessing", [False, True], ids=["plain", "guessed"])
+@pytest.mark.parametrize("drafting", [False, True], ids=["plain", "drafted"])
 @pytest.mark.parametrize("penalty", [1.0, 1.02])
-def test_greedy_ids_are_the_reference_s_alone_and_together(golden: Any, guessing: bool, penalty: float) -> None:
+def test_greedy_ids_are_the_reference_s_alone_and_together(golden: Any, drafting: bool, penalty: float) -> None:
     model, chats = golden
     key = "greedy_24" if penalty == 1 else "greedy_24_rep_penalty_1_02"
     sampling = Sampling(temperature=0, repetition_penalty=penalty, max_new_tokens=24)
     chats = [chat for chat in chats if key in chat]
-    engine = GraphEngine(model, guessing=guessing)
+    engine = GraphEngine(model, drafting=drafting)
     for chat in chats:
         assert collect(engine, chat["input_ids"], sampling) == chat[key]
     with ThreadPoolExecutor(8) as pool:
@@ -78,28 +79,28 @@ def prompt() -> list[int]:
     return random.Random(0).choices(range(3, 750), k=300)
 
 
-def held_pages(engine: GraphEngine) -> int:
-    """Pages that texts in work hold, once the thread has had time to let go."""
+def held_blocks(engine: GraphEngine) -> int:
+    """Blocks that running sequences hold, once the thread has had time to free them."""
     pool = engine._decoder.pool
     pool_is_idle = threading.Event()
     engine._scheduler.run_when_idle(pool_is_idle.set)
     pool.forget()
-    return pool.pages - len(pool._free)
+    return pool.blocks - len(pool._free)
 
 
-def test_a_long_answer_crosses_pages_and_stays_the_same(engine: GraphEngine, prompt: list[int]) -> None:
+def test_a_long_answer_crosses_blocks_and_stays_the_same(engine: GraphEngine, prompt: list[int]) -> None:
     sampling = Sampling(temperature=0, repetition_penalty=1.02, max_new_tokens=330)
     expected = collect(TransformersEngine(model_of("minicpm-2b-tiny")), prompt[:60], sampling)
     assert collect(engine, prompt[:60], sampling) == expected
 
 
-def test_a_seeded_answer_is_the_same_alone_together_plain_and_guessed(engine: GraphEngine, prompt: list[int]) -> None:
+def test_a_seeded_answer_is_the_same_alone_together_plain_and_drafted(engine: GraphEngine, prompt: list[int]) -> None:
     settings = [
         Sampling(temperature=0.3 * n, top_p=1 - 0.1 * n, top_k=10 * n, max_new_tokens=10 + 7 * n, seed=n)
         for n in range(8)
     ]
     alone = [collect(engine, prompt[: 20 + 9 * n], settings[n]) for n in range(8)]
-    plain = GraphEngine(model_of("minicpm-2b-tiny"), guessing=False)
+    plain = GraphEngine(model_of("minicpm-2b-tiny"), drafting=False)
     assert [collect(plain, prompt[: 20 + 9 * n], settings[n]) for n in range(8)] == alone
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda n: collect(plain, prompt[: 20 + 9 * n], settings[n]), range(8)))
@@ -117,7 +118,7 @@ def test_end_tokens_and_the_limit_end_an_answer(engine: GraphEngine, prompt: lis
 
 
 @pytest.mark.parametrize("how", ["cancel", "close"])
-def test_stopping_ends_within_two_tokens_and_frees_the_pages(engine: GraphEngine, prompt: list[int], how: str) -> None:
+def test_stopping_ends_within_two_tokens_and_frees_the_blocks(engine: GraphEngine, prompt: list[int], how: str) -> None:
     cancel = threading.Event()
     stream = engine.stream(prompt[:100], Sampling(max_new_tokens=300), cancel)
     for _ in range(5):
@@ -127,7 +128,7 @@ def test_stopping_ends_within_two_tokens_and_frees_the_pages(engine: GraphEngine
         assert len(list(stream)) <= 2
     else:
         stream.close()
-    assert held_pages(engine) == 0
+    assert held_blocks(engine) == 0
 
 
 def test_a_question_that_is_cancelled_while_it_waits_never_runs(prompt: list[int]) -> None:
@@ -143,14 +144,13 @@ def test_a_question_that_is_cancelled_while_it_waits_never_runs(prompt: list[int
     engine.close()
 
 
-def test_texts_wait_in_order_for_memory(prompt: list[int]) -> None:
-    """Room for two texts of 128 tokens: the third waits though slots are free, and so does a small fourth."""
+def test_requests_wait_in_order_for_memory(prompt: list[int]) -> None:
+    """Room for two sequences of 128 tokens: the third waits though slots are free, and so does a small fourth."""
     model = model_of("minicpm-2b-tiny")
     engine = GraphEngine(model)
     pool = engine._decoder.pool
     del pool._free[: len(pool._free) - 4]
-    pool.pages = 4
-    engine._pages = 4
+    pool.blocks = 4
     order: list[int] = []
 
     def ask(number: int, length: int, tokens: int) -> int:
@@ -166,8 +166,93 @@ def test_texts_wait_in_order_for_memory(prompt: list[int]) -> None:
                 pass
         assert [job.result(timeout=60) for job in jobs] == [100, 101, 90, 5]
     assert order[:2] == [0, 1]
-    assert held_pages(engine) == 0
+    assert held_blocks(engine) == 0
     engine.close()
+
+
+def test_a_request_that_waits_for_a_slot_or_for_memory_hears_its_place(prompt: list[int]) -> None:
+    engine = GraphEngine(model_of("minicpm-2b-tiny"), slots=2)
+    running = [engine.stream(prompt[:50], Sampling(max_new_tokens=200), threading.Event()) for _ in range(2)]
+    for stream in running:
+        next(stream)
+    places: dict[str, list[int]] = {"third": [], "fourth": []}
+
+    def ask(name: str, cancel: threading.Event) -> list[int]:
+        return list(engine.stream(prompt[:50], Sampling(max_new_tokens=3), cancel, places[name].append))
+
+    leaves = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        third = pool.submit(ask, "third", leaves)
+        while not places["third"]:
+            pass
+        fourth = pool.submit(ask, "fourth", threading.Event())
+        while not places["fourth"]:
+            pass
+        leaves.set()
+        assert third.result(timeout=20) == []
+        while places["fourth"][-1] != 1:
+            pass
+        running[0].close()
+        assert len(fourth.result(timeout=20)) == 3
+    assert places == {"third": [1], "fourth": [2, 1, 0]}
+    running[1].close()
+    engine.close()
+
+
+def full_device(engine: GraphEngine, monkeypatch: pytest.MonkeyPatch, where: str, failures: int) -> list[int]:
+    """Have the device run out of memory in the next calls; gives the cache's size at each call afterwards."""
+    original = getattr(engine._decoder, where)
+    sizes: list[int] = []
+
+    def cramped(*arguments: Any) -> Any:
+        sizes.append(engine.memory.cache_tokens)
+        if len(sizes) <= failures:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+        return original(*arguments)
+
+    monkeypatch.setattr(engine._decoder, where, cramped)
+    return sizes
+
+
+@pytest.mark.parametrize("where", ["prefill", "step"])
+def test_out_of_memory_halves_the_cache_once_and_every_answer_goes_on(
+    prompt: list[int], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = GraphEngine(model_of("minicpm-2b-tiny"))
+    settings = [Sampling(temperature=0.7, max_new_tokens=20, seed=seed) for seed in range(3)]
+    expected = [collect(engine, prompt[: 70 + seed], settings[seed]) for seed in range(3)]
+    engine._decoder.pool.forget()
+    before = engine.memory.cache_tokens
+    streams = [engine.stream(prompt[: 70 + seed], settings[seed], threading.Event()) for seed in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        begun = [[next(stream)] for stream in streams] if where == "step" else [[], [], []]
+        sizes = full_device(engine, monkeypatch, where, failures=1)
+        rests = list(pool.map(list, streams))
+    assert [first + rest for first, rest in zip(begun, rests, strict=True)] == expected
+    assert sizes[0] == before
+    assert engine.memory.cache_tokens == before // 2
+    assert held_blocks(engine) == 0
+    engine.close()
+
+
+def test_out_of_memory_twice_says_what_to_change(prompt: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = GraphEngine(model_of("minicpm-2b-tiny"))
+    full_device(engine, monkeypatch, "step", failures=2)
+    with pytest.raises(OutOfMemoryError, match=r"prompt of 100 tokens.*2\.00 GiB.*max_new_tokens"):
+        collect(engine, prompt[:100], GREEDY)
+    assert len(collect(engine, prompt[:100], GREEDY)) == 24
+    engine.close()
+
+
+def test_an_engine_that_is_closed_ends_its_streams_and_takes_no_more(prompt: list[int]) -> None:
+    engine = GraphEngine(model_of("minicpm-2b-tiny"))
+    stream = engine.stream(prompt[:50], Sampling(max_new_tokens=300), threading.Event())
+    next(stream)
+    scheduler = engine._scheduler
+    engine.close()
+    assert len(list(stream)) < 300
+    with pytest.raises(ModelError, match="was closed"):
+        scheduler.run_when_idle(lambda: None)
 
 
 def test_a_follow_up_computes_only_what_is_new(prompt: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,20 +262,20 @@ def test_a_follow_up_computes_only_what_is_new(prompt: list[int], monkeypatch: p
     fresh = GraphEngine(model_of("minicpm-2b-tiny"))
     expected = collect(fresh, follow_up, GREEDY)
     computed: list[int] = []
-    original = engine._decoder.prompt
+    original = engine._decoder.prefill
 
     def counting(ids: Any, *arguments: Any) -> Any:
         computed.append(len(ids))
         return original(ids, *arguments)
 
-    monkeypatch.setattr(engine._decoder, "prompt", counting)
+    monkeypatch.setattr(engine._decoder, "prefill", counting)
     assert collect(engine, follow_up, GREEDY) == expected
-    assert sum(computed) == len(follow_up) - 1 - 192  # three whole pages were there
+    assert sum(computed) == len(follow_up) - 1 - 192  # three whole blocks were there
     engine.close()
     fresh.close()
 
 
-@pytest.mark.parametrize("where", ["prompt", "step"])
+@pytest.mark.parametrize("where", ["prefill", "step"])
 def test_errors_reach_their_reader_and_free_what_was_held(
     prompt: list[int], where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,7 +288,7 @@ def test_errors_reach_their_reader_and_free_what_was_held(
         patch.setattr(engine._decoder, where, broken)
         with pytest.raises(MemoryError, match="the device is full"):
             collect(engine, prompt[:100], GREEDY)
-    assert held_pages(engine) == 0
+    assert held_blocks(engine) == 0
     assert len(collect(engine, prompt[:100], GREEDY)) == 24
     engine.close()
 
@@ -258,7 +343,7 @@ def test_the_cache_in_eight_bits_takes_half_and_hardly_changes_the_logits(prompt
     logits, sizes = [], []
     for cache in ("full", "int8"):
         recorder = Recorder()
-        engine = GraphEngine(model, cache=cache, guessing=False, operations=recorder)  # type: ignore[arg-type]
+        engine = GraphEngine(model, cache=cache, drafting=False, operations=recorder)  # type: ignore[arg-type]
         collect(engine, prompt[:200], Sampling(max_new_tokens=1))
         logits.append(recorder.logits.flatten())
         sizes.append(engine.memory.cache)
@@ -274,7 +359,7 @@ def test_steps_stay_plain_where_capturing_fails(
     expected = collect(engine, prompt[:50], GREEDY)
     engine._steps._compiled.set()
     assert collect(engine, prompt[:50], GREEDY) == expected
-    assert "stays plain" in caplog.text
+    assert "stays in plain torch" in caplog.text
     assert not engine._steps.ready_to_capture
 
 

@@ -43,27 +43,27 @@ def served(
     folder = GOLDEN / request.param
     model = load_model(folder, device="cuda", precision="float32")
     assert supports(model)
-    engines = {guessing: ready(GraphEngine(model, guessing=guessing)) for guessing in (False, True)}
+    engines = {drafting: ready(GraphEngine(model, drafting=drafting)) for drafting in (False, True)}
     yield request.param, engines, json.loads((folder / "expected.json").read_text())["chat"]
     for engine in engines.values():
         engine.close()
 
 
-@pytest.mark.parametrize("guessing", [False, True], ids=["plain", "guessed"])
+@pytest.mark.parametrize("drafting", [False, True], ids=["plain", "drafted"])
 @pytest.mark.parametrize("penalty", [1.0, 1.02])
-def test_greedy_ids_are_the_reference_s_alone_and_together(served: Any, guessing: bool, penalty: float) -> None:
+def test_greedy_ids_are_the_reference_s_alone_and_together(served: Any, drafting: bool, penalty: float) -> None:
     _, engines, chats = served
     key = "greedy_24" if penalty == 1 else "greedy_24_rep_penalty_1_02"
     chats = [chat for chat in chats if key in chat]
     sampling = Sampling(temperature=0, repetition_penalty=penalty, max_new_tokens=24)
     for chat in chats:
-        assert collect(engines[guessing], chat["input_ids"], sampling) == chat[key]
+        assert collect(engines[drafting], chat["input_ids"], sampling) == chat[key]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda chat: collect(engines[guessing], chat["input_ids"], sampling), chats * 3))
+        together = list(pool.map(lambda chat: collect(engines[drafting], chat["input_ids"], sampling), chats * 3))
     assert together == [chat[key] for chat in chats] * 3
 
 
-def test_a_seeded_draw_is_the_same_plain_guessed_and_on_the_cpu(served: Any) -> None:
+def test_a_seeded_draw_is_the_same_plain_drafted_and_on_the_cpu(served: Any) -> None:
     name, engines, chats = served
     ids = chats[0]["input_ids"]
     on_cpu = GraphEngine(load_model(GOLDEN / name, device="cpu", precision="float32"))
@@ -112,10 +112,10 @@ def test_products_of_published_shapes_are_what_plain_torch_computes(weights: Any
         rows = torch.randn((count, columns), device="cuda").to(torch.bfloat16)
         gain = torch.rand(columns, device="cuda").to(torch.bfloat16) + 0.5
         squares = rows.float().square().sum(dim=1)[None].contiguous()
-        stream = fast.Stream(rows, gain, rows if count == 1 else rows * gain, squares)
+        residual = fast.Residual(rows, gain, rows if count == 1 else rows * gain, squares)
         options: Any = {"gated": gated, "dtype": torch.float32}
-        ours = fast.project(stream, stored, 1e-5, **options)
-        wanted = plain.project(plain.Stream(rows.float(), gain.float()), stored, 1e-5, **options)
+        ours = fast.project(residual, stored, 1e-5, **options)
+        wanted = plain.project(plain.Residual(rows.float(), gain.float()), stored, 1e-5, **options)
         assert (ours - wanted).norm() < 0.01 * wanted.norm()
 
 

@@ -1,4 +1,4 @@
-"""The parts of the decoding engine one by one: sampling, guessing, pages, quantized weights."""
+"""The parts of the decoding engine one by one: sampling, drafting, cache blocks, quantized weights."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from minicpm_rag.llm.checkpoint.quantization import matrix
-from minicpm_rag.llm.decoding.cache import PAGE, PagePool
-from minicpm_rag.llm.decoding.lookup import guess
+from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool
+from minicpm_rag.llm.decoding.drafting import draft
 from minicpm_rag.llm.decoding.sampling import choose, draw
 from minicpm_rag.llm.decoding.slots import Slots
 from minicpm_rag.llm.generation import Sampling
@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 
 
 def slots_with(sampling: Sampling, prompt: list[int], rows: int, vocabulary: int) -> Slots:
-    state = Slots(rows, 64, PAGE, vocabulary, torch.device("cpu"))
+    state = Slots(rows, 64, BLOCK, vocabulary, torch.device("cpu"))
     for row in range(rows):
         state.fill(row, prompt, [1], sampling, seed=row * 7919 + 13)
     return state
@@ -65,31 +65,31 @@ def test_draws_follow_transformers_distribution(sampling: Sampling) -> None:
     assert ((count / (10 * rows) - wanted).abs() <= 5 * deviation + 1e-9).all()
 
 
-def test_verifying_guesses_keeps_the_distribution() -> None:
-    """Whatever is guessed, each token follows the distribution of its own row."""
+def test_verifying_drafts_keeps_the_distribution() -> None:
+    """Whatever is drafted, each token follows the distribution of its own row."""
     torch.manual_seed(4)
     first, second = torch.randn(12), torch.randn(12)
     sampling = Sampling(temperature=1, top_p=0.9, top_k=0, repetition_penalty=1)
-    rows, guessed = 20_000, int(first.argmax())
+    rows, drafted = 20_000, int(first.argmax())
     state = slots_with(sampling, [1], rows, 12)
     logits = torch.stack((first, second)).expand(rows, 2, 12).clone()
-    ids = torch.tensor([[1, guessed]]).expand(rows, 2)
+    ids = torch.tensor([[1, drafted]]).expand(rows, 2)
     result = choose(logits, state, torch.arange(rows), ids)
-    stand, tokens = result[:, 0], result[:, 1:]
-    assert ((stand == 2) == (tokens[:, 0] == guessed)).all()
-    for drawn, row in ((tokens[:, 0], first), (tokens[stand == 2, 1], second)):
+    accepted, tokens = result[:, 0], result[:, 1:]
+    assert ((accepted == 2) == (tokens[:, 0] == drafted)).all()
+    for drawn, row in ((tokens[:, 0], first), (tokens[accepted == 2, 1], second)):
         wanted = reference(row, [1], sampling)
         share = torch.bincount(drawn, minlength=12) / len(drawn)
         assert ((share - wanted).abs() <= 5 * (wanted * (1 - wanted) / len(drawn)).sqrt() + 1e-9).all()
-    # What stands is noted, what does not is not.
-    assert torch.equal(state.length[:rows], 1 + stand.int())
-    fallen = tokens[stand == 1, 1]
-    untouched = fallen != tokens[stand == 1, 0]
-    seen = state.seen[:rows][stand == 1].gather(1, fallen[:, None])[:, 0]
-    assert not seen[untouched & (fallen != 1)].any()
+    # Accepted tokens are noted, others are not.
+    assert torch.equal(state.length[:rows], 1 + accepted.int())
+    rejected = tokens[accepted == 1, 1]
+    untouched = rejected != tokens[accepted == 1, 0]
+    seen = state.seen[:rows][accepted == 1].gather(1, rejected[:, None])[:, 0]
+    assert not seen[untouched & (rejected != 1)].any()
 
 
-def test_a_guess_counts_as_seen_for_the_rows_behind_it() -> None:
+def test_a_draft_token_counts_as_seen_for_the_rows_behind_it() -> None:
     sampling = Sampling(temperature=0, repetition_penalty=10)
     state = slots_with(sampling, [0], 1, 4)
     logits = torch.tensor([[[0.0, 0.0, 5.0, 4.0], [0.0, 0.0, 5.0, 4.0]]])
@@ -106,13 +106,13 @@ def test_a_guess_counts_as_seen_for_the_rows_behind_it() -> None:
         ([5, 6, 5, 6, 5, 6], [5, 6, 5]),  # a text that repeats itself goes on repeating
     ],
 )
-def test_the_guess_is_what_followed_the_longest_agreement(text: list[int], expected: list[int]) -> None:
+def test_the_draft_is_what_followed_the_longest_agreement(text: list[int], expected: list[int]) -> None:
     ids = torch.tensor([[*text, 99, 98, 97, 96]])  # behind the end lies what earlier steps left
-    assert guess(ids, torch.tensor([len(text)]), 3)[0].tolist() == expected
+    assert draft(ids, torch.tensor([len(text)]), 3)[0].tolist() == expected
 
 
 def test_a_text_without_any_repetition_still_gives_valid_ids() -> None:
-    found = guess(torch.tensor([[5, 6, 7, 0, 0, 0]]), torch.tensor([3]), 3)
+    found = draft(torch.tensor([[5, 6, 7, 0, 0, 0]]), torch.tensor([3]), 3)
     assert found.shape == (1, 3)
     assert ((found >= 0) & (found <= 7)).all()
 
@@ -124,49 +124,49 @@ class _Shape:
 
 
 @pytest.fixture
-def pool() -> PagePool:
-    return PagePool(_Shape(), 6)  # type: ignore[arg-type]
+def pool() -> BlockPool:
+    return BlockPool(_Shape(), 6)  # type: ignore[arg-type]
 
 
-def test_pages_are_shared_by_texts_that_begin_alike(pool: PagePool) -> None:
+def test_blocks_are_shared_by_prompts_that_begin_alike(pool: BlockPool) -> None:
     ids = list(range(200))
-    pages, ready = pool.take(ids, 220, 199) or ([], -1)
-    assert (len(pages), ready) == (4, 0)
-    pool.remember(ids, pages)
-    pool.give_back(pages)
+    blocks, ready = pool.take(ids, 220, 199) or ([], -1)
+    assert (len(blocks), ready) == (4, 0)
+    pool.remember(ids, blocks)
+    pool.give_back(blocks)
     again, ready = pool.take([*ids[:130], 999, 998], 140, 131) or ([], -1)
     assert ready == 128
-    assert again[:2] == pages[:2]
-    assert again[2] not in pages[:2]
+    assert again[:2] == blocks[:2]
+    assert again[2] not in blocks[:2]
 
 
-def test_the_last_prompt_token_is_never_taken_from_the_cache(pool: PagePool) -> None:
+def test_the_last_prompt_token_is_never_taken_from_the_cache(pool: BlockPool) -> None:
     ids = list(range(128))
-    pages, _ = pool.take(ids, 130, 127) or ([], 0)
-    pool.remember(ids, pages)
-    pool.give_back(pages)
-    assert (pool.take(ids, 130, 127) or ([], -1))[1] == PAGE
+    blocks, _ = pool.take(ids, 130, 127) or ([], 0)
+    pool.remember(ids, blocks)
+    pool.give_back(blocks)
+    assert (pool.take(ids, 130, 127) or ([], -1))[1] == BLOCK
 
 
-def test_remembered_texts_make_room_oldest_first(pool: PagePool) -> None:
+def test_remembered_blocks_make_room_oldest_first(pool: BlockPool) -> None:
     for start in (0, 1000):
         ids = list(range(start, start + 128))
-        pages, _ = pool.take(ids, 128, 127) or ([], 0)
-        pool.remember(ids, pages)
-        pool.give_back(pages)
+        blocks, _ = pool.take(ids, 128, 127) or ([], 0)
+        pool.remember(ids, blocks)
+        pool.give_back(blocks)
     assert pool.take(range(5000, 5200), 200, 199) is not None
-    assert (pool.take(list(range(1000, 1128)), 128, 127) or ([], -1))[1] == PAGE
+    assert (pool.take(list(range(1000, 1128)), 128, 127) or ([], -1))[1] == BLOCK
 
 
-def test_a_text_that_finds_no_pages_takes_none_and_evicts_none(pool: PagePool) -> None:
+def test_a_sequence_that_finds_too_few_blocks_takes_none_and_evicts_none(pool: BlockPool) -> None:
     kept, _ = pool.take(range(300), 300, 299) or ([], 0)
     ids = list(range(1000, 1064))
-    pages, _ = pool.take(ids, 64, 63) or ([], 0)
-    pool.remember(ids, pages)
-    pool.give_back(pages)
+    blocks, _ = pool.take(ids, 64, 63) or ([], 0)
+    pool.remember(ids, blocks)
+    pool.give_back(blocks)
     assert pool.take(range(2000, 2200), 200, 199) is None
     pool.give_back(kept)
-    assert (pool.take([*ids, 5], 65, 64) or ([], -1))[1] == PAGE
+    assert (pool.take([*ids, 5], 65, 64) or ([], -1))[1] == BLOCK
 
 
 @pytest.mark.parametrize(("weights", "error"), [("int8", 0.012), ("int4", 0.13)])

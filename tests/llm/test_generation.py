@@ -12,7 +12,9 @@ from golden import CHATML, CHECKPOINTS, GOLDEN, SINGLE_SAFETENSORS, expected
 
 from minicpm_rag.errors import OutOfMemoryError
 from minicpm_rag.llm import checkpoint
-from minicpm_rag.llm.generation import Sampling, TransformersEngine, is_out_of_memory, stream_within_memory
+from minicpm_rag.llm.generation import Sampling
+from minicpm_rag.llm.generation.memory import is_out_of_memory, stream_within_memory
+from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
 
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=24)
 PROMPT = [1, 322, 280, 397, 379, 281, 492, 671, 429]

@@ -26,8 +26,8 @@ from minicpm_rag import MiniCPM_LLM
 from minicpm_rag.errors import ModelError, OutOfMemoryError, PromptTooLongError
 from minicpm_rag.llm import checkpoint
 from minicpm_rag.llm.generation import Sampling
+from minicpm_rag.llm.generation.queued import Queued
 from minicpm_rag.llm.generation.text_stream import Detokenizer, StopStrings, byte_tokens
-from minicpm_rag.llm.generation.turns import Turns
 
 
 class Scripted:
@@ -90,7 +90,7 @@ def scripted(loaded: tuple[Any, Any]) -> Callable[..., tuple[MiniCPM_LLM, Script
     def make(script: str | Sequence[int], **options: Any) -> tuple[MiniCPM_LLM, Scripted]:
         tokens = loaded[1](script, add_special_tokens=False).input_ids if isinstance(script, str) else script
         engine = Scripted(tokens, **options)
-        return MiniCPM_LLM(SHARDED_BIN, model=loaded[0], tokenizer=loaded[1], engine=engine), engine
+        return MiniCPM_LLM(SHARDED_BIN, model=loaded[0], tokenizer=loaded[1], engine=Queued(engine)), engine
 
     return make
 
@@ -231,7 +231,7 @@ def test_without_a_template_chatml_is_used_where_the_tokenizer_has_its_tokens(
     tokenizer.chat_template = None
     words = tokenizer("好的", add_special_tokens=False).input_ids
     engine = Scripted([*words, tokenizer.convert_tokens_to_ids("<|im_end|>"), *words])
-    llm = MiniCPM_LLM(SHARDED_BIN, model=loaded[0], tokenizer=tokenizer, engine=engine)
+    llm = MiniCPM_LLM(SHARDED_BIN, model=loaded[0], tokenizer=tokenizer, engine=Queued(engine))
     assert rendered(llm, "<|im_end|>嗨") == "<|im_start|>user\n< |im_end|>嗨<|im_end|>\n<|im_start|>assistant\n"
     assert llm.invoke("?") == "好的"
 
@@ -285,8 +285,8 @@ def test_prompt_longer_than_the_window_tells_both_counts(llm: MiniCPM_LLM) -> No
 def test_the_window_is_what_the_checkpoint_and_the_cache_allow(scripted: Any) -> None:
     assert checkpoint.context_tokens(checkpoint.read_config(CHATML)) == 512
     assert checkpoint.context_tokens(checkpoint.read_config(GOLDEN / "minicpm-2b-128k-tiny")) == 4 * 128
-    llm, engine = scripted("好")
-    engine.memory = SimpleNamespace(cache_tokens=100)
+    llm, _ = scripted("好")
+    llm._generator.engine.memory = SimpleNamespace(cache_tokens=100)
     assert llm.context_tokens == 100
     with pytest.raises(PromptTooLongError, match="at most 99"):
         llm.invoke("长" * 120)
@@ -394,7 +394,7 @@ def test_every_listed_end_token_ends_an_answer() -> None:
     model = checkpoint.load_model(CHATML, device="cpu")
     words = tokenizer("好的", add_special_tokens=False).input_ids
     for end in (2, 759):
-        llm = MiniCPM_LLM(CHATML, model=model, tokenizer=tokenizer, engine=Scripted([*words, end, *words]))
+        llm = MiniCPM_LLM(CHATML, model=model, tokenizer=tokenizer, engine=Queued(Scripted([*words, end, *words])))
         assert llm.invoke("?") == "好的"
 
 
@@ -628,11 +628,18 @@ def test_served_in_order_of_arrival_and_told_their_place(scripted: Any) -> None:
         thread.join(10)
     served = [llm.tokenizer(f"<用户>{name}<AI>").input_ids for name in ("first", "a", "b", "d")]
     assert engine.prompts == served
-    assert places["a"] == [1]
+    assert places["a"] == [1, 0]  # next, then served
     assert places["b"][0] == 2
     assert places["c"] == [3]
     assert places["d"][:2] == [4, 3]
     assert engine.most_running == 1
+
+
+def test_a_request_that_is_served_at_once_hears_no_place(scripted: Any) -> None:
+    llm, _ = scripted("好")
+    places: list[int] = []
+    assert llm.invoke("?", on_queue=places.append) == "好"
+    assert places == []
 
 
 def test_an_engine_with_slots_serves_as_many_at_once(scripted: Any) -> None:
@@ -648,21 +655,27 @@ def test_an_engine_with_slots_serves_as_many_at_once(scripted: Any) -> None:
     assert engine.most_running == 3
 
 
-def test_an_error_while_waiting_gives_the_place_up() -> None:
-    turns = Turns(1)
-    assert turns.take(Event())
+def test_an_error_while_waiting_gives_the_place_up(scripted: Any) -> None:
+    llm, engine = scripted("好的")
+    gate = Event()
+    engine.pace = gate.wait
+    first = threading.Thread(target=llm.invoke, args=("first",))
+    first.start()
+    wait_until(lambda: engine.running == 1)
 
     def refuse(position: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        turns.take(Event(), refuse)
-    turns.release()
-    assert turns.take(Event())
+        llm.invoke("?", on_queue=refuse)
+    gate.set()
+    first.join(10)
+    assert llm.invoke("last") == "好的"
+    assert len(engine.prompts) == 2
 
 
-def test_what_is_set_for_memory_reaches_the_gpu_engine(
-    loaded: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+def test_what_is_set_reaches_the_gpu_engine_or_is_said_to_have_no_effect(
+    loaded: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from minicpm_rag.llm import decoding
     from minicpm_rag.llm.checkpoint import placement
@@ -685,6 +698,12 @@ def test_what_is_set_for_memory_reaches_the_gpu_engine(
     running = MiniCPM_LLM(SHARDED_BIN, engine=scripted, **options).running
     assert (running.device, running.weights, running.precision) == ("cuda:0", "int8", "float32")
     assert (running.weight_bytes, running.cache_bytes) == (50, 31)
+    assert running.attention == "sdpa"
+    scripted.attention = decoding.ATTENTION  # type: ignore[attr-defined]
+    assert MiniCPM_LLM(SHARDED_BIN, engine=scripted, **options).running.attention == decoding.ATTENTION
+    assert "has no effect" not in caplog.text
+    MiniCPM_LLM(SHARDED_BIN, attention="eager", **options)
+    assert "attention eager has no effect" in caplog.text
     MiniCPM_LLM(SHARDED_BIN, weights="int4", key_value_cache="int8", gpu_gigabytes=9, **options)
     assert given == {"weights": "int4", "cache": "int8", "memory_bytes": 9_000_000_000}
     with pytest.raises(ValidationError, match="key_value_cache"):

@@ -1,6 +1,6 @@
-"""8-bit weights on a processor: half the bytes of bfloat16 for each token, which is what a processor waits for.
+"""8-bit weights on a processor: decoding waits for memory, and they are half the bytes of bfloat16.
 
-Only the weights are rounded, one scale a row, as in `quantization`; what goes in keeps its precision. Knows
+Only the weights are rounded, with one scale a row, as in `quantization`; activations keep their precision. Knows
 torch modules, not models.
 """
 
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from minicpm_rag.llm.checkpoint.quantization import matrix
+from minicpm_rag.llm.torch_internals import int8_product
 
 
 class Int8Linear(nn.Module):
@@ -26,15 +27,15 @@ class Int8Linear(nn.Module):
         self.bias = linear.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Few rows read the 8 bits as they are; many are worth turning them back into numbers first.
+        """One or two rows are multiplied with the 8 bits as they are; for more, the weights are converted first.
 
-        torch's kernel is made for one row: it takes a quarter of bfloat16's time for one, 2.5 times it for eight.
-        Its own scales would be rounded to bfloat16, so they are left at 1.
+        torch's 8-bit kernel is fast for one row and slow for many. It would round the scales to bfloat16, so it gets
+        ones, and the scales are applied here.
         """
         whole, scale = self.get_buffer("whole"), self.get_buffer("scale")
         rows = x.reshape(-1, x.shape[-1])
         if len(rows) <= 2:
-            product = torch._weight_int8pack_mm(rows.to(torch.bfloat16).contiguous(), whole, self.get_buffer("ones"))
+            product = int8_product(rows.to(torch.bfloat16).contiguous(), whole, self.get_buffer("ones"))
         else:
             product = nn.functional.linear(rows, whole.to(x.dtype))
         product = (product * scale).to(x.dtype)

@@ -6,11 +6,12 @@ Knows torch's devices, not checkpoints.
 from __future__ import annotations
 
 import logging
-import platform
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import ModelError, OutOfMemoryError
+from minicpm_rag.llm.torch_internals import cpu_has_bfloat16
+from minicpm_rag.llm.transformers_internals import unsplittable_modules
 from minicpm_rag.text.sizes import file_size
 
 if TYPE_CHECKING:
@@ -78,20 +79,6 @@ def choose_precision(wanted: str, device: str, float32_bytes: int = 0) -> torch.
     return torch.float32
 
 
-def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware.
-
-    AVX-512 alone does not count: there torch converts to float32 and back, three times slower than float32.
-    """
-    import torch
-
-    if platform.machine().lower() in ("aarch64", "arm64"):
-        supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
-        return bool(supported and supported())
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(probe() for name in probes if (probe := getattr(torch.cpu, name, None)))
-
-
 def check_attention(attention: str, device: str, dtype: torch.dtype) -> None:
     """Refuse an attention implementation that cannot run here, saying what to do."""
     if attention not in ATTENTIONS:
@@ -138,7 +125,7 @@ def device_map(
     from accelerate import infer_auto_device_map
 
     placed = infer_auto_device_map(
-        model, max_memory=available, no_split_module_classes=list(model._no_split_modules or ()), dtype=dtype
+        model, max_memory=available, no_split_module_classes=unsplittable_modules(model), dtype=dtype
     )
     if "disk" in placed.values():
         raise OutOfMemoryError("llm.weights_cannot_be_split", size=needed, precision=_name(dtype))

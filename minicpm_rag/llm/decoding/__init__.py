@@ -1,41 +1,51 @@
-"""The engine for CUDA: up to eight texts decoded together by replaying one captured step.
+"""The engine for one CUDA GPU: up to eight sequences decoded together by replaying one captured step.
 
-Token ids in, token ids out; text, stop strings and the queue in front live in `generation.text`. The parts:
-`weights` (fused, perhaps quantized), `cache` (pages of keys and values), `slots` (what the device knows of each
-text), `step` (the step itself), `plain` and `fast` (its operations), `graphs` (captured and replayed),
-`scheduler` (who joins and leaves).
+Token ids in, token ids out; text and stop strings are `generation.text`'s. The path of a request:
+
+    GraphEngine.stream -> scheduler   the queue; who joins and leaves between two steps; prefill
+                          graphs      a step, from a captured CUDA graph or in plain torch
+                          step        begin (drafting), layers, head, choose (sampling)
+                          plain, fast the operations of a step: in torch, and as kernels (linear, attention, choice)
+
+They work on `weights` (fused, perhaps quantized), `cache` (blocks of keys and values), `rope` (rotation tables) and
+`slots` (the device's side of each sequence).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import weakref
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
+from minicpm_rag.llm.checkpoint import context_tokens
 from minicpm_rag.llm.checkpoint.quantization import Weights
-from minicpm_rag.llm.decoding.cache import PAGE, PagePool, page_bytes
+from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool, block_bytes
 from minicpm_rag.llm.decoding.graphs import Steps
-from minicpm_rag.llm.decoding.plain import Stream
+from minicpm_rag.llm.decoding.plain import Residual
 from minicpm_rag.llm.decoding.rope import RotaryTables
 from minicpm_rag.llm.decoding.scheduler import Scheduler
+from minicpm_rag.llm.decoding.sequence import TokenSequence
 from minicpm_rag.llm.decoding.slots import Slots
 from minicpm_rag.llm.decoding.step import Decoder
-from minicpm_rag.llm.decoding.text import DONE, Text
 from minicpm_rag.llm.decoding.weights import gather, understands
 from minicpm_rag.llm.generation import Sampling
 
 if TYPE_CHECKING:
     import torch
 
-_USUAL_TOKENS = 4096  # what one text may take of the cache where nothing else is said
-_RESERVE_BYTES = 1 << 30  # left free for a prompt's activations and the libraries' workspaces
+# What computes attention in this engine, whatever implementation the model was loaded with.
+ATTENTION = "sdpa (prefill), Triton (decoding)"
+_USUAL_TOKENS = 4096  # of cache for each slot, where no limit is given
+_RESERVE_BYTES = 1 << 30  # left free for the activations of a prefill and the libraries' workspaces
+_EXIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What an engine holds on the device, in bytes, and how many tokens its cache takes."""
+    """What an engine holds on the device, in bytes, and how many tokens its KV cache takes."""
 
     weights: int
     cache: int
@@ -48,17 +58,22 @@ class Memory:
         return self.weights + self.cache + self.slots
 
 
+def has_triton() -> bool:
+    """Whether the kernels' compiler is installed."""
+    import importlib.util
+
+    return importlib.util.find_spec("triton") is not None
+
+
 def supports(model: Any, weights: Weights = "full") -> bool:
     """Whether `GraphEngine` can serve this model here; `TransformersEngine` serves every other.
 
-    It takes Granite and Llama models that lie whole on one GPU, or, to be quantized, on the host; and it
+    It takes Granite and Llama models whose weights are all on one GPU, or, to be quantized, on the host; and it
     needs Triton, which comes with torch for CUDA on Linux.
     """
-    import importlib.util
-
     import torch
 
-    if not torch.cuda.is_available() or importlib.util.find_spec("triton") is None or not understands(model):
+    if not torch.cuda.is_available() or not has_triton() or not understands(model.config):
         return False
     devices = {parameter.device for parameter in model.parameters()}
     kinds = {device.type for device in devices}
@@ -66,7 +81,9 @@ def supports(model: Any, weights: Weights = "full") -> bool:
 
 
 class GraphEngine:
-    """Serves token streams from one model on one GPU; see `generation.Engine`."""
+    """Serves requests with one model on one GPU; see `generation.QueueingEngine`."""
+
+    attention = ATTENTION
 
     def __init__(
         self,
@@ -76,13 +93,14 @@ class GraphEngine:
         cache: Weights = "full",
         slots: int = 8,
         memory_bytes: int | None = None,
-        guessing: bool = True,
+        drafting: bool = True,
         operations: Any = None,
     ) -> None:
-        """`memory_bytes` bounds weights and cache; without it the cache takes up to 4,096 tokens a slot.
+        """Copy the model's weights and take memory for a KV cache. Raises OutOfMemoryError where none is left.
 
-        `cache` int8 halves the cache. `guessing` looks the next words up in the prompt while one text is
-        alone. `operations` is for measurements, see `Steps`.
+        `memory_bytes` bounds weights and cache together; without it the cache takes up to 4,096 tokens a slot.
+        `cache` int8 halves the cache. `drafting` verifies draft tokens while a single sequence is decoded.
+        `operations` is for measurements, see `Steps`.
         """
         import torch
 
@@ -94,68 +112,67 @@ class GraphEngine:
         self.weights = weights
         self._quantized_cache = cache == "int8"
         self._weights = gather(model, device, weights)
-        self._context = _context(model.config)
-        self._rope = RotaryTables(model, self._context + PAGE, device)
-        self._state = Slots(slots, self._context, PAGE, self._weights.head.rows, device)
-        self._pages = self._affordable_pages(memory_bytes)
-        pool = PagePool(self._weights, self._pages, self._quantized_cache)
+        self._context = context_tokens(model.config)
+        self._rope = RotaryTables(model, self._context + BLOCK, device)
+        self._state = Slots(slots, self._context, BLOCK, self._weights.head.rows, device)
+        pool = BlockPool(self._weights, self._affordable_blocks(memory_bytes), self._quantized_cache)
         self._decoder = Decoder(self._weights, self._rope, pool, self._state)
         if device.type == "cuda":
-            # The arrays are written on this thread's stream; the threads below have streams of their own,
-            # which wait for nothing, and read garbage where this one was still behind.
+            # The arrays are written on this thread's CUDA stream. The threads below have streams of their own, which
+            # do not wait for this one and would read what is not written yet.
             torch.cuda.synchronize(device)
-        self._steps = Steps(self._decoder, guessing=guessing, operations=operations)
-        self._scheduler = Scheduler(self._decoder, self._steps, guessing=guessing)
+        self._steps = Steps(self._decoder, drafting=drafting, operations=operations)
+        self._scheduler = Scheduler(self._decoder, self._steps, drafting=drafting)
+        # Also called when the interpreter exits: ending it while a thread is inside torch aborts the process.
+        weakref.finalize(self, self._scheduler.stop, _EXIT_SECONDS)
         if device.type == "cuda":
             self._steps.start_compiling(self._scheduler.wake)
 
-    def stream(self, prompt_ids: Sequence[int], sampling: Sampling, cancel: Event) -> Generator[int]:
-        """Yield new token ids, see `Engine.stream`."""
-        limit = min(self._context, self._pages * PAGE)
+    def stream(
+        self,
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        cancel: Event,
+        on_queue: Callable[[int], object] | None = None,
+    ) -> Generator[int]:
+        """Yield new token ids, see `QueueingEngine.stream`. Raises PromptTooLongError too."""
+        limit = min(self._context, self._cache_tokens)
         if len(prompt_ids) >= limit:
             raise PromptTooLongError(len(prompt_ids), limit - 1)
         room = min(len(prompt_ids) + sampling.max_new_tokens, limit)
-        text = Text(prompt_ids, room, sampling, cancel)
-        self._scheduler.submit(text)
-        try:
-            while (token := text.tokens.get()) is not DONE:
-                if isinstance(token, BaseException):
-                    raise token
-                if cancel.is_set():
-                    return
-                yield token
-        finally:
-            text.closed = True
+        sequence = TokenSequence(prompt_ids, room, sampling, cancel)
+        self._scheduler.submit(sequence)
+        yield from sequence.tokens(on_queue)
 
     def logits(self, ids: Sequence[int]) -> torch.Tensor:
-        """The logits after a text, to see what quantization changes; waits until no text is in work."""
+        """The logits [vocabulary] after ids, on the host, to see what quantization changes; waits until it is idle."""
         found: list[torch.Tensor] = []
         self._scheduler.run_when_idle(lambda: found.append(self._plain_logits(ids)))
         return found[0]
 
     @property
     def ready(self) -> bool:
-        """Whether the quickest path of this device is on; until then a plainer one serves."""
+        """Whether this device's fastest path is in use; until then plain torch serves."""
         return self._weights.device.type == "cpu" or self._steps.captured
 
     @property
     def memory(self) -> Memory:
         """What is held on the device now."""
-        return Memory(self._weights.bytes, self._decoder.pool.bytes, self._state.bytes, self._pages * PAGE)
+        return Memory(self._weights.bytes, self._decoder.pool.bytes, self._state.bytes, self._cache_tokens)
 
     @property
     def tokens_per_step(self) -> float:
-        """Tokens that one step made for a text, on average: above 1 where guesses stood."""
+        """Tokens that one step made for a sequence, on average: above 1 where draft tokens were accepted."""
         return self._scheduler.tokens_made / max(1, self._scheduler.steps_made)
 
     def shrink(self) -> None:
-        """Halve the cache as soon as no text is in work and give the memory back; then the queue goes on."""
-        self._scheduler.run_when_idle(self._halve_cache)
+        """Halve the KV cache once no sequence runs, and give the memory back; waiting requests are served then."""
+        self._scheduler.run_when_idle(self._scheduler.halve_cache)
 
     def close(self) -> None:
-        """Free everything; no stream may be open."""
+        """End every request and free everything."""
         self._scheduler.stop()
-        self._free_cache()
+        self._scheduler.free_cache()
         del self._decoder, self._weights, self._state, self._rope
 
     def _plain_logits(self, ids: Sequence[int]) -> torch.Tensor:
@@ -165,36 +182,27 @@ class GraphEngine:
         taken = pool.take(ids, len(ids), 0)
         if taken is None:
             raise OutOfMemoryError("llm.cache_too_small", tokens=len(ids))
-        pages = taken[0]
+        blocks = taken[0]
         try:
-            stream = self._decoder.prompt(
-                torch.tensor(ids, device=device), torch.tensor(pages, device=device), 0, len(ids)
+            residual = self._decoder.prefill(
+                torch.tensor(ids, device=device), torch.tensor(blocks, device=device), 0, len(ids)
             )
-            last = Stream(stream.rows[len(ids) - 1 : len(ids)], stream.gain)
+            last = Residual(residual.rows[len(ids) - 1 : len(ids)], residual.gain)
             return self._decoder.logits(last)[0].cpu()
         finally:
-            pool.give_back(pages)
+            pool.give_back(blocks)
 
-    def _halve_cache(self) -> None:
-        self._free_cache()
-        self._pages = max(1, self._pages // 2)
-        self._decoder.pool = PagePool(self._weights, self._pages, self._quantized_cache)
+    @property
+    def _cache_tokens(self) -> int:
+        return self._decoder.pool.blocks * BLOCK
 
-    def _free_cache(self) -> None:
-        import torch
-
-        self._steps.drop_graphs()
-        self._decoder.pool.release()
-        if self._weights.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _affordable_pages(self, memory_bytes: int | None) -> int:
-        """Pages for every slot's usual text, or as many as memory allows."""
+    def _affordable_blocks(self, memory_bytes: int | None) -> int:
+        """Blocks for usual sequences in all slots, or as many as memory allows."""
         import torch
 
         device = self._weights.device
-        each = page_bytes(self._weights, self._quantized_cache)
-        wanted = max(self.slots * min(self._context, _USUAL_TOKENS), self._context) // PAGE
+        each = block_bytes(self._weights, self._quantized_cache)
+        wanted = max(self.slots * min(self._context, _USUAL_TOKENS), self._context) // BLOCK
         if memory_bytes is not None:
             budget = memory_bytes - self._weights.bytes - self._state.bytes
         elif device.type == "cuda":
@@ -202,14 +210,7 @@ class GraphEngine:
             budget = torch.cuda.mem_get_info(device)[0] - _RESERVE_BYTES
         else:
             return wanted
-        pages = min(wanted, budget // each - 1)
-        if pages < 1:
+        blocks = min(wanted, budget // each - 1)  # one more is the spare block
+        if blocks < 1:
             raise OutOfMemoryError("llm.no_memory_for_cache", size=self._weights.bytes)
-        return pages
-
-
-def _context(config: Any) -> int:
-    """Tokens a text may have: what the model was made for, times what dynamic NTK stretches it by."""
-    rope = config.rope_parameters
-    stretch = rope.get("factor", 1.0) if rope["rope_type"] == "dynamic" else 1.0
-    return int(config.max_position_embeddings * stretch)
+        return blocks

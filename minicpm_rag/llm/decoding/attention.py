@@ -1,6 +1,25 @@
-"""Triton kernel of one step's attention: rotary embedding, cache write and flash decoding over cache pages.
+"""Triton kernel of one step's attention: rotary embedding, cache write and flash decoding over KV-cache blocks.
 
-It knows positions and pages, not requests: `cache` decides which pages belong to whom.
+T new tokens of each sequence attend to the tokens before them and to each other. Flash decoding cuts the cached tokens
+into SPLITS parts, so that one long sequence keeps the whole GPU busy: there is one program for each sequence, key head
+and split.
+
+    blocks of a sequence     [ 0 ][ 1 ][ 2 ][ 3 ][ 4 ][ 5 ][ 6 ] + T new tokens
+    SPLITS = 3               |-- split 0 --||-- split 1 --||------- split 2 ----|
+
+    1. rotate      rotate the T x H/KV queries that share this key head; they are the rows of one small matrix
+    2. cached      for each block of this split: scores = q k, online softmax, weighted sum of v
+    3. new         the last split only: rotate the T new keys, store them and the T values in the cache, and attend
+                   to them causally
+    4. leave       store this split's maximum, total and weighted sum for each row; count up
+    5. combine     the program that finds all others of its sequence and head done adds the splits up
+
+         split 0  --1--2--4.                         (with SPLITS = 1 the result is stored after 3)
+         split 1  --1--2------4.
+         split 2  --1--2-3-----4--5--> out
+
+Combining in the last program saves a second kernel a layer. Online softmax and splitting: Dao et al., FlashAttention
+and Flash-Decoding. The kernel knows positions and blocks, not requests: `cache` decides which blocks belong to whom.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
@@ -10,6 +29,8 @@ from __future__ import annotations
 
 import triton
 import triton.language as tl
+
+from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
 
 
 @triton.jit
@@ -27,7 +48,11 @@ def _rotated(ptr, cos_ptr, sin_ptr, positions, offsets, d, mask, D: tl.constexpr
 
 @triton.jit
 def _attend(q, k, v, k_scale, v_scale, mask, best, total, mixed):
-    """One step of online softmax in base 2: keys k [n, d] and values v [n, d] where mask [rows, n] allows."""
+    """One update of online softmax, in base 2, with keys k [n, d] and values v [n, d] where mask [rows, n] is set.
+
+    `best` [rows] is the largest score so far, `total` [rows] the sum of the weights, `mixed` [rows, d] that of the
+    weighted values, both relative to `best`. Returns the three updated.
+    """
     scores = tl.dot(q, tl.trans(k), input_precision="ieee") * k_scale[None, :]
     scores = tl.where(mask, scores, -1e30)
     new_best = tl.maximum(best, tl.max(scores, axis=1))
@@ -40,7 +65,7 @@ def _attend(q, k, v, k_scale, v_scale, mask, best, total, mixed):
 
 @triton.jit
 def _quantized(values):
-    """Rows as whole numbers of -127..127 and the scale, as it is stored, that brings each back."""
+    """Rows as integers of -127..127, and the scale [rows], as it is stored, to multiply each with."""
     scale = tl.maximum(tl.max(tl.abs(values), axis=1) / 127.0, 1e-6).to(tl.float16)
     rounded = values / scale.to(tl.float32)[:, None]
     rounded = tl.where(rounded >= 0, tl.floor(rounded + 0.5), tl.ceil(rounded - 0.5))
@@ -51,33 +76,35 @@ def _quantized(values):
 def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, sin_ptr,
                      slots_ptr, length_ptr, table_ptr, partial_ptr, sums_ptr, counter_ptr, out_ptr,
                      table_width, scaling,
-                     T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr, D: tl.constexpr, PAGE: tl.constexpr,
+                     T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr, D: tl.constexpr, KV_BLOCK: tl.constexpr,
                      INT8: tl.constexpr, SPLITS: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
                      BLOCK_D: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr, STAGES: tl.constexpr,
                      PDL: tl.constexpr):  # fmt: skip
-    """T new tokens of each sequence against its pages: one program a sequence, key head and part of them."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
+    """qkv [sequences * T, (H + 2 KV) D] -> out [sequences * T, H D]; see above for the five phases.
+
+    `slots` are the sequences' rows of `length` (with the first new token) and of `table` (their cache blocks).
+    `partial`, `sums` and `counter` are scratch memory, with the counters at zero before and after.
+    """
+    start_next(PDL)
     REP: tl.constexpr = H // KV
     ROW: tl.constexpr = (H + 2 * KV) * D
     sequence = tl.program_id(0) // KV
     head = tl.program_id(0) % KV
     split = tl.program_id(1)
     slot = tl.load(slots_ptr + sequence).to(tl.int64)
-    old = tl.load(length_ptr + slot).to(tl.int32) - 1  # tokens whose keys are in the pages
+    old = tl.load(length_ptr + slot).to(tl.int32) - 1  # tokens whose keys are in the cache
     table_ptr += slot * table_width
     dtype = qkv_ptr.dtype.element_ty
     d = tl.arange(0, BLOCK_D)
     in_head = d < D
 
-    # This program's pages.
-    pages = tl.cdiv(old, PAGE)
-    part = tl.cdiv(pages, SPLITS)
-    end = tl.minimum(pages, (split + 1) * part)
-    if PDL:
-        tl.extra.cuda.gdc_wait()
+    # This program's blocks.
+    blocks = tl.cdiv(old, KV_BLOCK)
+    part = tl.cdiv(blocks, SPLITS)
+    end = tl.minimum(blocks, (split + 1) * part)
+    wait_for_previous(PDL)
 
-    # Query row i is token i // REP with query head i % REP of this key head.
+    # Phase 1. Query row i is token i // REP with query head i % REP of this key head.
     i = tl.arange(0, BLOCK_Q)
     token = i // REP
     q_offsets = (sequence * T + token) * ROW + (head * REP + i % REP) * D
@@ -86,33 +113,34 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     q = q.to(dtype)
     factor = scaling * 1.4426950408889634  # softmax in base 2
 
+    # Phase 2.
     best = tl.full([BLOCK_Q], -1e30, tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
     mixed = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
     for number in tl.range(split * part, end, num_stages=STAGES):
-        page = tl.load(table_ptr + number).to(tl.int64)
-        n = tl.arange(0, PAGE)
-        here = number * PAGE + n < old
-        place = (page * KV + head) * PAGE + n
+        block = tl.load(table_ptr + number).to(tl.int64)
+        n = tl.arange(0, KV_BLOCK)
+        here = number * KV_BLOCK + n < old
+        place = (block * KV + head) * KV_BLOCK + n
         mask = here[:, None] & in_head[None, :]
         k = tl.load(k_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
         v = tl.load(v_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
-        k_scale = tl.full([PAGE], factor, tl.float32)
-        v_scale = tl.full([PAGE], 1.0, tl.float32)
-        if INT8:  # whole numbers up to 127 are exact in 16 bits; their scales go onto scores and weights
+        k_scale = tl.full([KV_BLOCK], factor, tl.float32)
+        v_scale = tl.full([KV_BLOCK], 1.0, tl.float32)
+        if INT8:  # integers up to 127 are exact in 16 bits; the scales multiply scores and weights
             k, v = k.to(dtype), v.to(dtype)
             k_scale *= tl.load(k_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
             v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
         best, total, mixed = _attend(q, k, v, k_scale, v_scale, here[None, :], best, total, mixed)
 
-    if split == SPLITS - 1:  # the last part is the shortest: it also takes the new tokens, and stores them
+    if split == SPLITS - 1:  # phase 3, in the last split because it has the fewest blocks
         t = tl.arange(0, BLOCK_T)
         t_mask = (t < T)[:, None] & in_head[None, :]
         row = (sequence * T + t) * ROW
         k = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + t, row + (H + head) * D, d, t_mask, D).to(dtype)
         v = tl.load(qkv_ptr + (row + (H + KV + head) * D)[:, None] + d[None, :], mask=t_mask, other=0.0)
-        new_page = tl.load(table_ptr + (old + t) // PAGE, mask=t < T, other=0).to(tl.int64)
-        place = (new_page * KV + head) * PAGE + (old + t) % PAGE
+        new_block = tl.load(table_ptr + (old + t) // KV_BLOCK, mask=t < T, other=0).to(tl.int64)
+        place = (new_block * KV + head) * KV_BLOCK + (old + t) % KV_BLOCK
         k_scale = tl.full([BLOCK_T], factor, tl.float32)
         v_scale = tl.full([BLOCK_T], 1.0, tl.float32)
         if INT8:
@@ -133,7 +161,7 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
         tl.store(out_ptrs, mixed / total[:, None], mask=q_mask)
         return
 
-    # Leave this part's result; whoever comes last for this head adds them up, so no second kernel is needed.
+    # Phase 4.
     group = tl.program_id(0) * SPLITS
     partial = partial_ptr + (group + split) * ROWS * BLOCK_D + i[:, None] * BLOCK_D + d[None, :]
     sums = sums_ptr + ((group + split) * ROWS + i) * 2
@@ -141,9 +169,9 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     tl.store(partial, mixed, mask=real[:, None])
     tl.store(sums, best, mask=real)
     tl.store(sums + 1, total, mask=real)
-    tl.debug_barrier()  # every thread's stores, before the counter says they are there
+    tl.debug_barrier()  # the stores of all threads of this program come before the count
     arrived = tl.atomic_add(counter_ptr + tl.program_id(0), 1, sem="acq_rel")
-    if arrived == SPLITS - 1:
+    if arrived == SPLITS - 1:  # phase 5
         parts = group + tl.arange(0, SPLITS)
         for first in tl.static_range(0, ROWS, CHUNK):
             q_row = first + tl.arange(0, CHUNK)

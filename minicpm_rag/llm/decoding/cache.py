@@ -1,8 +1,8 @@
-"""Keys and values in pages of 64 tokens, shared by all texts in work, and reused for texts that begin alike.
+"""The KV cache: keys and values in blocks of 64 tokens, shared by all running sequences.
 
-A text holds as many pages as its prompt and answer can need, not a whole context window: in bfloat16 one
-token of MiniCPM-2B takes 369 kB. Full pages of earlier texts stay until their room is wanted, and a text
-that begins with the same tokens takes them over. Knows ids and pages, not models or requests.
+A sequence holds as many blocks as its prompt and answer can need, not a whole context window: in bfloat16 one
+token of MiniCPM-2B takes 369 kB. Full blocks of ended sequences are kept until their memory is needed, and a
+prompt that begins with the same tokens reuses them. Knows ids and blocks, not models or requests.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from minicpm_rag.llm.decoding.weights import DecoderWeights
 if TYPE_CHECKING:
     import torch
 
-PAGE = 64  # tokens; one page of one head is 8 kB at head dimension 64, a good size to read at once
+BLOCK = 64  # tokens; with head dimension 64 a block of one head is 8 kB, enough for one efficient read
 
 
 @dataclass
 class LayerCache:
-    """One layer's pages [pages, key heads, PAGE, head dimension]; for 8 bits a scale for each last row."""
+    """One layer's keys and values [blocks, key heads, BLOCK, head dimension].
+
+    In 8 bits each vector (last dimension) has a scale [blocks, key heads, BLOCK]; else the scales are empty.
+    """
 
     keys: torch.Tensor
     values: torch.Tensor
@@ -30,23 +33,23 @@ class LayerCache:
 
     @property
     def quantized(self) -> bool:
-        """Whether keys and values are whole numbers with a scale."""
+        """Whether keys and values are integers of 8 bits with a scale."""
         return self.key_scales.numel() > 0
 
 
-def page_bytes(weights: DecoderWeights, quantized: bool) -> int:
-    """What one page takes over all layers."""
+def block_bytes(weights: DecoderWeights, quantized: bool) -> int:
+    """What one block takes over all layers."""
     number = 1 + 2 / weights.head_dimension if quantized else weights.dtype.itemsize
-    return int(2 * len(weights.layers) * weights.key_heads * weights.head_dimension * PAGE * number)
+    return int(2 * len(weights.layers) * weights.key_heads * weights.head_dimension * BLOCK * number)
 
 
-class PagePool:
-    """The pages: their memory, who holds them, and which texts they were written for."""
+class BlockPool:
+    """The blocks: their memory, how many hold each, and for which tokens they were written."""
 
-    def __init__(self, weights: DecoderWeights, pages: int, quantized: bool = False) -> None:
+    def __init__(self, weights: DecoderWeights, blocks: int, quantized: bool = False) -> None:
         import torch
 
-        shape = (pages + 1, weights.key_heads, PAGE, weights.head_dimension)
+        shape = (blocks + 1, weights.key_heads, BLOCK, weights.head_dimension)
         kind = torch.int8 if quantized else weights.dtype
         scales = shape[:3] if quantized else (0,)
 
@@ -57,76 +60,78 @@ class PagePool:
             )
 
         self.layers = [layer() for _ in weights.layers]
-        self.bytes = page_bytes(weights, quantized) * (pages + 1)
-        self.pages = pages
-        # Page 0 belongs to nobody: idle rows of a batch write there.
-        self._free = list(range(pages, 0, -1))
-        self._holders = [0] * (pages + 1)
-        self._texts: list[tuple[tuple[int, ...], list[int]]] = []  # least recently used first
+        self.bytes = block_bytes(weights, quantized) * (blocks + 1)
+        self.blocks = blocks
+        self.quantized = quantized
+        # Block 0 belongs to nobody: idle rows of a step write there.
+        self._free = list(range(blocks, 0, -1))
+        self._holders = [0] * (blocks + 1)
+        # Tokens of ended sequences and the full blocks with their keys, least recently used first.
+        self._remembered: list[tuple[tuple[int, ...], list[int]]] = []
 
     def fits(self, tokens: int) -> bool:
-        """Whether a text of this length can ever be served."""
-        return -(-tokens // PAGE) <= self.pages
+        """Whether a sequence of this length can ever be served."""
+        return -(-tokens // BLOCK) <= self.blocks
 
     def take(self, ids: Sequence[int], tokens: int, reusable: int) -> tuple[list[int], int] | None:
-        """Pages for a text of up to `tokens` tokens that begins with `ids`; None while they are not there.
+        """Blocks for a sequence of up to `tokens` tokens that begins with `ids`; None where too few are free.
 
-        Also returns how many tokens of the beginning are already in them: at most `reusable`, whole pages
-        only.
+        Also returns for how many of its first tokens the blocks hold the keys already: whole blocks only, and
+        at most `reusable` tokens.
         """
-        needed = -(-tokens // PAGE)
+        needed = -(-tokens // BLOCK)
         best: list[int] = []
-        for number, (old, pages) in enumerate(self._texts):
-            shared = _common_beginning(old, ids, reusable) // PAGE
+        for number, (old, blocks) in enumerate(self._remembered):
+            shared = _common_beginning(old, ids, reusable) // BLOCK
             if shared > len(best):
-                best = pages[:shared]
+                best = blocks[:shared]
                 found = number
         if needed - len(best) > len(self._free) + len(self._reclaimable() - set(best)):
             return None
         if best:
-            self._texts.append(self._texts.pop(found))
+            self._remembered.append(self._remembered.pop(found))
         self._hold(best)
         while len(self._free) < needed - len(best):
-            self.give_back(self._texts.pop(0)[1])
+            self.give_back(self._remembered.pop(0)[1])
         fresh = [self._free.pop() for _ in range(needed - len(best))]
         self._hold(fresh)
-        return best + fresh, len(best) * PAGE
+        return best + fresh, len(best) * BLOCK
 
-    def remember(self, ids: Sequence[int], pages: Sequence[int]) -> None:
-        """Keep the full pages of a text whose keys for `ids` are written, for texts that begin alike."""
-        full = len(ids) // PAGE
+    def remember(self, ids: Sequence[int], blocks: Sequence[int]) -> None:
+        """Keep the full blocks that hold the keys of `ids`, for prompts that begin with the same tokens."""
+        full = len(ids) // BLOCK
         if full == 0:
             return
-        key = tuple(ids[: full * PAGE])
-        for contained in [text for text in self._texts if key[: len(text[0])] == text[0]]:
-            self._texts.remove(contained)
+        key = tuple(ids[: full * BLOCK])
+        for contained in [entry for entry in self._remembered if key[: len(entry[0])] == entry[0]]:
+            self._remembered.remove(contained)
             self.give_back(contained[1])
-        self._hold(pages[:full])
-        self._texts.append((key, list(pages[:full])))
+        self._hold(blocks[:full])
+        self._remembered.append((key, list(blocks[:full])))
 
-    def give_back(self, pages: Sequence[int]) -> None:
-        """Let go of pages; the last holder frees them."""
-        for page in pages:
-            self._holders[page] -= 1
-            if self._holders[page] == 0:
-                self._free.append(page)
+    def give_back(self, blocks: Sequence[int]) -> None:
+        """Stop holding blocks; the last holder frees them."""
+        for block in blocks:
+            self._holders[block] -= 1
+            if self._holders[block] == 0:
+                self._free.append(block)
 
     def release(self) -> None:
-        """Free the memory; nothing may use the pool afterwards."""
+        """Free the memory; the pool cannot be used afterwards."""
         self.layers.clear()
 
     def forget(self) -> None:
-        """Drop every remembered text."""
-        while self._texts:
-            self.give_back(self._texts.pop()[1])
+        """Drop every remembered block."""
+        while self._remembered:
+            self.give_back(self._remembered.pop()[1])
 
     def _reclaimable(self) -> set[int]:
-        """Pages that only old texts hold."""
-        return {page for _, pages in self._texts for page in pages if self._holders[page] == 1}
+        """Blocks that are only remembered."""
+        return {block for _, blocks in self._remembered for block in blocks if self._holders[block] == 1}
 
-    def _hold(self, pages: Sequence[int]) -> None:
-        for page in pages:
-            self._holders[page] += 1
+    def _hold(self, blocks: Sequence[int]) -> None:
+        for block in blocks:
+            self._holders[block] += 1
 
 
 def _common_beginning(first: Sequence[int], second: Sequence[int], limit: int) -> int:

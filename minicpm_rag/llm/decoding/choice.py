@@ -1,9 +1,19 @@
-"""Triton kernels around the layers: guessing, choosing the next token, moving the state on.
+"""Triton kernels around the layers: draft tokens, sampling, and updating the slots.
 
-The same functions as `lookup` and `sampling`, which say what they mean. The lowest score
-that top-k and top-p keep is found without sorting 122,753 of them: 32 thresholds at once, five times over,
-narrow it down to the precision of the scores themselves. All of it takes 0.1 ms for one row and 0.2 for
-eight.
+They compute what `drafting` and `sampling` define. Here a BLOCK is a part of the vocabulary that one program reads;
+a row is one token of one sequence.
+
+The lowest score that top-k and top-p keep is found without sorting 122,753 of them. A pass sets 32 thresholds into the
+interval in which that score must lie and weighs what lies above each; the two neighbours between which the weight falls
+below the limit are the next interval. Five passes narrow 30 nats down to the precision of float32:
+
+    weight above   60 57 51 48 . . .  9  2  0        limit: k = 50
+    thresholds      |  |  |  |        |  |  |
+    scores       low .. .: .:|: :.. . . .  .  best
+                          ^--^ next interval
+
+Top-k weighs each score by 1 and its limit is k. Top-p starts from the interval (what top-k keeps, best], weighs each
+score by its probability, and its limit is the share p of what all kept scores weigh.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
@@ -14,18 +24,19 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
+
 THRESHOLDS = tl.constexpr(32)
-# Scores this far below the best weigh e**-30: none of them is ever drawn.
+# Scores so many nats below the best have a probability of e**-30 of its: none of them is ever drawn.
 _DEPTH = tl.constexpr(30.0)
 
 
 @triton.jit
 def begin_kernel(ids_ptr, length_ptr, slots_ptr, tokens_ptr, room, T: tl.constexpr, BLOCK_T: tl.constexpr,
                  BLOCK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """The step's tokens [sequences, T]: the last known one and T - 1 guesses."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
-        tl.extra.cuda.gdc_wait()
+    """The step's tokens [sequences, T]: the last known one and T - 1 draft tokens, as `drafting.draft` finds them."""
+    start_next(PDL)
+    wait_for_previous(PDL)
     sequence = tl.program_id(0)
     slot = tl.load(slots_ptr + sequence)
     row_ptr = ids_ptr + slot * room
@@ -47,23 +58,22 @@ def begin_kernel(ids_ptr, length_ptr, slots_ptr, tokens_ptr, room, T: tl.constex
         found = tl.max(best, axis=0) % room
         ahead = tl.arange(0, BLOCK_T)
         place = found + 1 + ahead % tl.maximum(end - found, 1)
-        guesses = tl.load(row_ptr + tl.minimum(place, room - 1))
-        tl.store(tokens_ptr + sequence * T + 1 + ahead, guesses, mask=ahead < T - 1)
+        drafts = tl.load(row_ptr + tl.minimum(place, room - 1))
+        tl.store(tokens_ptr + sequence * T + 1 + ahead, drafts, mask=ahead < T - 1)
 
 
 @triton.jit
 def scores_kernel(logits_ptr, best_ptr, seen_ptr, slots_ptr, tokens_ptr, temperature_ptr, penalty_ptr, V,
                   T: tl.constexpr, BLOCK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """Logits to scores in place: penalty, temperature; and each block's best."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
-        tl.extra.cuda.gdc_wait()
+    """Turn logits into scores in place, by penalty and temperature, and store each block's best score."""
+    start_next(PDL)
+    wait_for_previous(PDL)
     row = tl.program_id(0)
     slot = tl.load(slots_ptr + row // T)
     index = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     mask = index < V
     seen = tl.load(seen_ptr + slot * V + index, mask=mask, other=0) != 0
-    for place in tl.static_range(1, T):  # guesses before this row count as seen
+    for place in tl.static_range(1, T):  # draft tokens before this row count as seen
         seen |= (index == tl.load(tokens_ptr + (row // T) * T + place)) & (place <= row % T)
     penalty = tl.load(penalty_ptr + slot)
     temperature = tl.load(temperature_ptr + slot)
@@ -81,96 +91,124 @@ def _best(best_ptr, row, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):
 
 
 @triton.jit
-def _bracket(bracket_ptr, weight_ptr, top_k, top_p, best, number, PASSES: tl.constexpr, BLOCKS: tl.constexpr,
-             BLOCKS_PADDED: tl.constexpr):  # fmt: skip
-    """Where pass `number` looks: (low, high, limit). The lowest kept score lies above low and not above high.
-
-    The limit is what may weigh more than a kept score: k scores, then the share p of those k.
-    """
-    later = number > 0
-    row_ptr = bracket_ptr + (number - 1) * 3
-    low = tl.load(row_ptr, mask=later, other=0.0)
-    high = tl.load(row_ptr + 1, mask=later, other=0.0)
-    limit = tl.load(row_ptr + 2, mask=later, other=0.0)
-    block = tl.arange(0, BLOCKS_PADDED)
+def _narrowed(low, high, weight, limit):
+    """The part of (low, high] between the two thresholds where the weight above [THRESHOLDS] passes the limit."""
     j = tl.arange(0, THRESHOLDS)
-    place = ((number - 1) * BLOCKS + block)[:, None] * THRESHOLDS + j[None, :]
-    weight = tl.sum(tl.load(weight_ptr + place, mask=later & (block < BLOCKS)[:, None], other=0.0), axis=0)
-    if number == PASSES + 1:  # the first weighing by probability: the lowest threshold tells the whole
-        whole = tl.max(weight, axis=0)
-        limit = tl.where(top_p < 1.0, whole * top_p, float("inf"))
     step = (high - low) / THRESHOLDS
     under = tl.min(tl.where(weight < limit, j, THRESHOLDS), axis=0)
     new_low = low + step * tl.maximum(under - 1, 0).to(tl.float32)
     new_high = tl.where(under == THRESHOLDS, high, low + step * under.to(tl.float32))
-    if number == PASSES:  # top-k is done; top-p starts anew among what it kept
-        new_high = best
-    if number == 0:
-        new_low = best - _DEPTH
-        new_high = best
+    return new_low, new_high
+
+
+@triton.jit
+def _weight_above(weight_ptr, number, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):
+    """What lies above each threshold of pass `number` [THRESHOLDS], over all blocks."""
+    block = tl.arange(0, BLOCKS_PADDED)
+    j = tl.arange(0, THRESHOLDS)
+    place = (number * BLOCKS + block)[:, None] * THRESHOLDS + j[None, :]
+    return tl.sum(tl.load(weight_ptr + place, mask=(block < BLOCKS)[:, None], other=0.0), axis=0)
+
+
+@triton.jit
+def _top_k_interval(interval_ptr, weight_ptr, top_k, best, number, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):
+    """(low, high] for top-k's pass `number`: it holds the lowest score that top-k keeps."""
+    low = best - _DEPTH
+    high = best
+    if number > 0:
         limit = tl.where(top_k > 0, top_k.to(tl.float32), float("inf"))
-    return new_low, new_high, limit
+        before_ptr = interval_ptr + (number - 1) * 3
+        weight = _weight_above(weight_ptr, number - 1, BLOCKS, BLOCKS_PADDED)
+        low, high = _narrowed(tl.load(before_ptr), tl.load(before_ptr + 1), weight, limit)
+    return low, high
+
+
+@triton.jit
+def _top_p_interval(interval_ptr, weight_ptr, top_k, top_p, best, number, PASSES: tl.constexpr,
+                    BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):  # fmt: skip
+    """(low, high] for top-p's pass `number`, and the limit: it holds the lowest score that top-k and top-p keep.
+
+    Top-p's passes come after top-k's in memory. The limit is known once the first has weighed all that top-k keeps.
+    """
+    if number == 0:
+        low, _high = _top_k_interval(interval_ptr, weight_ptr, top_k, best, PASSES, BLOCKS, BLOCKS_PADDED)
+        high = best
+        limit = best  # of no use yet
+    else:
+        before = PASSES + number - 1
+        before_ptr = interval_ptr + before * 3
+        weight = _weight_above(weight_ptr, before, BLOCKS, BLOCKS_PADDED)
+        limit = tl.load(before_ptr + 2)
+        if number == 1:
+            limit = tl.where(top_p < 1.0, tl.max(weight, axis=0) * top_p, float("inf"))
+        low, high = _narrowed(tl.load(before_ptr), tl.load(before_ptr + 1), weight, limit)
+    return low, high, limit
 
 
 @triton.jit(do_not_specialize=["number", "T"])
-def narrow_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V,
-                  number, T, PASSES: tl.constexpr, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr,
-                  BLOCK: tl.constexpr, CHUNK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """Weigh what lies above each threshold: by count in the first PASSES, then by probability."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
-        tl.extra.cuda.gdc_wait()
+def narrow_kernel(scores_ptr, best_ptr, interval_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V,
+                  number, T, TOP_P: tl.constexpr, PASSES: tl.constexpr, BLOCKS: tl.constexpr,
+                  BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr, CHUNK: tl.constexpr,
+                  PDL: tl.constexpr):  # fmt: skip
+    """Pass `number` of top-k or of top-p: weigh what this block has above each threshold of the interval."""
+    start_next(PDL)
+    wait_for_previous(PDL)
     row = tl.program_id(0)
     slot = tl.load(slots_ptr + row // T)
-    bracket_ptr += row * (2 * PASSES + 1) * 3
+    interval_ptr += row * 2 * PASSES * 3
     weight_ptr += row * 2 * PASSES * BLOCKS * THRESHOLDS
     best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
-    low, high, limit = _bracket(
-        bracket_ptr, weight_ptr, tl.load(top_k_ptr + slot), tl.load(top_p_ptr + slot), best,
-        number, PASSES, BLOCKS, BLOCKS_PADDED)  # fmt: skip
+    top_k = tl.load(top_k_ptr + slot)
+    if TOP_P:
+        low, high, limit = _top_p_interval(
+            interval_ptr, weight_ptr, top_k, tl.load(top_p_ptr + slot), best, number, PASSES, BLOCKS, BLOCKS_PADDED
+        )
+        place = PASSES + number
+    else:
+        low, high = _top_k_interval(interval_ptr, weight_ptr, top_k, best, number, BLOCKS, BLOCKS_PADDED)
+        limit = best  # of no use
+        place = number
     if tl.program_id(1) == 0:
-        tl.store(bracket_ptr + number * 3, low)
-        tl.store(bracket_ptr + number * 3 + 1, high)
-        tl.store(bracket_ptr + number * 3 + 2, limit)
+        tl.store(interval_ptr + place * 3, low)
+        tl.store(interval_ptr + place * 3 + 1, high)
+        tl.store(interval_ptr + place * 3 + 2, limit)
     j = tl.arange(0, THRESHOLDS)
     threshold = low + (high - low) / THRESHOLDS * j.to(tl.float32)
     above = tl.zeros([CHUNK, THRESHOLDS], tl.float32)
     for start in tl.range(0, BLOCK, CHUNK):
         index = tl.program_id(1) * BLOCK + start + tl.arange(0, CHUNK)
         scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
-        weight = tl.where(number < PASSES, 1.0, tl.exp(scores - best))
+        weight = tl.exp(scores - best) if TOP_P else tl.full([CHUNK], 1.0, tl.float32)
         above += tl.where(scores[:, None] > threshold[None, :], weight[:, None], 0.0)
-    tl.store(weight_ptr + (number * BLOCKS + tl.program_id(1)) * THRESHOLDS + j, tl.sum(above, axis=0))
+    tl.store(weight_ptr + (place * BLOCKS + tl.program_id(1)) * THRESHOLDS + j, tl.sum(above, axis=0))
 
 
 @triton.jit
-def _mixed(word):
+def _hashed(word):
     word = (word ^ (word >> 16)) * 0x7FEB352D
     word = (word ^ (word >> 15)) * 0x846CA68B
     return word ^ (word >> 16)
 
 
 @triton.jit(do_not_specialize=["T"])
-def draw_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, value_ptr, index_ptr, slots_ptr, length_ptr,
+def draw_kernel(scores_ptr, best_ptr, interval_ptr, weight_ptr, value_ptr, index_ptr, slots_ptr, length_ptr,
                 temperature_ptr, top_k_ptr, top_p_ptr, seed_ptr, V, T, PASSES: tl.constexpr,
                 BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr,
                 PDL: tl.constexpr):  # fmt: skip
-    """Each block's best score plus noise among what is kept, and where it is."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
-        tl.extra.cuda.gdc_wait()
+    """Each block's largest score plus noise among the kept scores, and its index; see `sampling.noise`."""
+    start_next(PDL)
+    wait_for_previous(PDL)
     row = tl.program_id(0)
     slot = tl.load(slots_ptr + row // T)
     best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
-    low, _high, _limit = _bracket(
-        bracket_ptr + row * (2 * PASSES + 1) * 3, weight_ptr + row * 2 * PASSES * BLOCKS * THRESHOLDS,
-        tl.load(top_k_ptr + slot), tl.load(top_p_ptr + slot), best,
-        2 * PASSES, PASSES, BLOCKS, BLOCKS_PADDED)  # fmt: skip
+    low, _high, _limit = _top_p_interval(
+        interval_ptr + row * 2 * PASSES * 3, weight_ptr + row * 2 * PASSES * BLOCKS * THRESHOLDS,
+        tl.load(top_k_ptr + slot), tl.load(top_p_ptr + slot), best, PASSES, PASSES, BLOCKS, BLOCKS_PADDED)  # fmt: skip
     index = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
     position = (tl.load(length_ptr + slot) + row % T).to(tl.uint32)
-    key = _mixed(tl.load(seed_ptr + slot).to(tl.uint32) ^ (position * 0x9E3779B1))
-    word = _mixed(_mixed(index.to(tl.uint32) + key) ^ _mixed(key + 0x85EBCA6B))
+    key = _hashed(tl.load(seed_ptr + slot).to(tl.uint32) ^ (position * 0x9E3779B1))
+    word = _hashed(_hashed(index.to(tl.uint32) + key) ^ _hashed(key + 0x85EBCA6B))
     uniform = (word.to(tl.float32) + 0.5) * 2.3283064365386963e-10
     series = uniform * (1.0 + uniform * (0.5 + uniform * 0.3333333333))
     exponential = tl.where(uniform < 0.01, series, -tl.log(1.0 - uniform))
@@ -178,7 +216,7 @@ def draw_kernel(scores_ptr, best_ptr, bracket_ptr, weight_ptr, value_ptr, index_
     values = tl.where(tl.load(temperature_ptr + slot) == 0.0, scores, noisy)
     place = row * BLOCKS + tl.program_id(1)
     tl.store(value_ptr + place, tl.max(values, axis=0))
-    # Where every score is NaN no place is the best; a token that is not there would end the whole process.
+    # Where every score is NaN no index is the best; an index outside the vocabulary would end the whole process.
     chosen = tl.program_id(1) * BLOCK + tl.argmax(values, axis=0, tie_break_left=True)
     tl.store(index_ptr + place, tl.minimum(tl.maximum(chosen, 0), V - 1))
 
@@ -192,10 +230,9 @@ def _both(first, second):
 def finish_kernel(value_ptr, index_ptr, slots_ptr, tokens_ptr, ids_ptr, length_ptr, seen_ptr, out_ptr,
                   room, V, spare, T: tl.constexpr, BLOCK_T: tl.constexpr, BLOCKS: tl.constexpr,
                   BLOCKS_PADDED: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """The chosen token of each row; how many of them stand; ids, seen and length move on."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
-        tl.extra.cuda.gdc_wait()
+    """Choose each row's token, count how many are accepted, and update ids, seen and length; see `sampling.choose`."""
+    start_next(PDL)
+    wait_for_previous(PDL)
     sequence = tl.program_id(0)
     slot = tl.load(slots_ptr + sequence)
     t = tl.arange(0, BLOCK_T)
@@ -204,12 +241,12 @@ def finish_kernel(value_ptr, index_ptr, slots_ptr, tokens_ptr, ids_ptr, length_p
     mask = (t < T)[:, None] & (block < BLOCKS)[None, :]
     winner = tl.argmax(tl.load(value_ptr + place, mask=mask, other=float("-inf")), axis=1, tie_break_left=True)
     chosen = tl.load(index_ptr + (sequence * T + t) * BLOCKS + winner, mask=t < T, other=0).to(tl.int64)
-    guessed = tl.load(tokens_ptr + sequence * T + 1 + t, mask=t < T - 1, other=-1)
-    agree = tl.associative_scan((guessed == chosen).to(tl.int32), 0, _both)
-    stand = 1 + tl.sum(tl.where(t < T - 1, agree, 0), axis=0)
+    drafted = tl.load(tokens_ptr + sequence * T + 1 + t, mask=t < T - 1, other=-1)
+    agree = tl.associative_scan((drafted == chosen).to(tl.int32), 0, _both)
+    accepted = 1 + tl.sum(tl.where(t < T - 1, agree, 0), axis=0)
     length = tl.load(length_ptr + slot).to(tl.int32)
     tl.store(ids_ptr + slot * room + length + t, chosen, mask=t < T)
-    tl.store(seen_ptr + slot * V + chosen, tl.full([BLOCK_T], 1, tl.int8), mask=t < stand)
-    tl.store(length_ptr + slot, tl.where(slot == spare, 1, length + stand))
-    tl.store(out_ptr + sequence * (T + 1), stand.to(tl.int64))
+    tl.store(seen_ptr + slot * V + chosen, tl.full([BLOCK_T], 1, tl.int8), mask=t < accepted)
+    tl.store(length_ptr + slot, tl.where(slot == spare, 1, length + accepted))
+    tl.store(out_ptr + sequence * (T + 1), accepted.to(tl.int64))
     tl.store(out_ptr + sequence * (T + 1) + 1 + t, chosen, mask=t < T)

@@ -1,7 +1,7 @@
-"""The operations of a decoder as kernels: what `plain` does, for the few rows of a step on CUDA.
+"""The operations of `plain` as kernels, for the few rows of a step on CUDA.
 
-The kernels are in `linear`, `attention` and `choice`, how they are cut into programs in `blocks`. Nothing here
-reads a value back, so all of it can be captured.
+The kernels are in `linear`, `attention` and `choice`, their launch constants in `launch`. Nothing here reads a value
+back to the host, so all of it can be captured in a graph.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.checkpoint.quantization import Matrix
-from minicpm_rag.llm.decoding.blocks import attention_splits, linear_block, overlap, pieces, power_of_two
-from minicpm_rag.llm.decoding.cache import PAGE, LayerCache
+from minicpm_rag.llm.decoding.cache import BLOCK, LayerCache
+from minicpm_rag.llm.decoding.launch import attention_splits, linear_tiles, parts, power_of_two
 from minicpm_rag.llm.decoding.weights import DecoderWeights
 
 if TYPE_CHECKING:
@@ -20,22 +20,23 @@ if TYPE_CHECKING:
     from minicpm_rag.llm.decoding.rope import RotaryTables
     from minicpm_rag.llm.decoding.slots import Slots
 
-_PASSES = 5  # 32**5 thresholds over 30 nats: 9e-7, the spacing of float32 scores
+# Each pass tells 32 thresholds apart: five passes over 30 nats reach 9e-7, the spacing of float32 scores.
+_PASSES = 5
 _SCORES_BLOCK = 2048
 _SCORES_CHUNK = 128
 
 
 @dataclass
-class Stream:
-    """The residual stream, the gain of the norm that reads it next, and what that needs of several rows."""
+class Residual:
+    """The residual stream, the gain of the norm that reads it next, and for several rows what that norm needs."""
 
     rows: torch.Tensor
     gain: torch.Tensor
-    scaled: torch.Tensor  # rows times gain; for one row the kernel multiplies itself
-    squares: torch.Tensor  # [parts, rows]
+    scaled: torch.Tensor  # rows times gain; for one row the kernel multiplies by itself
+    squares: torch.Tensor  # [parts, rows]: sums of squares, to be added up
 
 
-def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
+def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual:
     """See `plain.enter`."""
     import torch
 
@@ -44,19 +45,19 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
     rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
     gain = weights.layers[0].attention_norm
     if len(ids) == 1:
-        return Stream(rows, gain, rows, rows)
-    # As many parts as the products leave, so that the same kernel serves the first layer.
-    parts = _parts(len(ids), weights.layers[0].down)
-    squares = torch.zeros((parts, len(ids)), dtype=torch.float32, device=rows.device)
-    stream = Stream(rows, gain, torch.empty_like(rows), squares)
+        return Residual(rows, gain, rows, rows)
+    # As many parts as a product leaves behind, so that the same kernel serves the first layer.
+    count = _square_parts(len(ids), weights.layers[0].down)
+    squares = torch.zeros((count, len(ids)), dtype=torch.float32, device=rows.device)
+    residual = Residual(rows, gain, torch.empty_like(rows), squares)
     width = rows.shape[1]
     options: dict[str, Any] = {"K": width, "BLOCK_K": power_of_two(width), "PDL": False}
-    scale_kernel[(len(ids),)](rows, gain, stream.scaled, stream.squares, **options)
-    return stream
+    scale_kernel[(len(ids),)](rows, gain, residual.scaled, residual.squares, **options)
+    return residual
 
 
 def project(
-    stream: Stream,
+    residual: Residual,
     matrix: Matrix,
     epsilon: float,
     *,
@@ -66,27 +67,29 @@ def project(
 ) -> torch.Tensor:
     """See `plain.project`."""
     outputs = matrix.rows // 2 if gated else matrix.rows
-    out = stream.rows.new_empty((len(stream.rows), outputs), dtype=dtype or stream.rows.dtype)
-    _product(stream.scaled, matrix, out, multiplier, stream, gated=gated, epsilon=epsilon)
+    rows = residual.rows
+    out = rows.new_empty((len(rows), outputs), dtype=dtype or rows.dtype)
+    _product(residual.scaled, matrix, out, multiplier, residual, gated=gated, epsilon=epsilon)
     return out
 
 
-def add(stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Stream:
+def add(residual: Residual, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Residual:
     """See `plain.add`."""
     import torch
 
-    out = torch.empty_like(stream.rows)
+    out = torch.empty_like(residual.rows)
     if len(rows) == 1:
-        result = Stream(out, gain, out, out)
+        result = Residual(out, gain, out, out)
     else:
-        squares = stream.squares.new_empty((_parts(len(rows), matrix), len(rows)))
-        result = Stream(out, gain, torch.empty_like(out), squares)
-    _product(rows, matrix, out, multiplier, result, residual=stream.rows)
+        squares = residual.squares.new_empty((_square_parts(len(rows), matrix), len(rows)))
+        result = Residual(out, gain, torch.empty_like(out), squares)
+    _product(rows, matrix, out, multiplier, result, added_to=residual.rows)
     return result
 
 
-def _parts(rows: int, matrix: Matrix) -> int:
-    return pieces(matrix.rows, linear_block(rows, matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"])
+def _square_parts(rows: int, matrix: Matrix) -> int:
+    """Into how many parts a product with this matrix leaves the squares of its result: one for each program."""
+    return parts(matrix.rows, linear_tiles(rows, matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"])
 
 
 def _product(
@@ -94,41 +97,42 @@ def _product(
     matrix: Matrix,
     out: torch.Tensor,
     multiplier: float,
-    stream: Stream,
+    residual: Residual,
     *,
     gated: bool = False,
     epsilon: float = 0.0,
-    residual: torch.Tensor | None = None,
+    added_to: torch.Tensor | None = None,
 ) -> None:
-    """Launch the kernel: it reads a normed `stream`, or with `residual` leaves one."""
+    """Launch the kernel: without `added_to` it norms the residual's rows, with it it fills the new `residual`."""
+    from minicpm_rag.llm.decoding.dependent_launch import launch_options
     from minicpm_rag.llm.decoding.linear import linear_kernel
 
-    block = linear_block(len(rows), out.shape[1], matrix.columns, gated, matrix.bits)
-    parts = len(stream.squares) if residual is None and len(rows) > 1 else 0
-    linear_kernel[(pieces(out.shape[1], block["BLOCK_N"]),)](
+    tiles = linear_tiles(len(rows), out.shape[1], matrix.columns, gated, matrix.bits)
+    square_parts = len(residual.squares) if added_to is None and len(rows) > 1 else 0
+    linear_kernel[(parts(out.shape[1], tiles["BLOCK_N"]),)](
         rows,
-        stream.squares,
+        residual.squares,
         matrix.data,
         matrix.scale,
-        rows if residual is None else residual,
-        stream.gain,
+        rows if added_to is None else added_to,
+        residual.gain,
         out,
-        stream.scaled,
-        stream.squares,
+        residual.scaled,
+        residual.squares,
         out.shape[1],
         len(rows),
         epsilon,
         multiplier,
         K=matrix.columns,
-        NORM=residual is None,
-        PARTS=parts,
-        PARTS_PADDED=power_of_two(max(1, parts)),
+        NORM=added_to is None,
+        PARTS=square_parts,
+        PARTS_PADDED=power_of_two(max(1, square_parts)),
         GATED=gated,
-        RESIDUAL=residual is not None,
+        RESIDUAL=added_to is not None,
         BITS=matrix.bits,
-        **block,
-        # The tensor cores' kernels ask for no weights before they wait: there it gains nothing (measured).
-        **(overlap(rows.device) if len(rows) == 1 else {"PDL": False}),
+        **tiles,
+        # For several rows the kernel loads no weights before it waits, so an early start would gain nothing.
+        **(launch_options(rows.device) if len(rows) == 1 else {"PDL": False}),
     )
 
 
@@ -139,16 +143,17 @@ def attention(
     rope: RotaryTables,
     state: Slots,
     slots: torch.Tensor,
-    _pages: int,
+    _blocks: int,
 ) -> torch.Tensor:
-    """See `plain.attention`; looks at the real length of each text."""
+    """See `plain.attention`; reads the real length of each sequence."""
     from minicpm_rag.llm.decoding.attention import attention_kernel
+    from minicpm_rag.llm.decoding.dependent_launch import launch_options
 
     sequences = len(slots)
     tokens = len(qkv) // sequences
     rows = tokens * (weights.heads // weights.key_heads)
     chunk = min(4, power_of_two(rows))
-    rows_kept = pieces(rows, chunk) * chunk
+    rows_kept = parts(rows, chunk) * chunk
     programs = sequences * weights.key_heads
     splits = attention_splits(programs, qkv.device)
     block_q, block_d = max(16, power_of_two(rows)), max(16, power_of_two(weights.head_dimension))
@@ -163,16 +168,16 @@ def attention(
         rope.sin,
         slots,
         state.length,
-        state.pages,
+        state.blocks,
         *_scratch(state, programs, splits * rows_kept, block_d),
         result,
-        state.pages.shape[1],
+        state.blocks.shape[1],
         weights.attention_multiplier,
         T=tokens,
         H=weights.heads,
         KV=weights.key_heads,
         D=weights.head_dimension,
-        PAGE=PAGE,
+        KV_BLOCK=BLOCK,
         INT8=cache.quantized,
         SPLITS=splits,
         BLOCK_Q=block_q,
@@ -182,7 +187,7 @@ def attention(
         CHUNK=chunk,
         STAGES=2,
         num_warps=4,
-        **overlap(qkv.device),
+        **launch_options(qkv.device),
     )
     return result
 
@@ -190,6 +195,7 @@ def attention(
 def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
     """See `plain.begin`."""
     from minicpm_rag.llm.decoding.choice import begin_kernel
+    from minicpm_rag.llm.decoding.dependent_launch import launch_options
 
     ids = state.ids.new_empty((len(slots), tokens))
     begin_kernel[(len(slots),)](
@@ -201,7 +207,7 @@ def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
         T=tokens,
         BLOCK_T=power_of_two(tokens),
         BLOCK=1024,
-        **overlap(ids.device),
+        **launch_options(ids.device),
     )
     return ids
 
@@ -211,14 +217,15 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     import torch
 
     from minicpm_rag.llm.decoding import choice as kernels
+    from minicpm_rag.llm.decoding.dependent_launch import launch_options
 
     sequences, tokens, vocabulary = logits.shape
-    rows, blocks = sequences * tokens, pieces(vocabulary, _SCORES_BLOCK)
+    rows, blocks = sequences * tokens, parts(vocabulary, _SCORES_BLOCK)
     grid = (rows, blocks)
-    common: dict[str, Any] = overlap(logits.device)
+    common = launch_options(logits.device)
     search: dict[str, Any] = {"PASSES": _PASSES, "BLOCKS": blocks, "BLOCKS_PADDED": power_of_two(blocks)}
     best = logits.new_empty((rows, blocks))
-    bracket = logits.new_empty((rows, 2 * _PASSES + 1, 3))
+    intervals = logits.new_empty((rows, 2 * _PASSES, 3))  # low, high, limit: of top-k's passes, then of top-p's
     weight = logits.new_empty((rows, 2 * _PASSES, blocks, kernels.THRESHOLDS.value))
     value, index = torch.empty_like(best), torch.empty_like(best, dtype=torch.int32)
     out = ids.new_empty((sequences, 1 + tokens))
@@ -226,13 +233,14 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
         logits, best, state.seen, slots, ids, state.temperature, state.penalty, vocabulary,
         T=tokens, BLOCK=_SCORES_BLOCK, **common,
     )  # fmt: skip
-    for number in range(2 * _PASSES):
-        kernels.narrow_kernel[grid](
-            logits, best, bracket, weight, slots, state.top_k, state.top_p, vocabulary,
-            number, tokens, BLOCK=_SCORES_BLOCK, CHUNK=_SCORES_CHUNK, **search, **common,
-        )  # fmt: skip
+    for top_p in (False, True):
+        for number in range(_PASSES):
+            kernels.narrow_kernel[grid](
+                logits, best, intervals, weight, slots, state.top_k, state.top_p, vocabulary, number, tokens,
+                TOP_P=top_p, BLOCK=_SCORES_BLOCK, CHUNK=_SCORES_CHUNK, **search, **common,
+            )  # fmt: skip
     kernels.draw_kernel[grid](
-        logits, best, bracket, weight, value, index, slots, state.length, state.temperature,
+        logits, best, intervals, weight, value, index, slots, state.length, state.temperature,
         state.top_k, state.top_p, state.seed, vocabulary, tokens, BLOCK=_SCORES_BLOCK, **search, **common,
     )  # fmt: skip
     kernels.finish_kernel[(sequences,)](
@@ -244,10 +252,10 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
 
 
 def _scratch(state: Slots, programs: int, rows: int, width: int) -> tuple[torch.Tensor, ...]:
-    """Where the parts of an attention leave their results: one for all layers, since one follows the other.
+    """Memory for the splits' results: (weighted sums, maxima and totals, counters), see the attention kernel.
 
-    Kept with the slots: the counters are zero whenever no attention runs, and setting them to zero in every
-    step would put forty more kernels into it.
+    One for all layers, since they run one after the other, and kept between steps: the kernel leaves the counters at
+    zero, so that no other kernel need clear them.
     """
     import torch
 

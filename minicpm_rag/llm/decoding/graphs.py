@@ -1,8 +1,8 @@
-"""Running steps: plainly at first, from captured CUDA graphs as soon as the kernels are compiled.
+"""Running steps: in plain torch at first, from captured CUDA graphs as soon as the kernels are compiled.
 
-No answer waits for a compiler. A thread compiles by running each kind of step on the spare slot; Triton
-keeps what it made on disk, for the next start. Then each kind is captured and replayed: launching its 220
-kernels one by one took a host 5 ms where running them takes 2.1.
+No answer waits for a compiler. A thread compiles by running each shape of step on the spare slot; Triton caches the
+result on disk, for the next start. Then each shape is captured and replayed, since launching a step's kernels one
+by one takes the host longer than the GPU takes to run them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.decoding import plain
-from minicpm_rag.llm.decoding.cache import PAGE
-from minicpm_rag.llm.decoding.slots import GUESSES
+from minicpm_rag.llm.decoding.cache import BLOCK
+from minicpm_rag.llm.decoding.slots import DRAFT_TOKENS
 from minicpm_rag.llm.decoding.step import Decoder
 
 if TYPE_CHECKING:
@@ -24,17 +24,17 @@ _log = logging.getLogger(__name__)
 
 
 class Steps:
-    """Steps of one decoder, by (sequences, tokens each)."""
+    """The steps of one decoder. A step's shape is (sequences, tokens of each)."""
 
-    def __init__(self, decoder: Decoder, *, guessing: bool, operations: Any = None) -> None:
-        """`operations` stand in for the usual ones: a measurement looks at them that way."""
+    def __init__(self, decoder: Decoder, *, drafting: bool, operations: Any = None) -> None:
+        """`operations` replace the usual ones, for measurements."""
         import torch
 
         self._operations = operations
         self._decoder = decoder
         spare = decoder.state.spare
         self._sizes = [size for size in (1, 2, 4, 8, 16, 32) if size < 2 * spare]
-        self.kinds = [(size, 1) for size in self._sizes] + ([(1, 1 + GUESSES)] if guessing else [])
+        self.shapes = [(size, 1) for size in self._sizes] + ([(1, 1 + DRAFT_TOKENS)] if drafting else [])
         device = decoder.weights.device
         self._plain = plain if operations is None or device.type == "cuda" else operations
         self._rows = {size: torch.full((size,), spare, device=device) for size in self._sizes}
@@ -46,13 +46,13 @@ class Steps:
 
     @property
     def captured(self) -> bool:
-        """Whether steps are replayed from graphs; on a CPU nothing ever is."""
-        return len(self._graphs) == len(self.kinds)
+        """Whether steps are replayed from graphs; never on a CPU."""
+        return len(self._graphs) == len(self.shapes)
 
     def run(self, slots: Sequence[int], tokens: int, longest: int) -> torch.Tensor:
-        """Decode the next tokens of these slots, of which the longest text has `longest` tokens.
+        """Run `Decoder.step` on these slots, whose longest sequence has `longest` tokens.
 
-        Returns [at least len(slots), 1 + tokens] on the device, good until the next call.
+        Returns [at least len(slots), 1 + tokens] on the device, valid until the next call.
         """
         import torch
 
@@ -66,11 +66,11 @@ class Steps:
         if graph is not None:
             graph[0].replay()
             return graph[1]
-        pages = -(-(longest + 2 * tokens) // PAGE)
-        return self._decoder.step(self._rows[size], tokens, self._plain, pages)
+        blocks = -(-(longest + 2 * tokens) // BLOCK)
+        return self._decoder.step(self._rows[size], tokens, self._plain, blocks)
 
     def start_compiling(self, when_done: Callable[[], None]) -> None:
-        """Compile in a thread, which calls `when_done`; `capture_if_ready` does the rest. Only for CUDA."""
+        """Compile the kernels in a thread, which then calls `when_done`; `capture_if_ready` does the rest."""
         self._when_done = when_done
         self._compiler = threading.Thread(target=self._compile, name="decoding-compiler", daemon=True)
         self._compiler.start()
@@ -81,7 +81,7 @@ class Steps:
         return self._compiled.is_set() and not self.captured
 
     def capture_if_ready(self) -> None:
-        """Capture every kind of step once the kernels are there; where that fails, steps stay plain."""
+        """Capture every shape once the kernels are compiled; where that fails, steps stay in plain torch."""
         if not self.ready_to_capture:
             return
         try:
@@ -89,44 +89,45 @@ class Steps:
         except Exception as error:  # most likely too little memory: the plain steps need less
             self._graphs.clear()
             self._compiled.clear()
-            _log.warning("decoding stays plain and slow: its steps cannot be captured (%s)", error)
+            _log.warning("decoding stays in plain torch and slow: its steps cannot be captured (%s)", error)
 
     def _capture(self) -> None:
         import torch
 
-        self._warm_prompt()
+        self._warm_up_prefill()
         self._memory_pool = self._memory_pool or torch.cuda.graph_pool_handle()
         graphs = {}
-        for size, tokens in self.kinds:
+        for size, tokens in self.shapes:
             graph = torch.cuda.CUDAGraph()
-            # Other threads, an embedder's for one, may use the GPU meanwhile.
+            # Other threads, such as an embedder's, may use the GPU meanwhile.
             with torch.cuda.graph(graph, pool=self._memory_pool, capture_error_mode="thread_local"):
                 out = self._decoder.step(self._rows[size], tokens, self._operations, 0)
             graphs[size, tokens] = graph, out
         self._graphs = graphs
 
     def drop_graphs(self) -> None:
-        """Let go of the graphs and their memory; they would be captured anew, for a new cache."""
+        """Free the graphs and their memory, because they are bound to the present KV cache; they are captured again."""
         if self._compiler is not None:
             self._compiler.join()
         self._graphs.clear()
         self._memory_pool = None
 
-    def _warm_prompt(self) -> None:
-        """A prompt into the spare page: the first one pays 0.2 s for cuBLAS and for memory.
+    def _warm_up_prefill(self) -> None:
+        """Prefill into the spare block, so that no user pays for what cuBLAS and the allocator set up at first use.
 
-        Whole, behind a cached page, and a short piece behind a long one as follow-ups are: other kernels each.
+        Three cases use different kernels: a whole prompt, the same after a cached block, and a short part after many
+        cached blocks, as in a follow-up.
         """
         import torch
 
         device = self._decoder.weights.device
         length = min(2048, self._decoder.state.context)
         ids = torch.zeros(length, dtype=torch.int64, device=device)
-        pages = torch.zeros(length // PAGE + 2, dtype=torch.int64, device=device)
-        self._decoder.prompt(ids, pages, 0, length)
-        self._decoder.prompt(ids[PAGE:], pages, PAGE, length)
-        whole = length // PAGE * PAGE
-        self._decoder.prompt(ids[:PAGE], pages, whole, whole + PAGE)
+        blocks = torch.zeros(length // BLOCK + 2, dtype=torch.int64, device=device)
+        self._decoder.prefill(ids, blocks, 0, length)
+        self._decoder.prefill(ids[BLOCK:], blocks, BLOCK, length)
+        whole = length // BLOCK * BLOCK
+        self._decoder.prefill(ids[:BLOCK], blocks, whole, whole + BLOCK)
 
     def _compile(self) -> None:
         from concurrent.futures import ThreadPoolExecutor
@@ -135,23 +136,23 @@ class Steps:
             from minicpm_rag.llm.decoding import fast
 
             self._operations = self._operations or fast
-            # One text plain and guessed have no kernel in common; the others add a kernel each to those.
-            # Triton lets other threads run while it compiles.
-            first = list(dict.fromkeys((self.kinds[0], self.kinds[-1])))
-            for kinds in (first, [kind for kind in self.kinds if kind not in first]):
-                with ThreadPoolExecutor(max(1, len(kinds))) as pool:
-                    list(pool.map(self._try_out, kinds))
-        except Exception as error:  # a missing C compiler, an old card: the plain steps go on serving
-            _log.warning("decoding stays plain and slow: the kernels do not compile here (%s)", error)
+            # The first and the last shape (one token, and with drafts) share no kernel; each other shape shares all but
+            # one with these. Triton releases the GIL while it compiles, so the threads of a group work in parallel.
+            first = list(dict.fromkeys((self.shapes[0], self.shapes[-1])))
+            for shapes in (first, [shape for shape in self.shapes if shape not in first]):
+                with ThreadPoolExecutor(max(1, len(shapes))) as pool:
+                    list(pool.map(self._compile_shape, shapes))
+        except Exception as error:  # a missing C compiler, an old card: plain steps go on serving
+            _log.warning("decoding stays in plain torch and slow: the kernels do not compile here (%s)", error)
             return
         self._compiled.set()
         self._when_done()
 
-    def _try_out(self, kind: tuple[int, int]) -> None:
-        """Run one kind of step on the spare slot, on a stream of its own."""
+    def _compile_shape(self, shape: tuple[int, int]) -> None:
+        """Run one shape of step on the spare slot, on a CUDA stream of its own."""
         import torch
 
-        size, tokens = kind
+        size, tokens = shape
         device = self._decoder.weights.device
         stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):

@@ -1,15 +1,14 @@
-"""Triton kernels of a matrix product for one to eight rows, with what stands before and behind it folded in.
+"""Triton kernels of a matrix product for one to eight rows, fused with the operations around it.
 
-They know arrays, not models. Decoding is bound by reading weights, and a kernel of its own for a norm or a
-residual costs as much as some megabytes of them. So SiLU and the residual go into the product before them,
-and a norm into the product behind it, which is linear, so that dividing by the root of the squares can come
-last. For one row each program sums the squares of x itself: reading them as parts made the step 2.8 ms
-instead of 2.1. For several rows that would hold up the tensor cores, so the product that makes the rows
-also leaves them times the next norm's gain, and their squares in parts.
+They know arrays, not models. Decoding is bound by reading weights, and a kernel of its own for a norm or a residual
+takes as long as reading some megabytes of them. So SiLU and the residual are fused into the product before them, and
+an RMS norm into the product after it:
 
-Where the card has programmatic dependent launch (Hopper and newer) a kernel may start while the one before
-still runs: it asks for its weights and waits (`gdc_wait`) before it reads what the other wrote. Every
-kernel of a step must wait, or one two places back might still be writing.
+    norm(x) w = (x * gain) w / rms(x)        the product is linear: the division can come last
+
+    one row       each program sums the squares of x itself
+    several rows  that would keep the tensor cores waiting: the product that makes the rows also stores them times the
+                  next norm's gain, and the sum of squares of each program's columns, to be added up
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
@@ -20,28 +19,30 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-# With 4 bits two weights share a byte, the first half of a row in the low bits; one scale serves this many.
+from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
+
+# With 4 bits two weights share a byte, the first half of a row in the low bits; so many share a scale.
 INT4_GROUP = tl.constexpr(64)
 
 
 @triton.jit
 def _stored(w_ptr, rows, ks, row_mask, SPAN: tl.constexpr):
-    """Weights [rows, ks] as they are stored, SPAN numbers or bytes a row."""
+    """Weights [rows, ks] as they are stored: SPAN numbers, or for 4 bits bytes, a row."""
     mask = row_mask[:, None] & (ks < SPAN)[None, :]
     return tl.load(w_ptr + rows[:, None] * SPAN + ks[None, :], mask=mask, other=0, eviction_policy="evict_first")
 
 
 @triton.jit
 def _decoded(stored, BITS: tl.constexpr, HALF: tl.constexpr, dtype):
-    """The stored weights as numbers, still without their scale.
+    """The stored weights as numbers, not yet multiplied by their scale.
 
-    4 bits become a bfloat16's low bits behind 128, where the spacing is 1: turning whole numbers into others
-    is a quarter as quick as adding, and made the product a third slower.
+    4 bits are put into the low bits of the bfloat16 number 128, whose last bit is worth 1, and 136 is subtracted:
+    a GPU adds four times as fast as it converts integers.
     """
     if BITS == 4:
         whole = ((stored >> 4) if HALF == 1 else (stored & 15)).to(tl.int16)
         weights = ((whole | 0x4300).to(tl.bfloat16, bitcast=True).to(tl.float32) - 136.0).to(dtype)
-    elif BITS == 8:  # whole numbers up to 127 are exact in bfloat16, which is quicker than straight to float32
+    elif BITS == 8:  # integers up to 127 are exact in bfloat16, and this is faster than converting to float32
         weights = stored.to(tl.bfloat16)
     else:
         weights = stored
@@ -51,7 +52,7 @@ def _decoded(stored, BITS: tl.constexpr, HALF: tl.constexpr, dtype):
 @triton.jit
 def _grouped(products, scale_ptr, rows, row_mask, start, K: tl.constexpr, HALF: tl.constexpr,
              BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr):  # fmt: skip
-    """Products [rows, BLOCK_K] of 4-bit weights summed by group, times the groups' scales: [rows, groups]."""
+    """Products [rows, BLOCK_K] of 4-bit weights, summed by group and multiplied by its scale: [rows, groups]."""
     COUNT: tl.constexpr = BLOCK_K // INT4_GROUP
     GROUPS: tl.constexpr = K // INT4_GROUP
     group = HALF * (GROUPS // 2) + start // INT4_GROUP + tl.arange(0, COUNT)
@@ -64,7 +65,10 @@ def _grouped(products, scale_ptr, rows, row_mask, start, K: tl.constexpr, HALF: 
 def _vector_product(x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask, K: tl.constexpr,
                     NORM: tl.constexpr, GATED: tl.constexpr, BITS: tl.constexpr, BLOCK_N: tl.constexpr,
                     BLOCK_K: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """Products of one row of x: plain multiply-adds, since a tensor core would be fed one row in eight."""
+    """The product with one row of x, by multiply-adds: a tensor core would compute eight rows to use one.
+
+    Returns (first matrix' sums [BLOCK_N, 1], second matrix' sums [BLOCK_N, 1], sum of squares of x [1]).
+    """
     HALVES: tl.constexpr = 2 if BITS == 4 else 1
     SPAN: tl.constexpr = K // HALVES
     WIDTH: tl.constexpr = BLOCK_K // INT4_GROUP if BITS == 4 else BLOCK_K
@@ -76,8 +80,8 @@ def _vector_product(x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, row
         w = _stored(w_ptr, rows, ks, row_mask, SPAN)
         if GATED:
             up = _stored(up_ptr, rows, ks, row_mask, SPAN)
-        if PDL and start == 0:
-            tl.extra.cuda.gdc_wait()  # the weights above are on their way; x may still be written
+        if start == 0:
+            wait_for_previous(PDL)  # the loads above are under way; x may still be being written
         for half in tl.static_range(HALVES):
             x = tl.load(x_ptr + half * SPAN + ks, mask=ks < SPAN, other=0.0).to(tl.float32)
             if NORM:
@@ -101,10 +105,10 @@ def _vector_product(x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, row
 def _matrix_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask, R, K: tl.constexpr,
                     GATED: tl.constexpr, BITS: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr,
                     BLOCK_K: tl.constexpr, SLICES: tl.constexpr, STAGES: tl.constexpr):  # fmt: skip
-    """Products of up to BLOCK_R rows of x on the tensor cores, weights as the tall left side.
+    """The product with up to BLOCK_R rows of x on the tensor cores, the weights as the tall left side.
 
-    A warp takes a slice of the columns each, and the slices are summed at the end: so few rows of x are
-    work for one warp, and two ask for memory more quickly (0.1 ms a step).
+    So few rows are work for one warp; two warps keep more loads in flight. So each warp takes a slice of the columns,
+    and the slices are summed at the end. Returns (first matrix' sums, second matrix' sums) [BLOCK_N, BLOCK_R].
     """
     HALVES: tl.constexpr = 2 if BITS == 4 else 1
     SPAN: tl.constexpr = K // HALVES
@@ -149,17 +153,15 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
                   RESIDUAL: tl.constexpr, BITS: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_N: tl.constexpr,
                   BLOCK_K: tl.constexpr, SLICES: tl.constexpr, STAGES: tl.constexpr,
                   PDL: tl.constexpr):  # fmt: skip
-    """out = [residual +] multiplier * x w, with x normed where NORM says so.
+    """out = [residual +] multiplier * x w, with x normed where NORM is set.
 
-    One row of x comes as it is, with the norm's gain. Several come times the gain already, their squares in
-    PARTS; with RESIDUAL they are left like that for the next norm, whose gain this is: in `scaled` and
-    `new_squares`.
+    With NORM, one row of x comes as it is, with the norm's gain; several come multiplied by the gain, with their
+    squares in PARTS parts. With RESIDUAL and several rows, `gain` is the next norm's: the rows times it are stored in
+    `scaled`, this program's part of their squares in `new_squares`. GATED: w holds N gate rows, then N up rows.
     """
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
+    start_next(PDL)
     rows = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     row_mask = rows < N
-    # Behind the N gate rows lie the N up rows.
     WIDTH: tl.constexpr = K // 2 if BITS == 4 else K
     GROUPS: tl.constexpr = K // INT4_GROUP if BITS == 4 else 1
     up_ptr = w_ptr + N.to(tl.int64) * WIDTH
@@ -170,8 +172,7 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
             x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask,
             K, NORM, GATED, BITS, BLOCK_N, BLOCK_K, PDL)  # fmt: skip
     else:
-        if PDL:
-            tl.extra.cuda.gdc_wait()
+        wait_for_previous(PDL)
         first, second = _matrix_product(
             x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask,
             R, K, GATED, BITS, BLOCK_R, BLOCK_N, BLOCK_K, SLICES, STAGES)  # fmt: skip
@@ -204,10 +205,9 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
 
 @triton.jit
 def scale_kernel(x_ptr, gain_ptr, scaled_ptr, squares_ptr, K: tl.constexpr, BLOCK_K: tl.constexpr, PDL: tl.constexpr):
-    """What `linear_kernel` leaves for a norm, for rows that no product made: the embeddings."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
-        tl.extra.cuda.gdc_wait()
+    """`scaled` and squares for the first norm, as `linear_kernel` stores them: no product makes the embeddings."""
+    start_next(PDL)
+    wait_for_previous(PDL)
     row = tl.program_id(0)
     ks = tl.arange(0, BLOCK_K)
     x = tl.load(x_ptr + row * K + ks, mask=ks < K, other=0.0).to(tl.float32)

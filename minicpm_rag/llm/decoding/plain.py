@@ -1,7 +1,7 @@
-"""The operations of a decoder in plain torch: the kernels' reference, and what runs where they are not.
+"""The operations of a decoder in plain torch: the reference for the kernels, and what runs without them.
 
-Every prompt goes through these also on a GPU: with hundreds of rows cuBLAS and torch's attention are the best
-there is. Operations and their rounding follow transformers' Granite.
+Prefill uses these on a GPU too: for hundreds of rows no kernel of ours beats cuBLAS and torch's attention. The order
+of operations and the rounding are those of transformers' Granite.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minicpm_rag.llm.decoding.cache import PAGE, LayerCache
-from minicpm_rag.llm.decoding.lookup import guess
+from minicpm_rag.llm.decoding.cache import BLOCK, LayerCache
+from minicpm_rag.llm.decoding.drafting import draft
 from minicpm_rag.llm.decoding.sampling import choose
 from minicpm_rag.llm.decoding.weights import DecoderWeights
 
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
     from minicpm_rag.llm.decoding.rope import RotaryTables
     from minicpm_rag.llm.decoding.slots import Slots
 
-__all__ = ["Stream", "add", "attention", "begin", "choose", "enter", "project", "prompt_attention"]
+__all__ = ["Residual", "add", "attention", "begin", "choose", "enter", "prefill_attention", "project"]
 
 
 def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
-    """The last known token of each slot and `tokens` - 1 guesses after it."""
+    """The last known token of slots [sequences] and `tokens` - 1 draft tokens: [sequences, tokens]."""
     import torch
 
     known, length = state.ids[slots], state.length[slots]
     last = known.gather(1, (length - 1).long()[:, None])
-    return torch.cat((last, guess(known, length, tokens - 1)), dim=1) if tokens > 1 else last
+    return torch.cat((last, draft(known, length, tokens - 1)), dim=1) if tokens > 1 else last
 
 
 @dataclass
-class Stream:
-    """The residual stream between layers, and the gain of the norm that reads it next."""
+class Residual:
+    """The residual stream between layers [rows, hidden], and the gain of the norm that reads it next."""
 
     rows: torch.Tensor
     gain: torch.Tensor
 
 
-def enter(ids: torch.Tensor, weights: DecoderWeights) -> Stream:
-    """The embeddings of ids."""
+def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual:
+    """The embeddings of ids [rows]."""
     rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
-    return Stream(rows, weights.layers[0].attention_norm)
+    return Residual(rows, weights.layers[0].attention_norm)
 
 
 def project(
-    stream: Stream,
+    residual: Residual,
     matrix: Matrix,
     epsilon: float,
     *,
@@ -56,11 +56,11 @@ def project(
     multiplier: float = 1.0,
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """multiplier * norm(stream) * matrix; `gated`: the product's first half gates its second."""
+    """multiplier * norm(residual) * matrix; `gated`: SiLU of the product's first half times its second half."""
     from torch.nn import functional
 
-    rows = stream.rows
-    normed = functional.rms_norm(rows, rows.shape[-1:], stream.gain, epsilon)
+    rows = residual.rows
+    normed = functional.rms_norm(rows, rows.shape[-1:], residual.gain, epsilon)
     product = functional.linear(normed, matrix.full(rows.dtype))
     if gated:
         gate, up = product.chunk(2, dim=-1)
@@ -69,13 +69,13 @@ def project(
     return product * multiplier if multiplier != 1.0 else product
 
 
-def add(stream: Stream, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Stream:
-    """stream + multiplier * rows * matrix, to be read next by the norm with `gain`."""
+def add(residual: Residual, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Residual:
+    """residual + multiplier * rows * matrix; the norm with `gain` reads it next."""
     import torch
     from torch.nn import functional
 
     product = functional.linear(rows, matrix.full(rows.dtype))
-    return Stream(torch.add(stream.rows, product, alpha=multiplier), gain)
+    return Residual(torch.add(residual.rows, product, alpha=multiplier), gain)
 
 
 def attention(
@@ -85,9 +85,12 @@ def attention(
     rope: RotaryTables,
     state: Slots,
     slots: torch.Tensor,
-    pages: int,
+    blocks: int,
 ) -> torch.Tensor:
-    """New tokens [sequences * tokens] against the first `pages` pages of their slots; stores their keys."""
+    """Attention of the new tokens to the first `blocks` cache blocks of their slots, which get their keys and values.
+
+    qkv [sequences * tokens, heads and key heads] -> [sequences * tokens, heads * head dimension].
+    """
     import torch
     from torch.nn import functional
 
@@ -100,12 +103,12 @@ def attention(
         rope.cos[positions, None].to(qkv.dtype),
         rope.sin[positions, None].to(qkv.dtype),
     )
-    table = state.pages[slots].long()
-    page, place = table.gather(1, positions // PAGE).flatten(), positions.flatten() % PAGE
-    _store(cache, key.flatten(0, 1), value.flatten(0, 1), page, place)
-    table = table[:, :pages]
+    table = state.blocks[slots].long()
+    block, place = table.gather(1, positions // BLOCK).flatten(), positions.flatten() % BLOCK
+    _store(cache, key.flatten(0, 1), value.flatten(0, 1), block, place)
+    table = table[:, :blocks]
     keys, values = (part.transpose(1, 2).flatten(2, 3) for part in _read(cache, table, qkv.dtype))
-    visible = torch.arange(pages * PAGE, device=qkv.device) <= positions[:, :, None]
+    visible = torch.arange(blocks * BLOCK, device=qkv.device) <= positions[:, :, None]
     mixed = functional.scaled_dot_product_attention(
         query.transpose(1, 2),
         keys,
@@ -117,35 +120,35 @@ def attention(
     return mixed.transpose(1, 2).reshape(sequences * tokens, -1)
 
 
-def prompt_attention(
+def prefill_attention(
     qkv: torch.Tensor,
     weights: DecoderWeights,
     cache: LayerCache,
     rotation: tuple[torch.Tensor, torch.Tensor],
-    pages: torch.Tensor,
+    blocks: torch.Tensor,
     start: int,
 ) -> torch.Tensor:
-    """A piece of one prompt, from position `start` on, against itself and what is cached before it.
+    """Attention of a part of one prompt, from position `start` on, to itself and to what is cached before it.
 
-    `start` and the piece are whole pages, `rotation` is the piece's.
+    `start` and the length of the part are multiples of BLOCK; `rotation` is (cosines, sines) of the part.
     """
     from torch.nn import functional
     from torch.nn.attention.bias import causal_lower_right
 
     query, key, value = _split(qkv, weights, *rotation)
     end = start + len(qkv)
-    touched = pages[start // PAGE : end // PAGE]
+    touched = blocks[start // BLOCK : end // BLOCK]
     for part, numbers, scales in (
         (key, cache.keys, cache.key_scales),
         (value, cache.values, cache.value_scales),
     ):
-        whole = part.reshape(-1, PAGE, *part.shape[1:]).transpose(1, 2)
+        whole = part.reshape(-1, BLOCK, *part.shape[1:]).transpose(1, 2)
         if cache.quantized:
             whole, scale = _quantized(whole)
             scales.index_copy_(0, touched, scale)
         numbers.index_copy_(0, touched, whole)
     if start:
-        every = _read(cache, pages[: end // PAGE], qkv.dtype)
+        every = _read(cache, blocks[: end // BLOCK], qkv.dtype)
         key, value = (part.transpose(0, 1).flatten(1, 2).transpose(0, 1) for part in every)
     repeat = weights.heads // weights.key_heads
     if repeat > 1:
@@ -161,19 +164,19 @@ def prompt_attention(
     return mixed[0].transpose(0, 1).reshape(len(qkv), -1)
 
 
-def _store(cache: LayerCache, key: torch.Tensor, value: torch.Tensor, page: torch.Tensor, place: torch.Tensor) -> None:
-    """Write keys and values [tokens, key heads, head dimension] to their places."""
+def _store(cache: LayerCache, key: torch.Tensor, value: torch.Tensor, block: torch.Tensor, place: torch.Tensor) -> None:
+    """Write keys and values [tokens, key heads, head dimension] to their places [tokens] in their blocks [tokens]."""
     for new, numbers, scales in (
         (key, cache.keys, cache.key_scales),
         (value, cache.values, cache.value_scales),
     ):
         if cache.quantized:
-            new, scales[page, :, place] = _quantized(new)
-        numbers[page, :, place] = new
+            new, scales[block, :, place] = _quantized(new)
+        numbers[block, :, place] = new
 
 
 def _quantized(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Whole numbers of 8 bits, and the scale of each row that brings them back."""
+    """Integers of 8 bits, and the scale of each row to multiply them with."""
     import torch
 
     wide = numbers.float()
@@ -181,20 +184,20 @@ def _quantized(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (wide / scale[..., None]).round().clamp(-127, 127).to(torch.int8), scale
 
 
-def _read(cache: LayerCache, pages: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keys and values [..., pages, key heads, PAGE, head dimension]."""
+def _read(cache: LayerCache, blocks: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values [..., blocks, key heads, BLOCK, head dimension]."""
     if not cache.quantized:
-        return cache.keys[pages], cache.values[pages]
+        return cache.keys[blocks], cache.values[blocks]
     return (
-        (cache.keys[pages].float() * cache.key_scales[pages][..., None]).to(dtype),
-        (cache.values[pages].float() * cache.value_scales[pages][..., None]).to(dtype),
+        (cache.keys[blocks].float() * cache.key_scales[blocks][..., None]).to(dtype),
+        (cache.values[blocks].float() * cache.value_scales[blocks][..., None]).to(dtype),
     )
 
 
 def _split(
     qkv: torch.Tensor, weights: DecoderWeights, cos: torch.Tensor, sin: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Rotated queries and keys, and values [..., heads, dimension]; cos and sin are [..., 1, dimension]."""
+    """Rotated queries and keys, and values [..., heads, head dimension]; cos and sin are [..., 1, head dimension]."""
     heads, keys, half = weights.heads, weights.key_heads, weights.head_dimension // 2
     rows = qkv.view(*qkv.shape[:-1], heads + 2 * keys, weights.head_dimension)
     both = rows[..., : heads + keys, :]

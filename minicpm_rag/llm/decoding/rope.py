@@ -1,14 +1,16 @@
-"""Rotary embedding as tables: the cosines and sines of every position, as transformers would compute them.
+"""Rotary embedding as tables: the cosines and sines of every position, as transformers computes them.
 
-For most models position p has one rotation. With dynamic NTK and longrope it depends on the length of the
-text at the time: transformers rotates a prompt by the prompt's length and each later token by its own, and
-leaves what is cached as it is. The tables do the same, so `decode` row p is the rotation in a text of p + 1
-tokens.
+For most models position p has one rotation. With dynamic NTK and longrope the rotation also depends on how long the
+sequence is when it is computed: transformers rotates a whole prompt by the prompt's length, each later token by the
+length at its own step, and does not rotate cached keys again. The tables do the same: row p is the rotation of
+position p in a sequence of p + 1 tokens.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from minicpm_rag.llm.transformers_internals import rotary_frequencies, rotary_frequencies_at
 
 if TYPE_CHECKING:
     import torch
@@ -22,44 +24,37 @@ class RotaryTables:
 
         self._config = model.config
         rope = model.config.rope_parameters
-        self._kind = rope["rope_type"]
-        self.depends_on_length = self._kind in ("dynamic", "longrope")
-        # Up to this length the rotation is the usual one.
+        self.depends_on_length = rope["rope_type"] in ("dynamic", "longrope")
+        # Up to this length the rotation does not depend on the length.
         self.plain_length = positions
         if self.depends_on_length:
             self.plain_length = rope.get("original_max_position_embeddings", model.config.max_position_embeddings)
-        self._rotary = model.model.rotary_emb
         self._device = device
-        frequencies = self._rotary.original_inv_freq.float().to(device)
+        frequencies, scaling = rotary_frequencies(model)
         everywhere = torch.arange(positions, device=device)
-        self.cos, self.sin = self._rotations(everywhere, frequencies, self._rotary.attention_scaling)
+        self.cos, self.sin = self._rotations(everywhere, frequencies.to(device), scaling)
         self._filled = min(positions, self.plain_length)
 
-    def prompt(self, start: int, end: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rotations of the positions from `start` up to `end`, when the prompt has `length` tokens."""
+    def prefill(self, start: int, end: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cosines and sines [end - start, head dimension] of these positions in a prompt of `length` tokens."""
         import torch
 
         if not self.depends_on_length or length <= self.plain_length:
             return self.cos[start:end], self.sin[start:end]
-        return self._rotations(torch.arange(start, end, device=self._device), *self._frequencies(length))
+        positions = torch.arange(start, end, device=self._device)
+        return self._rotations(positions, *rotary_frequencies_at(self._config, self._device, length))
 
     def prepare(self, length: int) -> None:
-        """Fill the decode rows up to `length` where they depend on it; one row costs some 50 us on a CPU."""
+        """Compute the rows up to `length` where they depend on the length; row by row, so only as far as needed."""
         import torch
 
         if not self.depends_on_length:
             return
         for position in range(self._filled, min(length, len(self.cos))):
             row = torch.tensor([position], device=self._device)
-            cos, sin = self._rotations(row, *self._frequencies(position + 1))
+            cos, sin = self._rotations(row, *rotary_frequencies_at(self._config, self._device, position + 1))
             self.cos[position], self.sin[position] = cos[0], sin[0]
         self._filled = max(self._filled, min(length, len(self.cos)))
-
-    def _frequencies(self, length: int) -> tuple[torch.Tensor, float]:
-        from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
-
-        frequencies, scaling = ROPE_INIT_FUNCTIONS[self._kind](self._config, self._device, seq_len=length)
-        return frequencies.float(), float(scaling)
 
     def _rotations(
         self, positions: torch.Tensor, frequencies: torch.Tensor, scaling: float

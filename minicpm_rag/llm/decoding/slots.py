@@ -1,7 +1,7 @@
-"""What the device knows of each text in work: its tokens, its pages, how its next token is chosen.
+"""The device's side of each running sequence: its tokens, its KV-cache blocks, how its next token is chosen.
 
-All of it lives in device arrays with one row a slot, so that a step needs nothing from the host and the next
-one can start before the host has read the last one's tokens. Row `slots` is a spare for idle rows of a batch.
+All of it lives in device arrays with one row a slot. A step therefore needs nothing from the host, and the next
+step can start before the host has read the tokens of the last.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from minicpm_rag.llm.generation import Sampling
 if TYPE_CHECKING:
     import torch
 
-GUESSES = 7  # tokens guessed a step: with the known one eight rows, the least a tensor core takes
+# Draft tokens a step: with the last known token they make eight rows, the least a tensor core computes.
+DRAFT_TOKENS = 7
 
 
 class Slots:
-    """The arrays, and the writes that bring a text in."""
+    """The arrays. Row `spare`, behind the slots, stands for idle rows of a step."""
 
-    def __init__(self, slots: int, context: int, page_tokens: int, vocabulary: int, device: torch.device) -> None:
+    def __init__(self, slots: int, context: int, block_tokens: int, vocabulary: int, device: torch.device) -> None:
         import torch
 
         rows = slots + 1
@@ -30,33 +31,33 @@ class Slots:
         def zeros(*shape: int, dtype: torch.dtype = torch.int32) -> torch.Tensor:
             return torch.zeros(shape, dtype=dtype, device=device)
 
-        # Steps in flight may run past the end of a text, by one step's tokens each.
-        room = context + 4 * (GUESSES + 1)
+        # A step that is in flight when a sequence ends still writes its tokens behind the last one.
+        room = context + 4 * (DRAFT_TOKENS + 1)
         self.ids = zeros(rows, room, dtype=torch.int64)
         self.length = zeros(rows) + 1
-        self.pages = zeros(rows, -(-room // page_tokens))
+        self.blocks = zeros(rows, -(-room // block_tokens))
         self.seen = zeros(rows, vocabulary, dtype=torch.bool)
         self.temperature = zeros(rows, dtype=torch.float32)
         self.top_p = zeros(rows, dtype=torch.float32) + 1
         self.top_k = zeros(rows)
         self.penalty = zeros(rows, dtype=torch.float32) + 1
         self.seed = zeros(rows, dtype=torch.int64)
-        self.scratch: dict[tuple[int, ...], tuple[torch.Tensor, ...]] = {}  # of kernels, by size
+        self.scratch: dict[tuple[int, ...], tuple[torch.Tensor, ...]] = {}  # of the kernels, by size
 
     @property
     def bytes(self) -> int:
         """Memory of the arrays."""
         return sum(array.nbytes for array in vars(self).values() if hasattr(array, "nbytes"))
 
-    def fill(self, slot: int, ids: Sequence[int], pages: Sequence[int], sampling: Sampling, seed: int) -> None:
-        """Put a prompt into a slot."""
+    def fill(self, slot: int, ids: Sequence[int], blocks: Sequence[int], sampling: Sampling, seed: int) -> None:
+        """Put a sequence into a slot."""
         import torch
 
         device = self.ids.device
         prompt = torch.tensor(ids, dtype=torch.int64).to(device, non_blocking=True)
         self.ids[slot, : len(ids)] = prompt
-        self.pages[slot] = 0  # steps in flight past the text's last page write to the spare page
-        self.pages[slot, : len(pages)] = torch.tensor(pages, dtype=torch.int32).to(device, non_blocking=True)
+        self.blocks[slot] = 0  # what a step writes beyond the sequence's last block goes to the spare block
+        self.blocks[slot, : len(blocks)] = torch.tensor(blocks, dtype=torch.int32).to(device, non_blocking=True)
         self.seen[slot] = False
         self.seen[slot, prompt] = True
         self.length[slot] = len(ids)
@@ -65,8 +66,3 @@ class Slots:
         self.top_k[slot] = sampling.top_k
         self.penalty[slot] = sampling.repetition_penalty
         self.seed[slot] = seed
-
-    def clear(self, slot: int) -> None:
-        """Let an idle slot's row write to the spare page from now on."""
-        self.pages[slot] = 0
-        self.length[slot] = 1

@@ -1,12 +1,12 @@
-"""One decode step: known token and guesses in, accepted tokens out, everything in device arrays.
+"""One decode step: the last known token and draft tokens in, accepted tokens out, everything in device arrays.
 
-    ids = last known token + guesses
-    stream = layers(enter(ids))
-    chosen = choose(head(stream)); guesses that agree with it stand, and the state moves on
+    ids = begin(slots)                    the last known token of each sequence, and draft tokens
+    residual = layers(enter(ids))
+    chosen = choose(head(residual))       draft tokens that equal the chosen ones are accepted
 
 The operations come from `plain` or, as kernels, from `fast`: the same six functions.
 
-Nothing here depends on a value the host would have to read, so a step can be captured as one CUDA graph and
+Nothing here depends on a value that the host would have to read, so a step can be captured as one CUDA graph and
 replayed while the host still reads the tokens of the step before.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.decoding import plain
-from minicpm_rag.llm.decoding.cache import PAGE, PagePool
+from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool
 from minicpm_rag.llm.decoding.rope import RotaryTables
 from minicpm_rag.llm.decoding.slots import Slots
 from minicpm_rag.llm.decoding.weights import DecoderWeights
@@ -26,60 +26,59 @@ if TYPE_CHECKING:
 
 
 class Decoder:
-    """Weights, cache and slots together: what a step works on."""
+    """What a step works on: weights, KV cache and slots."""
 
-    def __init__(self, weights: DecoderWeights, rope: RotaryTables, pool: PagePool, state: Slots) -> None:
+    def __init__(self, weights: DecoderWeights, rope: RotaryTables, pool: BlockPool, state: Slots) -> None:
         self.weights = weights
         self.rope = rope
         self.pool = pool
         self.state = state
 
-    def prompt(self, ids: torch.Tensor, pages: torch.Tensor, start: int, length: int) -> plain.Stream:
-        """Fill the cache for ids at positions `start` and on, of a prompt of `length` tokens.
+    def prefill(self, ids: torch.Tensor, blocks: torch.Tensor, start: int, length: int) -> plain.Residual:
+        """Cache the keys and values of ids [tokens] at positions `start` and on, of a prompt of `length` tokens.
 
-        Goes by whole pages: `start` is the beginning of one, and what is missing from the last is filled
-        with rows that mean nothing. They come after all others, so that none looks at them, and steps write
-        over them.
+        Works in whole blocks: `start` is the beginning of one, and the last is filled up with padding. Padding comes
+        after every real token, so none attends to it, and later steps overwrite it.
         """
         from torch.nn import functional
 
         weights = self.weights
-        ids = functional.pad(ids, (0, -len(ids) % PAGE))
-        rotation = self.rope.prompt(start, start + len(ids), length)
+        ids = functional.pad(ids, (0, -len(ids) % BLOCK))
+        rotation = self.rope.prefill(start, start + len(ids), length)
         cos, sin = (table[:, None].to(weights.dtype) for table in rotation)
 
         def attend(qkv: torch.Tensor, layer: int) -> torch.Tensor:
             cache = self.pool.layers[layer]
-            return plain.prompt_attention(qkv, weights, cache, (cos, sin), pages, start)
+            return plain.prefill_attention(qkv, weights, cache, (cos, sin), blocks, start)
 
-        stream: plain.Stream = self._layers(ids, plain, attend)
-        return stream
+        residual: plain.Residual = self._layers(ids, plain, attend)
+        return residual
 
-    def step(self, slots: torch.Tensor, tokens: int, operations: Any, pages: int) -> torch.Tensor:
-        """Decode the next tokens of `slots`; returns [sequences, 1 + tokens]: how many stand, and which.
+    def step(self, slots: torch.Tensor, tokens: int, operations: Any, blocks: int) -> torch.Tensor:
+        """Decode the next tokens of slots [sequences]; `tokens` is 1 plus the draft tokens.
 
-        `tokens` is 1 plus the guesses. `pages` bounds how much cache plain attention looks at; the kernel
-        reads the real lengths.
+        Returns [sequences, 1 + tokens]: how many of the chosen tokens are accepted, then all of them. `blocks` is
+        how many cache blocks plain attention reads; the kernel reads each sequence's real length.
         """
         weights, state = self.weights, self.state
         ids = operations.begin(state, slots, tokens)
 
         def attend(qkv: torch.Tensor, layer: int) -> torch.Tensor:
             cache = self.pool.layers[layer]
-            return operations.attention(qkv, weights, cache, self.rope, state, slots, pages)  # type: ignore[no-any-return]
+            return operations.attention(qkv, weights, cache, self.rope, state, slots, blocks)  # type: ignore[no-any-return]
 
-        stream = self._layers(ids.flatten(), operations, attend)
-        logits = self.logits(stream, operations)
+        residual = self._layers(ids.flatten(), operations, attend)
+        logits = self.logits(residual, operations)
         chosen: torch.Tensor = operations.choose(logits.view(*ids.shape, -1), state, slots, ids)
         return chosen
 
-    def logits(self, stream: Any, operations: Any = plain) -> torch.Tensor:
-        """What comes next, in float32, for every row of the stream."""
+    def logits(self, residual: Any, operations: Any = plain) -> torch.Tensor:
+        """Logits [rows, vocabulary] in float32, for every row of the residual."""
         import torch
 
         weights, multiplier = self.weights, self.weights.logits_multiplier
         logits: torch.Tensor = operations.project(
-            stream, weights.head, weights.epsilon, multiplier=multiplier, dtype=torch.float32
+            residual, weights.head, weights.epsilon, multiplier=multiplier, dtype=torch.float32
         )
         return logits
 
@@ -87,10 +86,10 @@ class Decoder:
         weights = self.weights
         add, project, epsilon = operations.add, operations.project, weights.epsilon
         gains = [layer.attention_norm for layer in weights.layers[1:]] + [weights.norm]
-        stream = operations.enter(ids, weights)
+        residual = operations.enter(ids, weights)
         for number, (layer, next_gain) in enumerate(zip(weights.layers, gains, strict=True)):
-            mixed = attend(project(stream, layer.qkv, epsilon), number)
-            stream = add(stream, mixed, layer.out, weights.residual_multiplier, layer.mlp_norm)
-            wide = project(stream, layer.gate_up, epsilon, gated=True)
-            stream = add(stream, wide, layer.down, weights.residual_multiplier, next_gain)
-        return stream
+            mixed = attend(project(residual, layer.qkv, epsilon), number)
+            residual = add(residual, mixed, layer.out, weights.residual_multiplier, layer.mlp_norm)
+            wide = project(residual, layer.gate_up, epsilon, gated=True)
+            residual = add(residual, wide, layer.down, weights.residual_multiplier, next_gain)
+        return residual

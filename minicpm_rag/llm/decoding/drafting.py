@@ -1,7 +1,7 @@
-"""Guessing how a text goes on from the text itself: answers quote their passages.
+"""Draft tokens by prompt lookup: a guess how a sequence continues, taken from the sequence itself.
 
-The last three tokens, else two, else one, are looked for earlier in prompt and answer; what followed them
-there, the last time, is the guess. Wrong guesses cost nothing but their rows in the step.
+Answers quote their passages. The last three tokens, else two, else one, are looked up earlier in prompt and answer;
+what followed them there, the last time, is the draft. A step verifies it; a wrong draft costs only its rows.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import torch
 
 
-def guess(ids: torch.Tensor, length: torch.Tensor, count: int) -> torch.Tensor:
-    """`count` tokens for each row of ids [sequences, room], of which the first `length` are known."""
+def draft(ids: torch.Tensor, length: torch.Tensor, count: int) -> torch.Tensor:
+    """`count` draft tokens for each row of ids [sequences, room], of which the first `length` are known."""
     import torch
 
     room = ids.shape[1]
@@ -26,6 +26,6 @@ def guess(ids: torch.Tensor, length: torch.Tensor, count: int) -> torch.Tensor:
         same = same & (ids.roll(back, dims=1) == tail)
         agreeing += same
     best = (agreeing * room + place).argmax(dim=1, keepdim=True)
-    # A text that repeats itself is taken to go on repeating.
+    # Where the place found is so near the end that the draft would run past it, the repetition goes on repeating.
     ahead = torch.arange(count, device=ids.device) % (end - best).clamp(min=1)
     return ids.gather(1, (best + 1 + ahead).clamp(max=room - 1))

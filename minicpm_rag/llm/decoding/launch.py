@@ -1,23 +1,23 @@
-"""How the kernels are cut into programs: block sizes, parts, and whether launches overlap.
+"""How kernels are launched: into how many programs the work is divided, and how much each computes.
 
-Every number was measured; they depend on shapes and card, not on what is computed.
+The numbers were measured (docs/decisions.md); they change the speed on a card, not the result.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
 
 @functools.cache
-def linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int) -> dict[str, int]:
-    """Block sizes of a product, the quickest of some 250 tried on an H200 with MiniCPM-2B's shapes.
+def linear_tiles(rows: int, outputs: int, columns: int, gated: bool, bits: int) -> dict[str, int]:
+    """Constants of `linear_kernel` for x [rows, columns] times weights [outputs, columns] of so many bits.
 
-    One row: the fewer outputs there are, the fewer a program takes and the longer the pieces it reads at
-    once, so that every multiprocessor has enough bytes on the way: 35 us a layer, where cuBLAS takes 44.
+    For one row, fewer outputs mean fewer outputs and longer reads for each program, so that every multiprocessor has
+    enough bytes in flight.
     """
     wide = outputs > 4096
     if rows == 1:
@@ -39,7 +39,7 @@ def linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int) 
             "STAGES": 1,
             "num_warps": warps,
         }
-    # rows of weights a program, columns a slice, slices (a warp each), pieces asked for ahead
+    # Outputs of a program, columns of a slice, slices (one warp each), loads issued ahead.
     if outputs > 100_000:
         block_n, block_k, slices, stages = 32, 128, 2, 3
     elif gated:
@@ -57,30 +57,12 @@ def linear_block(rows: int, outputs: int, columns: int, gated: bool, bits: int) 
 
 
 def attention_splits(programs: int, device: torch.device) -> int:
-    """Parts to cut a text's pages into: at most nine programs for each multiprocessor.
+    """Splits of a sequence's blocks, so that there are up to nine programs for each multiprocessor.
 
-    For one text 16 parts are 0.14 ms a step quicker than 8, for eight texts 4 are 0.8 ms quicker than 1. Only
-    three kinds, since each is a kernel to compile.
+    `programs` is what there is without splitting. Only three values, since each is a kernel to compile.
     """
     most = 9 * _multiprocessors(device) // programs
     return 16 if most >= 16 else 4 if most >= 4 else 1
-
-
-def overlap(device: torch.device) -> dict[str, Any]:
-    """Programmatic dependent launch, where the card and this Triton have it: 0.25 ms of a one-row step."""
-    on = _dependent_launch(device)
-    options: dict[str, Any] = {"PDL": on}
-    if on:
-        options["launch_pdl"] = True
-    return options
-
-
-@functools.cache
-def _dependent_launch(device: torch.device) -> bool:
-    import torch
-    from triton.language.extra import cuda
-
-    return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 9 and hasattr(cuda, "gdc_wait")
 
 
 @functools.cache
@@ -90,8 +72,8 @@ def _multiprocessors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 8
 
 
-def pieces(count: int, size: int) -> int:
-    """How many pieces of a size it takes."""
+def parts(count: int, size: int) -> int:
+    """How many parts of a size it takes."""
     return -(-count // size)
 
 

@@ -1,0 +1,33 @@
+"""What this package uses of torch beyond its documented interface; no other module does.
+
+tests/llm/test_foreign_surfaces.py says what changed, when a new version moves it.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware.
+
+    AVX-512 alone does not count: there torch converts to float32 and back, three times slower than float32.
+    """
+    import torch
+
+    if platform.machine().lower() in ("aarch64", "arm64"):
+        supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+        return bool(supported and supported())
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(probe() for name in probes if (probe := getattr(torch.cpu, name, None)))
+
+
+def int8_product(rows: torch.Tensor, weights: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    """rows [n, columns] in bfloat16 times int8 weights [outputs, columns], each output times its scale [outputs]."""
+    import torch
+
+    return torch._weight_int8pack_mm(rows, weights, scales)
