@@ -10,29 +10,31 @@ from urllib.parse import unquote
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.html import decode_html, write_html
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
-from minicpm_rag.records import Page
+from minicpm_rag.records import LoadedFile, Page
 
 _WHAT = Message("loaders.book")
 _RIGHTS = "META-INF/rights.xml"
 _CONTAINER = "META-INF/container.xml"
 
 
-def book_pages(path: Path) -> list[Page]:
-    """Return the chapters of a book; a chapter is called by its first heading or its title."""
+def read(path: Path) -> LoadedFile:
+    """Read a book: one page for each chapter, called by its first heading or its title."""
     names = check_archive(path, _WHAT)
     if _RIGHTS in names:
         raise DocumentError("loaders.copy_protected")
     try:
         with zipfile.ZipFile(path) as archive:
             chapters = [name for name in _reading_order(archive) if name in names]
-            return [_page(number, archive.read(name)) for number, name in enumerate(chapters, start=1)]
+            pages = [_page(number, archive.read(name)) for number, name in enumerate(chapters, start=1)]
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as exc:
         raise damaged(_WHAT) from exc
     except SyntaxError as exc:  # lxml's parse errors are of this class
         raise damaged(_WHAT) from exc
+    return loaded(path.name, pages)
 
 
 def _reading_order(archive: zipfile.ZipFile) -> list[str]:

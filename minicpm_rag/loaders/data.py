@@ -7,20 +7,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.files import read_text
 from minicpm_rag.loaders.text import markdown_page
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
-from minicpm_rag.records import Page
+from minicpm_rag.records import LoadedFile, Page
 
 _MOST_COLUMNS = 60
 _LONGEST_OUTPUT = 20_000  # characters of one notebook output
 
 
-def json_page(text: str) -> Page:
-    """Return a JSON file: a table where it is a list of records, else indented; broken JSON as text."""
+def read_json(path: Path) -> LoadedFile:
+    """Read a JSON file: a table where it is a list of records, else indented; broken JSON as text."""
+    return read_text(path, _json_page)
+
+
+def read_json_lines(path: Path) -> LoadedFile:
+    """Read a file of one JSON value a line; rows are numbered by line. Broken lines make it plain text."""
+    return read_text(path, _json_lines_page)
+
+
+def read_notebook(path: Path) -> LoadedFile:
+    """Read a notebook: Markdown cells with their headings, code, and what it printed, without pictures."""
+    return read_text(path, _notebook_page)
+
+
+def _json_page(text: str) -> Page:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -32,8 +48,7 @@ def json_page(text: str) -> Page:
     return writer.page(1)
 
 
-def json_lines_page(text: str) -> Page:
-    """Return a file of one JSON value a line; rows are numbered by line. Broken lines make it plain text."""
+def _json_lines_page(text: str) -> Page:
     numbers, values = [], []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -52,8 +67,7 @@ def json_lines_page(text: str) -> Page:
     return writer.page(1)
 
 
-def notebook_page(text: str) -> Page:
-    """Return a notebook: Markdown cells with their headings, code, and what it printed, without pictures."""
+def _notebook_page(text: str) -> Page:
     try:
         notebook = json.loads(text)
         cells = notebook.get("cells") or [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import DecodedText, decode
+from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import reason_of
+from minicpm_rag.records import LoadedFile, Page
 
 _DECLARED = re.compile(
     rb"""(?i)<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}encoding=["']([\w.:-]+)"""
@@ -35,6 +38,20 @@ def decode_html(data: bytes, declared: str = "") -> DecodedText:
     match = _DECLARED.search(data[:4096])
     named = (match.group(1) or match.group(2)).decode("ascii", "replace") if match else declared
     return decode(data, named)
+
+
+def read(path: Path) -> LoadedFile:
+    """Read an HTML file as one page."""
+    page, _, encoding = html_page(bytes_of(path))
+    return loaded(path.name, [page], encoding=encoding)
+
+
+def html_page(data: bytes, declared: str = "") -> tuple[Page, str, str]:
+    """Return the page that HTML bytes make, its title ("" for none), and the encoding they were in."""
+    decoded = decode_html(data, declared)
+    writer = PageWriter()
+    title = write_html(decoded.text, writer)
+    return writer.page(1), title, decoded.encoding
 
 
 def write_html(text: str, writer: PageWriter) -> str:

@@ -9,20 +9,22 @@ import email
 import email.errors
 import email.policy
 from email.message import EmailMessage, MIMEPart
+from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import decode
+from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.html import decode_html, write_html
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
-from minicpm_rag.records import Page
+from minicpm_rag.records import LoadedFile
 
 _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
 
 
-def mail_page(data: bytes) -> tuple[Page, list[str]]:
-    """Return a message as a page headed by its subject, and the names of its attachments."""
-    message = _message(data)
+def read(path: Path) -> LoadedFile:
+    """Read a message as a page headed by its subject, with a note that names its attachments."""
+    message = _message(bytes_of(path))
     writer = PageWriter()
     writer.heading(_header(message, "Subject"), 1)
     headers = [f"{name}: {_header(message, name)}" for name in _SHOWN_HEADERS if _header(message, name)]
@@ -32,21 +34,23 @@ def mail_page(data: bytes) -> tuple[Page, list[str]]:
         _write_part(body, writer)
     elif not headers:
         raise DocumentError("loaders.damaged", what=Message("loaders.mail"))
-    return writer.page(1), [_name(part) for part in message.iter_attachments()]
+    attachments = [_name(part) for part in message.iter_attachments()]
+    note = Message("loaders.attachments", names=attachments) if attachments else None
+    return loaded(path.name, [writer.page(1)], note=note)
 
 
 def _name(part: MIMEPart) -> str:
     return part.get_filename() or part.get_content_type()
 
 
-def saved_page(data: bytes) -> Page:
-    """Return the web page inside an mhtml file: its first HTML part."""
-    message = _message(data)
+def read_saved_page(path: Path) -> LoadedFile:
+    """Read the web page inside an mhtml file: its first HTML part."""
+    message = _message(bytes_of(path))
     for part in message.walk():
         if part.get_content_type() in ("text/html", "application/xhtml+xml"):
             writer = PageWriter()
             _write_part(part, writer)
-            return writer.page(1)
+            return loaded(path.name, [writer.page(1)])
     raise DocumentError("loaders.damaged", what=Message("loaders.saved_page"))
 
 

@@ -7,21 +7,32 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.files import read_text
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import reason_of
-from minicpm_rag.records import Page
+from minicpm_rag.records import LoadedFile, Page
 
 _LONGEST_CELL = 100_000_000  # characters; the csv module's own limit is 131,072 for the whole process
 _DELIMITERS = ",;\t|"
 
 
-def separated_page(text: str, *, delimiter: str = "") -> Page:
-    """Return a csv or tsv file as one table; the delimiter is found out where none is given."""
+def read(path: Path) -> LoadedFile:
+    """Read a csv file as one table, whatever mark parts its cells."""
+    return read_text(path, lambda text: _page(text, _delimiter(text)))
+
+
+def read_tabbed(path: Path) -> LoadedFile:
+    """Read a tsv file as one table."""
+    return read_text(path, lambda text: _page(text, "\t"))
+
+
+def _page(text: str, delimiter: str) -> Page:
     csv.field_size_limit(_LONGEST_CELL)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text)))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as exc:
         raise DocumentError("loaders.table_unreadable", why=reason_of(exc)) from exc
     writer = PageWriter()

@@ -14,9 +14,10 @@ from typing import Any
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
-from minicpm_rag.records import Page
+from minicpm_rag.records import LoadedFile, Page
 
 _WHAT = Message("loaders.workbook")
 _WHOLE_BYTES = 15_000_000  # of sheet XML: larger workbooks are streamed, without merged cells and formula texts
@@ -37,8 +38,8 @@ _DAMAGED = (
 Grid = Iterator[tuple[int, list[str]]]
 
 
-def sheet_pages(path: Path) -> list[Page]:
-    """Return one page for each sheet, empty ones and hidden ones included, chart sheets not."""
+def read(path: Path) -> LoadedFile:
+    """Read a workbook: one page for each sheet, empty and hidden ones counted too, chart sheets not."""
     import openpyxl
 
     check_archive(path, _WHAT)
@@ -57,11 +58,11 @@ def sheet_pages(path: Path) -> list[Page]:
                 rows = _whole_rows(sheet, formulas) if whole else _streamed_rows(sheet)
                 pages.append(_page(number, sheet.title, rows))
             values.close()
-            return pages
     except _DAMAGED as exc:
         if isinstance(exc, OSError) and exc.errno:
             raise  # the disk's fault, not the workbook's
         raise damaged(_WHAT) from exc
+    return loaded(path.name, pages)
 
 
 def _look_inside(path: Path) -> tuple[bool, bool]:

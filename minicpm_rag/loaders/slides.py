@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
-from minicpm_rag.records import Page
+from minicpm_rag.records import LoadedFile, Page
 
 _WHAT = Message("loaders.presentation")
 _NOTES = "Notes / 备注"
 _DEEPEST_GROUP = 50
 
 
-def slide_pages(path: Path) -> list[Page]:
-    """Return one page for each slide, in the order shown; slides without text are left empty."""
+def read(path: Path) -> LoadedFile:
+    """Read a presentation: one page for each slide, in the order shown."""
     import pptx
     from lxml.etree import XMLSyntaxError
     from pptx.exc import PythonPptxError
@@ -26,9 +27,10 @@ def slide_pages(path: Path) -> list[Page]:
     try:
         with path.open("rb") as file:
             presentation = pptx.Presentation(file)
-        return [_page(number, slide) for number, slide in enumerate(presentation.slides, start=1)]
+        pages = [_page(number, slide) for number, slide in enumerate(presentation.slides, start=1)]
     except (PythonPptxError, XMLSyntaxError, KeyError, ValueError, AttributeError) as exc:
         raise damaged(_WHAT) from exc
+    return loaded(path.name, pages)
 
 
 def _page(number: int, slide: Any) -> Page:

@@ -1,13 +1,12 @@
-"""Finds headings and tables in Markdown and reStructuredText, without changing the text.
-
-Does not know where the text came from.
-"""
+"""Reads text as it is: plain text, and Markdown and reStructuredText with their headings and tables located."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from minicpm_rag.records import Heading, Page, Table
+from minicpm_rag.loaders.files import read_text
+from minicpm_rag.records import Heading, LoadedFile, Page, Table
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HASHES = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
@@ -15,6 +14,21 @@ _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _TABLE_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 _RST_UNDERLINE = re.compile(r"([=\-`:.'\"~^_*+#<>])\1{2,}[ \t]*$")
 _INLINE = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+
+
+def read_plain(path: Path) -> LoadedFile:
+    """Read a text file as it is."""
+    return read_text(path, lambda text: Page(1, text))
+
+
+def read_markdown(path: Path) -> LoadedFile:
+    """Read a Markdown file as it is, with its headings and tables located."""
+    return read_text(path, markdown_page)
+
+
+def read_restructured(path: Path) -> LoadedFile:
+    """Read a reStructuredText file as it is, with its headings located."""
+    return read_text(path, _restructured_page)
 
 
 def markdown_page(text: str) -> Page:
@@ -46,8 +60,8 @@ def markdown_page(text: str) -> Page:
     return Page(1, text, headings=tuple(headings), tables=tuple(tables))
 
 
-def restructured_page(text: str) -> Page:
-    """Return reStructuredText as it is, with its headings; a style's level is its turn of first use."""
+def _restructured_page(text: str) -> Page:
+    """Return reStructuredText with its headings; a style's level is its turn of first use."""
     lines = _lines(text)
     headings: list[Heading] = []
     styles: list[str] = []

@@ -10,10 +10,10 @@ from office_files import make_pdf
 from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_file
-from minicpm_rag.loaders.pdf import OCR_REMEDY
 from minicpm_rag.loaders.pdf import pages as pdf
 from minicpm_rag.loaders.pdf.layout import lay_out
 from minicpm_rag.loaders.pdf.lines import Glyph
+from minicpm_rag.loaders.pdf.scans import INSTALL_OCR
 
 LEFT = [
     "The left column speaks of harbours and of the",
@@ -153,7 +153,7 @@ def test_scans_are_counted_and_the_remedy_named(tmp_path: Path) -> None:
     assert loaded.pages_present == 4
     assert [page.number for page in loaded.pages] == [1, 3]
     assert str(loaded.note) == "2 of 4 pages are scans without text."
-    assert loaded.remedy == OCR_REMEDY
+    assert loaded.remedy == INSTALL_OCR
 
 
 def test_a_picture_of_the_page_marks_the_quote_where_it_stands(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from typing import Any
 
 from minicpm_rag.loaders.archive import check_archive, damaged
 from minicpm_rag.loaders.encodings import decode
+from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.tables import header_rows_of
 from minicpm_rag.loaders.word.numbering import Numbering, read_numbering
 from minicpm_rag.loaders.word.runs import FALLBACK, SKIPPED, TEXT_BOX, Runs, W
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import Message
-from minicpm_rag.records import Page
+from minicpm_rag.records import LoadedFile
 
 _WHAT = Message("loaders.word_document")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -42,8 +43,8 @@ class _Document:
     embedded: dict[str, Any] = field(default_factory=dict)  # parts of other formats, by relation
 
 
-def word_page(path: Path) -> Page:
-    """Return a Word document as one page: the file does not say where its pages break."""
+def read(path: Path) -> LoadedFile:
+    """Read a Word document as one page: the file does not say where its pages break."""
     import docx
     from docx.opc.exceptions import OpcError
     from lxml.etree import XMLSyntaxError
@@ -77,7 +78,7 @@ def word_page(path: Path) -> Page:
     writer = PageWriter()
     _write_blocks(body, writer, reading)
     _write_apart(apart, writer, reading.runs)
-    return writer.page(1)
+    return loaded(path.name, [writer.page(1)])
 
 
 _APART = ("footnotes", "endnotes", "header", "footer", "comments")
