@@ -21,7 +21,7 @@ class Format:
     reader: str  # "module.function" in this folder; imported when first needed
     endings: str  # of file names, without the dot
     what: str = ""  # for formats told by content: key of the message that says what such a file is called
-    part: str = ""  # for zip files: the member that every file of this format has
+    part: str = ""  # for zip files: members of which every file of this format has one
     has_scans: bool = False  # its reader takes `ocr` and `recognised` too, as `load_file` does
 
     @property
@@ -37,7 +37,12 @@ FORMATS: dict[str, Format] = {
     "pptx": Format(
         "slides.read", "pptx pptm ppsx ppsm potx potm", what="loaders.presentation", part="ppt/presentation.xml"
     ),
-    "xlsx": Format("sheets.read", "xlsx xlsm xltx xltm", what="loaders.workbook", part="xl/workbook.xml"),
+    "xlsx": Format(
+        "sheets.read",
+        "xlsx xlsm xltx xltm xlsb xls ods",
+        what="loaders.workbook",
+        part="xl/workbook.xml xl/workbook.bin",
+    ),
     "epub": Format("book.read", "epub", what="loaders.book", part="META-INF/container.xml"),
     "html": Format("html.read", "html htm xhtml"),
     "mhtml": Format("mail.read_saved_page", "mhtml mht"),

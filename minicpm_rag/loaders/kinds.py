@@ -54,7 +54,7 @@ def _by_content(path: Path, suffix: str, head: bytes) -> str | None:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_archive(path, KIND_BY_SUFFIX.get(suffix, ""))
     if head.startswith(_OLD_OFFICE):
-        raise _old_office(path)
+        return _kind_of_old_office(path)
     # Two letters prove little: text may begin with BM.
     if head.startswith(_PICTURES) and (not head.startswith(b"BM") or b"\0" in head[:32]):
         return "picture"
@@ -92,16 +92,23 @@ def _kind_of_archive(path: Path, named: str) -> str:
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as exc:
         raise damaged(Message(expected or "loaders.file")) from exc
     for kind, entry in FORMATS.items():
-        if entry.part and entry.part in names:
+        if entry.part and names.intersection(entry.part.split()):
             return kind
+    if named == "xlsx" and "content.xml" in names:  # every OpenDocument file has this part
+        return named
     if expected:
         raise damaged(Message(expected))
     raise DocumentError("loaders.archive")
 
 
-def _old_office(path: Path) -> DocumentError:
+def _kind_of_old_office(path: Path) -> str:
+    """Tell an old workbook by the name of its stream; the other formats before 2007 are not read."""
     with path.open("rb") as file:
-        encrypted = _ENCRYPTED_PART in file.read(1_000_000)
-    if encrypted:
-        return DocumentError("loaders.protected", what=Message("loaders.file"))
-    return DocumentError("loaders.old_office")
+        names = file.read(1_000_000)
+        file.seek(max(0, path.stat().st_size - 1_000_000))
+        names += file.read()
+    if _ENCRYPTED_PART in names:
+        raise DocumentError("loaders.protected", what=Message("loaders.file"))
+    if any(name.encode("utf-16-le") + b"\0\0" in names for name in ("Workbook", "Book")):
+        return "xlsx"
+    raise DocumentError("loaders.old_office")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.files import read_text
+from minicpm_rag.loaders.sheets.layout import write_grid
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import reason_of
 from minicpm_rag.records import LoadedFile, Page
@@ -36,7 +37,7 @@ def _page(text: str, delimiter: str) -> Page:
     except csv.Error as exc:
         raise DocumentError("loaders.table_unreadable", why=reason_of(exc)) from exc
     writer = PageWriter()
-    writer.table(enumerate(rows, start=1))
+    write_grid(list(enumerate(rows, start=1)), writer)
     return writer.page(1, kind="sheet")
 
 

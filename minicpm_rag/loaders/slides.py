@@ -1,13 +1,20 @@
-"""Reads PowerPoint presentations (pptx): one page a slide, with title, texts, tables, charts and notes."""
+"""Reads PowerPoint presentations (pptx and its kin): one page a slide, with title, texts, tables, charts and notes.
+
+One odd shape never refuses a presentation: what of it cannot be read is left out.
+"""
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from minicpm_rag.loaders.archive import check_archive, damaged
 from minicpm_rag.loaders.files import loaded
+from minicpm_rag.loaders.office import open_office
+from minicpm_rag.loaders.tables import header_rows_of
+from minicpm_rag.loaders.word.equations import equation_text
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
@@ -15,6 +22,14 @@ from minicpm_rag.records import LoadedFile, Page
 _WHAT = Message("loaders.presentation")
 _NOTES = "Notes / 备注"
 _DEEPEST_GROUP = 50
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_CHOICE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Choice"
+_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_MOST_POINTS = 10_000  # of a series
+_MOST_SHAPES = 100  # more are a drawing, not columns of text
 
 
 def read(path: Path) -> LoadedFile:
@@ -25,10 +40,9 @@ def read(path: Path) -> LoadedFile:
 
     check_archive(path, _WHAT)
     try:
-        with path.open("rb") as file:
-            presentation = pptx.Presentation(file)
+        presentation = open_office(path, pptx.Presentation)
         pages = [_page(number, slide) for number, slide in enumerate(presentation.slides, start=1)]
-    except (PythonPptxError, XMLSyntaxError, KeyError, ValueError, AttributeError) as exc:
+    except (PythonPptxError, XMLSyntaxError, KeyError, ValueError, AttributeError, zipfile.BadZipFile) as exc:
         raise damaged(_WHAT) from exc
     return loaded(path.name, pages)
 
@@ -36,11 +50,15 @@ def read(path: Path) -> LoadedFile:
 def _page(number: int, slide: Any) -> Page:
     writer = PageWriter()
     title = slide.shapes.title
+    if title is not None and not title.has_text_frame:  # a picture in the place of the title
+        title = None
     if title is not None:
-        writer.heading(title.text_frame.text.replace("\x0b", " "), 1)
-    for shape in _shapes(slide.shapes):
-        if title is None or shape.shape_id != title.shape_id:
+        writer.heading(_text(title.element).replace("\n", " "), 1)
+    for shape in _in_reading_order(list(_shapes(slide.shapes))):
+        if title is None or shape.element is not title.element:
             _write(shape, writer)
+    for box in _alternatives(slide.element):
+        writer.paragraph(_text(box))
     if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
         notes = slide.notes_slide.notes_text_frame.text
         if notes.strip():
@@ -50,26 +68,101 @@ def _page(number: int, slide: Any) -> Page:
 
 
 def _shapes(shapes: Any, depth: int = 0) -> Iterator[Any]:
-    """Yield shapes from top to bottom as they are read, those inside groups included."""
-    for shape in sorted(shapes, key=lambda each: (each.top or 0, each.left or 0)):
+    """Yield shapes, those inside groups after one another."""
+    if depth > _DEEPEST_GROUP:
+        return
+    for shape in shapes:
         if hasattr(shape, "shapes"):
-            if depth < _DEEPEST_GROUP:
-                yield from _shapes(shape.shapes, depth + 1)
+            yield from _in_reading_order(list(_shapes(shape.shapes, depth + 1)))
         else:
             yield shape
 
 
+def _in_reading_order(shapes: list[Any]) -> list[Any]:
+    """Order shapes as they are read: parts above one another first, columns of several shapes from left to right.
+
+    Recursive XY cut (Nagy and Seth, 1984). Boxes that stand in rows and columns are read column by column, as slides
+    that compare two things mean it; a single row of boxes from left to right.
+    """
+    if not 1 < len(shapes) <= _MOST_SHAPES:
+        return sorted(shapes, key=_place)
+    ordered: list[Any] = []
+    parts = _cut(shapes, "top", "height")
+    while parts:
+        # The longest run of parts below one another that stands in columns; else the first part by itself.
+        count = next((count for count in range(len(parts), 1, -1) if _columns(_joined(parts[:count]))), 1)
+        together = _joined(parts[:count])
+        columns = _columns(together) if count > 1 else _cut(together, "left", "width")
+        if len(columns) > 1:
+            ordered += [shape for column in columns for shape in _in_reading_order(column)]
+        else:
+            ordered += sorted(together, key=_place)
+        parts = parts[count:]
+    return ordered
+
+
+def _place(shape: Any) -> tuple[int, int]:
+    return shape.top or 0, shape.left or 0
+
+
+def _joined(parts: list[list[Any]]) -> list[Any]:
+    return [shape for part in parts for shape in part]
+
+
+def _columns(shapes: list[Any]) -> list[list[Any]]:
+    """The columns that shapes stand in, of at least two shapes each; none where they do not."""
+    columns = _cut(shapes, "left", "width")
+    return columns if len(columns) > 1 and all(len(column) > 1 for column in columns) else []
+
+
+def _cut(shapes: list[Any], start: str, size: str) -> list[list[Any]]:
+    """Part shapes at the gaps between them along one axis; touching ones stay together."""
+    parts: list[list[Any]] = []
+    end = None
+    for shape in sorted(shapes, key=lambda each: getattr(each, start) or 0):
+        begins = getattr(shape, start) or 0
+        if end is None or begins >= end:
+            parts.append([])
+        parts[-1].append(shape)
+        end = max(end or 0, begins + (getattr(shape, size) or 0))
+    return parts
+
+
 def _write(shape: Any, writer: PageWriter) -> None:
     if shape.has_text_frame:
-        paragraphs = [paragraph.text.strip() for paragraph in shape.text_frame.paragraphs]
-        writer.paragraph("\n".join(text for text in paragraphs if text))
+        writer.paragraph("\n".join(line for line in _text(shape.element).split("\n") if line.strip()))
     elif getattr(shape, "has_table", False):
-        writer.table(_rows(shape.table))
+        rows = list(_rows(shape.table))
+        writer.table(rows, header_rows=header_rows_of([cells for _, cells in rows[:4]]))
     elif getattr(shape, "has_chart", False):
-        _write_chart(shape.chart, writer)
+        _write_chart(shape, writer)
     elif shape.element.tag.endswith("}graphicFrame"):
         # SmartArt: its texts are in a part of its own that python-pptx does not open.
         _write_diagram(shape, writer)
+
+
+def _text(element: Any) -> str:
+    """The text of a shape, a line for each paragraph, with its equations."""
+    return "\n".join(_line(paragraph) for paragraph in element.iter(f"{_A}p"))
+
+
+def _line(paragraph: Any) -> str:
+    parts = []
+    for part in paragraph.iter(f"{_A}t", f"{_A}br", f"{_MATH}oMath"):
+        if any(parent.tag in (_FALLBACK, f"{_MATH}oMath") for parent in part.iterancestors()):
+            continue  # an older form of what stands beside it, or a part of an equation that is written already
+        if part.tag == f"{_A}t":
+            parts.append(part.text or "")
+        else:
+            parts.append("\n" if part.tag == f"{_A}br" else equation_text(part))
+    return "".join(parts).strip()
+
+
+def _alternatives(slide: Any) -> Iterator[Any]:
+    """Shapes that are there in a new and an old form, the new one: boxes with equations. python-pptx skips them."""
+    for choice in slide.iter(_CHOICE):
+        if next(choice.iterancestors(f"{_P}sp", f"{_P}graphicFrame"), None) is None:
+            yield from choice.iter(f"{_P}sp")
 
 
 def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
@@ -86,17 +179,56 @@ def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
         yield number, cells
 
 
-def _write_chart(chart: Any, writer: PageWriter) -> None:
-    """Write a chart's numbers as a table of categories and series."""
-    if chart.has_title and chart.chart_title.has_text_frame:
-        writer.paragraph(chart.chart_title.text_frame.text)
-    for plot in chart.plots:
-        series = list(plot.series)
-        rows = [["", *(str(one.name) for one in series)]]
-        for index, category in enumerate(plot.categories):
-            values = (one.values[index] if index < len(one.values) else None for one in series)
-            rows.append([str(category), *("" if value is None else f"{value:.15g}" for value in values)])
-        writer.table(enumerate(rows, start=1))
+def _write_chart(shape: Any, writer: PageWriter) -> None:
+    """Write a chart's numbers as a table of categories and series; of any kind of chart, read from its XML.
+
+    python-pptx knows fewer kinds than PowerPoint (no 3-D ones, none with two kinds of axes).
+    """
+    from lxml import etree
+
+    root = etree.fromstring(shape.chart_part.blob, etree.XMLParser(resolve_entities=False, no_network=True))
+    title = root.find(f"{_C}chart/{_C}title")
+    if title is not None:
+        writer.paragraph(" ".join(filter(None, (_line(paragraph) for paragraph in title.iter(f"{_A}p")))))
+    columns: list[tuple[str, dict[int, str]]] = []
+    categories: dict[int, str] = {}
+    for series in root.iter(f"{_C}ser"):
+        name = series.find(f"{_C}tx")
+        columns.append((_first_value(name), _points(series, "val", "yVal")))
+        categories = {**_points(series, "cat", "xVal"), **categories}
+    indices = sorted({index for _, values in columns for index in values} | categories.keys())[:_MOST_POINTS]
+    rows = [
+        [categories.get(index, str(index + 1)), *(values.get(index, "") for _, values in columns)] for index in indices
+    ]
+    if rows:
+        writer.table(enumerate([["", *(name for name, _ in columns)], *rows], start=1))
+
+
+def _first_value(element: Any) -> str:
+    value = element.find(f".//{_C}v") if element is not None else None
+    return str(value.text or "") if value is not None else ""
+
+
+def _points(series: Any, *names: str) -> dict[int, str]:
+    """The values that a chart keeps of its workbook, by their index; of several levels the innermost."""
+    source = next((found for name in names if (found := series.find(f"{_C}{name}")) is not None), None)
+    if source is None:
+        return {}
+    level = source.find(f".//{_C}lvl")
+    points: dict[int, str] = {}
+    for point in (source if level is None else level).iter(f"{_C}pt"):
+        index, text = point.get("idx", ""), _first_value(point)
+        if index.isdigit():
+            points[int(index)] = _number(text)
+    return points
+
+
+def _number(text: str) -> str:
+    """A number without the noise of binary fractions; other text as it is."""
+    try:
+        return f"{float(text):.12g}" if "." in text else text
+    except ValueError:
+        return text
 
 
 def _write_diagram(shape: Any, writer: PageWriter) -> None:

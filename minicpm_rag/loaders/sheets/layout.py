@@ -1,0 +1,94 @@
+"""Which tables a sheet holds: people put titles above them, notes below, and several on one sheet.
+
+Knows rows of texts only; csv files are laid out alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from minicpm_rag.loaders.tables import header_rows_of, is_value
+from minicpm_rag.loaders.writer import PageWriter
+
+Row = tuple[int, list[str]]  # number in the file, cells
+
+_MOST_ANALYSED_ROWS = 20_000  # a longer sheet is one table: nobody lays out so much by hand
+_MOST_TITLE_ROWS = 10
+
+
+def write_grid(rows: Sequence[Row], writer: PageWriter) -> None:
+    """Write the rows of a sheet: titles as paragraphs, each table with its header."""
+    filled = [row for row in rows if any(row[1])]
+    blocks = list(_blocks(filled)) if len(filled) <= _MOST_ANALYSED_ROWS else [filled]
+    for block in blocks:
+        _write_block(block, writer, is_only=len(blocks) == 1)
+
+
+def _write_block(rows: list[Row], writer: PageWriter, *, is_only: bool) -> None:
+    """Write one table; rows with a single cell above it are its title, not its header."""
+    body = list(rows)
+    titles: list[Row] = []
+    while body and len(titles) < _MOST_TITLE_ROWS and sum(map(bool, body[0][1])) == 1:
+        titles.append(body.pop(0))
+    if not body:  # a list of one column, or text typed into a sheet
+        if not is_only:
+            for _, cells in titles:
+                writer.paragraph(next(filter(None, cells)), separator="\n")
+        else:
+            writer.table(_without_blank_columns(titles))
+        return
+    for _, cells in titles:
+        writer.paragraph(next(filter(None, cells)), separator="\n")
+    table = list(_without_blank_columns(body))
+    writer.table(table, header_rows=header_rows_of([cells for _, cells in table[:4]]))
+
+
+def _blocks(rows: list[Row]) -> Iterator[list[Row]]:
+    """Part a sheet at blank rows and columns, where what follows begins with a header or a title of its own."""
+    part: list[Row] = []
+    for (before, _), row in pairwise([(0, [""]), *rows]):
+        if part and row[0] > before + 1 and _begins_a_table(row[1], part):
+            yield from _side_by_side(part)
+            part = []
+        part.append(row)
+    if part:
+        yield from _side_by_side(part)
+
+
+def _begins_a_table(cells: list[str], part: list[Row]) -> bool:
+    """Whether a row after a blank one is a title or header: names without values, or other columns than before."""
+    own = {column for column, cell in enumerate(cells) if cell}
+    before = {column for _, earlier in part for column, cell in enumerate(earlier) if cell}
+    if len(own) == 1:  # a title; a cell far from the table is one of its own
+        return len(before) > 1 and min(before) <= min(own) <= max(before)
+    has_values = any(is_value(cell) for cell in cells if cell)
+    return not has_values or not own <= before
+
+
+def _side_by_side(rows: list[Row]) -> Iterator[list[Row]]:
+    """Part a block at a blank column between two tables of at least two columns and two rows each."""
+    width = max(len(cells) for _, cells in rows)
+    used = [any(column < len(cells) and cells[column] for _, cells in rows) for column in range(width)]
+    groups: list[list[int]] = [[]]
+    for column, is_used in enumerate(used):
+        if is_used:
+            groups[-1].append(column)
+        elif groups[-1]:
+            groups.append([])
+    groups = [group for group in groups if group]
+    parts = [_columns(rows, group[0], group[-1] + 1) for group in groups]
+    if len(groups) < 2 or any(len(group) < 2 or len(part) < 2 for group, part in zip(groups, parts, strict=True)):
+        yield rows
+    else:
+        yield from parts
+
+
+def _columns(rows: list[Row], first: int, last: int) -> list[Row]:
+    return [(number, cells[first:last]) for number, cells in rows if any(cells[first:last])]
+
+
+def _without_blank_columns(rows: list[Row]) -> Iterator[Row]:
+    used = sorted({column for _, cells in rows for column, cell in enumerate(cells) if cell})
+    for number, cells in rows:
+        yield number, [cells[column] for column in used if column < len(cells)]

@@ -1,0 +1,112 @@
+"""Workbooks and slides as people have them: what Excel and PowerPoint show is what is read."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import DATA
+
+from minicpm_rag.loaders import load_file
+from minicpm_rag.loaders.sheets.layout import write_grid
+from minicpm_rag.loaders.sheets.values import shown
+from minicpm_rag.loaders.writer import PageWriter
+
+OFFICE = DATA / "office"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("excel_strict.xlsx", "| Item | Price |\n| Pump | 120 |"),
+        ("excel_nameless_style.xlsx", "| Item | Price |\n| Pump | 120 |"),
+        ("excel_number_formats.xlsx", "| 00007 | ¥1,234.50 | 37:30 | 045 | 17.5% | 2024年3月 |"),
+        ("excel_textbox.xlsx", "Prices rise by 4 percent in June."),
+        ("csv_preamble.csv", "Report of the stock\nMade on 3 March 2024\n\n| Item | Price | Stock |"),
+        ("csv_decimal_comma.csv", "| Pumpe | 120,50 | 4 |"),
+        ("slides_3d_column_chart.pptx", "The budget for 2025 is 4.2 million euros."),
+        ("slides_3d_column_chart.pptx", "| North | 10 | 12 |"),
+        ("slides_picture_as_title.pptx", "The budget for 2025 is 4.2 million euros."),
+        ("slides_box_with_equation.pptx", "The safety factor is S=1.5 for lifting gear."),
+        ("slides_scatter_chart.pptx", "| 10 | 35.5 |\n| 20 | 31.2 |"),
+        ("slides_macro_enabled.pptm", "Option A: lease\n\nLeasing costs 300 a month"),
+    ],
+)
+def test_what_office_shows_is_read(name: str, text: str) -> None:
+    assert text in "\n\n".join(page.text for page in load_file(OFFICE / name).pages)
+
+
+def test_a_header_of_two_rows_names_each_column() -> None:
+    (page,) = load_file(OFFICE / "excel_two_row_header.xlsx").pages
+    assert page.tables[0].header == "| Region | 2023 Sales | 2023 Costs | 2024 Sales | 2024 Costs |"
+    assert [number for _, number in page.tables[0].rows] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "text"),
+    [
+        (7, "00000", "00007"), (1234.5, '"¥"#,##0.00', "¥1,234.50"), (0.175, "0.0%;[Red]-0.0%", "17.5%"),
+        (datetime.timedelta(hours=37, minutes=30), "[h]:mm", "37:30"), (1234567.891, "#,##0", "1,234,568"),
+        (2.5, "0", "3"), (-2.5, "0", "-3"), (0.1 + 0.2, "General", "0.3"), (1.005, "0.00", "1.01"),
+        (-0.001, "0.00", "0.00"), (datetime.datetime(2024, 3, 1), 'yyyy"年"m"月"', "2024年3月"),
+        (datetime.datetime(2024, 3, 1), "m/d/yyyy", "2024-03-01"),
+        (datetime.datetime(2024, 3, 1, 18, 30), "General", "2024-03-01 18:30"), (datetime.time(9, 5), "h:mm", "9:05"),
+        (5, "no [format", "5"), (True, "General", "TRUE"), (None, "General", ""), (1e300, "#,##0", "1e+300"),
+    ],
+)  # fmt: skip
+def test_values_are_shown_in_their_formats(value: Any, number_format: str, text: str) -> None:
+    assert shown(value, number_format) == text
+
+
+def written(rows: list[list[str]]) -> PageWriter:
+    writer = PageWriter()
+    write_grid(list(enumerate(rows, start=1)), writer)
+    return writer
+
+
+def test_two_tables_on_a_sheet_have_headers_of_their_own() -> None:
+    rows = [
+        ["Prices", ""], ["Item", "Price"], ["Pump", "120"], ["", ""], ["Contacts", ""], ["Name", "Telephone"],
+        ["Ann", "4711"],
+    ]  # fmt: skip
+    page = written(rows).page(1)
+    assert [table.header for table in page.tables] == ["| Item | Price |", "| Name | Telephone |"]
+    assert page.text.startswith("Prices\n\n| Item")
+    assert "\n\nContacts\n\n| Name" in page.text or "\nContacts\n\n| Name" in page.text
+
+
+def test_tables_side_by_side_are_parted() -> None:
+    rows = [["品名", "单价", "", "姓名", "电话"], ["水泵", "120", "", "李明", "4711"]]
+    assert [table.header for table in written(rows).page(1).tables] == ["| 品名 | 单价 |", "| 姓名 | 电话 |"]
+
+
+def test_a_blank_row_inside_a_table_does_not_part_it() -> None:
+    rows = [["Item", "Price"], ["Pump", "120"], ["", ""], ["Valve", "35"]]
+    assert len(written(rows).page(1).tables) == 1
+
+
+def test_comments_and_hidden_sheets_are_told(tmp_path: Path) -> None:
+    import openpyxl
+    from openpyxl.comments import Comment
+
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["Item", "Price"])
+    workbook.active.append(["Pump", 120])
+    workbook.active["B2"].comment = Comment("valid until May", "Ana")
+    hidden = workbook.create_sheet("Costs")
+    hidden.append(["Item", "Cost"])
+    hidden.sheet_state = "hidden"
+    workbook.save(tmp_path / "a.xlsx")
+    first, second = load_file(tmp_path / "a.xlsx").pages
+    assert "B2: valid until May" in first.text
+    assert second.label == "Costs (hidden / 隐藏)"
+
+
+@pytest.mark.parametrize("name", ["old.xls", "open.ods"])
+def test_workbooks_of_other_programs_are_read(name: str) -> None:
+    (page,) = load_file(OFFICE / name).pages
+    assert page.text == "| 品名 | 单价 |\n| 水泵 | 120.5 |\n| 阀门 | 35 |"
+    assert (page.label, page.kind) == ("库存", "sheet")
+    assert [number for _, number in page.tables[0].rows] == [2, 3]
