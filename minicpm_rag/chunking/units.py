@@ -1,6 +1,6 @@
-"""The pieces chunks are packed from: sentences, headings and table rows of a page, as offsets into its text.
+"""The units that chunks are packed from: sentences, headings and table rows of a page, as offsets into its text.
 
-Does not know token limits or how pieces are packed; a piece is only kept from being far longer than a chunk.
+Does not know how tokens are counted or units are packed; it only keeps a unit from being far longer than a chunk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Unit:
     end: int
     weight: float  # about as many as tokens
     kind: Literal["text", "heading", "header", "row"] = "text"
-    headings: tuple[str, ...] = ()  # path it stands under
+    headings: tuple[str, ...] = ()  # the heading path it stands under
     opens: bool = False  # a section or table begins or has just ended here: a good place to start a chunk
     table: Table | None = None
     row: int | None = None

@@ -117,11 +117,7 @@ def _workspace(passages: Sequence[Path], absent: float) -> Iterator[tuple[Worksp
         folder.mkdir()
         present = write_passages(passages, folder, absent=absent)
         with open_workspace(settings.model_copy(update={"home": home, "chroma_url": None})) as workspace:
-            worker = Worker(
-                workspace.library,
-                chunk_characters=settings.chunk_characters,
-                chunk_overlap_characters=settings.chunk_overlap_characters,
-            )
+            worker = Worker(workspace.library, settings.chunk_size)
             with worker, _progress("Ingesting", len(present)) as step:
                 ingest_folder(workspace.library, worker, settings.knowledge_base, folder, step)
             yield workspace, present

@@ -57,12 +57,7 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
 
     settings = load_settings()
     library = Library(settings.home, embedder=load_embedder(settings.embedder), chroma_url=settings.chroma_url)
-    worker = Worker(
-        library,
-        chunk_characters=settings.chunk_characters,
-        chunk_overlap_characters=settings.chunk_overlap_characters,
-        ocr=settings.ocr,
-    )
+    worker = Worker(library, settings.chunk_size, ocr=settings.ocr)
     with library:
         try:
             yield settings, library, worker

@@ -70,12 +70,13 @@ def rename(name: str, new_name: str) -> None:
 def delete(name: str, yes: bool) -> None:
     """Delete a knowledge base with everything in it."""
     from minicpm_rag.cli.following import Interruption, following, report
+    from minicpm_rag.indexing import submit_delete
 
     with Interruption() as interruption, following() as (_, library, worker):
         documents = library.knowledge_base(name).documents
         if not yes:
             raise click.UsageError(t("kb.delete.unsure", name=name, documents=documents))
-        report(library, worker, library.delete(name), interruption, as_json=False, count=False)
+        report(library, worker, submit_delete(library, name), interruption, as_json=False, count=False)
     click.echo(t("kb.deleted", name=name, documents=documents))
 
 

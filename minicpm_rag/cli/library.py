@@ -20,8 +20,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="option.json"
 def ingest(sources: tuple[str, ...], knowledge_base: str | None, sync: bool, watch: bool, as_json: bool) -> None:
     """Bring files, folders and web pages into a knowledge base."""
     from minicpm_rag.cli.following import Interruption, following, report
-    from minicpm_rag.indexing import submit_ingest
-    from minicpm_rag.indexing.sources import is_address
+    from minicpm_rag.indexing import is_address, submit_ingest
 
     if watch and any(is_address(source) for source in sources):
         raise click.UsageError(t("ingest.no_watching"))
@@ -49,12 +48,11 @@ def ingest(sources: tuple[str, ...], knowledge_base: str | None, sync: bool, wat
 def remove(sources: tuple[str, ...], knowledge_base: str | None, as_json: bool) -> None:
     """Remove documents by title, path, address or folder."""
     from minicpm_rag.cli.following import Interruption, following, report
-    from minicpm_rag.indexing import submit_remove
-    from minicpm_rag.indexing.removing import resolve
+    from minicpm_rag.indexing import named_sources, submit_remove
 
     with Interruption() as interruption, following() as (settings, library, worker):
         name = knowledge_base or settings.knowledge_base
-        meant = [source for named in sources for source in resolve(library, name, named)]
+        meant = [source for named in sources for source in named_sources(library, name, named)]
         job = submit_remove(library, name, list(dict.fromkeys(meant)))
         report(library, worker, job, interruption, as_json=as_json)
 

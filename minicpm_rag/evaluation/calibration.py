@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -111,12 +109,10 @@ def _ability(embedder: Any, probes: Sequence[tuple[str, str]]) -> float:
 
 
 def _keyword_ranks(sentences: Sequence[str], rests: Sequence[str]) -> list[int]:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        keywords.create(connection, "probe")
-        keywords.add(connection, "probe", enumerate(rests))
+    with keywords.in_memory(rests) as connection:
         ranks = []
         for number, sentence in enumerate(sentences):
-            found = [row for row, _ in keywords.search(connection, "probe", sentence, len(rests))]
+            found = [row for row, _ in keywords.search(connection, "texts", sentence, len(rests))]
             ranks.append(found.index(number) + 1 if number in found else len(rests))
         return ranks
 

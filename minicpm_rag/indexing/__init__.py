@@ -1,109 +1,76 @@
-"""Who writes: one process owns the library, runs the queued jobs in one background thread, and others follow.
+"""Everything that writes documents. Other parts of the program call only what this module offers.
 
-Knows jobs, the owner's lock and progress events; not how a file is read or stored.
+One process owns the library and runs the queued jobs in one background thread (`Worker`). Any process submits jobs
+(`submit_...`), by which the ledger changes at once or soon, and follows their progress (`follow`).
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from minicpm_rag.errors import (
-    EmbedderMismatchError,
-    EmbeddingError,
-    LibraryBusyError,
-    LibraryError,
-    NotFoundError,
-    RAGError,
-    VectorStoreError,
-)
-from minicpm_rag.indexing.cutting import Cutting
-from minicpm_rag.indexing.owner import Owner
+from minicpm_rag import errors
+from minicpm_rag.errors import LibraryError, NotFoundError, RAGError
+from minicpm_rag.indexing.owner import Worker
 from minicpm_rag.indexing.repair import CheckReport, compare
-from minicpm_rag.indexing.sources import absolute
+from minicpm_rag.indexing.sources import absolute, is_address, is_inside
 from minicpm_rag.library import Library, originals
-from minicpm_rag.library.ledger import jobs, knowledge_bases
-from minicpm_rag.library.ledger.indexes import find_index, refuse_other_embedder
+from minicpm_rag.library.ledger import documents, indexes, jobs, knowledge_bases
+from minicpm_rag.library.ledger.jobs import Job
 from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import IngestProgress
 
-# How a job may fail as a whole, as the ledger names it.
-_KINDS: dict[str, type[RAGError]] = {
-    kind.__name__: kind
-    for kind in (
-        LibraryError,
-        NotFoundError,
-        LibraryBusyError,
-        VectorStoreError,
-        EmbedderMismatchError,
-        EmbeddingError,
-    )
-}
+__all__ = [
+    "CheckReport",
+    "Job",
+    "Worker",
+    "check",
+    "follow",
+    "is_address",
+    "jobs_under_way",
+    "named_sources",
+    "save_upload",
+    "submit_delete",
+    "submit_import",
+    "submit_ingest",
+    "submit_reindex",
+    "submit_remove",
+]
+
 CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
 LOOK_SECONDS = 0.05  # between two looks at the progress of a job
-
-
-class Worker:
-    """Runs jobs while this process owns the library; otherwise waits until the owner is gone.
-
-    Every process that submits jobs starts one; `follow` works the same whoever does the job.
-    """
-
-    def __init__(
-        self,
-        library: Library,
-        *,
-        chunk_characters: int = 350,
-        chunk_overlap_characters: int = 50,
-        ocr: bool = True,
-    ) -> None:
-        self._owner = Owner(library, Cutting(chunk_characters, chunk_overlap_characters), ocr=ocr)
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> Worker:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def start(self) -> None:
-        """Become the owner if nobody is, and start the background thread; harmless when repeated."""
-        if self._thread is None:
-            self._owner.claim()
-            self._thread = threading.Thread(target=self._owner.work, name="library-worker", daemon=True)
-            self._thread.start()
-
-    def close(self) -> None:
-        """Finish the file in hand, leave the rest of the job in the queue, give up the library."""
-        self._owner.stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    @property
-    def owns_library(self) -> bool:
-        """Whether this process does the writing now."""
-        return self._owner.holds_library
 
 
 def submit_ingest(library: Library, knowledge_base: str, sources: Sequence[str | Path], *, sync: bool = False) -> int:
     """Queue files, folders and addresses for a knowledge base (made where missing); returns the job.
 
-    Raises EmbedderMismatchError where the knowledge base was made with another embedder than this library's.
+    With `sync`, documents whose files have left the named folders are removed. Raises EmbedderMismatchError where the
+    knowledge base was made with another embedder than this library's.
     """
     arguments = {"sources": [absolute(source) for source in sources], "sync": sync}
     embedder = library.embedder
-    revision = "" if embedder is None else embedder.revision  # reads files, so before the ledger is held
+    revision = "" if embedder is None else embedder.revision  # reads files: before the ledger is locked
     with library.ledger.writing() as connection:
         kb_id = knowledge_bases.ensure(connection, knowledge_base)
-        index = find_index(connection, kb_id)
+        index = indexes.find(connection, kb_id)
         if index is not None and embedder is not None:
-            refuse_other_embedder(index, knowledge_base, embedder.name, revision)
+            indexes.refuse_other_embedder(index, knowledge_base, embedder.name, revision)
         return jobs.submit(connection, "ingest", kb_id, arguments)
+
+
+def save_upload(library: Library, knowledge_base: str, name: str, content: bytes) -> Path:
+    """Keep an uploaded file under a safe name in the home folder; returns the path to ingest.
+
+    Raises LibraryError where it cannot be written.
+    """
+    with library.ledger.writing() as connection:
+        kb_id = knowledge_bases.ensure(connection, knowledge_base)
+    try:
+        return originals.save_upload(library.uploads, kb_id, name, content)
+    except OSError as exc:
+        raise LibraryError("indexing.upload_not_kept", name=name, folder=library.uploads, why=reason_of(exc)) from exc
 
 
 def submit_remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> int:
@@ -111,8 +78,40 @@ def submit_remove(library: Library, knowledge_base: str, sources: Sequence[str])
     return _submit(library, "remove", knowledge_base, {"sources": list(sources)})
 
 
+def named_sources(library: Library, knowledge_base: str, named: str) -> list[str]:
+    """The sources a user means: one as listed, a path, all under a folder, or a title that only one has.
+
+    Raises NotFoundError where nothing fits, LibraryError where a title fits several.
+    """
+    with library.ledger.reading() as connection:
+        kb_id = knowledge_bases.find(connection, knowledge_base)
+        known = documents.sources(connection, kb_id)
+        titled = documents.titled(connection, kb_id, named)
+    path = absolute(named)
+    for exact in (named, path, f"{originals.UPLOAD}{named}"):
+        if exact in known:
+            return [exact]
+    inside = [source for source in known if is_inside(source, [Path(path)])]
+    if inside:
+        return inside
+    if not titled:
+        raise NotFoundError("indexing.no_such_document", name=named, knowledge_base=knowledge_base)
+    if len(titled) > 1:
+        raise LibraryError("indexing.ambiguous_title", count=len(titled), name=named, sources=titled)
+    return titled
+
+
+def submit_delete(library: Library, knowledge_base: str) -> int:
+    """Delete a knowledge base: gone for every reader at once; returns the job that clears the rest."""
+    with library.ledger.writing() as connection:
+        kb_id = knowledge_bases.find(connection, knowledge_base)
+        jobs.stop_running(connection, kb_id)
+        knowledge_bases.hide(connection, kb_id)
+        return jobs.submit(connection, "sweep", None, {})
+
+
 def submit_reindex(library: Library, knowledge_base: str) -> int:
-    """Queue building the index anew with the embedder set now; returns the job."""
+    """Queue building the index again with the embedder set now; returns the job."""
     embedder = library.embedder
     if embedder is None:
         raise LibraryError("indexing.no_embedder")
@@ -125,11 +124,38 @@ def submit_import(library: Library, file: Path, name: str | None = None) -> int:
     return _submit(library, "import", None, {"file": absolute(file), "name": name})
 
 
+def check(library: Library, *, repair: bool) -> CheckReport:
+    """Compare ledger, vectors and keywords, and with `repair` put right what differs.
+
+    This process does it where none owns the library, else the owner. Raises LibraryError where the ledger is damaged.
+    """
+    job = None
+    while True:
+        if library.vectors.claim():
+            try:
+                if job is not None:
+                    with library.ledger.writing() as connection:
+                        jobs.request_cancel(connection, job)
+                return compare(library, repair=repair)
+            finally:
+                library.vectors.release()
+        if job is None:
+            with library.ledger.writing() as connection:
+                job = jobs.submit(connection, "check", None, {"repair": repair})
+        time.sleep(CHECK_SECONDS)
+        with library.ledger.reading() as connection:
+            state = jobs.get(connection, job)
+            if state is not None and state.status == "done":
+                return CheckReport.from_json(jobs.result(connection, job))
+        if state is None or state.status in jobs.FINISHED:
+            raise LibraryError((state and state.error) or Message("indexing.check_ended"))
+
+
 def follow(library: Library, job: int, *, cancelled: Callable[[], bool] = lambda: False) -> Iterator[IngestProgress]:
     """The job's progress from its beginning until it is done.
 
-    Raises LibraryError (or what it was) where the job as a whole failed. Once `cancelled()` the file in hand
-    is finished, the others are left.
+    Raises LibraryError (or the error it was) where the job as a whole failed. Once `cancelled()`, the current file is
+    finished and the others are left.
     """
     seen = 0
     asked = told = False
@@ -153,52 +179,42 @@ def follow(library: Library, job: int, *, cancelled: Callable[[], bool] = lambda
         if state.status == "cancelled" and state.successor is not None:
             job, seen, asked = state.successor, 0, False
         elif state.status == "failed":
-            error = state.error or Message("system.words", words=state.error_kind)
-            raise _KINDS.get(state.error_kind, LibraryError)(error)
+            raise _error_of(state)
         elif state.status in jobs.FINISHED:
             return
         elif not fresh:
             time.sleep(LOOK_SECONDS)
 
 
-def check(library: Library, *, repair: bool) -> CheckReport:
-    """Compare ledger, vectors and keywords, and with `repair` put right what differs.
+def jobs_under_way(library: Library, known: set[int]) -> list[tuple[Job, str]]:
+    """Each job that waits or runs with its knowledge base's name ("" for an import), those of `known` numbers left out.
 
-    Where another process owns the library, or this one's worker, that one does it.
+    A job that took the place of a known one is known too, and added there. One whose knowledge base was deleted
+    meanwhile is left out.
     """
-    job = None
-    while True:
-        if library.vectors.claim():
-            try:
-                if job is not None:
-                    with library.ledger.writing() as connection:
-                        jobs.request_cancel(connection, job)
-                return compare(library.ledger, library.vectors, repair=repair)
-            finally:
-                library.vectors.release()
-        if job is None:
-            with library.ledger.writing() as connection:
-                job = jobs.submit(connection, "check", None, {"repair": repair})
-        time.sleep(CHECK_SECONDS)
-        with library.ledger.reading() as connection:
-            state = jobs.get(connection, job)
-            if state is not None and state.status == "done":
-                return CheckReport.from_json(jobs.result(connection, job))
-        if state is None or state.status in jobs.FINISHED:
-            raise LibraryError((state and state.error) or Message("indexing.check_ended"))
-
-
-def save_upload(library: Library, knowledge_base: str, name: str, content: bytes) -> Path:
-    """Keep an uploaded file under a safe name in the home folder; returns the path to ingest."""
-    with library.ledger.writing() as connection:
-        kb_id = knowledge_bases.ensure(connection, knowledge_base)
-    try:
-        return originals.save_upload(library.uploads, kb_id, name, content)
-    except OSError as exc:
-        raise LibraryError("indexing.upload_not_kept", name=name, folder=library.uploads, why=reason_of(exc)) from exc
+    with library.ledger.reading() as connection:
+        found = jobs.under_way(connection)
+        for number in list(known) if found else ():
+            while (job := jobs.get(connection, number)) is not None and job.successor is not None:
+                known.add(number := job.successor)
+        names = knowledge_bases.names(connection)
+    return [
+        (job, "" if job.kb_id is None else names[job.kb_id])
+        for job in found
+        if job.id not in known and (job.kb_id is None or job.kb_id in names)
+    ]
 
 
 def _submit(library: Library, kind: str, knowledge_base: str | None, arguments: dict[str, Any]) -> int:
     with library.ledger.writing() as connection:
         kb_id = None if knowledge_base is None else knowledge_bases.find(connection, knowledge_base)
         return jobs.submit(connection, kind, kb_id, arguments)
+
+
+def _error_of(job: Job) -> RAGError:
+    """The error that a job failed with, as it was raised in the process that ran it."""
+    kind = getattr(errors, job.error_kind, LibraryError)
+    if not issubclass(kind, RAGError) or kind.__init__ is not RAGError.__init__:  # it takes more than a message
+        kind = LibraryError
+    error: RAGError = kind(job.error or Message("system.words", words=job.error_kind))
+    return error

@@ -1,92 +1,98 @@
-"""Ingest: read each file, cut it, embed it, store it, and say what became of it. For the library's owner.
+"""Ingest: read each file, split and embed it, store it, and say what became of it. For the owner of the library.
 
-Decides what a file is to the library (new, unchanged, changed, a copy, moved); does not know how documents
-are kept, nor who asked.
+Decides what a file is to the library (unchanged, a copy, moved, new, changed); does not know how documents are
+stored, nor who asked.
 """
 
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from minicpm_rag.errors import DocumentError, EmbeddingError, LibraryError
-from minicpm_rag.indexing import storage
-from minicpm_rag.indexing.cutting import Cutting, Piece, cut, embed
-from minicpm_rag.indexing.reading import Reader, filled
+from minicpm_rag.indexing import sources, storing
+from minicpm_rag.indexing.chunks import embed, split
+from minicpm_rag.indexing.reading import Reader, measure_text
 from minicpm_rag.indexing.removing import remove_missing
-from minicpm_rag.indexing.sources import find_sources, is_address, is_gone
-from minicpm_rag.indexing.storage import NewDocument
-from minicpm_rag.indexing.sweep import drop_upload
+from minicpm_rag.indexing.storing import NewDocument
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import documents, knowledge_bases, page_rows
-from minicpm_rag.library.ledger.indexes import Index, find_index, refuse_other_embedder
+from minicpm_rag.library.ledger import documents, indexes, knowledge_bases, pages
 from minicpm_rag.library.originals import UPLOAD, upload_source
 from minicpm_rag.messages import Message, joined
-from minicpm_rag.records import DocumentRow, FileStatus, IngestProgress, LoadedFile, Verdict
+from minicpm_rag.records import ChunkSize, DocumentRow, FileStatus, IngestProgress, LoadedFile, Page, Verdict
 
 if TYPE_CHECKING:
     from minicpm_rag.embedding.embedder import Embedder
-
-log = logging.getLogger(__name__)
 
 # Small files are embedded together up to this many chunks, so that the embedder gets full batches.
 GROUP_CHUNKS = 128
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """A file that has been read and cut, waiting to be embedded with others."""
-
-    number: int
-    document: NewDocument  # without chunks yet
-    pieces: list[Piece]
-    former: DocumentRow | None  # what the source named before
-
-
 def ingest(
     library: Library,
     kb_id: int,
-    sources: Sequence[str],
+    named: Sequence[str],
     *,
-    cutting: Cutting,
+    size: ChunkSize,
     ocr: bool = True,
     sync: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[IngestProgress]:
     """Bring absolute paths and addresses into a knowledge base, one verdict for each file.
 
-    With `sync`, documents that have left the named folders are removed. Once `cancelled()`, the files in hand
-    are finished and the rest is left. Raises LibraryError or EmbeddingError where no file could succeed.
+    With `sync`, documents that have left the named folders are removed. Once `cancelled()`, the files already begun
+    are finished and the others left. Raises LibraryError or EmbeddingError where no file could succeed.
     """
     if library.embedder is None:
         raise LibraryError("indexing.no_embedder")
-    run = _Ingest(library, kb_id, library.embedder, cutting, ocr)
-    yield from run.all(sources, sync, cancelled)
+    run = _Ingest(library, kb_id, library.embedder, size, ocr)
+    yield from run.all(named, sync, cancelled)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What a file is to the library, by its bytes and name.
+
+    `same`: the same bytes under the same name. `copy`: under another name, whose file is still there; `moved`: whose
+    file is gone (`former`). `new`: none of these, so it must be read. `document` is the one with these bytes.
+    """
+
+    kind: Literal["same", "copy", "moved", "new"]
+    document: DocumentRow | None = None
+    former: str = ""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A file that has been read and split, waiting to be embedded with others."""
+
+    number: int
+    document: NewDocument
+    former: DocumentRow | None  # what its source names now
 
 
 class _Ingest:
-    def __init__(self, library: Library, kb_id: int, embedder: Embedder, cutting: Cutting, ocr: bool) -> None:
+    def __init__(self, library: Library, kb_id: int, embedder: Embedder, size: ChunkSize, ocr: bool) -> None:
         self.library = library
         self.kb_id = kb_id
         self.embedder = embedder
-        self.cutting = cutting
+        self.size = size
         self.reader = Reader(ocr=ocr, is_new=lambda sha256: self._of_bytes(sha256) is None)
         self.files = 0
-        self.waiting: list[_Ready] = []
+        self.waiting: list[_Waiting] = []
         with library.ledger.reading() as connection:
             name = knowledge_bases.name_of(connection, kb_id)
-            self.index = find_index(connection, kb_id)
+            self.index = indexes.find(connection, kb_id)
         if self.index is not None:
-            refuse_other_embedder(self.index, name, embedder.name, embedder.revision)
+            indexes.refuse_other_embedder(self.index, name, embedder.name, embedder.revision)
 
-    def all(self, sources: Sequence[str], sync: bool, cancelled: Callable[[], bool]) -> Iterator[IngestProgress]:
+    def all(self, named: Sequence[str], sync: bool, cancelled: Callable[[], bool]) -> Iterator[IngestProgress]:
         from minicpm_rag.loaders import SUFFIXES
 
-        found = find_sources(sources, SUFFIXES)
+        found = sources.find_sources(named, SUFFIXES)
         self.files = len(found.refused) + len(found.sources)
         for number, refusal in enumerate(found.refused, start=1):
             yield self._done(number, refusal)
@@ -103,71 +109,91 @@ class _Ingest:
                 yield self._done(self.files, verdict)
 
     def _one(self, number: int, path: str) -> Iterator[IngestProgress]:
-        source = path if is_address(path) else upload_source(self.library.uploads, Path(path)) or path
-        blank = NewDocument(source, source if is_address(path) else Path(path).name, "", 0, (), 0, ())
+        """Classify one file or web page, then act on what it is."""
+        address = sources.is_address(path)
+        source = path if address else upload_source(self.library.uploads, Path(path)) or path
+        new = NewDocument(source, title=path if address else Path(path).name)
+        loaded: LoadedFile | None = None
         try:
-            if is_address(path):
+            if address:
                 yield self._progress(number, source, "reading")
-                blank, loaded = self.reader.address(blank)
-            else:
-                blank = self.reader.measured(blank, Path(path))
-                loaded = None
-            if any(entry.document.sha256 == blank.sha256 for entry in self.waiting):
-                yield from self._write_waiting()  # its twin must be stored for this one to be a copy of it
-            known = self._known(blank)
-            if known is not None:
-                yield self._done(number, known)
+                loaded = self.reader.address(path)
+            sha256, size_bytes = measure_text(loaded) if loaded else self.reader.measure(Path(path))
+            new = replace(new, sha256=sha256, size_bytes=size_bytes)
+            if any(entry.document.sha256 == sha256 for entry in self.waiting):
+                yield from self._write_waiting()  # a copy of it, which that one must be stored for
+            case = self._classify(new)
+            if case.document is not None and case.kind != "new":
+                yield self._done(number, self._kept(case.kind, case.document, case.former, new))
                 return
             if loaded is None:
                 yield self._progress(number, source, "reading")
                 loaded = self.reader.file(Path(path))
-            with self.library.ledger.reading() as connection:
-                former = documents.named(connection, self.kb_id, source)
-                again = former is not None and former.sha256 == blank.sha256
-                pages = page_rows.of_document(connection, former.id) if former is not None and again else []
-            if former is not None and again and pages == list(loaded.pages):  # its remedy was not followed
-                yield self._done(number, self._of(former, blank, "unchanged", former.reason, former.remedy))
+            if case.document is not None and self._stored_pages(case.document) == list(loaded.pages):
+                kept = case.document  # read again in vain: what would help has not been done
+                yield self._done(number, _verdict(kept, source, "unchanged", kept.reason, kept.remedy))
                 return
-            ready = self._cut(number, blank, loaded, former)
+            self.waiting.append(self._split(number, new, loaded))
         except DocumentError as exc:
-            yield self._done(number, self._failed(blank, exc.reason, exc.remedy))
+            yield self._done(number, self._failed(new, exc.reason, exc.remedy))
             return
-        self.waiting.append(ready)
-        if sum(len(entry.pieces) for entry in self.waiting) >= GROUP_CHUNKS:
+        if sum(len(entry.document.chunks) for entry in self.waiting) >= GROUP_CHUNKS:
             yield from self._write_waiting()
+
+    def _classify(self, new: NewDocument) -> _Case:
+        document = self._of_bytes(new.sha256)
+        if document is None:
+            return _Case("new")
+        names = (document.source, *document.other_names)
+        if new.source in names:
+            # The user may have done what the remedy asks for (installed OCR, say): then it must be read again.
+            return _Case("new" if document.remedy else "same", document)
+        former = next((name for name in names if sources.is_gone(name)), None)
+        return _Case("copy", document) if former is None else _Case("moved", document, former)
 
     def _of_bytes(self, sha256: str) -> DocumentRow | None:
         with self.library.ledger.reading() as connection:
             return documents.of_bytes(connection, self.kb_id, sha256)
 
-    def _known(self, blank: NewDocument) -> Verdict | None:
-        """The verdict of a file whose bytes the library has already; None where it must be read."""
-        ledger, kb_id, source = self.library.ledger, self.kb_id, blank.source
-        with ledger.reading() as connection:
-            same = documents.of_bytes(connection, kb_id, blank.sha256)
-            failed_before = documents.has_failed(connection, kb_id, source)
-        if same is None:
-            return None
-        names = (same.source, *same.other_names)
-        if source in names:
-            if same.remedy:
-                return None  # the person may have followed the remedy (installed OCR, say): read it again
-            if failed_before:
-                with ledger.writing() as connection:
-                    documents.forget_failure(connection, kb_id, source)
-            return self._of(same, blank, "unchanged")
-        former = next((name for name in names if is_gone(name)), None)
-        storage.add_name(ledger, self.library.vectors, same.id, kb_id, source, blank.title, former=former)
-        if former is not None:
-            return self._of(same, blank, "moved", Message("indexing.moved", former=former))
-        return self._of(same, blank, "duplicate", Message("indexing.duplicate", source=same.source))
+    def _kept(
+        self, kind: Literal["same", "copy", "moved"], document: DocumentRow, former: str, new: NewDocument
+    ) -> Verdict:
+        """Act on a file whose bytes are stored already: at most it becomes one more name of its document."""
+        if kind == "same":
+            self._forget_failure(new.source)
+            return _verdict(document, new.source, "unchanged")
+        storing.add_name(self.library, self.kb_id, document.id, new.source, new.title, former=former or None)
+        if kind == "moved":
+            return _verdict(document, new.source, "moved", Message("indexing.moved", former=former))
+        return _verdict(document, new.source, "duplicate", Message("indexing.duplicate", source=document.source))
 
-    def _cut(self, number: int, blank: NewDocument, loaded: LoadedFile, former: DocumentRow | None) -> _Ready:
-        document = filled(blank, loaded)
-        pieces = cut(loaded.pages, document.title, self.embedder, self.cutting)
-        if not pieces:
+    def _forget_failure(self, source: str) -> None:
+        with self.library.ledger.reading() as connection:
+            failed = documents.has_failed(connection, self.kb_id, source)
+        if failed:  # only then: each write waits for those of other processes
+            with self.library.ledger.writing() as connection:
+                documents.forget_failure(connection, self.kb_id, source)
+
+    def _stored_pages(self, document: DocumentRow) -> list[Page]:
+        with self.library.ledger.reading() as connection:
+            return pages.of_document(connection, document.id)
+
+    def _split(self, number: int, new: NewDocument, loaded: LoadedFile) -> _Waiting:
+        document = replace(
+            new,
+            title=loaded.title or new.title,
+            pages=loaded.pages,
+            pages_present=loaded.pages_present,
+            encoding=loaded.encoding,
+            reason=loaded.note,
+            remedy=loaded.remedy,
+        )
+        chunks = split(loaded.pages, document.title, self.embedder, self.size)
+        if not chunks:
             raise DocumentError("indexing.no_text", document.remedy)
-        return _Ready(number, document, pieces, former)
+        with self.library.ledger.reading() as connection:
+            former = documents.named(connection, self.kb_id, document.source)
+        return _Waiting(number, replace(document, chunks=chunks), former)
 
     def _write_waiting(self) -> Iterator[IngestProgress]:
         waiting, self.waiting = self.waiting, []
@@ -176,59 +202,55 @@ class _Ingest:
         for entry in waiting:
             yield self._progress(entry.number, entry.document.source, "embedding")
         try:
-            chunks = embed([piece for entry in waiting for piece in entry.pieces], self.embedder)
+            embedded = iter(embed([chunk for entry in waiting for chunk in entry.document.chunks], self.embedder))
         except EmbeddingError as exc:
-            if len(waiting) > 1:  # find the file that is to blame
-                for entry in waiting:
-                    self.waiting = [entry]
-                    yield from self._write_waiting()
+            if len(waiting) == 1:
+                unread = replace(waiting[0].document, chunks=())
+                yield self._done(waiting[0].number, self._failed(unread, exc.message, None))
                 return
-            yield self._done(waiting[0].number, self._failed(waiting[0].document, exc.message, None))
+            for entry in waiting:  # one by one, to find the file that is to blame
+                self.waiting = [entry]
+                yield from self._write_waiting()
             return
         new = []
         for entry in waiting:
             yield self._progress(entry.number, entry.document.source, "writing")
-            own, chunks = chunks[: len(entry.pieces)], chunks[len(entry.pieces) :]
-            new.append(replace(entry.document, chunks=own))
-        stored = storage.store(self.library.ledger, self.library.vectors, self._index(), new)
-        for entry, document, _ in zip(waiting, new, stored, strict=True):
-            former = entry.former
-            if former is not None and document.source.startswith(UPLOAD) and former.sha256 != document.sha256:
-                drop_upload(self.library.ledger, self.library.uploads, self.kb_id, former.sha256, document.source)
-            status: FileStatus = "indexed" if former is None else "replaced"
-            yield self._done(entry.number, document.verdict(status, document.reason, document.remedy))
-
-    def _index(self) -> Index:
+            new.append(replace(entry.document, chunks=[next(embedded) for _ in entry.document.chunks]))
         if self.index is None:
-            self.index = storage.begin_index(self.library.ledger, self.kb_id, self.embedder)
-        return self.index
+            self.index = storing.begin_index(self.library, self.kb_id, self.embedder)
+        for entry, document, _ in zip(waiting, new, storing.store(self.library, self.index, new), strict=True):
+            former = entry.former
+            if former is not None and former.sha256 != document.sha256:
+                self._drop_upload(document.source, former.sha256)
+            yield self._done(entry.number, document.verdict("indexed" if former is None else "replaced"))
 
-    def _failed(self, blank: NewDocument, reason: Message | None, remedy: Message | None) -> Verdict:
+    def _failed(self, new: NewDocument, reason: Message | None, remedy: Message | None) -> Verdict:
         with self.library.ledger.reading() as connection:
-            former = documents.named(connection, self.kb_id, blank.source)
-        if former is not None and former.sha256 != blank.sha256:
+            former = documents.named(connection, self.kb_id, new.source)
+        replaces = former is not None and former.sha256 != new.sha256
+        if former is not None and replaces:
             reason = joined(reason, Message("indexing.still_answers", day=former.indexed_at[:10]))
-        failed = replace(blank, reason=reason, remedy=remedy)
-        storage.record_failure(self.library.ledger, self.kb_id, failed)
-        if blank.source.startswith(UPLOAD) and (former is None or former.sha256 != blank.sha256):
-            drop_upload(self.library.ledger, self.library.uploads, self.kb_id, blank.sha256, blank.source)
-        return failed.verdict("failed", reason, remedy)
+        failed = replace(new, reason=reason, remedy=remedy)
+        storing.record_failure(self.library, self.kb_id, failed)
+        if former is None or replaces:
+            self._drop_upload(new.source, new.sha256)
+        return failed.verdict("failed")
 
-    def _of(
-        self,
-        row: DocumentRow,
-        blank: NewDocument,
-        status: FileStatus,
-        reason: Message | None = None,
-        remedy: Message | None = None,
-    ) -> Verdict:
-        return Verdict(
-            blank.source, row.title, status, reason, remedy,
-            row.pages_indexed, row.pages_present, row.chunks, row.encoding,
-        )  # fmt: skip
+    def _drop_upload(self, source: str, sha256: str) -> None:
+        if source.startswith(UPLOAD):
+            storing.drop_upload(self.library, self.kb_id, sha256, source)
 
     def _progress(self, number: int, source: str, stage: Literal["reading", "embedding", "writing"]) -> IngestProgress:
         return IngestProgress(source, stage, number, self.files)
 
     def _done(self, number: int, verdict: Verdict) -> IngestProgress:
         return IngestProgress(verdict.source, "done", number, self.files, verdict)
+
+
+def _verdict(
+    row: DocumentRow, source: str, status: FileStatus, reason: Message | None = None, remedy: Message | None = None
+) -> Verdict:
+    """What became of a file whose text is stored already."""
+    return Verdict(
+        source, row.title, status, reason, remedy, row.pages_indexed, row.pages_present, row.chunks, row.encoding
+    )

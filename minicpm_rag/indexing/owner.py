@@ -1,4 +1,4 @@
-"""The owner: the one process that may write takes jobs from the queue and does them, in one thread.
+"""The worker: in the process that owns the library it runs the queued jobs, one after the other, in one thread.
 
 Knows which function does which job, and how progress is recorded; not how the work is done.
 """
@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryError, RAGError, VectorStoreError
-from minicpm_rag.indexing import importing, reindexing, removing, repair, vector_repair
-from minicpm_rag.indexing.cutting import Cutting
+from minicpm_rag.indexing import importing, reindexing, removing, repair, storing
 from minicpm_rag.indexing.ingest import ingest
-from minicpm_rag.indexing.sweep import sweep
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import jobs, knowledge_bases
 from minicpm_rag.library.ledger.jobs import Job
 from minicpm_rag.messages import Message, reason_of
-from minicpm_rag.records import IngestProgress
+from minicpm_rag.records import ChunkSize, IngestProgress
 
 log = logging.getLogger(__name__)
 
@@ -29,51 +27,76 @@ CLAIM_SECONDS = 0.5  # between two tries to become the owner
 RECORD_SECONDS = 0.1  # progress is written at most this often, because each time is a transaction
 
 
-class Owner:
-    """Becomes the owner of the library as soon as nobody else is, and does the queued jobs until stopped."""
+class Worker:
+    """Becomes the owner of the library as soon as no other process is, and runs the queued jobs until closed.
 
-    def __init__(self, library: Library, cutting: Cutting, *, ocr: bool) -> None:
+    Every process that submits jobs starts one; `follow` works the same whichever process runs the job.
+    """
+
+    def __init__(self, library: Library, size: ChunkSize | None = None, *, ocr: bool = True) -> None:
         self.library = library
-        self.cutting = cutting
+        self.size = size or ChunkSize()
         self.ocr = ocr
-        self.stop = threading.Event()
-        self.holds_library = False
-        self._prepared = False
+        self.owns_library = False
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._prepared = False  # since this process became the owner, or a job failed
         self._compared = False
 
-    def claim(self) -> bool:
-        """Try to become the owner; says whether this process is it."""
-        self.holds_library = self.holds_library or self.library.vectors.claim()
-        return self.holds_library
+    def __enter__(self) -> Worker:
+        self.start()
+        return self
 
-    def work(self) -> None:
-        """Do jobs until `stop` is set, then give the library up."""
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Become the owner if no process is, and start the background thread; harmless when repeated."""
+        if self._thread is None:
+            self._claim()
+            self._thread = threading.Thread(target=self._work, name="library-worker", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Finish the current file, leave the rest of the job in the queue, release the library."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _claim(self) -> bool:
+        self.owns_library = self.owns_library or self.library.vectors.claim()
+        return self.owns_library
+
+    def _work(self) -> None:
         try:
-            while not self.stop.is_set():
+            while not self._stop.is_set():
                 try:
                     pause = self._step()
-                except RAGError as exc:  # nothing could be written, for one; jobs have their own errors
+                except RAGError as exc:  # the disk is full, say; what a job raises is recorded with it
                     log.error("The library's worker tries again: %s", exc)
                     pause = CLAIM_SECONDS
-                self.stop.wait(pause)
+                self._stop.wait(pause)
         finally:
-            if self.holds_library:
-                self.holds_library = False
+            if self.owns_library:
+                self.owns_library = False
                 self.library.vectors.release()
 
     def _step(self) -> float:
         """Do the next thing there is to do; returns the seconds to wait after it."""
-        if not self.holds_library and not self.claim():
+        if not self._claim():
             return CLAIM_SECONDS
         if not self._prepared:
             self._prepared = True
             with self.library.ledger.writing() as connection:
                 jobs.requeue(connection)
-            self._repaired(self._open_and_sweep)
+            self._repaired(self._open_and_clear)
         with self.library.ledger.reading() as connection:
             waiting = jobs.waiting(connection)
         if not waiting:
-            self._compare_once()
+            if not self._compared:  # a power cut or a full disk may have left Chroma behind the ledger
+                self._compared = True
+                self._repaired(lambda: repair.heal(self.library))
             return LOOK_SECONDS
         with self.library.ledger.writing() as connection:
             job = jobs.take(connection)
@@ -90,12 +113,12 @@ class Owner:
                 recorder.add(event)
             if recorder.cancelled():
                 status = "cancelled"
-            elif self.stop.is_set():
+            elif self._stop.is_set():
                 status = "queued"
         except RAGError as exc:
             status, kind, error = "failed", type(exc).__name__, exc.message
             self._prepared = self._compared = False  # it may have left something, or broken Chroma
-        except Exception as exc:  # a defect of ours must reach the person who asked, not only the log
+        except Exception as exc:  # a defect of ours must reach the user who asked, not only the log
             log.exception("job %s %s", job.id, job.kind)
             status, kind = "failed", "LibraryError"
             error = Message("indexing.unexpected", kind=type(exc).__name__, why=reason_of(exc))
@@ -103,7 +126,7 @@ class Owner:
             recorder.record()
             with self.library.ledger.writing() as connection:
                 jobs.finish(connection, job.id, status, kind, error)
-        except LibraryError as exc:  # a full disk: who follows in this process must still learn of it
+        except LibraryError as exc:  # a full disk: whoever follows in this process must still learn of it
             self.library.unrecorded[job.id] = LibraryError(error or exc.message)
             raise
 
@@ -111,20 +134,20 @@ class Owner:
         library, arguments = self.library, job.arguments
 
         def stopped() -> bool:
-            return self.stop.is_set() or recorder.cancelled()
+            return self._stop.is_set() or recorder.cancelled()
 
         if job.kb_id is not None:
             yield from self._events_in(job.kb_id, job, stopped)
         elif job.kind == "import":
-            yield from importing.import_file(library, Path(arguments["file"]), arguments["name"], self.cutting)
+            yield from importing.import_file(library, Path(arguments["file"]), arguments["name"], self.size)
         elif job.kind == "check":
-            report = repair.compare(library.ledger, library.vectors, repair=arguments["repair"])
+            report = repair.compare(library, repair=arguments["repair"])
             with library.ledger.writing() as connection:
                 jobs.set_result(connection, job.id, report.as_json())
         elif job.kind == "sweep":
-            sweep(library.ledger, library.vectors, library.uploads)
+            storing.clear(library)
         else:
-            raise _unknown(job)
+            raise LibraryError("indexing.unknown_job", kind=job.kind)
 
     def _events_in(self, kb_id: int, job: Job, stopped: Callable[[], bool]) -> Iterator[IngestProgress]:
         library, arguments = self.library, job.arguments
@@ -132,47 +155,37 @@ class Owner:
             knowledge_bases.name_of(connection, kb_id)  # raises where it was deleted meanwhile
         if job.kind == "ingest":
             yield from ingest(
-                library, kb_id, arguments["sources"], cutting=self.cutting, ocr=self.ocr,
+                library, kb_id, arguments["sources"], size=self.size, ocr=self.ocr,
                 sync=arguments["sync"], cancelled=stopped,
             )  # fmt: skip
         elif job.kind == "remove":
             yield from removing.remove(library, kb_id, arguments["sources"])
         elif job.kind == "reindex":
             yield from reindexing.reindex(
-                library, kb_id, self.cutting, embedder=arguments["embedder"], revision=arguments["revision"],
+                library, kb_id, self.size, embedder=arguments["embedder"], revision=arguments["revision"],
                 cancelled=stopped,
             )  # fmt: skip
         else:
-            raise _unknown(job)
+            raise LibraryError("indexing.unknown_job", kind=job.kind)
 
-    def _open_and_sweep(self) -> None:
+    def _open_and_clear(self) -> None:
         if self.library.vectors.url is None and self.library.vectors.folder.is_dir():  # importing Chroma takes 0.6 s
-            self.library.vectors.collections()  # a folder that cannot be opened is mended before the first job
-        sweep(self.library.ledger, self.library.vectors, self.library.uploads)
-
-    def _compare_once(self) -> None:
-        """After a power cut or a full disk Chroma and the ledger may be apart: see, while there is time."""
-        if not self._compared:
-            self._compared = True
-            self._repaired(lambda: vector_repair.heal(self.library.ledger, self.library.vectors))
+            self.library.vectors.collections()  # a folder that cannot be opened is rebuilt before the first job
+        storing.clear(self.library)
 
     def _repaired(self, action: Callable[[], None]) -> None:
-        """Do something with Chroma; where its folder does not work, make it anew from the ledger first."""
+        """Do something with Chroma; where its folder does not work, rebuild it from the ledger first."""
         try:
             action()
         except VectorStoreError:
             if self.library.vectors.url is not None:
                 raise
-            vector_repair.make_anew(self.library.ledger, self.library.vectors)
+            repair.rebuild_folder(self.library)
             action()
 
 
-def _unknown(job: Job) -> LibraryError:
-    return LibraryError("indexing.unknown_job", kind=job.kind)
-
-
 class _Recorder:
-    """Writes the progress of one job into the ledger, and watches for the wish to cancel it."""
+    """Writes the progress of one job into the ledger, and looks whether the job is to be cancelled."""
 
     def __init__(self, library: Library, job: Job) -> None:
         self._library = library
@@ -189,9 +202,9 @@ class _Recorder:
         """Take note of an event; it is written soon."""
         verdict = event.verdict
         if verdict is not None and verdict.status == "unchanged" and event.source in self._judged:
-            return  # an owner before us did this file, in this very job, and said so
+            return  # an owner before this one stored the file, in this very job, and said so
         self._pending.append(event)
-        # What is no verdict announces something that takes time, so it must be seen now.
+        # An event without a verdict announces something that takes time, so it must be seen now.
         if verdict is None or time.monotonic() - self._recorded_at > RECORD_SECONDS:
             self.record()
 
@@ -204,7 +217,7 @@ class _Recorder:
         self._recorded_at = time.monotonic()
 
     def cancelled(self) -> bool:
-        """Whether someone has asked to stop this job."""
+        """Whether this job is to be cancelled."""
         if not self._cancelled and time.monotonic() - self._looked_at > RECORD_SECONDS:
             self._looked_at = time.monotonic()
             with self._library.ledger.reading() as connection:

@@ -1,4 +1,4 @@
-"""Reading sources for ingest: a file's hash, and its pages, or a DocumentError that becomes the verdict.
+"""Reading sources for ingest: a file's hash, and its pages or the DocumentError that becomes its verdict.
 
 Does not know the library.
 """
@@ -8,12 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.indexing.sources import is_address
-from minicpm_rag.indexing.storage import NewDocument
 from minicpm_rag.library.originals import sha256_of
 from minicpm_rag.loaders import isolated
 from minicpm_rag.messages import reason_of
@@ -43,35 +41,25 @@ class Reader:
         if self._is_new(measure[0]) and not is_twin:
             self._begun[source] = isolated.begin(lambda: isolated.load_file(Path(source), ocr=self._ocr))
 
-    def measured(self, blank: NewDocument, path: Path) -> NewDocument:
-        """The document with the hash and the size of its file."""
+    def measure(self, path: Path) -> tuple[str, int]:
+        """The SHA-256 of a file's bytes, in hex, and their number. Raises DocumentError."""
         try:
             key = str(path)
-            sha256, size = self._measures.pop(key) if key in self._measures else sha256_of(path)
+            return self._measures.pop(key) if key in self._measures else sha256_of(path)
         except OSError as exc:
             raise DocumentError("indexing.file_closed", why=reason_of(exc)) from exc
-        return replace(blank, sha256=sha256, size_bytes=size)
 
     def file(self, path: Path) -> LoadedFile:
-        """Read a file into pages."""
+        """Read a file into pages. Raises DocumentError, which becomes the verdict."""
         begun = self._begun.pop(str(path), None)
         return isolated.load_file(path, ocr=self._ocr) if begun is None else begun.result()
 
-    def address(self, blank: NewDocument) -> tuple[NewDocument, LoadedFile]:
-        """Fetch a web page; its text stands for its bytes, which differ at every visit."""
-        loaded = isolated.load_address(blank.source)
-        content = "\f".join(page.text for page in loaded.pages).encode(errors="replace")
-        return replace(blank, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content)), loaded
+    def address(self, address: str) -> LoadedFile:
+        """Fetch a web page. Raises DocumentError."""
+        return isolated.load_address(address)
 
 
-def filled(blank: NewDocument, loaded: LoadedFile) -> NewDocument:
-    """The document with the pages that were read."""
-    return replace(
-        blank,
-        title=loaded.title or blank.title,
-        pages=loaded.pages,
-        pages_present=loaded.pages_present,
-        encoding=loaded.encoding,
-        reason=loaded.note,
-        remedy=loaded.remedy,
-    )
+def measure_text(loaded: LoadedFile) -> tuple[str, int]:
+    """What `measure` gives for a web page's text, which stands for its bytes: these differ at every visit."""
+    content = "\f".join(page.text for page in loaded.pages).encode(errors="replace")
+    return hashlib.sha256(content).hexdigest(), len(content)

@@ -1,24 +1,33 @@
-"""Check: compare the ledger with the vectors and the keyword index, and put right what differs.
+"""Comparing the ledger with Chroma and the keyword index, and putting right what differs.
 
-For the owner of the library only. The ledger is the truth and holds a copy of every vector, so nothing here
-needs the embedder or the original files.
+For the owner of the library only. The ledger is the truth and holds a copy of every vector, so nothing here needs
+the embedder or the original files.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Iterator
+import logging
+import random
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, VectorStoreError
-from minicpm_rag.indexing import vector_repair
-from minicpm_rag.indexing.sweep import sweep_documents
-from minicpm_rag.library.ledger import Ledger, chunk_rows, keywords, page_rows
-from minicpm_rag.library.ledger.indexes import Index, all_indexes
-from minicpm_rag.library.vectors import VectorStore
+from minicpm_rag.indexing.storing import clear_documents
+from minicpm_rag.library import Library, ledger
+from minicpm_rag.library.ledger import chunks, documents, indexes, keywords, pages
+from minicpm_rag.library.ledger.indexes import Index
 from minicpm_rag.messages import Message, from_plain, joined, reason_of
+from minicpm_rag.records import END, PAGE, START, Chunk
+
+if TYPE_CHECKING:
+    from minicpm_rag.library.vectors import Vectors
+
+log = logging.getLogger(__name__)
+
+CHECK_SAMPLE = 200  # vectors that must find themselves; asking for all of 100,000 takes minutes
+START_SAMPLE = 10  # the same, each time this process becomes the owner
+COPY_VECTORS = 1_000  # read from the ledger at once
 
 
 @dataclass
@@ -52,89 +61,151 @@ class CheckReport:
         return cls(**values | {"problems": problems})
 
 
-def compare(ledger: Ledger, vectors: VectorStore, *, repair: bool) -> CheckReport:
-    """Compare everything. Raises LibraryError where the ledger itself is damaged."""
+def compare(library: Library, *, repair: bool) -> CheckReport:
+    """Compare everything, and with `repair` put right what differs.
+
+    Raises LibraryError where the ledger itself is damaged.
+    """
     report = CheckReport(repaired=repair)
-    with ledger.reading() as connection:
-        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise LibraryError("library.ledger_damaged", path=ledger.path, why=verdict)
-        (report.documents,) = connection.execute("SELECT count(*) FROM documents WHERE status = 'ready'").fetchone()
-        indexes = all_indexes(connection)
-        report.chunks = sum(len(vector_repair.stored_chunks(connection, index)) for index in indexes)
-        report.problems += _texts_apart(connection)
-        (left,) = connection.execute(
-            "SELECT count(*) FROM documents WHERE status IN ('indexing', 'retired')"
-        ).fetchone()
+    with library.ledger.reading() as connection:
+        damage = ledger.damage(connection)
+        if damage:
+            raise LibraryError("library.ledger_damaged", path=library.ledger.path, why=damage)
+        ready = documents.ready(connection)
+        current = indexes.listed(connection)
+        report.documents = len(ready)
+        report.chunks = sum(chunks.count(connection, index.id) for index in current)
+        for document_id, source in ready:
+            texts = {page.number: page.text for page in pages.of_document(connection, document_id)}
+            if not all(lies_in(chunk, texts) for chunk in chunks.of_document(connection, document_id)):
+                report.problems.append(Message("indexing.texts_apart", source=source))
+        left = len({document_id for document_id, *_ in documents.leftovers(connection)})
     if left:
         report.problems.append(Message("indexing.leftovers", count=left))
     try:
         if left and repair:
-            sweep_documents(ledger, vectors)
-        for index in indexes:
-            report.problems += vector_repair.compare(ledger, vectors, index, repair=repair)
-        _check_strays(ledger, vectors, report, repair)
+            clear_documents(library)
+        for index in current:
+            report.problems += _compare_vectors(library, index, repair=repair)
+        report.problems += _stray_collections(library, repair=repair)
     except VectorStoreError as exc:
-        if vectors.url is not None:
+        if library.vectors.url is not None:
             raise
-        report.problems.append(
-            Message("indexing.folder_broken", folder=vectors.folder, why=reason_of(exc.__cause__ or exc))
-        )
+        why = reason_of(exc.__cause__ or exc)
+        report.problems.append(Message("indexing.folder_broken", folder=library.vectors.folder, why=why))
         if repair:
-            vector_repair.make_anew(ledger, vectors)
-            sweep_documents(ledger, vectors)
-    for index in indexes:
-        _check_keywords(ledger, index, report, repair)
+            rebuild_folder(library)
+            clear_documents(library)
+    for index in current:
+        report.problems += _compare_keywords(library, index, repair=repair)
     return report
 
 
-def _check_strays(ledger: Ledger, vectors: VectorStore, report: CheckReport, repair: bool) -> None:
-    """Collections of no index; on a server they may be another library's."""
-    if vectors.url is not None:
-        return
-    with ledger.reading() as connection:
-        known = {row[0] for row in connection.execute("SELECT collection FROM indexes")}
-    for stray in sorted(set(vectors.collections()) - known):
-        report.problems.append(Message("indexing.stray_collection", collection=stray))
+def lies_in(chunk: Chunk, texts: dict[int, str]) -> bool:
+    """Whether a chunk's text is literally where its metadata says, in page texts by number, so that quotes hold."""
+    return texts.get(chunk.metadata[PAGE], "")[chunk.metadata[START] : chunk.metadata[END]] == chunk.text
+
+
+def heal(library: Library) -> None:
+    """Bring Chroma in line with the ledger where counting and a few questions show that it is not."""
+    with library.ledger.reading() as connection:
+        expected = {index: chunks.ids_of_index(connection, index.id) for index in indexes.listed(connection)}
+    for index, ids in expected.items():
+        library.vectors.create(index.collection)
+        if library.vectors.count(index.collection) != len(ids) or not _findable(library, index, ids, START_SAMPLE):
+            log.warning("Chroma is not in line with the ledger and is repaired")
+            _compare_vectors(library, index, repair=True)
+
+
+def rebuild_folder(library: Library) -> None:
+    """Replace a Chroma folder that does not work (a full disk can do that) by one made from the ledger."""
+    log.warning("%s does not work and is rebuilt from the ledger", library.vectors.folder)
+    library.vectors.clear()
+    with library.ledger.reading() as connection:
+        all_indexes = indexes.listed(connection, also_building=True)
+        expected = {index: chunks.ids_of_index(connection, index.id) for index in all_indexes}
+    for index, ids in expected.items():
+        _copy(library, index, ids)
+    library.vectors.complete = True
+
+
+def _compare_vectors(library: Library, index: Index, *, repair: bool) -> list[Message]:
+    """What differs between the ledger and the collection of an index; with `repair` it is put right."""
+    vectors = library.vectors
+    with library.ledger.reading() as connection:
+        stored = set(chunks.ids_of_index(connection, index.id))
+    vectors.create(index.collection)
+    present = set(vectors.ids(index.collection))
+    extra, missing = present - stored, stored - present
+    problems = []
+    if extra:
+        problems.append(Message("indexing.vectors_extra", count=len(extra)))
         if repair:
-            vectors.drop(stray)
+            vectors.delete(index.collection, sorted(extra))
+    if missing:
+        problems.append(Message("indexing.vectors_missing", count=len(missing)))
+        if repair:
+            _copy(library, index, missing)
+    elif not _findable(library, index, stored, CHECK_SAMPLE):
+        problems.append(Message("indexing.vectors_unfindable"))
+        if repair:
+            vectors.drop(index.collection)
+            _copy(library, index, stored)
+    return problems
 
 
-def _check_keywords(ledger: Ledger, index: Index, report: CheckReport, repair: bool) -> None:
-    with ledger.reading() as connection:
-        (expected,) = connection.execute("SELECT count(*) FROM chunks WHERE index_id = ?", (index.id,)).fetchone()
-        try:
-            counted = keywords.statistics(connection, index.keyword_table, []).rows
-        except sqlite3.OperationalError:
-            counted = -1  # the table is gone
-    if counted == expected:
-        return
-    report.problems.append(Message("indexing.keywords_apart", known=max(counted, 0), count=expected))
-    if not repair:
-        return
-    with ledger.writing() as connection:
-        keywords.drop(connection, index.keyword_table)
-        keywords.create(connection, index.keyword_table)
-        keywords.add(connection, index.keyword_table, _indexed_texts(connection, index))
+def _stray_collections(library: Library, *, repair: bool) -> list[Message]:
+    """Collections of no index; on a server they may be another library's and are left alone."""
+    if library.vectors.url is not None:
+        return []
+    with library.ledger.reading() as connection:
+        known = indexes.collections(connection)
+    strays = sorted(set(library.vectors.collections()) - known)
+    if repair:
+        for stray in strays:
+            library.vectors.drop(stray)
+    return [Message("indexing.stray_collection", collection=stray) for stray in strays]
 
 
-def _indexed_texts(connection: sqlite3.Connection, index: Index) -> Iterator[tuple[int, str]]:
-    from minicpm_rag.indexing.cutting import indexed
+def _compare_keywords(library: Library, index: Index, *, repair: bool) -> list[Message]:
+    table = indexes.keyword_table(index.id)
+    with library.ledger.reading() as connection:
+        count = chunks.count(connection, index.id)
+        known = keywords.statistics(connection, table, []).rows if keywords.exists(connection, table) else -1
+    if known == count:
+        return []
+    if repair:
+        with library.ledger.writing() as connection:
+            chunks.rebuild_keywords(connection, index.id)
+    return [Message("indexing.keywords_apart", known=max(known, 0), count=count)]
 
-    for row in connection.execute(
-        "SELECT chunks.id, chunks.text, chunks.metadata, documents.title FROM chunks "
-        "JOIN documents ON documents.id = chunks.document_id WHERE index_id = ?",
-        (index.id,),
-    ).fetchall():
-        yield row["id"], indexed(row["text"], json.loads(row["metadata"]), row["title"])
+
+def _copy(library: Library, index: Index, ids: Collection[str]) -> None:
+    """Copy the vectors of chunks from the ledger into Chroma."""
+    library.vectors.create(index.collection)
+    for group, matrix in _stored_vectors(library, sorted(ids)):
+        library.vectors.upsert(index.collection, group, matrix)
 
 
-def _texts_apart(connection: sqlite3.Connection) -> Iterator[Message]:
-    """Documents whose chunks are not literally in their pages, so that no quote could be proven."""
-    ready = connection.execute("SELECT id, source FROM documents WHERE status = 'ready'").fetchall()
-    for document_id, source in ready:
-        texts = {page.number: page.text for page in page_rows.of_document(connection, document_id)}
-        for chunk in chunk_rows.of_document(connection, document_id):
-            if not chunk.lies_in(texts):
-                yield Message("indexing.texts_apart", source=source)
-                break
+def _stored_vectors(library: Library, ids: list[str]) -> Iterator[tuple[list[str], Vectors]]:
+    for first in range(0, len(ids), COPY_VECTORS):
+        group = ids[first : first + COPY_VECTORS]
+        with library.ledger.reading() as connection:
+            matrix = chunks.vectors(connection, group)
+        yield group, matrix
+
+
+def _findable(library: Library, index: Index, ids: Collection[str], size: int) -> bool:
+    """Whether each vector of a sample finds itself in Chroma, or one exactly as near."""
+    sample = random.Random(0).sample(sorted(ids), min(size, len(ids)))
+    for group, matrix in _stored_vectors(library, sample):
+        for chunk, vector in zip(group, matrix, strict=True):
+            try:
+                found = library.vectors.query(index.collection, vector, 1)
+            except VectorStoreError:
+                if library.vectors.url is not None:
+                    raise
+                return False  # an index that cannot be searched is made again
+            if not found or (found[0][0] != chunk and found[0][1] < 0.9999):
+                return False
+    return True

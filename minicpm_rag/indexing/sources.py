@@ -1,6 +1,6 @@
-"""What a person names to ingest (files, folders, addresses) as a list of single sources, in a fixed order.
+"""What a user names to ingest (files, folders, addresses) as a list of single sources, in a fixed order.
 
-Looks at names only, never into files; does not know the ledger.
+Looks at names only, never into files; does not know the library.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from minicpm_rag.records import Verdict
 
 @dataclass
 class Found:
-    """The sources to read, those that will not be, and the folders that were seen whole."""
+    """The sources to read, those that will not be, and the folders that were listed completely."""
 
     sources: list[str] = field(default_factory=list)
     refused: list[Verdict] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
-    unseen: list[Path] = field(default_factory=list)  # folders inside that could not be listed
+    unlisted: list[Path] = field(default_factory=list)  # folders inside that could not be listed
 
 
 def is_address(source: str) -> bool:
@@ -45,6 +45,11 @@ def is_gone(source: str) -> bool:
     return False
 
 
+def is_inside(source: str, folders: Sequence[Path]) -> bool:
+    """Whether the source lies in one of the folders, at any depth."""
+    return any(source.startswith(f"{str(folder).rstrip(os.sep)}{os.sep}") for folder in folders)
+
+
 def absolute(source: str | Path) -> str:
     """The source as the ledger names it: an address as it is, a path made absolute."""
     text = str(source)
@@ -52,7 +57,7 @@ def absolute(source: str | Path) -> str:
 
 
 def find_sources(named: Sequence[str], suffixes: Collection[str]) -> Found:
-    """List every single source under the named ones, which must be absolute.
+    """List every single source under the named ones, which must be absolute, in a fixed order.
 
     Hidden files in folders are passed over. A folder reached again through a link is listed once.
     """
@@ -96,7 +101,7 @@ def _entries(folder: Path, found: Found, seen: set[tuple[int, int]]) -> list[Pat
         # "~$" are the lock files of Office.
         return sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "~$")))
     except OSError as exc:
-        found.unseen.append(folder)
+        found.unlisted.append(folder)
         found.refused.append(_refusal(str(folder), "failed", Message("indexing.folder_closed", why=reason_of(exc))))
         return []
 
@@ -122,12 +127,12 @@ def _add(path: Path, suffixes: Collection[str], found: Found) -> None:
         return
     if not stat.S_ISREG(facts.st_mode):
         found.refused.append(_refusal(source, "skipped", Message("indexing.not_regular")))
-    elif path.suffix.lower() not in suffixes:
-        suffix = Message("indexing.unknown_suffix", suffix=path.suffix)
-        reason = suffix if path.suffix else Message("indexing.no_suffix")
-        found.refused.append(_refusal(source, "skipped", reason))
-    else:
+    elif path.suffix.lower() in suffixes:
         found.sources.append(source)
+    elif path.suffix:
+        found.refused.append(_refusal(source, "skipped", Message("indexing.unknown_suffix", suffix=path.suffix)))
+    else:
+        found.refused.append(_refusal(source, "skipped", Message("indexing.no_suffix")))
 
 
 def _refusal(source: str, status: Literal["failed", "skipped"], reason: Message) -> Verdict:

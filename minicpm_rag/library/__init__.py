@@ -1,12 +1,11 @@
 """The library: knowledge bases of documents, their page texts, vectors and keywords, as one thing to read.
 
-Joins the ledger (SQLite: what is true) and the vectors (Chroma). It does not know how files are read, chunked
-or embedded, nor how documents are written: `ingest` and `worker` do that.
+Joins the ledger (SQLite: what is true) and the vectors (Chroma). It does not know how files are read, split or
+embedded, nor how documents are written: `indexing` does that.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +13,11 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
-from minicpm_rag.library.ledger import (
-    Ledger,
-    chunk_rows,
-    documents,
-    jobs,
-    keywords,
-    knowledge_bases,
-    page_rows,
-    passages,
-)
-from minicpm_rag.library.ledger.indexes import Index, find_index, refuse_other_embedder
+from minicpm_rag.library.ledger import Ledger, chunks, documents, indexes, keywords, knowledge_bases, pages
+from minicpm_rag.library.ledger.indexes import Index
 from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
 from minicpm_rag.library.vectors import VectorStore
-from minicpm_rag.records import DocumentRow, KnowledgeBase, Page
+from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, SOURCE, TITLE, Chunk, DocumentRow, KnowledgeBase, Page
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -36,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class Library:
-    """Everything the person has put in. Thread-safe; opening is cheap, Chroma is opened when first needed.
+    """Everything the user has put in. Thread-safe; opening is cheap, Chroma is opened when first needed.
 
-    Only the owner (see `worker`) may open the Chroma folder; elsewhere searches compare with the vectors the
-    ledger keeps, which are the same.
+    Only the owner (the process whose `indexing.Worker` writes) may open the Chroma folder; elsewhere searches compare
+    with the vectors the ledger keeps, which are the same.
     """
 
     def __init__(self, home: Path, *, embedder: Embedder | None, chroma_url: str | None = None) -> None:
@@ -48,7 +38,7 @@ class Library:
         self.uploads = home / "uploads"
         self.ledger = Ledger(home)
         self.vectors = VectorStore(home / "vectors", chroma_url)
-        self.unrecorded: dict[int, LibraryError] = {}  # how jobs ended that the ledger could not be told
+        self.unrecorded: dict[int, LibraryError] = {}  # errors of jobs that the ledger could not record
         self._dense = DenseSearch(self.ledger, self.vectors)
         self._hashes: dict[tuple[Path, int, int], str] = {}
 
@@ -85,25 +75,18 @@ class Library:
         with self.ledger.writing() as connection:
             knowledge_bases.rename(connection, name, new_name)
 
-    def delete(self, name: str) -> int:
-        """Delete a knowledge base: gone for every reader at once; returns the job that clears the rest."""
-        with self.ledger.writing() as connection:
-            jobs.stop_running(connection, knowledge_bases.find(connection, name))
-            knowledge_bases.delete(connection, name)
-            return jobs.submit(connection, "sweep", None, {})
-
     def export(self, name: str, file: Path) -> None:
         """Write a knowledge base (page texts, chunks, vectors; no original files) into one zip file."""
         export(self.ledger, name, file)
 
-    def generation(self, knowledge_base: str) -> tuple[int, int]:
+    def version(self, knowledge_base: str) -> tuple[int, int]:
         """The knowledge base's number, and one that grows whenever what can be found in it has changed.
 
-        A number is never used twice: a knowledge base made anew under an old name has another one.
+        A number is never used twice: a new knowledge base under the name of a deleted one has another.
         """
         with self.ledger.reading() as connection:
             kb_id = knowledge_bases.find(connection, knowledge_base)
-            return kb_id, knowledge_bases.generation(connection, kb_id)
+            return kb_id, knowledge_bases.version(connection, kb_id)
 
     # Documents
     def documents(self, knowledge_base: str) -> list[DocumentRow]:
@@ -119,7 +102,7 @@ class Library:
     def page(self, document_id: int, page_number: int) -> Page:
         """One stored page with its headings and tables. Raises NotFoundError."""
         with self.ledger.reading() as connection:
-            found = page_rows.of_document(connection, document_id, page_number)
+            found = pages.of_document(connection, document_id, page_number)
         if not found:
             raise NotFoundError("library.no_page", number=document_id, page=page_number)
         return found[0]
@@ -135,13 +118,13 @@ class Library:
     def pages(self, document_id: int) -> list[Page]:
         """All stored pages with their headings and tables."""
         with self.ledger.reading() as connection:
-            return page_rows.of_document(connection, document_id)
+            return pages.of_document(connection, document_id)
 
     def original_path(self, document_id: int) -> Path | None:
         """The file on disk whose bytes still are the document's; None where it has changed or gone."""
         with self.ledger.reading() as connection:
             document = documents.one(connection, document_id)
-            kb_id = knowledge_bases.of_document(connection, document_id)
+            kb_id = documents.knowledge_base_of(connection, document_id)
         for source in (document.source, *document.other_names):
             path = (
                 upload_path(self.uploads, kb_id, document.sha256, source) if source.startswith(UPLOAD) else Path(source)
@@ -163,67 +146,63 @@ class Library:
         if index is None or limit < 1:
             return []
         if self.embedder is not None:
-            refuse_other_embedder(index, knowledge_base, self.embedder.name, self.embedder.revision)
+            indexes.refuse_other_embedder(index, knowledge_base, self.embedder.name, self.embedder.revision)
         return self._dense.nearest(index, vector, limit)
 
     def keyword_search(self, knowledge_base: str, question: str, limit: int) -> list[tuple[str, float]]:
         """The (chunk id, BM25 score) pairs that share words with the question, best (highest) first."""
         with self.ledger.reading() as connection:
-            index = find_index(connection, knowledge_bases.find(connection, knowledge_base))
+            index = indexes.find(connection, knowledge_bases.find(connection, knowledge_base))
             if index is None:
                 return []
-            found = keywords.search(connection, index.keyword_table, question, limit)
-            names = passages.names(connection, [row for row, _ in found])
-        return [(names[row], score) for row, score in found if row in names]
+            found = keywords.search(connection, indexes.keyword_table(index.id), question, limit)
+            ids = chunks.ids_of_rows(connection, [row for row, _ in found])
+        return [(ids[row], score) for row, score in found if row in ids]
 
     def keyword_statistics(self, knowledge_base: str, terms: Sequence[str]) -> keywords.Statistics:
         """How many chunks there are, and in how many of them each term occurs."""
         with self.ledger.reading() as connection:
-            index = find_index(connection, knowledge_bases.find(connection, knowledge_base))
+            index = indexes.find(connection, knowledge_bases.find(connection, knowledge_base))
             if index is None:
                 return keywords.Statistics(rows=0, frequencies={})
-            return keywords.statistics(connection, index.keyword_table, list(terms))
+            return keywords.statistics(connection, indexes.keyword_table(index.id), list(terms))
 
     def passages(self, knowledge_base: str, chunk_ids: Sequence[str]) -> list[Document]:
         """The chunks as Documents with all metadata of records.py, in that order; those gone are left out."""
         with self.ledger.reading() as connection:
-            return passages.fetch(connection, knowledge_bases.find(connection, knowledge_base), chunk_ids)
+            found = chunks.fetch(connection, knowledge_bases.find(connection, knowledge_base), chunk_ids)
+        return [_as_document(chunk) for chunk in found]
 
     def token_signs(self, chunk_ids: Sequence[str]) -> dict[str, bytes]:
-        """The signs of the chunks' token vectors (see token_signs.py), of those that have any."""
+        """The signs of the chunks' token vectors (see embedding/token_signs.py), of those that have any."""
         with self.ledger.reading() as connection:
-            return passages.token_signs(connection, chunk_ids)
+            return chunks.token_signs(connection, chunk_ids)
 
     def chunk_ids(self, document_id: int) -> list[str]:
         """The chunk ids of a document, in reading order."""
         with self.ledger.reading() as connection:
-            return chunk_rows.ids(connection, document_id)
+            return chunks.ids(connection, document_id)
 
     def neighbours(self, chunk_id: str) -> tuple[Document | None, Document | None]:
         """The chunks before and after, in the same document."""
         with self.ledger.reading() as connection:
-            return passages.neighbours(connection, chunk_id)
+            before, after = chunks.neighbours(connection, chunk_id)
+        return None if before is None else _as_document(before), None if after is None else _as_document(after)
 
     # Small values kept beside the index
     def setting(self, knowledge_base: str, key: str) -> Any:
         """The JSON value stored under the key, or None."""
         with self.ledger.reading() as connection:
-            kb_id = knowledge_bases.find(connection, knowledge_base)
-            row = connection.execute("SELECT value FROM settings WHERE kb_id = ? AND key = ?", (kb_id, key)).fetchone()
-        return None if row is None else json.loads(row[0])
+            return knowledge_bases.setting(connection, knowledge_bases.find(connection, knowledge_base), key)
 
     def set_setting(self, knowledge_base: str, key: str, value: Any) -> None:
-        """Store a JSON value beside the index (a calibrated evidence bar, say)."""
+        """Store a JSON value beside the index (a calibrated evidence threshold, say)."""
         with self.ledger.writing() as connection:
-            kb_id = knowledge_bases.find(connection, knowledge_base)
-            connection.execute(
-                "INSERT OR REPLACE INTO settings(kb_id, key, value) VALUES (?, ?, ?)",
-                (kb_id, key, json.dumps(value, ensure_ascii=False)),
-            )
+            knowledge_bases.set_setting(connection, knowledge_bases.find(connection, knowledge_base), key, value)
 
     def _index(self, knowledge_base: str) -> Index | None:
         with self.ledger.reading() as connection:
-            return find_index(connection, knowledge_bases.find(connection, knowledge_base))
+            return indexes.find(connection, knowledge_bases.find(connection, knowledge_base))
 
     def _hash(self, path: Path) -> str:
         facts = path.stat()
@@ -231,3 +210,11 @@ class Library:
         if key not in self._hashes:
             self._hashes[key] = sha256_of(path)[0]
         return self._hashes[key]
+
+
+def _as_document(chunk: Chunk) -> Document:
+    """The chunk as LangChain knows it, with all metadata of records.py that is known before a search."""
+    from langchain_core.documents import Document
+
+    stored = {CHUNK_ID: chunk.id, DOCUMENT_ID: chunk.document_id, SOURCE: chunk.source, TITLE: chunk.title}
+    return Document(id=chunk.id, page_content=chunk.text, metadata=chunk.metadata | stored)

@@ -1,7 +1,7 @@
 """Dense search: the chunks whose vectors are nearest to a question's, from Chroma where it may be asked.
 
-Elsewhere, and while Chroma is being made anew, the question is compared with the vectors the ledger keeps,
-which are the same: an exact answer, if slower. Does not know embedders or texts.
+In other processes than the owner, and while Chroma is being rebuilt, the question is compared with the vectors the
+ledger keeps, which are the same: an exact answer, if slower. Does not know embedders or texts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import VectorStoreError
-from minicpm_rag.library.ledger import Ledger, knowledge_bases, passages
+from minicpm_rag.library.ledger import Ledger, chunks, knowledge_bases
 from minicpm_rag.library.ledger.indexes import Index
 from minicpm_rag.library.vectors import VectorStore, nearest, unit
 
@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scan:
-    """All vectors of a knowledge base at one generation; row n belongs to chunk ids[n]."""
+    """All vectors of a knowledge base in one version; row n belongs to chunk ids[n]."""
 
-    state: tuple[int, int]  # knowledge base, generation
+    state: tuple[int, int]  # knowledge base, version
     ids: list[str]
     units: Vectors
 
@@ -58,7 +58,7 @@ class DenseSearch:
         while True:
             hits = self._vectors.query(index.collection, vector, asked)
             with self._ledger.reading() as connection:
-                ready = passages.ready(connection, [name for name, _ in hits])
+                ready = chunks.ready(connection, [name for name, _ in hits])
             kept = [hit for hit in hits if hit[0] in ready]
             if len(kept) >= limit or len(hits) < asked:
                 return kept[:limit]
@@ -66,8 +66,8 @@ class DenseSearch:
 
     def _scanned(self, kb_id: int) -> Scan:
         with self._lock, self._ledger.reading() as connection:
-            state = (kb_id, knowledge_bases.generation(connection, kb_id))
+            state = (kb_id, knowledge_bases.version(connection, kb_id))
             if self._scan is None or self._scan.state != state:
-                ids, stored = passages.stored_vectors(connection, kb_id)
+                ids, stored = chunks.all_vectors(connection, kb_id)
                 self._scan = Scan(state, ids, unit(stored))
             return self._scan

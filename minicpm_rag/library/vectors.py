@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
+    Vector = Sequence[float] | NDArray[numpy.float32]
     Vectors = NDArray[numpy.float32]
 
 # Questions wait while Chroma takes a batch, so batches are small: 32 vectors take some 20 ms.
@@ -64,7 +65,7 @@ class VectorStore:
     def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
         self.url = url
-        self.whole = True  # False while the folder is being made anew
+        self.complete = True  # False while the folder is being rebuilt
         self._claimed = False
         self._claiming = threading.Lock()
         self._lock = OwnerLock(folder.parent)
@@ -80,7 +81,7 @@ class VectorStore:
     @property
     def searchable(self) -> bool:
         """Whether questions may be asked of Chroma here and now."""
-        return self.usable and self.whole
+        return self.usable and self.complete
 
     def claim(self) -> bool:
         """Try to become the one that writes, here and in the ledger; says whether that succeeded just now."""
@@ -113,7 +114,7 @@ class VectorStore:
                 collection, configuration=CONFIGURATION, embedding_function=None
             )
 
-    def upsert(self, collection: str, ids: Sequence[str], vectors: Sequence[Sequence[float]]) -> None:
+    def upsert(self, collection: str, ids: Sequence[str], vectors: Sequence[Vector] | Vectors) -> None:
         """Add vectors or replace those of the same ids, in small batches so that questions get their turn."""
         handle = self._collection(collection)
         for first in range(0, len(ids), WRITE_BATCH):
@@ -128,7 +129,7 @@ class VectorStore:
             with self._translated():
                 handle.delete(ids=list(ids[first : first + ID_BATCH]))
 
-    def query(self, collection: str, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+    def query(self, collection: str, vector: Vector, limit: int) -> list[tuple[str, float]]:
         """The (id, cosine similarity) pairs nearest to the vector, best first."""
         import numpy
 
@@ -178,8 +179,8 @@ class VectorStore:
                 return
 
     def clear(self) -> None:
-        """Delete the folder with everything in it; no question is asked of it until it is `whole` again."""
-        self.whole = False
+        """Delete the folder with everything in it; no question is asked of it until it is `complete` again."""
+        self.complete = False
         with self._opening:
             client, self._client = self._client, None
             self._collections.clear()

@@ -27,12 +27,12 @@ PAGES_READ = (1, 2)
 
 def of(workspace: Workspace, knowledge_base: str, language: Language) -> list[str]:
     """Up to three questions, each about another document where there are as many."""
-    generation = workspace.library.generation(knowledge_base)
-    return _drawn(workspace, knowledge_base, generation, language)
+    version = workspace.library.version(knowledge_base)
+    return _drawn(workspace, knowledge_base, version, language)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _drawn(_workspace: Workspace, knowledge_base: str, generation: tuple[int, int], language: Language) -> list[str]:
+def _drawn(_workspace: Workspace, knowledge_base: str, version: tuple[int, int], language: Language) -> list[str]:
     documents = [row for row in _workspace.library.documents(knowledge_base) if row.status == "ready"]
     newest = sorted(documents, key=lambda row: row.indexed_at, reverse=True)[:DOCUMENTS_READ]
     by_document = [list(dict.fromkeys(_questions(_workspace, row))) for row in newest]

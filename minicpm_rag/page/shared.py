@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.library.ledger.conversations import Conversations
 from minicpm_rag.page.background import switching
 from minicpm_rag.settings import Settings, load_settings
@@ -34,7 +35,7 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner=False)
 def conversations() -> Conversations:
     """The conversations of the home folder, open for all sessions."""
-    return Conversations(settings().home / "ledger.sqlite3")
+    return Conversations(Ledger(settings().home))
 
 
 @st.cache_resource(show_spinner=False)
@@ -52,12 +53,7 @@ def _open(wanted: Settings, future: Future[Workspace]) -> None:
         from minicpm_rag import workspace
 
         opened = workspace.open_workspace(wanted)
-        worker.Worker(
-            opened.library,
-            chunk_characters=wanted.chunk_characters,
-            chunk_overlap_characters=wanted.chunk_overlap_characters,
-            ocr=wanted.ocr,
-        ).start()
+        worker.Worker(opened.library, wanted.chunk_size, ocr=wanted.ocr).start()
     except BaseException as error:
         logger.exception("The workspace could not be opened")
         future.set_exception(error)

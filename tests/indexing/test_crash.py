@@ -16,7 +16,7 @@ from library_parts import KB, contents, found, ingest, opened, write_files
 
 from minicpm_rag import indexing as worker
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import passages
+from minicpm_rag.library.ledger import chunks
 
 # Ingests a folder in a process of its own, with small files in small groups so that writes never cease.
 INGEST = """
@@ -28,6 +28,7 @@ from minicpm_rag import indexing as worker
 from minicpm_rag.indexing import ingest
 from minicpm_rag import indexing as worker
 from minicpm_rag.library import Library
+from minicpm_rag.records import ChunkSize
 ingest.GROUP_CHUNKS = 8
 worker.LOOK_SECONDS = 0.01
 class Slow(HashedEmbedder):
@@ -36,7 +37,7 @@ class Slow(HashedEmbedder):
         return super().embed_documents(texts)
 with Library(Path(sys.argv[1]), embedder=Slow()) as library:
     job = worker.submit_ingest(library, KB, [sys.argv[2]])
-    with worker.Worker(library, chunk_characters=60):
+    with worker.Worker(library, ChunkSize(60)):
         for progress in worker.follow(library, job):
             if progress.stage in ("reading", "embedding", "writing"):
                 print(progress.stage, flush=True)
@@ -89,7 +90,7 @@ def answers(library: Library) -> list[tuple[list[float], set[str]]]:
 def all_are_found_by_chroma(library: Library) -> bool:
     """Whether the query that is a chunk's own vector finds it, or one just like it, for every chunk."""
     with library.ledger.reading() as connection:
-        ids, vectors = passages.stored_vectors(connection, 1)
+        ids, vectors = chunks.all_vectors(connection, 1)
     hits = [library.dense_search(KB, vector, 1) for vector in vectors]
     return len(hits) == len(ids) > 0 and all(hit and hit[0][1] > 0.9999 for hit in hits)
 

@@ -47,10 +47,10 @@ def test_new_files_are_indexed_and_found_in_both_languages(library: Library, fol
 
 def test_the_same_bytes_again_change_nothing(library: Library, folder: Path) -> None:
     ingest(library, folder)
-    before, generation, calls = contents(library), library.generation(KB), embedded(library)
+    before, version, calls = contents(library), library.version(KB), embedded(library)
     assert {verdict.status for verdict in ingest(library, folder).values()} == {"unchanged"}
     assert contents(library) == before
-    assert library.generation(KB) == generation
+    assert library.version(KB) == version
     assert embedded(library) == calls
 
 

@@ -25,6 +25,7 @@ from minicpm_rag.indexing import Worker, follow
 from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import TOKEN_SIGNS
+from minicpm_rag.records import ChunkSize
 
 # A process that ingests its argument and prints each verdict's status; a pause gives time to kill it.
 INGEST = """
@@ -162,13 +163,13 @@ def test_a_cancelled_job_finishes_the_file_in_hand(tmp_path: Path) -> None:
 def test_closing_leaves_the_rest_for_the_next_owner(tmp_path: Path) -> None:
     write_files(tmp_path / "文档", 16)
     with Library(tmp_path / "home", embedder=HashedEmbedder()) as library:  # type: ignore[arg-type]
-        first = Worker(library, chunk_characters=50)
+        first = Worker(library, ChunkSize(50))
         first.start()
         job = worker.submit_ingest(library, KB, [tmp_path / "文档"])
         next(progress for progress in follow(library, job) if progress.verdict is not None)
         first.close()
         assert not library.vectors.usable
-        with Worker(library, chunk_characters=50):
+        with Worker(library, ChunkSize(50)):
             assert len(by_name(done(library, job))) == 16
             assert len(library.documents(KB)) == 16
 

@@ -20,6 +20,7 @@ from minicpm_rag import indexing as worker
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.library.ledger.conversations import Conversations
 from minicpm_rag.library.originals import delete_upload
 from minicpm_rag.library.vectors import VectorStore
@@ -92,7 +93,7 @@ def test_deleting_a_knowledge_base_stops_what_is_being_brought_into_it(tmp_path:
     with opened(tmp_path / "home", Waiting(), chunk_characters=50) as library:
         job = worker.submit_ingest(library, KB, [tmp_path / "文档"])
         reached.wait(timeout=30)
-        deletion = library.delete(KB)
+        deletion = worker.submit_delete(library, KB)
         time.sleep(1.5 * RECORD_SECONDS)  # then the owner looks again
         going_on.set()
         assert len(done(library, job)) < 12
@@ -164,14 +165,14 @@ def test_two_exports_into_one_file_at_once_leave_a_whole_one(tmp_path: Path) -> 
 
 def test_conversations_of_a_new_home_are_opened_by_many_at_once(tmp_path: Path) -> None:
     for number in range(5):
-        opening = [lambda number=number: Conversations(tmp_path / str(number) / "ledger.sqlite3")] * MANY
+        opening = [lambda number=number: Conversations(Ledger(tmp_path / str(number)))] * MANY
         for conversations in at_once(*opening):
             conversations.close()
 
 
 def test_a_question_to_a_conversation_that_another_deletes_is_told_so(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite3"
-    with closing(Conversations(file)) as conversations:
+    with closing(Conversations(Ledger(file.parent))) as conversations:
         gone = conversations.create("ann", "default").id
         with while_another_writes(file, f"DELETE FROM conversations WHERE id = {gone}") as start:
             asked = start(lambda: conversations.ask("ann", gone, "年假有几天？"))
@@ -181,7 +182,7 @@ def test_a_question_to_a_conversation_that_another_deletes_is_told_so(tmp_path: 
 
 def test_the_first_of_two_first_questions_names_the_conversation(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite3"
-    with closing(Conversations(file)) as conversations:
+    with closing(Conversations(Ledger(file.parent))) as conversations:
         new = conversations.create("ann", "default").id
         with while_another_writes(file, f"UPDATE conversations SET title = 'first' WHERE id = {new}") as start:
             start(lambda: conversations.ask("ann", new, "second"))

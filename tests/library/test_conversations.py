@@ -7,6 +7,7 @@ import pytest
 from langchain_core.documents import Document
 
 from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.library.ledger.conversations import Conversations, stored
 from minicpm_rag.records import Citation, Finished, StoredAnswer, Turn
 
@@ -24,14 +25,14 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_an_answer_comes_back_from_the_file_as_it_was_shown(file: Path) -> None:
-    first = Conversations(file)
+    first = Conversations(Ledger(file.parent))
     conversation = first.create("ann", "default")
     exchange = first.ask("ann", conversation.id, "年假有几天？")
     answer = stored(finished(), standalone_question="员工年假有几天？", model="MiniCPM")
     first.answer("ann", conversation.id, exchange, answer)
     first.close()
 
-    again = Conversations(file)
+    again = Conversations(Ledger(file.parent))
     (kept,) = again.exchanges("ann", conversation.id)
     assert kept.question == "年假有几天？"
     assert kept.answer == answer
@@ -39,15 +40,15 @@ def test_an_answer_comes_back_from_the_file_as_it_was_shown(file: Path) -> None:
 
 
 def test_a_question_is_kept_before_it_is_answered(file: Path) -> None:
-    conversations = Conversations(file)
+    conversations = Conversations(Ledger(file.parent))
     conversation = conversations.create("ann", "default")
     conversations.ask("ann", conversation.id, "What is the price?")
-    (exchange,) = Conversations(file).exchanges("ann", conversation.id)
+    (exchange,) = Conversations(Ledger(file.parent)).exchanges("ann", conversation.id)
     assert (exchange.question, exchange.answer) == ("What is the price?", None)
 
 
 def test_an_answer_is_taken_back_while_its_question_is_answered_anew(file: Path) -> None:
-    conversations = Conversations(file)
+    conversations = Conversations(Ledger(file.parent))
     conversation = conversations.create("ann", "default")
     first, second = (conversations.ask("ann", conversation.id, question) for question in "ab")
     for exchange in (first, second):
@@ -57,7 +58,7 @@ def test_an_answer_is_taken_back_while_its_question_is_answered_anew(file: Path)
 
 
 def test_nobody_reads_or_changes_the_conversation_of_another(file: Path) -> None:
-    conversations = Conversations(file)
+    conversations = Conversations(Ledger(file.parent))
     secret = conversations.create("ann", "default")
     exchange = conversations.ask("ann", secret.id, "secret")
     assert conversations.listed("bob") == []
@@ -76,7 +77,7 @@ def test_nobody_reads_or_changes_the_conversation_of_another(file: Path) -> None
 
 
 def test_an_answer_cannot_be_put_into_another_conversation(file: Path) -> None:
-    conversations = Conversations(file)
+    conversations = Conversations(Ledger(file.parent))
     first, second = conversations.create("ann", "default"), conversations.create("ann", "default")
     exchange = conversations.ask("ann", first.id, "one")
     conversations.answer("ann", second.id, exchange, stored(finished()))
@@ -86,7 +87,7 @@ def test_an_answer_cannot_be_put_into_another_conversation(file: Path) -> None:
 def test_the_last_used_conversation_is_listed_first_and_a_deleted_one_is_gone_with_its_text(
     file: Path,
 ) -> None:
-    conversations = Conversations(file)
+    conversations = Conversations(Ledger(file.parent))
     old, new = conversations.create("ann", "default", "old"), conversations.create("ann", "default", "new")
     assert [row.title for row in conversations.listed("ann")] == ["new", "old"]
     conversations.ask("ann", old.id, "again")
@@ -100,14 +101,14 @@ def test_the_last_used_conversation_is_listed_first_and_a_deleted_one_is_gone_wi
 
 
 def test_a_blank_title_is_refused(file: Path) -> None:
-    conversations = Conversations(file)
+    conversations = Conversations(Ledger(file.parent))
     conversation = conversations.create("ann", "default", "old")
     with pytest.raises(LibraryError, match="not blank"):
         conversations.rename("ann", conversation.id, "  ")
 
 
 def test_history_holds_answers_but_neither_refusals_nor_failures_nor_later_turns(file: Path) -> None:
-    conversations = Conversations(file)
+    conversations = Conversations(Ledger(file.parent))
     conversation = conversations.create("ann", "default")
     numbers = [conversations.ask("ann", conversation.id, question) for question in ("一", "二", "三", "四", "五")]
     for number, mode in zip(numbers, ("model", "refused", "failed", "stopped"), strict=False):
@@ -119,15 +120,17 @@ def test_history_holds_answers_but_neither_refusals_nor_failures_nor_later_turns
 def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite3").mkdir()
     with pytest.raises(LibraryError, match=r"ledger\.sqlite3.*Check the folder's rights"):
-        Conversations(tmp_path / "ledger.sqlite3")
+        Conversations(Ledger(tmp_path))
 
 
 def test_a_full_disk_is_one_sentence_and_the_conversation_survives(file: Path) -> None:
-    conversations = Conversations(file)
+    ledger = Ledger(file.parent)
+    conversations = Conversations(ledger)
     conversation = conversations.create("ann", "default")
     conversations.ask("ann", conversation.id, "first")
-    pages = conversations._connection.execute("PRAGMA page_count").fetchone()[0]
-    conversations._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with ledger.writing() as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LibraryError, match="make room on the disk"):
         conversations.ask("ann", conversation.id, "x" * 100_000)
     assert [exchange.question for exchange in conversations.exchanges("ann", conversation.id)] == ["first"]

@@ -10,7 +10,6 @@ import pytest
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.library.ledger import Ledger
-from minicpm_rag.library.ledger.schema import SCHEMA_VERSION
 
 
 def names(ledger: Ledger) -> list[str]:
@@ -77,22 +76,6 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite3").write_bytes(b"not a database at all" * 500)
     with pytest.raises(LibraryError, match="is damaged"):
         Ledger(tmp_path)
-
-
-def test_a_ledger_without_token_signs_gets_their_table_and_keeps_the_rest(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    with ledger.writing() as connection:
-        connection.execute("DROP TABLE token_signs")
-        connection.execute("INSERT INTO knowledge_bases(name, created_at) VALUES ('产品', '2026')")
-        connection.execute("PRAGMA user_version = 1")
-    ledger.close()
-    for _ in range(2):
-        upgraded = Ledger(tmp_path)
-        with upgraded.reading() as connection:
-            assert connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
-            assert connection.execute("SELECT name FROM knowledge_bases").fetchone()[0] == "产品"
-            assert connection.execute("SELECT count(*) FROM token_signs").fetchone()[0] == 0
-        upgraded.close()
 
 
 def test_a_ledger_of_another_version_is_not_touched(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from library_parts import KB, contents, done, found, ingest, opened, remove, wri
 
 from minicpm_rag import indexing as worker
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.indexing import vector_repair
+from minicpm_rag.indexing import repair
 from minicpm_rag.library import Library
 from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, END, PAGE, SOURCE, START, TITLE
 
@@ -83,7 +83,7 @@ def test_deleting_hides_at_once_and_clears_everything(library: Library, folder: 
     ingest(library, folder / "note01.md", kb="kept")
     upload = worker.save_upload(library, KB, "上传.txt", "上传的文件。".encode())
     ingest(library, upload)
-    job = library.delete(KB)
+    job = worker.submit_delete(library, KB)
     with pytest.raises(NotFoundError):
         library.dense_search(KB, [0.0] * 64, 3)
     done(library, job)
@@ -164,10 +164,10 @@ def test_a_reader_without_chroma_finds_the_same(library: Library, tmp_path: Path
             vector = library.embedder.embed_query(question)
             own, other = library.dense_search(KB, vector, 5), reader.dense_search(KB, vector, 5)
             assert [value for _, value in own] == pytest.approx([value for _, value in other], abs=1e-5)
-        generation = reader.generation(KB)
+        version = reader.version(KB)
         (folder / "note07.md").write_text("The zeppelin hangar opens at nine.", encoding="utf-8")
         ingest(library, folder)
-        assert reader.generation(KB) > generation
+        assert reader.version(KB) > version
         assert "note07.md" in found(reader, "zeppelin hangar")
         assert not reader.vectors.usable
 
@@ -287,7 +287,7 @@ def test_damage_is_found_and_repaired(
     tmp_path: Path, folder: Path, damage: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # By itself the owner compares once, as soon as it has nothing to do, which may be before the damage or after.
-    monkeypatch.setattr(vector_repair, "heal", lambda *_: None)
+    monkeypatch.setattr(repair, "heal", lambda *_: None)
     with opened(tmp_path / "home") as library:
         ingest(library, folder)
         before = contents(library)

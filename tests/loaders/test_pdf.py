@@ -14,6 +14,7 @@ from minicpm_rag.loaders.pdf import pages as pdf
 from minicpm_rag.loaders.pdf.layout import lay_out
 from minicpm_rag.loaders.pdf.lines import Glyph
 from minicpm_rag.loaders.pdf.scans import INSTALL_OCR
+from minicpm_rag.records import ChunkSize
 
 LEFT = [
     "The left column speaks of harbours and of the",
@@ -187,9 +188,9 @@ def test_a_quote_that_is_not_on_the_page_is_reported(tmp_path: Path) -> None:
 def test_every_sentence_of_every_chunk_can_be_marked(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a.pdf", [interleaved(LEFT, RIGHT), lines(50, 700, ZH)])
     pages = load_file(path).pages
-    documents = split_pages(pages, title="a.pdf", count_tokens=len, limit_tokens=200, target_characters=100)
-    for document in documents:
-        assert pdf.page_picture(path, document.metadata["page"], [document.page_content], width_pixels=200)[1]
+    chunks = split_pages(pages, title="a.pdf", count_tokens=len, limit_tokens=200, size=ChunkSize(100))
+    for chunk in chunks:
+        assert pdf.page_picture(path, chunk.metadata["page"], [chunk.text], width_pixels=200)[1]
 
 
 def test_six_threads_read_and_draw_at_once(tmp_path: Path) -> None:

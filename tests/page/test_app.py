@@ -22,8 +22,8 @@ from minicpm_rag.errors import (
     PromptTooLongError,
     VectorStoreError,
 )
+from minicpm_rag.library.ledger import Ledger, knowledge_bases
 from minicpm_rag.library.ledger import jobs as queue
-from minicpm_rag.library.ledger import knowledge_bases
 from minicpm_rag.library.ledger.conversations import Conversations
 from minicpm_rag.messages import LANGUAGES, Language, Message
 from minicpm_rag.page import door, server, shared
@@ -44,6 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.delenv(f"MINICPM_RAG_{name}", raising=False)
     monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path))
     monkeypatch.setattr("minicpm_rag.indexing.Worker", FakeWorker)
+    monkeypatch.setattr("minicpm_rag.indexing.submit_delete", lambda library, name: library.delete(name))
     monkeypatch.setattr(shared, "WARM_AFTER_SECONDS", 0)
     monkeypatch.setattr(door, "_auth_was_seen", False)
     monkeypatch.setattr(server.Gate, "is_in_place", True)
@@ -435,7 +436,7 @@ def test_a_question_that_cannot_be_kept_is_given_back_with_the_reason(
 
 
 def test_an_interrupted_question_can_be_answered_after_a_restart(workspace: FakeWorkspace, home: Path) -> None:
-    conversations = Conversations(home / "ledger.sqlite3")
+    conversations = Conversations(Ledger(home))
     conversation = conversations.create("browser:ann", "default")
     conversations.ask("browser:ann", conversation.id, QUESTION)
     app = page()
@@ -449,7 +450,7 @@ def test_an_interrupted_question_can_be_answered_after_a_restart(workspace: Fake
 
 
 def running(workspace: FakeWorkspace, home: Path, script: list[Any]) -> tuple[Any, Conversations, int]:
-    conversations = Conversations(home / "ledger.sqlite3")
+    conversations = Conversations(Ledger(home))
     conversation = conversations.create("ann", "default")
     exchange = conversations.ask("ann", conversation.id, QUESTION)
     workspace.script = script
@@ -535,7 +536,7 @@ def test_conversations_are_kept_renamed_deleted_and_belong_to_one_browser(worksp
 
     later.checkbox(key=f"delete-talk-sure-{number}").check().run()
     button(later, f"delete-talk-{number}").click().run()
-    assert Conversations(home / "ledger.sqlite3").listed("browser:ann") == []
+    assert Conversations(Ledger(home)).listed("browser:ann") == []
     assert words("hello") in html(later)
 
 

@@ -89,7 +89,7 @@ def passage(page: Page, words: str, number: int, title: str, headings: str = "")
 
 
 class FakeWorker:
-    def __init__(self, library: object, **options: object) -> None:
+    def __init__(self, library: object, size: object, **options: object) -> None:
         pass
 
     def start(self) -> None:
@@ -124,7 +124,7 @@ class FakeLibrary:
     def delete(self, name: str) -> None:
         self.names.remove(name)
 
-    def generation(self, knowledge_base: str) -> tuple[int, int]:
+    def version(self, knowledge_base: str) -> tuple[int, int]:
         return self.number, len(self.rows)
 
     def documents(self, knowledge_base: str) -> list[DocumentRow]:

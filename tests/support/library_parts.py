@@ -12,19 +12,19 @@ from hashed_embedder import HashedEmbedder
 from minicpm_rag import indexing as worker
 from minicpm_rag.indexing import Worker
 from minicpm_rag.library import Library
-from minicpm_rag.records import Verdict
+from minicpm_rag.records import ChunkSize, Verdict
 
 KB = "知识库 #1"
 
 
 @contextmanager
 def opened(
-    home: Path, embedder: HashedEmbedder | None = None, chroma_url: str | None = None, **settings: Any
+    home: Path, embedder: HashedEmbedder | None = None, chroma_url: str | None = None, *, chunk_characters: int = 350
 ) -> Iterator[Library]:
     """A library that this process works on."""
     with (
         Library(home, embedder=embedder or HashedEmbedder(), chroma_url=chroma_url) as library,  # type: ignore[arg-type]
-        Worker(library, **settings),
+        Worker(library, ChunkSize(chunk_characters)),
     ):
         yield library
 

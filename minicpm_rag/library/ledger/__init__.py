@@ -1,7 +1,8 @@
 """The ledger: one SQLite file that says what the library holds, with short transactions.
 
-Knows how to reach it safely from many threads and processes; what the rows mean is known to `documents`,
-`knowledge_bases`, `indexes` and `jobs`.
+This module opens it, safely for many threads and processes, and translates SQLite's errors. What is in it is read
+and written by the functions of the modules beside this one, each named after what its rows are about; they take a
+connection and plain values, and run inside the caller's transaction. All SQL of the program is in this folder.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
-from minicpm_rag.library.ledger.schema import SCHEMA_VERSION, UPGRADES, statements
+from minicpm_rag.library.ledger import migrations
 from minicpm_rag.messages import Message, reason_of
 
 BUSY_MILLISECONDS = 30_000
@@ -33,19 +35,13 @@ class Ledger:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise LibraryError("library.home_not_made", folder=home, why=reason_of(exc)) from exc
-        with self.writing() as connection:
-            found = version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in statements():
-                    connection.execute(statement)
-                version = SCHEMA_VERSION
-            while version in UPGRADES:
-                connection.execute(UPGRADES[version])
-                version += 1
-            if version != SCHEMA_VERSION:
-                raise LibraryError("library.later_ledger", path=self.path, version=version, known=SCHEMA_VERSION)
-            if version != found:  # a library on a full disk can still be read
-                connection.execute(f"PRAGMA user_version = {version}")
+        with self.reading() as connection:
+            version = migrations.version(connection)
+        if version > migrations.NEWEST:
+            raise LibraryError("library.later_ledger", path=self.path, version=version, known=migrations.NEWEST)
+        if version < migrations.NEWEST:
+            with self.writing() as connection:
+                migrations.migrate(connection)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -105,6 +101,22 @@ class Ledger:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
+
+
+def now() -> str:
+    """The time of a row, ISO 8601 in UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def as_column(message: Message | None) -> str:
+    """A message as a row holds it, "" for none; `Message.from_json` reads it."""
+    return "" if message is None else message.as_json()
+
+
+def damage(connection: sqlite3.Connection) -> str:
+    """What SQLite finds wrong with the file; "" where it is sound."""
+    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    return "" if verdict == "ok" else verdict
 
 
 def write_ahead(connection: sqlite3.Connection) -> None:

@@ -1,50 +1,27 @@
-"""Conversations, kept in tables of their own in the ledger's SQLite file, so that they outlive a restart.
+"""Conversations: questions and answers as they were shown, so that they outlive a restart.
 
-Every conversation has an owner, and every function asks for it: nobody reads or changes another's.
-It does not know who an owner is (the page decides), nor how an answer is made or shown.
+Every conversation belongs to a user, and every function asks whose it is: nobody reads or changes another's.
+It does not know who a user is (the page decides), nor how an answer is made or shown.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.library.ledger import translated, write_ahead
-from minicpm_rag.messages import reason_of
+from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.records import Citation, Conversation, Exchange, Finished, StoredAnswer, Turn
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-BUSY_SECONDS = 10.0  # another process may be writing a document into the same file
 TITLE_CHARACTERS = 40
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS conversations (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    owner TEXT NOT NULL,
-    title TEXT NOT NULL,
-    knowledge_base TEXT NOT NULL,
-    changed_at TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS conversations_by_owner ON conversations (owner, changed_at);
-CREATE TABLE IF NOT EXISTS exchanges (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    conversation INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
-    question TEXT NOT NULL,
-    asked_at TEXT NOT NULL,
-    answer TEXT
-);
-CREATE INDEX IF NOT EXISTS exchanges_by_conversation ON exchanges (conversation);
-"""
+_SELECT = "SELECT id, title, knowledge_base, changed_at FROM conversations"
 
 
 def stored(finished: Finished, *, standalone_question: str = "", model: str = "") -> StoredAnswer:
@@ -63,66 +40,44 @@ def stored(finished: Finished, *, standalone_question: str = "", model: str = ""
 
 
 class Conversations:
-    """The conversations of one home folder. Thread-safe; close it when done."""
+    """The conversations that a ledger keeps. Thread-safe; close it when done."""
 
-    def __init__(self, file: Path) -> None:
-        self._lock = threading.RLock()
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise LibraryError("library.home_not_made", folder=file.parent, why=reason_of(exc)) from exc
-        with translated(file):
-            self._connection = sqlite3.connect(
-                file, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
-            )
-            write_ahead(self._connection)
-            # A killed process loses nothing; only a power cut may lose the last answer. A full sync took
-            # up to a second on a busy disk, in which a stopped answer stood still.
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            self._connection.executescript(_TABLES)
-        self._file = file
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     def close(self) -> None:
-        """Close the file; harmless when repeated."""
-        with self._lock:
-            self._connection.close()
+        """Close the ledger; harmless when repeated."""
+        self._ledger.close()
 
     def listed(self, owner: str) -> list[Conversation]:
         """The owner's conversations, the last used first."""
-        rows = self._read(
-            "SELECT id, title, knowledge_base, changed_at FROM conversations WHERE owner = ? "
-            "ORDER BY changed_at DESC, id DESC",
-            (owner,),
-        )
+        with self._ledger.reading() as connection:
+            rows = connection.execute(
+                f"{_SELECT} WHERE owner = ? ORDER BY changed_at DESC, id DESC", (owner,)
+            ).fetchall()
         return [Conversation(*row) for row in rows]
 
     def get(self, owner: str, conversation: int) -> Conversation:
         """One conversation. Raises NotFoundError where it is gone or another's."""
-        rows = self._read(
-            "SELECT id, title, knowledge_base, changed_at FROM conversations WHERE owner = ? AND id = ?",
-            (owner, conversation),
-        )
-        if not rows:
-            raise NotFoundError("library.no_conversation", number=conversation)
-        return Conversation(*rows[0])
+        with self._ledger.reading() as connection:
+            return _get(connection, owner, conversation)
 
     def create(self, owner: str, knowledge_base: str, title: str = "") -> Conversation:
         """Begin a conversation; without a title its first question becomes one."""
-        with self._writing() as connection:
+        with self._ledger.writing() as connection:
             cursor = connection.execute(
                 "INSERT INTO conversations (owner, title, knowledge_base, changed_at) VALUES (?, ?, ?, ?)",
                 (owner, shortened(title), knowledge_base, _now()),
             )
             assert cursor.lastrowid is not None
-            return self.get(owner, cursor.lastrowid)
+            return _get(connection, owner, cursor.lastrowid)
 
     def rename(self, owner: str, conversation: int, title: str) -> None:
         """Give a conversation another title. Raises LibraryError where it is blank."""
         if not title.strip():
             raise LibraryError("library.blank_title")
-        with self._writing() as connection:
-            self.get(owner, conversation)
+        with self._ledger.writing() as connection:
+            _get(connection, owner, conversation)
             connection.execute(
                 "UPDATE conversations SET title = ? WHERE owner = ? AND id = ?",
                 (shortened(title), owner, conversation),
@@ -130,23 +85,24 @@ class Conversations:
 
     def delete(self, owner: str, conversation: int) -> None:
         """Delete a conversation with all its questions and answers."""
-        with self._writing() as connection:
-            self.get(owner, conversation)
+        with self._ledger.writing() as connection:
+            _get(connection, owner, conversation)
             connection.execute("DELETE FROM conversations WHERE owner = ? AND id = ?", (owner, conversation))
 
     def exchanges(self, owner: str, conversation: int) -> list[Exchange]:
         """The questions and answers, oldest first."""
-        self.get(owner, conversation)
-        rows = self._read(
-            "SELECT id, question, asked_at, answer FROM exchanges WHERE conversation = ? ORDER BY id",
-            (conversation,),
-        )
+        with self._ledger.reading() as connection:
+            _get(connection, owner, conversation)
+            rows = connection.execute(
+                "SELECT id, question, asked_at, answer FROM exchanges WHERE conversation = ? ORDER BY id",
+                (conversation,),
+            ).fetchall()
         return [Exchange(row[0], row[1], row[2], row[3] and _decoded(json.loads(row[3]))) for row in rows]
 
     def ask(self, owner: str, conversation: int, question: str) -> int:
         """Keep a question before it is answered, so that nothing that happens next can lose it."""
-        with self._writing() as connection:
-            current = self.get(owner, conversation)
+        with self._ledger.writing() as connection:
+            current = _get(connection, owner, conversation)
             cursor = connection.execute(
                 "INSERT INTO exchanges (conversation, question, asked_at) VALUES (?, ?, ?)",
                 (conversation, question, _now()),
@@ -160,21 +116,11 @@ class Conversations:
 
     def answer(self, owner: str, conversation: int, exchange: int, answer: StoredAnswer) -> None:
         """Keep the answer to a question, in place of an earlier one."""
-        with self._writing() as connection:
-            self.get(owner, conversation)
-            connection.execute(
-                "UPDATE exchanges SET answer = ? WHERE id = ? AND conversation = ?",
-                (json.dumps(_encoded(answer), ensure_ascii=False), exchange, conversation),
-            )
+        self._set_answer(owner, conversation, exchange, json.dumps(_encoded(answer), ensure_ascii=False))
 
     def forget_answer(self, owner: str, conversation: int, exchange: int) -> None:
-        """Take an answer back, because its question is being answered anew."""
-        with self._writing() as connection:
-            self.get(owner, conversation)
-            connection.execute(
-                "UPDATE exchanges SET answer = NULL WHERE id = ? AND conversation = ?",
-                (exchange, conversation),
-            )
+        """Delete an answer, because its question is being answered again."""
+        self._set_answer(owner, conversation, exchange, None)
 
     def history(self, owner: str, conversation: int, before: int | None = None) -> list[Turn]:
         """The answered questions, oldest first, as a follow-up needs them, `before` an exchange."""
@@ -187,21 +133,19 @@ class Conversations:
             and (before is None or exchange.id < before)
         ]
 
-    def _read(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        with self._lock, translated(self._file):
-            return self._connection.execute(statement, values).fetchall()
+    def _set_answer(self, owner: str, conversation: int, exchange: int, encoded: str | None) -> None:
+        with self._ledger.writing() as connection:
+            _get(connection, owner, conversation)
+            connection.execute(
+                "UPDATE exchanges SET answer = ? WHERE id = ? AND conversation = ?", (encoded, exchange, conversation)
+            )
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, translated(self._file):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # a full disk has already rolled it back
-                    self._connection.execute("ROLLBACK")
-                raise
+
+def _get(connection: sqlite3.Connection, owner: str, conversation: int) -> Conversation:
+    row = connection.execute(f"{_SELECT} WHERE owner = ? AND id = ?", (owner, conversation)).fetchone()
+    if row is None:
+        raise NotFoundError("library.no_conversation", number=conversation)
+    return Conversation(*row)
 
 
 def shortened(text: str) -> str:

@@ -1,17 +1,17 @@
-"""The ledger's rows about documents: what is ready, what failed, what is retired.
+"""Documents and their names: what is ready, what failed, what is retired.
 
-Functions on a connection, inside the caller's transaction. Knows the tables; not files, embedders or Chroma.
+A document has one name for each source with its bytes; the first one is shown. A source names one document of its
+knowledge base at most.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import datetime, timezone
+from collections.abc import Iterable
 
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.library.ledger import keywords
-from minicpm_rag.library.ledger.chunk_rows import keyword_table
+from minicpm_rag.library.ledger import as_column, chunks, now
 from minicpm_rag.messages import Message
 from minicpm_rag.records import DocumentRow
 
@@ -23,16 +23,6 @@ FROM documents JOIN knowledge_bases ON knowledge_bases.id = documents.kb_id
 """
 
 
-def now() -> str:
-    """The time of a row, ISO 8601 in UTC."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def stored(message: Message | None) -> str:
-    """A message as a column holds it; "" for none."""
-    return "" if message is None else message.as_json()
-
-
 def listed(connection: sqlite3.Connection, kb_id: int) -> list[DocumentRow]:
     """Ready documents and failed files of a knowledge base, by source."""
     rows = connection.execute(
@@ -41,6 +31,12 @@ def listed(connection: sqlite3.Connection, kb_id: int) -> list[DocumentRow]:
         (kb_id,),
     )
     return [_row(row) for row in rows]
+
+
+def ready(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    """The (id, source) pairs of all ready documents, of every knowledge base."""
+    rows = connection.execute("SELECT id, source FROM documents WHERE status = 'ready'")
+    return [(row["id"], row["source"]) for row in rows]
 
 
 def one(connection: sqlite3.Connection, document_id: int) -> DocumentRow:
@@ -64,6 +60,106 @@ def of_bytes(connection: sqlite3.Connection, kb_id: int, sha256: str) -> Documen
     return _found(connection, condition, kb_id, sha256)
 
 
+def knowledge_base_of(connection: sqlite3.Connection, document_id: int) -> int:
+    """The row id of the knowledge base that a document belongs to."""
+    return int(connection.execute("SELECT kb_id FROM documents WHERE id = ?", (document_id,)).fetchone()[0])
+
+
+# Writing a document
+def announce(
+    connection: sqlite3.Connection,
+    kb_id: int,
+    *,
+    source: str,
+    title: str,
+    sha256: str,
+    size_bytes: int,
+    pages_indexed: int,
+    pages_present: int,
+    chunk_count: int,
+    encoding: str,
+    reason: Message | None,
+    remedy: Message | None,
+) -> int:
+    """Record that a document is being written, so that its vectors can be cleared whatever happens; returns its id."""
+    cursor = connection.execute(
+        "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, pages_indexed, "
+        "pages_present, chunks, encoding, reason, remedy, indexed_at) "
+        "VALUES (?, ?, ?, 'indexing', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            kb_id, source, title, sha256, size_bytes, pages_indexed, pages_present, chunk_count, encoding,
+            as_column(reason), as_column(remedy), now(),
+        ),
+    )  # fmt: skip
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def publish(connection: sqlite3.Connection, document_id: int) -> None:
+    """Make an announced document, whose pages and chunks are stored, ready under its name.
+
+    The document that its source named before, and one of the same bytes, are retired; the names of the latter move
+    over (its bytes were read again because a remedy was followed).
+    """
+    kb_id, new = knowledge_base_of(connection, document_id), one(connection, document_id)
+    twin = of_bytes(connection, kb_id, new.sha256)
+    if twin is not None:
+        connection.execute("UPDATE names SET document_id = ? WHERE document_id = ?", (document_id, twin.id))
+        retire(connection, twin.id)
+    connection.execute("UPDATE documents SET status = 'ready' WHERE id = ?", (document_id,))
+    add_name(connection, kb_id, new.source, new.title, document_id)
+
+
+def count_chunks(connection: sqlite3.Connection, kb_id: int, index_id: int) -> None:
+    """Set the chunk counts of a knowledge base's documents to those they have in that index."""
+    connection.execute(
+        "UPDATE documents SET chunks = (SELECT count(*) FROM chunks WHERE document_id = documents.id "
+        "AND index_id = ?) WHERE kb_id = ? AND status = 'ready'",
+        (index_id, kb_id),
+    )
+
+
+def retire(connection: sqlite3.Connection, document_id: int) -> None:
+    """Take a document out of every answer: all but its row goes, which waits until Chroma is cleared."""
+    chunks.remove_document(connection, document_id)
+    for table in ("pages", "names"):
+        connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
+    connection.execute("UPDATE documents SET status = 'retired' WHERE id = ?", (document_id,))
+
+
+def leftovers(connection: sqlite3.Connection) -> list[tuple[int, int, int | None, str | None]]:
+    """What retired documents and interrupted writes have left in Chroma.
+
+    Each as (document id, chunks, index id, collection), once for each index of its knowledge base; index and
+    collection are None where that has none.
+    """
+    rows = connection.execute(
+        "SELECT documents.id, documents.chunks, indexes.id AS index_id, indexes.collection "
+        "FROM documents LEFT JOIN indexes ON indexes.kb_id = documents.kb_id "
+        "WHERE documents.status IN ('indexing', 'retired')"
+    )
+    return [(row["id"], row["chunks"], row["index_id"], row["collection"]) for row in rows]
+
+
+def delete_leftovers(connection: sqlite3.Connection, document_ids: Iterable[int]) -> None:
+    """Delete the rows of documents that `leftovers` named, whose vectors are gone."""
+    connection.executemany(
+        "DELETE FROM documents WHERE id = ? AND status IN ('indexing', 'retired')",
+        [(document_id,) for document_id in document_ids],
+    )
+
+
+def traces(connection: sqlite3.Connection, document_id: int) -> list[str]:
+    """The tables that still have rows of a document."""
+    keys = {"documents": "id", "names": "document_id", "pages": "document_id", "chunks": "document_id"}
+    return [
+        table
+        for table, key in keys.items()
+        if connection.execute(f"SELECT 1 FROM {table} WHERE {key} = ? LIMIT 1", (document_id,)).fetchone()
+    ]
+
+
+# Files that could not be read
 def has_failed(connection: sqlite3.Connection, kb_id: int, source: str) -> bool:
     """Whether the last try to read the source failed."""
     row = connection.execute(
@@ -72,33 +168,97 @@ def has_failed(connection: sqlite3.Connection, kb_id: int, source: str) -> bool:
     return row is not None
 
 
-def forget_failure(connection: sqlite3.Connection, kb_id: int, source: str) -> bool:
-    """Delete the record that the source could not be read; says whether there was one."""
-    deleted = connection.execute(
-        "DELETE FROM documents WHERE kb_id = ? AND source = ? AND status = 'failed'", (kb_id, source)
-    )
-    return deleted.rowcount > 0
-
-
-def retire(connection: sqlite3.Connection, document_id: int) -> None:
-    """Take a document out of every answer: all but its row goes, which waits until Chroma is cleared."""
-    indexes = connection.execute(
-        "SELECT DISTINCT index_id FROM chunks WHERE document_id = ?", (document_id,)
-    ).fetchall()
-    for (index_id,) in indexes:
-        rows = [
-            row
-            for (row,) in connection.execute(
-                "SELECT id FROM chunks WHERE document_id = ? AND index_id = ?", (document_id, index_id)
-            )
-        ]
-        keywords.remove(connection, keyword_table(index_id), rows)
+def record_failure(
+    connection: sqlite3.Connection,
+    kb_id: int,
+    *,
+    source: str,
+    title: str,
+    sha256: str,
+    size_bytes: int,
+    reason: Message | None,
+    remedy: Message | None,
+) -> None:
+    """Keep why a file could not be read, in place of the failure before."""
+    forget_failure(connection, kb_id, source)
     connection.execute(
-        "DELETE FROM vectors WHERE chunk IN (SELECT id FROM chunks WHERE document_id = ?)", (document_id,)
+        "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, reason, remedy, indexed_at) "
+        "VALUES (?, ?, ?, 'failed', ?, ?, ?, ?, ?)",
+        (kb_id, source, title, sha256, size_bytes, as_column(reason), as_column(remedy), now()),
     )
-    for table in ("chunks", "pages", "names"):
-        connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
-    connection.execute("UPDATE documents SET status = 'retired' WHERE id = ?", (document_id,))
+
+
+def forget_failure(connection: sqlite3.Connection, kb_id: int, source: str) -> None:
+    """Delete the record that the source could not be read, where there is one."""
+    connection.execute("DELETE FROM documents WHERE kb_id = ? AND source = ? AND status = 'failed'", (kb_id, source))
+
+
+# Names
+def add_name(connection: sqlite3.Connection, kb_id: int, source: str, title: str, document_id: int) -> None:
+    """Make the source a name of the document; the document that it named before is retired with its last name."""
+    former = named(connection, kb_id, source)
+    if former is not None and former.id != document_id:
+        drop_name(connection, kb_id, source)
+    connection.execute(
+        "INSERT INTO names(kb_id, source, title, document_id) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (kb_id, source) DO UPDATE SET title = excluded.title",
+        (kb_id, source, title, document_id),
+    )
+    forget_failure(connection, kb_id, source)
+
+
+def drop_name(connection: sqlite3.Connection, kb_id: int, source: str) -> int | None:
+    """Take a name from its document, which is retired with its last one; returns the document that was retired."""
+    row = connection.execute(
+        "DELETE FROM names WHERE kb_id = ? AND source = ? RETURNING document_id", (kb_id, source)
+    ).fetchone()
+    if row is None:
+        return None
+    document_id = int(row[0])
+    left = names_of(connection, document_id)
+    if not left:
+        retire(connection, document_id)
+        return document_id
+    (source, title), former_title = left[0], one(connection, document_id).title
+    connection.execute("UPDATE documents SET source = ?, title = ? WHERE id = ?", (source, title, document_id))
+    if title != former_title:  # the vectors keep the old one: a moved file costs no embedding
+        chunks.index_keywords(connection, document_id)
+    return None
+
+
+def names_of(connection: sqlite3.Connection, document_id: int) -> list[tuple[str, str]]:
+    """The (source, title) pairs of a document, the one shown first."""
+    rows = connection.execute("SELECT source, title FROM names WHERE document_id = ? ORDER BY rowid", (document_id,))
+    return [(row["source"], row["title"]) for row in rows]
+
+
+def sources(connection: sqlite3.Connection, kb_id: int) -> list[str]:
+    """Every source the knowledge base knows, of ready documents and of failed files, in order."""
+    rows = connection.execute(
+        "SELECT source FROM names WHERE kb_id = ?1 "
+        "UNION SELECT source FROM documents WHERE kb_id = ?1 AND status = 'failed' ORDER BY source",
+        (kb_id,),
+    )
+    return [row[0] for row in rows]
+
+
+def titled(connection: sqlite3.Connection, kb_id: int, title: str) -> list[str]:
+    """Every source of that title, of ready documents and of failed files, in order."""
+    rows = connection.execute(
+        "SELECT source FROM names WHERE kb_id = ?1 AND title = ?2 UNION "
+        "SELECT source FROM documents WHERE kb_id = ?1 AND title = ?2 AND status = 'failed' ORDER BY source",
+        (kb_id, title),
+    )
+    return [row[0] for row in rows]
+
+
+def hashes(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
+    """The (knowledge base, source, SHA-256) of every name of every ready document."""
+    rows = connection.execute(
+        "SELECT names.kb_id, names.source, documents.sha256 FROM names "
+        "JOIN documents ON documents.id = names.document_id"
+    )
+    return [(row["kb_id"], row["source"], row["sha256"]) for row in rows]
 
 
 def _found(connection: sqlite3.Connection, condition: str, *values: int | str) -> DocumentRow | None:

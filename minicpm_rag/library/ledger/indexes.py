@@ -1,6 +1,6 @@
-"""The indexes of the knowledge bases: the collection and keyword table each has, and its embedder.
+"""Indexes: one set of chunks, vectors and keywords of a knowledge base, made with one embedder.
 
-Works on the ledger only; does not know documents or vectors.
+A knowledge base has one current index, which questions are asked of, and one being built while it is reindexed.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from minicpm_rag.errors import EmbedderMismatchError
-from minicpm_rag.library.ledger import Ledger, keywords
-from minicpm_rag.library.ledger.chunk_rows import keyword_table
+from minicpm_rag.library.ledger import keywords
 
 
 @dataclass(frozen=True)
@@ -21,18 +20,18 @@ class Index:
 
     id: int
     kb_id: int
-    collection: str
+    collection: str  # its name in Chroma
     embedder: str
     dimension: int
     revision: str
 
-    @property
-    def keyword_table(self) -> str:
-        """The name of its keyword table."""
-        return keyword_table(self.id)
+
+def keyword_table(index_id: int) -> str:
+    """The name of an index's keyword table."""
+    return f"keywords_{index_id}"
 
 
-def find_index(
+def find(
     connection: sqlite3.Connection, kb_id: int, status: Literal["building", "current"] = "current"
 ) -> Index | None:
     """The index that questions are asked of (or the one being built); None before the first document."""
@@ -43,7 +42,7 @@ def find_index(
     return None if row is None else Index(*row)
 
 
-def all_indexes(connection: sqlite3.Connection, *, also_building: bool = False) -> list[Index]:
+def listed(connection: sqlite3.Connection, *, also_building: bool = False) -> list[Index]:
     """The indexes that questions are asked of, of all knowledge bases; `also_building`, those to come."""
     statuses = "('current', 'building')" if also_building else "('current')"
     rows = connection.execute(
@@ -54,8 +53,13 @@ def all_indexes(connection: sqlite3.Connection, *, also_building: bool = False) 
     return [Index(*row) for row in rows]
 
 
-def make_index(
-    ledger: Ledger,
+def collections(connection: sqlite3.Connection) -> set[str]:
+    """The names in Chroma of all indexes, of whatever status."""
+    return {row[0] for row in connection.execute("SELECT collection FROM indexes")}
+
+
+def make(
+    connection: sqlite3.Connection,
     kb_id: int,
     *,
     embedder: str,
@@ -64,16 +68,41 @@ def make_index(
     status: Literal["building", "current"] = "current",
 ) -> Index:
     """Record a new empty index of a knowledge base. Its Chroma collection is made when first written to."""
-    with ledger.writing() as connection:
-        connection.execute(
-            "INSERT INTO indexes(kb_id, collection, embedder, dimension, revision, status) VALUES (?, ?, ?, ?, ?, ?)",
-            # Chroma allows few characters in a name, and several homes may share one server.
-            (kb_id, f"kb-{uuid.uuid4().hex}", embedder, dimension, revision, status),
-        )
-        index = find_index(connection, kb_id, status)
-        assert index is not None
-        keywords.create(connection, index.keyword_table)
+    connection.execute(
+        "INSERT INTO indexes(kb_id, collection, embedder, dimension, revision, status) VALUES (?, ?, ?, ?, ?, ?)",
+        # Chroma allows few characters in a name, and several homes may share one server.
+        (kb_id, f"kb-{uuid.uuid4().hex}", embedder, dimension, revision, status),
+    )
+    index = find(connection, kb_id, status)
+    assert index is not None
+    keywords.create(connection, keyword_table(index.id))
     return index
+
+
+def swap(connection: sqlite3.Connection, index: Index) -> None:
+    """Make an index that was being built the one that is asked, and retire the one before."""
+    connection.execute("UPDATE indexes SET status = 'retired' WHERE kb_id = ? AND status = 'current'", (index.kb_id,))
+    connection.execute("UPDATE indexes SET status = 'current' WHERE id = ?", (index.id,))
+
+
+def finished_with(connection: sqlite3.Connection) -> list[Index]:
+    """Retired indexes, those of deleted knowledge bases, and half-built ones that no job will finish."""
+    rows = connection.execute(
+        "SELECT indexes.id, kb_id, collection, embedder, dimension, revision FROM indexes "
+        "JOIN knowledge_bases ON knowledge_bases.id = indexes.kb_id "
+        "WHERE indexes.status = 'retired' OR knowledge_bases.name IS NULL "
+        "OR (indexes.status = 'building' AND NOT EXISTS (SELECT 1 FROM jobs "
+        "WHERE jobs.kb_id = indexes.kb_id AND jobs.kind = 'reindex' AND jobs.status IN ('queued', 'running')))"
+    )
+    return [Index(*row) for row in rows]
+
+
+def delete(connection: sqlite3.Connection, index_id: int) -> None:
+    """Delete an index with its keywords, vectors and chunks; the documents stay."""
+    keywords.drop(connection, keyword_table(index_id))
+    connection.execute("DELETE FROM vectors WHERE chunk IN (SELECT id FROM chunks WHERE index_id = ?)", (index_id,))
+    connection.execute("DELETE FROM chunks WHERE index_id = ?", (index_id,))
+    connection.execute("DELETE FROM indexes WHERE id = ?", (index_id,))
 
 
 def refuse_other_embedder(index: Index, knowledge_base: str, embedder: str, revision: str) -> None:
@@ -83,8 +112,3 @@ def refuse_other_embedder(index: Index, knowledge_base: str, embedder: str, revi
     if index.embedder == embedder:
         raise EmbedderMismatchError("library.other_revision", name=knowledge_base, old=index.embedder)
     raise EmbedderMismatchError("library.other_embedder", name=knowledge_base, old=index.embedder, new=embedder)
-
-
-def note_change(connection: sqlite3.Connection, kb_id: int) -> None:
-    """Say that what can be found in the knowledge base has changed, once this transaction is kept."""
-    connection.execute("UPDATE knowledge_bases SET generation = generation + 1 WHERE id = ?", (kb_id,))

@@ -1,7 +1,4 @@
-"""The queue of jobs and their progress, as rows of the ledger: any process asks, one does.
-
-Functions on a connection, inside the caller's transaction. Does not know what a job does.
-"""
+"""The queue of jobs and their progress: any process submits one, the owner runs it. Does not know what a job does."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from minicpm_rag.library.ledger.documents import now, stored
+from minicpm_rag.library.ledger import as_column, now
 from minicpm_rag.messages import Message, from_plain
 from minicpm_rag.records import IngestProgress, Verdict
 
@@ -106,7 +103,7 @@ def finish(
     """Record how a job ended (failed with an error of that class), or queue it again."""
     connection.execute(
         "UPDATE jobs SET status = ?, error_kind = ?, error = ? WHERE id = ?",
-        (status, error_kind, stored(error), job_id),
+        (status, error_kind, as_column(error), job_id),
     )
 
 

@@ -1,7 +1,6 @@
-"""Keyword search: an FTS5 table of segmented text and BM25 over it, one table per knowledge base.
+"""Keyword search: an FTS5 table of segmented text and BM25 over it, one table for each index.
 
-Works on the caller's connection and inside the caller's transaction. Knows row numbers and text, not
-documents or embeddings.
+Knows row numbers and text, not documents or embeddings.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.text.terms import question_terms, terms
 
 # Rows a question may touch in the index: frequent terms beyond it cost most and weigh least. They are left
-# out of the search and count again when its best rows are scored. At 100,000 chunks on two busy cores p95 was
-# 868 ms without the limit and 70 ms with it (Chinese), 605 and 42 ms (English).
+# out of the search and count again when its best rows are scored.
 ROWS_TOUCHED = 10_000
 RESCORED = 200  # rows, at least
 _TOTAL = ""  # the frequency row that holds the number of all rows
@@ -46,11 +45,20 @@ class Statistics:
         return math.log(1 + (self.rows - frequency + 0.5) / (frequency + 0.5))
 
 
+@contextmanager
+def in_memory(texts: Iterable[str]) -> Iterator[sqlite3.Connection]:
+    """A database of its own whose table "texts" holds the texts by their position, for a measurement."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        create(connection, "texts")
+        add(connection, "texts", enumerate(texts))
+        yield connection
+
+
 def create(connection: sqlite3.Connection, table: str) -> None:
     """Make the tables of one keyword index, unless they are there."""
     name = _name(table)
-    # Every non-ASCII character counts as a letter for "ascii", so only our own blanks separate terms;
-    # "contentless" keeps the terms out of FTS5's own copy, which was four times the text for Chinese.
+    # The tokenizer "ascii" takes every non-ASCII character for a letter, so only our own blanks separate terms.
+    # A contentless table keeps no copy of the terms; ours is compressed (docs/decisions.md).
     connection.execute(
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5(terms, content='', tokenize=\"ascii tokenchars '_+#'\")"
     )
@@ -58,6 +66,12 @@ def create(connection: sqlite3.Connection, table: str) -> None:
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {name}_frequency (term TEXT PRIMARY KEY, in_rows INTEGER NOT NULL) WITHOUT ROWID"
     )
+
+
+def exists(connection: sqlite3.Connection, table: str) -> bool:
+    """Whether there is a keyword index of that name."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
+    return found is not None
 
 
 def drop(connection: sqlite3.Connection, table: str) -> None:

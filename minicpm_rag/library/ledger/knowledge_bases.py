@@ -1,15 +1,17 @@
-"""The ledger's rows about knowledge bases: names of any script, counts, generations.
+"""Knowledge bases: names of any script, counts, versions, and small values kept beside the index.
 
-Functions on a connection, inside the caller's transaction.
+A knowledge base without a name is hidden from every reader: one that was deleted, or an import under way.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import unicodedata
+from typing import Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.library.ledger.documents import now
+from minicpm_rag.library.ledger import now
 from minicpm_rag.messages import Message
 from minicpm_rag.records import KnowledgeBase
 
@@ -93,24 +95,62 @@ def rename(connection: sqlite3.Connection, name: str, new_name: str) -> None:
     connection.execute("UPDATE knowledge_bases SET name = ? WHERE id = ?", (clean(new_name), kb_id))
 
 
-def delete(connection: sqlite3.Connection, name: str) -> None:
+def hide(connection: sqlite3.Connection, kb_id: int) -> None:
     """Take the name away, which hides everything; the owner clears the rest."""
-    kb_id = find(connection, name)
-    connection.execute("UPDATE knowledge_bases SET name = NULL, generation = generation + 1 WHERE id = ?", (kb_id,))
+    connection.execute("UPDATE knowledge_bases SET name = NULL WHERE id = ?", (kb_id,))
+    note_change(connection, kb_id)
 
 
-def generation(connection: sqlite3.Connection, kb_id: int) -> int:
+def clear_hidden(connection: sqlite3.Connection) -> list[int]:
+    """Delete the rows of hidden knowledge bases whose indexes are gone already; returns their row ids."""
+    hidden = [
+        row[0]
+        for row in connection.execute(
+            "SELECT id FROM knowledge_bases WHERE name IS NULL AND id NOT IN (SELECT kb_id FROM indexes)"
+        )
+    ]
+    for kb_id in hidden:
+        connection.execute(
+            "DELETE FROM pages WHERE document_id IN (SELECT id FROM documents WHERE kb_id = ?)", (kb_id,)
+        )
+        for table in ("names", "documents", "settings"):
+            connection.execute(f"DELETE FROM {table} WHERE kb_id = ?", (kb_id,))
+        connection.execute("DELETE FROM knowledge_bases WHERE id = ?", (kb_id,))
+    return hidden
+
+
+def version(connection: sqlite3.Connection, kb_id: int) -> int:
     """A number that grows with every change of what can be found."""
-    return int(connection.execute("SELECT generation FROM knowledge_bases WHERE id = ?", (kb_id,)).fetchone()[0])
+    return int(connection.execute("SELECT version FROM knowledge_bases WHERE id = ?", (kb_id,)).fetchone()[0])
 
 
-def of_document(connection: sqlite3.Connection, document_id: int) -> int:
-    """The knowledge base a document belongs to."""
-    return int(connection.execute("SELECT kb_id FROM documents WHERE id = ?", (document_id,)).fetchone()[0])
+def note_change(connection: sqlite3.Connection, kb_id: int) -> None:
+    """Say that what can be found in the knowledge base has changed, once this transaction is kept."""
+    connection.execute("UPDATE knowledge_bases SET version = version + 1 WHERE id = ?", (kb_id,))
+
+
+def setting(connection: sqlite3.Connection, kb_id: int, key: str) -> Any:
+    """The JSON value stored under the key, or None."""
+    row = connection.execute("SELECT value FROM settings WHERE kb_id = ? AND key = ?", (kb_id, key)).fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+def settings(connection: sqlite3.Connection, kb_id: int) -> dict[str, Any]:
+    """All JSON values stored for the knowledge base, by key."""
+    rows = connection.execute("SELECT key, value FROM settings WHERE kb_id = ? ORDER BY key", (kb_id,))
+    return {row["key"]: json.loads(row["value"]) for row in rows}
+
+
+def set_setting(connection: sqlite3.Connection, kb_id: int, key: str, value: Any) -> None:
+    """Store a JSON value under the key, in place of the one before."""
+    connection.execute(
+        "INSERT OR REPLACE INTO settings(kb_id, key, value) VALUES (?, ?, ?)",
+        (kb_id, key, json.dumps(value, ensure_ascii=False)),
+    )
 
 
 def name_of(connection: sqlite3.Connection, kb_id: int) -> str:
-    """The present name of a knowledge base. Raises NotFoundError where it was deleted."""
+    """The current name of a knowledge base. Raises NotFoundError where it was deleted."""
     row = connection.execute("SELECT name FROM knowledge_bases WHERE id = ?", (kb_id,)).fetchone()
     if row is None or row[0] is None:
         raise NotFoundError("library.knowledge_base_deleted")

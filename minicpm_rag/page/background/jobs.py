@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.library.ledger import jobs as queue
-from minicpm_rag.library.ledger import knowledge_bases
 from minicpm_rag.messages import Message
 from minicpm_rag.records import IngestProgress, Verdict
 
@@ -76,9 +74,12 @@ class Jobs:
 
     def adopt(self, library: Library) -> None:
         """Follow the jobs as well that others began: another process, or this one before it was restarted."""
+        from minicpm_rag import indexing as worker
+
         with self._adding:
-            for number, kind, knowledge_base in _under_way(library, self._known):
-                self._follow(Job(library, kind, knowledge_base, number))
+            for job, knowledge_base in worker.jobs_under_way(library, self._known):
+                if job.kind in SHOWN_KINDS:
+                    self._follow(Job(library, job.kind, knowledge_base, job.id))
 
     def _follow(self, job: Job) -> None:
         self._known.add(job.number)
@@ -106,22 +107,6 @@ class Jobs:
         """Forget a job that has been seen to."""
         with self._lock:
             self._jobs = [other for other in self._jobs if other is not job]
-
-
-def _under_way(library: Library, known: set[int]) -> list[tuple[int, str, str]]:
-    """Number, kind and knowledge base of each job that waits or runs, beside those known and what replaced them."""
-    with library.ledger.reading() as connection:
-        found = [job for job in queue.under_way(connection) if job.kind in SHOWN_KINDS]
-        for number in list(known) if found else ():
-            while (job := queue.get(connection, number)) is not None and job.successor is not None:
-                known.add(number := job.successor)
-        names = knowledge_bases.names(connection)
-    # One whose knowledge base was deleted meanwhile has nothing to show.
-    return [
-        (job.id, job.kind, "" if job.kb_id is None else names[job.kb_id])
-        for job in found
-        if job.id not in known and (job.kb_id is None or job.kb_id in names)
-    ]
 
 
 @st.cache_resource(show_spinner=False)

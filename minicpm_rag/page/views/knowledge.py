@@ -99,7 +99,9 @@ def _rename(workspace: Workspace, name: str, new_name: str) -> None:
 
 
 def _delete(workspace: Workspace, name: str) -> None:
-    workspace.library.delete(name)
+    from minicpm_rag import indexing
+
+    indexing.submit_delete(workspace.library, name)
     jobs.shared().deleted(name)
     left = [row.name for row in workspace.library.knowledge_bases()]
     st.session_state.knowledge_base = left[0] if left else shared.settings().knowledge_base

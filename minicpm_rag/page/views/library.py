@@ -74,7 +74,7 @@ def _listing(workspace: Workspace) -> None:
 
 
 def _hits(workspace: Workspace, name: str, wanted: str) -> None:
-    passages = _found(workspace, name, workspace.library.generation(name), wanted)
+    passages = _found(workspace, name, workspace.library.version(name), wanted)
     if not passages:
         notices.quiet(t("no_passage"))
         return
@@ -96,7 +96,7 @@ def _hits(workspace: Workspace, name: str, wanted: str) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _found(_workspace: Workspace, name: str, generation: tuple[int, int], wanted: str) -> list[Document]:
+def _found(_workspace: Workspace, name: str, version: tuple[int, int], wanted: str) -> list[Document]:
     # Kept, so that a rerun does not embed the same words again.
     passages, _ = _workspace.retriever(name).search(wanted, HITS)
     return passages

@@ -121,7 +121,7 @@ def _idle(workspace: Workspace, drawn: tuple[tuple[int, int] | None, int]) -> No
 def _state_of(workspace: Workspace) -> tuple[tuple[int, int] | None, int]:
     name = state.knowledge_base()
     found = name in {row.name for row in workspace.library.knowledge_bases()}
-    return (workspace.library.generation(name) if found else None, len(jobs.shared().of(name)))
+    return (workspace.library.version(name) if found else None, len(jobs.shared().of(name)))
 
 
 def _job(job: Job) -> None:

@@ -1,20 +1,16 @@
-"""The tables of the ledger. Conversations have tables of their own in the same file."""
+"""The tables of the ledger, as the numbered migrations that made them.
+
+A new ledger runs all of them, an older one those it lacks, so both end with the same tables. The number of the last
+one is kept in the file (`PRAGMA user_version`). A migration that was released is never changed: add another.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
 
-SCHEMA_VERSION = 2
-
-TOKEN_SIGNS = """
-CREATE TABLE token_signs(  -- of the chunks whose words the embedder reads, see token_signs.py
-    chunk INTEGER PRIMARY KEY REFERENCES chunks(id) ON DELETE CASCADE,
-    signs BLOB NOT NULL
-);
-"""
-UPGRADES = {1: TOKEN_SIGNS}  # from each earlier version to the next
-
-SCHEMA = """
+DOCUMENTS = """
 CREATE TABLE knowledge_bases(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT UNIQUE,  -- NULL once deleted: the owner clears the rest
@@ -63,7 +59,7 @@ CREATE TABLE pages(
     kind TEXT NOT NULL,
     label TEXT NOT NULL,
     text BLOB NOT NULL,  -- zlib: page texts are the bulk of the ledger and compress to about a third
-    marks TEXT NOT NULL,  -- JSON: headings and tables, so that chunks can be cut anew without the file
+    marks TEXT NOT NULL,  -- JSON: headings and tables, so that pages can be split again without the file
     PRIMARY KEY (document_id, number)
 ) WITHOUT ROWID;
 CREATE TABLE chunks(
@@ -105,11 +101,74 @@ CREATE TABLE job_events(
 ) WITHOUT ROWID;
 """
 
+TOKEN_SIGNS = """
+CREATE TABLE token_signs(  -- of the chunks whose words the embedder reads, see embedding/token_signs.py
+    chunk INTEGER PRIMARY KEY REFERENCES chunks(id) ON DELETE CASCADE,
+    signs BLOB NOT NULL
+);
+"""
 
-def statements() -> list[str]:
-    """The statements that make the tables, one by one: `executescript` would commit what is around them."""
+# Ledgers of schema 1 and 2 may hold these already: the page made them beside the schema.
+CONVERSATIONS = """
+CREATE TABLE IF NOT EXISTS conversations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner TEXT NOT NULL,
+    title TEXT NOT NULL,
+    knowledge_base TEXT NOT NULL,
+    changed_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS conversations_by_owner ON conversations (owner, changed_at);
+CREATE TABLE IF NOT EXISTS exchanges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    question TEXT NOT NULL,
+    asked_at TEXT NOT NULL,
+    answer TEXT  -- JSON
+);
+CREATE INDEX IF NOT EXISTS exchanges_by_conversation ON exchanges (conversation);
+"""
+
+VERSION = "ALTER TABLE knowledge_bases RENAME COLUMN generation TO version;\n"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step from the schema before to schema `number`: SQL, or a function on the connection."""
+
+    number: int
+    name: str
+    change: str | Callable[[sqlite3.Connection], None]
+
+
+MIGRATIONS = (
+    Migration(1, "documents, their index, and jobs", DOCUMENTS),
+    Migration(2, "token signs", TOKEN_SIGNS),
+    Migration(3, "conversations", CONVERSATIONS),
+    Migration(4, "a knowledge base has a version", VERSION),
+)
+NEWEST = MIGRATIONS[-1].number
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The number of the last migration that the ledger has had; 0 for a new file."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older or new ledger to the newest schema, in the caller's transaction."""
+    for migration in MIGRATIONS[version(connection) :]:
+        if callable(migration.change):
+            migration.change(connection)
+        else:
+            for statement in _statements(migration.change):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {migration.number}")
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script one by one: `executescript` would commit the transaction around it."""
     found, pending = [], ""
-    for line in (SCHEMA + TOKEN_SIGNS).splitlines(keepends=True):
+    for line in script.splitlines(keepends=True):
         pending += line
         if sqlite3.complete_statement(pending):
             found.append(pending)

@@ -1,7 +1,4 @@
-"""The ledger's rows about pages: the texts that quotes are proven against, as functions on a connection.
-
-Each runs inside the caller's transaction.
-"""
+"""Pages: the texts that quotes are proven against, with their headings and tables."""
 
 from __future__ import annotations
 

@@ -1,0 +1,236 @@
+"""Writing documents and clearing what is left of them, in an order that a kill at any moment cannot harm.
+
+For the owner of the library only. Knows what must be true of ledger, vectors and keywords together; not how files
+are read or text becomes vectors. Whatever clears (`clear...`) may be interrupted and repeated at any point.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from minicpm_rag.errors import LibraryError
+from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import chunks, documents, indexes, jobs, keywords, knowledge_bases, pages
+from minicpm_rag.library.ledger.indexes import Index
+from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_path
+from minicpm_rag.messages import Message
+from minicpm_rag.records import Chunk, DocumentRow, FileStatus, Page, Verdict
+
+if TYPE_CHECKING:
+    from minicpm_rag.embedding.embedder import Embedder
+
+log = logging.getLogger(__name__)
+
+UPLOAD_KEPT_SECONDS = 24 * 3600  # an uploaded file younger than this may be about to be ingested
+
+
+@dataclass(frozen=True)
+class NewDocument:
+    """A file to store, as far as it is known: named, measured, read, split, embedded."""
+
+    source: str
+    title: str
+    sha256: str = ""
+    size_bytes: int = 0
+    pages: tuple[Page, ...] = ()
+    pages_present: int = 0
+    chunks: Sequence[Chunk] = field(default_factory=tuple)
+    encoding: str = ""
+    reason: Message | None = None
+    remedy: Message | None = None
+
+    def verdict(self, status: FileStatus) -> Verdict:
+        """What became of the file."""
+        return Verdict(
+            self.source, self.title, status, self.reason, self.remedy,
+            len(self.pages), self.pages_present, len(self.chunks), self.encoding,
+        )  # fmt: skip
+
+
+def begin_index(
+    library: Library, kb_id: int, embedder: Embedder, status: Literal["building", "current"] = "current"
+) -> Index:
+    """A new empty index of a knowledge base, for that embedder's vectors."""
+    revision, dimension = embedder.revision, embedder.dimension  # both read files: before the ledger is locked
+    with library.ledger.writing() as connection:
+        return indexes.make(
+            connection, kb_id, embedder=embedder.name, revision=revision, dimension=dimension, status=status
+        )
+
+
+def store(library: Library, index: Index, new: Sequence[NewDocument]) -> Iterator[int]:
+    """Add documents, each in place of the one its source named before; yields their ids as each is ready.
+
+    Until its own transaction the old version of a document answers, from then on the new one. What a kill leaves on
+    either side of it (vectors without chunks) no reader sees; `clear_documents` deletes it. The vectors of many small
+    documents go into Chroma together, because each call there costs some 10 ms.
+    """
+    with library.ledger.writing() as connection:
+        ids = [
+            documents.announce(
+                connection,
+                index.kb_id,
+                source=document.source,
+                title=document.title,
+                sha256=document.sha256,
+                size_bytes=document.size_bytes,
+                pages_indexed=len(document.pages),
+                pages_present=document.pages_present,
+                chunk_count=len(document.chunks),
+                encoding=document.encoding,
+                reason=document.reason,
+                remedy=document.remedy,
+            )
+            for document in new
+        ]
+    try:
+        add_vectors(library, index, {key: document.chunks for key, document in zip(ids, new, strict=True)})
+        for key, document in zip(ids, new, strict=True):
+            with library.ledger.writing() as connection:
+                pages.add(connection, key, document.pages)
+                chunks.add(connection, index.id, key, document.chunks)
+                documents.publish(connection, key)
+                knowledge_bases.note_change(connection, index.kb_id)
+            yield key
+    except BaseException:
+        try:
+            clear_documents(library)
+        except LibraryError as exc:  # the disk is still full, say; the next owner clears it
+            log.warning("What an interrupted write has left will be cleared later: %s", exc)
+        raise
+    clear_documents(library)
+
+
+def add_vectors(library: Library, index: Index, new: dict[int, Sequence[Chunk]]) -> None:
+    """Put the vectors of documents' chunks, by document id, into Chroma, where no reader sees them yet."""
+    library.vectors.create(index.collection)
+    library.vectors.upsert(
+        index.collection,
+        [chunks.chunk_id(index.id, key, position) for key, own in new.items() for position in range(len(own))],
+        [chunk.vector for own in new.values() for chunk in own if chunk.vector is not None],
+    )
+
+
+def record_failure(library: Library, kb_id: int, failed: NewDocument) -> None:
+    """Keep the verdict of a file that could not be read (reason and remedy), and nothing else of it."""
+    with library.ledger.writing() as connection:
+        documents.record_failure(
+            connection,
+            kb_id,
+            source=failed.source,
+            title=failed.title,
+            sha256=failed.sha256,
+            size_bytes=failed.size_bytes,
+            reason=failed.reason,
+            remedy=failed.remedy,
+        )
+
+
+def add_name(
+    library: Library, kb_id: int, document_id: int, source: str, title: str, *, former: str | None = None
+) -> None:
+    """Give a stored document one more name, in place of the `former` one where the file was moved."""
+    with library.ledger.writing() as connection:
+        documents.add_name(connection, kb_id, source, title, document_id)
+        if former is not None:
+            documents.drop_name(connection, kb_id, former)
+        knowledge_bases.note_change(connection, kb_id)
+    clear_documents(library)
+
+
+def remove(library: Library, kb_id: int, source: str) -> DocumentRow | None:
+    """Remove one name, and with the last name its document; returns what it named, None for a failed file.
+
+    Proves that nothing of the document is left. Raises LibraryError where a trace remains.
+    """
+    with library.ledger.writing() as connection:
+        index = indexes.find(connection, kb_id)
+        document = documents.named(connection, kb_id, source)
+        chunk_ids = [] if document is None else chunks.ids(connection, document.id)
+        documents.forget_failure(connection, kb_id, source)
+        retired = documents.drop_name(connection, kb_id, source)
+        knowledge_bases.note_change(connection, kb_id)
+    clear_documents(library)
+    if retired is not None and index is not None:
+        _prove_gone(library, index, retired, chunk_ids)
+    return document
+
+
+def _prove_gone(library: Library, index: Index, document_id: int, chunk_ids: list[str]) -> None:
+    with library.ledger.reading() as connection:
+        places = [f"the ledger's table {table}" for table in documents.traces(connection, document_id)]
+        known = keywords.statistics(connection, indexes.keyword_table(index.id), []).rows
+        if known != chunks.count(connection, index.id):
+            places.append("the keyword index")
+    if library.vectors.present(index.collection, chunk_ids):
+        places.append("Chroma")
+    if places:
+        raise LibraryError("indexing.not_gone", number=document_id, places=places)
+
+
+def clear(library: Library) -> None:
+    """Clear everything that no reader sees any more; run when this process becomes the owner."""
+    clear_documents(library)
+    clear_indexes(library)
+    with library.ledger.writing() as connection:
+        deleted = knowledge_bases.clear_hidden(connection)
+    for kb_id in deleted:
+        shutil.rmtree(library.uploads / str(kb_id), ignore_errors=True)
+    _clear_uploads(library)
+
+
+def clear_documents(library: Library) -> None:
+    """Clear the vectors and rows of documents that are retired, or whose writing was interrupted."""
+    with library.ledger.reading() as connection:
+        leftovers = documents.leftovers(connection)
+    if not leftovers:
+        return
+    for document_id, count, index_id, collection in leftovers:
+        if index_id is not None and collection is not None:
+            library.vectors.create(collection)
+            ids = [chunks.chunk_id(index_id, document_id, position) for position in range(count)]
+            library.vectors.delete(collection, ids)
+    with library.ledger.writing() as connection:
+        documents.delete_leftovers(connection, {document_id for document_id, *_ in leftovers})
+
+
+def clear_indexes(library: Library) -> None:
+    """Delete retired indexes, those of deleted knowledge bases, and half-built ones that no job will finish."""
+    with library.ledger.reading() as connection:
+        finished = indexes.finished_with(connection)
+    for index in finished:
+        delete_index(library, index)
+
+
+def delete_index(library: Library, index: Index) -> None:
+    """Delete an index with its vectors, keywords and chunks; the documents stay."""
+    library.vectors.drop(index.collection)
+    with library.ledger.writing() as connection:
+        indexes.delete(connection, index.id)
+
+
+def drop_upload(library: Library, kb_id: int, sha256: str, source: str) -> None:
+    """Delete an uploaded file that is done with, unless it was uploaded again and waits to be ingested."""
+    with library.ledger.writing() as connection:  # no job can be submitted meanwhile
+        if not jobs.awaits(connection, str(upload_path(library.uploads, kb_id, sha256, source))):
+            delete_upload(library.uploads, kb_id, sha256, source)
+
+
+def _clear_uploads(library: Library) -> None:
+    """Delete uploaded files that became no document, as when the program ended before they were read."""
+    with library.ledger.reading() as connection:
+        kept = {
+            upload_path(library.uploads, kb_id, sha256, source)
+            for kb_id, source, sha256 in documents.hashes(connection)
+            if source.startswith(UPLOAD)
+        }
+    for path in library.uploads.glob("*/*/*"):
+        with suppress(FileNotFoundError):  # a temporary name, while another process writes the file
+            if path not in kept and time.time() - path.stat().st_mtime > UPLOAD_KEPT_SECONDS:
+                path.unlink()

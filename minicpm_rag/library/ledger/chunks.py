@@ -1,0 +1,243 @@
+"""Chunks: their texts, vectors and keywords, in each index of their document.
+
+Readers see the chunks of ready documents in the current index only. A chunk's id is "<index>-<document>-<position>",
+in Chroma too.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag.chunking import indexed_text
+from minicpm_rag.library.ledger import keywords
+from minicpm_rag.library.ledger.indexes import keyword_table
+from minicpm_rag.records import Chunk
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[numpy.float32]
+
+_GROUP = 300  # three variables each, under the 999 that old SQLite builds allow
+
+_SELECT = """
+SELECT chunks.index_id, chunks.document_id, chunks.position, chunks.text, chunks.metadata,
+       documents.source, documents.title
+FROM chunks JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current'
+JOIN documents ON documents.id = chunks.document_id AND documents.status = 'ready'
+"""
+_SIGNS = """
+SELECT chunks.index_id, chunks.document_id, chunks.position, signs
+FROM chunks JOIN token_signs ON token_signs.chunk = chunks.id
+"""
+
+
+def chunk_id(index_id: int, document_id: int, position: int) -> str:
+    """The id of a chunk, in Chroma and everywhere."""
+    return f"{index_id}-{document_id}-{position}"
+
+
+# Writing
+def add(connection: sqlite3.Connection, index_id: int, document_id: int, chunks: Sequence[Chunk]) -> None:
+    """Add the embedded chunks of a document to an index, in reading order, with their vectors and keywords."""
+    import numpy
+
+    texts = []
+    for position, chunk in enumerate(chunks):
+        cursor = connection.execute(
+            "INSERT INTO chunks(index_id, document_id, position, text, metadata) VALUES (?, ?, ?, ?, ?)",
+            (index_id, document_id, position, chunk.text, json.dumps(chunk.metadata, ensure_ascii=False)),
+        )
+        assert cursor.lastrowid is not None
+        row, vector = cursor.lastrowid, numpy.asarray(chunk.vector, dtype="<f4").tobytes()
+        connection.execute("INSERT INTO vectors(chunk, vector) VALUES (?, ?)", (row, vector))
+        if chunk.token_signs:
+            connection.execute("INSERT INTO token_signs(chunk, signs) VALUES (?, ?)", (row, chunk.token_signs))
+        texts.append((row, indexed_text(chunk)))
+    keywords.add(connection, keyword_table(index_id), texts)
+
+
+def index_keywords(connection: sqlite3.Connection, document_id: int) -> None:
+    """Index the keywords of a document's chunks again, because its title has changed."""
+    for index_id, texts in _indexed_texts(connection, "document_id", document_id).items():
+        keywords.remove(connection, keyword_table(index_id), [row for row, _ in texts])
+        keywords.add(connection, keyword_table(index_id), texts)
+
+
+def rebuild_keywords(connection: sqlite3.Connection, index_id: int) -> None:
+    """Replace the keyword table of an index by one made from its chunks."""
+    keywords.drop(connection, keyword_table(index_id))
+    keywords.create(connection, keyword_table(index_id))
+    texts = _indexed_texts(connection, "index_id", index_id).get(index_id, [])
+    keywords.add(connection, keyword_table(index_id), texts)
+
+
+def remove_document(connection: sqlite3.Connection, document_id: int) -> None:
+    """Delete the chunks of a document from all indexes, with vectors and keywords."""
+    rows: dict[int, list[int]] = {}
+    for row, index_id in connection.execute("SELECT id, index_id FROM chunks WHERE document_id = ?", (document_id,)):
+        rows.setdefault(index_id, []).append(row)
+    for index_id, of_index in rows.items():
+        keywords.remove(connection, keyword_table(index_id), of_index)
+    connection.execute(
+        "DELETE FROM vectors WHERE chunk IN (SELECT id FROM chunks WHERE document_id = ?)", (document_id,)
+    )
+    connection.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
+
+
+# Reading
+def of_document(connection: sqlite3.Connection, document_id: int) -> list[Chunk]:
+    """The chunks of a document, in reading order."""
+    return [
+        _chunk(row) for row in connection.execute(f"{_SELECT} WHERE document_id = ? ORDER BY position", (document_id,))
+    ]
+
+
+def ids(connection: sqlite3.Connection, document_id: int) -> list[str]:
+    """The ids of a document's chunks, in reading order."""
+    return [chunk.id for chunk in of_document(connection, document_id)]
+
+
+def fetch(connection: sqlite3.Connection, kb_id: int, wanted: Sequence[str]) -> list[Chunk]:
+    """The chunks of a knowledge base, in the order asked for; those gone are left out."""
+    rows = _rows(connection, wanted, " AND indexes.kb_id = ?", [kb_id])
+    found = {chunk.id: chunk for chunk in map(_chunk, rows)}
+    return [found[each] for each in wanted if each in found]
+
+
+def neighbours(connection: sqlite3.Connection, chunk: str) -> tuple[Chunk | None, Chunk | None]:
+    """The chunks before and after a chunk, in the same document."""
+    index_id, document_id, position = _key(chunk)
+    before, after = (chunk_id(index_id, document_id, position + step) for step in (-1, 1))
+    found = {each.id: each for each in map(_chunk, _rows(connection, [before, after]))}
+    return found.get(before), found.get(after)
+
+
+def ready(connection: sqlite3.Connection, wanted: Sequence[str]) -> set[str]:
+    """Those of the chunk ids that readers see."""
+    return {_id(row) for row in _rows(connection, wanted)}
+
+
+def ids_of_rows(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, str]:
+    """The chunk ids of rows of a keyword table."""
+    found: dict[int, str] = {}
+    for first in range(0, len(rows), _GROUP):
+        group = rows[first : first + _GROUP]
+        for row in connection.execute(
+            f"SELECT id, index_id, document_id, position FROM chunks WHERE id IN ({','.join('?' * len(group))})",
+            group,
+        ):
+            found[row["id"]] = _id(row)
+    return found
+
+
+def token_signs(connection: sqlite3.Connection, wanted: Sequence[str]) -> dict[str, bytes]:
+    """The signs of the chunks' token vectors, by chunk id, of those that have any."""
+    return {_id(row): bytes(row["signs"]) for row in _rows(connection, wanted, select=_SIGNS)}
+
+
+def vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> Vectors:
+    """The vectors of chunks of any index, in the order asked for, as rows of a float32 matrix."""
+    import numpy
+
+    if not wanted:
+        return numpy.empty((0, 0), "<f4")
+    select = (
+        "SELECT chunks.index_id, chunks.document_id, chunks.position, vector "
+        "FROM chunks JOIN vectors ON vectors.chunk = chunks.id"
+    )
+    found = {_id(row): row["vector"] for row in _rows(connection, wanted, select=select)}
+    packed = b"".join(found[each] for each in wanted)
+    return numpy.frombuffer(packed, dtype="<f4").reshape(len(wanted), -1)
+
+
+def all_vectors(connection: sqlite3.Connection, kb_id: int) -> tuple[list[str], Vectors]:
+    """The chunk ids and vectors of a knowledge base, as rows of a float32 matrix (1.5 kB each)."""
+    import numpy
+
+    found: list[str] = []
+    packed = bytearray()
+    for row in connection.execute(
+        "SELECT chunks.index_id, chunks.document_id, chunks.position, vector FROM chunks "
+        "JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current' "
+        "JOIN vectors ON vectors.chunk = chunks.id WHERE indexes.kb_id = ? ORDER BY chunks.id",
+        (kb_id,),
+    ):
+        found.append(_id(row))
+        packed += row["vector"]
+    if not found:
+        return found, numpy.empty((0, 0), "<f4")
+    return found, numpy.frombuffer(packed, dtype="<f4").reshape(len(found), -1)
+
+
+def ids_of_index(connection: sqlite3.Connection, index_id: int) -> list[str]:
+    """The ids of all chunks of an index, whatever its status."""
+    rows = connection.execute("SELECT index_id, document_id, position FROM chunks WHERE index_id = ?", (index_id,))
+    return [_id(row) for row in rows]
+
+
+def count(connection: sqlite3.Connection, index_id: int, document_id: int | None = None) -> int:
+    """The number of chunks of an index, or of a document in it."""
+    row = connection.execute(
+        "SELECT count(*) FROM chunks WHERE index_id = ?1 AND (?2 IS NULL OR document_id = ?2)", (index_id, document_id)
+    ).fetchone()
+    return int(row[0])
+
+
+def _key(chunk: str) -> tuple[int, int, int]:
+    """The index, document and position of a chunk id; zeros, which no chunk has, for anything else."""
+    parts = chunk.split("-")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+        return 0, 0, 0
+    return int(parts[0]), int(parts[1]), int(parts[2])
+
+
+def _id(row: sqlite3.Row) -> str:
+    return chunk_id(row["index_id"], row["document_id"], row["position"])
+
+
+def _rows(
+    connection: sqlite3.Connection,
+    wanted: Sequence[str],
+    also: str = "",
+    values: Sequence[Any] = (),
+    *,
+    select: str = _SELECT,
+) -> list[sqlite3.Row]:
+    found: list[sqlite3.Row] = []
+    for first in range(0, len(wanted), _GROUP):
+        keys = [_key(chunk) for chunk in wanted[first : first + _GROUP]]
+        marks = ",".join("(?,?,?)" for _ in keys)
+        found += connection.execute(
+            f"{select} WHERE (chunks.index_id, chunks.document_id, chunks.position) IN (VALUES {marks}){also}",
+            [part for key in keys for part in key] + list(values),
+        ).fetchall()
+    return found
+
+
+def _chunk(row: sqlite3.Row) -> Chunk:
+    return Chunk(
+        text=row["text"],
+        metadata=json.loads(row["metadata"]),
+        title=row["title"],
+        id=_id(row),
+        document_id=row["document_id"],
+        source=row["source"],
+    )
+
+
+def _indexed_texts(connection: sqlite3.Connection, column: str, value: int) -> dict[int, list[tuple[int, str]]]:
+    """The (row, text that is searched) pairs of the chunks with that value in the column, by index."""
+    found: dict[int, list[tuple[int, str]]] = {}
+    for row in connection.execute(
+        "SELECT chunks.id, chunks.index_id, chunks.text, chunks.metadata, documents.title FROM chunks "
+        f"JOIN documents ON documents.id = chunks.document_id WHERE chunks.{column} = ?",
+        (value,),
+    ).fetchall():
+        chunk = Chunk(row["text"], json.loads(row["metadata"]), row["title"])
+        found.setdefault(row["index_id"], []).append((row["id"], indexed_text(chunk)))
+    return found
