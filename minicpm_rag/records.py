@@ -1,13 +1,16 @@
-"""The words shared by the stages: metadata keys of a passage, and small frozen records LangChain lacks.
+"""The words shared by the stages: metadata keys of a passage, and small records LangChain lacks.
 
 A passage is a LangChain `Document`: `page_content` is the chunk's literal text, so that
-`page.text[start:end] == page_content` for the page it came from. Nothing here has behaviour.
+`page.text[start:end] == page_content` for the page it came from. Nothing here does anything, but for an `Answer`,
+which grows by the chain's events.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from minicpm_rag.messages import Message
 
@@ -36,6 +39,11 @@ EVIDENCE = "evidence"  # float in 0..1: probability that this passage bears on t
 
 PageKind = Literal["page", "slide", "sheet", "text"]
 FileStatus = Literal["indexed", "unchanged", "replaced", "duplicate", "moved", "skipped", "failed", "removed"]
+Mode = Literal["model", "extractive", "refused", "stopped", "failed"]  # how an answer came about
+
+PageText = Callable[[int, int], str]  # (document id, page number) -> the stored text of that page
+# Gives the cosine of each text to the first argument, or None where the embedder cannot read it.
+Similarity = Callable[[str, Sequence[str]], "Sequence[float] | None"]
 
 
 @dataclass(frozen=True)
@@ -208,32 +216,70 @@ class Conversation:
 
 
 @dataclass(frozen=True)
-class StoredAnswer:
-    """An answer as it was shown, with all that is needed to show it again."""
-
-    text: str
-    mode: Literal["model", "extractive", "refused", "stopped", "failed"]
-    standalone_question: str = ""  # what was searched for, where it differs from what was typed
-    citations: list[Citation] = field(default_factory=list)
-    unsupported: list[tuple[int, int]] = field(default_factory=list)
-    documents: list[Document] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    tokens_per_second: float | None = None
-    error: str = ""  # the sentence a person was shown, where the answer failed
-    model: str = ""
-
-
-@dataclass(frozen=True)
 class Exchange:
-    """A question and its answer; `answer` is None where none was finished (the machine went down, say)."""
+    """A question and its answer; `answer` is None where none was finished: the machine was switched off, say."""
 
     id: int
     question: str
     asked_at: str
-    answer: StoredAnswer | None
+    answer: Answer | None
 
 
-# What the chain streams, in this order: Rewritten, Retrieved, Waiting*, Text*, Finished.
+@dataclass(frozen=True)
+class Question:
+    """What is asked, and how, from the page or the command line to the chain.
+
+    `standalone` is the question to search for where a user wrote it; else a follow-up is rewritten. `cancel` stops
+    the answer, from any thread.
+    """
+
+    text: str
+    history: Sequence[Turn] = ()
+    standalone: str | None = None
+    answer_anyway: bool = False  # also where there is too little evidence
+    cancel: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+
+
+class Features(NamedTuple):
+    """What the evidence for one passage is computed from."""
+
+    lead: float = 0.0  # how much more of the question the passage holds than passages on other subjects do
+    sentence: float = 0.0  # the share of the question in the passage's best sentence
+    length: float = 0.0  # the logarithm of the number of the question's terms
+    readable: float = 0.0  # the share of the question that the embedder reads
+    cosine: float = 0.0  # between question and passage
+
+
+@dataclass
+class Candidate:
+    """A passage that a search found, and what each stage made of it; the fields are filled in from top to bottom.
+
+    Ranks count from 1. A score is None where that search did not find the passage, or where nothing was compared.
+    """
+
+    document: Document
+    fused: float  # weighted sum of both searches
+    keyword_score: float | None = None
+    keyword_rank: int | None = None
+    dense_score: float | None = None
+    dense_rank: int | None = None
+    closeness: float | None = None  # of the passage's words to the question's, 0..1
+    score: float = 0.0  # what it is ranked by, 0..1
+    features: Features = field(default_factory=Features)
+    evidence: float = 0.0  # probability that it bears on the question, 0..1
+    fate: Message | None = None  # what became of it, such as "passage 1"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How a retrieval came about: every candidate, best first."""
+
+    dense_weight: float  # of the embedding search, 0..0.5
+    features: Features  # of the passage whose evidence counts
+    candidates: list[Candidate]
+
+
+# What the chain streams, in this order: Rewritten, Retrieval, Waiting*, Text*, Answer.
 @dataclass(frozen=True)
 class Rewritten:
     """The question that is searched for; `changed` when it differs from what was typed."""
@@ -244,21 +290,23 @@ class Rewritten:
 
 
 @dataclass(frozen=True)
-class Retrieved:
+class Retrieval:
     """The passages found, best first, and the evidence they give.
 
-    `evidence` is the calibrated probability that they answer the question; under `bar` no model is called.
+    `evidence` is the calibrated probability that they answer the question; under `threshold` no model is called,
+    and the chain says so by `refused`. `trace` explains the result where our own retriever found it.
     """
 
     documents: list[Document]
     evidence: float
-    bar: float
-    refused: bool
+    threshold: float
+    trace: Trace | None = field(default=None, repr=False, compare=False)
+    refused: bool = False
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """The question waits for the model: `position` 1 is next."""
+    """The question waits for the model: `position` 1 is next, 0 is being read by it."""
 
     position: int
 
@@ -271,21 +319,34 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """The whole answer with its proven citations.
+class Answer:
+    """An answer, as far as it has come: grown by events, whole in the chain's last one, stored and shown again.
 
-    `text` is what the person sees: invalid marks removed, `[n]` after each supported sentence.
+    `text` is what the user sees: invalid marks removed, `[n]` after each supported sentence.
     `unsupported` are the (start, end) offsets in `text` of factual sentences without support.
     `seconds` are stage timings: rewrite, retrieve, first_token, generate.
     """
 
-    text: str
-    citations: list[Citation]
-    unsupported: list[tuple[int, int]]
-    documents: list[Document]
-    mode: Literal["model", "extractive", "refused", "stopped"]
+    text: str = ""
+    mode: Mode | None = None  # None while it grows
+    standalone_question: str = ""  # what was searched for
+    citations: list[Citation] = field(default_factory=list)
+    unsupported: list[tuple[int, int]] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     tokens_per_second: float | None = None
+    error: Message | None = None  # what the user was told, where the answer failed
+    model: str = ""
+
+    def after(self, event: AnswerEvent) -> Answer:
+        """The answer as it is after the chain's next event."""
+        if isinstance(event, Rewritten):
+            return replace(self, standalone_question=event.standalone_question)
+        if isinstance(event, Retrieval):
+            return replace(self, documents=event.documents)
+        if isinstance(event, Text):
+            return replace(self, text=self.text + event.text)
+        return event if isinstance(event, Answer) else self
 
 
-AnswerEvent = Rewritten | Retrieved | Waiting | Text | Finished
+AnswerEvent = Rewritten | Retrieval | Waiting | Text | Answer

@@ -29,7 +29,7 @@ from minicpm_rag.indexing import Worker, follow, submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.llm.checkpoint import load_model, load_tokenizer
 from minicpm_rag.llm.remote import connect
-from minicpm_rag.records import PAGE, TITLE, Finished, Retrieved, Text
+from minicpm_rag.records import PAGE, TITLE, Answer, Retrieval, Text
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.settings import load_settings
 
@@ -148,10 +148,10 @@ def answers(port: int) -> bool:
         return False
 
 
-def ask(chain: AnswerChain, question: str) -> tuple[Finished, list[str], Retrieved]:
+def ask(chain: AnswerChain, question: str) -> tuple[Answer, list[str], Retrieval]:
     events = list(chain.stream({"question": question, "history": []}))
-    assert isinstance(events[-1], Finished)
-    found = next(event for event in events if isinstance(event, Retrieved))
+    assert isinstance(events[-1], Answer)
+    found = next(event for event in events if isinstance(event, Retrieval))
     return events[-1], [event.text for event in events if isinstance(event, Text)], found
 
 
@@ -200,7 +200,7 @@ def test_a_stopped_answer_ends_and_the_next_question_is_answered(
         if isinstance(event, Text):
             cancel.set()
         last = event
-    assert isinstance(last, Finished)
+    assert isinstance(last, Answer)
     assert last.mode == "stopped"
     assert entry.fact.value in ask(chain, entry.fact.question())[0].text
 
@@ -222,7 +222,7 @@ def test_a_real_server_answers_in_the_same_chain_streams_and_stops(
         if isinstance(event, Text):
             cancel.set()
         last = event
-    assert isinstance(last, Finished)
+    assert isinstance(last, Answer)
     assert last.mode == "stopped"
     assert ask(remote, entry.fact.question())[0].text == here.text
 

@@ -50,7 +50,7 @@ def test_38_of_40_questions_find_their_answer_in_the_top_3(library: Library) -> 
     missed = [
         question["question"]
         for question in QUESTIONS
-        if not any(answers(question, document) for document in retriever.search(question["question"], 3)[0])
+        if not any(answers(question, document) for document in retriever.retrieve(question["question"], 3).documents)
     ]
     assert len(QUESTIONS) == 40
     assert len(missed) <= 2, missed
@@ -59,11 +59,13 @@ def test_38_of_40_questions_find_their_answer_in_the_top_3(library: Library) -> 
 def test_no_question_is_refused_and_other_subjects_are(library: Library) -> None:
     retriever = HybridRetriever(library=library, embedder=library.embedder)
     refused = [
-        question["question"] for question in QUESTIONS if retriever.search(question["question"])[1] < retriever.bar
+        question["question"]
+        for question in QUESTIONS
+        if retriever.retrieve(question["question"]).evidence < retriever.threshold
     ]
     assert len(refused) <= 2, refused
     for question in ["法国大革命爆发于哪一年？", "Who wrote the opera La traviata?", "你好"]:
-        assert retriever.search(question)[1] < retriever.bar, question
+        assert retriever.retrieve(question).evidence < retriever.threshold, question
 
 
 def test_ingesting_again_adds_nothing(library: Library) -> None:

@@ -48,7 +48,7 @@ def test_the_chain_s_lines_run_as_printed(tmp_path: Path, capsys: pytest.Capture
     lines = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[0]
     exec(compile(lines, "README.md", "exec"), {})
     shown = capsys.readouterr().out.splitlines()[-1]
-    assert shown.startswith("Finished(")
+    assert shown.startswith("Answer(")
     assert "200 parts per million" in shown
 
 

@@ -1,15 +1,16 @@
-"""Tell a follow-up from a question that stands alone, and complete it by rule where there is no model.
+"""Tell a follow-up ("那它多少钱？", "and the second one?") from a question that stands alone, and complete it by rule.
 
-The subject of the question before takes the pronoun's place, or is put behind the question in brackets. Knows
-no passages.
+RULES and COMPLETIONS at the end are the tables, each row with examples. Knows no passages and no model.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 
+from minicpm_rag.messages import Language
 from minicpm_rag.records import Turn
 from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, chinese_words, content_terms, language_of
 from minicpm_rag.text.scripts import HAN
@@ -34,6 +35,7 @@ _PRONOUN_EN = re.compile(
     r"|the (?:other|former|latter|same|first|second|third|last|next)(?= ones?\b|\s*(?:[?.!]|$)))\b",
     re.IGNORECASE,
 )
+# "How long does it take to charge?": this "it" stands for nothing that was named.
 _EXPLETIVE_IT = re.compile(
     r"\b(?:does|did|will|would|is|was|can) it "
     r"(?:take|cost|mean|possible|necessary|allowed|true|safe|ok|legal|matter)\b.*\b(?:to|that|if)\b"
@@ -52,17 +54,42 @@ _ASKING_EN = re.compile(
     re.IGNORECASE,
 )
 _OBJECT_EN = re.compile(r"^(?P<before>.*\b(?:of|for|about|with|on|in|to) )(?P<object>[^?]+)\?*$", re.IGNORECASE)
-_MANY_VERBS_ZH = 4  # a whole course of events: 报销单要在出差结束后多少天内提交
-_FEW_TERMS_EN = 2  # content words an English question needs to stand alone
+_MANY_VERBS_ZH = 4
+_FEW_TERMS_EN = 2
 _FEW_WORDS_EN = 4  # an ellipsis names its new subject in so few words
 _MARKS = " ，,？?。.！!“”\"'"
 
 
+@dataclass(frozen=True)
+class Rule:
+    """What tells whether a question stands alone. The first rule of its language that applies decides."""
+
+    when: str
+    stands_alone: bool
+    applies: Callable[[str], object]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A way to complete a follow-up from the question before; it gives "" where it does not fit.
+
+    The first of its language that fits is taken.
+    """
+
+    how: str
+    complete: Callable[[str, str], str]
+    example: tuple[str, str, str]  # the question before, the follow-up, the follow-up completed
+
+
 def stands_alone(question: str, history: Sequence[Turn]) -> bool:
     """Tell whether a question needs nothing of what was said before."""
-    if not history:
-        return True
-    return _stands_alone_zh(question) if language_of(question) == "zh" else _stands_alone_en(question)
+    return not history or deciding_rule(question).stands_alone
+
+
+def deciding_rule(question: str) -> Rule:
+    """The first rule that applies to a question."""
+    return next(rule for rule in RULES[language_of(question)] if rule.applies(question))
 
 
 def carry_over(question: str, history: Sequence[Turn]) -> str:
@@ -72,26 +99,28 @@ def carry_over(question: str, history: Sequence[Turn]) -> str:
     """
 
     def complete(before: str, asked: str) -> str:
-        if not before or stands_alone(asked, [Turn(before, "")]):
+        if not before or deciding_rule(asked).stands_alone:
             return asked
-        return _completed_zh(asked, before) if language_of(asked) == "zh" else _completed_en(asked, before)
+        ways = COMPLETIONS[language_of(asked)]
+        return next((found for way in ways if (found := way.complete(asked, before))), asked)
 
     return reduce(complete, [*(turn.question for turn in history), question], "")
 
 
-def _stands_alone_zh(question: str) -> bool:
-    if _ELLIPSIS_ZH.search(question) or _OPENER_ZH.match(question):
-        return False
+# Chinese
+
+
+def _points_back_zh(question: str) -> bool:
     pronoun = _PRONOUN_ZH.search(question)
-    if pronoun and not _subjects_zh(question[: pronoun.start()]):
-        return False
-    if _subjects_zh(_ASKED_FOR_ZH.sub(" ", question)):
-        return True
+    return pronoun is not None and not _nouns_zh(question[: pronoun.start()])
+
+
+def _tells_events_zh(question: str) -> bool:
     verbs = {word for word, kind in chinese_words(question) if kind[0] == "v" and len(word) > 1}
     return len(verbs) >= _MANY_VERBS_ZH
 
 
-def _subjects_zh(text: str) -> list[str]:
+def _nouns_zh(text: str) -> list[str]:
     """The nouns that name something: no properties, no single characters."""
     return [
         word
@@ -102,40 +131,10 @@ def _subjects_zh(text: str) -> list[str]:
     ]
 
 
-def _stands_alone_en(question: str) -> bool:
-    if _OPENER_EN.match(question):
-        return False
-    pronoun = None if _EXPLETIVE_IT.search(question) else _PRONOUN_EN.search(question)
-    if pronoun and not _names_something(question[: pronoun.start()]):
-        return False
-    return len(set(content_terms(question))) >= _FEW_TERMS_EN or _names_something(question)
-
-
-def _names_something(text: str) -> bool:
-    return any(word[:1].isupper() and word != "I" for word in text.split()[1:])
-
-
-def _completed_zh(question: str, before: str) -> str:
+def _counterpart_replaced_zh(question: str, before: str) -> str:
     rest = _OPENER_ZH.sub("", question)
     ellipsis = _ELLIPSIS_ZH.search(rest)
-    if ellipsis:
-        replaced = _replaced_zh(rest[: ellipsis.start()].strip(_MARKS), before)
-        if replaced:
-            return replaced
-    subject = _subject_zh(before)
-    pronoun = _PRONOUN_ZH.search(rest)
-    if pronoun and subject and pronoun.group()[0] in "它他她其该这那":
-        person = pronoun.group()[0] in "他她"
-        owner, of, _ = subject.rpartition("的")
-        # "X100 的保修期 … 它": the X100; "公司的总监 … 他": the director.
-        name = subject if person or not of else owner
-        return f"{rest[: pronoun.start()]}{name}{'的' if pronoun.group() == '其' else ''}{rest[pronoun.end() :]}"
-    known = _content_zh(before)
-    return f"{rest.rstrip(_MARKS)}（{known}）？" if known else question
-
-
-def _replaced_zh(own: str, before: str) -> str:
-    """The question before with its counterpart of `own` replaced: 年假 by 病假, 北京 by 上海."""
+    own = rest[: ellipsis.start()].strip(_MARKS) if ellipsis else ""
     if not content_terms(own):
         return ""
     parts = [part for part in _subject_zh(before).split("的") if part]
@@ -147,6 +146,24 @@ def _replaced_zh(own: str, before: str) -> str:
         same_kind = [word for word, kind in words if kind in {"ns", "nr", "nt", "eng"} and kind in kinds.values()]
         best = same_kind[0] if same_kind else ""
     return before.replace(best, own, 1) if best else ""
+
+
+def _pronoun_replaced_zh(question: str, before: str) -> str:
+    rest = _OPENER_ZH.sub("", question)
+    subject = _subject_zh(before)
+    pronoun = _PRONOUN_ZH.search(rest)
+    if not (pronoun and subject and pronoun.group()[0] in "它他她其该这那"):
+        return ""
+    person = pronoun.group()[0] in "他她"
+    owner, of, _ = subject.rpartition("的")
+    # "X100 的保修期 … 它": the X100; "公司的总监 … 他": the director.
+    name = subject if person or not of else owner
+    return f"{rest[: pronoun.start()]}{name}{'的' if pronoun.group() == '其' else ''}{rest[pronoun.end() :]}"
+
+
+def _in_brackets_zh(question: str, before: str) -> str:
+    known = _content_zh(before)
+    return f"{_OPENER_ZH.sub('', question).rstrip(_MARKS)}（{known}）？" if known else ""
 
 
 def _common_end(one: str, other: str) -> int:
@@ -175,11 +192,88 @@ def _content_zh(question: str) -> str:
     return " ".join(part for part in kept if content_terms(part))
 
 
-def _completed_en(question: str, before: str) -> str:
+# English
+
+
+def _points_back_en(question: str) -> bool:
+    pronoun = None if _EXPLETIVE_IT.search(question) else _PRONOUN_EN.search(question)
+    return pronoun is not None and not _names_something(question[: pronoun.start()])
+
+
+def _names_something(text: str) -> bool:
+    return any(word[:1].isupper() and word != "I" for word in text.split()[1:])
+
+
+def _counterpart_replaced_en(question: str, before: str) -> str:
     rest = question.strip().rstrip("?.! ")
     own = _OPENER_EN.sub("", rest).strip()
     counterpart = _OBJECT_EN.match(before.strip())
-    if own != rest and counterpart and not _PRONOUN_EN.search(own) and 0 < len(own.split()) <= _FEW_WORDS_EN:
-        return f"{counterpart['before']}{own}?"  # "What is the warranty of the X100?" "And the X200?"
+    if own == rest or not counterpart or _PRONOUN_EN.search(own) or not 0 < len(own.split()) <= _FEW_WORDS_EN:
+        return ""
+    return f"{counterpart['before']}{own}?"
+
+
+def _in_brackets_en(question: str, before: str) -> str:
     known = _ASKING_EN.sub("", _OPENER_EN.sub("", before.strip().rstrip("?.! "))).strip()
-    return f"{rest} ({known})?" if known else question
+    return f"{question.strip().rstrip('?.! ')} ({known})?" if known else ""
+
+
+RULES: dict[Language, tuple[Rule, ...]] = {
+    "zh": (
+        Rule("it only names another subject", False, _ELLIPSIS_ZH.search, ("X200 呢？", "那黄色的呢？")),
+        Rule("it begins by going on", False, _OPENER_ZH.match, ("那它多少钱？", "还有什么条件？")),
+        Rule("it points back before it names anything", False, _points_back_zh, ("其中最著名的是哪里？",)),
+        Rule(
+            "it names something beside what it asks for",
+            True,
+            lambda question: _nouns_zh(_ASKED_FOR_ZH.sub(" ", question)),
+            ("密码长度不得少于多少位？", "张衡和他的老师是什么关系？"),
+        ),
+        Rule("its verbs tell a course of events", True, _tells_events_zh, ("报销单要在出差结束后多少天内提交？",)),
+        Rule("it names nothing", False, lambda _: True, ("为什么？", "打哪个电话？", "能提前终止吗？")),
+    ),
+    "en": (
+        Rule("it begins by going on", False, _OPENER_EN.match, ("And the X200?", "What about sick leave?", "Why?")),
+        Rule("it points back before it names anything", False, _points_back_en, ("How much does it cost?",)),
+        Rule(
+            "it has two words that say something",
+            True,
+            lambda question: len(set(content_terms(question))) >= _FEW_TERMS_EN,
+            ("What is the hotel limit?", "How long does it take to charge the AirLeaf 200?"),
+        ),
+        Rule("it has a name", True, _names_something, ("Who is Volta?",)),
+        Rule("it names nothing", False, lambda _: True, ("When?", "How many are in a pack?")),
+    ),
+}
+
+COMPLETIONS: dict[Language, tuple[Completion, ...]] = {
+    "zh": (
+        Completion(
+            "the question before with another subject, of the same ending or kind",
+            _counterpart_replaced_zh,
+            ("X100 打印机的保修期是多久？", "那 X200 呢？", "X200 打印机的保修期是多久？"),
+        ),
+        Completion(
+            "the subject before in the pronoun's place",
+            _pronoun_replaced_zh,
+            ("云杉仪器的技术总监是谁？", "他什么时候入职的？", "云杉仪器的技术总监什么时候入职的？"),
+        ),
+        Completion(
+            "what was asked before, in brackets",
+            _in_brackets_zh,
+            ("供应商协议什么时候到期？", "能提前终止吗？", "能提前终止吗（供应商协议 到期）？"),
+        ),
+    ),
+    "en": (
+        Completion(
+            "the question before with another object",
+            _counterpart_replaced_en,
+            ("What is the warranty of the X100?", "And the X200?", "What is the warranty of the X200?"),
+        ),
+        Completion(
+            "what was asked before, in brackets",
+            _in_brackets_en,
+            ("When is the product meeting?", "Who chairs it?", "Who chairs it (product meeting)?"),
+        ),
+    ),
+}

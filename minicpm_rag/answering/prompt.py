@@ -129,12 +129,12 @@ def _messages(
 
     passages = "\n\n".join(_passage(number, document, language) for number, document in enumerate(documents, 1))
     earlier = "\n".join(
-        _TURN[language].format(question=_plain(turn.question), answer=_shortened(turn.answer)) for turn in turns
+        _TURN[language].format(question=plain(turn.question), answer=_shortened(turn.answer)) for turn in turns
     )
     text = (
         f"{_INSTRUCTION[language]}\n\n{_PASSAGES[language]}\n{passages}\n\n"
         + (_HISTORY[language].format(history=earlier) if earlier else "")
-        + _QUESTION[language].format(question=_plain(question))
+        + _QUESTION[language].format(question=plain(question))
     )
     return [HumanMessage(text)]
 
@@ -149,10 +149,10 @@ def _passage(number: int, document: Document, language: Language) -> str:
     if header and not document.page_content.startswith(header):
         lines.append(header)
     lines.append(document.page_content.strip())
-    return _plain("\n".join(lines))
+    return plain("\n".join(lines))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text without meaning to a chat template: `<AI>` in a document becomes `＜AI>`."""
     return _TEMPLATE_MARK.sub("＜", text)
 
@@ -161,9 +161,9 @@ def _shortened(answer: str) -> str:
     """An earlier answer in a line or two, without its marks: they number other passages."""
     text = " ".join(_MARK.sub("", answer).split())
     if len(text) <= _HISTORY_ANSWER_CHARACTERS:
-        return _plain(text)
+        return plain(text)
     ends = [end for _, end in sentence_spans(text) if end <= _HISTORY_ANSWER_CHARACTERS]
-    return _plain(text[: ends[-1]] if ends else text[:_HISTORY_ANSWER_CHARACTERS] + "…")
+    return plain(text[: ends[-1]] if ends else text[:_HISTORY_ANSWER_CHARACTERS] + "…")
 
 
 def _most(count: int, fits: Callable[[int], bool]) -> int:

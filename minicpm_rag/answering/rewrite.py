@@ -1,22 +1,28 @@
-"""Ask a model to turn a follow-up ("那它多少钱？", "and the second one?") into a question of its own.
+"""Find the question to search for: a model turns a follow-up into one that can be understood by itself.
 
-Writes the prompt and judges what comes back; `followups` says when, and has a rule for no-model mode.
+Writes the prompt and judges what comes back; `followups` says when, and has rules for where there is no model.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.records import Turn, Waiting
+from minicpm_rag.answering.followups import carry_over, stands_alone
+from minicpm_rag.answering.prompt import plain
+from minicpm_rag.llm.streams import stream_text, token_counter
+from minicpm_rag.records import Question, Turn, Waiting
 from minicpm_rag.text.questions import content_terms, language_of
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseLanguageModel
     from langchain_core.messages import BaseMessage
+    from langchain_core.runnables import RunnableConfig
 
-MOST_NEW_TOKENS = 96  # of a rewrite; a longer one is no question
-_TURNS = 2
+MOST_NEW_TOKENS = 96  # of a model's rewrite; a longer one is no question
+_TURNS = 2  # of the conversation, shown to the model
 _ANSWER_CHARACTERS = 200
 _LONGEST_READ = 400  # characters
 _LONGEST_GROWTH = 120  # characters a rewrite may be longer than question and subject together
@@ -30,13 +36,36 @@ _PROMPT = {
     "Write only the rewritten question.\n\n{history}\nLast question: {question}\nRewritten question:",
 }
 _TURN = {"zh": "问：{question}\n答：{answer}", "en": "Q: {question}\nA: {answer}"}
-
 _OUTER = "\"'“”‘’「」『』`* \t"
 _LABEL = re.compile(
     r"^\s*(?:改写后的问题|改写后|改写|完整问题|问题"
     r"|rewritten question|standalone question|question|rewrite)\s*[:：]\s*",
     re.IGNORECASE,
 )
+
+
+def standalone_question(
+    question: Question, llm: BaseLanguageModel[Any] | None, context_tokens: int, config: RunnableConfig | None = None
+) -> Generator[Waiting, None, str]:
+    """Return the question to search for; yield while a model rewrites a follow-up.
+
+    One that a user wrote is taken as it is. A follow-up is completed by rule where there is no model, or where the
+    conversation does not fit the model's window.
+    """
+    if question.standalone and question.standalone.strip():
+        return question.standalone.strip()
+    if stands_alone(question.text, question.history):
+        return question.text
+    if llm is None:
+        return carry_over(question.text, question.history)
+    messages = rewrite_prompt(question.text, question.history)
+    if token_counter(llm)(messages) > context_tokens - MOST_NEW_TOKENS:
+        return carry_over(question.text, question.history)
+    pieces = stream_text(
+        llm, messages, cancel=question.cancel, config=config, temperature=0.0, max_new_tokens=MOST_NEW_TOKENS
+    )
+    with closing(pieces):
+        return (yield from _read(pieces, question))
 
 
 def rewrite_prompt(question: str, history: Sequence[Turn]) -> list[BaseMessage]:
@@ -47,11 +76,11 @@ def rewrite_prompt(question: str, history: Sequence[Turn]) -> list[BaseMessage]:
     turns = "\n".join(
         _TURN[language].format(question=turn.question, answer=_shortened(turn.answer)) for turn in history[-_TURNS:]
     )
-    return [HumanMessage(_PROMPT[language].format(history=turns, question=question.strip()))]
+    return [HumanMessage(plain(_PROMPT[language].format(history=turns, question=question.strip())))]
 
 
 def accept(rewritten: str, question: str, history: Sequence[Turn]) -> str:
-    """Return the model's rewrite without labels and quotes, or the question where it is of no use.
+    """Return the model's rewrite without labels and quotes, or the question where the rewrite is of no use.
 
     Of no use is one that is empty, runs away, drops what was asked, or speaks of what nobody mentioned.
     """
@@ -68,8 +97,8 @@ def accept(rewritten: str, question: str, history: Sequence[Turn]) -> str:
     return text if keeps_the_question and len(new & known) * 2 >= len(new) else question
 
 
-def read(pieces: Iterable[str | Waiting], question: str, history: Sequence[Turn]) -> Generator[Waiting, None, str]:
-    """Read a model's rewrite, no further than it can be one; pass on the waiting, return what is accepted."""
+def _read(pieces: Iterable[str | Waiting], question: Question) -> Generator[Waiting, None, str]:
+    """Read a model's rewrite to the end of its first line; pass on the waiting, return what is accepted."""
     written = ""
     for piece in pieces:
         if isinstance(piece, Waiting):
@@ -78,7 +107,7 @@ def read(pieces: Iterable[str | Waiting], question: str, history: Sequence[Turn]
         written += piece
         if "\n" in written.strip() or len(written) > _LONGEST_READ:
             break
-    return accept(written, question, history)
+    return accept(written, question.text, question.history)
 
 
 def _shortened(answer: str) -> str:

@@ -1,4 +1,4 @@
-"""`eval`: a scorecard of retrieval and refusal, on a person's own documents or a public question set."""
+"""`eval`: a scorecard of retrieval and refusal, on a user's own documents or a public question set."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minicpm_rag.cli.language import t
+from minicpm_rag.cli.library import json_option, knowledge_base_option
 from minicpm_rag.cli.tables import echo_table
 
 if TYPE_CHECKING:
-    from minicpm_rag.evaluation.question_sets import Question
+    from minicpm_rag.evaluation.question_sets import ReferenceQuestion
     from minicpm_rag.workspace import Workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -29,18 +31,18 @@ _HIGHER = (
 _LOWER = ("answerable_refused",)
 
 
-@click.command("eval", short_help="Measure what is found, refused and rightly cited.")
+@click.command("eval", help="eval.help")
 @click.argument("questions", nargs=-1, type=_file)
-@click.option("--kb", "knowledge_base", help="Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]")
-@click.option("--count", type=click.IntRange(min=1), help="Own sentences to ask for [200], or questions to make [30].")
-@click.option("--make-questions", "draft", type=_new_file, help="Have the model draft questions into this file.")
-@click.option("--calibrate", is_flag=True, help="Measure the embedder here and keep the result beside the index.")
-@click.option("--min-recall", type=click.FloatRange(0, 1), help="Exit with 1 where recall@5 is lower.")
-@click.option("--compare", type=_file, help="Earlier --json output; exit with 1 where a rate got worse by 1 %.")
-@click.option("--passages", multiple=True, type=_file, help="JSON Lines of passages for a library of their own.")
-@click.option("--absent", type=click.FloatRange(0, 1), default=0.0, help="Share of those titles to leave out.")
-@click.option("--answers", is_flag=True, help="Also let every question be answered, and check the answers.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+@knowledge_base_option
+@click.option("--count", type=click.IntRange(min=1), help="eval.count")
+@click.option("--make-questions", "draft", type=_new_file, help="eval.make_questions")
+@click.option("--calibrate", is_flag=True, help="eval.calibrate")
+@click.option("--min-recall", type=click.FloatRange(0, 1), help="eval.min_recall")
+@click.option("--compare", type=_file, help="eval.compare")
+@click.option("--passages", multiple=True, type=_file, help="eval.passages")
+@click.option("--absent", type=click.FloatRange(0, 1), default=0.0, help="eval.absent")
+@click.option("--answers", is_flag=True, help="eval.answers")
+@json_option
 def evaluate_command(
     questions: tuple[Path, ...],
     knowledge_base: str | None,
@@ -54,11 +56,7 @@ def evaluate_command(
     answers: bool,
     as_json: bool,
 ) -> None:
-    """Ask questions whose answers' places are known, and count what is found and what is refused.
-
-    A line of QUESTIONS is {"question": "...", "file": "manual.pdf", "page": 3}; one without a file must be
-    refused. With no QUESTIONS, sentences of the documents themselves are looked for.
-    """
+    """Ask questions whose answers' places are known, and count what is found and what is refused."""
     if draft is not None:
         _draft(draft, knowledge_base, count or 30)
         return
@@ -76,16 +74,16 @@ def evaluate_command(
             asked = sentence_questions(retriever.library, retriever.knowledge_base, count or 200)
         if calibrate:
             calibrate_abilities(retriever)
-        with _progress("Asking", len(asked)) as step:
+        with _progress(t("eval.asking"), len(asked)) as step:
             scorecard = evaluate(retriever, asked, on_question=step)
         if calibrate and questions:
             calibrate_evidence(retriever, scorecard)
             scorecard = replace(scorecard, calibration=retriever.calibration())
         elif calibrate:
-            click.echo("Measured what the embedder reads. The bar needs real questions: name a file of them.", err=True)
+            click.echo(t("eval.abilities_only"), err=True)
         scores = scorecard.as_json()
         if answers:
-            with _progress("Answering", len(asked)) as step:
+            with _progress(t("eval.answering"), len(asked)) as step:
                 scores["answers"] = evaluate_answers(workspace, retriever.knowledge_base, asked, on_question=step)
     _show(scores, as_json=as_json)
     worse = _worse(scores, before)
@@ -95,13 +93,13 @@ def evaluate_command(
         raise click.exceptions.Exit(1)
 
 
-def _absent(question: Question) -> Question:
+def _absent(question: ReferenceQuestion) -> ReferenceQuestion:
     return replace(question, document=None, kind=question.kind or "removed_article")
 
 
 @contextmanager
 def _workspace(passages: Sequence[Path], absent: float) -> Iterator[tuple[Workspace, set[str] | None]]:
-    """The person's workspace; with `passages`, one of a temporary library, and the ids that are in it."""
+    """The user's workspace; with `passages`, one of a temporary library, and the ids that are in it."""
     from minicpm_rag.evaluation.passage_sets import ingest_folder, write_passages
     from minicpm_rag.indexing import Worker
     from minicpm_rag.settings import load_settings
@@ -118,37 +116,34 @@ def _workspace(passages: Sequence[Path], absent: float) -> Iterator[tuple[Worksp
         present = write_passages(passages, folder, absent=absent)
         with open_workspace(settings.model_copy(update={"home": home, "chroma_url": None})) as workspace:
             worker = Worker(workspace.library, settings.chunk_size)
-            with worker, _progress("Ingesting", len(present)) as step:
+            with worker, _progress(t("eval.ingesting"), len(present)) as step:
                 ingest_folder(workspace.library, worker, settings.knowledge_base, folder, step)
             yield workspace, present
 
 
 def _draft(file: Path, knowledge_base: str | None, count: int) -> None:
-    """Write what the model drafts; a file that is there already is somebody's work."""
+    """Write what the model drafts into a new file."""
     from minicpm_rag.errors import ModelError
     from minicpm_rag.evaluation.drafting import as_line, draft_questions
 
     if file.exists():
-        raise click.UsageError(f"{file} is there already. Name a new file for --make-questions.")
+        raise click.UsageError(t("eval.draft_exists", file=file))
     with _workspace((), 0) as (workspace, _):
         retriever = workspace.retriever(knowledge_base)
         if workspace.llm is None:
-            raise ModelError(
-                "No model is here to draft questions. Get one: python -m minicpm_rag download --recommended"
-            )
+            raise ModelError("evaluation.no_model_to_draft")
         shown = good = 0
-        with file.open("x", encoding="utf-8") as out, _progress("Drafting", count) as step:
+        with file.open("x", encoding="utf-8") as out, _progress(t("eval.drafting"), count) as step:
             for question in draft_questions(workspace.llm, retriever.library, retriever.knowledge_base, count):
                 shown += 1
                 if question is not None:
                     good += 1
                     out.write(as_line(question) + "\n")
-                    out.flush()  # a model is slow, and a person may have enough
+                    out.flush()  # a model is slow, and the user may stop it
                     step()
     if not good:
         file.unlink()
-    where = f"are in {file}; read them first" if good else "were of use"
-    click.echo(f"{good} questions of {shown} drafted {where}.", err=True)
+    click.echo(t("eval.drafted" if good else "eval.none_drafted", good=good, shown=shown, file=file), err=True)
 
 
 def _baseline(file: Path | None) -> dict[str, Any]:
@@ -157,7 +152,7 @@ def _baseline(file: Path | None) -> dict[str, Any]:
     try:
         return _flat(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, AttributeError) as exc:
-        raise click.UsageError(f"{file} is not what `eval --json` printed: {exc}") from exc
+        raise click.UsageError(t("eval.no_baseline", file=file, reason=str(exc))) from exc
 
 
 def _flat(scores: dict[str, Any], before: str = "") -> dict[str, float]:
@@ -174,7 +169,7 @@ def _flat(scores: dict[str, Any], before: str = "") -> dict[str, float]:
 def _worse(scores: dict[str, Any], before: dict[str, float]) -> list[str]:
     now = _flat(scores)
     return [
-        f"{name} was {before[name]:.3f} and is {value:.3f}"
+        t("eval.worse", name=name, before=before[name], now=value)
         for name, value in now.items()
         if (before.get(name, value) - value) * (-1 if name.rpartition(".")[2] in _LOWER else 1) > 0.01
     ]
@@ -186,13 +181,20 @@ def _show(scores: dict[str, Any], *, as_json: bool) -> None:
         return
     rows = [[_words(name), _number(value)] for name, value in scores.items() if isinstance(value, int | float)]
     for kind, refused in scores["unanswerable"].items():
-        rows.append([f"{kind} refused", f"{refused['refused']:.3f} of {refused['questions']}"])
+        rows.append(
+            [
+                t("eval.kind_refused", kind=kind),
+                t("eval.share_of", share=refused["refused"], count=refused["questions"]),
+            ]
+        )
     for name, value in scores.get("answers", {}).items():
-        rows.append([f"answers: {_words(name)}", value if isinstance(value, str) else _number(value)])
-    echo_table(["Measure", "Value"], rows, right={1})
+        shown = value if isinstance(value, str) else _number(value)
+        rows.append([t("eval.of_answers", measure=_words(name)), shown])
+    echo_table([t("column.measure"), t("column.value")], rows, right={1})
 
 
 def _words(name: str) -> str:
+    """A measure's name for people: the JSON field with spaces, which is what papers call it."""
     return name.replace("_", " ")
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.cli.language import language
 from minicpm_rag.cli.tables import printable
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.messages import Language
-    from minicpm_rag.records import Citation
-    from minicpm_rag.retrieval.found import Candidate
+    from minicpm_rag.records import Candidate, Citation
 
 _SHOWN_CHARACTERS = 300  # of a passage on the terminal
 
 
-def passage_line(number: int, document: Document, language: Language) -> str:
+def passage_line(number: int, document: Document) -> str:
     """A numbered passage: where it stands, its score, its beginning."""
     from minicpm_rag.records import SCORE
 
@@ -24,15 +23,15 @@ def passage_line(number: int, document: Document, language: Language) -> str:
     if len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS] + "…"
     score = float(document.metadata.get(SCORE, 0.0))
-    return f"[{number}] {origin(document, language)}  {score:.3f}\n    {text}"
+    return f"[{number}] {origin(document)}  {score:.3f}\n    {text}"
 
 
-def origin(document: Document, language: Language) -> str:
+def origin(document: Document) -> str:
     """File, place and headings of a passage."""
     from minicpm_rag.answering.prompt import place_of
     from minicpm_rag.records import HEADINGS, TITLE
 
-    place = place_of(document, language)
+    place = place_of(document, language())
     headings = str(document.metadata.get(HEADINGS) or "")
     parts = [str(document.metadata.get(TITLE, "")), place, f"({headings})" if headings else ""]
     return " ".join(part for part in parts if part)
@@ -58,7 +57,8 @@ def candidate_fields(candidate: Candidate) -> dict[str, Any]:
         "dense_rank": candidate.dense_rank,
         "closeness": candidate.closeness,
         "score": candidate.score,
-        "fate": candidate.fate,
+        "evidence": candidate.evidence,
+        "fate": str(candidate.fate),
     }
 
 

@@ -208,4 +208,121 @@ TEXTS: dict[str, tuple[str, str]] = {
         "同时检查资料库，修复中断造成的问题。",
         "Also check the library and repair what an interruption left.",
     ),
+    # ask, search
+    "ask.help": (
+        "根据文档回答问题，并注明出处。",
+        "Answer QUESTION from the documents, with citations.",
+    ),
+    "ask.anyway": ("证据低于门槛时也作答。", "Answer even where the evidence is under the threshold."),
+    "ask.blank": ("问题是空的。", "The question is blank."),
+    "ask.empty": (
+        "知识库“{name}”里还没有文档。先运行：minicpm-rag ingest 文件",
+        'There are no documents in "{name}" yet. Run first: minicpm-rag ingest PATH',
+    ),
+    "ask.no_model": (
+        "无模型模式：回答由原文句子组成。`minicpm-rag models` 列出 MiniCPM 模型，`minicpm-rag download` 下载。",
+        "No-model mode: the answer is made of quoted sentences. `minicpm-rag models` lists "
+        "MiniCPM models, `minicpm-rag download` fetches one.",
+    ),
+    "ask.rewritten": ("按此问题检索：{question}", "Searched for: {question}"),
+    "ask.waiting": (
+        "排队中，前面还有 {position} 个问题……",
+        "Waiting for the model, position {position}...",
+    ),
+    "ask.citations": ("引用：", "Citations:"),
+    "ask.unsupported": (
+        "有 {count} 句话在资料中找不到依据：",
+        "{count:sentence has|sentences have} no support in the documents:",
+    ),
+    "ask.refused": (
+        "证据 {evidence:.0%}，低于门槛 {threshold:.0%}。加上 --anyway 仍然作答。",
+        "Evidence {evidence:.0%}, under the threshold of {threshold:.0%}. Add --anyway to answer all the same.",
+    ),
+    "ask.nearest": ("最接近的段落：", "Nearest passages:"),
+    "search.help": (
+        "列出为问题找到的段落及得分，不调用模型。",
+        "Show the passages found for QUESTION, with their scores; no model is asked.",
+    ),
+    "search.limit": (
+        "显示几段。默认为 MINICPM_RAG_PASSAGES。",
+        "Passages to show.  [default: MINICPM_RAG_PASSAGES]",
+    ),
+    "search.explain": (
+        "同时说明每一段为何排在那里。",
+        "Also show why each passage stands where it does.",
+    ),
+    "search.evidence": (
+        "证据 {evidence:.2f}，门槛 {threshold:.2f}",
+        "evidence {evidence:.2f}, threshold {threshold:.2f}",
+    ),
+    "search.dense_weight": ("向量检索的权重：{weight:.2f}", "weight of the embedding search: {weight:.2f}"),
+    "column.score": ("得分", "Score"),
+    "column.keyword": ("关键词", "Keyword"),
+    "column.dense": ("向量", "Dense"),
+    "column.words": ("逐词", "Words"),
+    "column.fate": ("结果", "Became"),
+    "column.place": ("位置", "Place"),
+    "column.text": ("文字", "Text"),
+    # eval
+    "eval.help": (
+        "衡量找得准不准、该拒答时拒答没有、引用对不对。\n\n"
+        'QUESTIONS 的每一行形如 {{"question": "...", "file": "manual.pdf", "page": 3}}；'
+        "没有 file 的问题应当被拒答。不给 QUESTIONS 时，拿文档自己的句子去找。",
+        "Measure what is found, refused and rightly cited.\n\n"
+        'A line of QUESTIONS is {{"question": "...", "file": "manual.pdf", "page": 3}}; one without a file must be '
+        "refused. With no QUESTIONS, sentences of the documents themselves are looked for.",
+    ),
+    "eval.count": (
+        "用文档自己的多少个句子去找（默认 200），或起草多少个问题（默认 30）。",
+        "Own sentences to ask for [200], or questions to make [30].",
+    ),
+    "eval.make_questions": ("让模型起草问题，写进这个文件。", "Have the model draft questions into this file."),
+    "eval.calibrate": (
+        "在这里测量向量模型，把结果与索引一起保存。",
+        "Measure the embedder here and keep the result beside the index.",
+    ),
+    "eval.min_recall": ("recall@5 低于此值时以 1 退出。", "Exit with 1 where recall@5 is lower."),
+    "eval.compare": (
+        "以前 --json 的输出；任何一项变差 1 % 时以 1 退出。",
+        "Earlier --json output; exit with 1 where a rate got worse by 1 %.",
+    ),
+    "eval.passages": (
+        "由段落组成的 JSON Lines，放进单独的资料库。",
+        "JSON Lines of passages for a library of their own.",
+    ),
+    "eval.absent": ("其中有多大比例的标题不放进去。", "Share of those titles to leave out."),
+    "eval.answers": (
+        "同时回答每个问题，并检查答案。",
+        "Also let every question be answered, and check the answers.",
+    ),
+    "eval.asking": ("检索", "Asking"),
+    "eval.answering": ("回答", "Answering"),
+    "eval.ingesting": ("收录", "Ingesting"),
+    "eval.drafting": ("起草", "Drafting"),
+    "eval.abilities_only": (
+        "已测量向量模型能读什么。设定门槛需要真实的问题：请给出问题文件。",
+        "Measured what the embedder reads. The threshold needs real questions: name a file of them.",
+    ),
+    "eval.draft_exists": (
+        "{file} 已经存在。请为 --make-questions 换一个新文件名。",
+        "{file} is there already. Name a new file for --make-questions.",
+    ),
+    "eval.drafted": (
+        "起草的 {shown} 个问题中有 {good} 个可用，已写入 {file}；请先看一遍。",
+        "{good} questions of {shown} drafted are in {file}; read them first.",
+    ),
+    "eval.none_drafted": (
+        "起草的 {shown} 个问题中没有可用的。",
+        "{good} questions of {shown} drafted were of use.",
+    ),
+    "eval.no_baseline": (
+        "{file} 不是 `eval --json` 的输出：{reason}",
+        "{file} is not what `eval --json` printed: {reason}",
+    ),
+    "eval.worse": ("{name} 从 {before:.3f} 变为 {now:.3f}", "{name} was {before:.3f} and is {now:.3f}"),
+    "eval.kind_refused": ("{kind} 拒答", "{kind} refused"),
+    "eval.share_of": ("{count} 个中的 {share:.3f}", "{share:.3f} of {count}"),
+    "eval.of_answers": ("答案：{measure}", "answers: {measure}"),
+    "column.measure": ("指标", "Measure"),
+    "column.value": ("数值", "Value"),
 }

@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.evaluation.calibration import fit, measure_abilities
 from minicpm_rag.evaluation.question_sets import named_documents
+from minicpm_rag.records import Features, Retrieval
 from minicpm_rag.retrieval.evidence import SETTING
 from minicpm_rag.text.terms import fold
 
 if TYPE_CHECKING:
-    from minicpm_rag.evaluation.question_sets import Question
+    from minicpm_rag.evaluation.question_sets import ReferenceQuestion
     from minicpm_rag.retrieval import HybridRetriever
-    from minicpm_rag.retrieval.evidence import Calibration, Signs
-    from minicpm_rag.retrieval.found import Found
+    from minicpm_rag.retrieval.evidence import Calibration
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What one search made of one question."""
 
-    question: Question
+    question: ReferenceQuestion
     rank: int | None  # of the first passage from the right place
     answer_shown: bool  # an answer's words are in a passage from the right place
     evidence: float
-    signs: Signs
+    features: Features
     seconds: float
 
 
@@ -73,12 +73,12 @@ class Scorecard:
         return {"questions": len(asked), "refused": _share(self._refuses(o) for o in asked)}
 
     def _refuses(self, outcome: Outcome) -> bool:
-        return self.calibration.probability(outcome.signs) < self.calibration.bar
+        return self.calibration.probability(outcome.features) < self.calibration.threshold
 
 
 def evaluate(
     retriever: HybridRetriever,
-    questions: Iterable[Question],
+    questions: Iterable[ReferenceQuestion],
     *,
     on_question: Callable[[], object] = lambda: None,
 ) -> Scorecard:
@@ -87,7 +87,7 @@ def evaluate(
     outcomes: list[Outcome] = []
     for question in questions:
         started = time.perf_counter()
-        found = retriever.find(question.text, max(5, retriever.passages))
+        found = retriever.retrieve(question.text, max(5, retriever.passages))
         outcomes.append(_outcome(question, found, documents, time.perf_counter() - started))
         on_question()
     return Scorecard(outcomes, retriever.calibration())
@@ -109,14 +109,14 @@ def calibrate_abilities(retriever: HybridRetriever, *, sample: int = 2000, seed:
 
 
 def calibrate_evidence(retriever: HybridRetriever, scorecard: Scorecard) -> None:
-    """Fit evidence and bar to the outcomes, and keep them beside the index.
+    """Fit evidence and threshold to the outcomes, and keep them beside the index.
 
     Where too few questions are unanswerable, the others are asked again as if their documents were absent.
     """
     answerable = [outcome for outcome in scorecard.outcomes if outcome.question.document is not None]
-    # Adversarial questions have their passage in the library; retrieval cannot and need not tell them.
+    # The passage of an adversarial question is in the library: retrieval cannot refuse it, and need not.
     refusable = [
-        outcome.signs
+        outcome.features
         for outcome in scorecard.outcomes
         if outcome.question.document is None and outcome.question.kind != "adversarial"
     ]
@@ -124,12 +124,14 @@ def calibrate_evidence(retriever: HybridRetriever, scorecard: Scorecard) -> None
         documents = named_documents(retriever.library, retriever.knowledge_base)
         for outcome in answerable:
             absent = documents.get(outcome.question.document or "", set())
-            refusable.append(retriever.find(outcome.question.text, without=absent).signs)
-    fitted = fit(retriever.calibration(), [outcome.signs for outcome in answerable], refusable)
+            refusable.append(_features(retriever.retrieve(outcome.question.text, without=absent)))
+    fitted = fit(retriever.calibration(), [outcome.features for outcome in answerable], refusable)
     retriever.library.set_setting(retriever.knowledge_base, SETTING, fitted.as_json())
 
 
-def _outcome(question: Question, found: Found, documents: Mapping[str, Collection[int]], seconds: float) -> Outcome:
+def _outcome(
+    question: ReferenceQuestion, found: Retrieval, documents: Mapping[str, Collection[int]], seconds: float
+) -> Outcome:
     ranked = enumerate(found.documents, start=1)
     hits = [rank for rank, passage in ranked if question.found_in(passage, documents)]
     texts = [fold(found.documents[number - 1].page_content) for number in hits]
@@ -138,9 +140,14 @@ def _outcome(question: Question, found: Found, documents: Mapping[str, Collectio
         rank=hits[0] if hits else None,
         answer_shown=any(fold(answer) in text for answer in question.answers for text in texts),
         evidence=found.evidence,
-        signs=found.signs,
+        features=_features(found),
         seconds=seconds,
     )
+
+
+def _features(found: Retrieval) -> Features:
+    assert found.trace is not None, "our own retriever explains itself"
+    return found.trace.features
 
 
 def _share(flags: Iterable[bool]) -> float:

@@ -15,13 +15,13 @@ from minicpm_rag.evaluation.question_sets import named_documents
 from minicpm_rag.text.terms import fold
 
 if TYPE_CHECKING:
-    from minicpm_rag.evaluation.question_sets import Question
+    from minicpm_rag.evaluation.question_sets import ReferenceQuestion
     from minicpm_rag.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class _Answered:
-    question: Question
+    question: ReferenceQuestion
     refused: bool
     holds_answer: bool
     quotes: int
@@ -34,7 +34,7 @@ class _Answered:
 def evaluate_answers(
     workspace: Workspace,
     knowledge_base: str,
-    questions: Iterable[Question],
+    questions: Iterable[ReferenceQuestion],
     *,
     on_question: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
@@ -64,20 +64,19 @@ def evaluate_answers(
 
 
 def _ask(
-    workspace: Workspace, knowledge_base: str, question: Question, documents: Mapping[str, Collection[int]]
+    workspace: Workspace, knowledge_base: str, question: ReferenceQuestion, documents: Mapping[str, Collection[int]]
 ) -> _Answered:
-    answer = workspace.answer(question.text, knowledge_base=knowledge_base)
-    finished = next(event for event in answer.events() if isinstance(event, records.Finished))
-    text = fold(finished.text)
+    answer = workspace.chain(knowledge_base).invoke(records.Question(question.text))
+    text = fold(answer.text)
     return _Answered(
         question=question,
-        refused=finished.mode == "refused",
+        refused=answer.mode == "refused",
         holds_answer=any(fold(known) in text for known in question.answers),
-        quotes=len(finished.citations),
-        true_quotes=sum(_is_true(workspace, citation) for citation in finished.citations),
-        right_place=any(question.found_in(citation.document, documents) for citation in finished.citations),
-        unsupported=len(finished.unsupported),
-        seconds=finished.seconds,
+        quotes=len(answer.citations),
+        true_quotes=sum(_is_true(workspace, citation) for citation in answer.citations),
+        right_place=any(question.found_in(citation.document, documents) for citation in answer.citations),
+        unsupported=len(answer.unsupported),
+        seconds=answer.seconds,
     )
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library.ledger import keywords
-from minicpm_rag.retrieval.evidence import Calibration, Signs, calibration_from_json
+from minicpm_rag.records import Features
+from minicpm_rag.retrieval.evidence import Calibration, calibration_from_json
 from minicpm_rag.text.scripts import letters_by_script
 from minicpm_rag.text.sentences import sentence_spans
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 PROBES = 64  # texts of one script; 64 gave the same ability within 0.1 on every evaluation set
 FEWEST_PROBES = 48  # among few texts everything is found
-FALSE_REFUSALS = 0.05  # share of answerable questions under the bar
+FALSE_REFUSALS = 0.05  # share of answerable questions under the threshold
 _PRIOR_WEIGHT = 1.0  # how many observations' worth of trust the prior has in each number
 _FEWEST_QUESTIONS = 30
 _WEIGHTS = ("constant", "lead", "sentence", "length", "readable", "dense")
@@ -47,14 +48,19 @@ def measure_abilities(embedder: Any, texts: Iterable[str], *, seed: int = 0) -> 
     return abilities
 
 
-def fit(prior: Calibration, answerable: Sequence[Signs], unanswerable: Sequence[Signs]) -> Calibration:
-    """Fit the evidence to observed signs, pulled towards the prior where they are few, and set the bar."""
+def fit(prior: Calibration, answerable: Sequence[Features], unanswerable: Sequence[Features]) -> Calibration:
+    """Fit the evidence to observed features, pulled towards the prior where they are few, and set the threshold.
+
+    Raises LibraryError where there are too few questions of either kind.
+    """
     import numpy
 
     if min(len(answerable), len(unanswerable)) < _FEWEST_QUESTIONS:
         raise LibraryError(
-            f"{len(answerable)} answerable and {len(unanswerable)} unanswerable questions are too few to "
-            f"calibrate with. Give at least {_FEWEST_QUESTIONS} of each."
+            "evaluation.too_few_questions",
+            answerable=len(answerable),
+            unanswerable=len(unanswerable),
+            fewest=_FEWEST_QUESTIONS,
         )
     lead, sentence, length, share, cosine = numpy.asarray([*answerable, *unanswerable], dtype=float).T
     design = numpy.stack([numpy.ones(len(lead)), lead, sentence, length, share, share * cosine], axis=1)
@@ -65,8 +71,8 @@ def fit(prior: Calibration, answerable: Sequence[Signs], unanswerable: Sequence[
     weights = [round(float(weight), 3) for weight in _logistic(design, labels, balance, start)]
     fitted = calibration_from_json({**prior.as_json(), **dict(zip(_WEIGHTS, weights, strict=True))})
     probabilities = sorted(fitted.probability(observed) for observed in answerable)
-    bar = probabilities[int(FALSE_REFUSALS * len(probabilities))]
-    return replace(fitted, bar=math.floor(bar * 1000) / 1000)
+    threshold = probabilities[int(FALSE_REFUSALS * len(probabilities))]
+    return replace(fitted, threshold=math.floor(threshold * 1000) / 1000)
 
 
 def _logistic(design: NDArray[Any], labels: NDArray[Any], balance: NDArray[Any], start: NDArray[Any]) -> NDArray[Any]:

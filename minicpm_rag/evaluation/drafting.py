@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
-from minicpm_rag.evaluation.question_sets import Question
+from minicpm_rag.evaluation.question_sets import ReferenceQuestion
 from minicpm_rag.text.questions import content_terms, language_of
 from minicpm_rag.text.terms import fold
 
@@ -43,7 +43,7 @@ _TRIES = 4  # passages shown for each question wanted
 
 def draft_questions(
     llm: BaseLanguageModel[Any], library: Library, knowledge_base: str, count: int, *, seed: int = 0
-) -> Iterator[Question | None]:
+) -> Iterator[ReferenceQuestion | None]:
     """Show the model one passage after another; yield what it drafts, None where that is of no use.
 
     Ends after `count` good ones, or when four times as many passages were shown. The model's errors come
@@ -65,7 +65,7 @@ def draft_questions(
             return
 
 
-def drafted(written: str, passage: Document) -> Question | None:
+def drafted(written: str, passage: Document) -> ReferenceQuestion | None:
     """Make a question of what the model wrote about a passage, or None where it is of no use."""
     asked, answered = _QUESTION.search(written), _ANSWER.search(written)
     if asked is None or answered is None:
@@ -76,10 +76,10 @@ def drafted(written: str, passage: Document) -> Question | None:
     speaks_of_it = bool(set(content_terms(question)) & set(content_terms(passage.page_content)))
     if not sizes_fit or not speaks_of_it or fold(answer) not in text or fold(answer) in fold(question):
         return None
-    return Question(question, passage.metadata[records.TITLE], (passage.metadata[records.PAGE],), (answer,))
+    return ReferenceQuestion(question, passage.metadata[records.TITLE], (passage.metadata[records.PAGE],), (answer,))
 
 
-def as_line(question: Question) -> str:
+def as_line(question: ReferenceQuestion) -> str:
     """The question as a line that `question_sets.load_questions` reads."""
     entry = {"question": question.text, "file": question.document, "pages": question.pages, "answers": question.answers}
     return json.dumps(entry, ensure_ascii=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.messages import Message, reason_of
 
 if TYPE_CHECKING:
     from minicpm_rag.indexing import Worker
@@ -50,7 +51,10 @@ def ingest_folder(
         if progress.verdict is not None:
             on_file()
             if progress.verdict.status == "failed":
-                raise DocumentError(f"{progress.verdict.source}: {progress.verdict.reason}", progress.verdict.remedy)
+                failed = Message(
+                    "evaluation.passage_not_ingested", source=progress.verdict.source, reason=progress.verdict.reason
+                )
+                raise DocumentError(failed, progress.verdict.remedy)
 
 
 def _read(file: Path) -> list[dict[str, str]]:
@@ -58,7 +62,4 @@ def _read(file: Path) -> list[dict[str, str]]:
         entries = [json.loads(line) for line in file.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
         return [{key: str(entry[key]) for key in ("id", "title", "text")} for entry in entries]
     except (OSError, ValueError, TypeError, KeyError) as exc:
-        raise DocumentError(
-            f"The passages in {file} cannot be read: {exc!r}.",
-            'Each line is a JSON object such as {"id": "p1", "title": "...", "text": "..."}.',
-        ) from exc
+        raise DocumentError("evaluation.passages_unreadable", file=file, why=reason_of(exc)) from exc

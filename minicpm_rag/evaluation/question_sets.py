@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag import records
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.messages import reason_of
 from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ SENTENCE_CHARACTERS = (12, 200)  # a document's own sentence becomes a question 
 
 
 @dataclass(frozen=True)
-class Question:
+class ReferenceQuestion:
     """A question and where its answer is; `document` is None where the documents do not answer it."""
 
     text: str
@@ -35,7 +36,7 @@ class Question:
     kind: str = ""  # why there is no answer: "removed_article", "adversarial", ...
 
     def found_in(self, passage: Document, documents: Mapping[str, Collection[int]]) -> bool:
-        """Whether the passage is from the document (and page) that answers; see `named_documents`."""
+        """Whether the passage is from the document (and page) that answers; `documents` is of `named_documents`."""
         if passage.metadata[records.DOCUMENT_ID] not in documents.get(self.document or "", ()):
             return False
         return not self.pages or passage.metadata[records.PAGE] in self.pages
@@ -54,17 +55,17 @@ def named_documents(library: Library, knowledge_base: str) -> dict[str, set[int]
     return documents
 
 
-def load_questions(file: Path) -> list[Question]:
+def load_questions(file: Path) -> list[ReferenceQuestion]:
     """Read questions from JSON Lines.
 
     Each line has `question` and, where there is an answer, `file` (or `passage_id`), and optionally `page` or
     `pages` and `answers`. A line without a place is a question that must be refused; `kind` may say why.
     """
-    questions: list[Question] = []
+    questions: list[ReferenceQuestion] = []
     try:
         lines = file.read_text(encoding="utf-8-sig").split("\n")  # a JSON string may hold U+2028, no line end here
     except (OSError, UnicodeDecodeError) as exc:
-        raise DocumentError(f"The questions in {file} cannot be read: {exc}.", "Give a UTF-8 file.") from exc
+        raise DocumentError("evaluation.questions_unreadable", file=file, why=reason_of(exc)) from exc
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -72,25 +73,22 @@ def load_questions(file: Path) -> list[Question]:
             entry = json.loads(line)
             text = str(entry["question"])
         except (ValueError, TypeError, KeyError) as exc:
-            raise DocumentError(
-                f"Line {number} of {file} is not a question: {line[:80]!r}.",
-                'Each line is a JSON object such as {"question": "...", "file": "manual.pdf", "page": 3}.',
-            ) from exc
+            raise DocumentError("evaluation.no_question_line", file=file, number=number, line=repr(line[:80])) from exc
         place = entry.get("file") or entry.get("passage_id")
         pages = entry.get("pages") or ([entry["page"]] if isinstance(entry.get("page"), int) else [])
         answers = tuple(str(answer) for answer in entry.get("answers") or ())
         kind = "" if place else str(entry.get("kind") or "unanswerable")
-        questions.append(Question(text, place, tuple(pages), answers, kind))
+        questions.append(ReferenceQuestion(text, place, tuple(pages), answers, kind))
     return questions
 
 
-def sentence_questions(library: Library, knowledge_base: str, count: int, *, seed: int = 0) -> list[Question]:
+def sentence_questions(library: Library, knowledge_base: str, count: int, *, seed: int = 0) -> list[ReferenceQuestion]:
     """Take the documents' own sentences as questions: an exact string must find the place it stands at."""
     chance = random.Random(seed)
     rows = [row for row in library.documents(knowledge_base) if row.status == "ready"]
     chance.shuffle(rows)
     pools = [_sentences(library, row, chance) for row in rows]
-    questions: list[Question] = []
+    questions: list[ReferenceQuestion] = []
     while pools and len(questions) < count:  # one sentence a document, then the next round
         for pool in list(pools):
             question = next(pool, None)
@@ -101,7 +99,7 @@ def sentence_questions(library: Library, knowledge_base: str, count: int, *, see
     return questions
 
 
-def _sentences(library: Library, row: records.DocumentRow, chance: random.Random) -> Iterator[Question]:
+def _sentences(library: Library, row: records.DocumentRow, chance: random.Random) -> Iterator[ReferenceQuestion]:
     pages = library.pages(row.id)
     chance.shuffle(pages)
     shortest, longest = SENTENCE_CHARACTERS
@@ -116,4 +114,4 @@ def _sentences(library: Library, row: records.DocumentRow, chance: random.Random
         chance.shuffle(spans)
         for start, end in spans:
             sentence = page.text[start:end]
-            yield Question(sentence, row.title, (page.number,), (sentence,))
+            yield ReferenceQuestion(sentence, row.title, (page.number,), (sentence,))

@@ -101,6 +101,7 @@ def core() -> Catalogue:
             doctor,
             door,
             embedding,
+            evaluation,
             indexing,
             library,
             llm,
@@ -110,7 +111,10 @@ def core() -> Catalogue:
             system,
         )
 
-        _core = Catalogue(answering, doctor, door, embedding, indexing, library, llm, loaders, models, settings, system)
+        _core = Catalogue(
+            *(answering, doctor, door, embedding, evaluation, indexing),
+            *(library, llm, loaders, models, settings, system),
+        )
     return _core
 
 

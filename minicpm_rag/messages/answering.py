@@ -2,4 +2,28 @@
 
 from __future__ import annotations
 
-TEXTS: dict[str, tuple[str, str]] = {}
+TEXTS: dict[str, tuple[str, str]] = {
+    # Answers that are no answer, in the language of the question
+    "answering.refused": (
+        "资料中没有找到足够的依据来回答这个问题，下面是最接近的几段。",
+        "The documents hold too little evidence to answer this question; the nearest passages are below.",
+    ),
+    "answering.nothing_found": (
+        "资料中没有与这个问题有关的内容。",
+        "The documents hold nothing that bears on this question.",
+    ),
+    # What became of a passage that a search found
+    "answering.passage": ("第 {number} 段", "passage {number}"),
+    "answering.joined": ("并入第 {number} 段", "joined to passage {number}"),
+    "answering.same_text": ("与更好的一段内容相同", "same text as a better one"),
+    "answering.not_among_best": ("不在最好的几段之中", "not among the best"),
+    # Errors
+    "answering.no_question": (
+        "没有问题。请输入一个问题，或传入 {{'question': '...'}}。",
+        "There is no question. Type one, or pass {{'question': '...'}}.",
+    ),
+    "answering.calibration_unreadable": (
+        "保存的校准数据无法读取。请重新运行 `eval --calibrate`。",
+        "The stored calibration cannot be read. Run `eval --calibrate` again.",
+    ),
+}

@@ -11,7 +11,7 @@ from minicpm_rag.page.language import t
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.records import StoredAnswer
+    from minicpm_rag.records import Answer
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Source:
         return cls(document, ((start, start + len(document.page_content), document.page_content),))
 
 
-def cited(answer: StoredAnswer, number: int) -> Source | None:
+def cited(answer: Answer, number: int) -> Source | None:
     """The source behind a number in an answer."""
     citations = [citation for citation in answer.citations if citation.number == number]
     if citations:

@@ -1,40 +1,37 @@
 """Is there evidence for an answer? A calibrated probability from what the best passages hold of the question.
 
-Knows terms, weights and cosines; not where they come from, nor what is done when evidence is missing.
+Knows candidates and what their words match; not how they were found, nor what is done when evidence is missing.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError
+from minicpm_rag.records import DOCUMENT_ID, HEADINGS, Candidate, Features
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+    from minicpm_rag.retrieval.matching import QuestionMatch
 
 SETTING = "evidence calibration"  # the key under which a library keeps its own
-
-
-class Signs(NamedTuple):
-    """What is observed of a question and the passage that answers it best."""
-
-    lead: float  # how much more of the question the passage holds than passages on other subjects do
-    sentence: float  # the share of the question in the passage's best sentence
-    length: float  # the logarithm of the question's terms
-    readable: float  # the share of the question that the embedder reads
-    cosine: float  # between question and passage
+RIVALS = 3  # passages on other subjects whose mean strength counts as chance
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was measured for one embedder; `eval --calibrate` measures it anew on a library's own documents.
+    """What was measured for one embedder; `eval --calibrate` measures it on a library's own documents.
 
     `abilities` holds, for each script, how well the embedder finds texts of it, 1 being as well as keyword
-    search does. The other numbers are the evidence's: a logistic regression, and the bar. Under a bar of one's
-    own fell 5 % of the answerable questions; the shipped one was chosen between both goals of five public sets.
+    search does. The other numbers are a logistic regression on `Features`, and the probability under which a
+    question is refused: a library's own is such that 5 % of its answerable questions fall under it.
     """
 
     embedder: str
@@ -46,21 +43,21 @@ class Calibration:
     length: float
     readable: float
     dense: float
-    bar: float
+    threshold: float
 
-    def probability(self, signs: Signs) -> float:
-        """Probability that a passage so near to the question bears on it.
+    def probability(self, features: Features) -> float:
+        """Probability that a passage with these features bears on the question.
 
         Small talk shares no sentence and has no cosine, hence no probability.
         """
-        if signs.sentence <= 0 and signs.cosine <= 0:
+        if features.sentence <= 0 and features.cosine <= 0:
             return 0.0
         log_odds = (
             self.constant
-            + self.lead * signs.lead
-            + self.sentence * signs.sentence
-            + self.length * signs.length
-            + signs.readable * (self.readable + self.dense * signs.cosine)
+            + self.lead * features.lead
+            + self.sentence * features.sentence
+            + self.length * features.length
+            + features.readable * (self.readable + self.dense * features.cosine)
         )
         return 1 / (1 + math.exp(-log_odds))
 
@@ -70,11 +67,12 @@ class Calibration:
 
 
 def calibration_from_json(stored: Mapping[str, Any]) -> Calibration:
-    """Read what `as_json` wrote."""
+    """Read what `as_json` wrote, in this version or an earlier one, which said "bar" for the threshold."""
+    values = {"threshold" if name == "bar" else name: value for name, value in stored.items()}
     try:
-        return Calibration(**stored)
+        return Calibration(**values)
     except TypeError as exc:
-        raise LibraryError("The stored calibration cannot be read. Run `eval --calibrate` again.") from exc
+        raise LibraryError("answering.calibration_unreadable") from exc
 
 
 @lru_cache(maxsize=8)
@@ -89,3 +87,44 @@ def shipped_calibration(embedder: str, revision: str) -> Calibration:
         return packaged
     unmeasured = {"embedder": embedder, "revision": revision, "abilities": {}, "readable": 0.0, "dense": 0.0}
     return calibration_from_json({**stored, **unmeasured})
+
+
+def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: float) -> list[Features]:
+    """What the evidence of each candidate is computed from; `candidates` come best first.
+
+    What the best passages on other subjects hold of the question, they hold by chance: more in a large library,
+    or in one of many like articles. A passage's lead over them lets one threshold do for all libraries.
+    """
+    documents = [candidate.document for candidate in candidates]
+    strengths = [match.content_strength(document) for document in documents]
+    same_document = [document for document in documents if _document_id(document) == _document_id(documents[0])]
+    rivals = [
+        strength
+        for document, strength in zip(documents, strengths, strict=True)
+        # Another version of the same document does not hold the question's words by chance.
+        if _is_of_other_subject(document, documents[0])
+        and not any(match.are_alike(document, other) for other in same_document)
+    ]
+    chance = sum(sorted(rivals)[-RIVALS:]) / max(1, min(RIVALS, len(rivals)))
+    return [
+        Features(
+            lead=strength - chance,
+            sentence=match.best_content_sentence(candidate.document),
+            length=match.length,
+            readable=readable,
+            cosine=candidate.dense_score or 0.0 if match.asks_for_something else 0.0,
+        )
+        for candidate, strength in zip(candidates, strengths, strict=True)
+    ]
+
+
+def _is_of_other_subject(passage: Document, best: Document) -> bool:
+    """Whether the passage is of another document, and not one of a series under the same heading."""
+    heading = passage.metadata.get(HEADINGS)
+    if heading and heading == best.metadata.get(HEADINGS):
+        return False
+    return _document_id(passage) != _document_id(best)
+
+
+def _document_id(passage: Document) -> int:
+    return int(passage.metadata[DOCUMENT_ID])

@@ -1,24 +1,24 @@
 """Choose passages from a ranking: drop what says the same again, join what stands side by side.
 
-Knows passages and page texts, not how the ranking came about. What it returns still quotes the page exactly:
+Knows passages and page texts, not how the ranking came about. What is chosen still quotes the page exactly:
 `page_text[start:end] == page_content`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag import records
+from minicpm_rag.messages import Message
+from minicpm_rag.records import Candidate, PageText
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.terms import terms
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
-
-PageText = Callable[[int, int], str]  # (document id, page number) -> text
 
 SAME_TEXT = 0.9  # share of common terms from which two passages count as one
 BETWEEN_CHARACTERS = 400  # two passages with one chunk between them are joined with what they enclose
@@ -58,6 +58,21 @@ def select(ranked: Sequence[Document], limit: int, page_text: PageText) -> list[
     return chosen
 
 
+def tell_fates(candidates: Sequence[Candidate], chosen: Sequence[Choice]) -> None:
+    """Note on each candidate what became of it; they come in the order in which `select` saw them."""
+    fates: dict[str, Message] = {}
+    for number, choice in enumerate(chosen, start=1):
+        first, *joined = choice.chunk_ids
+        fates[first] = Message("answering.passage", number=number)
+        fates.update((name, Message("answering.joined", number=number)) for name in joined)
+    # After the last passage was chosen nothing was compared any more, though some were still joined.
+    begun = {choice.chunk_ids[0] for choice in chosen}
+    last = max((rank for rank, one in enumerate(candidates) if str(one.document.id) in begun), default=-1)
+    for rank, candidate in enumerate(candidates):
+        left_out = Message("answering.same_text" if rank < last else "answering.not_among_best")
+        candidate.fate = fates.get(str(candidate.document.id), left_out)
+
+
 @dataclass(frozen=True)
 class _Fingerprint:
     terms: frozenset[str]
@@ -76,7 +91,7 @@ class _Fingerprint:
 
 
 def _join(choice: Choice, document: Document, page_text: PageText) -> bool:
-    """Grow the choice by the document if it stands near it on the same page; tell whether it did."""
+    """Join the document to the choice if it stands near it on the same page; return whether that was done."""
     ours, other = choice.document.metadata, document.metadata
     place = (ours[records.DOCUMENT_ID], ours[records.PAGE])
     if place != (other[records.DOCUMENT_ID], other[records.PAGE]):

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from minicpm_rag.errors import CheckpointError
-from minicpm_rag.records import Turn
 from minicpm_rag.settings import Settings
 from minicpm_rag.text.sizes import file_size
 from minicpm_rag.workspace.answerer import Answerer, configured, load
 
 if TYPE_CHECKING:
     from minicpm_rag.answering import AnswerChain
-    from minicpm_rag.answering.answer import Answer
     from minicpm_rag.embedding.embedder import Embedder
     from minicpm_rag.embedding.reranker import Reranker
     from minicpm_rag.library import Library
@@ -179,27 +176,6 @@ class Workspace:
         )
         retriever = self.retriever(knowledge_base, passages=passages, rerank=rerank)
         return build_chain(settings, retriever=retriever, llm=self.llm)
-
-    def answer(
-        self,
-        question: str,
-        history: Sequence[Turn] = (),
-        knowledge_base: str | None = None,
-        *,
-        answer_anyway: bool = False,
-        standalone_question: str | None = None,
-        **values: Any,
-    ) -> Answer:
-        """An answer, to be read; `values` are those of `chain`."""
-        from minicpm_rag.answering.answer import Answer
-
-        return Answer(
-            self.chain(knowledge_base, **values),
-            question,
-            history,
-            answer_anyway=answer_anyway,
-            standalone_question=standalone_question,
-        )
 
     def warm(self) -> None:
         """Load models and dictionaries now, so that the first question need not wait for them."""

@@ -3,13 +3,16 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from conftest import DATA
 from golden import CHATML, SHARDED_BIN
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.retrievers import BaseRetriever
@@ -19,7 +22,7 @@ from minicpm_rag.answering import AnswerChain, build_chain
 from minicpm_rag.embedding.embedder import Embedder
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError, RAGError
 from minicpm_rag.library import Library
-from minicpm_rag.records import Finished, Retrieved, Rewritten, Text, Turn, Waiting
+from minicpm_rag.records import Answer, Question, Retrieval, Rewritten, Text, Turn, Waiting
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.settings import Settings, load_settings
 
@@ -38,13 +41,13 @@ def chain(retriever: BaseRetriever, llm: Any = None, settings: Settings | None =
     return build_chain(settings, retriever=retriever, llm=llm)
 
 
-def finished(events: list[Any]) -> Finished:
-    assert isinstance(events[-1], Finished)
+def finished(events: list[Any]) -> Answer:
+    assert isinstance(events[-1], Answer)
     assert "".join(event.text for event in events if isinstance(event, Text)) == events[-1].text
     return events[-1]
 
 
-def ask(made: AnswerChain, question: str, **more: Any) -> Finished:
+def ask(made: AnswerChain, question: str, **more: Any) -> Answer:
     return finished(list(made.stream({"question": question, **more})))
 
 
@@ -52,8 +55,8 @@ def test_the_events_come_in_order(retriever: HybridRetriever) -> None:
     llm = ScriptedLLM(answers=["满十年不满二十年的为十五天。"], queue_positions=[1])
     events = list(chain(retriever, llm).stream({"question": LEAVE}))
     kinds = [type(event) for event in events]
-    assert kinds[:3] == [Rewritten, Retrieved, Waiting]
-    assert set(kinds[3:-1]) == {Text} and kinds[-1] is Finished
+    assert kinds[:3] == [Rewritten, Retrieval, Waiting]
+    assert set(kinds[3:-1]) == {Text} and kinds[-1] is Answer
     done = finished(events)
     assert done.mode == "model" and done.tokens_per_second
     assert {"rewrite", "retrieve", "first_token", "generate"} <= done.seconds.keys()
@@ -83,8 +86,8 @@ def test_the_prompt_holds_the_passages_and_the_question(retriever: HybridRetriev
 @pytest.mark.parametrize("llm", [None, ScriptedLLM(answers=["Paris."])], ids=["no-model", "model"])
 def test_too_little_evidence_is_refused_before_the_model_is_called(retriever: HybridRetriever, llm: Any) -> None:
     events = list(chain(retriever, llm).stream({"question": FRANCE}))
-    retrieved = next(event for event in events if isinstance(event, Retrieved))
-    assert retrieved.refused and retrieved.evidence < retrieved.bar and len(retrieved.documents) == 3
+    retrieved = next(event for event in events if isinstance(event, Retrieval))
+    assert retrieved.refused and retrieved.evidence < retrieved.threshold and len(retrieved.documents) == 3
     assert finished(events).mode == "refused" and "too little evidence" in finished(events).text
     assert llm is None or llm.prompts == []
 
@@ -159,7 +162,7 @@ def test_a_question_edited_by_hand_is_taken_as_it_is(retriever: HybridRetriever)
 
 
 def test_invoke_gives_the_finished_answer(retriever: HybridRetriever) -> None:
-    assert isinstance(chain(retriever).invoke({"question": LEAVE}), Finished)
+    assert isinstance(chain(retriever).invoke({"question": LEAVE}), Answer)
 
 
 def test_astream_gives_the_same_events(retriever: HybridRetriever) -> None:
@@ -174,6 +177,75 @@ def test_it_composes_with_other_runnables(retriever: HybridRetriever) -> None:
 
     composed = chain(retriever) | RunnableLambda(lambda done: done.mode)
     assert composed.invoke({"question": LEAVE}) == "extractive"
+
+
+def test_a_question_may_come_as_a_record(retriever: HybridRetriever) -> None:
+    history = (Turn("AL-500 的单价是多少元？", "5680 元。"),)
+    events = list(chain(retriever).stream(Question("那它的交货期是几天？", history)))
+    assert events[0] == Rewritten("那它的交货期是几天？", "AL-500 的交货期是几天？", True)
+    assert finished(events).standalone_question == "AL-500 的交货期是几天？"
+
+
+class Runs(BaseCallbackHandler):
+    """The runs that callbacks see: (what, name or query, the run it is part of)."""
+
+    def __init__(self) -> None:
+        self.began: dict[UUID, tuple[str, str, UUID | None]] = {}
+        self.ended: list[UUID] = []
+
+    def on_chain_start(self, *_: Any, run_id: UUID, parent_run_id: UUID | None = None, **more: Any) -> None:
+        self.began[run_id] = ("chain", more["name"], parent_run_id)
+
+    def on_retriever_start(
+        self, _: Any, query: str, *, run_id: UUID, parent_run_id: UUID | None = None, **more: Any
+    ) -> None:
+        self.began[run_id] = ("retriever", query, parent_run_id)
+
+    def on_llm_start(self, *_: Any, run_id: UUID, parent_run_id: UUID | None = None, **more: Any) -> None:
+        self.began[run_id] = ("llm", "", parent_run_id)
+
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
+        self.ended.append(run_id)
+
+    def on_retriever_end(self, documents: Any, *, run_id: UUID, **_: Any) -> None:
+        self.ended.append(run_id)
+
+    def on_llm_end(self, response: Any, *, run_id: UUID, **_: Any) -> None:
+        self.ended.append(run_id)
+
+
+@pytest.mark.parametrize("how", ["stream", "invoke", "astream"])
+def test_callbacks_see_our_retriever_and_the_model_inside_the_chains_run(retriever: HybridRetriever, how: str) -> None:
+    runs = Runs()
+    made = chain(retriever, ScriptedLLM(answers=["十五天。"]))
+    if how == "stream":
+        list(made.stream({"question": LEAVE}, {"callbacks": [runs]}))
+    elif how == "invoke":
+        made.invoke({"question": LEAVE}, {"callbacks": [runs]})
+    else:
+
+        async def collect() -> None:
+            async for _ in made.astream({"question": LEAVE}, {"callbacks": [runs]}):
+                pass
+
+        asyncio.run(collect())
+    (whole,) = [number for number, (_, _, parent) in runs.began.items() if parent is None]
+    assert list(runs.began.values()) == [
+        ("chain", "AnswerChain", None),
+        ("retriever", LEAVE, whole),
+        ("llm", "", whole),
+    ]
+    assert set(runs.ended) == set(runs.began) and runs.ended[-1] == whole
+
+
+def test_langchains_event_stream_shows_the_retriever(retriever: HybridRetriever) -> None:
+    async def collect() -> list[Any]:
+        return [event async for event in chain(retriever).astream_events({"question": LEAVE}, version="v2")]
+
+    events = asyncio.run(collect())
+    (found,) = [event for event in events if event["event"] == "on_retriever_end"]
+    assert found["data"]["output"][0].metadata["title"] == "员工手册.pdf"
+    assert [event["name"] for event in events if event["event"] == "on_chain_end"] == ["AnswerChain"]
 
 
 def test_closing_the_stream_stops_the_model(retriever: HybridRetriever) -> None:
@@ -195,6 +267,28 @@ def test_cancelling_ends_with_what_is_there_and_its_citations(retriever: HybridR
     done = finished(events)
     assert done.mode == "stopped" and done.text.startswith("满十年不满二十年的为十五天。[")
     assert "十五天" in done.citations[0].quote
+
+
+def test_a_stop_from_another_thread_ends_the_reader(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["满十年不满二十年的为十五天。以上"], endless=True)
+    question = Question(LEAVE)
+    answers: list[Answer] = []
+    reader = threading.Thread(target=lambda: answers.append(chain(retriever, llm).invoke(question)))
+    reader.start()
+    while not llm.prompts:
+        time.sleep(0.01)
+    question.cancel.set()
+    reader.join(5)
+    assert not reader.is_alive() and llm.stopped.wait(5)
+    assert answers[0].mode == "stopped"
+
+
+def test_one_stopped_before_it_is_read_calls_no_model(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["十五天。"])
+    question = Question(LEAVE)
+    question.cancel.set()
+    done = finished(list(chain(retriever, llm).stream(question)))
+    assert (done.mode, done.text, llm.prompts) == ("stopped", "", [])
 
 
 @pytest.mark.parametrize("error", [OutOfMemoryError("显存不足"), ValueError("broken")])

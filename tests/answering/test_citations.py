@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.answering.citations import CitedAnswer, cite, find_quote, quote_statements
+from minicpm_rag.answering.citations import CitedAnswer, find_quote, quote_statements
 from minicpm_rag.errors import NotFoundError
+from minicpm_rag.records import PageText
 from minicpm_rag.text.statements import statements
 
 PAGES = {
@@ -26,6 +28,21 @@ DOCUMENTS = [passage(1, 1, 8), passage(2, 4, 10)]
 
 def page_text(document_id: int, page_number: int) -> str:
     return PAGES[document_id, page_number]
+
+
+def cite(
+    text: str,
+    question: str,
+    documents: Sequence[Document],
+    *,
+    page_text: PageText | None = None,
+    is_cut: bool = False,
+) -> CitedAnswer:
+    """The whole text at once."""
+    answer = CitedAnswer(question, documents, page_text=page_text)
+    answer.add(text)
+    answer.finish(is_cut=is_cut)
+    return answer
 
 
 def answered(text: str, question: str = "?") -> CitedAnswer:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 import pytest
 from conftest import DATA
 
-from minicpm_rag.answering.followups import carry_over, stands_alone
+from minicpm_rag.answering.followups import (
+    COMPLETIONS,
+    RULES,
+    Completion,
+    Rule,
+    carry_over,
+    deciding_rule,
+    stands_alone,
+)
 from minicpm_rag.records import Turn
 
 
@@ -68,12 +76,17 @@ def test_a_subject_lasts_over_several_turns(turns: list[str], question: str, sub
 
 
 @pytest.mark.parametrize(
-    ("before", "question", "completed"),
-    [
-        ("X100 打印机的保修期是多久？", "那 X200 呢？", "X200 打印机的保修期是多久？"),
-        ("云杉仪器的技术总监是谁？", "他什么时候入职的？", "云杉仪器的技术总监什么时候入职的？"),
-        ("What is the warranty of the X100?", "And the X200?", "What is the warranty of the X200?"),
-    ],
+    ("rule", "question"),
+    [(rule, question) for rules in RULES.values() for rule in rules for question in rule.examples],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_completed_question_reads_well(before: str, question: str, completed: str) -> None:
+def test_each_rule_decides_its_examples(rule: Rule, question: str) -> None:
+    assert deciding_rule(question) is rule
+    assert stands_alone(question, [Turn("X100 的保修期是多久？", "")]) == rule.stands_alone
+
+
+@pytest.mark.parametrize("way", [way for ways in COMPLETIONS.values() for way in ways], ids=lambda way: way.how)
+def test_each_way_completes_its_example(way: Completion) -> None:
+    before, question, completed = way.example
+    assert way.complete(question, before) == completed
     assert carry_over(question, [Turn(before, "")]) == completed

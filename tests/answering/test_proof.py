@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.answering.citations.proof import Proof
+from minicpm_rag.answering.citations.proof import TESTS, Proof, first_failure
 
 ZH = Document(
     "云杉仪器成立于2012年，总部位于杭州。公司主要生产空气净化器与水质传感器。\n"
@@ -69,6 +69,22 @@ def test_a_true_sentence_is_tied_to_the_words_that_say_so(sentence: str, words: 
 )
 def test_a_wrong_or_invented_sentence_has_no_support(sentence: str) -> None:
     assert support(sentence) == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "statement", "failure"),
+    [
+        ("滤芯在保修范围内。", "滤芯属于耗材", "neither denies the other"),
+        ("公司在海外设有三十家分店。", "公司主要生产", "shares the words"),
+        ("技术总监是王小明先生。", "技术总监是陈嘉树", "shares what the sentence adds to the question"),
+        ("员工入职满一年后享有十五天年假。", "十天年假", "holds the numbers"),
+        ("云杉仪器成立于2012年，总部位于上海。", "总部位于杭州", "holds the names"),
+        ("技术总监是陈嘉树先生。", "技术总监是陈嘉树", ""),
+    ],
+)
+def test_the_test_that_a_statement_fails_is_named(claim: str, statement: str, failure: str) -> None:
+    (one,) = [one for one in Proof("?", ALL).compare(claim) if statement in one.source.statement.text]
+    assert first_failure(one, TESTS) == failure
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_a_refusal_shows_the_nearest_passages_and_the_way_round_it(
 def test_json_is_all_there_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "ask", LEAVE, "--json")
     answer = json.loads(out)
-    assert code == 0 and answer["mode"] == "extractive" and answer["evidence"] >= answer["bar"]
+    assert code == 0 and answer["mode"] == "extractive" and answer["evidence"] >= answer["threshold"]
     citation = answer["citations"][0]
     assert citation["title"] == "员工手册.pdf" and citation["page"] == 3
     start, end = citation["sentence"]
@@ -65,11 +65,15 @@ def test_json_is_all_there_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> N
 def test_search_shows_passages_with_scores(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "search", LEAVE, "--limit", "2")
     assert code == 0 and out.startswith("[1] 员工手册.pdf 第3页") and out.splitlines()[0].endswith("  1.000")
-    assert "[2] " in out and "[3] " not in out and err.startswith("evidence ")
+    assert "[2] " in out and "[3] " not in out and err.startswith("证据 ")
+    _, _, err = run(capsys, "--lang", "en", "search", LEAVE)
+    assert err.startswith("evidence 1.00, threshold 0.30")
 
 
 def test_search_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "search", LEAVE, "--limit", "1", "--explain")
+    _, chinese, _ = run(capsys, "search", LEAVE, "--limit", "1", "--explain")
+    assert "第 1 段" in chinese and "不在最好的几段之中" in chinese
+    code, out, _ = run(capsys, "--lang", "en", "search", LEAVE, "--limit", "1", "--explain")
     assert code == 0 and "passage 1" in out and "not among the best" in out
     assert " #1 " in out and max(map(len, out.split("Score  ")[1].splitlines())) < 140
 
@@ -90,7 +94,9 @@ def test_an_empty_knowledge_base_says_what_to_do(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("command", ["ask", "search"])
 def test_an_unknown_knowledge_base_is_one_line(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    code, out, err = run(capsys, command, LEAVE, "--kb", "没有")
+    _, _, chinese = run(capsys, command, LEAVE, "--kb", "没有")
+    assert chinese.splitlines()[-1].startswith("错误：")
+    code, out, err = run(capsys, "--lang", "en", command, LEAVE, "--kb", "没有")
     assert code == 1 and out == "" and err.splitlines()[-1].startswith("error: ") and "没有" in err
 
 

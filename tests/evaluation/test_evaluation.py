@@ -17,7 +17,7 @@ from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.evaluation import Scorecard, calibrate_abilities, calibrate_evidence, evaluate
 from minicpm_rag.evaluation.drafting import drafted
-from minicpm_rag.evaluation.question_sets import Question, load_questions, sentence_questions
+from minicpm_rag.evaluation.question_sets import ReferenceQuestion, load_questions, sentence_questions
 from minicpm_rag.indexing import Worker, follow, submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.retrieval import HybridRetriever
@@ -25,11 +25,11 @@ from minicpm_rag.retrieval.evidence import SETTING
 from minicpm_rag.workspace import Workspace
 
 QUESTIONS = [
-    Question("水泵保修多久？", "水泵说明书.txt", (1,), ("两年",)),
-    Question("Who built the mill at Oakford?", "river-history", (), ("Harlan",)),
-    Question("How do I keep slugs away?", "nowhere.txt"),
-    Question("康熙皇帝在位多少年？", None, kind="removed_article"),
-    Question("Which composer wrote the opera Carmen?", None, kind="removed_article"),
+    ReferenceQuestion("水泵保修多久？", "水泵说明书.txt", (1,), ("两年",)),
+    ReferenceQuestion("Who built the mill at Oakford?", "river-history", (), ("Harlan",)),
+    ReferenceQuestion("How do I keep slugs away?", "nowhere.txt"),
+    ReferenceQuestion("康熙皇帝在位多少年？", None, kind="removed_article"),
+    ReferenceQuestion("Which composer wrote the opera Carmen?", None, kind="removed_article"),
 ]
 
 
@@ -62,7 +62,7 @@ def test_the_scorecard_counts_hits_answers_and_refusals(retriever: HybridRetriev
 
 
 def test_a_hit_on_the_wrong_page_is_no_hit(retriever: HybridRetriever) -> None:
-    wrong = [Question("水泵保修多久？", "水泵说明书.txt", (2,))]
+    wrong = [ReferenceQuestion("水泵保修多久？", "水泵说明书.txt", (2,))]
     assert evaluate(retriever, wrong).recall(5) == 0
 
 
@@ -74,7 +74,7 @@ def test_a_copy_under_another_name_is_the_same_place(tmp_path: Path, embedder: A
             worker.start()
             list(follow(library, submit_ingest(library, "default", [tmp_path / "copy.txt"])))
         retriever = HybridRetriever(library=library, embedder=embedder)
-        asked = [Question("When does the ferry terminal open?", name) for name in ("first.txt", "copy")]
+        asked = [ReferenceQuestion("When does the ferry terminal open?", name) for name in ("first.txt", "copy")]
         assert evaluate(retriever, asked).recall(1) == 1
 
 
@@ -106,7 +106,7 @@ def test_calibrating_on_own_questions_is_kept_beside_the_index(retriever: Hybrid
     own = retriever.calibration()
     assert own != shipped
     assert (own.embedder, own.revision) == (shipped.embedder, shipped.revision)
-    refused = [own.probability(o.signs) < own.bar for o in evaluate(retriever, sentences).outcomes]
+    refused = [own.probability(o.features) < own.threshold for o in evaluate(retriever, sentences).outcomes]
     assert sum(refused) / len(refused) <= 0.05
 
 
@@ -119,9 +119,9 @@ def test_questions_are_read_from_json_lines(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert load_questions(file) == [
-        Question("一", "a.pdf", (2,), ("x",)),
-        Question("two", "p1"),
-        Question("three", None, kind="adversarial"),
+        ReferenceQuestion("一", "a.pdf", (2,), ("x",)),
+        ReferenceQuestion("two", "p1"),
+        ReferenceQuestion("three", None, kind="adversarial"),
     ]
 
 
@@ -197,7 +197,7 @@ PASSAGE = Document(
 
 def test_a_draft_counts_where_its_answer_is_copied_and_its_question_is_about_the_passage() -> None:
     question = drafted("问题：水泵的保修期是多久？\n答案：“两年”。", PASSAGE)
-    assert question == Question("水泵的保修期是多久？", "水泵说明书.txt", (1,), ("两年",))
+    assert question == ReferenceQuestion("水泵的保修期是多久？", "水泵说明书.txt", (1,), ("两年",))
     english = Document("The mill was built by Harlan in 1824.", metadata=PASSAGE.metadata)
     assert drafted("Question: Who built the mill?\nAnswer: Harlan", english) is not None
 

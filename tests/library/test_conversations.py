@@ -1,22 +1,23 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.errors import LibraryError, NotFoundError, OutOfMemoryError
 from minicpm_rag.library.ledger import Ledger
-from minicpm_rag.library.ledger.conversations import Conversations, stored
-from minicpm_rag.records import Citation, Finished, StoredAnswer, Turn
+from minicpm_rag.library.ledger.conversations import Conversations
+from minicpm_rag.records import Answer, Citation, Turn
 
 DOCUMENT = Document(id="1:0", page_content="员工每年有 12 天年假。", metadata={"page": 3, "title": "手册.pdf"})
 
 
-def finished(text: str = "每年 12 天。[1] Ask HR.") -> Finished:
+def finished(text: str = "每年 12 天。[1] Ask HR.") -> Answer:
     citation = Citation(1, 0, 8, "员工每年有 12 天年假。", 40, 53, 0.9, DOCUMENT)
-    return Finished(text, [citation], [(12, 19)], [DOCUMENT], "model", {"retrieve": 0.2}, 31.5)
+    return Answer(text, "model", "员工年假有几天？", [citation], [(12, 19)], [DOCUMENT], {"retrieve": 0.2}, 31.5)
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_an_answer_comes_back_from_the_file_as_it_was_shown(file: Path) -> None:
     first = Conversations(Ledger(file.parent))
     conversation = first.create("ann", "default")
     exchange = first.ask("ann", conversation.id, "年假有几天？")
-    answer = stored(finished(), standalone_question="员工年假有几天？", model="MiniCPM")
+    answer = replace(finished(), model="MiniCPM")
     first.answer("ann", conversation.id, exchange, answer)
     first.close()
 
@@ -37,6 +38,16 @@ def test_an_answer_comes_back_from_the_file_as_it_was_shown(file: Path) -> None:
     assert kept.question == "年假有几天？"
     assert kept.answer == answer
     assert again.listed("ann")[0].title == "年假有几天？"
+
+
+def test_why_an_answer_failed_is_kept_to_be_said_in_either_language(file: Path) -> None:
+    conversations = Conversations(Ledger(file.parent))
+    conversation = conversations.create("ann", "default")
+    exchange = conversations.ask("ann", conversation.id, "年假有几天？")
+    error = OutOfMemoryError("system.ENOSPC").message
+    conversations.answer("ann", conversation.id, exchange, Answer("年", "failed", error=error))
+    (kept,) = conversations.exchanges("ann", conversation.id)
+    assert kept.answer == Answer("年", "failed", error=error)
 
 
 def test_a_question_is_kept_before_it_is_answered(file: Path) -> None:
@@ -52,7 +63,7 @@ def test_an_answer_is_taken_back_while_its_question_is_answered_anew(file: Path)
     conversation = conversations.create("ann", "default")
     first, second = (conversations.ask("ann", conversation.id, question) for question in "ab")
     for exchange in (first, second):
-        conversations.answer("ann", conversation.id, exchange, stored(finished()))
+        conversations.answer("ann", conversation.id, exchange, finished())
     conversations.forget_answer("ann", conversation.id, second)
     assert [kept.answer is None for kept in conversations.exchanges("ann", conversation.id)] == [False, True]
 
@@ -68,7 +79,7 @@ def test_nobody_reads_or_changes_the_conversation_of_another(file: Path) -> None
         lambda: conversations.rename("bob", secret.id, "mine"),
         lambda: conversations.delete("bob", secret.id),
         lambda: conversations.ask("bob", secret.id, "hello"),
-        lambda: conversations.answer("bob", secret.id, exchange, stored(finished())),
+        lambda: conversations.answer("bob", secret.id, exchange, finished()),
         lambda: conversations.forget_answer("bob", secret.id, exchange),
     ):
         with pytest.raises(NotFoundError, match="no conversation"):
@@ -80,7 +91,7 @@ def test_an_answer_cannot_be_put_into_another_conversation(file: Path) -> None:
     conversations = Conversations(Ledger(file.parent))
     first, second = conversations.create("ann", "default"), conversations.create("ann", "default")
     exchange = conversations.ask("ann", first.id, "one")
-    conversations.answer("ann", second.id, exchange, stored(finished()))
+    conversations.answer("ann", second.id, exchange, finished())
     assert conversations.exchanges("ann", first.id)[0].answer is None
 
 
@@ -112,7 +123,7 @@ def test_history_holds_answers_but_neither_refusals_nor_failures_nor_later_turns
     conversation = conversations.create("ann", "default")
     numbers = [conversations.ask("ann", conversation.id, question) for question in ("一", "二", "三", "四", "五")]
     for number, mode in zip(numbers, ("model", "refused", "failed", "stopped"), strict=False):
-        conversations.answer("ann", conversation.id, number, StoredAnswer(f"答{number}", mode))
+        conversations.answer("ann", conversation.id, number, Answer(f"答{number}", mode))
     assert conversations.history("ann", conversation.id) == [Turn("一", "答1"), Turn("四", "答4")]
     assert conversations.history("ann", conversation.id, before=numbers[3]) == [Turn("一", "答1")]
 

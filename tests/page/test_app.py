@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,19 @@ from minicpm_rag.messages import LANGUAGES, Language, Message
 from minicpm_rag.page import door, server, shared
 from minicpm_rag.page.background import downloads, switching
 from minicpm_rag.page.background import jobs as page_jobs
-from minicpm_rag.page.background.reply import Reply, Request
+from minicpm_rag.page.background.reply import Reply
 from minicpm_rag.page.language import text
-from minicpm_rag.records import Finished, IngestProgress, Retrieved, Rewritten, Text, Verdict, Waiting
+from minicpm_rag.records import (
+    Answer,
+    AnswerEvent,
+    IngestProgress,
+    Question,
+    Retrieval,
+    Rewritten,
+    Text,
+    Verdict,
+    Waiting,
+)
 
 APP = str(server.SCRIPT)
 QUESTION = "年假有几天？"
@@ -120,7 +131,7 @@ def test_the_first_screen_offers_three_questions_from_the_persons_own_documents(
     assert asked[0] == "What does the X100 Manual say about cleaning?"
     assert "《员工手册》里关于“年假”是怎么说的？" in asked
     button(app, "ask-0").click().run()
-    assert workspace.asked[0]["question"] == asked[0]
+    assert workspace.asked[0]["question"].text == asked[0]
     assert "rag-answer" in html(app)
 
 
@@ -267,8 +278,8 @@ def refusal() -> list[Any]:
     documents = usual_script("")[1].documents
     return [
         Rewritten("a", "a", False),
-        Retrieved(documents, 0.1, 0.5, True),
-        Finished("文档里没有答案。", [], [], documents, "refused", {"retrieve": 0.2}),
+        Retrieval(documents, 0.1, 0.5, refused=True),
+        Answer("文档里没有答案。", "refused", "a", documents=documents, seconds={"retrieve": 0.2}),
     ]
 
 
@@ -280,29 +291,33 @@ def test_a_refusal_shows_the_nearest_passages_and_can_be_overruled(workspace: Fa
     assert "x100" in button(app, "source-1-2").label
     workspace.script = None
     button(app, "answer_anyway").click().run()
-    assert workspace.asked[-1]["answer_anyway"] is True
+    assert workspace.asked[-1]["question"].answer_anyway is True
     assert "rag-mark" in html(app)
 
 
 def test_a_rewritten_follow_up_is_shown_and_can_be_changed(workspace: FakeWorkspace) -> None:
     app = ask(page())
     script = usual_script("那怎么申请？")
-    workspace.script = [Rewritten("那怎么申请？", "年假怎么申请？", True), *script[1:]]
+    workspace.script = [
+        Rewritten("那怎么申请？", "年假怎么申请？", True),
+        *script[1:-1],
+        replace(script[-1], standalone_question="年假怎么申请？"),
+    ]
     ask(app, "那怎么申请？")
-    assert workspace.asked[-1]["history"][0].question == QUESTION
+    assert workspace.asked[-1]["question"].history[0].question == QUESTION
     assert words("searched_for", question="年假怎么申请？") in html(app)
     app.text_area(key="standalone-2").set_value("年假申请流程")
     button(app, "search-again-2").click().run()
-    assert workspace.asked[-1]["standalone_question"] == "年假申请流程"
-    assert workspace.asked[-1]["question"] == "那怎么申请？"
-    assert len(workspace.asked[-1]["history"]) == 1
+    assert workspace.asked[-1]["question"].standalone == "年假申请流程"
+    assert workspace.asked[-1]["question"].text == "那怎么申请？"
+    assert len(workspace.asked[-1]["question"].history) == 1
 
 
 def test_regenerate_answers_the_same_question_again(workspace: FakeWorkspace) -> None:
     app = ask(page())
     button(app, "regenerate").click().run()
-    assert [asked["question"] for asked in workspace.asked] == [QUESTION, QUESTION]
-    assert workspace.asked[-1]["history"] == []
+    assert [asked["question"].text for asked in workspace.asked] == [QUESTION, QUESTION]
+    assert workspace.asked[-1]["question"].history == []
     assert html(app).count("rag-question") == 1
 
 
@@ -315,7 +330,7 @@ def test_what_a_document_or_model_writes_is_never_markup(workspace: FakeWorkspac
     workspace.script = [
         *script[:2],
         Text(evil),
-        Finished(evil, script[-1].citations, [], [document], "model"),
+        Answer(evil, "model", citations=script[-1].citations, documents=[document]),
     ]
     app = ask(page(), evil)
     button(app, "source-1-1").click().run()
@@ -455,54 +470,55 @@ def running(workspace: FakeWorkspace, home: Path, script: list[Any]) -> tuple[An
     exchange = conversations.ask("ann", conversation.id, QUESTION)
     workspace.script = script
     reply = Reply(
-        Request(QUESTION, [], "default"),
+        Question(QUESTION),
         opening=lambda: workspace,
+        knowledge_base="default",
+        options={},
         conversations=conversations,
         owner="ann",
         conversation=conversation.id,
         exchange=exchange,
-        fault="fault",
     )
     return reply, conversations, conversation.id
 
 
 def test_stopping_keeps_the_text_so_far(workspace: FakeWorkspace, home: Path) -> None:
     reply, conversations, conversation = running(workspace, home, slow(usual_script(QUESTION), 0.1))
-    wait_until(lambda: reply.text)
-    reply.cancel()
+    wait_until(lambda: reply.answer.text)
+    reply.stop()
     (exchange,) = conversations.exchanges("ann", conversation)
     assert exchange.answer is not None and exchange.answer.mode == "stopped"
     assert exchange.answer.text.startswith("满一年的")
     assert "春节" not in exchange.answer.text
 
 
-@pytest.mark.parametrize("answered_anew", [False, True])
+@pytest.mark.parametrize("asked_again", [False, True])
 def test_stopping_does_not_wait_for_a_device_that_hangs(
-    workspace: FakeWorkspace, home: Path, answered_anew: bool
+    workspace: FakeWorkspace, home: Path, asked_again: bool
 ) -> None:
     hang = threading.Event()
+    late = Answer("Begun.[1]", "stopped")
 
     class Hanging:
-        def cancel(self) -> None:
-            pass
-
-        def events(self) -> Iterator[object]:
-            yield Retrieved([], 0.9, 0.5, False)
-            yield Text("Begun")
+        def stream(self, question: Question) -> Iterator[AnswerEvent]:
+            yield Retrieval([], 0.9, 0.5)
+            yield Text("Begun.")
             hang.wait(20)
-            yield Finished("Begun", [], [(0, 5)], [], "stopped")
+            yield late
 
-    workspace.answer = lambda *values, **options: Hanging()  # type: ignore[method-assign,assignment]
+    workspace.chain = lambda *values, **options: Hanging()  # type: ignore[method-assign,assignment]
     reply, conversations, conversation = running(workspace, home, [])
-    wait_until(lambda: reply.text)
-    reply.cancel()
+    wait_until(lambda: reply.answer.text)
+    reply.stop()
     assert reply.done.is_set()
-    hang.set()
     (exchange,) = conversations.exchanges("ann", conversation)
-    assert exchange.answer is not None and (exchange.answer.mode, exchange.answer.text) == (
-        "stopped",
-        "Begun",
-    )
+    assert exchange.answer == Answer("Begun.", "stopped")
+    if asked_again:
+        conversations.forget_answer("ann", conversation, exchange.id)
+    hang.set()
+    wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == f"reply-{exchange.id}"])
+    (exchange,) = conversations.exchanges("ann", conversation)
+    assert exchange.answer == (None if asked_again else late), "what comes late takes the place of what was stored"
 
 
 def test_a_waiting_question_knows_its_place_in_the_queue(workspace: FakeWorkspace, home: Path) -> None:

@@ -12,22 +12,27 @@ from small_library import DOCUMENTS
 from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.evaluation.calibration import FALSE_REFUSALS, fit, measure_abilities
-from minicpm_rag.retrieval.evidence import Calibration, Signs, shipped_calibration
+from minicpm_rag.records import Features
+from minicpm_rag.retrieval.evidence import Calibration, shipped_calibration
 
-PRIOR = Calibration("x", "1", {}, constant=-4.0, lead=10.0, sentence=0.0, length=0.0, readable=0.0, dense=0.0, bar=0.5)
+PRIOR = Calibration(
+    "x", "1", {}, constant=-4.0, lead=10.0, sentence=0.0, length=0.0, readable=0.0, dense=0.0, threshold=0.5
+)
 
 
-def observed(seed: int, lead: float, cosine: float, count: int) -> list[Signs]:
+def observed(seed: int, lead: float, cosine: float, count: int) -> list[Features]:
     chance = random.Random(seed)
-    return [Signs(chance.gauss(lead, 0.15), 0.5, 2.0, 1.0, max(0.0, chance.gauss(cosine, 0.1))) for _ in range(count)]
+    return [
+        Features(chance.gauss(lead, 0.15), 0.5, 2.0, 1.0, max(0.0, chance.gauss(cosine, 0.1))) for _ in range(count)
+    ]
 
 
-def test_the_bar_refuses_few_answerable_and_most_other_questions() -> None:
+def test_the_threshold_refuses_few_answerable_and_most_other_questions() -> None:
     answerable, unanswerable = observed(1, 0.8, 0.6, 400), observed(2, 0.3, 0.3, 400)
     fitted = fit(PRIOR, answerable, unanswerable)
-    refused = [fitted.probability(signs) < fitted.bar for signs in answerable]
+    refused = [fitted.probability(features) < fitted.threshold for features in answerable]
     assert sum(refused) / len(refused) <= FALSE_REFUSALS
-    refused = [fitted.probability(signs) < fitted.bar for signs in unanswerable]
+    refused = [fitted.probability(features) < fitted.threshold for features in unanswerable]
     assert sum(refused) / len(refused) > 0.95
 
 

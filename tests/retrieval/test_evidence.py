@@ -6,11 +6,12 @@ import pytest
 
 from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.retrieval.evidence import Signs, calibration_from_json, shipped_calibration
+from minicpm_rag.records import Features
+from minicpm_rag.retrieval.evidence import calibration_from_json, shipped_calibration
 
 
-def signs(lead: float, readable: float, cosine: float) -> Signs:
-    return Signs(lead, sentence=lead, length=2.0, readable=readable, cosine=cosine)
+def features(lead: float, readable: float, cosine: float) -> Features:
+    return Features(lead, sentence=lead, length=2.0, readable=readable, cosine=cosine)
 
 
 def packaged() -> tuple[str, str]:
@@ -22,41 +23,43 @@ def test_the_shipped_calibration_is_of_the_packaged_embedder() -> None:
     calibration = shipped_calibration(*packaged())
     assert calibration.abilities["LATIN"] > 0.9
     assert calibration.abilities["CJK"] < 0.5
-    assert 0 < calibration.bar < 1
+    assert 0 < calibration.threshold < 1
 
 
 def test_an_unmeasured_embedder_is_trusted_by_its_keywords_only() -> None:
     calibration = shipped_calibration("another", "0000")
     assert calibration.abilities == {}
-    assert calibration.probability(signs(0.5, 1.0, 0.9)) == calibration.probability(signs(0.5, 1.0, 0.1))
+    assert calibration.probability(features(0.5, 1.0, 0.9)) == calibration.probability(features(0.5, 1.0, 0.1))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_more_shared_words_are_more_evidence(share: float) -> None:
     calibration = shipped_calibration(*packaged())
-    probabilities = [calibration.probability(signs(lead / 10, share, 0.4)) for lead in range(1, 12)]
+    probabilities = [calibration.probability(features(lead / 10, share, 0.4)) for lead in range(1, 12)]
     assert probabilities == sorted(probabilities)
-    assert probabilities[0] < calibration.bar < probabilities[-1]
+    assert probabilities[0] < calibration.threshold < probabilities[-1]
 
 
 def test_a_nearer_meaning_is_more_evidence_where_the_embedder_reads() -> None:
     calibration = shipped_calibration(*packaged())
-    assert calibration.probability(signs(0.3, 1.0, 0.8)) > calibration.probability(signs(0.3, 1.0, 0.2))
-    assert calibration.probability(signs(0.3, 0.0, 0.8)) == calibration.probability(signs(0.3, 0.0, 0.2))
+    assert calibration.probability(features(0.3, 1.0, 0.8)) > calibration.probability(features(0.3, 1.0, 0.2))
+    assert calibration.probability(features(0.3, 0.0, 0.8)) == calibration.probability(features(0.3, 0.0, 0.2))
 
 
 def test_the_longer_a_question_the_less_of_it_must_be_found() -> None:
     calibration = shipped_calibration(*packaged())
-    short = signs(0.4, 0.0, 0.0)
+    short = features(0.4, 0.0, 0.0)
     assert calibration.probability(short._replace(length=3.5)) > calibration.probability(short)
 
 
 def test_nothing_found_is_no_evidence() -> None:
-    assert shipped_calibration(*packaged()).probability(signs(0.0, 0.0, 0.0)) == 0
+    assert shipped_calibration(*packaged()).probability(features(0.0, 0.0, 0.0)) == 0
 
 
 def test_a_stored_calibration_comes_back() -> None:
     calibration = shipped_calibration(*packaged())
     assert calibration_from_json(json.loads(json.dumps(calibration.as_json()))) == calibration
+    earlier = {"bar" if name == "threshold" else name: value for name, value in calibration.as_json().items()}
+    assert calibration_from_json(earlier) == calibration, "earlier versions called the threshold a bar"
     with pytest.raises(LibraryError, match="calibrate"):
         calibration_from_json({"embedder": "x"})

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.retrieval.fusion import normalised, spread_floor, weighted_sum
-from minicpm_rag.retrieval.readability import readable_share
+from minicpm_rag.retrieval.fusion import normalised, readable_share, spread_floor, weighted_sum
 from minicpm_rag.text.scripts import letters_by_script
 
 KEYWORD = [("a", 9.0), ("b", 5.0), ("c", 1.0)]

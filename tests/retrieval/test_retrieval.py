@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 from small_library import DOCUMENTS, build_library
@@ -14,8 +15,10 @@ from minicpm_rag import records
 from minicpm_rag.embedding.embedder import PACKAGED, ReadPassage, ReadQuestion, load_embedder
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library import Library
-from minicpm_rag.retrieval import DEPTH, HybridRetriever, _dense_trust, _signs
-from minicpm_rag.retrieval.evidence import SETTING
+from minicpm_rag.records import Candidate
+from minicpm_rag.retrieval import DEPTH, HybridRetriever
+from minicpm_rag.retrieval.evidence import SETTING, features
+from minicpm_rag.retrieval.fusion import dense_trust
 from minicpm_rag.retrieval.matching import QuestionMatch
 from minicpm_rag.text.sentences import sentence_spans
 
@@ -97,25 +100,25 @@ class TestStandardByItsOwnName(TestStandard):
 def test_the_document_that_answers_comes_first_with_evidence(
     retriever: HybridRetriever, question: str, title: str
 ) -> None:
-    documents, evidence = retriever.search(question, 3)
-    assert documents[0].metadata[records.TITLE] == title
-    assert evidence >= retriever.bar
+    found = retriever.retrieve(question, 3)
+    assert found.documents[0].metadata[records.TITLE] == title
+    assert found.evidence >= found.threshold == retriever.threshold
 
 
 @pytest.mark.parametrize("question", UNANSWERED)
 def test_a_question_about_something_else_has_no_evidence(retriever: HybridRetriever, question: str) -> None:
-    assert retriever.search(question, 3)[1] < retriever.bar
+    assert retriever.retrieve(question, 3).evidence < retriever.threshold
 
 
 @pytest.mark.parametrize("question", SMALL_TALK)
 def test_small_talk_has_no_evidence(retriever: HybridRetriever, question: str) -> None:
-    assert retriever.search(question, 3)[1] < retriever.bar / 2
+    assert retriever.retrieve(question, 3).evidence < retriever.threshold / 2
 
 
 def test_every_sentence_finds_its_own_document(retriever: HybridRetriever) -> None:
     for title, text in DOCUMENTS.items():
         for start, end in sentence_spans(text):
-            found = [d.metadata[records.TITLE] for d in retriever.search(text[start:end], 3)[0]]
+            found = [d.metadata[records.TITLE] for d in retriever.retrieve(text[start:end], 3).documents]
             assert title in found, text[start:end]
 
 
@@ -139,7 +142,8 @@ def test_an_empty_knowledge_base_finds_nothing(tmp_path: Path, embedder: Any) ->
     with Library(tmp_path, embedder=embedder) as empty:
         empty.create("leer")
         nothing = HybridRetriever(library=empty, embedder=embedder, knowledge_base="leer")
-        assert nothing.search("保修期") == ([], 0.0)
+        found = nothing.retrieve("保修期")
+        assert (found.documents, found.evidence) == ([], 0.0)
 
 
 def test_a_document_that_leaves_during_a_search_is_not_an_error(
@@ -156,26 +160,60 @@ def test_a_document_that_leaves_during_a_search_is_not_an_error(
 
     monkeypatch.setattr(library, "page_text", page_text)
     retriever = HybridRetriever(library=library, embedder=embedder)
-    assert retriever.search("水泵保修多久？")[0][0].metadata[records.TITLE] == "水泵说明书.txt"
+    assert retriever.retrieve("水泵保修多久？").documents[0].metadata[records.TITLE] == "水泵说明书.txt"
     unknown = HybridRetriever(library=library, embedder=embedder, knowledge_base="nowhere")
     with pytest.raises(NotFoundError):
-        unknown.search("水泵")
+        unknown.retrieve("水泵")
 
 
 def test_the_inspector_tells_what_became_of_each_candidate(retriever: HybridRetriever) -> None:
-    found = retriever.find("水泵保修期多久？冬季怎样停机？", 2)
-    assert found.candidates[0].fate == "passage 1"
-    assert found.candidates[0].keyword_score is not None
-    assert found.dense_weight < 0.1
-    assert retriever.find("How do I prune the apple trees?").dense_weight == pytest.approx(0.5)
+    found = retriever.retrieve("水泵保修期多久？冬季怎样停机？", 2)
+    assert found.trace is not None
+    first = found.trace.candidates[0]
+    assert str(first.fate) == "passage 1"
+    assert first.keyword_score is not None
+    noted = first.document.metadata
+    assert (first.evidence, first.score) == (noted[records.EVIDENCE], noted[records.SCORE])
+    assert found.trace.dense_weight < 0.1
+    read = retriever.retrieve("How do I prune the apple trees?").trace
+    assert read is not None and read.dense_weight == pytest.approx(0.5)
+
+
+def test_each_candidate_has_its_part_from_each_search(retriever: HybridRetriever, library: Library) -> None:
+    question = "Who built the mill at Oakford? 水泵"
+    trace = retriever.retrieve(question).trace
+    assert trace is not None
+    keyword = library.keyword_search("default", question, DEPTH)
+    dense = library.dense_search("default", retriever.embedder.embed_query(question), DEPTH)
+    for one in trace.candidates:
+        name = one.document.id
+        assert (name, one.keyword_score) == (keyword[one.keyword_rank - 1] if one.keyword_rank else (name, None))
+        if one.dense_rank:
+            assert dense[one.dense_rank - 1][0] == name
+            assert one.dense_score == pytest.approx(dense[one.dense_rank - 1][1], abs=1e-4)
+    assert {one.closeness is None for one in trace.candidates} == {True, False}
+
+
+def test_callbacks_see_a_retriever_run_with_its_passages(retriever: HybridRetriever) -> None:
+    seen: list[Any] = []
+
+    class Watch(BaseCallbackHandler):
+        def on_retriever_start(self, serialized: Any, query: str, **_: Any) -> None:
+            seen.append(query)
+
+        def on_retriever_end(self, documents: Any, **_: Any) -> None:
+            seen.append(documents)
+
+    found = retriever.retrieve("水泵保修多久？", config={"callbacks": [Watch()]})
+    assert seen == ["水泵保修多久？", found.documents]
 
 
 def test_absent_documents_are_passed_over(retriever: HybridRetriever, library: Library) -> None:
     rows = {row.title: row.id for row in library.documents("default")}
     question = "Who built the mill at Oakford?"
-    found = retriever.find(question, without={rows["river-history.txt"]})
+    found = retriever.retrieve(question, without={rows["river-history.txt"]})
     assert all(d.metadata[records.TITLE] != "river-history.txt" for d in found.documents)
-    assert found.evidence < retriever.bar
+    assert found.evidence < retriever.threshold
 
 
 def test_a_calibration_beside_the_index_is_used_for_its_embedder_only(
@@ -183,10 +221,10 @@ def test_a_calibration_beside_the_index_is_used_for_its_embedder_only(
 ) -> None:
     shipped = retriever.calibration()
     try:
-        library.set_setting("default", SETTING, {**shipped.as_json(), "bar": 0.77})
-        assert retriever.bar == 0.77
-        library.set_setting("default", SETTING, {**shipped.as_json(), "bar": 0.77, "revision": "other"})
-        assert retriever.bar == shipped.bar
+        library.set_setting("default", SETTING, {**shipped.as_json(), "threshold": 0.77})
+        assert retriever.threshold == 0.77
+        library.set_setting("default", SETTING, {**shipped.as_json(), "threshold": 0.77, "revision": "other"})
+        assert retriever.threshold == shipped.threshold
     finally:
         library.set_setting("default", SETTING, None)
 
@@ -197,7 +235,7 @@ def test_a_reranker_decides_the_order(library: Library, embedder: Any) -> None:
             return [float("Sourdough" in text) for text in texts]
 
     reranked = HybridRetriever(library=library, embedder=embedder, reranker=Backwards())
-    found = reranked.search("Sourdough or the battery of the camera", 3)[0]
+    found = reranked.retrieve("Sourdough or the battery of the camera", 3).documents
     assert found[0].metadata[records.TITLE] == "bread.txt"
     assert found[0].metadata[records.SCORE] == 1
 
@@ -210,10 +248,10 @@ def test_words_that_mean_the_same_in_their_context_win_over_the_same_words(tmp_p
     }
     with build_library(tmp_path, embedder, DOCUMENTS | ships) as built:
         retriever = HybridRetriever(library=built, embedder=embedder)
-        assert retriever.search("Who bought the ship?")[0][0].metadata[records.TITLE] == "sale.txt"
+        assert retriever.retrieve("Who bought the ship?").documents[0].metadata[records.TITLE] == "sale.txt"
         with built.ledger.writing() as connection:  # as in a library from before there were token signs
             connection.execute("DELETE FROM token_signs")
-        assert retriever.search("Who bought the ship?")[0][0].metadata[records.TITLE] != "sale.txt"
+        assert retriever.retrieve("Who bought the ship?").documents[0].metadata[records.TITLE] != "sale.txt"
 
 
 @pytest.mark.parametrize("question", ["What is the rated head of RX-7800?", "rated head RX-7800"])
@@ -225,8 +263,8 @@ def test_a_part_number_in_a_text_the_embedder_cannot_read_is_found(
         "水泵二.txt": "型号 RX-7801 的额定扬程是四十米，额定流量为每小时八吨。",
     }
     with build_library(tmp_path, embedder, DOCUMENTS | pumps) as built:
-        found = HybridRetriever(library=built, embedder=embedder).search(question, 3)[0]
-        titles = [document.metadata[records.TITLE] for document in found]
+        found = HybridRetriever(library=built, embedder=embedder).retrieve(question, 3)
+        titles = [document.metadata[records.TITLE] for document in found.documents]
         assert "水泵说明书.txt" in titles[:2]
         assert "水泵二.txt" not in titles[:2]
 
@@ -272,7 +310,7 @@ def test_an_embedder_that_reads_both_languages_finds_across_them(tmp_path: Path,
     concepts = ConceptEmbedder()
     with build_library(tmp_path, concepts) as built:
         both = HybridRetriever(library=built, embedder=concepts)
-        assert both.search(question)[0][0].metadata[records.TITLE] == title
+        assert both.retrieve(question).documents[0].metadata[records.TITLE] == title
 
 
 def test_an_embedder_that_reads_nothing_does_no_harm(tmp_path: Path) -> None:
@@ -290,7 +328,7 @@ def test_an_embedder_that_reads_nothing_does_no_harm(tmp_path: Path) -> None:
         deaf = HybridRetriever(library=built, embedder=noise)
         for question, title in ANSWERED:
             if question != "What should I do about a burn on my hand?":
-                assert deaf.search(question)[0][0].metadata[records.TITLE] == title
+                assert deaf.retrieve(question).documents[0].metadata[records.TITLE] == title
 
 
 def part(number: int) -> str:
@@ -319,7 +357,7 @@ def test_part_numbers_and_names_always_win(tmp_path: Path) -> None:
         for number in range(0, 300, 3):
             plain = part(number).lower().replace("-", "")
             for question in (part(number), plain, f"Where is {part(number)}?", name(number)):
-                best = retriever.search(question, 3)[0][0]
+                best = retriever.retrieve(question, 3).documents[0]
                 assert best.metadata[records.TITLE] == f"sheet {number // 5:02}.txt", question
 
 
@@ -330,7 +368,8 @@ def test_what_other_subjects_hold_as_well_is_less_evidence() -> None:
 
     def lead(*others: Document) -> float:
         match = QuestionMatch("水泵的保修期", lambda wanted: dict.fromkeys(wanted, 1.0))
-        return _signs(match, [found(1, "水泵的保修期为两年。", "水泵"), *others], 0.0, {})[0].lead
+        passages = [found(1, "水泵的保修期为两年。", "水泵"), *others]
+        return features([Candidate(passage, 0.0) for passage in passages], match, 0.0)[0].lead
 
     alone, fan = lead(), "风机装在厂房的北侧，保修期从安装那天算起。"
     assert lead(found(2, "天气很好。")) == alone
@@ -347,13 +386,13 @@ def test_other_versions_of_a_document_do_not_lower_the_evidence_for_it(tmp_path:
     }
     with build_library(tmp_path, embedder, versions) as library:
         retriever = HybridRetriever(library=library, embedder=embedder)
-        refused = [question for question, _ in ANSWERED if retriever.find(question).evidence < retriever.bar]
-        accepted = [question for question in UNANSWERED if retriever.find(question).evidence >= retriever.bar]
+        refused = [question for question, _ in ANSWERED if retriever.retrieve(question).evidence < retriever.threshold]
+        accepted = [question for question in UNANSWERED if retriever.retrieve(question).evidence >= retriever.threshold]
     assert (refused, accepted) == ([], [])
 
 
 def test_a_dense_ranking_counts_more_the_clearer_its_best_stands_out() -> None:
     flat = [(str(number), 0.3) for number in range(DEPTH)]
     clear = [("best", 0.7), *flat[1:]]
-    assert _dense_trust(clear) > _dense_trust(flat) == 1
-    assert _dense_trust([]) == 1
+    assert dense_trust(clear, DEPTH) > dense_trust(flat, DEPTH) == 1
+    assert dense_trust([], DEPTH) == 1

@@ -6,7 +6,8 @@ import pytest
 from langchain_core.documents import Document
 
 from minicpm_rag import records
-from minicpm_rag.retrieval.selection import JOINED_CHARACTERS, select
+from minicpm_rag.records import Candidate
+from minicpm_rag.retrieval.selection import JOINED_CHARACTERS, Choice, select, tell_fates
 
 PAGES = {
     (1, 1): "保修期为两年。电池除外。\n屏幕保修一年。配件不保修。",
@@ -119,3 +120,17 @@ def test_a_cut_sentence_is_completed(start: int, end: int) -> None:
 def test_a_sentence_too_long_to_complete_stays_cut() -> None:
     (choice,) = select([passage(3, 720, 780)], 5, page_text)
     assert choice.document.page_content == PAGES[3, 1][720:780]
+
+
+def test_only_what_stands_before_the_last_passage_was_dropped_for_its_text() -> None:
+    candidates = [Candidate(Document(id=name, page_content=name), 0.5) for name in "abcdef"]
+    first, _, third, *_ = (candidate.document for candidate in candidates)
+    tell_fates(candidates, [Choice(first, ["a", "e"]), Choice(third, ["c"])])
+    assert [str(candidate.fate) for candidate in candidates] == [
+        "passage 1",
+        "same text as a better one",
+        "passage 2",
+        "not among the best",
+        "joined to passage 1",
+        "not among the best",
+    ]

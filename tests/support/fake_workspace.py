@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,14 +15,15 @@ from langchain_core.documents import Document
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.records import (
+    Answer,
     AnswerEvent,
     Citation,
     DocumentRow,
-    Finished,
     Heading,
     KnowledgeBase,
     Page,
-    Retrieved,
+    Question,
+    Retrieval,
     Rewritten,
     Text,
 )
@@ -151,32 +151,26 @@ class FakeLibrary:
         return None
 
 
-class FakeAnswer:
-    """Plays events; a number among them is a pause in seconds, an exception is raised."""
+@dataclass
+class FakeChain:
+    """Plays events; a number among them is a pause in seconds, an exception is raised. Stops as the real one does."""
 
-    def __init__(self, script: list[Any]) -> None:
-        self.script = script
-        self.cancelled = threading.Event()
+    workspace: FakeWorkspace
+    options: dict[str, Any]
 
-        self.text = ""
-        self.citations: list[Citation] = []
-        self.unsupported: list[tuple[int, int]] = []
-        self.documents: list[Document] = []
-        self.seconds: dict[str, float] = {}
-
-    def cancel(self) -> None:
-        self.cancelled.set()
-
-    def events(self) -> Iterator[AnswerEvent]:
-        for step in self.script:
+    def stream(self, question: Question) -> Iterator[AnswerEvent]:
+        self.workspace.asked.append({"question": question, **self.options})
+        answer = Answer()
+        for step in self.workspace.script or usual_script(question.text):
             if isinstance(step, float):
-                self.cancelled.wait(step)
+                question.cancel.wait(step)
             elif isinstance(step, Exception):
                 raise step
             else:
-                self.text += step.text if isinstance(step, Text) else ""
+                answer = answer.after(step)
                 yield step
-            if self.cancelled.is_set():
+            if question.cancel.is_set():
+                yield replace(answer, mode="stopped")
                 return
 
 
@@ -190,9 +184,8 @@ class FakeWorkspace:
     used: list[Any] = field(default_factory=list)
     opened: int = 0
 
-    def answer(self, question: str, history: list[Any], knowledge_base: str, **options: Any) -> FakeAnswer:
-        self.asked.append({"question": question, "history": history, "knowledge_base": knowledge_base} | options)
-        return FakeAnswer(self.script or usual_script(question))
+    def chain(self, knowledge_base: str, **options: Any) -> FakeChain:
+        return FakeChain(self, {"knowledge_base": knowledge_base, **options})
 
     def warm(self) -> None:
         self.used.append("warm")
@@ -210,8 +203,9 @@ class FakeWorkspace:
     def retriever(self, knowledge_base: str) -> FakeWorkspace:
         return self
 
-    def search(self, question: str, limit: int) -> tuple[list[Document], float]:
-        return [passage(self.library.pages[1], "每年有 12 天带薪年假。", 1, "员工手册.md", "员工手册 > 年假")], 0.9
+    def retrieve(self, question: str, limit: int) -> Retrieval:
+        found = passage(self.library.pages[1], "每年有 12 天带薪年假。", 1, "员工手册.md", "员工手册 > 年假")
+        return Retrieval([found], 0.9, 0.5)
 
 
 def usual_script(question: str) -> list[Any]:
@@ -230,10 +224,10 @@ def usual_script(question: str) -> list[Any]:
     citation = Citation(1, 0, 22, quote, page.text.index(quote), page.text.index(quote) + len(quote), 0.95, first)
     return [
         Rewritten(question, question, False),
-        Retrieved([first, second], 0.9, 0.5, False),
+        Retrieval([first, second], 0.9, 0.5),
         *[Text(text[index : index + 4]) for index in range(0, len(text), 4)],
-        Finished(text, [citation], [(start, len(text))], [first, second], "model",
-                 {"rewrite": 0.0, "retrieve": 0.21, "first_token": 0.64, "generate": 2.3}, 31.4),
+        Answer(text, "model", question, [citation], [(start, len(text))], [first, second],
+               {"rewrite": 0.0, "retrieve": 0.21, "first_token": 0.64, "generate": 2.3}, 31.4),
     ]  # fmt: skip
 
 

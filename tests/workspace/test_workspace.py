@@ -30,10 +30,10 @@ def test_with_no_model_it_answers_with_quotes(settings: Settings, knowledge_home
     shutil.copytree(knowledge_home, settings.home)
     with open_workspace(settings) as workspace:
         assert (workspace.mode, workspace.llm, workspace.model_name) == ("extractive", None, None)
-        answer = workspace.answer(QUESTION)
-        assert "十五天" in "".join(answer) and answer.mode == "extractive"
-        fewer = workspace.answer(QUESTION, passages=1)
-        assert list(fewer) and len(fewer.documents) == 1
+        answer = workspace.chain().invoke({"question": QUESTION})
+        assert "十五天" in answer.text and answer.mode == "extractive"
+        fewer = workspace.chain(passages=1).invoke({"question": QUESTION})
+        assert fewer.text and len(fewer.documents) == 1
 
 
 def test_a_configured_folder_answers(settings: Settings) -> None:

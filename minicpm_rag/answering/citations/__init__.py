@@ -1,26 +1,42 @@
 """Cite while an answer streams: the model's own marks go, proven sentences get `[n]`, quotes are exact.
 
-Fed pieces of raw text, it returns what may be shown. Knows no model; page texts come from a given function.
+Fed pieces of raw text, it returns what may be shown. Only whole sentences are judged; of the one that is still
+being written just the text is shown. Knows no model; page texts come from a given function.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from minicpm_rag.answering.citations.marks import HALF_MARK, MARK, UNFINISHED, numbers_in
-from minicpm_rag.answering.citations.proof import Proof, Similarity, Support
+from minicpm_rag.answering.citations.proof import Proof, Support
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Citation
+from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Citation, PageText, Similarity
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.statements import Statement
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-PageText = Callable[[int, int], str]  # (document id, page number) -> the stored text of that page
+_OPEN, _CLOSE = r"[\[【〔［]", r"[\]】〕］]"
+_WORD = r"资料|文档|文献|来源|参考|引用|段落|编号|第|passages?|sources?|doc(?:ument)?s?|refs?|no\.?|n|id"
+# The marks that models write: [1], [1][2], [1, 2], 【1】, 〔1〕, ［１］, [1-3], [资料1], [[1]], [^1], and the
+# [编号] of our own instruction.
+_MARK = re.compile(
+    rf"[ \t\u3000]*{_OPEN}{{1,2}}\s*\^?(?:{_WORD})?\s*[:：]?\s*"
+    rf"(?P<numbers>\d{{0,4}}(?:\s*[,，、;；\-–—~]\s*\d{{1,4}})*)\s*(?:页|条)?{_CLOSE}{{1,2}}",
+    re.IGNORECASE,
+)
+# What may still become a mark when more text comes; spaces in front of a mark go with it.
+_UNFINISHED_MARK = re.compile(
+    rf"\s*(?:{_OPEN}{{1,2}}[\s\d,，、;；:：\-–—~^.a-z资料文档献来源参考引用段落编号第页条]{{0,24}}{_CLOSE}?)?$",
+    re.IGNORECASE,
+)
+# The same where no more text comes: it must look like a mark that was broken off.
+_HALF_MARK = re.compile(rf"\s*{_OPEN}{{1,2}}\s*\^?(?:{_WORD})?[\s\d,，、;；:：\-–—~]*$", re.IGNORECASE)
+_RANGE = re.compile(r"(\d+)\s*[-–—~]\s*(\d+)|\d+")
+_LONGEST_RANGE = 20
 
 
 class CitedAnswer:
@@ -38,27 +54,32 @@ class CitedAnswer:
         page_text: PageText | None = None,
         similarity: Similarity | None = None,
     ) -> None:
-        self.text = ""
         self.citations: list[Citation] = []
         self.unsupported: list[tuple[int, int]] = []
         self._documents = documents
         self._proof = Proof(question, documents, similarity)
         self._page_text = page_text
-        self._arriving = ""  # may hold an unfinished mark
-        self._open = ""  # sentences not yet judged, marks removed
-        self._shown = 0  # characters of `_open` that are in `text`
-        self._marks: list[tuple[int, frozenset[int]]] = []  # the model's, with their places in `_open`
+        self._arriving = ""  # the end of the raw text, which may be an unfinished mark
+        self._clean = ""  # all before it, without the model's marks
+        self._marks: list[tuple[int, frozenset[int]]] = []  # those marks, with their places in `_clean`
+        self._position = 0  # up to where `_clean` is judged
+        self._judged = ""  # that part as it is shown, with our marks
+
+    @property
+    def text(self) -> str:
+        """The answer as shown so far. White space at its end is held back: a mark goes in front of it."""
+        return self._judged + self._clean[self._position :].rstrip()
 
     def add(self, piece: str) -> str:
         """Take the next piece of the model's text; return what can be shown now."""
         before = len(self.text)
         self._arriving += piece
-        held = UNFINISHED.search(self._arriving)
+        held = _UNFINISHED_MARK.search(self._arriving)
         end = held.start() if held else len(self._arriving)
         self._take(self._arriving[:end])
         self._arriving = self._arriving[end:]
-        self._judge_finished_sentences()
-        self._show(len(self._open.rstrip()))  # a mark goes in front of the white space
+        spans = self._open_sentences()
+        self._judge(spans[:-1], next_start=spans[-1][0] if spans else self._position)
         return self.text[before:]
 
     def finish(self, *, is_cut: bool = False) -> str:
@@ -67,61 +88,50 @@ class CitedAnswer:
         Half a sentence, where the answer `is_cut`, is neither proven nor called unsupported.
         """
         before = len(self.text)
-        self._take(HALF_MARK.sub("", self._arriving))
+        self._take(_HALF_MARK.sub("", self._arriving))
         self._arriving = ""
-        self._open = self._open.rstrip()
-        for start, end in sentence_spans(self._open):
-            if is_cut and end == len(self._open) and self._open[end - 1].isalnum():
-                break
-            self._judge(start, end, len(self._open))
-        self._show(len(self._open))
-        self._open, self._shown, self._marks = "", 0, []
+        self._clean = self._clean.rstrip()
+        spans = self._open_sentences()
+        if is_cut and spans and self._clean[-1].isalnum():
+            half = spans.pop()[0]
+            self._judge(spans, next_start=half)
+        else:
+            self._judge(spans, next_start=len(self._clean))
         return self.text[before:]
 
     def _take(self, arrived: str) -> None:
         position = 0
-        for mark in MARK.finditer(arrived):
-            self._open += arrived[position : mark.start()]
-            self._marks.append((len(self._open), numbers_in(mark.group("numbers"))))
+        for mark in _MARK.finditer(arrived):
+            self._clean += arrived[position : mark.start()]
+            self._marks.append((len(self._clean), _numbers_in(mark.group("numbers"))))
             position = mark.end()
-        self._open += arrived[position:]
+        self._clean += arrived[position:]
         if not self.text:
-            self._open = self._open.lstrip()
+            self._clean = self._clean.lstrip()
 
-    def _judge_finished_sentences(self) -> None:
-        """Judge all sentences but the last, which may go on."""
-        spans = sentence_spans(self._open)
-        for (start, end), (next_start, _) in pairwise(spans):
-            self._judge(start, end, next_start)
-        if len(spans) > 1:
-            cut = spans[-1][0]
-            self._show(cut)
-            self._open, self._shown = self._open[cut:], self._shown - cut
-            self._marks = [(place - cut, numbers) for place, numbers in self._marks if place > cut]
+    def _open_sentences(self) -> list[tuple[int, int]]:
+        """The sentences that are not judged yet, as spans of `_clean`; the last one may go on."""
+        position = self._position
+        return [(position + start, position + end) for start, end in sentence_spans(self._clean[position:])]
 
-    def _judge(self, start: int, end: int, next_start: int) -> None:
-        """Show a sentence to its end and, where it is proven, its marks."""
-        self._show(end)
-        sentence = self._open[start:end]
-        shown_start = len(self.text) - len(sentence)
-        found = self._proof.of(sentence, self._marked(start, end, next_start))
-        if found is None:
-            return
-        citations = [citation for support in found if (citation := self._cite(support, shown_start, len(self.text)))]
-        self.citations += citations
-        if citations:
-            self.text += "".join(f"[{number}]" for number in sorted({citation.number for citation in citations}))
-        else:
-            self.unsupported.append((shown_start, len(self.text)))
-
-    def _show(self, end: int) -> None:
-        if end > self._shown:
-            self.text += self._open[self._shown : end]
-            self._shown = end
+    def _judge(self, spans: Sequence[tuple[int, int]], next_start: int) -> None:
+        """Judge whole sentences; `next_start` is where the first one begins that is left open."""
+        starts = [start for start, _ in spans[1:]] + [next_start]
+        for (start, end), following in zip(spans, starts, strict=False):
+            self._judged += self._clean[self._position : end]
+            shown = (len(self._judged) - (end - start), len(self._judged))
+            found = self._proof.of(self._clean[start:end], self._marked(start, end, following))
+            citations = [citation for support in found or () if (citation := self._cite(support, *shown))]
+            self.citations += citations
+            self._judged += "".join(f"[{number}]" for number in sorted({citation.number for citation in citations}))
+            if found is not None and not citations:
+                self.unsupported.append(shown)
+            self._judged += self._clean[end:following]
+            self._position = following
 
     def _marked(self, start: int, end: int, next_start: int) -> frozenset[int]:
         """The valid numbers the model wrote in a sentence or right behind it, on the same line."""
-        line_end = self._open.find("\n", end, next_start)
+        line_end = self._clean.find("\n", end, next_start)
         last = next_start if line_end < 0 else line_end
         return frozenset(
             number
@@ -137,42 +147,6 @@ class CitedAnswer:
         if place is None:
             return None
         return Citation(support.number, sentence_start, sentence_end, *place, support.share, document)
-
-
-def find_quote(document: Document, start: int, end: int, page_text: PageText | None) -> tuple[str, int, int] | None:
-    """Find `page_content[start:end]` of a passage in its stored page: the quote and its offsets there.
-
-    None where the page does not hold it. Without `page_text`, the passage itself is the page.
-    """
-    quote = document.page_content[start:end]
-    page = document.page_content
-    if page_text is not None:
-        try:
-            page = page_text(document.metadata[DOCUMENT_ID], document.metadata[PAGE])
-        except NotFoundError:  # removed from the library since it was found
-            return None
-        start += int(document.metadata.get(START, 0))
-    if page[start : start + len(quote)] == quote:
-        return quote, start, start + len(quote)
-    # Joined passages, or another splitter: the white space may differ, or where the passage starts.
-    found = re.compile(r"\s*".join(re.escape(part) for part in quote.split())).search(page)
-    return (found.group(), found.start(), found.end()) if found else None
-
-
-def cite(
-    text: str,
-    question: str,
-    documents: Sequence[Document],
-    *,
-    page_text: PageText | None = None,
-    similarity: Similarity | None = None,
-    is_cut: bool = False,
-) -> CitedAnswer:
-    """Cite a whole answer, or one that `is_cut`; marks that stand in it already are judged again."""
-    answer = CitedAnswer(question, documents, page_text=page_text, similarity=similarity)
-    answer.add(text)
-    answer.finish(is_cut=is_cut)
-    return answer
 
 
 def quote_statements(
@@ -195,3 +169,35 @@ def quote_statements(
         lines.append(f"{text}[{number}]")
         position += len(lines[-1]) + 1
     return "\n".join(lines), citations
+
+
+def find_quote(document: Document, start: int, end: int, page_text: PageText | None) -> tuple[str, int, int] | None:
+    """Find `page_content[start:end]` of a passage in its stored page: the quote and its offsets there.
+
+    None where the page does not hold it. Without `page_text`, the passage itself is the page.
+    """
+    quote = document.page_content[start:end]
+    page = document.page_content
+    if page_text is not None:
+        try:
+            page = page_text(document.metadata[DOCUMENT_ID], document.metadata[PAGE])
+        except NotFoundError:  # removed from the library since it was found
+            return None
+        start += int(document.metadata.get(START, 0))
+    if page[start : start + len(quote)] == quote:
+        return quote, start, start + len(quote)
+    # Joined passages, or another splitter: the white space may differ, or where the passage starts.
+    found = re.compile(r"\s*".join(re.escape(part) for part in quote.split())).search(page)
+    return (found.group(), found.start(), found.end()) if found else None
+
+
+def _numbers_in(text: str) -> frozenset[int]:
+    """The passage numbers in a mark: "1-3, 5" holds four."""
+    found: set[int] = set()
+    for match in _RANGE.finditer(text):
+        if match.group(1):
+            first, last = int(match.group(1)), int(match.group(2))
+            found.update(range(first, min(last, first + _LONGEST_RANGE) + 1))
+        else:
+            found.add(int(match.group()))
+    return frozenset(found)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library.ledger import Ledger
-from minicpm_rag.records import Citation, Conversation, Exchange, Finished, StoredAnswer, Turn
+from minicpm_rag.messages import Message
+from minicpm_rag.records import Answer, Citation, Conversation, Exchange, Turn
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -22,21 +23,6 @@ if TYPE_CHECKING:
 TITLE_CHARACTERS = 40
 
 _SELECT = "SELECT id, title, knowledge_base, changed_at FROM conversations"
-
-
-def stored(finished: Finished, *, standalone_question: str = "", model: str = "") -> StoredAnswer:
-    """The part of a finished answer that is kept."""
-    return StoredAnswer(
-        text=finished.text,
-        mode=finished.mode,
-        standalone_question=standalone_question,
-        citations=list(finished.citations),
-        unsupported=[(start, end) for start, end in finished.unsupported],
-        documents=list(finished.documents),
-        seconds=dict(finished.seconds),
-        tokens_per_second=finished.tokens_per_second,
-        model=model,
-    )
 
 
 class Conversations:
@@ -114,7 +100,7 @@ class Conversations:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def answer(self, owner: str, conversation: int, exchange: int, answer: StoredAnswer) -> None:
+    def answer(self, owner: str, conversation: int, exchange: int, answer: Answer) -> None:
         """Keep the answer to a question, in place of an earlier one."""
         self._set_answer(owner, conversation, exchange, json.dumps(_encoded(answer), ensure_ascii=False))
 
@@ -158,9 +144,10 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="microseconds")
 
 
-def _encoded(answer: StoredAnswer) -> dict[str, Any]:
-    bare = replace(answer, citations=[], documents=[])
+def _encoded(answer: Answer) -> dict[str, Any]:
+    bare = replace(answer, citations=[], documents=[], error=None)
     return asdict(bare) | {
+        "error": answer.error.as_json() if answer.error else "",
         "documents": [_encoded_document(document) for document in answer.documents],
         "citations": [
             asdict(replace(citation, document=None))  # type: ignore[arg-type]
@@ -174,8 +161,8 @@ def _encoded_document(document: Document) -> dict[str, Any]:
     return {"id": document.id, "text": document.page_content, "metadata": document.metadata}
 
 
-def _decoded(values: dict[str, Any]) -> StoredAnswer:
-    return StoredAnswer(
+def _decoded(values: dict[str, Any]) -> Answer:
+    return Answer(
         **values
         | {
             "documents": [_decoded_document(document) for document in values["documents"]],
@@ -184,6 +171,7 @@ def _decoded(values: dict[str, Any]) -> StoredAnswer:
                 for citation in values["citations"]
             ],
             "unsupported": [(start, end) for start, end in values["unsupported"]],
+            "error": Message.from_json(values["error"]),
         }
     )
 

@@ -10,12 +10,10 @@ from dataclasses import replace
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.messages import Message
 from minicpm_rag.page import shared, state
-from minicpm_rag.page.background.reply import Reply, Request
-from minicpm_rag.page.language import said
+from minicpm_rag.page.background.reply import Reply
 from minicpm_rag.page.views.callbacks import attempt
-from minicpm_rag.records import Conversation, Exchange
+from minicpm_rag.records import Conversation, Exchange, Question
 
 
 def follow_mark() -> str:
@@ -46,63 +44,45 @@ def ask(question: str) -> None:
     except RAGError as error:
         # The box it was typed into is empty by now: the question is given back with the reason.
         raise RAGError("system.given_back", reason=error.message, question=question) from error
-    _start(current, exchange, question)
+    _start(current, exchange, Question(question))
 
 
 @attempt
-def again(
-    conversation: Conversation,
-    exchange: Exchange,
-    *,
-    standalone_question: str | None = None,
-    answer_anyway: bool = False,
-) -> None:
-    """Answer a question anew, in place of the answer it has."""
+def again(conversation: Conversation, exchange: Exchange, question: Question) -> None:
+    """Answer the question of an exchange again, in place of the answer it has."""
     _stop(conversation.id)
-    _start(conversation, exchange.id, exchange.question, standalone_question, answer_anyway)
+    _start(conversation, exchange.id, question)
 
 
 def _stop(conversation: int) -> None:
     running = replies().get(conversation)
     if running is not None:
-        running.cancel()
+        running.stop()
 
 
-def _start(
-    conversation: Conversation,
-    exchange: int,
-    question: str,
-    standalone_question: str | None = None,
-    answer_anyway: bool = False,
-) -> None:
+def _start(conversation: Conversation, exchange: int, question: Question) -> None:
     st.session_state.last_asked = exchange
-    shared.conversations().forget_answer(state.user(), conversation.id, exchange)
-    history = shared.conversations().history(state.user(), conversation.id, before=exchange)
+    conversations, owner = shared.conversations(), state.user()
+    conversations.forget_answer(owner, conversation.id, exchange)
     replies()[conversation.id] = Reply(
-        Request(
-            question=question,
-            history=history,
-            knowledge_base=conversation.knowledge_base,
-            standalone_question=standalone_question,
-            answer_anyway=answer_anyway,
-            options=state.options(),
-        ),
+        replace(question, history=conversations.history(owner, conversation.id, before=exchange)),
         opening=shared.ready,
-        conversations=shared.conversations(),
-        owner=state.user(),
+        knowledge_base=conversation.knowledge_base,
+        options=state.options(),
+        conversations=conversations,
+        owner=owner,
         conversation=conversation.id,
         exchange=exchange,
-        fault=said(Message("system.fault")),
     )
 
 
 def finish(reply: Reply) -> None:
-    """Take leave of a reply that is done."""
+    """Forget a reply that is done; the conversation has its answer."""
     replies().pop(reply.conversation, None)
     if reply.answer.tokens_per_second:
         st.session_state.speed = reply.answer.tokens_per_second
     if reply.unsaved:
-        # Still on the page until the next such answer, so that nothing read so far is lost.
+        # Shown until the next such answer, so that nothing read so far is lost.
         st.session_state.unsaved = (reply.exchange, replace(reply.answer, error=reply.unsaved))
 
 

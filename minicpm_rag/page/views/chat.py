@@ -71,7 +71,7 @@ def _input(reply: Reply | None) -> None:
     with st.bottom:
         if reply is not None:
             with st.container(key="stop", horizontal=True, horizontal_alignment="center"):
-                st.button(t("stop"), icon=":material/stop_circle:", key="stop-answer", on_click=reply.cancel)
+                st.button(t("stop"), icon=":material/stop_circle:", key="stop-answer", on_click=reply.stop)
         st.chat_input(t("ask_placeholder"), key="question", on_submit=asked)
 
 
@@ -163,14 +163,15 @@ def _follow(reply: Reply, slot: DeltaGenerator) -> None:
             reply.shown.set()
             slot.html(_so_far(reply))
     except streamlit_private.PageClosed:  # nobody reads the answer any more
-        reply.cancel()
+        reply.stop()
         raise
     st.rerun()
 
 
 def _so_far(reply: Reply) -> str:
-    if reply.text:
-        drawn = markup.answer(reply.text, exchange=reply.exchange, cited=())
+    answer = reply.answer
+    if answer.text:
+        drawn = markup.answer(answer.text, exchange=reply.exchange, cited=())
         return f'<div class="rag-caret">{drawn}</div>'
-    words = t(f"stage_{reply.stage}", position=reply.position, count=len(reply.documents))
+    words = t(f"stage_{reply.stage}", position=reply.position, count=len(answer.documents))
     return f'<div class="rag-working">{markup.plain(words)}</div>'

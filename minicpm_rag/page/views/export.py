@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from minicpm_rag import records
 from minicpm_rag.page import sources
-from minicpm_rag.page.language import t
+from minicpm_rag.page.language import said, t
 from minicpm_rag.page.views import knowledge
-from minicpm_rag.records import Conversation, Exchange, StoredAnswer
+from minicpm_rag.records import Answer, Conversation, Exchange
 
 
 def as_markdown(conversation: Conversation, exchanges: Sequence[Exchange]) -> str:
@@ -26,9 +26,9 @@ def as_markdown(conversation: Conversation, exchanges: Sequence[Exchange]) -> st
         if answer is None:
             parts.append(t("interrupted"))
             continue
-        if answer.standalone_question:
+        if answer.standalone_question not in ("", exchange.question):
             parts.append("*" + t("searched_for", question=answer.standalone_question) + "*")
-        parts += [words for words in (answer.text, answer.error) if words]
+        parts += [words for words in (answer.text, said(answer.error)) if words]
         if answer.citations:
             parts.append(f"**{t('sources')}**\n\n" + "\n".join(_quotes(answer)))
         elif answer.mode == "refused" and answer.documents:
@@ -36,7 +36,7 @@ def as_markdown(conversation: Conversation, exchanges: Sequence[Exchange]) -> st
     return "\n\n".join(parts) + "\n"
 
 
-def _quotes(answer: StoredAnswer) -> list[str]:
+def _quotes(answer: Answer) -> list[str]:
     seen = {(c.number, c.quote): c for c in sorted(answer.citations, key=lambda c: (c.number, c.quote_start))}
     return [
         f"- [{number}] {_title(citation.document.metadata)}{_place(sources.place(citation.document))}: "
@@ -45,7 +45,7 @@ def _quotes(answer: StoredAnswer) -> list[str]:
     ]
 
 
-def _passages(answer: StoredAnswer) -> list[str]:
+def _passages(answer: Answer) -> list[str]:
     return [
         f"- {_title(document.metadata)}{_place(sources.place(document))}: “{' '.join(document.page_content.split())}”"
         for document in answer.documents[:3]

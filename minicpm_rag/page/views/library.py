@@ -98,7 +98,7 @@ def _hits(workspace: Workspace, name: str, wanted: str) -> None:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _found(_workspace: Workspace, name: str, version: tuple[int, int], wanted: str) -> list[Document]:
     # Kept, so that a rerun does not embed the same words again.
-    passages, _ = _workspace.retriever(name).search(wanted, HITS)
+    passages = _workspace.retriever(name).retrieve(wanted, HITS).documents
     return passages
 
 

@@ -6,7 +6,7 @@ It does not know how an answer is made; what its buttons ask for is done by the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -15,20 +15,16 @@ from minicpm_rag.page import sources, state
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
 from minicpm_rag.page.views import notices
+from minicpm_rag.records import Question
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.records import Exchange, StoredAnswer
+    from minicpm_rag.records import Answer, Exchange
 
 
-class Ask(Protocol):
-    """Answers an exchange anew."""
-
-    def __call__(
-        self, exchange: Exchange, *, standalone_question: str | None = None, answer_anyway: bool = False
-    ) -> None:
-        """Start the answer."""
+# Answers the question of an exchange again, as it is asked here.
+AskAgain = Callable[["Exchange", Question], None]
 
 
 def question(text: str) -> None:
@@ -36,8 +32,8 @@ def question(text: str) -> None:
     st.html(f'<div class="rag-question">{markup.plain(text)}</div>')
 
 
-def draw(exchange: Exchange, *, last: bool, ask_again: Ask) -> None:
-    """Draw a question and its answer; the last one can be answered anew."""
+def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
+    """Draw a question and its answer; the last one can be answered again."""
     question(exchange.question)
     answer = exchange.answer
     if answer is None:
@@ -69,7 +65,7 @@ def draw(exchange: Exchange, *, last: bool, ask_again: Ask) -> None:
     _tools(exchange, answer, last, ask_again)
 
 
-def _rewritten(exchange: Exchange, answer: StoredAnswer, ask_again: Ask) -> None:
+def _rewritten(exchange: Exchange, answer: Answer, ask_again: AskAgain) -> None:
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         searched = markup.plain(t("searched_for", question=answer.standalone_question))
         st.html(f'<div class="rag-searched">{searched}</div>', width="content")
@@ -79,11 +75,11 @@ def _rewritten(exchange: Exchange, answer: StoredAnswer, ask_again: Ask) -> None
         ):
             edited = st.text_area(t("edit_search"), value=answer.standalone_question, key=f"standalone-{exchange.id}")
             if st.form_submit_button(t("search_with_this"), key=f"search-again-{exchange.id}"):
-                ask_again(exchange, standalone_question=edited.strip() or exchange.question)
+                ask_again(exchange, Question(exchange.question, standalone=edited.strip() or exchange.question))
                 st.rerun()
 
 
-def _sources(exchange: Exchange, answer: StoredAnswer) -> None:
+def _sources(exchange: Exchange, answer: Answer) -> None:
     cited: dict[int, Document] = {}
     for citation in answer.citations:
         cited.setdefault(citation.number, citation.document)
@@ -104,13 +100,13 @@ def _sources(exchange: Exchange, answer: StoredAnswer) -> None:
             )
 
 
-def _open(answer: StoredAnswer, number: int) -> None:
+def _open(answer: Answer, number: int) -> None:
     source = sources.cited(answer, number)
     if source is not None:
         state.open_source(source)
 
 
-def _tools(exchange: Exchange, answer: StoredAnswer, last: bool, ask_again: Ask) -> None:
+def _tools(exchange: Exchange, answer: Answer, last: bool, ask_again: AskAgain) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"tools-{exchange.id}", gap="xsmall"):
         if answer.text and answer.mode != "refused":
             _copy(answer.text)
@@ -121,7 +117,7 @@ def _tools(exchange: Exchange, answer: StoredAnswer, last: bool, ask_again: Ask)
                     "answer_anyway",
                     ":material/forum:",
                     exchange,
-                    lambda: ask_again(exchange, answer_anyway=True),
+                    lambda: ask_again(exchange, Question(exchange.question, answer_anyway=True)),
                 )
         notices.quiet(timings(answer))
 
@@ -135,15 +131,15 @@ def _copy(text: str) -> None:
     )
 
 
-def _again(exchange: Exchange, ask_again: Ask) -> None:
-    _button("regenerate", ":material/refresh:", exchange, lambda: ask_again(exchange))
+def _again(exchange: Exchange, ask_again: AskAgain) -> None:
+    _button("regenerate", ":material/refresh:", exchange, lambda: ask_again(exchange, Question(exchange.question)))
 
 
 def _button(key: str, icon: str, exchange: Exchange, does: Callable[[], None]) -> None:
     st.button(t(key), icon=icon, key=f"{key}-{exchange.id}", type="tertiary", on_click=does)
 
 
-def timings(answer: StoredAnswer) -> str:
+def timings(answer: Answer) -> str:
     """What took how long, in one quiet line."""
     parts = [
         t(f"seconds_{stage}", seconds=f"{answer.seconds[stage]:.1f}")
