@@ -5,8 +5,9 @@ Stages do not import this module's instances: they take plain values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -15,9 +16,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from minicpm_rag.errors import SettingsError
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import ChunkSize
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 
 class Settings(BaseSettings):
@@ -102,7 +100,7 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("settings.unusable", problems=joined(*map(_problem, exc.errors()))) from exc
 
 
-def _problem(error: ErrorDetails) -> Message:
+def _problem(error: Mapping[str, Any]) -> Message:
     """What is wrong with one setting: pydantic names the kind of error, and the bounds in `ctx`."""
     name = str(error["loc"][0])
     stated = {"variable": f"MINICPM_RAG_{name.upper()}", "value": error["input"]}

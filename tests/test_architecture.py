@@ -6,12 +6,21 @@ A stage is a module of the package, or a folder where it took more than one file
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from minicpm_rag import indexing
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 PACKAGE = Path(__file__).parent.parent / "minicpm_rag"
 
@@ -85,6 +94,48 @@ def test_the_table_has_no_circle() -> None:
         bottom = {stage for stage, below in left.items() if not below & left.keys()}
         assert bottom, f"circle among {sorted(left)}"
         left = {stage: below for stage, below in left.items() if stage not in bottom}
+
+
+# Declared although no import shows it, and why.
+WITHOUT_AN_IMPORT = {
+    "langchain": "its chains and agents take what this package offers",
+    "opencc-python-reimplemented": "text/simplified reads its data file",
+    "flash-attn": "transformers calls it where MINICPM_RAG_ATTENTION asks for it",
+    "onnxruntime": "rapidocr runs on it",
+}
+# Imported although not declared, and why.
+NOT_DECLARED = {"triton": "torch's CUDA builds bring their own; without one it is never imported"}
+
+
+def normalised(name: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", name)
+    assert found
+    return re.sub(r"[-_.]+", "-", found.group()).lower()
+
+
+def declared() -> set[str]:
+    """The distributions that pyproject.toml names, without what only the tests need."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = (names for extra, names in project["optional-dependencies"].items() if extra != "test")
+    return {normalised(name) for name in chain(project["dependencies"], *extras)}
+
+
+def imported() -> dict[str, set[str]]:
+    """Distributions that may provide each foreign package that is imported; its own name where none is installed."""
+    names = {name.split(".")[0] for path in MODULES.values() for name in imports(path)}
+    foreign = names - sys.stdlib_module_names - {"minicpm_rag"}
+    providers = packages_distributions()
+    return {name: {normalised(provider) for provider in providers.get(name, [name])} for name in foreign}
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    known = declared()
+    assert {name for name, providers in imported().items() if not providers & known} == set(NOT_DECLARED)
+
+
+def test_every_package_that_is_declared_is_imported() -> None:
+    provided = {provider for providers in imported().values() for provider in providers}
+    assert declared() - provided == set(WITHOUT_AN_IMPORT)
 
 
 def test_the_table_names_only_what_is_there() -> None:
