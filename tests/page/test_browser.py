@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("page") / "home", max_new_tokens="7000")
+    started = Server(tmp_path_factory.mktemp("page") / "home", max_new_tokens="7000", upload_megabytes="1")
     started.start()
     yield started
     started.stop()
@@ -190,7 +190,7 @@ def test_the_language_is_the_browsers_at_first_and_switched_in_the_sidebar(
     picture(english, "english")
     english.page.get_by_role("radio", name="中文").click()
     playwright_api.expect(english.page.locator(".rag-brand")).to_have_text(words("brand"))
-    english.page.wait_for_timeout(300)  # for the browser to keep the choice
+    english.page.wait_for_function("() => document.cookie.includes('minicpm_rag_language=zh')")
     english.page.reload()
     playwright_api.expect(english.page.locator(".rag-brand")).to_have_text(words("brand"))
     # The script that says so is drawn after the brand: wait for it, or fail.
@@ -258,6 +258,17 @@ def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
     person.close()
 
 
+def test_a_file_that_is_too_large_is_refused_by_name_and_the_rest_is_taken(visitor: Visitor, tmp_path: Path) -> None:
+    (tmp_path / "film.txt").write_bytes(b"0" * 1_200_000)
+    (tmp_path / "note.txt").write_text("The greenhouse is watered at six.", encoding="utf-8")
+    make_knowledge_base(visitor, f"大文件 {tmp_path.name[-1]}")
+    visitor.drop([tmp_path / "film.txt", tmp_path / "note.txt"])
+    refused = visitor.page.locator(".rag-notice.bad")
+    playwright_api.expect(refused).to_contain_text("film.txt")
+    playwright_api.expect(refused).to_contain_text("MINICPM_RAG_UPLOAD_MEGABYTES")
+    visitor.page.locator('[class*="st-key-document-"]', has_text="note.txt").wait_for()
+
+
 def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path) -> None:
     name = "![x](http:evil.example)<img src=x onerror=alert(1)>.md"
     hostile = tmp_path / name.replace("/", "")
@@ -274,7 +285,7 @@ def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path
     visitor.ask("紫晶协议的密码是多少？")
     visitor.page.locator(".rag-mark, [class*='st-key-source-'] button").first.click()
     visitor.page.locator(".st-key-source-pane mark").first.wait_for()
-    visitor.page.wait_for_timeout(500)
+    visitor.page.wait_for_load_state("networkidle")
     assert visitor.strangers() == []
     assert visitor.page.evaluate("() => window.hacked") is None
     assert visitor.page.locator("img[src*='evil'], a[href*='evil']").count() == 0

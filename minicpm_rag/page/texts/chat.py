@@ -18,7 +18,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "example_cell": ("{name} 的{column}是多少？", "What is the {column} of {name}?"),
     "no_model_line": (
         "目前是无模型模式：直接摘录文档原句作答。装上 MiniCPM 就能归纳作答。",
-        "No-model mode: answers are sentences quoted from your documents. MiniCPM can put them into words.",
+        "No-model mode: answers are sentences quoted from your documents. A MiniCPM model can answer in its own words.",
     ),
     "get_model": ("获取 MiniCPM", "Get MiniCPM"),
     "ask_placeholder": ("就你的文档提问…", "Ask about your documents…"),

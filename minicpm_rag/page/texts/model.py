@@ -5,10 +5,11 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     "no_model_explained": (
         "现在没有语言模型，回答由文档原句组成；从下面下载一个 MiniCPM，就能用自己的话归纳作答。",
-        "No language model is running, so answers are sentences quoted from your documents; "
-        "download a MiniCPM below and answers are put into words.",
+        "No language model is running, so answers are sentences quoted from your documents. "
+        "Download a MiniCPM model below and it will answer in its own words.",
     ),
     "fact_model": ("模型", "model"),
+    "on_a_server": ("服务器", "server"),
     "fact_device": ("运行设备", "device"),
     "fact_precision": ("精度", "precision"),
     "fact_attention": ("注意力实现", "attention"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from minicpm_rag.messages import joined
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
@@ -69,7 +70,7 @@ def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
 
 def _described(row: DocumentRow) -> str:
     title = f'<div class="rag-row-title">{markup.plain(row.title)}</div>'
-    why = markup.plain(f"{said(row.reason)} {said(row.remedy)}".strip())
+    why = markup.plain(said(joined(row.reason, row.remedy)))
     if row.status == "failed":
         chip = f'<span class="rag-chip bad">{markup.plain(t("verdict_failed"))}</span>'
         return f'{title}<div class="rag-quiet">{chip}{why}</div>'

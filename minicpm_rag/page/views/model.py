@@ -59,8 +59,10 @@ def _facts(workspace: Workspace) -> None:
     except RAGError as error:
         notices.bad(error.message)
         return
+    if known.get("device") == "server":
+        known["device"] = t("on_a_server")
     speed = st.session_state.get("speed")
-    known = known | {"speed": f"{speed:.1f}" if speed else ""}
+    known["speed"] = f"{speed:.1f}" if speed else ""
     cells = "".join(
         f"<div><b>{markup.plain(value)}</b><span>{markup.plain(t(f'fact_{key}'))}</span></div>"
         for key, value in known.items()
