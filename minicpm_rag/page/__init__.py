@@ -1,1 +1,1 @@
-"""The page, one file a view: thin over the core."""
+"""The page: a Streamlit app over the core. `app` draws it, `views` has one module for each view."""

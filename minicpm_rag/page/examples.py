@@ -1,6 +1,6 @@
-"""Three questions to begin with, drawn from the person's own documents, those in the page's language first.
+"""Three example questions for the first screen, made from the user's own documents, the page's language first.
 
-It does not ask a model: the first screen must be there at once.
+Made by rules and not by a model: the first screen must appear at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGES_READ = (1, 2)
 
 
 def of(workspace: Workspace, knowledge_base: str, language: Language) -> list[str]:
-    """Up to three questions, each about another document where there are as many."""
+    """Up to three questions, each about another document if there are enough."""
     version = workspace.library.version(knowledge_base)
     return _drawn(workspace, knowledge_base, version, language)
 

@@ -58,7 +58,7 @@ def _open(wanted: Settings, future: Future[Workspace]) -> None:
         logger.exception("The workspace could not be opened")
         future.set_exception(error)
         return
-    # Load the models before the first question. What fails here is told when the models are asked for.
+    # Load the models before the first question. An error shows when the models are needed.
     switching.shared().start(lambda: _warm(opened))
     future.set_result(opened)
 

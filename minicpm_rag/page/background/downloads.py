@@ -1,4 +1,4 @@
-"""Models being fetched, shared by all sessions: progress, pause, going on, and what went wrong.
+"""Downloads of models, shared by all sessions: progress, pause, resume, error.
 
 It does not draw, and does not know what the model is for.
 """
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Download:
-    """One model on its way. Pausing stops the transfer; starting again goes on from there."""
+    """A model being fetched. Pausing stops the transfer; resuming goes on from what has arrived."""
 
     def __init__(self, model: Model, folder: Path) -> None:
         self.model = model

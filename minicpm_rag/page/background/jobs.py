@@ -1,7 +1,7 @@
-"""Jobs under way, followed in the background for all sessions: closing a tab stops none.
+"""The worker's jobs as the page shows them: followed in the background, once for all sessions.
 
-Those of the page, and those that were begun before a restart or on the command line. It knows the worker's
-progress events, not widgets.
+Jobs of this page, and those that the command line began or that were queued before a restart. They go on when a tab
+is closed. It knows progress events, not widgets.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHOWN_KINDS = ("ingest", "remove", "reindex", "import")
 
 
 class Job:
-    """One job of the worker's, as far as it has come."""
+    """A job of the worker, as far as it has come."""
 
     def __init__(self, library: Library, kind: str, knowledge_base: str, number: int) -> None:
         self.kind = kind
@@ -65,7 +65,7 @@ class Jobs:
         self._jobs: list[Job] = []
         self._known: set[int] = set()
         self._lock = threading.Lock()
-        self._adding = threading.Lock()  # held while the ledger is asked, which may take its time
+        self._adding = threading.Lock()  # held while the ledger is read, which can take a while
 
     def begin(self, library: Library, kind: str, knowledge_base: str, submit: Callable[[], int]) -> None:
         """Hand a job to the worker and follow it."""
@@ -73,7 +73,7 @@ class Jobs:
             self._follow(Job(library, kind, knowledge_base, submit()))
 
     def adopt(self, library: Library) -> None:
-        """Follow the jobs as well that others began: another process, or this one before it was restarted."""
+        """Follow the jobs that another process began, or this one before it was restarted."""
         from minicpm_rag import indexing as worker
 
         with self._adding:
@@ -87,7 +87,7 @@ class Jobs:
             self._jobs.append(job)
 
     def of(self, knowledge_base: str) -> list[Job]:
-        """The jobs of a knowledge base that were not put away; an import makes its own and is of all."""
+        """The jobs of a knowledge base that are still shown; an import makes its own knowledge base, so all show it."""
         with self._lock:
             return [job for job in self._jobs if job.knowledge_base in (knowledge_base, "")]
 
@@ -104,7 +104,7 @@ class Jobs:
             self._jobs = [job for job in self._jobs if job.knowledge_base != knowledge_base]
 
     def put_away(self, job: Job) -> None:
-        """Forget a job that has been seen to."""
+        """Show a job no longer: the user has dismissed it."""
         with self._lock:
             self._jobs = [other for other in self._jobs if other is not job]
 
@@ -130,7 +130,7 @@ def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> Non
 
 
 def name_of(source: str) -> str:
-    """What a person calls a source: the file's name."""
+    """What a user calls a source: the file's name."""
     if "://" in source:
         return source
     return PurePath(source.removeprefix("upload:")).name or source

@@ -1,6 +1,6 @@
-"""Changing what answers, in the background and once for all sessions: loading a model takes its time.
+"""Changing the model that answers: in the background, because loading takes seconds, and once for all sessions.
 
-It does not load anything itself; the workspace does.
+The workspace does the loading; this runs it in a thread and keeps the error.
 """
 
 from __future__ import annotations
@@ -57,5 +57,5 @@ class Switching:
 
 @st.cache_resource(show_spinner=False)
 def shared() -> Switching:
-    """The one change there can be."""
+    """The change of the model, which all sessions share."""
     return Switching()

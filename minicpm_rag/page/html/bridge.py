@@ -14,7 +14,7 @@ from streamlit.components.v2 import component
 from minicpm_rag.page import streamlit_private
 
 KEY = "bridge"
-COOKIE_SECONDS = 400 * 24 * 3600  # the longest a browser keeps one
+COOKIE_SECONDS = 400 * 24 * 3600  # browsers keep no cookie longer
 
 _SCRIPT = Path(__file__).with_name("bridge.js")
 

@@ -16,8 +16,9 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-# Stand for the ends of an unsupported sentence while Markdown is read. They count as punctuation, so that
-# emphasis beside them still opens and closes; ancient Greek texts lose two word dividers.
+# Put around an unsupported sentence while Markdown is parsed. Markdown takes these characters for punctuation, so
+# that emphasis beside them still opens and closes. (They are word dividers of ancient scripts; a text that has some
+# loses them.)
 _OPEN, _CLOSE = "\U00010100", "\U00010101"
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _LINE_START = re.compile(r"[ \t]*(?:(?:[-+*>]|#{1,6}|\d{1,9}[.)])[ \t]+)*\|?[ \t]*")

@@ -1,1 +1,1 @@
-"""What a person sees: one module for each view, and one for each part of it."""
+"""What a user sees: one module for each view, and one for each part of a view."""

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from minicpm_rag.records import Conversation
     from minicpm_rag.workspace import Workspace
 
-LOOK_SECONDS = 0.08  # between two looks at a running answer; a stop is noticed at the next one
-EMPTY_SECONDS = 1.0  # between two looks for the first document
+LOOK_SECONDS = 0.08  # how often a growing answer is drawn; a click on "stop" is noticed then
+EMPTY_SECONDS = 1.0  # how often an empty knowledge base looks for its first document
 
 
 def show() -> None:
@@ -145,9 +145,9 @@ def _documents(workspace: Workspace) -> int:
 
 @st.fragment(run_every=EMPTY_SECONDS)
 def _until_documents(workspace: Workspace) -> None:
-    """Draw the page again once the first document is read, be it by this page or by another process.
+    """Draw the page again once the first document is read, by this page or by another process.
 
-    Only while there are none: questions that changed with each document read would move under the pointer.
+    Only while there is none: example questions that changed with each further document would move under the pointer.
     """
     if _documents(workspace):
         st.rerun()

@@ -101,5 +101,5 @@ def _remove(workspace: Workspace, row: DocumentRow) -> None:
 
 
 def unusual(encoding: str) -> str:
-    """An encoding worth telling: any but UTF-8."""
+    """The encoding if it is not UTF-8: then it was detected, which can be wrong."""
     return "" if encoding.lower().startswith("utf-8") else encoding.upper()

@@ -97,7 +97,7 @@ def _hits(workspace: Workspace, name: str, wanted: str) -> None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _found(_workspace: Workspace, name: str, version: tuple[int, int], wanted: str) -> list[Document]:
-    # Kept, so that a rerun does not embed the same words again.
+    # Cached, so that a rerun of the page does not embed the same words again.
     passages = _workspace.retriever(name).retrieve(wanted, HITS).documents
     return passages
 

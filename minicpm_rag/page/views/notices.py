@@ -1,4 +1,4 @@
-"""Sentences set apart from the text around them; what they say may come from anywhere and stays inert."""
+"""Notices: sentences that stand out from the text around them. Their text may come from anywhere and stays inert."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A source, seen: the page of a PDF as a picture, other files as text, with the quoted words marked.
+"""The pane beside a conversation that shows a source: a PDF's page as a picture, other files as text.
 
-It does not know the answer that cites it, nor how a page becomes a picture.
+The quoted words are marked. It does not know the answer that cites them, nor how a page becomes a picture.
 """
 
 from __future__ import annotations

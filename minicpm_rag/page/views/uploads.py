@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from minicpm_rag.page.streamlit_private import UploadedFile
     from minicpm_rag.workspace import Workspace
 
-BUSY_SECONDS = 0.7  # between two looks at what is under way
-IDLE_SECONDS = 2.0  # between two looks for jobs of other processes
+BUSY_SECONDS = 0.7  # how often the progress of jobs is drawn
+IDLE_SECONDS = 2.0  # how often jobs of other processes are looked for
 TONES = {"failed": "bad", "skipped": "warn"}
 
 
@@ -34,8 +34,8 @@ def drop(workspace: Workspace) -> None:
     as_folder = st.session_state.get("drop-folder", False)
     limit = shared.settings().upload_megabytes
     key = f"upload-{st.session_state.get('upload_turn', 0)}-{as_folder}"
-    # In a callback, which runs whatever view is drawn next: who drops files and goes elsewhere at once sends
-    # both in one message, and the view that would have taken the files is drawn no more.
+    # Taken in a callback: a user who drops files and changes the view at once sends both in one message. Streamlit
+    # runs callbacks first; code after this widget would never see the files, as the library is not drawn again.
     st.file_uploader(
         t("upload_label"),
         accept_multiple_files="directory" if as_folder else True,
@@ -86,7 +86,7 @@ def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[Message]
 
 
 def watch(workspace: Workspace) -> None:
-    """Draw what is under way; while something is, look again every second, else more seldom for what others begin."""
+    """Draw the jobs, and draw them again as they go on: often while one runs, else less often for jobs of others."""
     jobs.shared().adopt(workspace.library)
     if is_busy():
         _watching(workspace)
@@ -97,7 +97,7 @@ def watch(workspace: Workspace) -> None:
 
 
 def is_busy() -> bool:
-    """Whether anything is under way in the knowledge base on the page."""
+    """Whether a job of the knowledge base on the page waits or runs."""
     return any(not job.done.is_set() for job in jobs.shared().of(state.knowledge_base()))
 
 
@@ -112,7 +112,7 @@ def _watching(workspace: Workspace) -> None:
 
 @st.fragment(run_every=IDLE_SECONDS)
 def _idle(workspace: Workspace, drawn: tuple[tuple[int, int] | None, int]) -> None:
-    """Draw the view again once a job was begun elsewhere, or one that was over at once has changed something."""
+    """Draw the view again once another process has begun a job, or has changed the knowledge base."""
     jobs.shared().adopt(workspace.library)
     if is_busy() or _state_of(workspace) != drawn:
         st.rerun()
