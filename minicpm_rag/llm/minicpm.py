@@ -31,6 +31,7 @@ from minicpm_rag.llm.generation.request import Cancel
 from minicpm_rag.llm.generation.text import TextGenerator
 from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
 from minicpm_rag.llm.transformers_internals import attention_in_use
+from minicpm_rag.settings import MAX_NEW_TOKENS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -67,7 +68,7 @@ class MiniCPM_LLM(LLM):
     top_p: float = Field(0.8, gt=0, le=1, description="1 is off")
     top_k: int = Field(50, ge=0, description="0 is off")
     repetition_penalty: float = Field(1.02, gt=0, description="1 is off")
-    max_new_tokens: int = Field(512, ge=1, description="an answer also ends where the context window does")
+    max_new_tokens: int = Field(MAX_NEW_TOKENS, ge=1, description="an answer also ends where the context window does")
     seed: int | None = Field(None, description="same seed, same answer")
     device: str = Field("auto", description="auto, cuda or cpu")
     precision: str = Field("auto", description="auto, bfloat16, float16 or float32")

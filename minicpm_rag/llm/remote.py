@@ -26,6 +26,7 @@ from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.streams import read_in_thread
 from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
 from minicpm_rag.messages import reason_of
+from minicpm_rag.settings import MAX_NEW_TOKENS, TEMPERATURE_FROM_DOCUMENTS
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -55,8 +56,8 @@ class RemoteLLM(LLM):
     model: str | None = None
     key: SecretStr = Field(repr=False)
     context_tokens: int
-    temperature: float = 0.1
-    max_new_tokens: int = 512
+    temperature: float = TEMPERATURE_FROM_DOCUMENTS
+    max_new_tokens: int = MAX_NEW_TOKENS
 
     @property
     def _llm_type(self) -> str:

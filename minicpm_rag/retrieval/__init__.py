@@ -23,6 +23,7 @@ from minicpm_rag.retrieval.fusion import dense_trust, readable_share, weighted_s
 from minicpm_rag.retrieval.matching import QuestionMatch
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import select, tell_fates
+from minicpm_rag.settings import PASSAGES
 from minicpm_rag.text.scripts import script_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class HybridRetriever(BaseRetriever):
     library: Any
     embedder: Any
     knowledge_base: str = "default"
-    passages: int = Field(default=5, ge=1, validation_alias=AliasChoices("passages", "k"))  # LangChain says k
+    passages: int = Field(default=PASSAGES, ge=1, validation_alias=AliasChoices("passages", "k"))  # LangChain says k
     reranker: Any = None
 
     def retrieve(

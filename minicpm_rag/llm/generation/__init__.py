@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
+from minicpm_rag.settings import MAX_NEW_TOKENS
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -27,7 +29,7 @@ class Sampling:
     top_p: float = 0.8
     top_k: int = 50
     repetition_penalty: float = 1.02
-    max_new_tokens: int = 512
+    max_new_tokens: int = MAX_NEW_TOKENS
     seed: int | None = None
     end_tokens: tuple[int, ...] = ()
 
