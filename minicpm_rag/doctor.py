@@ -1,4 +1,4 @@
-"""Say what this installation has, what will answer and how quickly, and what is missing.
+"""Reports what this installation has, what will answer and how quickly, and what is missing.
 
 It looks and measures; with `check` it also has the library repaired. It loads no model.
 """
@@ -28,8 +28,7 @@ REQUIRED = (
 )
 # Package of an extra -> what it is for
 OPTIONAL = {"flash-attn": "doctor.optional_gpu", "rapidocr": "doctor.optional_ocr"}
-# Share of the memory bandwidth that decoding reaches: 60 % of reading was measured on an H200 (MiniCPM-2B,
-# bfloat16); a copy, which is what is measured here, moves a little more than a read.
+# Share of a GPU's memory bandwidth, as `measure_bandwidth` measures it, that decoding reaches
 GPU_BANDWIDTH_SHARE = 0.55
 
 

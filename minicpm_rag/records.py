@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Metadata keys of a passage. Set by chunking:
 PAGE = "page"  # int, 1-based position in the file: page, slide, sheet, or 1
 PAGE_KIND = "page_kind"  # PageKind
-PAGE_LABEL = "page_label"  # what a person calls it: "3", "Sheet1"; "" where the file has no pages
+PAGE_LABEL = "page_label"  # what users call it: "3", "Sheet1"; "" where the file has no pages
 START, END = "start", "end"  # character offsets into the page's text
 HEADINGS = "headings"  # heading path, " > " between levels; "" where there is none
 TABLE_HEADER = "table_header"  # header row of the table the chunk continues; "" elsewhere

@@ -24,7 +24,7 @@ TEMPERATURE_FROM_DOCUMENTS = 0.1
 
 
 class Settings(BaseSettings):
-    """All that a person may set. Each field is the variable `MINICPM_RAG_<FIELD>`."""
+    """All that a user may set. Each field is the variable `MINICPM_RAG_<FIELD>`."""
 
     model_config = SettingsConfigDict(env_prefix="MINICPM_RAG_", frozen=True, extra="forbid", env_ignore_empty=True)
 

@@ -122,7 +122,7 @@ def _text(value: Any) -> str:
 
 
 def _table_page(values: Sequence[Any], numbers: Sequence[int]) -> Page | None:
-    """Return records as a table; None where they are no flat records of much the same shape."""
+    """Return records as a table; None where they are not flat records of about the same shape."""
     if not values or not all(isinstance(value, dict) and value for value in values):
         return None
     columns = list(dict.fromkeys(key for value in values for key in value))

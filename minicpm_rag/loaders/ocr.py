@@ -44,7 +44,7 @@ def recognise(image: Image) -> list[RecognisedLine]:
     image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     pixels = numpy.asarray(image)[:, :, ::-1]  # RapidOCR takes blue first, as OpenCV does
     with _LOCK:
-        # Its direction classifier turned a good line of our sample page round: pages must stand upright.
+        # Its direction classifier turns some upright lines round, so it is left out: pages must stand upright.
         result = _engine()(pixels, use_cls=False)
     lines = []
     for text, score, box in zip(result.txts or (), result.scores or (), _boxes(result), strict=True):

@@ -1,4 +1,4 @@
-"""Which model answers on this machine: the catalogue, what is here, and the choice, with its reason in words.
+"""Which model answers on this machine: the catalogue, what is here, and the choice with its reason.
 
 The choice is a pure function of the machine and the models present. It does not load models.
 """

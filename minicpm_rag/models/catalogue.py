@@ -17,7 +17,7 @@ Precision = Literal["bfloat16", "float16", "float32"]
 
 BYTES_PER_VALUE: dict[str, int] = {"bfloat16": 2, "float16": 2, "float32": 4}
 TOKENIZER_BYTES = 8_000_000  # tokenizer and configuration files beside the weights, roughly
-# CUDA context, activations of one prompt and the logits: measured between 0.4 and 0.7 GB, rounded up.
+# CUDA context, activations of one prompt and the logits, rounded up
 WORKING_BYTES = 700_000_000
 # Context a question needs room for; a longer window costs memory only when it is used.
 USUAL_CONTEXT_TOKENS = 4096

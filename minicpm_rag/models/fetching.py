@@ -1,7 +1,7 @@
-"""Fetch a model from ModelScope into a folder: whole files only, going on where an earlier try broke off.
+"""Fetch a model from ModelScope into a folder: whole files only, resuming an earlier try that was interrupted.
 
-The talking is done by `hub` in a process of its own; here is what to leave out, what a stop means, whether
-everything arrived, and the words for what went wrong. It does not know which model suits the machine.
+`hub` talks to ModelScope in a process of its own. This module chooses the files, stops that process when asked,
+checks that everything arrived, and turns failures into errors. It does not know which model suits the machine.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def download(
     """Fetch `model` into `folder` and return it; a whole model that is there already is only checked.
 
     `on_progress(bytes_done, bytes_total)` is called a few times a second. Setting `cancel` stops within a
-    second with DownloadStoppedError; calling again goes on from there.
+    second with DownloadStoppedError; calling again resumes.
     """
     folder = folder.absolute()
     try:
@@ -85,7 +85,7 @@ def _fetch(
     try:
         _drive(process, model, folder, revision, on_progress, cancel)
     finally:
-        process.kill()  # a finished process does not mind
+        process.kill()  # harmless where it has ended
         process.wait()
         for stream in (process.stdin, process.stdout):
             assert stream is not None
@@ -96,7 +96,7 @@ def _fetch(
 def _start(scratch: Path) -> subprocess.Popen[str]:
     package_parent = str(Path(__file__).resolve().parents[2])
     search_path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
-    tuning = {  # by itself it tries for 22 to 67 s without a network, and gives any file one hour
+    tuning = {  # its own defaults wait up to a minute where there is no network, and give any file one hour
         "MODELSCOPE_API_CONNECT_TIMEOUT": "8",
         "MODELSCOPE_API_TIMEOUT": "20",
         "MODELSCOPE_API_MAX_RETRIES": "1",
@@ -105,7 +105,7 @@ def _start(scratch: Path) -> subprocess.Popen[str]:
         "MODELSCOPE_DOWNLOAD_TIMEOUT": "20",
         "MODELSCOPE_DOWNLOAD_TOTAL_TIMEOUT": str(7 * 24 * 3600),
     }
-    privacy = {  # no lasting session id, no question which cloud this is, nothing outside our folders
+    privacy = {  # no lasting session id, no look-up of the cloud this machine is in, no file outside our folders
         "MODELSCOPE_HOME": str(scratch / "home"),
         "MODELSCOPE_CACHE": str(scratch / "cache"),
         "MODELSCOPE_DOWNLOAD_INTRA_CLOUD": "false",

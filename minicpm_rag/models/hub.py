@@ -1,9 +1,9 @@
 """Fetch a repository with ModelScope's own client, in a process of its own: `python -m minicpm_rag.models.hub`.
 
-A process, because the client takes its settings from environment variables at import, draws bars on the
-terminal, and can be stopped safely only by ending it; what has arrived stays and the next run goes on there.
+A process of its own, because the client takes its settings from environment variables at import, draws progress
+bars on the terminal, and can be stopped safely only by ending it; what has arrived stays, and the next run resumes.
 The request is one JSON line on stdin, reports are JSON lines on stdout; when stdin closes, the process ends.
-It does not know the catalogue, nor what the files are for.
+It knows neither the catalogue nor what the files are for.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ def _fetch(request: dict[str, Any]) -> None:
     from modelscope_hub.compat import snapshot_download
     from modelscope_hub.config import get_default_config
 
-    # `modelscope.snapshot_download` hands over to this one, but `import modelscope` loads torch: 2 s, 236 MB.
     folder, identifier, revision = Path(request["folder"]), request["id"], request["revision"]
     listing = HubApi().list_repo_files(identifier, "model", revision=revision)
     files = {entry.path: {"size": entry.size, "sha256": entry.sha256} for entry in listing if not entry.is_dir}

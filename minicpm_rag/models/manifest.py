@@ -54,7 +54,7 @@ def missing_files(folder: Path, *, checksums: bool = False) -> list[Message]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What was noted before the download; None for a folder copied by hand, or where the note is damaged."""
+    """The manifest of a folder; None for a folder copied by hand, or where the manifest is damaged."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -64,7 +64,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def check_room(folder: Path, wanted: Files) -> None:
-    """Refuse before the first byte when the disk is too small, rather than hours later."""
+    """Raise DownloadError before the first byte where the disk is too small, rather than hours later."""
     needed = 0
     for name, facts in wanted.items():
         target = folder / name
@@ -84,9 +84,9 @@ def is_whole(folder: Path, identifier: str, revision: str) -> bool:
 
 
 def write_manifest(folder: Path, identifier: str, revision: str, wanted: Files) -> None:
-    """Note what is to come, before the first byte, so that a folder that broke off is seen as such."""
+    """Write down what is to come before the first byte, so that an interrupted download can be recognised."""
     content = {"id": identifier, "revision": revision, "files": wanted}
-    part = folder / f"{MANIFEST}.part"  # half a note would make the folder look like one copied by hand
+    part = folder / f"{MANIFEST}.part"  # a manifest cut short would make the folder look like one copied by hand
     part.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     part.replace(folder / MANIFEST)
 

@@ -1,4 +1,4 @@
-"""What a sentence claims that its source must hold too: names, and what it denies.
+"""What a sentence claims and its source must contain too: names and codes, and what it denies.
 
 Courtesies, lead-ins and "I do not know" claim nothing. Knows no passages; numbers are read by `numerals`.
 """
@@ -85,7 +85,7 @@ def names(text: str) -> frozenset[str]:
 
 
 def codes(text: str) -> frozenset[str]:
-    """The names that are one of a series, where a neighbour is easily mistaken for them: AL-200, E-23."""
+    """The names that are codes (AL-200, E-23): one of a series is easily mistaken for another."""
     return frozenset(name for name in map(fold, _latin_names(text)) if is_code(name))
 
 

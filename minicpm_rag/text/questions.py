@@ -1,4 +1,4 @@
-"""What a question tells by its words alone: its language, what it asks for, which words carry content.
+"""What can be said of a question by its words alone: its language, what it asks for, which words carry content.
 
 Knows no documents, no history and no model.
 """
@@ -147,9 +147,9 @@ def _tagger() -> Any:
     import jieba.posseg
     import platformdirs
 
-    # Else it reports on stderr that it loads its dictionary, or that the cache of it cannot be written.
+    # Otherwise it writes to stderr that it loads its dictionary, or that the cache of it cannot be written.
     jieba.setLogLevel(logging.CRITICAL)
-    # By itself it keeps that cache in the folder for temporary files, where it may be another person's.
+    # Its own place for that cache is the shared folder for temporary files, where another user's file may lie.
     cache = platformdirs.user_cache_path("minicpm-rag", appauthor=False)
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ class Statement:
 
     @property
     def readable(self) -> str:
-        """The text as a person reads it: a row as "Model: AL-200; Price: 1299", a sentence on one line."""
+        """The text as it is shown: a row as "Model: AL-200; Price: 1299", a sentence on one line."""
         if not _ROW.fullmatch(self.text):
             return " ".join(self.text.split())
         cells = _cells(self.text)

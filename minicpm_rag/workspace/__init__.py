@@ -1,4 +1,4 @@
-"""Build everything from the settings, once: embedder, library, retrievers and whatever answers.
+"""Builds everything from the settings, once: embedder, library, retrievers and what answers.
 
 The only place that does. Opening is quick: models are loaded on first use or by `warm()`.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from minicpm_rag.errors import CheckpointError
 from minicpm_rag.settings import Settings
 from minicpm_rag.text.sizes import file_size
-from minicpm_rag.workspace.answerer import Answerer, configured, load
+from minicpm_rag.workspace.answerer import Answerer, Server, configured, load
 
 if TYPE_CHECKING:
     from minicpm_rag.answering import AnswerChain
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from minicpm_rag.llm.remote import RemoteLLM
     from minicpm_rag.retrieval import HybridRetriever
 
-# What libraries would do behind one's back: tracing, telemetry files, hub requests. OMP_WAIT_POLICY:
-# libgomp's spinning threads make torch 15 times slower beside another busy process.
+# What libraries would do without being asked: tracing, telemetry, requests to a hub. And OMP_WAIT_POLICY, because
+# libgomp's threads spin while they wait, which slows torch down many times beside another busy process.
 _ENVIRONMENT = {
     "LANGSMITH_TRACING": "false",
     "LANGCHAIN_TRACING_V2": "false",
@@ -125,12 +125,11 @@ class Workspace:
 
     @property
     def model_name(self) -> str | None:
-        """The model's name as a person knows it; None in no-model mode."""
+        """The model's name as users know it; None in no-model mode."""
         if self._answerer.folder is not None:
             return self._answerer.folder.name
         if self._answerer.server is not None:
-            address, model, _ = self._answerer.server
-            return model or address
+            return self._answerer.server.model or self._answerer.server.address
         return None
 
     @property
@@ -156,7 +155,7 @@ class Workspace:
 
     def use_server(self, address: str, model: str | None = None, key: str | None = None) -> None:
         """Answer with an OpenAI-compatible server from now on."""
-        self._use(Answerer(server=(address, model, key)))
+        self._use(Answerer(server=Server(address, model, key)))
 
     def chain(
         self,
@@ -188,9 +187,13 @@ class Workspace:
     def facts(self) -> dict[str, str]:
         """What answers and how it runs: model, device, precision, attention, memory of weights and cache."""
         llm = self.llm
-        if llm is None or self._answerer.folder is None:
-            return {"model": self.model_name or "", "device": "" if llm is None else "server"}
-        running = llm.running  # type: ignore[union-attr]
+        if llm is None:
+            return {"model": "", "device": ""}
+        from minicpm_rag.llm.minicpm import MiniCPM_LLM
+
+        if not isinstance(llm, MiniCPM_LLM):
+            return {"model": self.model_name or "", "device": "server"}
+        running = llm.running
         return {
             "model": self.model_name or "",
             "device": running.device,

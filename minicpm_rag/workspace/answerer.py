@@ -5,7 +5,7 @@ Knows no library and no chain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +18,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Server:
+    """An OpenAI-compatible server, the model to ask it for, and its key."""
+
+    address: str
+    model: str | None = None
+    key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Answerer:
     """What answers: a model folder, a server, or (neither) quoted sentences."""
 
     folder: Path | None = None
-    server: tuple[str, str | None, str | None] | None = None  # address, model, key
+    server: Server | None = None
 
 
 def configured(settings: Settings) -> Answerer:
     """A configured folder, else a configured server, else the best downloaded model, else quotes.
 
-    Raises CheckpointError where the configured folder is none.
+    Raises CheckpointError where the configured folder is not the folder of a model.
     """
     if settings.model is not None:
         if not (settings.model / "config.json").is_file():
@@ -36,13 +45,8 @@ def configured(settings: Settings) -> Answerer:
         return Answerer(folder=settings.model)
     if settings.llm_url is not None:
         key = settings.llm_api_key
-        return Answerer(
-            server=(
-                settings.llm_url,
-                settings.llm_model,
-                None if key is None else key.get_secret_value(),
-            )
-        )
+        secret = None if key is None else key.get_secret_value()
+        return Answerer(server=Server(settings.llm_url, settings.llm_model, secret))
     return _downloaded(settings)
 
 
@@ -81,6 +85,6 @@ def load(answerer: Answerer, settings: Settings) -> MiniCPM_LLM | RemoteLLM | No
     if answerer.server is not None:
         from minicpm_rag.llm.remote import connect
 
-        address, model, key = answerer.server
-        return connect(address, model, key, settings.llm_context_tokens)
+        server = answerer.server
+        return connect(server.address, server.model, server.key, settings.llm_context_tokens)
     return None

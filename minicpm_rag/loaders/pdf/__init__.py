@@ -15,7 +15,7 @@ from minicpm_rag.loaders.pdf.scans import INSTALL_OCR, page_of, recognised_text,
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
 
-_DOTS_PER_INCH = 200  # our sample pages read alike from 150 to 300, which takes longer
+_DOTS_PER_INCH = 200  # of a page drawn for text recognition
 
 
 def read(path: Path, *, ocr: bool, recognised: Callable[[], None]) -> LoadedFile:

@@ -1,4 +1,4 @@
-"""Turns the characters of a PDF page, given with their boxes, into text as a person would read it aloud.
+"""Turns the characters of a PDF page, given with their boxes, into text in reading order.
 
 Columns are read one after the other, wrapped lines become whole paragraphs, aligned cells become table rows.
 Every character of the text remembers which character of the page it came from, so that a quote can be found
@@ -28,7 +28,7 @@ _PARAGRAPH_GAP = 1.35  # of the usual line distance
 _HEADING_SIZE = 1.25  # of the usual text size; fonts of one size differ by up to 1.15
 _HEADING_CHARACTERS = 60
 _NEARLY_FULL = 0.9  # of the column's width: edges of scanned lines are not exact
-_NEARBY_LINES = 30  # whose edges are the margins of a line
+_NEARBY_LINES = 30  # before and after a line; their edges are its margins
 
 
 @dataclass
@@ -72,7 +72,7 @@ def lay_out(glyphs: Sequence[Glyph]) -> PageText:
 
 
 class _Margins:
-    """Judges whether a line goes on with the paragraph of the line before it, by the margins around it."""
+    """Judges by the margins around a line whether it continues the paragraph of the line before it."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
@@ -84,7 +84,7 @@ class _Margins:
         return distance < 0 or distance > _PARAGRAPH_GAP * max(self._distance, line.height)
 
     def continues(self, position: int) -> bool:
-        """Tell it of the line at `position` and the one before."""
+        """Whether the line at `position` continues the paragraph of the line before it."""
         line, following = self._lines[position - 1], self._lines[position]
         if self.is_far(line, following) or len(line.fragments) > 1 or len(following.fragments) > 1:
             return False
@@ -99,7 +99,7 @@ class _Margins:
         left, right = min(each.left for each in column), max(each.right for each in column)
         if following.left - max(line.left, left) > line.height:
             return False
-        # Had the next line's first word fitted on this line, the break would have been meant.
+        # Where the next line's first word would have fitted on this line, the line was ended on purpose.
         ends = line.text[-1] in _SENTENCE_END
         if not ends and line.right - left >= _NEARLY_FULL * (right - left):
             return True

@@ -1,7 +1,7 @@
 """Reads PDF pages with pypdfium2 and draws a page with quotes marked on it.
 
-pdfium is not thread-safe: calls from several threads end the whole process with a segmentation fault
-(measured). So every call here runs under one lock, held for a page at a time.
+pdfium is not thread-safe: calls from several threads end the process with a segmentation fault. So every call
+here runs under one lock, which is held for a page at a time.
 Knows nothing of text recognition: a page without text is reported as a scan.
 """
 
