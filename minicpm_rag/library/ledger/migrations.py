@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from minicpm_rag.library.ledger import old_reasons
+
 DOCUMENTS = """
 CREATE TABLE knowledge_bases(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -145,6 +147,7 @@ MIGRATIONS = (
     Migration(2, "token signs", TOKEN_SIGNS),
     Migration(3, "conversations", CONVERSATIONS),
     Migration(4, "a knowledge base has a version", VERSION),
+    Migration(5, "reasons are messages", old_reasons.migrate),
 )
 NEWEST = MIGRATIONS[-1].number
 
