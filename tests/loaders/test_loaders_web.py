@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
+import requests
 from web_server import Handler, served
 
 from minicpm_rag.errors import DocumentError
@@ -101,3 +104,25 @@ def test_a_server_that_is_not_there_is_a_document_error() -> None:
 @pytest.mark.filterwarnings("error")
 def test_the_loader_package_is_imported_without_a_warning() -> None:
     loaders_web._loader("http://127.0.0.1:9/")
+
+
+def test_canary_langchain_community_still_announces_its_end() -> None:
+    """Fails where the warning that `loaders.web` silences is gone or reads differently: change the filter there."""
+    program = (
+        "import warnings\n"
+        "with warnings.catch_warnings(record=True) as seen:\n"
+        "    warnings.simplefilter('always')\n"
+        "    from langchain_community.document_loaders import WebBaseLoader\n"
+        "print([one.category.__name__ for one in seen if 'being sunset' in str(one.message)])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['DeprecationWarning']"
+
+
+def test_canary_the_page_loader_and_requests_still_have_what_we_reach_into() -> None:
+    """Fails where WebBaseLoader no longer fetches through its `session`, or requests keeps a body elsewhere."""
+    loader = loaders_web._loader("http://127.0.0.1:9/")
+    assert isinstance(loader.session, requests.Session) and loader.session.hooks == {"response": []}
+    assert loader.requests_kwargs["stream"] and loader.raise_for_status
+    response = requests.Response()
+    assert (response._content, response._content_consumed) == (False, False)
