@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minicpm_rag.errors import RAGError
+from minicpm_rag.errors import CheckpointError, RAGError
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.models import Choice, choose, describe_folder, find_local
 from minicpm_rag.models.hardware import Hardware, describe, measure_bandwidth
@@ -120,7 +120,7 @@ def _answering(settings: Settings, hardware: Hardware) -> Iterator[Finding]:
         folder = next(entry.folder for entry in local if entry.model == choice.model)
         model = Message("doctor.model_in", name=choice.model.name, folder=folder)
         yield Finding(answers_by, model, advice=choice.reason)
-        yield from _running(choice, settings, usable)
+        yield from _running(choice, settings, folder)
         return
     yield Finding(answers_by, Message("doctor.quotes"))
     suits = Message("doctor.suits")
@@ -149,10 +149,10 @@ def _configured(folder: Path, settings: Settings, hardware: Hardware) -> Iterato
     if choice.model != model:
         yield Finding(Message("doctor.memory_for_it"), Message("doctor.too_little"), True, choice.reason)
         return
-    yield from _running(choice, settings, hardware)
+    yield from _running(choice, settings, folder)
 
 
-def _running(choice: Choice, settings: Settings, hardware: Hardware) -> Iterator[Finding]:
+def _running(choice: Choice, settings: Settings, folder: Path) -> Iterator[Finding]:
     from minicpm_rag.llm.checkpoint.placement import choose_weights
 
     assert choice.model is not None
@@ -164,10 +164,7 @@ def _running(choice: Choice, settings: Settings, hardware: Hardware) -> Iterator
         precision = choice.precision
         key = "doctor.precision_of_gpu" if on_gpu else "doctor.precision_of_processor"
     yield Finding(Message("doctor.precision"), Message(key, precision=precision))
-    attention = settings.attention
-    missing = attention == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None
-    advice = Message("doctor.no_flash_attention") if missing else None
-    yield Finding(Message("doctor.attention"), _words(attention), missing, advice)
+    yield _attention(settings.attention, on_gpu, folder)
     size = {"full": choice.model.weight_bytes(precision), "int8": choice.model.parameters}.get(
         weights, choice.model.parameters * 5 // 8
     )
@@ -180,6 +177,23 @@ def _running(choice: Choice, settings: Settings, hardware: Hardware) -> Iterator
         size=size,
     )
     yield Finding(Message("doctor.speed"), speed)
+
+
+def _attention(wanted: str, on_gpu: bool, folder: Path) -> Finding:
+    from minicpm_rag.llm.checkpoint import read_config
+    from minicpm_rag.llm.decoding import ATTENTION, would_serve
+
+    name = Message("doctor.attention")
+    if wanted == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None:
+        return Finding(name, _words(wanted), True, Message("doctor.no_flash_attention"))
+    try:
+        own = on_gpu and would_serve(read_config(folder))
+    except CheckpointError:  # shown where the folder is checked
+        own = False
+    if not own:
+        return Finding(name, _words(wanted))
+    advice = None if wanted == "sdpa" else Message("doctor.attention_no_effect", attention=wanted)
+    return Finding(name, _words(ATTENTION), advice=advice)
 
 
 def _searching(settings: Settings) -> Iterator[Finding]:

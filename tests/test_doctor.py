@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from golden import GOLDEN
 from hub_server import Hub, serve
 
 from minicpm_rag import doctor
 from minicpm_rag.cli import main
 from minicpm_rag.doctor import Finding, examine
+from minicpm_rag.llm import decoding
 from minicpm_rag.llm.checkpoint import read_config
 from minicpm_rag.llm.checkpoint.weights import find_weights
 from minicpm_rag.messages import Message
@@ -75,6 +77,19 @@ def test_on_a_gpu_the_speed_is_the_share_of_bandwidth_that_was_measured(
     assert str(findings["GPU"].value) == "Card, 21 GB of 26 GB free"
     assert str(findings["Precision"].value) == "bfloat16 (what the GPU computes itself)"
     assert str(findings["Expected speed"].value).startswith("about 101 tokens/s")  # 0.55 x 1 TB/s over 5.45 GB
+
+
+@pytest.mark.parametrize("wanted", ["sdpa", "eager"])
+def test_an_attention_setting_that_has_no_effect_is_told(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "describe", lambda: CARD)
+    monkeypatch.setattr(doctor, "measure_bandwidth", lambda device: 1e12)
+    settings = load_settings(model=GOLDEN / "minicpm-2b-tiny", attention=wanted)
+    for own in (False, True):
+        monkeypatch.setattr(decoding, "would_serve", lambda config, own=own: own)
+        finding = by_name(examine(settings))["Attention"]
+        assert str(finding.value) == (decoding.ATTENTION if own else wanted)
+        assert ("has no effect" in str(finding.advice)) == (own and wanted == "eager")
+        assert not finding.problem
 
 
 def test_a_half_downloaded_model_is_a_problem_that_names_the_file(on_processor: None) -> None:

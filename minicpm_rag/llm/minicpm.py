@@ -1,6 +1,6 @@
 """`MiniCPM_LLM`: a MiniCPM checkpoint as a LangChain language model.
 
-LangChain's surface only: text streaming is `text_generation`'s, tokens are an engine's matter.
+Only LangChain's interface is here: `generation.text` streams text, an engine makes the tokens.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tok
 
 @dataclass(frozen=True)
 class Running:
-    """What a model runs on and in. `cache_bytes` is 0 where the cache grows with each answer."""
+    """How a model runs: device, number formats, memory. `cache_bytes` is 0 where the cache grows with each answer."""
 
     device: str
     precision: str
@@ -56,9 +56,10 @@ class Running:
 class MiniCPM_LLM(LLM):
     """A MiniCPM checkpoint folder as a LangChain LLM: `MiniCPM_LLM(folder)`, then call, invoke or stream it.
 
-    A plain string is one user turn; messages are rendered with the checkpoint's chat template. Per call,
-    or bound, it takes `stop`, the sampling fields below, `cancel` (an Event that stops the answer) and
-    `on_queue` (called with the position while others are served first).
+    A plain string is one user turn; messages are rendered with the checkpoint's chat template. Per call, or bound, it
+    takes `stop`, the sampling fields below, `cancel` (an Event that stops the answer) and `on_queue` (called with the
+    place in the queue whenever it changes: 1 is next, 0 means that the model reads the prompt). Raises CheckpointError,
+    PromptTooLongError, OutOfMemoryError and other kinds of ModelError.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -92,7 +93,7 @@ class MiniCPM_LLM(LLM):
         engine: QueueingEngine | None = None,
         **settings: Any,
     ) -> None:
-        """Load the folder, or take over a `model`, `tokenizer` and `engine` that are there already."""
+        """Load the folder, or use a `model`, `tokenizer` and `engine` that were made before."""
         fields = {"model_path": str(model_path), **settings}
         super().__init__(**fields)
         from minicpm_rag.llm import checkpoint
@@ -181,7 +182,7 @@ class MiniCPM_LLM(LLM):
         return {name: getattr(self, name) for name in ("model_path", *_SAMPLING)}
 
     def __call__(self, prompt: LanguageModelInput, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """`llm("你好")`, as LangChain once allowed and MiniCPM's tutorials write."""
+        """`llm("你好")`, as MiniCPM's tutorials write; LangChain itself has dropped it."""
         return self.invoke(prompt, stop=stop, **kwargs)
 
     def close(self) -> None:
@@ -207,7 +208,7 @@ class MiniCPM_LLM(LLM):
         """Tokens of the prompt these messages become."""
         return self.count_prompt_tokens(messages)
 
-    # Every prompt that LangChain hands on becomes rendered text here, never "Human:" lines.
+    # Every prompt is rendered with the chat format; LangChain's default would be lines that begin with "Human:".
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         value = super()._convert_input(model_input)
@@ -244,7 +245,7 @@ class MiniCPM_LLM(LLM):
             try:
                 return LLMResult(generations=list(pool.map(answer, prompts)))
             finally:
-                cancel.set()  # after an error or Ctrl-C the others must not run on
+                cancel.set()  # after an error or Ctrl-C the other prompts must not go on
 
     async def _agenerate(
         self,
@@ -258,7 +259,7 @@ class MiniCPM_LLM(LLM):
         try:
             texts = await asyncio.gather(*calls)
         finally:
-            cancel.set()  # after an error the others must not run on
+            cancel.set()  # after an error the other prompts must not go on
         return LLMResult(generations=[[Generation(text=text)] for text in texts])
 
     def _call(
@@ -310,7 +311,7 @@ class MiniCPM_LLM(LLM):
                 yield chunk
 
     def _texts(self, prompt: str, stop: list[str] | None, kwargs: dict[str, Any]) -> Generator[str]:
-        """The answer in pieces; at least one, since LangChain refuses a stream without any."""
+        """Yield the answer in pieces, at least one: LangChain raises where a stream ends without any."""
         options = dict(kwargs)
         cancel, on_queue = options.pop("cancel", None), options.pop("on_queue", None)
         if unknown := sorted(options.keys() - set(_SAMPLING)):
@@ -339,7 +340,7 @@ class MiniCPM_LLM(LLM):
 
 
 async def _from_thread(texts: Iterator[str], cancel: Cancel) -> AsyncGenerator[str]:
-    """Iterate in a thread of its own: the event loop's shared few could all be waiting in the queue.
+    """Iterate in a thread of its own: those of the event loop's pool could all be occupied by waiting requests.
 
     Closing it, which cancelling the task does, sets `cancel`.
     """
@@ -347,7 +348,7 @@ async def _from_thread(texts: Iterator[str], cancel: Cancel) -> AsyncGenerator[s
     arrived: asyncio.Queue[str | BaseException | None] = asyncio.Queue()
 
     def tell(item: str | BaseException | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed under us: nobody listens any more
+        with contextlib.suppress(RuntimeError):  # the event loop was closed: nobody reads any more
             loop.call_soon_threadsafe(arrived.put_nowait, item)
 
     def work() -> None:

@@ -1,7 +1,7 @@
-"""Answer with an OpenAI-compatible server (vLLM, SGLang, llama.cpp, Ollama) instead of a model of our own.
+"""Answer with an OpenAI-compatible server (vLLM, SGLang, llama.cpp, Ollama) instead of a local model.
 
-It is used the way MiniCPM_LLM is: text pieces out, `cancel`, `count_prompt_tokens`, `context_tokens`. Nothing
-is sent anywhere unless an address was given. It does not know which tokens the server's model counts in.
+It is used as MiniCPM_LLM is: it streams text and has `cancel`, `count_prompt_tokens` and `context_tokens`. Nothing is
+sent unless an address was set. It does not know the server's tokenizer, so it counts an upper bound of tokens.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ READ_SECONDS = 300  # the first token of a long prompt on a slow machine
 
 
 def connect(base_url: str, model: str | None, key: str | None, context_tokens: int) -> RemoteLLM:
-    """Describe a server to answer with; it is first called when a question comes.
+    """Make an LLM of a server, which is first called when a question comes.
 
-    Without a `model`, the first one that the server lists is asked for.
+    Without a `model` name the first that the server lists is used. Raises ModelError where the address is none.
     """
     address = base_url.strip().rstrip("/")
     parts = urlparse(address)
@@ -68,12 +68,12 @@ class RemoteLLM(LLM):
         return {"base_url": self.base_url, "model": self.model, "temperature": self.temperature}
 
     def count_prompt_tokens(self, prompt: LanguageModelInput) -> int:
-        """Tokens the prompt has at most; the server's own count is lower."""
+        """The most tokens that the prompt can have; the server's own count is lower."""
         messages = super()._convert_input(prompt).to_messages()
         return sum(TOKENS_PER_MESSAGE + self.get_num_tokens(str(message.text)) for message in messages)
 
     def get_num_tokens(self, text: str) -> int:
-        """Tokens the text has at most."""
+        """The most tokens that the text can have."""
         return most_tokens(text)
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
@@ -87,7 +87,7 @@ class RemoteLLM(LLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> str:
-        return "".join(chunk.text for chunk in self._stream(prompt, stop, **kwargs))
+        return "".join(chunk.text for chunk in self._stream(prompt, stop, run_manager, **kwargs))
 
     def _stream(
         self,
@@ -99,7 +99,7 @@ class RemoteLLM(LLM):
         on_queue: Callable[[int], None] | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
-        # on_queue: the server queues by itself and does not say where we stand.
+        # `on_queue` is never called: a server has its own queue and does not tell the place in it.
         messages = prompt.messages if isinstance(prompt, _Text) else [HumanMessage(prompt)]
         options = {
             "stop": stop,
@@ -179,7 +179,7 @@ class RemoteLLM(LLM):
 
 
 class _Text(str):
-    """The flattened text of a prompt that still knows its messages."""
+    """A prompt as text, with the messages it was made of: LangChain passes only strings to `_stream`."""
 
     messages: list[BaseMessage]
 
@@ -203,7 +203,7 @@ def _is_this_machine(address: str) -> bool:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What began it: of the errors that were raised from one another, the system's own."""
+    """The first in a chain of errors, which for a failed connection is the operating system's."""
     while (before := error.__cause__ or error.__context__) is not None:
         error = before
     return error

@@ -1,6 +1,6 @@
-"""The most tokens a text can have, for models whose tokenizer is not here.
+"""The most tokens that a text can have, for models whose tokenizer is not on this machine.
 
-LangChain's default count would download GPT-2's tokenizer, OpenAI's would download theirs.
+LangChain's own counters would download a tokenizer.
 """
 
 from __future__ import annotations

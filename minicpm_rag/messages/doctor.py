@@ -79,6 +79,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "请安装附加组件 gpu，或让 MINICPM_RAG_ATTENTION 保持 sdpa。",
         "Install the gpu extra, or leave MINICPM_RAG_ATTENTION at sdpa.",
     ),
+    "doctor.attention_no_effect": (
+        "MINICPM_RAG_ATTENTION={attention} 在这里不起作用：这块 GPU 用自己的引擎计算注意力。",
+        "MINICPM_RAG_ATTENTION={attention} has no effect here: on this GPU the engine computes attention itself.",
+    ),
     "doctor.about": (
         "每秒约 {tokens:.0f} 个词元（内存每秒传输 {bandwidth:bytes}，每个词元读取 {size:bytes}）",
         "about {tokens:.0f} tokens/s (memory moves {bandwidth:bytes}/s, each token reads {size:bytes})",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.prompts import ChatPromptTemplate
 from web_server import Handler, served
@@ -88,6 +89,20 @@ def test_an_answer_streams_piece_by_piece(server: Server, llm: RemoteLLM) -> Non
     assert list(llm.stream("X 的价格是多少？")) == ANSWER
     assert llm.invoke("What does X cost?") == "".join(ANSWER)
     assert server.keys == ["Bearer secret"] * 2
+
+
+def test_callbacks_hear_every_piece(llm: RemoteLLM) -> None:
+    class Listener(BaseCallbackHandler):
+        def __init__(self) -> None:
+            self.pieces: list[str] = []
+
+        def on_llm_new_token(self, token: str, **kwargs: Any) -> None:
+            self.pieces.append(token)
+
+    for ask in (llm.invoke, lambda *args, **kwargs: list(llm.stream(*args, **kwargs))):
+        listener = Listener()
+        ask("q", config={"callbacks": [listener]})
+        assert "".join(listener.pieces) == "".join(ANSWER)
 
 
 def test_messages_arrive_as_messages(server: Server, llm: RemoteLLM) -> None:

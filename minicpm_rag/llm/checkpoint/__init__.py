@@ -1,7 +1,7 @@
-"""A checkpoint folder becomes a transformers model: no remote code, no network, no question on the console.
+"""Load a checkpoint folder as a transformers model: without remote code, network or questions on the console.
 
 MiniCPM (`model_type: minicpm`) is served by transformers' Granite code, which has the same three scalings and
-parameter names. Weights go file by file straight to their device in their number format.
+parameter names. Weights are read file by file and go straight to their device in their number format.
 Knows nothing of prompts or sampling.
 """
 
@@ -29,17 +29,12 @@ __all__ = ["context_tokens", "convert", "load_model", "load_tokenizer", "read_co
 
 _log = logging.getLogger(__name__)
 
+# Fields of MiniCPM's config.json that Granite has under the same name with the same meaning.
 _SAME_IN_GRANITE = (
-    *("vocab_size", "hidden_size", "intermediate_size", "hidden_act", "rms_norm_eps", "initializer_range"),
-    *(
-        "num_hidden_layers",
-        "num_attention_heads",
-        "num_key_value_heads",
-        "max_position_embeddings",
-        "use_cache",
-    ),
-    *("pad_token_id", "bos_token_id", "eos_token_id", "attention_bias", "attention_dropout"),
-)
+    "vocab_size", "hidden_size", "intermediate_size", "hidden_act", "rms_norm_eps", "initializer_range",
+    "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "max_position_embeddings", "use_cache",
+    "pad_token_id", "bos_token_id", "eos_token_id", "attention_bias", "attention_dropout",
+)  # fmt: skip
 FAMILIES = ("minicpm (MiniCPM 1B, 2B, 4, 4.1)", "minicpm3 (MiniCPM3)", "llama (MiniCPM5)")
 
 
@@ -55,7 +50,7 @@ def read_config(folder: str | Path) -> PretrainedConfig:
         raise CheckpointError("llm.no_config", folder=folder)
     path = folder / "config.json"
     raw = read_json(path)
-    # The names of remote code classes; nothing of the kind is ever imported.
+    # Names of classes in the folder's own code, which is never imported.
     raw.pop("auto_map", None)
     family = raw.get("model_type")
     if family == "minicpm" and raw.get("num_experts"):
@@ -79,7 +74,10 @@ def read_config(folder: str | Path) -> PretrainedConfig:
 
 
 def _granite_config(raw: Mapping[str, Any]) -> PretrainedConfig:
-    """MiniCPM's configuration in Granite's words."""
+    """Translate MiniCPM's configuration to Granite's; the scalings are those of OpenBMB's modeling_minicpm.py.
+
+    Raises KeyError or ZeroDivisionError where a number is missing or impossible.
+    """
     from transformers import GraniteConfig
 
     hidden, layers, heads = raw["hidden_size"], raw["num_hidden_layers"], raw["num_attention_heads"]
@@ -104,9 +102,9 @@ def _rope_parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
     parameters = {"rope_type": kind, "rope_theta": float(raw.get("rope_theta", 10000.0)), **scaling}
     if kind == "longrope":
         trained, window = scaling["original_max_position_embeddings"], raw["max_position_embeddings"]
-        # MiniCPM scales by the ratio of the windows alone, and picks the factors once, for the whole window:
-        # longer than trained means the long ones even for a short prompt. transformers looks at `factor` and
-        # at each prompt's length.
+        # MiniCPM picks its factors once, for the whole window: where it is longer than trained, even a short prompt
+        # gets the long factors, and the attention factor follows from the ratio of the windows. transformers would
+        # pick by each prompt's length, so it is given the long factors as the short ones too.
         parameters["factor"] = window / trained
         parameters["attention_factor"] = math.sqrt(1 + math.log(window / trained) / math.log(trained))
         if window > trained:
@@ -115,7 +113,7 @@ def _rope_parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def context_tokens(config: PretrainedConfig) -> int:
-    """The context window in tokens. Dynamic NTK is what stretches MiniCPM-2B-128k beyond its positions."""
+    """The context window in tokens; dynamic NTK stretches it beyond the trained positions (MiniCPM-2B-128k)."""
     rope = getattr(config, "rope_parameters", None) or {}
     stretch = rope.get("factor", 1.0) if rope.get("rope_type") == "dynamic" else 1.0
     return int(config.max_position_embeddings * stretch)
@@ -133,11 +131,12 @@ def load_model(
     """Load a checkpoint folder, ready to generate.
 
     `device` auto spreads over several GPUs and the host where one GPU is too small; `memory` limits the bytes
-    used per device ({0: …, "cpu": …}). For `weights` see `placement.choose_weights`: on a processor int8 is done
-    here; for a GPU the model stays on the host in full, for whoever quantizes it to move on. Raises
-    CheckpointError naming the file that is missing, short or wrong.
+    used per device ({0: …, "cpu": …}). For `weights` see `placement.choose_weights`: for a processor they are
+    quantized here; for a GPU the model stays on the host in full, and the engine quantizes it while it copies it to
+    the GPU. Raises CheckpointError naming the file that is missing, short or wrong, and ModelError or
+    OutOfMemoryError where the device does not do.
     """
-    # Read when torch is imported first: on a CPU, idle threads that spin slow every token down tenfold.
+    # torch reads it when it is first imported. Otherwise its idle threads spin, which slows decoding on a CPU.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
@@ -150,7 +149,7 @@ def load_model(
     placement.check_attention(attention, target, dtype)
     model.set_attn_implementation(attention)
     if target.startswith("cuda"):
-        # It compiles a plan for each length in each thread: 40 ms for nearly every token, seen on an H200.
+        # cuDNN's attention compiles a plan for each new length and thread: in decoding, for nearly every token.
         torch.backends.cuda.enable_cudnn_sdp(False)
     weights = placement.choose_weights(weights, target, precision)
     quantize_here = weights != "full" and not target.startswith("cuda")
@@ -196,7 +195,7 @@ def _fill(model: Any, folder: Path, files: WeightFiles, dtype: torch.dtype, plac
     missing = set(wanted)
     for path in files.files:
         for name, tensor in tensors(path):
-            # Copies of tied weights, and rotary frequencies that old versions of torch saved as well.
+            # Copies of tied weights, and rotary frequencies, which old checkpoints hold too.
             if name in tied or name.endswith("rotary_emb.inv_freq"):
                 continue
             if name not in wanted:
@@ -204,8 +203,8 @@ def _fill(model: Any, folder: Path, files: WeightFiles, dtype: torch.dtype, plac
             if tensor.shape != wanted[name]:
                 shape, needed = str(tuple(tensor.shape)), str(tuple(wanted[name]))
                 raise CheckpointError("llm.weight_shape", path=path, name=name, shape=shape, wanted=needed)
-            # Rounded on the host, so that a device never holds the wider copy; always copied, so that
-            # nothing keeps the file mapped.
+            # Converted on the host, so that the device never holds the wider numbers; always copied, so that
+            # no tensor keeps the file mapped.
             value = tensor.to(dtype, copy=True).to(_place(name, places))
             module, _, leaf = name.rpartition(".")
             model.get_submodule(module).register_parameter(leaf, torch.nn.Parameter(value, requires_grad=False))
@@ -214,7 +213,7 @@ def _fill(model: Any, folder: Path, files: WeightFiles, dtype: torch.dtype, plac
         raise _missing(folder, missing, files)
     model.tie_weights()
     if len(places) == 1:
-        # Only buffers still move: the parameters are there.
+        # Moves the buffers; the parameters are already there.
         model.to(next(iter(places.values())))
 
 

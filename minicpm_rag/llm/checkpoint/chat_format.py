@@ -1,4 +1,4 @@
-"""Messages become the prompt text a checkpoint was trained on: its own chat template, or MiniCPM-2B's form.
+"""Write messages as the prompt that a checkpoint was trained on: by its own chat template, or in MiniCPM-2B's form.
 
 Knows message formats; neither counts tokens nor runs a model.
 """
@@ -16,7 +16,7 @@ from pydantic import Field
 from minicpm_rag.errors import ModelError
 from minicpm_rag.messages import reason_of
 
-# Ordinary text to the tokenizer. Where a model was trained on them, an answer ends at the first it writes.
+# MiniCPM-2B's turn marks are ordinary text to its tokenizer, not special tokens.
 TURN_MARKS = ("<用户>", "<AI>")
 _MINICPM_2B = (
     "{% for message in messages %}{% if message['role'] == 'user' %}"
@@ -42,17 +42,17 @@ class ChatFormat:
             self._template = _CHATML if "<|im_start|>" in vocabulary else _MINICPM_2B
         special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
         probe = self._apply([{"role": "user", "content": "."}])
-        # Marks of its own turns that a model may go on to write, and that its answer ends before.
+        # A model trained on turn marks may go on and write the next turn: its answer ends before the first mark.
         self.turn_marks = tuple(mark for mark in TURN_MARKS if mark in probe)
         special.update(self.turn_marks)
         self._breakers = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or r"(?!)")
         self.end_token: int | None = vocabulary.get("<|im_end|>") if "<|im_end|>" in probe else None
 
     def render(self, messages: Sequence[BaseMessage]) -> str:
-        """The prompt text for these messages, up to where the answer begins; thinking is off.
+        """The prompt for these messages, up to where the answer begins; thinking is off.
 
-        Special tokens and turn marks inside a message are broken by a space: a document that quotes `</s>`
-        must not end the prompt, nor speak in another's name.
+        Special tokens and turn marks inside a message are broken by a space: a document that quotes `</s>` must not
+        end the prompt, nor start another speaker's turn. Raises ModelError where the template refuses the messages.
         """
         return self._apply(
             [{"role": _role(message), "content": self._harmless(_text(message))} for message in messages]
@@ -101,7 +101,7 @@ class RenderedPrompt(str):
 
 
 class ChatPrompt(PromptValue):
-    """Messages on their way through LangChain, which asks prompts for a string."""
+    """Messages as a prompt value: where LangChain asks it for a string, they are rendered for this model."""
 
     messages: list[BaseMessage]
     chat_format: Any = Field(exclude=True, repr=False)

@@ -1,6 +1,6 @@
-"""Rewrite a checkpoint once as bfloat16 safetensors, so that every later start is quick.
+"""Rewrite a checkpoint as bfloat16 safetensors once, so that every later start is fast.
 
-A broken run is taken up where it stopped; the target appears only when it is complete.
+An interrupted run resumes where it stopped; the target appears only when it is complete.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from minicpm_rag.messages import reason_of
 if TYPE_CHECKING:
     import torch
 
-# The most that is held in host memory at once.
+# Bytes of a file written, which is also the most that is in host memory at once.
 _SHARD_BYTES = 1 << 30
 _STARTED = "started.json"
 _INDEX = "model.safetensors.index.json"
@@ -60,7 +60,7 @@ def _is_tied(config: dict[str, Any]) -> bool:
 
 
 def _begin(partial: Path, files: WeightFiles, shard_bytes: int) -> None:
-    """Make the folder of a run, or keep what an earlier run on the same files left there."""
+    """Create the folder of this run, or keep it where an earlier run on the same files left it."""
     source = {"files": [[str(path), path.stat().st_size] for path in files.files], "shard_bytes": shard_bytes}
     started = partial / _STARTED
     if started.is_file() and read_json(started) == source:
@@ -84,7 +84,7 @@ def _write_weights(partial: Path, files: WeightFiles, shard_bytes: int, *, skip_
 
 
 def _shards(files: tuple[Path, ...], shard_bytes: int, skip_head: bool) -> Iterator[dict[str, torch.Tensor]]:
-    """The weights in the same groups on every run, still mapped from disk."""
+    """The weights in groups of about `shard_bytes`, the same on every run, still mapped from disk."""
     shard: dict[str, torch.Tensor] = {}
     size = 0
     for path in files:

@@ -43,8 +43,7 @@ def choose_device(wanted: str) -> str:
 def choose_weights(wanted: str, device: str, precision: str) -> str:
     """full, int8 or int4; `auto` is int8 on a processor, unless a precision is asked for, and full on a GPU.
 
-    A processor answers 1.4 times as quickly with 8 bits as in bfloat16 (`bench cpu`, two cores); a GPU hardly
-    gains, with the 2B model.
+    Decoding waits for memory: a processor gains much from 8 bits, a GPU little with the 2B model.
     """
     if wanted not in WEIGHTS:
         raise ModelError("llm.weights_unknown", weights=wanted, known=WEIGHTS)
@@ -59,8 +58,8 @@ def choose_weights(wanted: str, device: str, precision: str) -> str:
 def choose_precision(wanted: str, device: str, float32_bytes: int = 0) -> torch.dtype:
     """The number format: bfloat16 where the device computes with it, else float16 on GPUs, float32 on CPUs.
 
-    `float32_bytes` is what the weights take in float32: where that is more than the host has free, a CPU
-    computes in bfloat16 all the same, slowly.
+    `float32_bytes` is what the weights take in float32: where the host has less memory free, a CPU computes in
+    bfloat16 nevertheless, slowly.
     """
     import torch
 
@@ -80,7 +79,7 @@ def choose_precision(wanted: str, device: str, float32_bytes: int = 0) -> torch.
 
 
 def check_attention(attention: str, device: str, dtype: torch.dtype) -> None:
-    """Refuse an attention implementation that cannot run here, saying what to do."""
+    """Raise ModelError where an attention implementation cannot run here."""
     if attention not in ATTENTIONS:
         raise ModelError("llm.attention_unknown", attention=attention, known=ATTENTIONS)
     if attention != "flash_attention_2":

@@ -1,10 +1,11 @@
-"""Weights in fewer bits: whole numbers with a scale, turned back on the way into the multiplication.
+"""Weights in fewer bits: integers with scales, which are converted back as they are multiplied.
 
-Decoding waits for weights to be read, so fewer bytes are fewer microseconds and less memory. Only the weights
-are rounded; sums stay in float32. Nothing here knows models.
+Decoding waits for weights to be read, so fewer bytes take less time and less memory. Only the weights are rounded;
+sums stay in float32. Knows matrices, not models.
 
-8 bits: one scale a row. 4 bits: one scale for 64 numbers of a row, since a single large weight would
-otherwise leave its whole row 15 steps.
+    8 bits   one scale a row
+    4 bits   one scale for each group of 64 numbers of a row: with one for the whole row, a single large weight would
+             leave the others only a few of the 16 values
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Matrix:
         return self.data.nbytes + self.scale.nbytes
 
     def full(self, dtype: torch.dtype) -> torch.Tensor:
-        """The numbers it stands for."""
+        """The matrix [rows, columns] in `dtype`."""
         import torch
 
         if self.bits == 16:
@@ -48,7 +49,7 @@ class Matrix:
         return grouped.view(self.rows, self.columns).to(dtype)
 
     def some_rows(self, index: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """Rows by number: how an embedding reads a matrix."""
+        """The rows of these numbers [index, columns]: how an embedding reads a matrix."""
         if self.bits == 16:
             return self.data[index].to(dtype)
         picked = Matrix(self.data[index], self.scale[index], self.bits, len(index), self.columns)
@@ -56,9 +57,9 @@ class Matrix:
 
 
 def matrix(weight: torch.Tensor, weights: Weights = "full") -> Matrix:
-    """Store a weight matrix in the wanted number of bits.
+    """Store a weight matrix [rows, columns] in the wanted number of bits.
 
-    Columns that do not divide into pairs of whole groups stay at 8 bits.
+    A matrix whose columns do not divide into pairs of groups gets 8 bits instead of 4.
     """
     rows, columns = weight.shape
     if weights == "full":
@@ -78,12 +79,15 @@ def _int8(weight: torch.Tensor) -> Matrix:
 
 
 def _int4(weight: torch.Tensor) -> Matrix:
-    """Column j in the low half of byte j, column j + columns/2 in its high half: no shuffling when read."""
+    """Byte j of a row holds column j in its low half and column j + columns/2 in its high half.
+
+    So a kernel that loads neighbouring bytes gets neighbouring columns and need not interleave them.
+    """
     import torch
 
     rows, columns = weight.shape
     grouped = weight.float().view(rows, -1, INT4_GROUP)
-    # -8 is used too: the largest weight of a group, whatever its sign, becomes -8 times the scale.
+    # The scale's sign is such that the weight of largest magnitude becomes -8: all 16 values are used.
     extreme = grouped.gather(2, grouped.abs().argmax(dim=2, keepdim=True))
     scale = (extreme / -8).where(extreme != 0, torch.ones_like(extreme))
     whole = ((grouped / scale).round().clamp(-8, 7) + 8).to(torch.uint8).view(rows, columns)

@@ -1,8 +1,8 @@
-"""A checkpoint's tokenizer, exactly as it was shipped.
+"""Load a checkpoint's tokenizer exactly as it was shipped.
 
-transformers 5's own `AutoTokenizer` rebuilds the pipeline of a MiniCPM folder and gets other ids, and before
-that asks on the console whether to run its code. Here `tokenizer.json` is used as it is; a folder that only
-has `tokenizer.model` gets the `tokenizer.json` that transformers 4 would have made of it.
+transformers 5's `AutoTokenizer` asks on the console whether to run the folder's code, and then rebuilds the pipeline,
+which gives other ids. Here `tokenizer.json` is used as it is; for a folder that only has `tokenizer.model`, the
+`tokenizer.json` that transformers 4 makes of it is written to a temporary folder.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def _load_pipeline(folder: Path) -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 
     try:
-        # Not AutoTokenizer: see above. The named class only wraps what the file says.
+        # Not AutoTokenizer, see above: this class only wraps the pipeline in the file.
         return PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-    except Exception as exc:  # the Rust side raises bare Exception for a damaged file
+    except Exception as exc:  # tokenizers raises bare Exception for a damaged file
         raise CheckpointError("llm.damaged", path=folder / "tokenizer.json", why=reason_of(exc)) from exc
 
 
 def write_pipeline(sentencepiece_file: Path, target: Path) -> None:
-    """Write the `tokenizer.json` that is equal to a SentencePiece BPE model with byte fallback."""
+    """Write the `tokenizer.json` that gives the same ids as a SentencePiece BPE model with byte fallback."""
     import sentencepiece
 
     check_not_pointer(sentencepiece_file)
@@ -76,9 +76,9 @@ def write_pipeline(sentencepiece_file: Path, target: Path) -> None:
 
 
 def _merges(pieces: list[str], scores: list[float]) -> list[list[str]]:
-    """Every way two pieces join to a third, best score first.
+    """All pairs of pieces that join to a piece, in the order in which BPE merges them: best score first.
 
-    Of equal scores, an earlier piece goes first; of one piece's splits, the one with the earlier left half.
+    Equal scores keep the order of the pieces; the splits of one piece are in the order of their left halves.
     """
     ids = {piece: index for index, piece in enumerate(pieces)}
     merges: list[tuple[float, str, str]] = []

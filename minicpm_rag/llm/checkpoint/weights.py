@@ -1,6 +1,6 @@
-"""The weight files of a checkpoint folder: which there are, whether they are whole, their tensors one by one.
+"""The weight files of a checkpoint folder: find them, check that they are complete, read their tensors one by one.
 
-Knows file formats, not architectures. No file is ever executed: `.bin` pickles are read as weights only.
+Knows file formats, not architectures. Nothing in a file is executed: `.bin` pickles are read with `weights_only`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from minicpm_rag.messages import Message, joined, reason_of
 if TYPE_CHECKING:
     import torch
 
-# In the order they are preferred: safetensors opens without reading everything.
+# By preference: a safetensors file is opened without reading all of it. True: an index of several files.
 _LAYOUTS = (
     ("model.safetensors.index.json", True),
     ("model.safetensors", False),
@@ -39,7 +39,7 @@ class WeightFiles:
 
 
 def find_weights(folder: Path) -> WeightFiles:
-    """The first whole set of weight files of `folder`.
+    """The first complete set of weight files of `folder`, in the order of preference.
 
     Raises CheckpointError naming the file that is missing or short.
     """
@@ -100,7 +100,7 @@ def _with_leftovers(folder: Path, problem: Message) -> CheckpointError:
 
 
 def check_not_pointer(path: Path) -> None:
-    """Refuse an empty file and the small text that `git clone` without LFS leaves in place of a large one."""
+    """Raise CheckpointError for an empty file, and for the text that `git clone` without LFS leaves for a large one."""
     try:
         with path.open("rb") as file:
             start = file.read(len(_LFS_START))
@@ -113,7 +113,7 @@ def check_not_pointer(path: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of the checkpoint."""
+    """Read a JSON object of the checkpoint; raises CheckpointError where the file is none."""
     check_not_pointer(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -157,7 +157,7 @@ def _safetensors_header(path: Path) -> dict[str, Any]:
 
 
 def tensors(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors of one file, each mapped from disk: convert or copy it, then drop it."""
+    """Yield (name, tensor) of one file. A tensor is mapped from disk: copy it, and drop it before the next."""
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError, safe_open
 

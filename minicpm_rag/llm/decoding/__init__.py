@@ -58,11 +58,13 @@ class Memory:
         return self.weights + self.cache + self.slots
 
 
-def has_triton() -> bool:
-    """Whether the kernels' compiler is installed."""
+def would_serve(config: Any) -> bool:
+    """Whether `GraphEngine` serves a model of this configuration here, if its weights fit on one GPU."""
     import importlib.util
 
-    return importlib.util.find_spec("triton") is not None
+    import torch
+
+    return torch.cuda.is_available() and importlib.util.find_spec("triton") is not None and understands(config)
 
 
 def supports(model: Any, weights: Weights = "full") -> bool:
@@ -71,9 +73,7 @@ def supports(model: Any, weights: Weights = "full") -> bool:
     It takes Granite and Llama models whose weights are all on one GPU, or, to be quantized, on the host; and it
     needs Triton, which comes with torch for CUDA on Linux.
     """
-    import torch
-
-    if not torch.cuda.is_available() or not has_triton() or not understands(model.config):
+    if not would_serve(model.config):
         return False
     devices = {parameter.device for parameter in model.parameters()}
     kinds = {device.type for device in devices}

@@ -1,4 +1,4 @@
-"""New tokens become text to show: whole characters only, cut at a stop string, never a piece of one.
+"""Turn new tokens into text that can be shown at once: whole characters, and nothing of a stop string.
 
 Knows a tokenizer's `decode` and nothing of models.
 """
@@ -9,11 +9,11 @@ import codecs
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_HALF = "\ufffd"  # what decoding gives for bytes that are no character (yet)
+_HALF = "\ufffd"  # what decoding gives for bytes that are not, or not yet, a character
 
 
 def byte_tokens(tokenizer: Any) -> dict[int, bytes]:
-    """The tokens that stand for single bytes, by id; empty for tokenizers that work on bytes throughout."""
+    """The tokens that stand for one byte each ("<0x0A>"), by id; empty for byte-level tokenizers."""
     ids = tokenizer.convert_tokens_to_ids([f"<0x{value:02X}>" for value in range(256)])
     return {token: bytes([value]) for value, token in enumerate(ids) if token not in (None, tokenizer.unk_token_id)}
 
@@ -21,8 +21,8 @@ def byte_tokens(tokenizer: Any) -> dict[int, bytes]:
 class Detokenizer:
     """Turns token ids into text, one token at a time.
 
-    Rare characters are several byte tokens; nothing is given out until the character is whole, and bytes that
-    never become one are left out. `bytes_of` is what `byte_tokens` found, since that takes a while.
+    Rare characters are several byte tokens: nothing is returned until the character is complete, and bytes that never
+    complete one are dropped. `bytes_of` is the result of `byte_tokens`, which is too slow to compute for each answer.
     """
 
     def __init__(self, tokenizer: Any, bytes_of: Mapping[int, bytes]) -> None:
@@ -30,15 +30,15 @@ class Detokenizer:
         self._bytes_of = bytes_of
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="ignore")
         self._ids: list[int] = []
-        self._context = 0  # where decoding starts: a token's text depends on the one before it
-        self._given = 0  # tokens whose text was given out
+        self._context = 0  # where decoding starts: a token's text depends on the token before it
+        self._given = 0  # tokens whose text was returned
 
     def add(self, token: int) -> str:
-        """The text that became certain with this token; often empty."""
+        """The text that is complete with this token; often empty."""
         self._ids.append(token)
         byte = self._bytes_of.get(token)
         if byte is not None:
-            # Not by `decode`, which takes bytes back that it gave when later ones do not fit.
+            # Not by `decode`: it would change the text of earlier bytes where later ones do not fit.
             self._context, self._given = self._given, len(self._ids)
             return self._utf8.decode(byte)
         self._utf8.reset()
@@ -64,7 +64,7 @@ class Detokenizer:
 
 
 class StopStrings:
-    """Passes text through up to the first stop string; holds back whatever may be the start of one."""
+    """Passes text through up to the first stop string, and holds back an end that may be the start of one."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [stop for stop in stops if stop]
