@@ -1,7 +1,7 @@
-"""Measures decoding: the tutorial's loop, transformers' static cache and our engine, side by side in one run.
+"""Measures decoding on a GPU: the tutorial's loop, transformers' static cache and our engine, side by side in one run.
 
-Speed does not depend on what the weights are, so random ones of a published shape will do. What it does
-depend on, how often a guess stands, is measured by making the model say given texts: see `said`.
+Speed does not depend on the values of the weights, so random ones of a published shape will do. With draft tokens it
+depends on how many are accepted: that is measured by forcing given answers, see `forced_answers`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.bench.quotes import PROMPT_TOKENS, Said
+from minicpm_rag.bench.quotes import PROMPT_TOKENS, ForcedAnswer
 from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.generation import Sampling
 from minicpm_rag.llm.transformers_internals import restore_rotary
+from minicpm_rag.messages import Message
 
 if TYPE_CHECKING:
     import torch
@@ -52,13 +53,13 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One line of the table: a way of decoding and what it reached."""
 
-    path: str
+    path: Message
     tokens_per_second: float
     first_token_ms: float | None = None
     memory_bytes: int | None = None
-    note: str = ""
+    note: Message | None = None
 
 
 def random_model(name: str, device: str, dtype: torch.dtype) -> Any:
@@ -100,22 +101,24 @@ def read_bandwidth(device: str) -> float:
     return numbers.nbytes / seconds
 
 
-def decode_table(model: Any, texts: Sequence[Said], report: Callable[[Row], None], *, baselines: bool = True) -> None:
-    """Measure every path on one GPU, reporting each as it is done."""
+def decode_table(
+    model: Any, answers: Sequence[ForcedAnswer], report: Callable[[Row], None], *, baselines: bool = True
+) -> None:
+    """Measure every way of decoding on one GPU, reporting each as it is done."""
     generator = random.Random(0)
     vocabulary = model.config.vocab_size
     prompts = [[generator.randrange(3, vocabulary - 3) for _ in range(PROMPT_TOKENS)] for _ in range(8)]
     if baselines:
-        report(_generate(model, prompts[0], "tutorial: generate, growing cache"))
-        report(_generate(model, prompts[0], "generate, static cache, compiled", cache_implementation="static"))
-    for row in _ours(model, prompts, texts):
+        report(_generate(model, prompts[0], Message("llm.bench_tutorial")))
+        report(_generate(model, prompts[0], Message("llm.bench_static"), cache_implementation="static"))
+    for row in _ours(model, prompts, answers):
         report(row)
 
 
-def _generate(model: Any, prompt: list[int], path: str, **options: Any) -> Row:
-    """transformers' own loop with the tutorial's settings, streamed; the first call pays for compiling.
+def _generate(model: Any, prompt: list[int], path: Message, **options: Any) -> Row:
+    """transformers' own loop with the tutorial's settings, streamed; the first of two calls compiles.
 
-    Both calls ask for as many tokens: a static cache of another size is compiled anew.
+    Both ask for as many tokens, because a static cache of another size would be compiled again.
     """
     import torch
 
@@ -134,10 +137,11 @@ def _generate(model: Any, prompt: list[int], path: str, **options: Any) -> Row:
 
     first, watch = run(), run()
     compiling = (first.times[-1] - first.start) - (watch.times[-1] - watch.start)
-    return Row(path, watch.tokens_per_second, watch.first_ms, note=f"first call {max(0.0, compiling):.1f} s longer")
+    note = Message("llm.bench_first_call", seconds=max(0.0, compiling))
+    return Row(path, watch.tokens_per_second, watch.first_ms, note=note)
 
 
-def _ours(model: Any, prompts: list[list[int]], texts: Sequence[Said]) -> Iterator[Row]:
+def _ours(model: Any, prompts: list[list[int]], answers: Sequence[ForcedAnswer]) -> Iterator[Row]:
     from minicpm_rag.llm.decoding import GraphEngine
 
     start = time.perf_counter()
@@ -145,40 +149,45 @@ def _ours(model: Any, prompts: list[list[int]], texts: Sequence[Said]) -> Iterat
     early = _stream(engine, prompts[1], replace(SAMPLING, max_new_tokens=32))
     _wait_until_ready(engine)
     ready = time.perf_counter() - start
-    yield Row("ours, before the kernels are compiled", early.tokens_per_second, early.first_ms)
-    _stream(engine, prompts[2], SAMPLING)  # the first prompt on a GPU pays for cuBLAS
+    yield Row(Message("llm.bench_uncompiled"), early.tokens_per_second, early.first_ms)
+    _stream(engine, prompts[2], SAMPLING)  # the first prompt on a GPU sets cuBLAS up
     watch = _stream(engine, prompts[0], SAMPLING)
-    yield Row("ours", watch.tokens_per_second, watch.first_ms, engine.memory.total, f"ready in {ready:.1f} s")
+    note = Message("llm.bench_ready", seconds=ready)
+    yield Row(Message("llm.bench_ours"), watch.tokens_per_second, watch.first_ms, engine.memory.total, note)
     watch = _stream(engine, prompts[0] + prompts[1][:30], SAMPLING)
-    yield Row("ours, follow-up sharing 2,048 tokens", watch.tokens_per_second, watch.first_ms)
+    follow_up = Message("llm.bench_follow_up", tokens=len(prompts[0]))
+    yield Row(follow_up, watch.tokens_per_second, watch.first_ms)
     for count in (2, 4, 8):
-        yield _together(engine, prompts[:count])
+        yield _together(engine, prompts[:count], Message("llm.bench_together", count=count))
     engine.close()
-    if texts:
-        yield from said(model, texts)
-    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("ours, cache in 8 bits", {"cache": "int8"}),
-        ("ours, weights in 8 bits", {"weights": "int8"}),
-        ("ours, weights in 4 bits", {"weights": "int4"}),
-        ("ours, weights and cache in 8 bits", {"weights": "int8", "cache": "int8"}),
+    if answers:
+        yield from forced_answers(model, answers)
+    kinds: tuple[dict[str, Any], ...] = (
+        {"cache": "int8"},
+        {"weights": "int8"},
+        {"weights": "int4"},
+        {"weights": "int8", "cache": "int8"},
     )
-    for name, options in kinds:
+    for options in kinds:
+        bits = {"weights": options.get("weights", "full"), "cache": options.get("cache", "full")}
         _collect()
         engine = GraphEngine(model, drafting=False, **options)
         _wait_until_ready(engine)
         _stream(engine, prompts[2], SAMPLING)
         watch = _stream(engine, prompts[0], SAMPLING)
-        change = f"logits change {_logits_change(model, engine, prompts[0]):.1%}"
-        yield Row(name, watch.tokens_per_second, watch.first_ms, engine.memory.total, change)
-        yield replace(_together(engine, prompts), path=f"{name}, eight together")
+        note = Message("llm.bench_logits_change", share=_logits_change(model, engine, prompts[0]))
+        path = Message("llm.bench_quantized", **bits)
+        yield Row(path, watch.tokens_per_second, watch.first_ms, engine.memory.total, note)
+        yield _together(engine, prompts, Message("llm.bench_quantized_together", **bits, count=len(prompts)))
         engine.close()
 
 
-def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
-    """Speed with guessing while the model gives these answers to these prompts.
+def forced_answers(model: Any, answers: Sequence[ForcedAnswer]) -> Iterator[Row]:
+    """Speed without and with draft tokens while the model is forced to give these answers to these prompts.
 
-    The answer's next token gets a logit nothing can beat, after all the work of a step is done: the guesses
-    stand as often as they would for a model that writes this, and every step costs what it costs.
+    When a step has done all its work, the answer's next token gets a logit that none can beat. So as many draft tokens
+    are accepted as for a model that writes these answers, and a step costs what it always costs. Raises ModelError
+    where the model gave another answer.
     """
     from minicpm_rag.llm.decoding import GraphEngine, fast, plain
 
@@ -188,23 +197,23 @@ def said(model: Any, texts: Sequence[Said]) -> Iterator[Row]:
         engine = GraphEngine(model, drafting=drafting, operations=teacher)
         _wait_until_ready(engine)
         tokens, seconds = 0, 0.0
-        for number, text in enumerate([texts[0], *texts]):
-            teacher.teach(text.prompt + text.answer)
-            sampling = replace(SAMPLING, max_new_tokens=len(text.answer))
-            watch = _stream(engine, text.prompt, sampling)
-            if watch.ids != text.answer:
+        for number, forced in enumerate([answers[0], *answers]):
+            teacher.force(forced.prompt + forced.answer)
+            sampling = replace(SAMPLING, max_new_tokens=len(forced.answer))
+            watch = _stream(engine, forced.prompt, sampling)
+            if watch.ids != forced.answer:
                 raise ModelError("llm.bench_void")
             if number > 0:  # the first only warms up
                 tokens += len(watch.ids) - 1
                 seconds += watch.seconds_after_first
-        note = f"{len(texts)} answers, {tokens} tokens, {engine.tokens_per_step:.2f} a step"
-        label = "quoting answers, guessed" if drafting else "quoting answers, one by one"
-        yield Row(f"ours, {label}", tokens / seconds, note=note)
+        note = Message("llm.bench_answers", answers=len(answers), tokens=tokens, each=engine.tokens_per_step)
+        path = Message("llm.bench_drafted" if drafting else "llm.bench_undrafted")
+        yield Row(path, tokens / seconds, note=note)
         engine.close()
 
 
 class _Teacher:
-    """A step's operations, but what is chosen is given."""
+    """The operations of a step, except that the tokens to choose are given."""
 
     def __init__(self, operations: Any, device: torch.device) -> None:
         import torch
@@ -215,8 +224,8 @@ class _Teacher:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._operations, name)
 
-    def teach(self, ids: Sequence[int]) -> None:
-        """Have this text written from now on, at its own positions."""
+    def force(self, ids: Sequence[int]) -> None:
+        """Have these ids, a prompt and its answer, chosen at their positions from now on."""
         import torch
 
         self._script[: len(ids)] = torch.tensor(ids, device=self._script.device)
@@ -224,7 +233,7 @@ class _Teacher:
             torch.cuda.synchronize()
 
     def choose(self, logits: torch.Tensor, state: Any, slots: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        """As the operations choose, after the given tokens' logits were made unbeatable."""
+        """Choose as the operations do, after the given tokens' logits were raised above all others."""
         import torch
 
         places = state.length[slots][:, None] + torch.arange(ids.shape[1], device=logits.device)
@@ -234,7 +243,7 @@ class _Teacher:
 
 
 class _Stopwatch:
-    """Times tokens as they come; also a streamer for `generate`, which begins with the prompt."""
+    """Notes when each token comes; also a streamer for `generate`, which passes the prompt first."""
 
     def __init__(self) -> None:
         self.start = time.perf_counter()
@@ -243,7 +252,7 @@ class _Stopwatch:
         self._prompt_seen = False
 
     def put(self, value: Any) -> None:
-        """Take what `generate` gives out."""
+        """Take what `generate` passes on."""
         if self._prompt_seen:
             self.note(int(value.flatten()[0]))
         self._prompt_seen = True
@@ -266,7 +275,7 @@ class _Stopwatch:
 
     @property
     def tokens_per_second(self) -> float:
-        """Of the tokens after the first, which is the prompt's."""
+        """Without the first token, whose time is that of the prefill."""
         return (len(self.times) - 1) / self.seconds_after_first
 
 
@@ -277,8 +286,8 @@ def _stream(engine: Any, prompt: list[int], sampling: Sampling) -> _Stopwatch:
     return watch
 
 
-def _together(engine: Any, prompts: list[list[int]]) -> Row:
-    """All prompts at once: tokens of all of them over the time in which all were being answered."""
+def _together(engine: Any, prompts: list[list[int]], path: Message) -> Row:
+    """All prompts at once: the tokens of all over the time in which all were being decoded."""
     from concurrent.futures import ThreadPoolExecutor
 
     settings = [
@@ -290,17 +299,12 @@ def _together(engine: Any, prompts: list[list[int]]) -> Row:
     begin = max(watch.times[0] for watch in watches)
     end = min(watch.times[-1] for watch in watches)
     tokens = sum(sum(begin < moment <= end for moment in watch.times) for watch in watches)
-    return Row(
-        f"ours, {len(prompts)} together",
-        tokens / (end - begin),
-        max(watch.first_ms for watch in watches),
-        engine.memory.total,
-        "total; first token: the last one's",
-    )
+    first = max(watch.first_ms for watch in watches)
+    return Row(path, tokens / (end - begin), first, engine.memory.total, Message("llm.bench_total"))
 
 
 def _logits_change(model: Any, engine: Any, prompt: list[int]) -> float:
-    """How far a quantized engine's logits are from the model's own, as a share of their size."""
+    """Distance of a quantized engine's logits from the model's own, as a share of their norm."""
     import torch
 
     with torch.inference_mode():

@@ -1,6 +1,6 @@
-"""Measures answering on the CPU: number formats, 8-bit weights, compiled or not, against what memory allows.
+"""Measures decoding on the CPU: number formats, 8-bit weights, compiled or not, against what memory allows.
 
-Uses transformers' modules as `TransformersEngine` drives them; knows nothing of the GPU engine.
+Runs transformers' modules as `TransformersEngine` does; knows nothing of the GPU engine.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.bench import random_model, read_bandwidth
+from minicpm_rag.bench import random_model
 from minicpm_rag.llm.generation import Sampling
 from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
 
@@ -23,26 +24,27 @@ PROMPT_TOKENS = 1024
 SAMPLING = Sampling(max_new_tokens=48, seed=1)
 
 
-def cpu_table(name: str) -> Iterator[str]:
-    """Yield the lines of the table as they are measured."""
-    import torch
+@dataclass(frozen=True)
+class CpuRow:
+    """One line of the table. `limit` is the tokens/s at which memory could deliver the weights."""
 
-    bandwidth = read_bandwidth("cpu")
-    threads = torch.get_num_threads()
-    yield f"{name} with random weights, {threads} threads, memory is read at {bandwidth / 1e9:.0f} GB/s"
-    yield f"{'path':<28} {'tokens/s':>8} {'floor':>8} {'share':>6} {'prompt':>10} {'prepared':>9}"
+    path: str  # number formats, the same in every language
+    tokens_per_second: float
+    limit: float
+    prompt_tokens_per_second: float
+    prepared_seconds: float
+
+
+def cpu_table(name: str, bandwidth: float) -> Iterator[CpuRow]:
+    """Measure a published shape in each number format; `bandwidth` is the memory's, in bytes a second."""
     for path, dtype, prepare in _variants():
         model = random_model(name, "cpu", dtype)
         start = time.perf_counter()
         model, weight_bytes = prepare(model)
-        _answer(model, SAMPLING.max_new_tokens // 4)  # a compiler works here
+        _answer(model, SAMPLING.max_new_tokens // 4)  # the first call compiles
         prepared = time.perf_counter() - start
         prompt_seconds, rate = _answer(model, SAMPLING.max_new_tokens)
-        floor = bandwidth / weight_bytes
-        yield (
-            f"{path:<28} {rate:>8.1f} {floor:>8.1f} {rate / floor:>6.0%} "
-            f"{PROMPT_TOKENS / prompt_seconds:>6.0f} t/s {prepared:>7.1f} s"
-        )
+        yield CpuRow(path, rate, bandwidth / weight_bytes, PROMPT_TOKENS / prompt_seconds, prepared)
 
 
 def _variants() -> list[tuple[str, torch.dtype, Callable[[Any], tuple[Any, int]]]]:
@@ -66,18 +68,18 @@ def _int8_weights(model: Any) -> tuple[Any, int]:
     from minicpm_rag.llm.checkpoint.int8_linear import quantize_linears
 
     quantize_linears(model)
-    # A token reads the linear layers; of the embedding it reads one row.
+    # Decoding a token reads all linear layers, but only one row of the embedding.
     return model, sum(buffer.nbytes for name, buffer in model.named_buffers() if name.endswith(("whole", "scale")))
 
 
 def _dynamic_int8(model: Any) -> tuple[Any, int]:
-    """torch's own dynamic quantization of every linear layer, what goes in included: one scale a call."""
+    """torch's own dynamic quantization of every linear layer, of activations too: one scale for each call."""
     import torch
     from torch.ao.quantization import quantize_dynamic
 
-    torch.backends.quantized.engine = "onednn"  # a processor's own 8-bit instructions, the quickest of its three
+    torch.backends.quantized.engine = "onednn"  # uses the processor's 8-bit instructions
     linear = sum(module.weight.numel() for module in model.modules() if isinstance(module, torch.nn.Linear))
-    # The head's weights are the embedding's too; quantizing must not take those away.
+    # The head shares its weights with the embedding, which must keep them.
     model.lm_head = copy.deepcopy(model.lm_head)
     quantize: Any = quantize_dynamic
     return quantize(model, {torch.nn.Linear}, dtype=torch.qint8), linear

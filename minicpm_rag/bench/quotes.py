@@ -1,4 +1,4 @@
-"""Prompts and answers for measuring how often a guess stands: answers that quote their passages.
+"""Prompts and answers for measuring how many draft tokens are accepted: answers that quote their passages.
 
 Reads question sets in the evaluation's format; knows nothing of models.
 """
@@ -20,39 +20,36 @@ PROMPT_TOKENS = 2048
 
 
 @dataclass(frozen=True)
-class Said:
-    """A prompt and the answer that the model is made to give."""
+class ForcedAnswer:
+    """A prompt and the answer that the model is forced to give, as token ids."""
 
     prompt: list[int]
     answer: list[int]
 
 
-def quoting_texts(tokenizer: Any, folder: Path, count: int) -> list[Said]:
+def quoting_answers(tokenizer: Any, folder: Path, count: int) -> list[ForcedAnswer]:
     """Prompts full of passages and answers that quote the right one, from a question set with known answers.
 
-    `folder` holds passages.jsonl and questions.jsonl as the evaluation reads them. An answer is the known
-    short answer, then the passage's sentence that holds it, word for word: a claim and the words that prove
-    it, as this project asks of a model. The words between are the bench's own, so that they are guessed
-    once only.
+    `folder` holds passages.jsonl and questions.jsonl as the evaluation reads them. An answer is the known short answer,
+    then the sentence of the passage that holds it, word for word, as this project asks of a model. The words that join
+    the two are in no passage, so that drafting cannot copy them. Raises ModelError where a file cannot be read.
     """
     passages = {row["id"]: row["text"] for row in _rows(folder / "passages.jsonl")}
     questions = [row for row in _rows(folder / "questions.jsonl") if row["answers"]]
     chooser = random.Random(0)
     chooser.shuffle(questions)
-    texts: list[Said] = []
+    forced: list[ForcedAnswer] = []
     for row in questions:
         passage, answer = passages[row["passage_id"]], row["answers"][0]
         holding = [passage[a:b] for a, b in sentence_spans(passage) if answer in passage[a:b]]
-        if not holding or len(texts) == count:
+        if not holding or len(forced) == count:
             continue
         others = chooser.sample([text for text in passages.values() if text != passage], 40)
         prompt = _prompt(tokenizer, [passage, *others], row["question"], chooser)
-        chinese = has_han(answer + passage[:50])
-        said = (
-            f"{answer}。原文写道：“{holding[0].strip()}”" if chinese else f'{answer}. It says: "{holding[0].strip()}"'
-        )
-        texts.append(Said(prompt, tokenizer.encode(said, add_special_tokens=False)))
-    return texts
+        quote = holding[0].strip()
+        words = f"{answer}。原文写道：“{quote}”" if has_han(answer + passage[:50]) else f'{answer}. It says: "{quote}"'
+        forced.append(ForcedAnswer(prompt, tokenizer.encode(words, add_special_tokens=False)))
+    return forced
 
 
 def _prompt(tokenizer: Any, passages: list[str], question: str, chooser: random.Random) -> list[int]:

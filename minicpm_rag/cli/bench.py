@@ -1,4 +1,4 @@
-"""`bench decode`, `bench cpu`: how quickly a model answers here, and how far from what memory allows."""
+"""`bench decode`, `bench cpu`: how fast a model decodes here, and how far from what memory allows."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minicpm_rag.cli.language import said, t
+from minicpm_rag.cli.tables import aligned
+
 if TYPE_CHECKING:
     from minicpm_rag.bench import Row
+    from minicpm_rag.bench.cpu import CpuRow
+
+# Widths of the columns, left-aligned where negative: a line is printed as soon as it is measured.
+_DECODE_WIDTHS = (-50, 9, 6, 8, 10, 8, -1)
+_CPU_WIDTHS = (-24, 9, 9, 6, 11, 10)
 
 
-@click.group()
+@click.group(help="bench.help")
 def bench() -> None:
-    """Measure how quickly models answer on this machine."""
+    """Measure how fast models decode on this machine."""
 
 
-@bench.command(short_help="Measure decoding on the GPU beside two baselines.")
-@click.option("--model", "folder", type=click.Path(path_type=Path), help="Folder of a checkpoint.")
-@click.option("--random-weights", "name", help="A published shape with random weights, MiniCPM-2B for one.")
-@click.option(
-    "--quotes",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="Folder with passages.jsonl and questions.jsonl to make quoting answers from.",
-)
-@click.option("--tokenizer", type=click.Path(path_type=Path), help="Folder of a tokenizer, for --quotes.")
-@click.option("--no-baselines", is_flag=True, help="Leave out transformers' own loops, which take a minute.")
+@bench.command(help="bench.decode")
+@click.option("--model", "folder", type=click.Path(path_type=Path), help="bench.model")
+@click.option("--random-weights", "name", help="bench.random_weights")
+@click.option("--quotes", type=click.Path(path_type=Path), multiple=True, help="bench.quotes")
+@click.option("--tokenizer", type=click.Path(path_type=Path), help="bench.tokenizer")
+@click.option("--no-baselines", is_flag=True, help="bench.no_baselines")
 def decode(
     folder: Path | None,
     name: str | None,
@@ -38,59 +41,86 @@ def decode(
     import torch
 
     from minicpm_rag import bench as measures
-    from minicpm_rag.bench.quotes import quoting_texts
+    from minicpm_rag.bench.quotes import quoting_answers
     from minicpm_rag.llm.checkpoint import load_model, load_tokenizer
     from minicpm_rag.llm.decoding import supports
 
     if not torch.cuda.is_available():
-        raise click.UsageError("No GPU was found. `bench cpu` measures the CPU.")
+        raise click.UsageError(t("bench.no_gpu"))
     if (folder is None) == (name is None):
-        raise click.UsageError("Give either --model or --random-weights.")
+        raise click.UsageError(t("bench.which_model"))
     if folder is not None:
         model = load_model(folder, device="cuda")
     else:
         model = measures.random_model(name or "", "cuda", torch.bfloat16)
     if not supports(model):
-        raise click.UsageError("This model is not one that the GPU engine can serve here.")
+        raise click.UsageError(t("bench.not_served"))
     reader = tokenizer or folder
-    texts = []
+    answers = []
     for source in quotes:
         if reader is None:
-            raise click.UsageError("--quotes needs --tokenizer.")
-        texts += quoting_texts(load_tokenizer(reader), source, 12)
+            raise click.UsageError(t("bench.tokenizer_needed"))
+        answers += quoting_answers(load_tokenizer(reader), source, 12)
     bandwidth = measures.read_bandwidth("cuda")
-    weight_bytes = sum(p.nbytes for p in model.parameters())
-    floor = bandwidth / weight_bytes
-    click.echo(f"{torch.cuda.get_device_name()}, torch {torch.__version__}: {bandwidth / 1e12:.2f} TB/s read")
-    click.echo(f"weights {weight_bytes / 1e9:.2f} GB: at most {floor:.0f} tokens/s one by one, full precision")
-    click.echo(f"{'path':<50} {'tokens/s':>8} {'share':>6} {'tutorial':>8} {'first':>8} {'memory':>8}")
+    weight_bytes = sum(parameter.nbytes for parameter in model.parameters())
+    limit = bandwidth / weight_bytes
+    card = torch.cuda.get_device_name()
+    click.echo(t("bench.gpu", name=card, version=torch.__version__, bandwidth=int(bandwidth)))
+    click.echo(t("bench.limit", size=weight_bytes, tokens=limit))
+    columns = ("path", "tokens", "share", "tutorial", "first", "memory")
+    click.echo(aligned([*(t(f"bench.column_{column}") for column in columns), ""], _DECODE_WIDTHS))
     tutorial: list[float] = []
 
     def report(row: Row) -> None:
         if not no_baselines and not tutorial:
             tutorial.append(row.tokens_per_second)
-        click.echo(_line(row, floor, tutorial[0] if tutorial else None))
+        click.echo(_decode_line(row, limit, tutorial[0] if tutorial else None))
 
-    measures.decode_table(model, texts, report, baselines=not no_baselines)
+    measures.decode_table(model, answers, report, baselines=not no_baselines)
 
 
-@bench.command(short_help="Measure number formats on the processor.")
-@click.option("--random-weights", "name", default="MiniCPM4-0.5B", show_default=True, help="A published shape.")
+@bench.command(help="bench.cpu")
+@click.option("--random-weights", "name", default="MiniCPM4-0.5B", show_default=True, help="bench.random_weights")
 def cpu(name: str) -> None:
     """Measure transformers on the CPU: number formats, int8, compiled or not."""
-    from minicpm_rag.bench import cpu as measures
+    import torch
 
-    for line in measures.cpu_table(name):
-        click.echo(line)
+    from minicpm_rag.bench import read_bandwidth
+    from minicpm_rag.bench.cpu import cpu_table
+
+    bandwidth = read_bandwidth("cpu")
+    click.echo(t("bench.processor", name=name, threads=torch.get_num_threads(), bandwidth=int(bandwidth)))
+    columns = ("path", "tokens", "limit", "share", "prompt", "prepared")
+    click.echo(aligned([t(f"bench.column_{column}") for column in columns], _CPU_WIDTHS))
+    for row in cpu_table(name, bandwidth):
+        click.echo(_cpu_line(row))
 
 
-def _line(row: Row, floor: float, tutorial: float | None) -> str:
-    times = "" if tutorial is None else f"{row.tokens_per_second / tutorial:.1f}x"
-    first = "" if row.first_token_ms is None else f"{row.first_token_ms:.1f} ms"
-    memory = "" if row.memory_bytes is None else f"{row.memory_bytes / 1e9:.2f} GB"
-    share = f"{row.tokens_per_second / floor:.0%}"
-    speed = f"{row.tokens_per_second:>8.1f} {share:>6} {times:>8}"
-    return f"{row.path:<50} {speed} {first:>8} {memory:>8}  {row.note}".rstrip()
+def _decode_line(row: Row, limit: float, tutorial: float | None) -> str:
+    from minicpm_rag.text.sizes import file_size
+
+    cells = [
+        said(row.path),
+        f"{row.tokens_per_second:.1f}",
+        f"{row.tokens_per_second / limit:.0%}",
+        "" if tutorial is None else f"{row.tokens_per_second / tutorial:.1f}x",
+        "" if row.first_token_ms is None else f"{row.first_token_ms:.1f} ms",
+        "" if row.memory_bytes is None else file_size(row.memory_bytes),
+        said(row.note),
+    ]
+    return aligned(cells, _DECODE_WIDTHS)
+
+
+def _cpu_line(row: CpuRow) -> str:
+    cells = [
+        row.path,
+        f"{row.tokens_per_second:.1f}",
+        f"{row.limit:.1f}",
+        f"{row.tokens_per_second / row.limit:.0%}",
+        f"{row.prompt_tokens_per_second:.0f}",
+        f"{row.prepared_seconds:.1f} s",
+    ]
+    return aligned(cells, _CPU_WIDTHS)
 
 
 COMMANDS = (bench,)

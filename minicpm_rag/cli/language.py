@@ -68,6 +68,7 @@ def with_help(command: click.Command) -> click.Command:
     copied.short_help = copied.help.partition("\n\n")[0]
     copied.options_metavar = t("program.options")
     copied.params = [_parameter(parameter) for parameter in command.params]
+    copied._help_option = None  # click keeps the option with its text, once it was asked for help
     if isinstance(copied, click.Group):
         copied.subcommand_metavar = t("program.commands")
         copied.commands = {name: with_help(below) for name, below in copied.commands.items()}

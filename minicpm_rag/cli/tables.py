@@ -28,6 +28,17 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: C
         click.echo("  ".join(cells).rstrip())
 
 
+def aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """One line of a table whose columns' widths are known before its rows; negative ones are left-aligned."""
+    from rich.cells import cell_len
+
+    padded = []
+    for cell, width in zip(cells, widths, strict=True):
+        space = " " * (abs(width) - cell_len(cell))
+        padded.append(cell + space if width < 0 else space + cell)
+    return " ".join(padded).rstrip()
+
+
 def echo_json(records: Iterable[Any]) -> None:
     """Print records as a JSON list, for programs: their fields by name, messages in English."""
     fields = [vars(record) for record in records]

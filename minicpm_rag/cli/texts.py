@@ -325,4 +325,63 @@ TEXTS: dict[str, tuple[str, str]] = {
     "eval.of_answers": ("答案：{measure}", "answers: {measure}"),
     "column.measure": ("指标", "Measure"),
     "column.value": ("数值", "Value"),
+    # bench
+    "bench.help": ("测量模型在这台电脑上有多快。", "Measure how fast models decode on this machine."),
+    "bench.decode": (
+        "在 GPU 上测量解码速度，并与两种基准比较。\n\n依次测量教程的写法、transformers 的固定缓存和本程序的引擎。",
+        "Measure decoding on the GPU beside two baselines.\n\n"
+        "In turn: the tutorial's loop, transformers' static cache, this program's engine.",
+    ),
+    "bench.cpu": (
+        "在处理器上比较各种数值格式的速度。\n\n包括 8 位权重，以及编译与否。",
+        "Measure number formats on the processor.\n\nWith 8-bit weights too, and compiled or not.",
+    ),
+    "bench.model": ("模型文件夹。", "Folder of a checkpoint."),
+    "bench.random_weights": (
+        "用随机权重的已发布形状，例如 MiniCPM-2B。",
+        "A published shape with random weights, for example MiniCPM-2B.",
+    ),
+    "bench.quotes": (
+        "存有 passages.jsonl 和 questions.jsonl 的文件夹，用来生成带引文的回答。",
+        "Folder with passages.jsonl and questions.jsonl to make quoting answers from.",
+    ),
+    "bench.tokenizer": ("分词器所在的文件夹，供 --quotes 使用。", "Folder of a tokenizer, for --quotes."),
+    "bench.no_baselines": (
+        "不测 transformers 自带的两种写法（约一分钟）。",
+        "Leave out transformers' own loops, which take a minute.",
+    ),
+    "bench.no_gpu": (
+        "没有找到 GPU。处理器请用 bench cpu 测量。",
+        "No GPU was found. `bench cpu` measures the processor.",
+    ),
+    "bench.which_model": (
+        "请在 --model 和 --random-weights 中选一个。",
+        "Give either --model or --random-weights.",
+    ),
+    "bench.not_served": (
+        "GPU 引擎不能运行这个模型。",
+        "This model is not one that the GPU engine can serve here.",
+    ),
+    "bench.tokenizer_needed": ("--quotes 需要 --tokenizer。", "--quotes needs --tokenizer."),
+    "bench.gpu": (
+        "{name}，torch {version}：每秒读取 {bandwidth:bytes}",
+        "{name}, torch {version}: reads {bandwidth:bytes}/s",
+    ),
+    "bench.limit": (
+        "权重 {size:bytes}：全精度逐个词元最多每秒 {tokens:.0f} 个",
+        "weights {size:bytes}: at most {tokens:.0f} tokens/s one by one, full precision",
+    ),
+    "bench.processor": (
+        "{name}，随机权重，{threads} 个线程，内存每秒读取 {bandwidth:bytes}",
+        "{name} with random weights, {threads} threads, memory reads {bandwidth:bytes}/s",
+    ),
+    "bench.column_path": ("方式", "path"),
+    "bench.column_tokens": ("词元/秒", "tokens/s"),
+    "bench.column_limit": ("上限", "limit"),
+    "bench.column_share": ("占比", "share"),
+    "bench.column_tutorial": ("教程", "tutorial"),
+    "bench.column_first": ("首个词元", "first"),
+    "bench.column_memory": ("内存", "memory"),
+    "bench.column_prompt": ("提示词/秒", "prompt/s"),
+    "bench.column_prepared": ("准备", "prepared"),
 }

@@ -285,6 +285,33 @@ _SERVER: dict[str, tuple[str, str]] = {
 }
 
 _BENCH: dict[str, tuple[str, str]] = {
+    # Ways of decoding
+    "llm.bench_tutorial": ("教程的写法：generate，缓存逐步变长", "tutorial: generate, growing cache"),
+    "llm.bench_static": ("generate，固定缓存，已编译", "generate, static cache, compiled"),
+    "llm.bench_uncompiled": ("本程序，内核编译好之前", "ours, before the kernels are compiled"),
+    "llm.bench_ours": ("本程序", "ours"),
+    "llm.bench_follow_up": (
+        "本程序，追问，前 {tokens:,} 个词元相同",
+        "ours, follow-up sharing {tokens:,} tokens",
+    ),
+    "llm.bench_together": ("本程序，{count} 个同时", "ours, {count} together"),
+    "llm.bench_undrafted": ("本程序，带引文的回答，逐个词元", "ours, quoting answers, one by one"),
+    "llm.bench_drafted": ("本程序，带引文的回答，先起草", "ours, quoting answers, drafted"),
+    "llm.bench_quantized": ("本程序，权重 {weights}，缓存 {cache}", "ours, weights {weights}, cache {cache}"),
+    "llm.bench_quantized_together": (
+        "本程序，权重 {weights}，缓存 {cache}，{count} 个同时",
+        "ours, weights {weights}, cache {cache}, {count} together",
+    ),
+    # Notes on them
+    "llm.bench_first_call": ("第一次多用 {seconds:.1f} 秒", "first call {seconds:.1f} s longer"),
+    "llm.bench_ready": ("{seconds:.1f} 秒后就绪", "ready in {seconds:.1f} s"),
+    "llm.bench_total": ("合计；首个词元按最后一个算", "total; first token: the last one's"),
+    "llm.bench_answers": (
+        "{answers} 个回答，{tokens:,} 个词元，每步 {each:.2f} 个",
+        "{answers} answers, {tokens:,} tokens, {each:.2f} a step",
+    ),
+    "llm.bench_logits_change": ("logits 变化 {share:.1%}", "logits change {share:.1%}"),
+    # Errors
     "llm.bench_shape_unknown": (
         "不知道 {name} 的形状，可用的有 {known:list}。",
         "No shape is known for {name!r}. Use one of {known:list}.",
