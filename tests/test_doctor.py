@@ -179,6 +179,15 @@ def test_doctor_exits_1_when_something_is_wrong_and_0_otherwise(
     assert (code, json.loads(out)["ok"]) == (1, False)
 
 
+def test_the_report_and_the_models_are_told_in_chinese(on_processor: None, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "--lang", "zh", "doctor")
+    assert all(words in out for words in ("回答方式", "引用文档中的句子，不用模型", "适合这台电脑", "需要先下载"))
+    _, out, _ = run(capsys, "--lang", "zh", "models")
+    assert "教程所用的模型，下载量减半" in out
+    code, _, err = run(capsys, "--lang", "zh", "download", "no-such-model")
+    assert code == 1 and "没有名为“no-such-model”的模型" in err
+
+
 def test_models_lists_the_catalogue_in_columns_and_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     model_folder(load_settings().home, "MiniCPM4-0.5B")
     model_folder(load_settings().home, "我的模型")

@@ -43,7 +43,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} needs {needed:bytes} of the {room:bytes} of GPU memory it may use",
     ),
     "models.on_processor": (
-        "{name} 在处理器上运行（{why}）；需要 {needed:bytes} 内存，可用 {room:bytes}，由 {cores} 个核心读取",
+        "{name} 在处理器上运行（{why}）；需要 {needed:bytes} 内存，可用 {room:bytes}，由 {cores} 个核心计算",
         "{name} runs on the processor ({why}); it needs {needed:bytes} of the {room:bytes} of memory it may use, "
         "and {cores:core reads|cores read} it",
     ),
