@@ -1,23 +1,23 @@
 """The pieces of a passage that can be quoted: sentences and table rows, where they lie and how they read.
 
-Knows no question and no answer. A table row is a Markdown line, `| AL-200 | 1299 |`, as the loaders write it.
+Knows no question and no answer.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from minicpm_rag.records import TABLE_HEADER
 from minicpm_rag.text.scripts import has_wide
 from minicpm_rag.text.sentences import sentence_spans
+from minicpm_rag.text.table_rows import ROWS, cells
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-_ROW = re.compile(r"^\|.*\|[ \t]*$", re.MULTILINE)
-_CELL_BORDER = re.compile(r"(?<!\\)\|")
 _LONGEST_ROW = 240  # characters: a row with a longer text in a cell is quoted by its sentences
 _LONGEST_JOINED = 160  # characters: clauses that end with a semicolon are joined up to this length
 # No sentence's end, no list item, no "name: value".
@@ -38,11 +38,10 @@ class Statement:
     @property
     def readable(self) -> str:
         """The text as it is shown: a row as "Model: AL-200; Price: 1299", a sentence on one line."""
-        if not _ROW.fullmatch(self.text):
+        if not ROWS.fullmatch(self.text):
             return " ".join(self.text.split())
-        cells = _cells(self.text)
-        names = _cells(self.header) if self.header else []
-        pairs = [(names[i] if i < len(names) else "", cell) for i, cell in enumerate(cells) if cell]
+        names = cells(self.header) if self.header else []
+        pairs = [(name, cell) for name, cell in zip_longest(names, cells(self.text), fillvalue="") if cell]
         wide = any(has_wide(name + cell) for name, cell in pairs)
         colon, semicolon = ("：", "；") if wide else (": ", "; ")
         return semicolon.join(f"{name}{colon}{cell}" if name else cell for name, cell in pairs)
@@ -54,7 +53,7 @@ def statements(document: Document) -> list[Statement]:
     found: list[Statement] = []
     header = str(document.metadata.get(TABLE_HEADER) or "")
     position = 0
-    for row in _ROW.finditer(text):
+    for row in ROWS.finditer(text):
         between = _sentences(text, position, row.start())
         if between and position:
             header = ""  # prose between two tables: the next row is a header
@@ -103,8 +102,3 @@ def _sentences(text: str, start: int, end: int, header: str = "") -> list[Statem
 def _continues(text: str, last: Statement, start: int) -> bool:
     """Tell whether the sentence at `start` goes on after a semicolon: half of it would be a poor quote."""
     return last.text[-1] in "；;" and "\n" not in text[last.end : start]
-
-
-def _cells(line: str) -> list[str]:
-    inner = line.strip().removeprefix("|").removesuffix("|")
-    return [cell.replace("\\|", "|").strip() for cell in _CELL_BORDER.split(inner)]

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from minicpm_rag.text.table_rows import cells
+
 if TYPE_CHECKING:
     from minicpm_rag.records import Page
 
@@ -71,18 +73,14 @@ def _lines_apart(text: str) -> Iterator[str]:
 def table_cells(page: Page) -> Iterator[tuple[str, str]]:
     """What a row's first cell names by a number ("AL-100"), and the column of the row's first value."""
     for table in page.tables:
-        columns = [_UNIT.sub("", cell) for cell in _cells(table.header)]
+        columns = [_UNIT.sub("", cell) for cell in cells(table.header)]
         for start, _ in table.rows[:ROWS_READ]:
-            cells = _cells(page.text[start:].split("\n", 1)[0])
-            numbers = [index for index, cell in enumerate(cells[1:], 1) if re.match(r"[¥$€]?\d", cell)]
-            if numbers and numbers[0] < len(columns) and _NAMED.fullmatch(cells[0]):
+            row = cells(page.text[start:].split("\n", 1)[0])
+            numbers = [index for index, cell in enumerate(row[1:], 1) if re.match(r"[¥$€]?\d", cell)]
+            if numbers and numbers[0] < len(columns) and _NAMED.fullmatch(row[0]):
                 column = columns[numbers[0]]
                 if 2 <= len(column) <= LONGEST_SUBJECT and not re.search(r"\d", column):
-                    yield cells[0], column
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+                    yield row[0], column
 
 
 def in_a_sentence(words: str) -> str:

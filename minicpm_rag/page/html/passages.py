@@ -10,11 +10,10 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 from minicpm_rag.page.html import markup
+from minicpm_rag.text.table_rows import cell_spans, is_row, is_rule
 
 Spans = Sequence[tuple[int, int]]
 _HEADING = re.compile(r"#{1,6}[ \t]+(?=\S)")
-_CELL = re.compile(r"(?:[^|\\]|\\.)*(?=\|)")
-_RULE = re.compile(r"\|[\s:|-]+\|")
 
 
 def drawn(text: str, spans: Spans, headings: Collection[int] = ()) -> str:
@@ -49,9 +48,9 @@ def _kind(line: str, is_heading: bool) -> str:
     stripped = line.strip()
     if not stripped:
         return "nothing"
-    if _RULE.fullmatch(stripped):
+    if is_rule(stripped):
         return "rule"
-    if len(stripped) > 2 and stripped.startswith("|") and stripped.endswith("|"):
+    if is_row(stripped):
         return "table"
     return "heading" if is_heading or _HEADING.match(line) else "text"
 
@@ -62,16 +61,11 @@ def _heading(text: str, start: int, end: int, spans: Spans) -> str:
 
 
 def _row(text: str, start: int, end: int, spans: Spans) -> str:
-    cells = []
-    position = text.index("|", start, end) + 1
-    while position < end and (cell := _CELL.match(text, position, end)):
-        inside = cell.group()
-        first = cell.start() + len(inside) - len(inside.lstrip())
-        last = max(first, cell.end() - len(inside) + len(inside.rstrip()))
-        words = _marked(text, first, last, spans).replace("\\|", "|")
-        cells.append(f"<td>{words}</td>")
-        position = cell.end() + 1
-    return f"<tr>{''.join(cells)}</tr>"
+    cells = (
+        _marked(text, start + first, start + last, spans).replace("\\|", "|")
+        for first, last in cell_spans(text[start:end])
+    )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _marked(text: str, start: int, end: int, spans: Spans) -> str:
