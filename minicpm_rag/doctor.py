@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REQUIRED = (
     *("torch", "transformers", "langchain-core", "chromadb"),
-    *("sentence-transformers", "streamlit", "modelscope-hub"),
+    *("sentence-transformers", "streamlit", "modelscope"),
 )
 # Package of an extra -> what it is for
 OPTIONAL = {"flash-attn": "doctor.optional_gpu", "rapidocr": "doctor.optional_ocr"}

@@ -100,8 +100,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The download of {name} was stopped; run it again to go on from there.",
     ),
     "models.downloader_missing": (
-        "下载程序启动不了，安装了 modelscope-hub 吗？",
-        "The downloading process could not start. Is the package modelscope-hub installed?",
+        "下载程序启动不了，安装了 modelscope 吗？",
+        "The downloading process could not start. Is the package modelscope installed?",
     ),
     "models.no_answer": ("{address} 没有应答", "no answer from {address}"),
     "models.no_connection": ("连不上 {address}", "no connection to {address}"),
