@@ -11,8 +11,8 @@ and split.
     2. cached      for each block of this split: scores = q k, online softmax, weighted sum of v
     3. new         the last split only: rotate the T new keys, store them and the T values in the cache, and attend
                    to them causally
-    4. leave       store this split's maximum, total and weighted sum for each row; count up
-    5. combine     the program that finds all others of its sequence and head done adds the splits up
+    4. store       this split's maximum, total and weighted sum for each row; count up
+    5. combine     the program that counts last for its sequence and head adds the splits up
 
          split 0  --1--2--4.                         (with SPLITS = 1 the result is stored after 3)
          split 1  --1--2------4.

@@ -27,7 +27,7 @@ import triton.language as tl
 from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
 
 THRESHOLDS = tl.constexpr(32)
-# Scores so many nats below the best have a probability of e**-30 of its: none of them is ever drawn.
+# A score so many nats below the best has e**-30 of its probability: it is never drawn.
 _DEPTH = tl.constexpr(30.0)
 
 
@@ -92,7 +92,7 @@ def _best(best_ptr, row, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):
 
 @triton.jit
 def _narrowed(low, high, weight, limit):
-    """The part of (low, high] between the two thresholds where the weight above [THRESHOLDS] passes the limit."""
+    """The part of (low, high] between the neighbours where the weight above [THRESHOLDS] falls below the limit."""
     j = tl.arange(0, THRESHOLDS)
     step = (high - low) / THRESHOLDS
     under = tl.min(tl.where(weight < limit, j, THRESHOLDS), axis=0)

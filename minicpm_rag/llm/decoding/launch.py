@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def linear_tiles(rows: int, outputs: int, columns: int, gated: bool, bits: int) -> dict[str, int]:
     """Constants of `linear_kernel` for x [rows, columns] times weights [outputs, columns] of so many bits.
 
-    For one row, fewer outputs mean fewer outputs and longer reads for each program, so that every multiprocessor has
-    enough bytes in flight.
+    For one row, a product with fewer outputs gives each program fewer of them and longer reads, so that every
+    multiprocessor has enough bytes in flight.
     """
     wide = outputs > 4096
     if rows == 1:
