@@ -102,6 +102,7 @@ WITHOUT_AN_IMPORT = {
     "opencc-python-reimplemented": "text/simplified reads its data file",
     "flash-attn": "transformers calls it where MINICPM_RAG_ATTENTION asks for it",
     "onnxruntime": "rapidocr runs on it",
+    "modelscope": "its client, modelscope_hub, is called directly: importing the whole package loads torch",
 }
 # Imported although not declared, and why.
 NOT_DECLARED = {"triton": "torch's CUDA builds bring their own; without one it is never imported"}

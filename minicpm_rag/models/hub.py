@@ -39,9 +39,8 @@ def main() -> int:
 
 
 def _fetch(request: dict[str, Any]) -> None:
-    from modelscope.hub.callback import ProgressCallback
-    from modelscope.hub.snapshot_download import snapshot_download
-    from modelscope_hub import HubApi
+    from modelscope_hub import HubApi, ProgressCallback
+    from modelscope_hub.compat import snapshot_download
     from modelscope_hub.config import get_default_config
 
     folder, identifier, revision = Path(request["folder"]), request["id"], request["revision"]
