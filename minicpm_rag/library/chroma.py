@@ -1,14 +1,19 @@
 """Opening Chroma, in a folder or on a server, and saying its errors in our words.
 
-Does not know collections or what is in them.
+Everything of Chroma that is not its public interface is touched here and in `hnsw_files`, and nowhere else: its
+database, its index files, its cache of clients, its HTTP session. tests/library/test_chroma.py says which of them
+changed. Does not know what is in a collection.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +21,24 @@ from minicpm_rag.errors import VectorStoreError
 from minicpm_rag.library import hnsw_files
 from minicpm_rag.messages import Message, reason_of
 
-SERVER_SECONDS = 5.0  # to reach a server; once reached it may take longer to answer
-ANSWER_SECONDS = 60.0
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 60.0  # most that a server may take
 LONGEST_MESSAGE = 300  # Chroma's own may hold whole vectors
+PROBE_SECONDS, PROBE_SECONDS_A_MEGABYTE = 30, 0.5
+# The child imports from where this process does, so that both run the same code.
+_PROBE = (
+    "import json, sys; sys.path[:], folder = json.load(sys.stdin); "
+    "from minicpm_rag.library.chroma import probe; probe(folder)"
+)
 
 
 def open_folder(folder: Path) -> Any:
-    """A client of the Chroma folder, made where it is missing."""
-    import chromadb
-    from chromadb.config import Settings
-
+    """A client of the Chroma folder, made where it is missing. Raises VectorStoreError."""
     with translated(str(folder), server=False):
         folder.mkdir(parents=True, exist_ok=True)
         _delete_orphans(folder)
-        _refuse_damaged(folder)
+        _refuse_harmful(folder)
         try:
-            return chromadb.PersistentClient(folder, settings=Settings(anonymized_telemetry=False))
+            return _client_of(folder)
         except AttributeError as exc:  # Chroma's own clean-up fails where its file could not be opened
             raise RuntimeError(f"its file cannot be opened: {exc.__context__}") from exc
 
@@ -40,13 +47,13 @@ def delete_folder(folder: Path) -> None:
     """Delete a Chroma folder that no client uses."""
     from chromadb.api.shared_system_client import SharedSystemClient
 
-    # A client that failed to open is kept there by Chroma, and would be handed out again.
+    # Chroma keeps a client that failed to open, and would hand it out again.
     SharedSystemClient.clear_system_cache()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_server(url: str) -> Any:
-    """A client of a Chroma server."""
+    """A client of a Chroma server. Raises VectorStoreError."""
     from urllib.parse import urlsplit
 
     import chromadb
@@ -61,11 +68,18 @@ def open_server(url: str) -> Any:
             ssl=address.scheme == "https",
             settings=Settings(anonymized_telemetry=False),
         )
-    # Chroma's client waits for ever on a server that hangs, and has no setting for it.
-    session = getattr(getattr(client, "_server", None), "_session", None)
-    if isinstance(session, httpx.Client):
-        session.timeout = httpx.Timeout(ANSWER_SECONDS, connect=SERVER_SECONDS)
+    session = session_of(client)
+    if session is not None:  # Chroma's client waits for ever on a server that hangs, and has no setting for it
+        session.timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
     return client
+
+
+def session_of(client: Any) -> Any:
+    """The HTTP session of a server's client; None where it has none, or another kind."""
+    import httpx
+
+    session = getattr(getattr(client, "_server", None), "_session", None)
+    return session if isinstance(session, httpx.Client) else None
 
 
 @contextmanager
@@ -81,10 +95,43 @@ def translated(place: str, *, server: bool) -> Iterator[None]:
             raise VectorStoreError("library.chroma_server", url=place, why=_why(exc)) from exc
         raise VectorStoreError("library.chroma_folder", folder=place, why=_why(exc)) from exc
     except BaseException as exc:
-        # What the Rust core raises when it panics is no Exception.
+        # What the Rust core raises when it panics is no Exception, and cannot be imported.
         if type(exc).__name__ != "PanicException":
             raise
         raise VectorStoreError("library.chroma_crashed", place=place, why=_why(exc)) from exc
+
+
+def segments(folder: Path) -> set[str]:
+    """The names of the index folders that the collections of a Chroma folder use, from Chroma's own database.
+
+    Raises sqlite3.Error where it cannot be read.
+    """
+    database = folder / "chroma.sqlite3"
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        return {name for (name,) in connection.execute("SELECT id FROM segments")}
+
+
+def probe(folder: str) -> None:
+    """Open a Chroma folder and search every collection of it. Run in a child process, which this may crash."""
+    with suppress(ImportError, ValueError, OSError):  # index files may make Chroma write without end
+        import resource
+
+        largest = max((file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()), default=0)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * largest + (1 << 26),) * 2)
+    client = _client_of(Path(folder))
+    for each in client.list_collections():
+        stored = client.get_collection(each.name, embedding_function=None)
+        found = stored.get(limit=1, include=["embeddings"])["embeddings"]
+        if len(found):
+            stored.query(query_embeddings=[found[0]], n_results=1)
+    client.close()
+
+
+def _client_of(folder: Path) -> Any:
+    import chromadb
+    from chromadb.config import Settings
+
+    return chromadb.PersistentClient(folder, settings=Settings(anonymized_telemetry=False))
 
 
 def _why(exc: BaseException) -> Message:
@@ -94,23 +141,52 @@ def _why(exc: BaseException) -> Message:
 
 
 def _delete_orphans(folder: Path) -> None:
-    """Delete the index folders of dropped collections, which Chroma leaves behind for ever."""
-    database = folder / "chroma.sqlite3"
-    if not database.is_file():
+    """Delete the index folders of deleted collections, which Chroma leaves behind for ever."""
+    if not (folder / "chroma.sqlite3").is_file():
         return
     try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-            known = {name for (name,) in connection.execute("SELECT id FROM segments")}
+        known = segments(folder)
     except sqlite3.Error:
         return  # Chroma will say what is wrong with its file when it opens it
     for entry in folder.iterdir():
-        if entry.is_dir() and (entry / "header.bin").exists() and entry.name not in known:
+        if entry.is_dir() and (entry / hnsw_files.HEADER_FILE).exists() and entry.name not in known:
             shutil.rmtree(entry, ignore_errors=True)
 
 
-def _refuse_damaged(folder: Path) -> None:
-    """Raise RuntimeError for index files that would end the process, or fill the disk, once Chroma loads them."""
-    for header in folder.glob("*/header.bin"):
+def _refuse_harmful(folder: Path) -> None:
+    """Raise VectorStoreError for index files that would end this process, or fill the disk, once Chroma loads them.
+
+    Files of a format that is not known here (a later Chroma's) are tried in a child process.
+    """
+    unknown = False
+    for header in folder.glob(f"*/{hnsw_files.HEADER_FILE}"):
+        if not hnsw_files.is_known(header.parent):
+            unknown = True
+            continue
         what = hnsw_files.damage(header.parent)
         if what is not None:
-            raise RuntimeError(f"the index files in {header.parent.name} are damaged: {what}")
+            why = Message("library.index_damaged", folder=header.parent.name, what=what)
+            raise VectorStoreError("library.chroma_folder", folder=folder, why=why)
+    failure = _probe(folder) if unknown else None
+    if failure is not None:
+        why = Message("library.index_unknown", why=failure)
+        raise VectorStoreError("library.chroma_folder", folder=folder, why=why)
+
+
+def _probe(folder: Path) -> Message | None:
+    """Run `probe` in a child process; returns why it failed, None where it did not."""
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", _PROBE],
+            input=json.dumps([[entry for entry in sys.path if isinstance(entry, str)], str(folder)]).encode(),
+            capture_output=True,
+            timeout=PROBE_SECONDS + PROBE_SECONDS_A_MEGABYTE * size / 1e6,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        return reason_of(exc)
+    if child.returncode == 0:
+        return None
+    last = child.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    return Message("system.words", words=last[:LONGEST_MESSAGE] or f"exit code {child.returncode}")

@@ -1,13 +1,11 @@
 """Whether the files of a persisted HNSW index can be loaded without harm.
 
-Chroma's hnswlib checks neither what it writes nor what it reads: after a full disk or a kill in the middle of
-a write, loading the files ends the whole process, or writes without bound later (chroma-core/chroma issues
-7238 and 7510, and a failed run of our own tests). So every length and every link is checked beforehand,
-which takes 0.1 s for 100,000 vectors. Folders were cut, mixed and overwritten at random: of 259 that are sound
-by this check none ended the process; loaded unchecked, 8 of 27 did, and 4 hung or filled the disk.
+Chroma's hnswlib checks neither what it writes nor what it reads: after a full disk or a kill in the middle of a
+write, loading the files can end the whole process, or write without bound later (chroma-core/chroma issues 7238 and
+7510). So every length and every link is checked beforehand (docs/decisions.md has what that costs and finds).
 
-The format is that of `persistDirty` and `readPersistedIndexFromStreams` in chroma-core/hnswlib, hnswalg.h.
-Knows nothing of what the vectors mean.
+The format is that of `persistDirty` and `readPersistedIndexFromStreams` in chroma-core/hnswlib, hnswalg.h, with its
+version number in the first four bytes. Knows nothing of what the vectors mean.
 """
 
 from __future__ import annotations
@@ -18,14 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.messages import Message
+
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
     Numbers = NDArray[numpy.uint32]
 
-HEADER = struct.Struct("<i6QiI3QdQ")  # no padding
-VERSION = 1
+HEADER_FILE = "header.bin"
+HEADER = struct.Struct("<i6QiI3QdQ")  # no padding; the version comes first
+VERSION = 1  # the only version of the format that is checked here
 LABEL_BYTES = 8
 PIECE = 65_536  # elements looked at together, so that memory stays small
 
@@ -48,35 +49,44 @@ class _Header:
     candidates: int
 
 
-def damage(folder: Path) -> str | None:
-    """What is wrong with the index files in a folder; None where they can be loaded.
+def is_known(folder: Path) -> bool:
+    """Whether the index files in a folder are of the version that `damage` can check, however damaged.
 
     Raises OSError where a file cannot be read.
     """
-    data = (folder / "header.bin").read_bytes()
+    data = (folder / HEADER_FILE).read_bytes()
+    return len(data) < HEADER.size or int.from_bytes(data[:4], "little") == VERSION
+
+
+def damage(folder: Path) -> Message | None:
+    """What is wrong with the index files in a folder, of the version known; None where they can be loaded.
+
+    Raises OSError where a file cannot be read.
+    """
+    data = (folder / HEADER_FILE).read_bytes()
     if len(data) != HEADER.size:
-        return f"header.bin has {len(data)} bytes instead of {HEADER.size}"
+        return Message("library.index_cut_short", file=HEADER_FILE)
     header = _Header(*HEADER.unpack(data))
-    if header.version != VERSION or header.offset != 0 or header.elements > header.capacity:
-        return "header.bin makes no sense"
+    if header.offset != 0 or header.elements > header.capacity:
+        return Message("library.index_header_senseless")
     if header.vector_offset != 4 * (1 + header.base_links) or not (
         header.vector_offset < header.label_offset == header.element_bytes - LABEL_BYTES
     ):
-        return "the sizes in header.bin make no sense"
+        return Message("library.index_sizes_senseless")
     if header.links < 2 or header.candidates == 0 or not math.isclose(header.multiplier, 1 / math.log(header.links)):
-        return "the numbers of links in header.bin make no sense"
+        return Message("library.index_links_senseless")
     for name, size in (("data_level0.bin", header.element_bytes), ("length.bin", 4)):
         if not (folder / name).exists() or (folder / name).stat().st_size < header.elements * size:
-            return f"{name} is cut short"
+            return Message("library.index_cut_short", file=name)
     named = (folder / "index_metadata.pickle").exists()  # written last, when there is something to name
     if header.elements == 0 and not named:
         return None
     if header.elements == 0 or not named:
-        return "header.bin and index_metadata.pickle do not belong together"
+        return Message("library.index_apart")
     return _base_damage(folder / "data_level0.bin", header) or _upper_damage(folder / "link_lists.bin", header)
 
 
-def _base_damage(path: Path, header: _Header) -> str | None:
+def _base_damage(path: Path, header: _Header) -> Message | None:
     """Every element's links on the lowest level must lead to elements."""
     import numpy
 
@@ -92,11 +102,11 @@ def _base_damage(path: Path, header: _Header) -> str | None:
     for first in range(0, header.elements, PIECE):
         piece = elements[first : first + PIECE]
         if not _lead_to(numpy.asarray(piece["count"]), numpy.asarray(piece["links"]), header.elements):
-            return f"{path.name} holds links to nowhere"
+            return Message("library.index_astray", file=path.name)
     return None
 
 
-def _upper_damage(path: Path, header: _Header) -> str | None:
+def _upper_damage(path: Path, header: _Header) -> Message | None:
     """Links on the upper levels must lead to elements of that level, where the search goes on."""
     import numpy
 
@@ -108,18 +118,18 @@ def _upper_damage(path: Path, header: _Header) -> str | None:
     position = 0
     for element in range(header.elements):
         if position + 4 > len(data):
-            return f"{path.name} is cut short"
+            return Message("library.index_cut_short", file=path.name)
         size = int.from_bytes(data[position : position + 4], "little")
         position += 4
         if size:
             levels[element] = size // level_bytes
             if size % level_bytes or levels[element] > header.top_level or position + size > len(data):
-                return f"{path.name} makes no sense at element {element}"
+                return Message("library.index_element_senseless", file=path.name, element=element)
             upper.append(element)
             begins.append(position)
             position += size
     if header.entry >= header.elements or levels[header.entry] != header.top_level:
-        return "header.bin names an entry that is not on the top level"
+        return Message("library.index_entry_senseless")
     for level in range(1, header.top_level + 1):
         rows = [
             begin + (level - 1) * level_bytes for begin, of in zip(begins, upper, strict=True) if levels[of] >= level
@@ -129,7 +139,7 @@ def _upper_damage(path: Path, header: _Header) -> str | None:
         )
         reachable = numpy.where(levels >= level, header.elements, 0)
         if not _lead_to((lists[:, 0] & 0xFFFF).astype(numpy.uint16), lists[:, 1:], header.elements, reachable):
-            return f"{path.name} holds links to nowhere"
+            return Message("library.index_astray", file=path.name)
     return None
 
 

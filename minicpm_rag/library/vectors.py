@@ -1,21 +1,21 @@
 """Vectors in Chroma: one collection for each index, nothing but ids and vectors in it.
 
-Knows Chroma's limits; not what the ids mean. A Chroma folder may be opened by one process only, even
-for reading (see `VectorStore`), so readers elsewhere use `nearest` on vectors the ledger keeps.
+Knows Chroma's limits; not what the ids mean. A Chroma folder may be opened by one process only, even for reading: a
+query there applies and persists the write-ahead log, so two processes damage the index (docs/decisions.md). Readers
+in other processes use `nearest` on the vectors that the ledger keeps.
 """
 
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.errors import LibraryBusyError
+from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.library import chroma
-from minicpm_rag.library.owner_lock import OwnerLock
+from minicpm_rag.messages import reason_of
 
 if TYPE_CHECKING:
     import numpy
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 WRITE_BATCH = 32
 # Chroma itself takes at most 5,461 ids in one call.
 ID_BATCH = 2_000
-# With 16 neighbours and 100 candidates, 3 of 12 indexes of many chunks alike, English ones first,
-# then Chinese ones, could not find the English ones at all; with these 0 of 12.
+# More neighbours and candidates than Chroma's own settings, with which some of many similar vectors were never found.
 CONFIGURATION = {"hnsw": {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}}
 
 
@@ -57,18 +56,15 @@ def nearest(units: Vectors, vector: Sequence[float], limit: int) -> list[tuple[i
 class VectorStore:
     """A Chroma folder, or a Chroma server. Thread-safe; opened on first use.
 
-    The folder belongs to one process while it lives. Measured with Chroma 1.5.9: a second process that only
-    queried while the owner wrote made vectors unfindable for good (23 of 4,000), damaged the index so that
-    opening it crashed, and died itself of heap corruption: a query there applies and persists the log.
+    The process that holds the lock beside the folder owns the library: it alone writes, here and in the ledger.
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
         self.url = url
         self.complete = True  # False while the folder is being rebuilt
-        self._claimed = False
         self._claiming = threading.Lock()
-        self._lock = OwnerLock(folder.parent)
+        self._lock: Any = None  # the operating system releases it when the process dies, however that happens
         self._opening = threading.Lock()
         self._client: Any = None
         self._collections: dict[str, Any] = {}
@@ -76,7 +72,7 @@ class VectorStore:
     @property
     def usable(self) -> bool:
         """Whether this process may ask Chroma: it owns the folder, or there is a server."""
-        return self._claimed or self.url is not None
+        return self._lock is not None or self.url is not None
 
     @property
     def searchable(self) -> bool:
@@ -84,23 +80,33 @@ class VectorStore:
         return self.usable and self.complete
 
     def claim(self) -> bool:
-        """Try to become the one that writes, here and in the ledger; says whether that succeeded just now."""
+        """Try to become the owner; says whether that succeeded just now. Raises LibraryError."""
+        from filelock import FileLock, Timeout
+
         with self._claiming:
-            if self._claimed:
+            if self._lock is not None:
                 return False
-            self._claimed = self._lock.take()
-            return self._claimed
+            lock = FileLock(self.folder.parent / "owner.lock", thread_local=False)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                return False
+            except OSError as exc:
+                raise LibraryError("library.not_locked", path=lock.lock_file, why=reason_of(exc)) from exc
+            self._lock = lock
+            return True
 
     def release(self) -> None:
-        """Close the folder, then let another process have it."""
+        """Close the folder, then let another process have it; harmless when this one does not own it."""
         with self._claiming:
-            self._claimed = False
+            lock, self._lock = self._lock, None
             self.close()
-            self._lock.give_back()
+            if lock is not None:
+                lock.release()
 
     @property
     def place(self) -> str:
-        """Where the vectors are, as a person would say it."""
+        """Where the vectors are, as a user would say it."""
         return self.url or str(self.folder)
 
     def create(self, collection: str) -> None:
@@ -108,8 +114,7 @@ class VectorStore:
         if collection in self._collections:
             return
         client = self._open()
-        with self._translated(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Chroma's own, for embedding_function=None
+        with self._translated():
             self._collections[collection] = client.get_or_create_collection(
                 collection, configuration=CONFIGURATION, embedding_function=None
             )
@@ -192,7 +197,7 @@ class VectorStore:
                 chroma.delete_folder(self.folder)
 
     def close(self) -> None:
-        """Let go of the folder or server; harmless when repeated. The next use opens it again."""
+        """Close the folder or connection; harmless when repeated. The next use opens it again."""
         with self._opening:
             client, self._client = self._client, None
             self._collections.clear()
@@ -203,8 +208,7 @@ class VectorStore:
         handle = self._collections.get(name)
         if handle is None:
             client = self._open()
-            with self._translated(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
+            with self._translated():
                 handle = self._collections[name] = client.get_collection(name, embedding_function=None)
         return handle
 

@@ -117,6 +117,31 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Chroma 中断了（{place}）：{why}。请运行 minicpm-rag doctor --check。",
         "Chroma broke off ({place}): {why}. Run: minicpm-rag doctor --check",
     ),
+    "library.index_damaged": ("{folder} 里的索引文件已损坏：{what}", "the index files in {folder} are damaged: {what}"),
+    "library.index_unknown": (
+        "索引文件的格式是未知的，Chroma 也没能读取它们（{why}）",
+        "the index files have a format that is not known, and Chroma could not load them ({why})",
+    ),
+    "library.index_cut_short": ("{file} 不完整", "{file} is cut short"),
+    "library.index_header_senseless": ("header.bin 的内容讲不通", "header.bin makes no sense"),
+    "library.index_sizes_senseless": ("header.bin 里的大小讲不通", "the sizes in header.bin make no sense"),
+    "library.index_links_senseless": (
+        "header.bin 里的连接数讲不通",
+        "the numbers of links in header.bin make no sense",
+    ),
+    "library.index_apart": (
+        "header.bin 和 index_metadata.pickle 对不上",
+        "header.bin and index_metadata.pickle do not belong together",
+    ),
+    "library.index_element_senseless": (
+        "{file} 的第 {element} 项讲不通",
+        "{file} makes no sense at element {element}",
+    ),
+    "library.index_entry_senseless": (
+        "header.bin 指定的入口不在最上层",
+        "header.bin names an entry that is not on the top level",
+    ),
+    "library.index_astray": ("{file} 里有连接指向不存在的项", "{file} holds links to nowhere"),
     "library.not_owner": (
         "{folder} 只能由管理资料库的程序打开。请稍后再试。",
         "{folder} may only be opened by the process that owns the library. Try again later.",
