@@ -169,7 +169,7 @@ class Worker:
             raise LibraryError("indexing.unknown_job", kind=job.kind)
 
     def _open_and_clear(self) -> None:
-        if self.library.vectors.url is None and self.library.vectors.folder.is_dir():  # importing Chroma takes 0.6 s
+        if self.library.vectors.url is None and self.library.vectors.folder.is_dir():  # importing Chroma is slow
             self.library.vectors.collections()  # a folder that cannot be opened is rebuilt before the first job
         storing.clear(self.library)
 

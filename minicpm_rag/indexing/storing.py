@@ -69,7 +69,7 @@ def store(library: Library, index: Index, new: Sequence[NewDocument]) -> Iterato
 
     Until its own transaction the old version of a document answers, from then on the new one. What a kill leaves on
     either side of it (vectors without chunks) no reader sees; `clear_documents` deletes it. The vectors of many small
-    documents go into Chroma together, because each call there costs some 10 ms.
+    documents go into Chroma together, because each call there is slow.
     """
     with library.ledger.writing() as connection:
         ids = [

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Vector = Sequence[float] | NDArray[numpy.float32]
     Vectors = NDArray[numpy.float32]
 
-# Questions wait while Chroma takes a batch, so batches are small: 32 vectors take some 20 ms.
+# Questions wait while Chroma takes a batch, so batches are small.
 WRITE_BATCH = 32
 # Chroma itself takes at most 5,461 ids in one call.
 ID_BATCH = 2_000

@@ -156,7 +156,7 @@ def vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> Vectors:
 
 
 def all_vectors(connection: sqlite3.Connection, kb_id: int) -> tuple[list[str], Vectors]:
-    """The chunk ids and vectors of a knowledge base, as rows of a float32 matrix (1.5 kB each)."""
+    """The chunk ids and vectors of a knowledge base, as rows of a float32 matrix."""
     import numpy
 
     found: list[str] = []
