@@ -28,11 +28,6 @@ ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) 
 OWN_MESSAGE = {"PromptTooLongError"}  # takes numbers, and knows its key itself
 # Keys of the page that reach `t` in a variable.
 BY_VARIABLE = {"file", "verdict", "reason", "remedy"}
-# Not converted yet: each line goes when its errors and texts are keys.
-PENDING = (
-    "answering/", "embedding/", "evaluation/", "retrieval/", "workspace/",
-    "cli/ask.py", "cli/evaluate.py",
-)  # fmt: skip
 
 
 def _trees() -> dict[str, ast.Module]:
@@ -48,7 +43,6 @@ def _trees() -> dict[str, ast.Module]:
 
 
 TREES = _trees()
-CONVERTED = {name: tree for name, tree in TREES.items() if not name.startswith(PENDING)}
 TEXTS = [(area, key) for area in ("core", *SKINS) for key in sorted((core() if area == "core" else SKINS[area]).texts)]
 
 
@@ -82,7 +76,7 @@ class Use:
 
 
 def uses() -> Iterator[Use]:
-    for file, tree in CONVERTED.items():
+    for file, tree in TREES.items():
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             found = _key_of(call, file)
             if found is not None:
@@ -170,13 +164,13 @@ def test_every_listed_key_is_in_use(area: str) -> None:
 
 def test_no_error_is_raised_with_a_sentence() -> None:
     """A sentence is written in the catalogue, in both languages; the error has its key and its values."""
-    for file, tree in CONVERTED.items():
+    for file, tree in TREES.items():
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
             if name in ERRORS | {"Message"}:
                 for argument in call.args:
-                    words = {part for part in _constants(argument) if " " in part or part.endswith((".", "。"))}
-                    assert not words, f"{file}:{call.lineno} raises {name} with {words}"
+                    sentences = {part for part in _constants(argument) if " " in part or part.endswith((".", "。"))}
+                    assert not sentences, f"{file}:{call.lineno} raises {name} with {sentences}"
 
 
 def test_every_status_and_stage_of_a_file_has_a_text_in_both_skins() -> None:
@@ -188,7 +182,7 @@ def test_every_status_and_stage_of_a_file_has_a_text_in_both_skins() -> None:
 
 
 def test_no_text_of_a_skin_is_written_outside_its_catalogue() -> None:
-    for file, tree in CONVERTED.items():
+    for file, tree in TREES.items():
         if file.startswith(tuple(SKINS)) and not file.endswith("click_language.py"):
             chinese = {words for words in _constants(tree) if has_han(words)} - {"中文"}
             assert not chinese, f"{file}: {chinese}"

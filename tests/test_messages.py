@@ -56,6 +56,11 @@ def test_a_key_of_a_later_version_is_shown_with_its_values() -> None:
     assert text("zh", Message("later.key", name="x")) == "later.key (name=x)"
 
 
+def test_a_message_with_the_values_of_another_version_is_shown_with_them() -> None:
+    assert CATALOGUE.text("zh", Message("area.large", bytes=5)) == "area.large (bytes=5)"
+    assert CATALOGUE.text("en", Message("area.large", size="five")) == "area.large (size=five)"
+
+
 def test_an_error_carries_values_and_reads_as_english() -> None:
     error = LibraryError("system.two", first=Message("system.ENOSPC"), second="x")
     assert isinstance(error, RAGError)

@@ -18,6 +18,7 @@ from langchain_core.embeddings import Embeddings
 
 from minicpm_rag.embedding.token_signs import packed
 from minicpm_rag.errors import EmbeddingError
+from minicpm_rag.messages import reason_of
 
 if TYPE_CHECKING:
     import numpy
@@ -67,10 +68,7 @@ class Embedder(Embeddings):
 
     def __init__(self, folder: Path, *, name: str, device: str = "cpu") -> None:
         if not (folder / "modules.json").is_file():
-            raise EmbeddingError(
-                f"{folder} is not the folder of a sentence-transformers model (it has no modules.json). "
-                f"Set MINICPM_RAG_EMBEDDER to such a folder, or to {PACKAGED}."
-            )
+            raise EmbeddingError("embedding.not_an_embedder", folder=folder, packaged=PACKAGED)
         self.name = name
         self.folder = folder
         self.device = device
@@ -160,8 +158,13 @@ class Embedder(Embeddings):
             tokens = self.count_tokens(text)
             if tokens > self.limit_tokens:
                 raise EmbeddingError(
-                    f"Text {number + 1} of {len(texts)} has {tokens} tokens, but {self.name} reads at most "
-                    f"{self.limit_tokens}. Split it: {text[:60]!r}..."
+                    "embedding.text_too_long",
+                    number=number + 1,
+                    texts=len(texts),
+                    tokens=tokens,
+                    name=self.name,
+                    most=self.limit_tokens,
+                    words=text[:60],
                 )
 
     def _split(self, text: str) -> list[str]:
@@ -222,13 +225,12 @@ class Embedder(Embeddings):
             except torch.OutOfMemoryError as exc:  # noqa: PERF203 (retried at most five times)
                 torch.cuda.empty_cache()
                 if batch == 1:
-                    raise EmbeddingError(
-                        f"{self.name} needs more memory than {self.device} has free, even for one text. Use device cpu."
-                    ) from exc
+                    raise EmbeddingError("embedding.out_of_memory", name=self.name, device=self.device) from exc
                 batch //= 2
             except (RuntimeError, ValueError, IndexError) as exc:
-                message = f"{self.name} on {self.device} cannot embed {texts[0][:60]!r}...: {exc}"
-                raise EmbeddingError(message) from exc
+                raise EmbeddingError(
+                    "embedding.failed", name=self.name, device=self.device, words=texts[0][:60], why=reason_of(exc)
+                ) from exc
             else:
                 return found
 
@@ -256,7 +258,7 @@ class Embedder(Embeddings):
                 str(self.folder), device=self.device, local_files_only=True, model_kwargs={"dtype": "float32"}
             )
         except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as exc:
-            raise EmbeddingError(f"The embedding model in {self.folder} cannot be loaded: {exc}") from exc
+            raise EmbeddingError("embedding.embedder_not_loaded", folder=self.folder, why=reason_of(exc)) from exc
         model.max_seq_length = _limit_tokens(model)
         return model
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import EmbeddingError
+from minicpm_rag.messages import reason_of
 
 LIMIT_TOKENS = 512  # question and passage together; default chunks need about 350
 
@@ -23,10 +24,7 @@ class Reranker:
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
         if not (folder / "config.json").is_file():
-            raise EmbeddingError(
-                f"{folder} is not the folder of a cross-encoder (it has no config.json). "
-                "Set MINICPM_RAG_RERANKER to such a folder, or leave it unset."
-            )
+            raise EmbeddingError("embedding.not_a_reranker", folder=folder)
         self.folder = folder
         self.device = device
         self._loading = threading.Lock()
@@ -40,7 +38,9 @@ class Reranker:
         try:
             found = model.predict([(question, text) for text in texts], show_progress_bar=False)
         except (RuntimeError, ValueError, IndexError) as exc:
-            raise EmbeddingError(f"The reranker {self.folder.name} failed on {self.device}: {exc}") from exc
+            raise EmbeddingError(
+                "embedding.reranker_failed", name=self.folder.name, device=self.device, why=reason_of(exc)
+            ) from exc
         return [float(score) for score in found]
 
     def _model(self) -> Any:
@@ -65,9 +65,7 @@ class Reranker:
                 model_kwargs={"dtype": "float32"},
             )
         except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as exc:
-            raise EmbeddingError(f"The reranker in {self.folder} cannot be loaded: {exc}") from exc
+            raise EmbeddingError("embedding.reranker_not_loaded", folder=self.folder, why=reason_of(exc)) from exc
         if model.num_labels != 1:
-            raise EmbeddingError(
-                f"{self.folder} gives {model.num_labels} scores a pair, a reranker gives one. Choose a cross-encoder."
-            )
+            raise EmbeddingError("embedding.not_one_score", folder=self.folder, count=model.num_labels)
         return model

@@ -25,6 +25,7 @@ import locale
 import os
 import string
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Union
 
@@ -131,12 +132,16 @@ class Catalogue:
             self.texts.update(texts)
 
     def text(self, language: Language, message: Message) -> str:
-        """A message in a language; a key that is not listed is shown with its values."""
-        found = self.texts.get(message.key)
-        if found is None:
-            values = ", ".join(f"{name}={value}" for name, value in message.values.items())
-            return f"{message.key} ({values})" if values else message.key
-        return _Formatter(language).vformat(found[LANGUAGES.index(language)], (), message.values)
+        """A message in a language.
+
+        One that another version stored may have a key that is not listed here, or other values than its text has
+        places for; it is shown as its key and values.
+        """
+        if (found := self.texts.get(message.key)) is not None:
+            with suppress(KeyError, ValueError):
+                return _Formatter(language).vformat(found[LANGUAGES.index(language)], (), message.values)
+        values = ", ".join(f"{name}={value}" for name, value in message.values.items())
+        return f"{message.key} ({values})" if values else message.key
 
 
 def guess_language(name: str | None) -> Language:

@@ -1,5 +1,46 @@
-"""What embedding says, in Chinese and English."""
+"""What embedding models and rerankers say, in Chinese and English."""
 
 from __future__ import annotations
 
-TEXTS: dict[str, tuple[str, str]] = {}
+TEXTS: dict[str, tuple[str, str]] = {
+    "embedding.not_an_embedder": (
+        "{folder} 不是 sentence-transformers 模型的文件夹（没有 modules.json）。"
+        "请把 MINICPM_RAG_EMBEDDER 设为这样的文件夹，或 {packaged}。",
+        "{folder} is not the folder of a sentence-transformers model (it has no modules.json). "
+        "Set MINICPM_RAG_EMBEDDER to such a folder, or to {packaged}.",
+    ),
+    "embedding.embedder_not_loaded": (
+        "{folder} 里的向量模型无法加载：{why}。请重新下载，或者改用别的文件夹（MINICPM_RAG_EMBEDDER）。",
+        "The embedding model in {folder} cannot be loaded: {why}. "
+        "Fetch it again, or set MINICPM_RAG_EMBEDDER to another folder.",
+    ),
+    "embedding.text_too_long": (
+        "第 {number} 段文字（共 {texts} 段）有 {tokens} 个词元，{name} 最多读 {most} 个，请拆开：{words}…",
+        "Text {number} of {texts} has {tokens} tokens, but {name} reads at most {most}. Split it: {words}...",
+    ),
+    "embedding.out_of_memory": (
+        "{name} 所需的内存超过 {device} 的空闲内存，一段文字也放不下。请改用 CPU。",
+        "{name} needs more memory than {device} has free, even for one text. Use device cpu.",
+    ),
+    "embedding.failed": (
+        "{name}（{device}）无法为“{words}…”计算向量：{why}。",
+        "{name} on {device} cannot embed '{words}...': {why}.",
+    ),
+    "embedding.not_a_reranker": (
+        "{folder} 不是重排模型的文件夹（没有 config.json）。请把 MINICPM_RAG_RERANKER 设为这样的文件夹，或者不设。",
+        "{folder} is not the folder of a cross-encoder (it has no config.json). "
+        "Set MINICPM_RAG_RERANKER to such a folder, or leave it unset.",
+    ),
+    "embedding.reranker_not_loaded": (
+        "{folder} 里的重排模型无法加载：{why}。请重新下载，或取消 MINICPM_RAG_RERANKER。",
+        "The reranker in {folder} cannot be loaded: {why}. Fetch it again, or unset MINICPM_RAG_RERANKER.",
+    ),
+    "embedding.reranker_failed": (
+        "重排模型 {name} 在 {device} 上出错：{why}。请取消 MINICPM_RAG_RERANKER，或换一个模型。",
+        "The reranker {name} failed on {device}: {why}. Unset MINICPM_RAG_RERANKER, or choose another model.",
+    ),
+    "embedding.not_one_score": (
+        "{folder} 每对文字给出 {count} 个分数，重排模型应当只给一个。请换一个模型。",
+        "{folder} gives {count} scores a pair, a reranker gives one. Choose a cross-encoder.",
+    ),
+}

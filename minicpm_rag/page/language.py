@@ -9,9 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-from minicpm_rag.messages import LANGUAGES, Catalogue, Language, Message, core, guess_language
+from minicpm_rag.messages import LANGUAGES, Catalogue, Language, Message, guess_language
 from minicpm_rag.messages import text as text_of_core
-from minicpm_rag.page.texts import chat, frame, library, model, sources, translations
+from minicpm_rag.page.texts import chat, frame, library, model, sources
 
 CATALOGUE = Catalogue(frame, chat, sources, library, model)
 LANGUAGE_COOKIE = "minicpm_rag_language"
@@ -37,9 +37,6 @@ def t(key: str, **values: Any) -> str:
     return text(language(), key, **values)
 
 
-def said(message: Message | str | None) -> str:
+def said(message: Message | None) -> str:
     """A message of the core in the session's language; nothing for none."""
-    if isinstance(message, Message) and message.key in core().texts:
-        return text_of_core(language(), message)
-    words = str(message or "")
-    return translations.chinese(words) if language() == "zh" else words
+    return "" if message is None else text_of_core(language(), message)

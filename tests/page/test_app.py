@@ -373,12 +373,9 @@ def test_a_failed_answer_is_a_sentence_and_loses_nothing(
     [
         (PromptTooLongError(5000, 4096), "提示词有 5000 个词元，除去回答最多容得下 4096 个。"),
         (CheckpointError("llm.empty_file", path="/m"), "/m 是空文件。请重新下载："),
-        (VectorStoreError("The Chroma server http://c:1 does not do what was asked: [Errno 111] Connection refused. "
-                          "Make sure it runs (chroma run --path DIR), or unset MINICPM_RAG_CHROMA_URL to use the "
-                          "library's own folder."),
+        (VectorStoreError("library.chroma_server", url="http://c:1", why=Message("system.ECONNREFUSED")),
          "Chroma 服务器 http://c:1 没有照做：连接被拒绝。"),
-        (LibraryError("/h/ledger.sqlite3 cannot be written: database or disk is full. Nothing was lost; make room on "
-                      "the disk and run it again."),
+        (LibraryError("library.ledger_full", path="/h/ledger.sqlite3", why=Message("library.sqlite_full")),
          "/h/ledger.sqlite3 无法写入：磁盘已满。"),
         (ModelError("llm.server_error", url="http://m/v1", words="overloaded"), "返回了错误：overloaded"),
     ],
@@ -426,7 +423,7 @@ def test_an_answer_that_cannot_be_written_to_the_disk_is_shown_all_the_same(
     app = page()
 
     def full(*values: object) -> None:
-        raise LibraryError("Conversations cannot be written: the disk is full. Free some room.")
+        raise LibraryError("library.ledger_full", path="/h/ledger.sqlite3", why=Message("library.sqlite_full"))
 
     monkeypatch.setattr(Conversations, "answer", full)
     ask(app)
@@ -440,7 +437,7 @@ def test_a_question_that_cannot_be_kept_is_given_back_with_the_reason(
     app = ask(page())
 
     def full(*values: object) -> int:
-        raise LibraryError("Conversations cannot be written: the disk is full. Free some room.")
+        raise LibraryError("library.ledger_full", path="/h/ledger.sqlite3", why=Message("library.sqlite_full"))
 
     monkeypatch.setattr(Conversations, "ask", full)
     ask(app, "另一个问题？")
@@ -581,11 +578,17 @@ def test_an_exported_conversation_names_each_quote_with_its_source(workspace: Fa
 
 def test_the_library_lists_documents_with_reasons_and_filters_them(workspace: FakeWorkspace) -> None:
     workspace.library.rows.append(
-        row(3, "scan.pdf", status="failed", reason="All 7 pages are scans.", remedy="Install the ocr extra.")
+        row(
+            3,
+            "scan.pdf",
+            status="failed",
+            reason=Message("loaders.scans_unread", unread=7, present=7),
+            remedy=Message("loaders.install_ocr"),
+        )
     )
     app = page(view="library")
     drawn = html(app)
-    assert "All 7 pages are scans. Install the ocr extra." in drawn
+    assert "7 of 7 pages are scans without text. Install text recognition" in drawn
     assert drawn.index("scan.pdf") < drawn.index("x100-manual.md"), "what needs attention comes first"
     app.text_input(key="search-within").set_value("x100").run()
     assert "scan.pdf" not in html(app)
@@ -627,7 +630,7 @@ def test_jobs_follow_the_name_of_their_knowledge_base_and_end_with_it(
 
 def test_a_name_that_is_taken_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(name: str) -> None:
-        raise LibraryError("There is a knowledge base 'x' already. Choose another name.")
+        raise LibraryError("library.name_taken", name="x")
 
     monkeypatch.setattr(workspace.library, "create", taken)
     app = page(view="library")
@@ -678,7 +681,8 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
 ) -> None:
     release = threading.Event()
     good = Verdict("/x/a.md", "a.md", "indexed", pages_indexed=1, pages_present=1, chunks=4, encoding="GB18030")
-    bad = Verdict("/x/b.pdf", "b.pdf", "failed", "It is protected by a password.", "Remove the password.")
+    protected = (Message("loaders.protected", what="PDF"), Message("loaders.protected.remedy"))
+    bad = Verdict("/x/b.pdf", "b.pdf", "failed", *protected)
     jobs["steps"] = [
         IngestProgress("/x/a.md", "embedding", 1, 2),
         lambda: release.wait(10),
@@ -695,10 +699,10 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     wait_until(lambda: page_jobs.shared().of("default")[0].done.is_set())
     drawn = html(app.run())
     assert "Added 1" in drawn and "Not added 1" in drawn
-    assert "It is protected by a password." in drawn and "Remove the password." in drawn
+    assert "The PDF is protected by a password." in drawn and "Save a copy without a password" in drawn
     assert "4 chunks · GB18030" in drawn
     button(app, "put-away").click().run()
-    assert "It is protected by a password." not in html(app)
+    assert "protected by a password" not in html(app)
 
 
 def test_files_are_taken_though_another_view_is_chosen_before_they_were(
@@ -752,17 +756,17 @@ def test_a_job_that_is_asked_for_again_is_shown_once(workspace: FakeWorkspace) -
 
 
 def test_an_ingest_that_fails_as_a_whole_is_a_sentence(workspace: FakeWorkspace, jobs: dict[str, Any]) -> None:
-    jobs["steps"] = [LibraryError("The Chroma server at http://x does not answer. Start it.")]
+    jobs["steps"] = [LibraryError("library.chroma_server", url="http://x", why=Message("system.ETIMEDOUT"))]
     app = page(view="library")
     app.file_uploader[0].set_value([("a.md", b"# A", "text/markdown")]).run()
     wait_until(lambda: page_jobs.shared().of("default")[0].done.is_set())
-    assert "The Chroma server at http://x does not answer. Start it." in html(app.run())
+    assert "The Chroma server http://x does not do what was asked: timed out. Make sure it runs" in html(app.run())
 
 
 def test_a_failed_document_is_tried_again_and_removal_asks_first(
     workspace: FakeWorkspace, jobs: dict[str, Any]
 ) -> None:
-    workspace.library.rows.append(row(3, "scan.pdf", status="failed", reason="No text."))
+    workspace.library.rows.append(row(3, "scan.pdf", status="failed", reason=Message("loaders.no_text")))
     app = page(view="library")
     button(app, "retry-3").click().run()
     assert jobs["ingested"] == [["/files/scan.pdf"]]
@@ -893,7 +897,7 @@ def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(
             assert cancel.wait(10)
             raise DownloadStoppedError("stopped")
         if len(calls) == 2:
-            raise DownloadError("ModelScope cannot be reached. Try again later.")
+            raise DownloadError("models.arrived_damaged", name=model.name, why="sha256", folder=folder)
         add_model(home, model.name)
         return folder
 
@@ -908,7 +912,7 @@ def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(
     assert "Paused at 250 MB" in app.run().get("progress")[0].proto.text
     button(app, f"resume-{name}").click().run()
     wait_until(lambda: downloads.shared()[name].state == "failed")
-    assert "ModelScope cannot be reached. Try again later." in html(app.run())
+    assert "arrived damaged more than once (sha256). Try again later." in html(app.run())
     button(app, f"resume-{name}").click().run()
     wait_until(lambda: len(calls) == 3)
     wait_until(lambda: name not in downloads.shared() or downloads.shared()[name].state == "done")

@@ -61,8 +61,8 @@ def row(number: int, title: str, **changes: Any) -> DocumentRow:
         pages_present=1,
         chunks=3,
         encoding="",
-        reason="",
-        remedy="",
+        reason=None,
+        remedy=None,
         indexed_at=f"2026-01-0{number}T00:00:00+00:00",
     )
     return replace(values, **changes)

@@ -21,7 +21,8 @@ def warn(sentence: str) -> None:
 
 def bad(what: Message | str) -> None:
     """Something that went wrong, with its remedy: a message of the core, or one of the page's texts."""
-    st.html(f'<div class="rag-notice bad" role="alert">{markup.plain(said(what))}</div>')
+    sentence = said(what) if isinstance(what, Message) else what
+    st.html(f'<div class="rag-notice bad" role="alert">{markup.plain(sentence)}</div>')
 
 
 def quiet(sentence: str) -> None:
