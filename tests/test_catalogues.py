@@ -173,6 +173,14 @@ def test_no_error_is_raised_with_a_sentence() -> None:
                     assert not sentences, f"{file}:{call.lineno} raises {name} with {sentences}"
 
 
+def test_the_command_line_prints_no_sentence_of_its_own() -> None:
+    for file, tree in TREES.items():
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            if file.startswith("cli/") and ast.unparse(call.func) in ("click.echo", "click.UsageError", "echo_table"):
+                sentences = {part for part in _constants(call) if re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", part)}
+                assert not sentences, f"{file}:{call.lineno} prints {sentences}"
+
+
 def test_every_status_and_stage_of_a_file_has_a_text_in_both_skins() -> None:
     statuses = FileStatus.__args__
     stages = ast.literal_eval(str(IngestProgress.__annotations__["stage"]).removeprefix("Literal"))
