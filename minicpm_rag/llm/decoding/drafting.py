@@ -1,4 +1,4 @@
-"""Draft tokens by prompt lookup: a guess how a sequence continues, taken from the sequence itself.
+"""Draft tokens by prompt lookup: how a sequence may continue, taken from the sequence itself.
 
 Answers quote their passages. The last three tokens, else two, else one, are looked up earlier in prompt and answer;
 what followed them there, the last time, is the draft. A step verifies it; a wrong draft costs only its rows.

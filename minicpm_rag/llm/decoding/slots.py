@@ -19,7 +19,7 @@ DRAFT_TOKENS = 7
 
 
 class Slots:
-    """The arrays. Row `spare`, behind the slots, stands for idle rows of a step."""
+    """The arrays. Row `spare`, after the slots, is for the idle rows of a step."""
 
     def __init__(self, slots: int, context: int, block_tokens: int, vocabulary: int, device: torch.device) -> None:
         import torch
@@ -31,7 +31,7 @@ class Slots:
         def zeros(*shape: int, dtype: torch.dtype = torch.int32) -> torch.Tensor:
             return torch.zeros(shape, dtype=dtype, device=device)
 
-        # A step that is in flight when a sequence ends still writes its tokens behind the last one.
+        # A step that is in flight when a sequence ends still writes its tokens after the last one.
         room = context + 4 * (DRAFT_TOKENS + 1)
         self.ids = zeros(rows, room, dtype=torch.int64)
         self.length = zeros(rows) + 1

@@ -21,8 +21,8 @@ class Sampling:
     """How the next token is chosen, in transformers' order: penalty, temperature, top-k, top-p, draw.
 
     The penalty counts prompt and new tokens alike. Temperature 0 takes the likeliest token, still after the
-    penalty. `top_k` 0 and `top_p` 1 switch those off; 50 is what `generate` uses where nothing is said, so it
-    is what the widely copied MiniCPM tutorial samples with.
+    penalty. `top_k` 0 and `top_p` 1 switch those off. The defaults are those of the widely copied MiniCPM tutorial,
+    whose `generate` uses a `top_k` of 50. Raises ValueError where a value is impossible.
     """
 
     temperature: float = 0.5

@@ -31,7 +31,7 @@ class Cancel(threading.Event):
 
 
 class Request:
-    """One prompt to continue. `cancel` is set when nobody wants its tokens any more."""
+    """One prompt to continue. Once `cancel` is set, its tokens are no longer wanted."""
 
     def __init__(self, prompt_ids: Sequence[int], sampling: Sampling, cancel: threading.Event) -> None:
         self.ids = list(prompt_ids)
@@ -98,7 +98,7 @@ class RequestQueue(Generic[AnyRequest]):
         return len(self._waiting)
 
     def add(self, request: AnyRequest, *, first: bool = False) -> None:
-        """Add a request behind the others, or in front of them."""
+        """Add a request at the end, or with `first` at the head."""
         with self._lock:
             if first:
                 self._waiting.appendleft(request)
@@ -119,7 +119,7 @@ class RequestQueue(Generic[AnyRequest]):
             return True
 
     def remove_cancelled(self) -> list[AnyRequest]:
-        """Take out the requests that nobody wants any more, and return them."""
+        """Take out the requests that were cancelled, and return them."""
         with self._lock:
             cancelled = [request for request in self._waiting if request.cancel.is_set()]
             for request in cancelled:
@@ -127,7 +127,7 @@ class RequestQueue(Generic[AnyRequest]):
             return cancelled
 
     def tell_places(self) -> None:
-        """Tell each request its place; whoever serves calls this once it has taken out what it can serve now."""
+        """Tell each request its place, to be called after those that can be served now were taken out."""
         with self._lock:
             for place, request in enumerate(self._waiting, start=1):
                 request.tell_place(place)
