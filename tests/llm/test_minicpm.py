@@ -674,6 +674,17 @@ def test_an_error_while_waiting_gives_the_place_up(scripted: Any) -> None:
     assert len(engine.prompts) == 2
 
 
+def test_gpu_settings_are_said_to_have_no_effect_on_a_processor(
+    loaded: tuple[Any, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    options: dict[str, Any] = {"model": loaded[0], "tokenizer": loaded[1], "device": "cpu"}
+    MiniCPM_LLM(SHARDED_BIN, **options)
+    assert caplog.text == ""
+    MiniCPM_LLM(SHARDED_BIN, key_value_cache="int8", gpu_gigabytes=4, **options)
+    assert "key_value_cache int8 has no effect" in caplog.text
+    assert "gpu_gigabytes 4.0 has no effect" in caplog.text
+
+
 def test_what_is_set_reaches_the_gpu_engine_or_is_said_to_have_no_effect(
     loaded: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
