@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger
-from minicpm_rag.library.ledger.conversations import Conversations
 from minicpm_rag.page.background import switching
 from minicpm_rag.settings import Settings, load_settings
 

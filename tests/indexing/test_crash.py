@@ -1,4 +1,4 @@
-"""A kill at any moment loses nothing and leaves no ghost: killed ingests, run again, equal a clean one."""
+"""A kill at any moment loses nothing and leaves nothing behind: killed ingests, run again, equal a clean one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several do at the same moment: nobody sees half of it, and nobody is told of the other's haste."""
+"""What several threads or processes do at the same moment: none sees half of it, none fails because of another."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from minicpm_rag import indexing as worker
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
+from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger
-from minicpm_rag.library.ledger.conversations import Conversations
 from minicpm_rag.library.originals import delete_upload
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.models.manifest import read_manifest, write_manifest
@@ -98,7 +98,7 @@ def test_deleting_a_knowledge_base_stops_what_is_being_brought_into_it(tmp_path:
         going_on.set()
         assert len(done(library, job)) < 12
         done(library, deletion)
-        assert library.knowledge_bases() == []  # and none was made anew by the ingest
+        assert library.knowledge_bases() == []  # and the ingest has made none again
         assert library.vectors.collections() == []
 
 
@@ -170,7 +170,7 @@ def test_conversations_of_a_new_home_are_opened_by_many_at_once(tmp_path: Path) 
             conversations.close()
 
 
-def test_a_question_to_a_conversation_that_another_deletes_is_told_so(tmp_path: Path) -> None:
+def test_a_question_to_a_conversation_that_another_deletes_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite3"
     with closing(Conversations(Ledger(file.parent))) as conversations:
         gone = conversations.create("ann", "default").id

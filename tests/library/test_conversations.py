@@ -8,8 +8,8 @@ import pytest
 from langchain_core.documents import Document
 
 from minicpm_rag.errors import LibraryError, NotFoundError, OutOfMemoryError
+from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger
-from minicpm_rag.library.ledger.conversations import Conversations
 from minicpm_rag.records import Answer, Citation, Turn
 
 DOCUMENT = Document(id="1:0", page_content="员工每年有 12 天年假。", metadata={"page": 3, "title": "手册.pdf"})
@@ -58,7 +58,7 @@ def test_a_question_is_kept_before_it_is_answered(file: Path) -> None:
     assert (exchange.question, exchange.answer) == ("What is the price?", None)
 
 
-def test_an_answer_is_taken_back_while_its_question_is_answered_anew(file: Path) -> None:
+def test_an_answer_is_deleted_while_its_question_is_answered_again(file: Path) -> None:
     conversations = Conversations(Ledger(file.parent))
     conversation = conversations.create("ann", "default")
     first, second = (conversations.ask("ann", conversation.id, question) for question in "ab")

@@ -302,7 +302,7 @@ def test_damage_is_found_and_repaired(
         assert [found(library, question) for question in questions] == answers
 
 
-def test_a_lost_or_damaged_vector_folder_is_made_anew_from_the_ledger(tmp_path: Path, folder: Path) -> None:
+def test_a_lost_or_damaged_vector_folder_is_rebuilt_from_the_ledger(tmp_path: Path, folder: Path) -> None:
     home = tmp_path / "home"
     with opened(home) as library:
         ingest(library, folder)

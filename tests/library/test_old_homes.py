@@ -15,8 +15,8 @@ from old_homes import ANSWER, ERROR, FAILED, KB, NOTE, QUESTION, REMEDY, TEXTS, 
 from minicpm_rag import indexing
 from minicpm_rag.errors import EmbedderMismatchError
 from minicpm_rag.library import Library
+from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger, migrations
-from minicpm_rag.library.ledger.conversations import Conversations
 from minicpm_rag.library.ledger.old_reasons import KINDS, SENTENCES, message_of
 from minicpm_rag.messages import Message, core, placeholders, text
 

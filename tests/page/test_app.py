@@ -23,9 +23,9 @@ from minicpm_rag.errors import (
     PromptTooLongError,
     VectorStoreError,
 )
+from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger, knowledge_bases
 from minicpm_rag.library.ledger import jobs as queue
-from minicpm_rag.library.ledger.conversations import Conversations
 from minicpm_rag.messages import LANGUAGES, Language, Message
 from minicpm_rag.page import door, server, shared
 from minicpm_rag.page.background import downloads, switching

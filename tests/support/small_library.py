@@ -67,7 +67,7 @@ DOCUMENTS = {
 
 
 def build_library(folder: Path, embedder: Any, documents: dict[str, str] = DOCUMENTS) -> Library:
-    """Ingest the documents into a library at `folder`, the way a person's files go in."""
+    """Ingest the documents into a library at `folder`, as a user's files are."""
     files = folder / "files"
     files.mkdir(parents=True)
     for name, text in documents.items():

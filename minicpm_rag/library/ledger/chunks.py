@@ -99,7 +99,13 @@ def of_document(connection: sqlite3.Connection, document_id: int) -> list[Chunk]
 
 def ids(connection: sqlite3.Connection, document_id: int) -> list[str]:
     """The ids of a document's chunks, in reading order."""
-    return [chunk.id for chunk in of_document(connection, document_id)]
+    rows = connection.execute(
+        "SELECT index_id, document_id, position FROM chunks "
+        "JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current' "
+        "WHERE document_id = ? ORDER BY position",
+        (document_id,),
+    )
+    return [_id(row) for row in rows]
 
 
 def fetch(connection: sqlite3.Connection, kb_id: int, wanted: Sequence[str]) -> list[Chunk]:

@@ -108,19 +108,19 @@ def finish(
 
 
 def set_result(connection: sqlite3.Connection, job_id: int, result: dict[str, Any]) -> None:
-    """Keep what a job found out."""
+    """Store what a job found out, as plain values."""
     connection.execute("UPDATE jobs SET result = ? WHERE id = ?", (json.dumps(result, ensure_ascii=False), job_id))
 
 
 def result(connection: sqlite3.Connection, job_id: int) -> dict[str, Any]:
-    """What a job found out; empty where it was not asked to."""
+    """What a job found out; empty where it stored nothing."""
     row = connection.execute("SELECT result FROM jobs WHERE id = ?", (job_id,)).fetchone()
     found: dict[str, Any] = {} if row is None else json.loads(row[0])
     return found
 
 
 def request_cancel(connection: sqlite3.Connection, job_id: int) -> None:
-    """Ask the owner to stop after the file in hand; a job that waits is cancelled at once."""
+    """Ask the owner to stop after the current file; a job that waits is cancelled at once."""
     connection.execute("UPDATE jobs SET status = 'cancelled' WHERE id = ? AND status = 'queued'", (job_id,))
     connection.execute("UPDATE jobs SET cancel_requested = 1 WHERE id = ?", (job_id,))
 
@@ -142,15 +142,13 @@ def awaits(connection: sqlite3.Connection, path: str) -> bool:
 
 def add_events(connection: sqlite3.Connection, job_id: int, events: Sequence[IngestProgress]) -> None:
     """Append progress to a job."""
-    last = connection.execute("SELECT coalesce(max(number), 0) FROM job_events WHERE job_id = ?", (job_id,)).fetchone()[
-        0
-    ]
+    (last,) = connection.execute(
+        "SELECT coalesce(max(number), 0) FROM job_events WHERE job_id = ?", (job_id,)
+    ).fetchone()
+    payloads = [json.dumps(asdict(event), ensure_ascii=False) for event in events]
     connection.executemany(
         "INSERT INTO job_events(job_id, number, payload) VALUES (?, ?, ?)",
-        (
-            (job_id, last + step, json.dumps(asdict(event), ensure_ascii=False))
-            for step, event in enumerate(events, start=1)
-        ),
+        [(job_id, number, payload) for number, payload in enumerate(payloads, start=last + 1)],
     )
 
 

@@ -114,7 +114,7 @@ CREATE TABLE token_signs(  -- of the chunks whose words the embedder reads, see 
 CONVERSATIONS = """
 CREATE TABLE IF NOT EXISTS conversations (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    owner TEXT NOT NULL,
+    owner TEXT NOT NULL,  -- the user
     title TEXT NOT NULL,
     knowledge_base TEXT NOT NULL,
     changed_at TEXT NOT NULL

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.library.ledger.conversations import Conversations
+from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.messages import Message
 from minicpm_rag.records import Answer, AnswerEvent, Question, Retrieval, Text, Waiting
 
