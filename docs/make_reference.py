@@ -1,0 +1,125 @@
+"""Write docs/reference.md and docs/reference.zh.md: every setting and every command, read from the program itself.
+
+Run `make reference` after changing one; a test fails where the files are behind.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from minicpm_rag import cli
+from minicpm_rag.cli import click_language, language
+from minicpm_rag.messages import LANGUAGES, Language
+from minicpm_rag.settings import Settings
+
+FILES: dict[Language, Path] = {
+    "en": Path(__file__).with_name("reference.md"),
+    "zh": Path(__file__).with_name("reference.zh.md"),
+}
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "title": "Reference",
+        "note": "Written by `make reference`. 中文：[reference.zh.md](reference.zh.md)",
+        "settings": "Settings",
+        "prefix": "Environment variables, each with the prefix `MINICPM_RAG_`.",
+        "columns": "| variable | default | meaning |",
+        "home": "the user data folder",
+        "commands": "Commands",
+        "call": "`minicpm-rag COMMAND`, or `python -m minicpm_rag COMMAND`.",
+    },
+    "zh": {
+        "title": "参考",
+        "note": "由 `make reference` 生成。English: [reference.md](reference.md)",
+        "settings": "设置",
+        "prefix": "都是环境变量，前缀为 `MINICPM_RAG_`。",
+        "columns": "| 变量 | 默认值 | 含义 |",
+        "home": "用户数据文件夹",
+        "commands": "命令",
+        "call": "`minicpm-rag 命令`，或 `python -m minicpm_rag 命令`。",
+    },
+}
+# The descriptions of the fields, which are in English beside them, in Chinese.
+MEANINGS = {
+    "home": "存放资料库、上传的文件和下载的模型的文件夹",
+    "knowledge_base": "没有指明时使用的知识库",
+    "chroma_url": "用这个 Chroma 服务器（http://主机:端口）代替内嵌的 Chroma",
+    "model": "MiniCPM 模型文件夹",
+    "device": "作答的模型在哪里运行",
+    "precision": "数值格式",
+    "weights": "权重量化；auto 在处理器上为 int8，在 GPU 上不量化",
+    "key_value_cache": "GPU 上的键值缓存；int8 占用减半",
+    "gpu_gigabytes": "权重和缓存最多可占用的 GPU 内存（GB）",
+    "attention": "注意力的实现",
+    "llm_url": "由这个 OpenAI 兼容的服务器作答",
+    "llm_model": "向该服务器请求的模型名称",
+    "llm_api_key": "该服务器的密钥（如果需要）",
+    "llm_context_tokens": "该服务器的模型的上下文长度（词元）",
+    "temperature": "根据文档作答时的温度；0 表示总取最可能的词",
+    "max_new_tokens": "回答的最大长度（词元）",
+    "embedder": "向量模型：内置的，或一个文件夹",
+    "reranker": "对段落重新排序的交叉编码器所在的文件夹",
+    "passages": "交给回答的段落数",
+    "chunk_characters": "文本块的通常长度（字符）",
+    "chunk_overlap_characters": "与前一块重复的长度（字符）",
+    "hosts": "还可以用哪些主机名打开网页（例如代理的名称），用逗号分开",
+    "administrators": "设有登录时，哪些用户可以选择模型：电子邮箱或用户标识，用逗号分开",
+    "upload_megabytes": "网页接受的最大文件（MB）",
+    "ocr": "装有 ocr 附加包时识别扫描页中的文字",
+}
+
+
+def reference(shown: Language) -> str:
+    """The whole file in a language."""
+    words = WORDS[shown]
+    parts = [
+        f"# {words['title']}", words["note"], f"## {words['settings']}", words["prefix"], settings_table(shown),
+        f"## {words['commands']}", words["call"], *commands(shown),
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def settings_table(shown: Language) -> str:
+    """The settings as a Markdown table."""
+    rows = [WORDS[shown]["columns"], "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = WORDS[shown]["home"] if name == "home" else "" if field.default in (None, ()) else field.default
+        meaning = field.description if shown == "en" else MEANINGS[name]
+        rows.append(f"| `{name.upper()}` | {default} | {meaning} |")
+    return "\n".join(rows)
+
+
+def commands(shown: Language) -> list[str]:
+    """Each command with its help."""
+    language.choose(["--lang", shown])
+    click_language.install()
+    program = language.with_help(cli.program)
+    assert isinstance(program, click.Group)
+    return [
+        f"### {name}\n\n```\n{_help(command, f'minicpm-rag {name}')}\n```" for name, command in _leaves(program, "")
+    ]
+
+
+def _leaves(group: click.Group, prefix: str) -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+    for name in sorted(group.commands):
+        command = group.commands[name]
+        if isinstance(command, click.Group):
+            found += _leaves(command, f"{prefix}{name} ")
+        else:
+            found.append((f"{prefix}{name}", command))
+    return found
+
+
+def _help(command: click.Command, name: str) -> str:
+    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+if __name__ == "__main__":
+    for each in LANGUAGES:
+        FILES[each].write_text(reference(each), encoding="utf-8")
