@@ -50,7 +50,7 @@ NEAREST = 3  # passages shown with a refusal
 
 
 class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
-    """Answers questions; made by `build_chain`. Threads may share it: a stream holds all of its question.
+    """Answers questions; made by `build_chain`. Threads may share it: all state of an answer is in its stream.
 
     Input: a `records.Question`, or a mapping of its fields, in which `text` is called `question` and
     `standalone` is called `standalone_question`.

@@ -80,9 +80,9 @@ def rewrite_prompt(question: str, history: Sequence[Turn]) -> list[BaseMessage]:
 
 
 def accept(rewritten: str, question: str, history: Sequence[Turn]) -> str:
-    """Return the model's rewrite without labels and quotes, or the question where the rewrite is of no use.
+    """Return the model's rewrite without labels and quotes, or the question where the rewrite is useless.
 
-    Of no use is one that is empty, runs away, drops what was asked, or speaks of what nobody mentioned.
+    Useless is one that is empty, does not end, drops what was asked, or names what nobody mentioned.
     """
     lines = [line for line in rewritten.strip().splitlines() if line.strip()]
     text = _LABEL.sub("", lines[0].strip(_OUTER)).strip(_OUTER) if lines else ""

@@ -1,4 +1,4 @@
-"""Measure retrieval on questions whose answers' places are known: found, refused rightly, and how fast.
+"""Measure retrieval on questions whose answers' places are known: what is found, what is refused, how fast.
 
 Knows questions and a retriever; not how a knowledge base is filled, nor how results are shown.
 """
@@ -37,7 +37,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """The outcomes as numbers; rates are 0..1. Refusals are counted as the calibration given decides them."""
+    """The outcomes as numbers; rates are 0..1. Refusals are those of the given calibration."""
 
     outcomes: list[Outcome]
     calibration: Calibration

@@ -21,10 +21,10 @@ from minicpm_rag.text.sentences import sentence_spans
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PROBES = 64  # texts of one script; 64 gave the same ability within 0.1 on every evaluation set
-FEWEST_PROBES = 48  # among few texts everything is found
+PROBES = 64  # texts of one script that are searched for
+FEWEST_PROBES = 48  # among fewer texts any embedder finds nearly all
 FALSE_REFUSALS = 0.05  # share of answerable questions under the threshold
-_PRIOR_WEIGHT = 1.0  # how many observations' worth of trust the prior has in each number
+_PRIOR_WEIGHT = 1.0  # the precision of the Gaussian prior of each weight
 _FEWEST_QUESTIONS = 30
 _WEIGHTS = ("constant", "lead", "sentence", "length", "readable", "dense")
 
@@ -65,7 +65,7 @@ def fit(prior: Calibration, answerable: Sequence[Features], unanswerable: Sequen
     lead, sentence, length, share, cosine = numpy.asarray([*answerable, *unanswerable], dtype=float).T
     design = numpy.stack([numpy.ones(len(lead)), lead, sentence, length, share, share * cosine], axis=1)
     labels = numpy.asarray([1.0] * len(answerable) + [0.0] * len(unanswerable))
-    # Both sides count alike, so that 0.5 is the point of no knowledge.
+    # Both kinds of question weigh the same in all, so that 0.5 means that nothing is known.
     balance = numpy.where(labels == 1, 0.5 / len(answerable), 0.5 / len(unanswerable)) * len(labels)
     start = numpy.asarray([getattr(prior, name) for name in _WEIGHTS])
     weights = [round(float(weight), 3) for weight in _logistic(design, labels, balance, start)]
@@ -107,7 +107,7 @@ def _ability(embedder: Any, probes: Sequence[tuple[str, str]]) -> float:
     sentences, rests = [sentence for sentence, _ in probes], [rest for _, rest in probes]
     asked = numpy.asarray([embedder.embed_query(sentence) for sentence in sentences])
     cosines = asked @ numpy.asarray(embedder.embed_documents(rests)).T
-    # A tie is no find: to an embedder that sees nothing all texts are equally near.
+    # Ties count against the embedder: to one that sees nothing, all texts are equally near.
     dense = _mean_reciprocal((cosines >= cosines.diagonal()[:, None]).sum(axis=1))
     keyword = _mean_reciprocal(_keyword_ranks(sentences, rests))
     chance = _mean_reciprocal(range(1, len(probes) + 1))

@@ -1,8 +1,7 @@
-"""Let a model draft questions with known answers from a person's own documents.
+"""Let a model draft questions with known answers from a user's own documents.
 
-A 2B model writes many a poor question. So it must copy the answer from the passage it was shown, word for
-word, and the question must speak of the passage: what does not is thrown away. A person should still read
-the rest before trusting a score.
+Many questions of a 2B model are poor. So the answer must be copied from the passage word for word, and the question
+must share content words with the passage; others are thrown away. The user should still read the rest.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _TRIES = 4  # passages shown for each question wanted
 def draft_questions(
     llm: BaseLanguageModel[Any], library: Library, knowledge_base: str, count: int, *, seed: int = 0
 ) -> Iterator[ReferenceQuestion | None]:
-    """Show the model one passage after another; yield what it drafts, None where that is of no use.
+    """Show the model one passage after another; yield what it drafts, None where that cannot be used.
 
     Ends after `count` good ones, or when four times as many passages were shown. The model's errors come
     through unchanged.
@@ -66,7 +65,7 @@ def draft_questions(
 
 
 def drafted(written: str, passage: Document) -> ReferenceQuestion | None:
-    """Make a question of what the model wrote about a passage, or None where it is of no use."""
+    """Make a question of what the model wrote about a passage, or None where it cannot be used."""
     asked, answered = _QUESTION.search(written), _ANSWER.search(written)
     if asked is None or answered is None:
         return None

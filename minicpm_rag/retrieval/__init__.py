@@ -35,9 +35,9 @@ DEPTH = 100  # hits asked of each search
 CANDIDATES = 30  # fused hits whose texts are looked at
 DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly
 LEAST_DENSE = 0.1  # under this share of the score the question is not embedded
-READS_WHOLLY = 0.4  # of the dense search's possible 0.5: from here on the embedder reads the question
-ATTEMPTS = 3  # at a search that finds documents just removed
-KEYWORD_TRUST = 1.5  # a usual answer holds 2/3 of its question's weight or more
+READS_WHOLLY = 0.4  # dense weight, of at most 0.5, from which on the embedder is taken to read the question
+ATTEMPTS = 3  # at a search whose hits are removed before their texts are read
+KEYWORD_TRUST = 1.5  # so that a hit with 2/3 of the question's weight, as answers usually have, counts fully
 
 
 class HybridRetriever(BaseRetriever):
@@ -81,7 +81,7 @@ class HybridRetriever(BaseRetriever):
         return shipped_calibration(self.embedder.name, self.embedder.revision)
 
     def similarity(self, retrieval: Retrieval) -> Similarity | None:
-        """What compares texts by their vectors; None where the embedder does not read the question of a retrieval."""
+        """A function that compares texts by their vectors; None where the embedder does not read the question."""
         if retrieval.trace is None or retrieval.trace.dense_weight < READS_WHOLLY:
             return None
         return self._cosines
@@ -101,7 +101,7 @@ class HybridRetriever(BaseRetriever):
             try:
                 retrieval = self._retrieve(query, limit, without)
                 break
-            except NotFoundError:  # a document was removed while we looked
+            except NotFoundError:  # a document was removed between the search and the reading
                 if attempt == ATTEMPTS:
                     raise
         receive(retrieval)
@@ -116,7 +116,7 @@ class HybridRetriever(BaseRetriever):
         for candidate, observed in zip(candidates, features(candidates, match, searches.readable), strict=True):
             candidate.features = observed
             candidate.evidence = calibration.probability(observed)
-            _note(candidate)
+            _copy_scores(candidate)
         # Of the first two, because closeness may put a passage first that holds fewer of the question's words.
         best = max(candidates[:2], key=lambda candidate: candidate.evidence, default=None)
         chosen = select([candidate.document for candidate in candidates], limit, cache(self.library.page_text))
@@ -132,7 +132,7 @@ class HybridRetriever(BaseRetriever):
         """Search by keywords and, where the embedder reads enough of the question, by its vector."""
         keyword = self.library.keyword_search(self.knowledge_base, question, DEPTH)
         readable = readable_share(question, self._abilities(question, calibration))
-        # Squared, because what the embedder half reads misleads more than it helps.
+        # Squared, because the vector of a text that is only half readable misleads more than it helps.
         dense_weight = DENSE_SHARE * readable**2
         if question.strip() and (dense_weight >= LEAST_DENSE or not keyword):
             read = self.embedder.read_question(question)
@@ -215,7 +215,7 @@ class HybridRetriever(BaseRetriever):
         return {term: statistics.weight(term) for term in wanted}
 
     def _cosines(self, text: str, others: Sequence[str]) -> list[float]:
-        """The cosine of each text to the first argument; one too long for the embedder is like nothing."""
+        """The cosine of each text to the first argument; 0 for one that is too long for the embedder."""
         wanted = self.embedder.embed_query(text)
         short = [other for other in others if self.embedder.count_tokens(other) <= self.embedder.limit_tokens]
         vectors = dict(zip(short, self.embedder.embed_documents(short), strict=True))
@@ -240,8 +240,8 @@ def _ranks(ranking: Sequence[tuple[str, float]]) -> dict[str, tuple[float, int]]
     return {name: (score, rank) for rank, (name, score) in enumerate(ranking, start=1)}
 
 
-def _note(candidate: Candidate) -> None:
-    """Write what was found out into the passage's metadata as well, for who sees LangChain documents only."""
+def _copy_scores(candidate: Candidate) -> None:
+    """Copy scores into the passage's metadata, for users of the plain LangChain documents."""
     noted = {records.SCORE: candidate.score, records.EVIDENCE: candidate.evidence}
     if candidate.closeness is not None:
         noted[records.CLOSENESS] = candidate.closeness

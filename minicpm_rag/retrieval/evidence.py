@@ -101,7 +101,7 @@ def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: fl
     rivals = [
         strength
         for document, strength in zip(documents, strengths, strict=True)
-        # Another version of the same document does not hold the question's words by chance.
+        # Another version of the same document holds the question's words for the same reason, not by chance.
         if _is_of_other_subject(document, documents[0])
         and not any(match.are_alike(document, other) for other in same_document)
     ]

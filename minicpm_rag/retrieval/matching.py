@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 
 _Held = TypeVar("_Held")
 _SATURATION = 1.2  # BM25's k1: the second mention of a term says less than the first
-# Share of terms: 99 % of neighbours in one article share under .45, a copy cut at other places more than half.
-_ALIKE = 0.5
-_NEAR = 3  # terms; 8 measured alike, and so did the question's own order
+_ALIKE = 0.5  # of the shorter text's terms: neighbours in one article share less, copies cut elsewhere more
+_NEAR = 3  # terms
 _EDGES = " \t\n.。?？!！,，;；:：\"'“”"
 
 
 @dataclass(frozen=True)
-class _Read:
+class _PassageTerms:
     """A passage's terms: what stands above it (title, headings, table header) and each of its sentences."""
 
     above: Counter[str]
@@ -39,7 +38,7 @@ class _Read:
 
 
 class QuestionMatch:
-    """One question, to be compared with passages; each passage is read once."""
+    """One question, to be compared with passages; each passage is cut into terms once."""
 
     def __init__(self, question: str, weigh: Callable[[Sequence[str]], Mapping[str, float]]) -> None:
         wanted = question_terms(question)
@@ -49,27 +48,27 @@ class QuestionMatch:
         self._content = {term: self._weights[term] for term in wanted if is_content(term)}
         self._pairs = {pair: min(map(self._content.__getitem__, pair)) for pair in pairwise(self._content)}
         self._verbatim = fold(question).strip(_EDGES)
-        self._read: dict[str, _Read] = {}
+        self._read: dict[str, _PassageTerms] = {}
 
     @property
     def asks_for_something(self) -> bool:
-        """Whether the question has a word that says something; small talk has none."""
+        """Whether the question has a content word; small talk has none."""
         return bool(self._content)
 
     @property
     def length(self) -> float:
-        """The logarithm of how many terms say something: the longer a question, the less of it an answer repeats."""
+        """The logarithm of the number of content terms: the longer a question, the less of it an answer repeats."""
         return math.log(max(1, len(self._content)))
 
     def strength(self, document: Document) -> float:
         """How much of the question's weight the passage holds: 0 nothing, 1 every term once, at most 2.2.
 
-        It is BM25 over the most that BM25 could say about the question, so that long and short ones compare.
+        It is BM25 divided by what one mention of each term would give, so that long and short questions compare.
         """
         return _strength(self._weights, self._terms(document).whole)
 
     def content_strength(self, document: Document) -> float:
-        """The same for the words that say something."""
+        """The same for the content words alone."""
         return _strength(self._content, self._terms(document).whole)
 
     def best_sentence(self, document: Document) -> float:
@@ -77,7 +76,7 @@ class QuestionMatch:
         return _best_sentence(self._weights, self._terms(document))
 
     def best_content_sentence(self, document: Document) -> float:
-        """The same for the words that say something."""
+        """The same for the content words alone."""
         return _best_sentence(self._content, self._terms(document))
 
     def coverage(self, documents: Sequence[Document]) -> float:
@@ -107,7 +106,7 @@ class QuestionMatch:
         """Whether the passage holds the question word for word."""
         return len(self._verbatim) > 1 and self._verbatim in fold(document.page_content)
 
-    def _terms(self, document: Document) -> _Read:
+    def _terms(self, document: Document) -> _PassageTerms:
         identity = str(document.id)
         if identity not in self._read:
             keys = (records.TITLE, records.HEADINGS, records.TABLE_HEADER)
@@ -115,11 +114,11 @@ class QuestionMatch:
             text = document.page_content
             read = [terms(text[start:end]) for start, end in sentence_spans(text)]
             order = [term for sentence in read for term in sentence]
-            self._read[identity] = _Read(above, [Counter(one) for one in read], above + Counter(order), order)
+            self._read[identity] = _PassageTerms(above, [Counter(one) for one in read], above + Counter(order), order)
         return self._read[identity]
 
 
-def _best_sentence(weights: Mapping[str, float], read: _Read) -> float:
+def _best_sentence(weights: Mapping[str, float], read: _PassageTerms) -> float:
     everything = sum(weights.values())
     shares = (
         sum(weight for term, weight in weights.items() if term in sentence or term in read.above)

@@ -28,7 +28,7 @@ BESIDE_CHARACTERS = 100  # neighbours overlap, or blank space and a heading stan
 
 
 def neighbours(documents: Sequence[Document]) -> list[list[int]]:
-    """For each passage the numbers of those that touch it, or nearly; it is one of them itself.
+    """For each passage, the indices of those beside it on its page, itself included.
 
     A subject named in one chunk and an answer in the next belong together. Only candidates of a search are looked
     at: a passage that is no candidate holds little of the question.
@@ -42,7 +42,7 @@ def neighbours(documents: Sequence[Document]) -> list[list[int]]:
 def passage_scores(
     match: QuestionMatch, documents: Sequence[Document], fused: Sequence[float], beside: Sequence[Sequence[int]]
 ) -> list[float]:
-    """The score of each passage, in the order given; `beside` holds for each the numbers of its neighbours."""
+    """The score of each passage, in the order given; `beside` holds for each the indices of its neighbours."""
     return [
         _score(match, one, [documents[other] for other in together], found)
         for one, together, found in zip(documents, beside, fused, strict=True)
@@ -113,7 +113,7 @@ def _beside(one: Document, other: Document) -> bool:
 
 
 def _weight(word: str, weights: Mapping[str, float]) -> float:
-    """The root of a word's weight: else a rare word would outweigh what the others say of it.
+    """The square root of a word's weight: without it, one rare word would outweigh all others.
 
     Numbers weigh nothing: to an embedder 7800 is much like 7801, and keyword search finds them exactly.
     """

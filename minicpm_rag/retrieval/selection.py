@@ -1,4 +1,4 @@
-"""Choose passages from a ranking: drop what says the same again, join what stands side by side.
+"""Choose passages from a ranking: drop near-duplicates, join neighbours on a page, complete cut sentences.
 
 Knows passages and page texts, not how the ranking came about. What is chosen still quotes the page exactly:
 `page_text[start:end] == page_content`.
@@ -59,7 +59,7 @@ def select(ranked: Sequence[Document], limit: int, page_text: PageText) -> list[
 
 
 def tell_fates(candidates: Sequence[Candidate], chosen: Sequence[Choice]) -> None:
-    """Note on each candidate what became of it; they come in the order in which `select` saw them."""
+    """Set what became of each candidate; they come in the order that `select` was given."""
     fates: dict[str, Message] = {}
     for number, choice in enumerate(chosen, start=1):
         first, *joined = choice.chunk_ids
@@ -83,7 +83,7 @@ class _Fingerprint:
         return cls(frozenset(terms(text)), tuple(_NUMBER.findall(text)))
 
     def same(self, other: _Fingerprint) -> bool:
-        """Rows of a price list differ in their numbers only, and that is all that matters about them."""
+        """Whether the texts say the same. Rows of a price list differ in numbers only, so other numbers tell apart."""
         if self.numbers != other.numbers:
             return False
         either = len(self.terms | other.terms)
@@ -120,7 +120,7 @@ def _completed(document: Document, page_text: PageText) -> Document:
     metadata = document.metadata
     start, end = int(metadata[records.START]), int(metadata[records.END])
     text = page_text(metadata[records.DOCUMENT_ID], metadata[records.PAGE])
-    # Far enough that a sentence we may complete is seen whole.
+    # Far enough to see a sentence whole that may be completed.
     first = max(0, start - 2 * COMPLETED_CHARACTERS)
     for left, right in sentence_spans(text[first : end + 2 * COMPLETED_CHARACTERS]):
         left, right = left + first, right + first

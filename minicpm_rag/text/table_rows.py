@@ -24,7 +24,7 @@ def is_rule(line: str) -> bool:
 
 
 def cells(row: str) -> list[str]:
-    """The text of each cell, as a person reads it."""
+    """The text of each cell as it is shown."""
     return [row[start:end].replace("\\|", "|") for start, end in cell_spans(row)]
 
 

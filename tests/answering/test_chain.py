@@ -96,7 +96,7 @@ def test_a_refusal_speaks_the_language_of_the_question(retriever: HybridRetrieve
     assert "没有找到足够的依据" in ask(chain(retriever), "法国的首都叫什么名字？").text
 
 
-def test_a_person_may_want_an_answer_anyway(retriever: HybridRetriever) -> None:
+def test_a_user_may_want_an_answer_anyway(retriever: HybridRetriever) -> None:
     llm = ScriptedLLM(answers=["Paris is the capital of France."])
     done = ask(chain(retriever, llm), FRANCE, answer_anyway=True)
     assert done.mode == "model" and done.unsupported

@@ -1,4 +1,4 @@
-"""Recall and refusal on public question sets, as a person would measure them with `eval --passages`."""
+"""Recall and refusal on public question sets, as a user would measure them with `eval --passages`."""
 
 from __future__ import annotations
 

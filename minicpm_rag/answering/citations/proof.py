@@ -25,7 +25,6 @@ from minicpm_rag.text.terms import fold
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-# Set on statements made from public questions with right and with wrong answers.
 _SHARED = 0.45  # of all words of the sentence, by weight
 _SHARED_NEW = 0.62  # of the words that the question did not hold: what the sentence adds
 _SHARED_ASKED = 0.2  # of the question's words that the sentence repeats: what it is said of
@@ -77,7 +76,7 @@ class Source:
         """Tell whether a name stands here, or in title or headings.
 
         One that the question gave may also stand elsewhere in the passage ("It was ..."), but not a code
-        where this statement speaks of another code.
+        where this statement names another code.
         """
         if holds_name(self.folded, name) or holds_name(self.context, name):
             return True
@@ -153,7 +152,7 @@ class Proof:
         return None if not found and says_not_known(claim) else found
 
     def compare(self, claim: str, names_too: frozenset[str] = frozenset()) -> list[Comparison]:
-        """The claim beside each statement; `names_too` are names that it speaks of without naming them."""
+        """The claim beside each statement; `names_too` are names that it is about without repeating them."""
         wanted = frozenset(content_terms(claim))
         claimed_numbers, claimed_names = numbers(claim), names(claim) | names_too
         found = []
@@ -193,13 +192,13 @@ class Proof:
             )
             if best is None or score > best[0]:
                 best = score, _support(one.source, min(one.share, one.share_new))
-        # A statement that says the opposite in as many words speaks of the same thing; the best one then does not.
+        # A statement that denies the claim with as many shared words is the one on its subject: the other is not.
         return best[1] if best and not (denied >= _SHARED and denied > best[1].share - _DENIED) else None
 
     def _by_clauses(self, claim: str, marked: frozenset[int]) -> list[Support]:
         """Prove clause by clause a sentence that joins what stands in several places.
 
-        A clause without a name of its own speaks of the names before it, so it must be said of them.
+        A clause without a name of its own is about the names before it, so the passage must say it of them.
         """
         clauses = _clauses(claim)
         if len(clauses) < 2:

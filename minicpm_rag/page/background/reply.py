@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 PATIENCE_SECONDS = 0.4  # a stop must be seen within a second
-HEAD_START_SECONDS = 0.15  # for the page to show the question before answering takes the processor
+HEAD_START_SECONDS = 0.15  # for the page to draw the question before answering occupies the processor
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +102,8 @@ class Reply:
         if answer.mode is None or (answer.mode == "failed" and self.question.cancel.is_set()):
             answer = replace(answer, mode="stopped", error=None)
         with self._changing:
-            # A stop does not wait for a slow device. What the chain makes of it later, with citations, takes the
-            # place of what was stored then, unless the question is being answered again.
+            # A stop does not wait for a slow device. The answer that the chain then ends with, which has citations,
+            # replaces what was stored at the stop, unless the question is being answered again.
             if not self.done.is_set() or self._is_stored(self.answer):
                 self._store(answer)
             self.stage = "done"

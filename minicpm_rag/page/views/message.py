@@ -140,7 +140,7 @@ def _button(key: str, icon: str, exchange: Exchange, does: Callable[[], None]) -
 
 
 def timings(answer: Answer) -> str:
-    """What took how long, in one quiet line."""
+    """Seconds of each stage, speed and model, in one line."""
     parts = [
         t(f"seconds_{stage}", seconds=f"{answer.seconds[stage]:.1f}")
         for stage in ("rewrite", "retrieve", "first_token", "generate")
