@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
@@ -94,6 +95,17 @@ def test_the_table_has_no_circle() -> None:
         bottom = {stage for stage, below in left.items() if not below & left.keys()}
         assert bottom, f"circle among {sorted(left)}"
         left = {stage: below for stage, below in left.items() if stage not in bottom}
+
+
+def test_no_circle_of_modules() -> None:
+    """Inside a stage too, and for types: who reads a module need not read one that depends on it."""
+    modules = {f"minicpm_rag.{name}".removesuffix(".__init__"): path for name, path in MODULES.items()}
+    graph = {}
+    for name, path in modules.items():
+        found = [each for each in imports(path) if each in modules and each != name]
+        # `from a.b import c` names the package a.b besides its module c, but takes nothing from a.b itself.
+        graph[name] = {each for each in found if not any(other.startswith(f"{each}.") for other in found)}
+    TopologicalSorter(graph).prepare()
 
 
 # Declared although no import shows it, and why.
