@@ -77,7 +77,7 @@ def models(as_json: bool) -> None:
     click.echo(said(choice.reason))
     for model in (*CATALOGUE, *others):
         if model.note:
-            click.echo(f"  {model.name}: {said(model.note)}")
+            click.echo("  " + t("models.about", name=model.name, words=said(model.note)))
 
 
 @click.command(help="download.help")
@@ -149,7 +149,8 @@ def doctor(check: bool, as_json: bool) -> None:
         )
         for finding in findings:
             if finding.advice:
-                click.echo(f"{'! ' if finding.problem else ''}{said(finding.name)}: {said(finding.advice)}")
+                line = t("models.about", name=said(finding.name), words=said(finding.advice))
+                click.echo(f"! {line}" if finding.problem else line)
     if problems:
         raise RAGError("system.need_attention", count=len(problems), names=[said(one.name) for one in problems])
 

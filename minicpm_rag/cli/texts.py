@@ -156,6 +156,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "内存按 bfloat16、4096 个词元的上下文计算。~ 表示估计值，* 表示适合这台电脑：",
         "Memory: bfloat16 with a 4,096-token context. ~ marks estimates, * what suits this machine:",
     ),
+    "models.about": ("{name}：{words}", "{name}: {words}"),
     "column.kind": ("用途", "For"),
     "column.parameters": ("参数", "Parameters"),
     "column.context": ("上下文", "Context"),
@@ -213,7 +214,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "根据文档回答问题，并注明出处。",
         "Answer QUESTION from the documents, with citations.",
     ),
-    "ask.anyway": ("证据低于门槛时也作答。", "Answer even where the evidence is under the threshold."),
+    "ask.anyway": ("证据低于阈值时也作答。", "Answer even where the evidence is under the threshold."),
     "ask.blank": ("问题是空的。", "The question is blank."),
     "ask.empty": (
         "知识库“{name}”里还没有文档。先运行：minicpm-rag ingest 文件",
@@ -235,7 +236,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{count:sentence has|sentences have} no support in the documents:",
     ),
     "ask.refused": (
-        "证据 {evidence:.0%}，低于门槛 {threshold:.0%}。加上 --anyway 仍然作答。",
+        "证据 {evidence:.0%}，低于阈值 {threshold:.0%}。加上 --anyway 仍然作答。",
         "Evidence {evidence:.0%}, under the threshold of {threshold:.0%}. Add --anyway to answer all the same.",
     ),
     "ask.nearest": ("最接近的段落：", "Nearest passages:"),
@@ -252,7 +253,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Also show why each passage stands where it does.",
     ),
     "search.evidence": (
-        "证据 {evidence:.2f}，门槛 {threshold:.2f}",
+        "证据 {evidence:.2f}，阈值 {threshold:.2f}",
         "evidence {evidence:.2f}, threshold {threshold:.2f}",
     ),
     "search.dense_weight": ("向量检索的权重：{weight:.2f}", "weight of the embedding search: {weight:.2f}"),
@@ -300,7 +301,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "eval.ingesting": ("收录", "Ingesting"),
     "eval.drafting": ("起草", "Drafting"),
     "eval.abilities_only": (
-        "已测量向量模型能读什么。设定门槛需要真实的问题：请给出问题文件。",
+        "已测量向量模型能读什么。设定阈值需要真实的问题：请给出问题文件。",
         "Measured what the embedder reads. The threshold needs real questions: name a file of them.",
     ),
     "eval.draft_exists": (

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: output, streams and exit codes of the whole program."""
+"""The command line as a user meets it: output, streams and exit codes of the whole program."""
 
 from __future__ import annotations
 

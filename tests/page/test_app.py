@@ -122,7 +122,7 @@ def test_every_view_is_drawn_in_both_languages(workspace: FakeWorkspace, view: s
     assert words("no_model", language) in html(app)
 
 
-def test_the_first_screen_offers_three_questions_from_the_persons_own_documents(
+def test_the_first_screen_offers_three_questions_from_the_users_own_documents(
     workspace: FakeWorkspace,
 ) -> None:
     app = page()
@@ -790,7 +790,7 @@ def test_a_file_that_is_too_large_is_refused_with_a_clear_sentence(workspace: Fa
     assert "film.mp4 was not added: it is larger than 200 MB." in text
 
 
-# Several people, and no work done twice
+# Several users, and no work done twice
 
 
 def test_no_rerun_opens_the_workspace_again(workspace: FakeWorkspace) -> None:

@@ -56,32 +56,32 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def person(server: Server, browser: Browser) -> Iterator[Visitor]:
-    """One person's browser, open through most of the tests: opening another takes seconds."""
+def user(server: Server, browser: Browser) -> Iterator[Visitor]:
+    """One user's browser, open through most of the tests: opening another takes seconds."""
     opened = Visitor(browser, server)
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="module")
-def verdicts(person: Visitor, tmp_path_factory: pytest.TempPathFactory) -> str:
+def verdicts(user: Visitor, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The sample documents and two bad files, dropped on the page; the table of what became of them."""
     folder = tmp_path_factory.mktemp("bad")
     (folder / "broken.pdf").write_bytes(b"not a PDF")
     (folder / "空白.txt").write_text("")
-    person.page.wait_for_selector(".st-key-add-documents")
-    table = person.upload([*sorted(KNOWLEDGE.iterdir()), folder / "broken.pdf", folder / "空白.txt"])
-    picture(person, "library")
+    user.page.wait_for_selector(".st-key-add-documents")
+    table = user.upload([*sorted(KNOWLEDGE.iterdir()), folder / "broken.pdf", folder / "空白.txt"])
+    picture(user, "library")
     return table
 
 
 @pytest.fixture
-def visitor(person: Visitor, verdicts: str) -> Visitor:
-    """That person, come back to the page: a session of its own, in which nothing was chosen yet."""
-    person.requests.clear()
-    person.open()
-    person.page.wait_for_selector(".st-key-ask-0")
-    return person
+def visitor(user: Visitor, verdicts: str) -> Visitor:
+    """That user, come back to the page: a session of its own, in which nothing was chosen yet."""
+    user.requests.clear()
+    user.open()
+    user.page.wait_for_selector(".st-key-ask-0")
+    return user
 
 
 def picture(visitor: Visitor, name: str) -> None:
@@ -198,21 +198,21 @@ def test_the_language_is_the_browsers_at_first_and_switched_in_the_sidebar(
     english.close()
 
 
-def test_five_people_at_once_see_their_own_answers_only(server: Server, browser: Browser, verdicts: str) -> None:
+def test_five_users_at_once_see_their_own_answers_only(server: Server, browser: Browser, verdicts: str) -> None:
     lines = (TESTS / "data" / "knowledge_questions.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     chosen = [row for row in rows if row["id"] in ("zh01", "zh03", "zh04", "zh05", "zh02")]
-    people = [Visitor(browser, server, arrived=False) for _ in chosen]
-    for person, row in zip(people, chosen, strict=True):
-        person.arrive()
-        person.submit(row["question"])
-    for person, row in zip(people, chosen, strict=True):
-        answer = person.wait_for_answer()
+    users = [Visitor(browser, server, arrived=False) for _ in chosen]
+    for user, row in zip(users, chosen, strict=True):
+        user.arrive()
+        user.submit(row["question"])
+    for user, row in zip(users, chosen, strict=True):
+        answer = user.wait_for_answer()
         assert row["answers"][0] in answer, row
-        seen = person.page.locator("body").inner_text()
+        seen = user.page.locator("body").inner_text()
         assert not [other for other in chosen if other is not row and other["question"] in seen]
-    for person in people:
-        person.close()
+    for user in users:
+        user.close()
 
 
 def make_knowledge_base(visitor: Visitor, name: str) -> None:
@@ -243,19 +243,19 @@ def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
 
         onward.on_message(pass_on)
 
-    person = Visitor(browser, server, arrived=False)
-    person.page.route_web_socket("**/_stcore/stream", forget_the_first_place)
-    person.page.route("**/upload_file/**", lambda route: held.append(route))
-    person.open()
-    make_knowledge_base(person, f"新库 {tmp_path.name[-1]}")
-    person.drop([tmp_path / "方案.md"])
-    person.page.locator(part("file")).wait_for()
+    user = Visitor(browser, server, arrived=False)
+    user.page.route_web_socket("**/_stcore/stream", forget_the_first_place)
+    user.page.route("**/upload_file/**", lambda route: held.append(route))
+    user.open()
+    make_knowledge_base(user, f"新库 {tmp_path.name[-1]}")
+    user.drop([tmp_path / "方案.md"])
+    user.page.locator(part("file")).wait_for()
     assert len(places) > 1
-    playwright_api.expect(person.page.locator(part("sidebar"))).to_have_css("pointer-events", "none")
+    playwright_api.expect(user.page.locator(part("sidebar"))).to_have_css("pointer-events", "none")
     held[0].continue_()
-    person.go("chat")  # as soon as the page lets go, while the document is read
-    playwright_api.expect(person.page.locator(".st-key-ask-0")).to_contain_text("方案")
-    person.close()
+    user.go("chat")  # as soon as the page lets go, while the document is read
+    playwright_api.expect(user.page.locator(".st-key-ask-0")).to_contain_text("方案")
+    user.close()
 
 
 def test_a_file_that_is_too_large_is_refused_by_name_and_the_rest_is_taken(visitor: Visitor, tmp_path: Path) -> None:
@@ -300,13 +300,13 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
         ),
         encoding="utf-8",
     )
-    person = Visitor(browser, server)
-    person.go("library")
-    person.page.locator(part("dropzone input")).set_input_files(tmp_path / "长文.txt")
-    person.page.locator(part("progress")).wait_for()
-    person.go("chat")
-    assert "2012" in person.ask("公司是哪一年成立的？")
-    person.close()
+    user = Visitor(browser, server)
+    user.go("library")
+    user.page.locator(part("dropzone input")).set_input_files(tmp_path / "长文.txt")
+    user.page.locator(part("progress")).wait_for()
+    user.go("chat")
+    assert "2012" in user.ask("公司是哪一年成立的？")
+    user.close()
     visitor.go("library")
     visitor.page.locator('[class*="st-key-document-"]', has_text="长文.txt").wait_for()
 

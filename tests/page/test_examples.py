@@ -1,4 +1,4 @@
-"""The example questions read as a person would ask them."""
+"""The example questions read as a user would ask them."""
 
 from __future__ import annotations
 

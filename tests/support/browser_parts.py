@@ -90,7 +90,7 @@ class Server:
 
 
 class Visitor:
-    """One person's browser: its own cookies, and a list of every address it asked for."""
+    """One user's browser: its own cookies, and a list of every address it asked for."""
 
     def __init__(self, browser: Browser, server: Server, *, arrived: bool = True, **options: object) -> None:
         self.server = server
