@@ -17,7 +17,7 @@ from minicpm_rag.indexing.owner import Worker
 from minicpm_rag.indexing.repair import CheckReport, compare
 from minicpm_rag.indexing.sources import absolute, is_address, is_inside
 from minicpm_rag.library import Library, originals
-from minicpm_rag.library.ledger import documents, indexes, jobs, knowledge_bases
+from minicpm_rag.library.ledger import documents, jobs, knowledge_bases
 from minicpm_rag.library.ledger.jobs import Job
 from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import IngestProgress
@@ -54,9 +54,9 @@ def submit_ingest(library: Library, knowledge_base: str, sources: Sequence[str |
     revision = "" if embedder is None else embedder.revision  # reads files: before the ledger is locked
     with library.ledger.writing() as connection:
         kb_id = knowledge_bases.ensure(connection, knowledge_base)
-        index = indexes.find(connection, kb_id)
+        index = knowledge_bases.find_index(connection, kb_id)
         if index is not None and embedder is not None:
-            indexes.refuse_other_embedder(index, knowledge_base, embedder.name, revision)
+            knowledge_bases.refuse_other_embedder(index, knowledge_base, embedder.name, revision)
         return jobs.submit(connection, "ingest", kb_id, arguments)
 
 
