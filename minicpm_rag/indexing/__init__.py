@@ -47,16 +47,13 @@ def submit_ingest(library: Library, knowledge_base: str, sources: Sequence[str |
     """Queue files, folders and addresses for a knowledge base (made where missing); returns the job.
 
     With `sync`, documents whose files have left the named folders are removed. Raises EmbedderMismatchError where the
-    knowledge base was made with another embedder than this library's.
+    knowledge base was made with an embedder that this library does not have.
     """
     arguments = {"sources": [absolute(source) for source in sources], "sync": sync}
-    embedder = library.embedder
-    revision = "" if embedder is None else embedder.revision  # reads files: before the ledger is locked
+    if library.embedder is not None:
+        library.embedder_of(knowledge_base)
     with library.ledger.writing() as connection:
         kb_id = knowledge_bases.ensure(connection, knowledge_base)
-        index = knowledge_bases.find_index(connection, kb_id)
-        if index is not None and embedder is not None:
-            knowledge_bases.refuse_other_embedder(index, knowledge_base, embedder.name, revision)
         return jobs.submit(connection, "ingest", kb_id, arguments)
 
 

@@ -13,17 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.indexing import storing
+from minicpm_rag.indexing.chunks import embed, split
 from minicpm_rag.indexing.repair import lies_in
+from minicpm_rag.indexing.storing import NewDocument
 from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, LENGTH_BYTES, MANIFEST, TOKEN_SIGNS, VECTORS
 from minicpm_rag.library.ledger import knowledge_bases
-from minicpm_rag.library.ledger.documents import page_of
-from minicpm_rag.library.ledger.knowledge_bases import Index
+from minicpm_rag.library.ledger.indexes import Index
+from minicpm_rag.library.ledger.pages import page_of
 from minicpm_rag.messages import Message, from_plain, reason_of
-from minicpm_rag.records import Chunk, ChunkSize, IngestProgress, NewDocument
+from minicpm_rag.records import Chunk, ChunkSize, IngestProgress
 
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
 LONGEST_SIGNS = 1 << 22  # bytes of one chunk: 8,192 tokens of 4,096 numbers
@@ -32,7 +33,7 @@ LONGEST_SIGNS = 1 << 22  # bytes of one chunk: 8,192 tokens of 4,096 numbers
 def import_file(library: Library, file: Path, name: str | None, size: ChunkSize) -> Iterator[IngestProgress]:
     """Read an exported knowledge base under its own or another name, all of it or nothing.
 
-    Its vectors are used where they were made with the embedder set now; else its pages are embedded again.
+    Its vectors are used where this library has the embedder they were made with; else its pages are embedded again.
     """
     if library.embedder is None:
         raise LibraryError("indexing.no_embedder")
@@ -67,13 +68,13 @@ class _Import:
     def __init__(self, library: Library, kb_id: int, manifest: dict[str, Any], size: ChunkSize) -> None:
         assert library.embedder is not None
         self.library = library
-        self.embedder = library.embedder
+        known = library.known_embedder(str(manifest["revision"]))
+        self.embedder = known or library.embedder
         self.kb_id = kb_id
         self.size = size
         self.files = int(manifest["documents"])
         self.dimension = int(manifest["dimension"])
-        made_with = (manifest["embedder"], manifest["revision"])
-        self.same_embedder = made_with == (self.embedder.name, self.embedder.revision)
+        self.same_embedder = known is not None
         self.index: Index | None = None
 
     def documents(self, archive: zipfile.ZipFile) -> Iterator[IngestProgress]:
@@ -91,7 +92,7 @@ class _Import:
                 yield IngestProgress(values["source"], "writing", number, self.files)
                 new = self._document(values, numbers, signs)
                 self._store(new, values["names"])
-                yield IngestProgress(new.source, "done", number, self.files, storing.verdict(new, "indexed"))
+                yield IngestProgress(new.source, "done", number, self.files, new.verdict("indexed"))
 
     def _document(self, values: dict[str, Any], numbers: IO[bytes], signs: IO[bytes]) -> NewDocument:
         new = NewDocument(
@@ -109,8 +110,7 @@ class _Import:
         vectors = numbers.read(4 * self.dimension * len(stored))
         if self.same_embedder:
             return replace(new, chunks=self._checked(new, stored, vectors, signs))
-        split = split_pages(new.pages, new.title, self.embedder, self.size)
-        return replace(new, chunks=storing.embed(split, self.embedder))
+        return replace(new, chunks=embed(split(new.pages, new.title, self.embedder, self.size), self.embedder))
 
     def _checked(self, new: NewDocument, stored: list[Chunk], vectors: bytes, signs: IO[bytes]) -> list[Chunk]:
         """The stored chunks with their vectors. Raises LibraryError where one is not in its page."""

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
-from minicpm_rag.library.ledger import Ledger, chunks, documents, keywords, knowledge_bases
-from minicpm_rag.library.ledger.knowledge_bases import Index
+from minicpm_rag.library.ledger import Ledger, chunks, documents, indexes, keywords, knowledge_bases, pages
+from minicpm_rag.library.ledger.indexes import Index
 from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, SOURCE, TITLE, Chunk, DocumentRow, KnowledgeBase, Page
@@ -32,9 +32,13 @@ class Library:
     with the vectors the ledger keeps, which are the same.
     """
 
-    def __init__(self, home: Path, *, embedder: Embedder | None, chroma_url: str | None = None) -> None:
+    def __init__(
+        self, home: Path, *, embedder: Embedder | None, older: Sequence[Embedder] = (), chroma_url: str | None = None
+    ) -> None:
+        """Open a home. `embedder` is for new knowledge bases, `older` are others that one may have been made with."""
         self.home = home
         self.embedder = embedder
+        self._older = older
         self.uploads = home / "uploads"
         self.ledger = Ledger(home)
         self.vectors = VectorStore(home / "vectors", chroma_url)
@@ -102,7 +106,7 @@ class Library:
     def page(self, document_id: int, page_number: int) -> Page:
         """One stored page with its headings and tables. Raises NotFoundError."""
         with self.ledger.reading() as connection:
-            found = documents.pages(connection, document_id, page_number)
+            found = pages.of_document(connection, document_id, page_number)
         if not found:
             raise NotFoundError("library.no_page", number=document_id, page=page_number)
         return found[0]
@@ -118,7 +122,7 @@ class Library:
     def pages(self, document_id: int) -> list[Page]:
         """All stored pages with their headings and tables."""
         with self.ledger.reading() as connection:
-            return documents.pages(connection, document_id)
+            return pages.of_document(connection, document_id)
 
     def original_path(self, document_id: int) -> Path | None:
         """The file on disk whose bytes still are the document's; None where it has changed or gone."""
@@ -137,35 +141,40 @@ class Library:
         return None
 
     # Searching
-    def dense_search(self, knowledge_base: str, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+    def dense_search(
+        self, knowledge_base: str, vector: Sequence[float], limit: int, *, embedder: Embedder | None = None
+    ) -> list[tuple[str, float]]:
         """The (chunk id, cosine similarity) pairs nearest to the vector, best first, ready chunks only.
 
-        Raises EmbedderMismatchError where the knowledge base was made with another embedder.
+        Raises EmbedderMismatchError where the knowledge base was made with another than the vector's `embedder`, or
+        than all embedders of this library where that is not given.
         """
         index = self._index(knowledge_base)
         if index is None or limit < 1:
             return []
-        if self.embedder is not None:
-            knowledge_bases.refuse_other_embedder(index, knowledge_base, self.embedder.name, self.embedder.revision)
+        if embedder is not None:
+            indexes.refuse_other_embedder(index, knowledge_base, embedder.name, embedder.revision)
+        elif self.embedder is not None:
+            self.embedder_for(index, knowledge_base)
         return self._dense.nearest(index, vector, limit)
 
     def keyword_search(self, knowledge_base: str, question: str, limit: int) -> list[tuple[str, float]]:
         """The (chunk id, BM25 score) pairs that share words with the question, best (highest) first."""
         with self.ledger.reading() as connection:
-            index = knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
+            index = indexes.find(connection, knowledge_bases.find(connection, knowledge_base))
             if index is None:
                 return []
-            found = keywords.search(connection, knowledge_bases.keyword_table(index.id), question, limit)
+            found = keywords.search(connection, indexes.keyword_table(index.id), question, limit)
             ids = chunks.ids_of_rows(connection, [row for row, _ in found])
         return [(ids[row], score) for row, score in found if row in ids]
 
     def keyword_statistics(self, knowledge_base: str, terms: Sequence[str]) -> keywords.Statistics:
         """How many chunks there are, and in how many of them each term occurs."""
         with self.ledger.reading() as connection:
-            index = knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
+            index = indexes.find(connection, knowledge_bases.find(connection, knowledge_base))
             if index is None:
                 return keywords.Statistics(rows=0, frequencies={})
-            return keywords.statistics(connection, knowledge_bases.keyword_table(index.id), list(terms))
+            return keywords.statistics(connection, indexes.keyword_table(index.id), list(terms))
 
     def passages(self, knowledge_base: str, chunk_ids: Sequence[str]) -> list[Document]:
         """The chunks as Documents with all metadata of records.py, in that order; those gone are left out."""
@@ -189,6 +198,36 @@ class Library:
             before, after = chunks.neighbours(connection, chunk_id)
         return None if before is None else _as_document(before), None if after is None else _as_document(after)
 
+    # Embedders
+    def embedder_of(self, knowledge_base: str) -> Embedder:
+        """The embedder that a knowledge base was made with; that of new ones where it is empty or not there yet.
+
+        Raises EmbedderMismatchError where this library does not have it.
+        """
+        try:
+            index = self._index(knowledge_base)
+        except NotFoundError:
+            index = None
+        return self.embedder_for(index, knowledge_base)
+
+    def embedder_for(self, index: Index | None, knowledge_base: str) -> Embedder:
+        """The embedder that an index of this knowledge base was made with; see `embedder_of`."""
+        if self.embedder is None:
+            raise LibraryError("indexing.no_embedder")
+        if index is None:
+            return self.embedder
+        known = self.known_embedder(index.revision)
+        if known is None:
+            raise EmbedderMismatchError(
+                "library.other_embedder", name=knowledge_base, old=index.embedder, new=self.embedder.name
+            )
+        return known
+
+    def known_embedder(self, revision: str) -> Embedder | None:
+        """The embedder whose vectors may be compared with those of that revision, whatever its folder is called."""
+        candidates = (self.embedder, *self._older)
+        return next((one for one in candidates if one is not None and one.revision == revision), None)
+
     # Small values kept beside the index
     def setting(self, knowledge_base: str, key: str) -> Any:
         """The JSON value stored under the key, or None."""
@@ -202,7 +241,7 @@ class Library:
 
     def _index(self, knowledge_base: str) -> Index | None:
         with self.ledger.reading() as connection:
-            return knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
+            return indexes.find(connection, knowledge_bases.find(connection, knowledge_base))
 
     def _hash(self, path: Path) -> str:
         facts = path.stat()

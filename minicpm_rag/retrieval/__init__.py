@@ -76,7 +76,7 @@ class HybridRetriever(BaseRetriever):
         stored = self.library.setting(self.knowledge_base, SETTING)
         if stored is not None:
             own = calibration_from_json(stored)
-            if (own.embedder, own.revision) == (self.embedder.name, self.embedder.revision):
+            if own.revision == self.embedder.revision:
                 return own
         return shipped_calibration(self.embedder.name, self.embedder.revision)
 
@@ -136,7 +136,7 @@ class HybridRetriever(BaseRetriever):
         dense_weight = DENSE_SHARE * readable**2
         if question.strip() and (dense_weight >= LEAST_DENSE or not keyword):
             read = self.embedder.read_question(question)
-            if dense := self.library.dense_search(self.knowledge_base, read.vector, DEPTH):
+            if dense := self.library.dense_search(self.knowledge_base, read.vector, DEPTH, embedder=self.embedder):
                 return _Searches(keyword, dense, dense_weight, readable, read)
         return _Searches(keyword)
 

@@ -17,6 +17,7 @@ from minicpm_rag.workspace.answerer import Answerer, Server, configured, load
 
 if TYPE_CHECKING:
     from minicpm_rag.answering import AnswerChain
+    from minicpm_rag.embedding.choice import Embedders
     from minicpm_rag.embedding.embedder import Embedder
     from minicpm_rag.embedding.reranker import Reranker
     from minicpm_rag.library import Library
@@ -56,7 +57,7 @@ class Workspace:
         self._switching = threading.Lock()
         self._loaded: MiniCPM_LLM | RemoteLLM | None = None
         self._building = threading.RLock()
-        self._embedder: Embedder | None = None
+        self._embedders: Embedders | None = None
         self._library: Library | None = None
         self._reranker: Reranker | None = None
 
@@ -75,13 +76,18 @@ class Workspace:
 
     @property
     def embedder(self) -> Embedder:
-        """The embedding model; its weights load on first use."""
-        from minicpm_rag.embedding.embedder import load_embedder
+        """The embedding model of new knowledge bases; its weights load on first use."""
+        return self.embedders.default
+
+    @property
+    def embedders(self) -> Embedders:
+        """The embedding models for new and for older knowledge bases."""
+        from minicpm_rag.embedding.choice import load_embedders
 
         with self._building:
-            if self._embedder is None:
-                self._embedder = load_embedder(self.settings.embedder)
-            return self._embedder
+            if self._embedders is None:
+                self._embedders = load_embedders(self.settings.embedder, self.settings.home)
+            return self._embedders
 
     @property
     def library(self) -> Library:
@@ -91,7 +97,12 @@ class Workspace:
         with self._building:
             if self._library is None:
                 settings = self.settings
-                self._library = Library(settings.home, embedder=self.embedder, chroma_url=settings.chroma_url)
+                self._library = Library(
+                    settings.home,
+                    embedder=self.embedders.default,
+                    older=self.embedders.older,
+                    chroma_url=settings.chroma_url,
+                )
             return self._library
 
     @property
@@ -110,10 +121,11 @@ class Workspace:
         """The retriever of a knowledge base, the settings' own where none is named."""
         from minicpm_rag.retrieval import HybridRetriever
 
+        name = knowledge_base or self.settings.knowledge_base
         return HybridRetriever(
             library=self.library,
-            embedder=self.embedder,
-            knowledge_base=knowledge_base or self.settings.knowledge_base,
+            embedder=self.library.embedder_of(name),
+            knowledge_base=name,
             passages=passages or self.settings.passages,
             reranker=self.reranker if rerank else None,
         )
@@ -181,7 +193,7 @@ class Workspace:
         from minicpm_rag.text.questions import chinese_words
 
         chinese_words("你好")
-        self.embedder.embed_query("你好 hello")
+        self.library.embedder_of(self.settings.knowledge_base).embed_query("你好 hello")
         _ = self.llm
 
     def facts(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from hashed_embedder import HashedEmbedder
 from library_parts import KB, opened, write_files
 
 from minicpm_rag.cli import main
-from minicpm_rag.embedding import embedder as embeddings
+from minicpm_rag.embedding import choice
 from minicpm_rag.library import Library
 
 
@@ -34,7 +34,8 @@ class Pausing(HashedEmbedder):
 @pytest.fixture(autouse=True)
 def embedder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pausing]:
     embedder = Pausing()
-    monkeypatch.setattr(embeddings, "load_embedder", lambda name, device="cpu": embedder)
+    found = choice.Embedders(embedder)  # type: ignore[arg-type]
+    monkeypatch.setattr(choice, "load_embedders", lambda name, home: found)
     yield embedder
 
 

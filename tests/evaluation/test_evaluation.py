@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from embedders import minilm
 from langchain_core.documents import Document
 from small_library import build_library
 
 from minicpm_rag import records
 from minicpm_rag.cli import main, program
 from minicpm_rag.cli.evaluate import _worse
-from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.evaluation import Scorecard, calibrate_abilities, calibrate_evidence, evaluate
 from minicpm_rag.evaluation.drafting import drafted
@@ -35,7 +35,7 @@ QUESTIONS = [
 
 @pytest.fixture(scope="module")
 def embedder() -> Any:
-    return load_embedder(PACKAGED)
+    return minilm()
 
 
 @pytest.fixture(scope="module")

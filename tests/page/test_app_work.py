@@ -14,8 +14,9 @@ from hashed_embedder import HashedEmbedder
 from scripted_llm import ScriptedLLM
 from streamlit.testing.v1 import AppTest
 
+from minicpm_rag.embedding.choice import Embedders
 from minicpm_rag.indexing import Worker
-from minicpm_rag.page import door, once, server, shared
+from minicpm_rag.page import door, server, shared
 from minicpm_rag.page.background import jobs, switching
 
 APP = str(server.SCRIPT)
@@ -56,9 +57,9 @@ class CountingEmbedder(HashedEmbedder):
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     work = Work()
 
-    def load_embedder(*values: Any) -> CountingEmbedder:
+    def load_embedders(*values: Any) -> Embedders:
         work.counts["embedders loaded"] += 1
-        return CountingEmbedder(work)
+        return Embedders(CountingEmbedder(work))  # type: ignore[arg-type]
 
     def load(*values: Any) -> ScriptedLLM:
         work.counts["models loaded"] += 1
@@ -68,7 +69,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     model.mkdir()
     (model / "config.json").write_text("{}")
     monkeypatch.setenv("MINICPM_RAG_MODEL", str(model))
-    monkeypatch.setattr("minicpm_rag.embedding.embedder.load_embedder", load_embedder)
+    monkeypatch.setattr("minicpm_rag.embedding.choice.load_embedders", load_embedders)
     monkeypatch.setattr("minicpm_rag.workspace.load", load)
     monkeypatch.setattr("minicpm_rag.workspace.Workspace.facts", lambda workspace: {"model": "scripted"})
     monkeypatch.setattr(shared, "WARM_AFTER_SECONDS", 0)
@@ -86,7 +87,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
 
 
 def clear() -> None:
-    once.forget()
+    st.cache_resource.clear()
     st.cache_data.clear()
 
 

@@ -7,9 +7,9 @@ import zlib
 
 import pytest
 from conftest import SHARED
+from embedders import minilm
 from small_library import DOCUMENTS
 
-from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.evaluation.calibration import FALSE_REFUSALS, fit, measure_abilities
 from minicpm_rag.records import Features
@@ -86,14 +86,14 @@ def test_abilities_are_measured_for_each_script() -> None:
 
 
 def test_too_few_texts_measure_nothing() -> None:
-    assert measure_abilities(load_embedder(PACKAGED), list(DOCUMENTS.values())) == {}
-    assert measure_abilities(load_embedder(PACKAGED), [DOCUMENTS["bread.txt"]] * 100) == {}
+    assert measure_abilities(minilm(), list(DOCUMENTS.values())) == {}
+    assert measure_abilities(minilm(), [DOCUMENTS["bread.txt"]] * 100) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (SHARED / "eval").is_dir(), reason="the public question sets are not here")
 def test_the_shipped_abilities_are_what_is_measured_on_public_sets() -> None:
-    embedder = load_embedder(PACKAGED)
+    embedder = minilm()
     shipped = shipped_calibration(embedder.name, embedder.revision).abilities
     texts = []
     for name in ("cmrc_zh", "drcd_zh", "xquad_en", "squad2_en"):

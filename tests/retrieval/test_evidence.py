@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from embedders import minilm
 
-from minicpm_rag.embedding.embedder import PACKAGED, load_embedder
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.records import Features
 from minicpm_rag.retrieval.evidence import calibration_from_json, shipped_calibration
@@ -15,7 +15,7 @@ def features(lead: float, readable: float, cosine: float) -> Features:
 
 
 def packaged() -> tuple[str, str]:
-    embedder = load_embedder(PACKAGED)
+    embedder = minilm()
     return embedder.name, embedder.revision
 
 

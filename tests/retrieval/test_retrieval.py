@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy
 import pytest
+from embedders import minilm
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 from small_library import DOCUMENTS, build_library
 
 from minicpm_rag import records
-from minicpm_rag.embedding.embedder import PACKAGED, ReadPassage, ReadQuestion, load_embedder
+from minicpm_rag.embedding.embedder import ReadPassage, ReadQuestion
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library import Library
 from minicpm_rag.records import Candidate
@@ -58,7 +59,7 @@ SMALL_TALK = ["你好", "谢谢", "Hello!", "thanks", "?", ""]
 
 @pytest.fixture(scope="module")
 def embedder() -> Any:
-    return load_embedder(PACKAGED)
+    return minilm()
 
 
 @pytest.fixture(scope="module")

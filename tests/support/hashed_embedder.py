@@ -18,10 +18,10 @@ from minicpm_rag.text.scripts import is_han
 
 
 class HashedEmbedder(Embeddings):
-    def __init__(self, name: str = "hashed", dimension: int = 64, revision: str = "1") -> None:
+    def __init__(self, name: str = "hashed", dimension: int = 64, revision: str | None = None) -> None:
         self.name = name
         self.dimension = dimension
-        self.revision = revision
+        self.revision = revision or ("1" if name == "hashed" else name)
         self.limit_tokens = 2_000
         self.embedded = 0  # texts, so that a test can say that nothing was embedded again
 

@@ -10,9 +10,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import streamlit as st
+
 from minicpm_rag.errors import DownloadStoppedError, RAGError
 from minicpm_rag.messages import Message
-from minicpm_rag.page.once import Once
 
 if TYPE_CHECKING:
     from minicpm_rag.models import Model
@@ -68,7 +69,7 @@ class Download:
         self.bytes_done, self.bytes_total = bytes_done, bytes_total
 
 
-@Once
+@st.cache_resource(show_spinner=False)
 def shared() -> dict[str, Download]:
     """The downloads by model name, one table for all sessions."""
     return {}
