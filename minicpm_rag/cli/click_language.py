@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from minicpm_rag.cli.language import language
+from minicpm_rag.text.scripts import HAN
 
 MODULES = ("core", "decorators", "exceptions", "formatting", "parser", "types")
 
@@ -119,7 +120,7 @@ class HelpFormatter(click.HelpFormatter):
 
 # A space; or a Chinese character or a word, with the marks that open before it and close after it.
 _OPEN, _CLOSE = "（“《", "，。：；！？、）”》"
-_PIECE = re.compile(rf"\s+|[{_OPEN}]*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff{_OPEN}{_CLOSE}]*)[{_CLOSE}]*")
+_PIECE = re.compile(rf"\s+|[{_OPEN}]*(?:[{HAN}]|[^\s{HAN}{_OPEN}{_CLOSE}]*)[{_CLOSE}]*")
 
 
 def wrapped(text: str, width: int) -> Iterator[str]:
