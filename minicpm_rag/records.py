@@ -122,6 +122,22 @@ class LoadedFile:
 
 
 @dataclass(frozen=True)
+class NewDocument:
+    """A file to store, as far as it is known: named, measured, read, split, embedded."""
+
+    source: str
+    title: str
+    sha256: str = ""
+    size_bytes: int = 0
+    pages: tuple[Page, ...] = ()
+    pages_present: int = 0
+    chunks: Sequence[Chunk] = ()
+    encoding: str = ""
+    reason: Message | None = None
+    remedy: Message | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What became of one file."""
 

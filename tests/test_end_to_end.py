@@ -29,7 +29,7 @@ from minicpm_rag.indexing import Worker, follow, submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.llm.checkpoint import load_model, load_tokenizer
 from minicpm_rag.llm.remote import connect
-from minicpm_rag.records import PAGE, TITLE, Answer, Retrieval, Text
+from minicpm_rag.records import PAGE, TITLE, Answer, ChunkSize, Retrieval, Text
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.settings import load_settings
 
@@ -112,7 +112,7 @@ def chain(
     settings = load_settings(home=tmp_path_factory.mktemp("home"), temperature=0.0)
     library = Library(settings.home, embedder=packaged_embedder)
     # Chunks as short as what the tiny reader was trained on; it has room for 2,048 tokens.
-    with library, Worker(library, chunk_characters=80, chunk_overlap_characters=0):
+    with library, Worker(library, ChunkSize(80, 0)):
         steps = follow(library, submit_ingest(library, "default", [written[0]]))
         assert [step.verdict.status for step in steps if step.verdict] == ["indexed"] * 4
         retriever = HybridRetriever(library=library, embedder=packaged_embedder, passages=4)

@@ -1,13 +1,13 @@
 """Splits pages into chunks that end at sentence ends and fit the embedder, each with its place in the page.
 
-Does not know files or vectors; tokens are counted by a function it is given. Together the chunks of a page hold all
+Does not know files or vectors; tokens are counted by what it is given. Together the chunks of a page hold all
 its text: nothing is left between two chunks but white space.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from minicpm_rag import records
 from minicpm_rag.chunking.units import Unit, split_unit, units_of_page
@@ -23,19 +23,23 @@ _SCRAP_SHARE = 0.2  # of a chunk's weight: less, such as the running head of a p
 _STRETCH = 1.3  # of the usual length: a chunk may grow to this to take in a tiny rest
 
 
-def split_pages(
-    pages: Iterable[Page],
-    *,
-    title: str,
-    count_tokens: Callable[[str], int],
-    limit_tokens: int,
-    size: ChunkSize,
-) -> list[Chunk]:
+class Tokens(Protocol):
+    """Counts tokens as an embedder does, which itself is one."""
+
+    @property
+    def limit_tokens(self) -> int:
+        """The most tokens that it reads of one text."""
+
+    def count_tokens(self, text: str) -> int:
+        """The tokens of a text as it would be embedded."""
+
+
+def split_pages(pages: Iterable[Page], title: str, tokens: Tokens, size: ChunkSize) -> list[Chunk]:
     """Split pages into chunks of about `size.characters`, in reading order; none crosses a page.
 
-    With title, headings and table header in front (`indexed_text`) none has more than `limit_tokens` tokens.
+    With title, headings and table header in front (`indexed_text`) none has more than `tokens.limit_tokens`.
     """
-    packer = _Packer(title, count_tokens, limit_tokens, size)
+    packer = _Packer(title, tokens, size)
     return [chunk for page in pages for chunk in packer.split(page)]
 
 
@@ -58,10 +62,10 @@ class _Packer:
     in tokens is learnt from the counts before.
     """
 
-    def __init__(self, title: str, count_tokens: Callable[[str], int], limit: int, size: ChunkSize) -> None:
+    def __init__(self, title: str, tokens: Tokens, size: ChunkSize) -> None:
         self._title = title
-        self._count_tokens = count_tokens
-        self._limit = limit
+        self._count_tokens = tokens.count_tokens
+        self._limit = tokens.limit_tokens
         self._target = size.characters
         self._overlap = size.overlap_characters
         self._tiny = int(size.characters * _TINY_SHARE)

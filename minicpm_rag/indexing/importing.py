@@ -13,18 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.indexing import storing
-from minicpm_rag.indexing.chunks import embed, split
 from minicpm_rag.indexing.repair import lies_in
-from minicpm_rag.indexing.storing import NewDocument
 from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, LENGTH_BYTES, MANIFEST, TOKEN_SIGNS, VECTORS
 from minicpm_rag.library.ledger import knowledge_bases
-from minicpm_rag.library.ledger.indexes import Index
-from minicpm_rag.library.ledger.pages import page_of
+from minicpm_rag.library.ledger.documents import page_of
+from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.messages import Message, from_plain, reason_of
-from minicpm_rag.records import Chunk, ChunkSize, IngestProgress
+from minicpm_rag.records import Chunk, ChunkSize, IngestProgress, NewDocument
 
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
 LONGEST_SIGNS = 1 << 22  # bytes of one chunk: 8,192 tokens of 4,096 numbers
@@ -92,7 +91,7 @@ class _Import:
                 yield IngestProgress(values["source"], "writing", number, self.files)
                 new = self._document(values, numbers, signs)
                 self._store(new, values["names"])
-                yield IngestProgress(new.source, "done", number, self.files, new.verdict("indexed"))
+                yield IngestProgress(new.source, "done", number, self.files, storing.verdict(new, "indexed"))
 
     def _document(self, values: dict[str, Any], numbers: IO[bytes], signs: IO[bytes]) -> NewDocument:
         new = NewDocument(
@@ -110,7 +109,8 @@ class _Import:
         vectors = numbers.read(4 * self.dimension * len(stored))
         if self.same_embedder:
             return replace(new, chunks=self._checked(new, stored, vectors, signs))
-        return replace(new, chunks=embed(split(new.pages, new.title, self.embedder, self.size), self.embedder))
+        split = split_pages(new.pages, new.title, self.embedder, self.size)
+        return replace(new, chunks=storing.embed(split, self.embedder))
 
     def _checked(self, new: NewDocument, stored: list[Chunk], vectors: bytes, signs: IO[bytes]) -> list[Chunk]:
         """The stored chunks with their vectors. Raises LibraryError where one is not in its page."""

@@ -10,22 +10,26 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError, EmbeddingError
 from minicpm_rag.indexing import sources, storing
-from minicpm_rag.indexing.chunks import embed, split
-from minicpm_rag.indexing.reading import Reader, measure_text
 from minicpm_rag.indexing.removing import remove_missing
-from minicpm_rag.indexing.storing import NewDocument
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import documents, indexes, knowledge_bases, pages
+from minicpm_rag.library.ledger import documents, knowledge_bases
 from minicpm_rag.library.originals import UPLOAD, upload_source
 from minicpm_rag.messages import Message, joined
-from minicpm_rag.records import ChunkSize, DocumentRow, FileStatus, IngestProgress, LoadedFile, Page, Verdict
-
-if TYPE_CHECKING:
-    pass
+from minicpm_rag.records import (
+    ChunkSize,
+    DocumentRow,
+    FileStatus,
+    IngestProgress,
+    LoadedFile,
+    NewDocument,
+    Page,
+    Verdict,
+)
 
 # Small files are embedded together up to this many chunks, so that the embedder gets full batches.
 GROUP_CHUNKS = 128
@@ -52,13 +56,16 @@ def ingest(
 
 @dataclass(frozen=True)
 class _Case:
-    """What a file is to the library, by its bytes and name.
+    """What a file is to the library, by its bytes and its name.
 
-    `same`: the same bytes under the same name. `copy`: under another name, whose file is still there; `moved`: whose
-    file is gone (`former`). `new`: none of these, so it must be read. `document` is the one with these bytes.
+    new     no document has these bytes: it is read
+    same    `document` has them under this name
+    reread  the same, but there is a remedy that the user may have followed since: it is read again
+    copy    `document` has them under another name, whose file is still there
+    moved   the same, but that file (`former`) is gone
     """
 
-    kind: Literal["same", "copy", "moved", "new"]
+    kind: Literal["new", "same", "reread", "copy", "moved"]
     document: DocumentRow | None = None
     former: str = ""
 
@@ -77,12 +84,12 @@ class _Ingest:
         self.library = library
         self.kb_id = kb_id
         self.size = size
-        self.reader = Reader(ocr=ocr, is_new=lambda sha256: self._of_bytes(sha256) is None)
+        self.reader = sources.Reader(ocr=ocr, is_new=lambda sha256: self._of_bytes(sha256) is None)
         self.files = 0
         self.waiting: list[_Waiting] = []
         with library.ledger.reading() as connection:
             name = knowledge_bases.name_of(connection, kb_id)
-            self.index = indexes.find(connection, kb_id)
+            self.index = knowledge_bases.find_index(connection, kb_id)
         self.embedder = library.embedder_for(self.index, name)
 
     def all(self, named: Sequence[str], sync: bool, cancelled: Callable[[], bool]) -> Iterator[IngestProgress]:
@@ -114,19 +121,19 @@ class _Ingest:
             if address:
                 yield self._progress(number, source, "reading")
                 loaded = self.reader.address(path)
-            sha256, size_bytes = measure_text(loaded) if loaded else self.reader.measure(Path(path))
+            sha256, size_bytes = sources.measure_text(loaded) if loaded else self.reader.measure(Path(path))
             new = replace(new, sha256=sha256, size_bytes=size_bytes)
             if any(entry.document.sha256 == sha256 for entry in self.waiting):
                 yield from self._write_waiting()  # a copy of it, which that one must be stored for
             case = self._classify(new)
-            if case.document is not None and case.kind != "new":
+            if case.document is not None and case.kind != "reread":
                 yield self._done(number, self._kept(case.kind, case.document, case.former, new))
                 return
             if loaded is None:
                 yield self._progress(number, source, "reading")
                 loaded = self.reader.file(Path(path))
             if case.document is not None and self._stored_pages(case.document) == list(loaded.pages):
-                kept = case.document  # read again in vain: what would help has not been done
+                kept = case.document  # the remedy was not followed
                 yield self._done(number, _verdict(kept, source, "unchanged", kept.reason, kept.remedy))
                 return
             self.waiting.append(self._split(number, new, loaded))
@@ -142,8 +149,7 @@ class _Ingest:
             return _Case("new")
         names = (document.source, *document.other_names)
         if new.source in names:
-            # The user may have done what the remedy asks for (installed OCR, say): then it must be read again.
-            return _Case("new" if document.remedy else "same", document)
+            return _Case("reread" if document.remedy else "same", document)
         former = next((name for name in names if sources.is_gone(name)), None)
         return _Case("copy", document) if former is None else _Case("moved", document, former)
 
@@ -151,9 +157,7 @@ class _Ingest:
         with self.library.ledger.reading() as connection:
             return documents.of_bytes(connection, self.kb_id, sha256)
 
-    def _kept(
-        self, kind: Literal["same", "copy", "moved"], document: DocumentRow, former: str, new: NewDocument
-    ) -> Verdict:
+    def _kept(self, kind: str, document: DocumentRow, former: str, new: NewDocument) -> Verdict:
         """Act on a file whose bytes are stored already: at most it becomes one more name of its document."""
         if kind == "same":
             self._forget_failure(new.source)
@@ -172,7 +176,7 @@ class _Ingest:
 
     def _stored_pages(self, document: DocumentRow) -> list[Page]:
         with self.library.ledger.reading() as connection:
-            return pages.of_document(connection, document.id)
+            return documents.pages(connection, document.id)
 
     def _split(self, number: int, new: NewDocument, loaded: LoadedFile) -> _Waiting:
         document = replace(
@@ -184,7 +188,7 @@ class _Ingest:
             reason=loaded.note,
             remedy=loaded.remedy,
         )
-        chunks = split(loaded.pages, document.title, self.embedder, self.size)
+        chunks = split_pages(loaded.pages, document.title, self.embedder, self.size)
         if not chunks:
             raise DocumentError("indexing.no_text", document.remedy)
         with self.library.ledger.reading() as connection:
@@ -198,7 +202,9 @@ class _Ingest:
         for entry in waiting:
             yield self._progress(entry.number, entry.document.source, "embedding")
         try:
-            embedded = iter(embed([chunk for entry in waiting for chunk in entry.document.chunks], self.embedder))
+            embedded = iter(
+                storing.embed([chunk for entry in waiting for chunk in entry.document.chunks], self.embedder)
+            )
         except EmbeddingError as exc:
             if len(waiting) == 1:
                 unread = replace(waiting[0].document, chunks=())
@@ -218,7 +224,7 @@ class _Ingest:
             former = entry.former
             if former is not None and former.sha256 != document.sha256:
                 self._drop_upload(document.source, former.sha256)
-            yield self._done(entry.number, document.verdict("indexed" if former is None else "replaced"))
+            yield self._done(entry.number, storing.verdict(document, "indexed" if former is None else "replaced"))
 
     def _failed(self, new: NewDocument, reason: Message | None, remedy: Message | None) -> Verdict:
         with self.library.ledger.reading() as connection:
@@ -227,10 +233,11 @@ class _Ingest:
         if former is not None and replaces:
             reason = joined(reason, Message("indexing.still_answers", day=former.indexed_at[:10]))
         failed = replace(new, reason=reason, remedy=remedy)
-        storing.record_failure(self.library, self.kb_id, failed)
+        with self.library.ledger.writing() as connection:
+            documents.record_failure(connection, self.kb_id, failed)
         if former is None or replaces:
             self._drop_upload(new.source, new.sha256)
-        return failed.verdict("failed")
+        return storing.verdict(failed, "failed")
 
     def _drop_upload(self, source: str, sha256: str) -> None:
         if source.startswith(UPLOAD):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.indexing import storing
-from minicpm_rag.indexing.chunks import embed, split
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import chunks, documents, indexes, knowledge_bases, pages
-from minicpm_rag.library.ledger.indexes import Index
+from minicpm_rag.library.ledger import chunks, documents, knowledge_bases
+from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.messages import Message
 from minicpm_rag.records import ChunkSize, DocumentRow, IngestProgress, Verdict
 
@@ -46,7 +46,7 @@ def reindex(
         )  # fmt: skip
         yield IngestProgress(row.source, "done", number, len(rows), verdict)
     with library.ledger.writing() as connection:
-        indexes.swap(connection, index)
+        knowledge_bases.swap_index(connection, index)
         documents.count_chunks(connection, kb_id, index.id)
         knowledge_bases.note_change(connection, kb_id)
     storing.clear_indexes(library)
@@ -58,7 +58,7 @@ def _building(library: Library, kb_id: int, size: ChunkSize) -> Index:
     assert embedder is not None
     made_by = [embedder.name, embedder.revision, size.characters, size.overlap_characters]
     with library.ledger.reading() as connection:
-        index = indexes.find(connection, kb_id, "building")
+        index = knowledge_bases.find_index(connection, kb_id, "building")
         begun_by = knowledge_bases.setting(connection, kb_id, MADE_BY)
     if index is not None:
         if begun_by == made_by:
@@ -74,10 +74,10 @@ def _rebuild(library: Library, index: Index, row: DocumentRow, size: ChunkSize) 
     assert library.embedder is not None
     with library.ledger.reading() as connection:
         done = chunks.count(connection, index.id, row.id)
-        stored = [] if done else pages.of_document(connection, row.id)
+        stored = [] if done else documents.pages(connection, row.id)
     if done:
         return done
-    new = embed(split(stored, row.title, library.embedder, size), library.embedder)
+    new = storing.embed(split_pages(stored, row.title, library.embedder, size), library.embedder)
     storing.add_vectors(library, index, {row.id: new})
     with library.ledger.writing() as connection:
         chunks.add(connection, index.id, row.id, new)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import LibraryError, VectorStoreError
 from minicpm_rag.indexing.storing import clear_documents
 from minicpm_rag.library import Library, ledger
-from minicpm_rag.library.ledger import chunks, documents, indexes, keywords, pages
-from minicpm_rag.library.ledger.indexes import Index
+from minicpm_rag.library.ledger import chunks, documents, keywords, knowledge_bases
+from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.messages import Message, from_plain, joined, reason_of
 from minicpm_rag.records import END, PAGE, START, Chunk
 
@@ -72,11 +72,11 @@ def compare(library: Library, *, repair: bool) -> CheckReport:
         if damage:
             raise LibraryError("library.ledger_damaged", path=library.ledger.path, why=damage)
         ready = documents.ready(connection)
-        current = indexes.listed(connection)
+        current = knowledge_bases.indexes(connection)
         report.documents = len(ready)
         report.chunks = sum(chunks.count(connection, index.id) for index in current)
         for document_id, source in ready:
-            texts = {page.number: page.text for page in pages.of_document(connection, document_id)}
+            texts = {page.number: page.text for page in documents.pages(connection, document_id)}
             if not all(lies_in(chunk, texts) for chunk in chunks.of_document(connection, document_id)):
                 report.problems.append(Message("indexing.texts_apart", source=source))
         left = len({document_id for document_id, *_ in documents.leftovers(connection)})
@@ -109,7 +109,7 @@ def lies_in(chunk: Chunk, texts: dict[int, str]) -> bool:
 def heal(library: Library) -> None:
     """Bring Chroma in line with the ledger where counting and a few questions show that it is not."""
     with library.ledger.reading() as connection:
-        expected = {index: chunks.ids_of_index(connection, index.id) for index in indexes.listed(connection)}
+        expected = {index: chunks.ids_of_index(connection, index.id) for index in knowledge_bases.indexes(connection)}
     for index, ids in expected.items():
         library.vectors.create(index.collection)
         if library.vectors.count(index.collection) != len(ids) or not _findable(library, index, ids, START_SAMPLE):
@@ -122,7 +122,7 @@ def rebuild_folder(library: Library) -> None:
     log.warning("%s does not work and is rebuilt from the ledger", library.vectors.folder)
     library.vectors.clear()
     with library.ledger.reading() as connection:
-        all_indexes = indexes.listed(connection, also_building=True)
+        all_indexes = knowledge_bases.indexes(connection, also_building=True)
         expected = {index: chunks.ids_of_index(connection, index.id) for index in all_indexes}
     for index, ids in expected.items():
         _copy(library, index, ids)
@@ -159,7 +159,7 @@ def _stray_collections(library: Library, *, repair: bool) -> list[Message]:
     if library.vectors.url is not None:
         return []
     with library.ledger.reading() as connection:
-        known = indexes.collections(connection)
+        known = knowledge_bases.collections(connection)
     strays = sorted(set(library.vectors.collections()) - known)
     if repair:
         for stray in strays:
@@ -168,7 +168,7 @@ def _stray_collections(library: Library, *, repair: bool) -> list[Message]:
 
 
 def _compare_keywords(library: Library, index: Index, *, repair: bool) -> list[Message]:
-    table = indexes.keyword_table(index.id)
+    table = knowledge_bases.keyword_table(index.id)
     with library.ledger.reading() as connection:
         count = chunks.count(connection, index.id)
         known = keywords.statistics(connection, table, []).rows if keywords.exists(connection, table) else -1

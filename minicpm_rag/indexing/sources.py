@@ -1,20 +1,24 @@
-"""What a user names to ingest (files, folders, addresses) as a list of single sources, in a fixed order.
+"""From what a user names to ingest (files, folders, addresses) to single sources, and to the pages of each.
 
-Looks at names only, never into files; does not know the library.
+Does not know the library, nor how a file is read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from minicpm_rag.errors import remedy_of
+from minicpm_rag.errors import DocumentError, remedy_of
+from minicpm_rag.library.originals import sha256_of
+from minicpm_rag.loaders import isolated
 from minicpm_rag.messages import Message, reason_of
-from minicpm_rag.records import Verdict
+from minicpm_rag.records import LoadedFile, Verdict
 
 
 @dataclass
@@ -75,6 +79,53 @@ def find_sources(named: Sequence[str], suffixes: Collection[str]) -> Found:
             _add(path, suffixes, found)
     found.sources = list(dict.fromkeys(found.sources))
     return found
+
+
+class Reader:
+    """Reads files and web pages in child processes, the next file already while this one is embedded."""
+
+    def __init__(self, *, ocr: bool, is_new: Callable[[str], bool]) -> None:
+        """`is_new` tells by its hash whether the library lacks a file: others need not be read."""
+        self._ocr = ocr
+        self._is_new = is_new
+        self._measures: dict[str, tuple[str, int]] = {}  # hash and size of files that were begun
+        self._begun: dict[str, Future[LoadedFile]] = {}
+
+    def begin(self, source: str) -> None:
+        """Begin to read a file that will soon be asked for; an error is raised when it is."""
+        if is_address(source) or source in self._measures:
+            return
+        try:
+            measure = sha256_of(Path(source))
+        except OSError:
+            return
+        is_twin = any(sha256 == measure[0] for sha256, _ in self._measures.values())
+        self._measures[source] = measure
+        if self._is_new(measure[0]) and not is_twin:
+            self._begun[source] = isolated.begin(lambda: isolated.load_file(Path(source), ocr=self._ocr))
+
+    def measure(self, path: Path) -> tuple[str, int]:
+        """The SHA-256 of a file's bytes, in hex, and their number. Raises DocumentError."""
+        try:
+            key = str(path)
+            return self._measures.pop(key) if key in self._measures else sha256_of(path)
+        except OSError as exc:
+            raise DocumentError("indexing.file_closed", why=reason_of(exc)) from exc
+
+    def file(self, path: Path) -> LoadedFile:
+        """Read a file into pages. Raises DocumentError, which becomes the verdict."""
+        begun = self._begun.pop(str(path), None)
+        return isolated.load_file(path, ocr=self._ocr) if begun is None else begun.result()
+
+    def address(self, address: str) -> LoadedFile:
+        """Fetch a web page. Raises DocumentError."""
+        return isolated.load_address(address)
+
+
+def measure_text(loaded: LoadedFile) -> tuple[str, int]:
+    """What `measure` gives for a web page's text, which stands for its bytes: these differ at every visit."""
+    content = "\f".join(page.text for page in loaded.pages).encode(errors="replace")
+    return hashlib.sha256(content).hexdigest(), len(content)
 
 
 def _walk(top: Path, suffixes: Collection[str], found: Found) -> None:

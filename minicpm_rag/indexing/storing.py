@@ -1,7 +1,7 @@
-"""Writing documents and clearing what is left of them, in an order that a kill at any moment cannot harm.
+"""From chunks to stored documents, and clearing what is left of them, in an order that a kill cannot harm.
 
 For the owner of the library only. Knows what must be true of ledger, vectors and keywords together; not how files
-are read or text becomes vectors. Whatever clears (`clear...`) may be interrupted and repeated at any point.
+are read or split. Whatever clears (`clear...`) may be interrupted and repeated at any point.
 """
 
 from __future__ import annotations
@@ -11,46 +11,49 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from minicpm_rag.chunking import indexed_text
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import chunks, documents, indexes, jobs, keywords, knowledge_bases, pages
-from minicpm_rag.library.ledger.indexes import Index
+from minicpm_rag.library.ledger import chunks, documents, jobs, keywords, knowledge_bases
+from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_path
-from minicpm_rag.messages import Message
-from minicpm_rag.records import Chunk, DocumentRow, FileStatus, Page, Verdict
+from minicpm_rag.records import Chunk, DocumentRow, FileStatus, NewDocument, Verdict
 
 if TYPE_CHECKING:
     from minicpm_rag.embedding.embedder import Embedder
 
 log = logging.getLogger(__name__)
 
+# Texts in one call of the embedder: enough for it to sort them by length, few enough to keep memory flat.
+EMBED_TEXTS = 256
 UPLOAD_KEPT_SECONDS = 24 * 3600  # an uploaded file younger than this may be about to be ingested
 
 
-@dataclass(frozen=True)
-class NewDocument:
-    """A file to store, as far as it is known: named, measured, read, split, embedded."""
+def embed(chunks: Sequence[Chunk], embedder: Embedder) -> list[Chunk]:
+    """The chunks with their vectors and token signs. Raises EmbeddingError."""
+    import numpy
 
-    source: str
-    title: str
-    sha256: str = ""
-    size_bytes: int = 0
-    pages: tuple[Page, ...] = ()
-    pages_present: int = 0
-    chunks: Sequence[Chunk] = field(default_factory=tuple)
-    encoding: str = ""
-    reason: Message | None = None
-    remedy: Message | None = None
+    embedded: list[Chunk] = []
+    for first in range(0, len(chunks), EMBED_TEXTS):
+        group = chunks[first : first + EMBED_TEXTS]
+        read = embedder.read_passages([indexed_text(chunk) for chunk in group])
+        matrix = numpy.asarray([passage.vector for passage in read], dtype=numpy.float32)  # a third of Python's floats
+        embedded += [
+            replace(chunk, vector=vector, token_signs=passage.token_signs)
+            for chunk, vector, passage in zip(group, matrix, read, strict=True)
+        ]
+    return embedded
 
-    def verdict(self, status: FileStatus) -> Verdict:
-        """What became of the file."""
-        return Verdict(
-            self.source, self.title, status, self.reason, self.remedy,
-            len(self.pages), self.pages_present, len(self.chunks), self.encoding,
-        )  # fmt: skip
+
+def verdict(new: NewDocument, status: FileStatus) -> Verdict:
+    """What became of a file that was stored, or failed."""
+    return Verdict(
+        new.source, new.title, status, new.reason, new.remedy,
+        len(new.pages), new.pages_present, len(new.chunks), new.encoding,
+    )  # fmt: skip
 
 
 def begin_index(
@@ -59,7 +62,7 @@ def begin_index(
     """A new empty index of a knowledge base, for that embedder's vectors."""
     revision, dimension = embedder.revision, embedder.dimension  # both read files: before the ledger is locked
     with library.ledger.writing() as connection:
-        return indexes.make(
+        return knowledge_bases.make_index(
             connection, kb_id, embedder=embedder.name, revision=revision, dimension=dimension, status=status
         )
 
@@ -72,28 +75,12 @@ def store(library: Library, index: Index, new: Sequence[NewDocument]) -> Iterato
     documents go into Chroma together, because each call there is slow.
     """
     with library.ledger.writing() as connection:
-        ids = [
-            documents.announce(
-                connection,
-                index.kb_id,
-                source=document.source,
-                title=document.title,
-                sha256=document.sha256,
-                size_bytes=document.size_bytes,
-                pages_indexed=len(document.pages),
-                pages_present=document.pages_present,
-                chunk_count=len(document.chunks),
-                encoding=document.encoding,
-                reason=document.reason,
-                remedy=document.remedy,
-            )
-            for document in new
-        ]
+        ids = [documents.announce(connection, index.kb_id, document) for document in new]
     try:
         add_vectors(library, index, {key: document.chunks for key, document in zip(ids, new, strict=True)})
         for key, document in zip(ids, new, strict=True):
             with library.ledger.writing() as connection:
-                pages.add(connection, key, document.pages)
+                documents.add_pages(connection, key, document.pages)
                 chunks.add(connection, index.id, key, document.chunks)
                 documents.publish(connection, key)
                 knowledge_bases.note_change(connection, index.kb_id)
@@ -117,21 +104,6 @@ def add_vectors(library: Library, index: Index, new: dict[int, Sequence[Chunk]])
     )
 
 
-def record_failure(library: Library, kb_id: int, failed: NewDocument) -> None:
-    """Keep the verdict of a file that could not be read (reason and remedy), and nothing else of it."""
-    with library.ledger.writing() as connection:
-        documents.record_failure(
-            connection,
-            kb_id,
-            source=failed.source,
-            title=failed.title,
-            sha256=failed.sha256,
-            size_bytes=failed.size_bytes,
-            reason=failed.reason,
-            remedy=failed.remedy,
-        )
-
-
 def add_name(
     library: Library, kb_id: int, document_id: int, source: str, title: str, *, former: str | None = None
 ) -> None:
@@ -150,7 +122,7 @@ def remove(library: Library, kb_id: int, source: str) -> DocumentRow | None:
     Proves that nothing of the document is left. Raises LibraryError where a trace remains.
     """
     with library.ledger.writing() as connection:
-        index = indexes.find(connection, kb_id)
+        index = knowledge_bases.find_index(connection, kb_id)
         document = documents.named(connection, kb_id, source)
         chunk_ids = [] if document is None else chunks.ids(connection, document.id)
         documents.forget_failure(connection, kb_id, source)
@@ -165,7 +137,7 @@ def remove(library: Library, kb_id: int, source: str) -> DocumentRow | None:
 def _prove_gone(library: Library, index: Index, document_id: int, chunk_ids: list[str]) -> None:
     with library.ledger.reading() as connection:
         places = [f"the ledger's table {table}" for table in documents.traces(connection, document_id)]
-        known = keywords.statistics(connection, indexes.keyword_table(index.id), []).rows
+        known = keywords.statistics(connection, knowledge_bases.keyword_table(index.id), []).rows
         if known != chunks.count(connection, index.id):
             places.append("the keyword index")
     if library.vectors.present(index.collection, chunk_ids):
@@ -203,7 +175,7 @@ def clear_documents(library: Library) -> None:
 def clear_indexes(library: Library) -> None:
     """Delete retired indexes, those of deleted knowledge bases, and half-built ones that no job will finish."""
     with library.ledger.reading() as connection:
-        finished = indexes.finished_with(connection)
+        finished = knowledge_bases.finished_indexes(connection)
     for index in finished:
         delete_index(library, index)
 
@@ -212,7 +184,7 @@ def delete_index(library: Library, index: Index) -> None:
     """Delete an index with its vectors, keywords and chunks; the documents stay."""
     library.vectors.drop(index.collection)
     with library.ledger.writing() as connection:
-        indexes.delete(connection, index.id)
+        knowledge_bases.delete_index(connection, index.id)
 
 
 def drop_upload(library: Library, kb_id: int, sha256: str, source: str) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
-from minicpm_rag.library.ledger import Ledger, chunks, documents, indexes, keywords, knowledge_bases, pages
-from minicpm_rag.library.ledger.indexes import Index
+from minicpm_rag.library.ledger import Ledger, chunks, documents, keywords, knowledge_bases
+from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, SOURCE, TITLE, Chunk, DocumentRow, KnowledgeBase, Page
@@ -106,7 +106,7 @@ class Library:
     def page(self, document_id: int, page_number: int) -> Page:
         """One stored page with its headings and tables. Raises NotFoundError."""
         with self.ledger.reading() as connection:
-            found = pages.of_document(connection, document_id, page_number)
+            found = documents.pages(connection, document_id, page_number)
         if not found:
             raise NotFoundError("library.no_page", number=document_id, page=page_number)
         return found[0]
@@ -122,7 +122,7 @@ class Library:
     def pages(self, document_id: int) -> list[Page]:
         """All stored pages with their headings and tables."""
         with self.ledger.reading() as connection:
-            return pages.of_document(connection, document_id)
+            return documents.pages(connection, document_id)
 
     def original_path(self, document_id: int) -> Path | None:
         """The file on disk whose bytes still are the document's; None where it has changed or gone."""
@@ -153,7 +153,7 @@ class Library:
         if index is None or limit < 1:
             return []
         if embedder is not None:
-            indexes.refuse_other_embedder(index, knowledge_base, embedder.name, embedder.revision)
+            knowledge_bases.refuse_other_embedder(index, knowledge_base, embedder.name, embedder.revision)
         elif self.embedder is not None:
             self.embedder_for(index, knowledge_base)
         return self._dense.nearest(index, vector, limit)
@@ -161,20 +161,20 @@ class Library:
     def keyword_search(self, knowledge_base: str, question: str, limit: int) -> list[tuple[str, float]]:
         """The (chunk id, BM25 score) pairs that share words with the question, best (highest) first."""
         with self.ledger.reading() as connection:
-            index = indexes.find(connection, knowledge_bases.find(connection, knowledge_base))
+            index = knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
             if index is None:
                 return []
-            found = keywords.search(connection, indexes.keyword_table(index.id), question, limit)
+            found = keywords.search(connection, knowledge_bases.keyword_table(index.id), question, limit)
             ids = chunks.ids_of_rows(connection, [row for row, _ in found])
         return [(ids[row], score) for row, score in found if row in ids]
 
     def keyword_statistics(self, knowledge_base: str, terms: Sequence[str]) -> keywords.Statistics:
         """How many chunks there are, and in how many of them each term occurs."""
         with self.ledger.reading() as connection:
-            index = indexes.find(connection, knowledge_bases.find(connection, knowledge_base))
+            index = knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
             if index is None:
                 return keywords.Statistics(rows=0, frequencies={})
-            return keywords.statistics(connection, indexes.keyword_table(index.id), list(terms))
+            return keywords.statistics(connection, knowledge_bases.keyword_table(index.id), list(terms))
 
     def passages(self, knowledge_base: str, chunk_ids: Sequence[str]) -> list[Document]:
         """The chunks as Documents with all metadata of records.py, in that order; those gone are left out."""
@@ -241,7 +241,7 @@ class Library:
 
     def _index(self, knowledge_base: str) -> Index | None:
         with self.ledger.reading() as connection:
-            return indexes.find(connection, knowledge_bases.find(connection, knowledge_base))
+            return knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
 
     def _hash(self, path: Path) -> str:
         facts = path.stat()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import VectorStoreError
 from minicpm_rag.library.ledger import Ledger, chunks, knowledge_bases
-from minicpm_rag.library.ledger.indexes import Index
+from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.vectors import VectorStore, nearest, unit
 
 if TYPE_CHECKING:

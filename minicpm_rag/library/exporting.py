@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.library.ledger import Ledger, chunks, documents, indexes, knowledge_bases, pages
+from minicpm_rag.library.ledger import Ledger, chunks, documents, knowledge_bases
 from minicpm_rag.library.originals import replacing
 from minicpm_rag.messages import reason_of
 
@@ -29,7 +29,7 @@ def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
             zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
             kb_id = knowledge_bases.find(connection, knowledge_base)
-            index = indexes.find(connection, kb_id)
+            index = knowledge_bases.find_index(connection, kb_id)
             rows = [row for row in documents.listed(connection, kb_id) if row.status == "ready"]
             manifest = {
                 "format": FORMAT,
@@ -48,7 +48,7 @@ def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
                 for row in rows:
                     values = asdict(row) | {
                         "names": documents.names_of(connection, row.id),
-                        "pages": [asdict(page) for page in pages.of_document(connection, row.id)],
+                        "pages": [asdict(page) for page in documents.pages(connection, row.id)],
                         "chunks": [
                             {"text": chunk.text, "metadata": chunk.metadata}
                             for chunk in chunks.of_document(connection, row.id)

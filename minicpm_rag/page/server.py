@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from minicpm_rag.messages import Message, guess_language, text
 from minicpm_rag.page import door, streamlit_private
 from minicpm_rag.page.door import read_toml
 
@@ -79,32 +80,33 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else ""
-        if not refusal:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+        refusal = self._refusal(scope, headers) if scope["type"] in ("http", "websocket") else None
+        if refusal is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": refusal[:120]})
+            await send({"type": "websocket.close", "code": 1008, "reason": str(refusal)[:120]})  # no browser shows it
         else:
-            headers = [(b"content-type", b"text/plain; charset=utf-8")]
-            await send({"type": "http.response.start", "status": 403, "headers": headers})
-            await send({"type": "http.response.body", "body": refusal.encode()})
+            sentence = text(guess_language(headers.get("accept-language")), refusal)
+            plain = [(b"content-type", b"text/plain; charset=utf-8")]
+            await send({"type": "http.response.start", "status": 403, "headers": plain})
+            await send({"type": "http.response.body", "body": sentence.encode()})
 
-    def _refusal(self, scope: Scope) -> str:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Message | None:
         host = headers.get("host", "")
         if _name(host) not in self.hosts:
-            return f"The host {host!r} may not open this page. Add it to MINICPM_RAG_HOSTS if it is yours."
+            return Message("door.unknown_host", host=host)
         origin = headers.get("origin")
         # A page under another port of this machine is another program's: only the very same address will do, or
         # the name of a proxy that the administrator listed.
         if origin is not None and urlsplit(origin).netloc != host:
             name = _name(urlsplit(origin).netloc)
             if name in LOCAL_HOSTS or name not in self.hosts:
-                return f"The site {origin!r} may not use this page. Add its host to MINICPM_RAG_HOSTS if it is yours."
+                return Message("door.unknown_site", site=origin)
         if scope["type"] == "http" and _carries_files(scope) and not door.admits(headers.get("cookie", "")):
-            return "Log in first."
-        return ""
+            return Message("door.no_login")
+        return None
 
 
 def _carries_files(scope: Scope) -> bool:

@@ -1,6 +1,6 @@
 """What all browser sessions share: settings, conversations, and the workspace, opened in the background.
 
-Streamlit runs the page again at every click; what is cached here is made once in the server's life.
+Streamlit runs the page again at every click; what is made here is made once in the server's life.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
 from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.page.background import switching
+from minicpm_rag.page.once import Once
 from minicpm_rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,19 +25,19 @@ WARM_AFTER_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
-@st.cache_resource(show_spinner=False)
+@Once
 def settings() -> Settings:
     """The settings, read once. Raises SettingsError."""
     return load_settings()
 
 
-@st.cache_resource(show_spinner=False)
+@Once
 def conversations() -> Conversations:
     """The conversations of the home folder, open for all sessions."""
     return Conversations(Ledger(settings().home))
 
 
-@st.cache_resource(show_spinner=False)
+@Once
 def opening() -> Future[Workspace]:
     """The workspace being opened in the background, once for all sessions: the page does not wait."""
     future: Future[Workspace] = Future()

@@ -31,6 +31,15 @@ def _logged_in() -> str | None:
     return door.user_id(claims) if claims.get("is_logged_in") else None
 
 
+def may_administer() -> bool:
+    """Whether this user may change what all share, the model: everyone, or administrators where a login is set up."""
+    if not door.door().needs_login:
+        return True
+    claims = st.user.to_dict()
+    names = {str(claims.get(claim) or "").lower() for claim in ("email", "sub")} - {""}
+    return bool(names & set(shared.settings().administrators))
+
+
 def _browser() -> str:
     token = st.context.cookies.get(USER_COOKIE, "")
     return f"browser:{token}" if len(token) >= 32 and token.isalnum() else f"browser:{secrets.token_hex(16)}"

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from embedders import minilm
 
 from minicpm_rag import records
-from minicpm_rag.chunking import indexed_text, split_pages
+from minicpm_rag.chunking import Tokens, indexed_text, split_pages
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.records import Chunk, ChunkSize, Heading, Page
 
@@ -22,14 +23,12 @@ def count_characters(text: str) -> int:
     return len(text) + 2
 
 
+def tokens(limit: int, count: Callable[[str], int] = count_characters) -> Tokens:
+    return SimpleNamespace(count_tokens=count, limit_tokens=limit)  # type: ignore[return-value]
+
+
 def split(pages: Sequence[Page], *, limit: int = 512, target: int = 350, overlap: int = 50) -> list[Chunk]:
-    return split_pages(
-        pages,
-        title="手册.pdf",
-        count_tokens=count_characters,
-        limit_tokens=limit,
-        size=ChunkSize(target, overlap),
-    )
+    return split_pages(pages, "手册.pdf", tokens(limit), ChunkSize(target, overlap))
 
 
 def assert_rebuilds(pages: Sequence[Page], chunks: Sequence[Chunk]) -> None:
@@ -177,7 +176,7 @@ def test_huge_titles_headings_and_headers_leave_room_for_the_text() -> None:
     writer.table([(1, ["表头" * 300, "x"]), *((row, [f"行{row}", ZH]) for row in range(2, 20))])
     page = writer.page(1)
     title = "名" * 300
-    chunks = split_pages([page], title=title, count_tokens=count_characters, limit_tokens=100, size=ChunkSize())
+    chunks = split_pages([page], title, tokens(100), ChunkSize())
     assert_rebuilds([page], chunks)
     assert all(count_characters(indexed_text(chunk)) <= 100 for chunk in chunks)
     assert sum(len(chunk.text) for chunk in chunks) / len(chunks) > 30
@@ -197,7 +196,7 @@ def test_two_thousand_pages_need_about_one_count_a_chunk() -> None:
         return len(text) // 2
 
     pages = [Page(number, (ZH + EN) * 8) for number in range(1, 2001)]
-    chunks = split_pages(pages, title="x.pdf", count_tokens=count, limit_tokens=512, size=ChunkSize())
+    chunks = split_pages(pages, "x.pdf", tokens(512, count), ChunkSize())
     assert len(chunks) >= 8000
     assert counted < 1.2 * len(chunks)
 
@@ -205,12 +204,6 @@ def test_two_thousand_pages_need_about_one_count_a_chunk() -> None:
 def test_no_chunk_exceeds_the_packaged_embedder_in_its_own_tokens() -> None:
     embedder = minilm()
     pages = [Page(1, ZH * 30), Page(2, EN * 30), Page(3, "v1.2.3-rc+4567;0xFF|" * 200), Page(4, "😀🎉" * 800)]
-    chunks = split_pages(
-        pages,
-        title="手册.pdf",
-        count_tokens=embedder.count_tokens,
-        limit_tokens=embedder.limit_tokens,
-        size=ChunkSize(),
-    )
+    chunks = split_pages(pages, "手册.pdf", embedder, ChunkSize())
     assert_rebuilds(pages, chunks)
     assert all(embedder.count_tokens(indexed_text(chunk)) <= embedder.limit_tokens for chunk in chunks)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from office_files import make_pdf
@@ -188,7 +189,7 @@ def test_a_quote_that_is_not_on_the_page_is_reported(tmp_path: Path) -> None:
 def test_every_sentence_of_every_chunk_can_be_marked(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a.pdf", [interleaved(LEFT, RIGHT), lines(50, 700, ZH)])
     pages = load_file(path).pages
-    chunks = split_pages(pages, title="a.pdf", count_tokens=len, limit_tokens=200, size=ChunkSize(100))
+    chunks = split_pages(pages, "a.pdf", SimpleNamespace(count_tokens=len, limit_tokens=200), ChunkSize(100))
     for chunk in chunks:
         assert pdf.page_picture(path, chunk.metadata["page"], [chunk.text], width_pixels=200)[1]
 

@@ -27,7 +27,7 @@ from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger, knowledge_bases
 from minicpm_rag.library.ledger import jobs as queue
 from minicpm_rag.messages import LANGUAGES, Language, Message
-from minicpm_rag.page import door, server, shared
+from minicpm_rag.page import door, once, server, shared
 from minicpm_rag.page.background import downloads, switching
 from minicpm_rag.page.background import jobs as page_jobs
 from minicpm_rag.page.background.reply import Reply
@@ -59,10 +59,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(shared, "WARM_AFTER_SECONDS", 0)
     monkeypatch.setattr(door, "_auth_was_seen", False)
     monkeypatch.setattr(server.Gate, "is_in_place", True)
-    st.cache_resource.clear()
+    once.forget()
     st.cache_data.clear()
     yield tmp_path
-    st.cache_resource.clear()
+    once.forget()
 
 
 @pytest.fixture
@@ -220,6 +220,30 @@ def test_where_a_login_is_set_up_nobody_gets_in_without(
     if logged_in:
         assert app.session_state["user"] == "login:https://id.example:ann"
         assert "log-out" in keys
+
+
+@pytest.mark.parametrize(("email", "may"), [("ann@example.org", True), ("bob@example.org", False), ("", False)])
+def test_behind_a_login_only_administrators_choose_the_model(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, email: str, may: bool
+) -> None:
+    monkeypatch.setenv("MINICPM_RAG_ADMINISTRATORS", "Ann@example.org, carl")
+    user = {"is_logged_in": True, "iss": "https://id.example", "sub": "x", "email": email}
+    monkeypatch.setattr(type(st.user), "to_dict", lambda _: user)
+    app = AppTest.from_file(APP, default_timeout=20)
+    app.secrets["auth"] = {"client_id": "x"}
+    app.session_state["language"] = "en"
+    app.session_state["view"] = "model"
+    app.run()
+    assert not app.exception
+    assert ("server-submit" in str([found.key for found in app.button])) is may
+    assert (words("only_administrators") in html(app)) is not may
+
+
+def test_no_browser_can_empty_what_all_sessions_share(workspace: FakeWorkspace) -> None:
+    page()
+    st.cache_resource.clear()  # what a browser's `clear_cache` message does
+    page()
+    assert workspace.opened == 1
 
 
 # Answers
@@ -536,7 +560,7 @@ def test_conversations_are_kept_renamed_deleted_and_belong_to_one_browser(worksp
     app.text_input(key=f"title-{number}").set_value("假期问题")
     button(app, f"rename-talk-submit-{number}").click().run()
 
-    st.cache_resource.clear()  # as a restart does
+    once.forget()  # as a restart does
     later = page()
     assert button(later, f"open-{number}").label == "假期问题"
     button(later, f"open-{number}").click().run()

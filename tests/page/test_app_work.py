@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.embedding.choice import Embedders
 from minicpm_rag.indexing import Worker
-from minicpm_rag.page import door, server, shared
+from minicpm_rag.page import door, once, server, shared
 from minicpm_rag.page.background import jobs, switching
 
 APP = str(server.SCRIPT)
@@ -87,7 +87,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
 
 
 def clear() -> None:
-    st.cache_resource.clear()
+    once.forget()
     st.cache_data.clear()
 
 

@@ -94,8 +94,10 @@ def test_only_the_page_itself_may_talk_to_the_server(
             socket.receive_text()
 
 
-def test_a_refusal_names_the_setting(client: TestClient) -> None:
-    assert "MINICPM_RAG_HOSTS" in client.get("/", headers={"host": "nas.lan:8501"}).text
+def test_a_refusal_names_the_setting_in_the_language_of_the_browser(client: TestClient) -> None:
+    for language, begins in (("zh-CN,zh;q=0.9", "不能用主机名 'nas.lan:8501'"), ("en", "The host 'nas.lan:8501'")):
+        refused = client.get("/", headers={"host": "nas.lan:8501", "accept-language": language}).text
+        assert refused.startswith(begins) and "MINICPM_RAG_HOSTS" in refused
 
 
 def test_no_address_is_looked_up_outside() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.chunking import indexed_text
 from minicpm_rag.library.ledger import keywords
-from minicpm_rag.library.ledger.indexes import keyword_table
+from minicpm_rag.library.ledger.knowledge_bases import keyword_table
 from minicpm_rag.records import Chunk
 
 if TYPE_CHECKING:

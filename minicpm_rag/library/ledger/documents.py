@@ -1,4 +1,4 @@
-"""Documents and their names: what is ready, what failed, what is retired.
+"""Documents: what is ready, what failed, what is retired; their names and pages.
 
 A document has one name for each source with its bytes; the first one is shown. A source names one document of its
 knowledge base at most.
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
 
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library.ledger import as_column, chunks, now
 from minicpm_rag.messages import Message
-from minicpm_rag.records import DocumentRow
+from minicpm_rag.records import DocumentRow, Heading, NewDocument, Page, Table
 
 _LISTED = """
 SELECT documents.*, knowledge_bases.name AS kb_name,
@@ -66,29 +69,15 @@ def knowledge_base_of(connection: sqlite3.Connection, document_id: int) -> int:
 
 
 # Writing a document
-def announce(
-    connection: sqlite3.Connection,
-    kb_id: int,
-    *,
-    source: str,
-    title: str,
-    sha256: str,
-    size_bytes: int,
-    pages_indexed: int,
-    pages_present: int,
-    chunk_count: int,
-    encoding: str,
-    reason: Message | None,
-    remedy: Message | None,
-) -> int:
+def announce(connection: sqlite3.Connection, kb_id: int, new: NewDocument) -> int:
     """Record that a document is being written, so that its vectors can be cleared whatever happens; returns its id."""
     cursor = connection.execute(
         "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, pages_indexed, "
         "pages_present, chunks, encoding, reason, remedy, indexed_at) "
         "VALUES (?, ?, ?, 'indexing', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            kb_id, source, title, sha256, size_bytes, pages_indexed, pages_present, chunk_count, encoding,
-            as_column(reason), as_column(remedy), now(),
+            kb_id, new.source, new.title, new.sha256, new.size_bytes, len(new.pages), new.pages_present,
+            len(new.chunks), new.encoding, as_column(new.reason), as_column(new.remedy), now(),
         ),
     )  # fmt: skip
     assert cursor.lastrowid is not None
@@ -168,24 +157,17 @@ def has_failed(connection: sqlite3.Connection, kb_id: int, source: str) -> bool:
     return row is not None
 
 
-def record_failure(
-    connection: sqlite3.Connection,
-    kb_id: int,
-    *,
-    source: str,
-    title: str,
-    sha256: str,
-    size_bytes: int,
-    reason: Message | None,
-    remedy: Message | None,
-) -> None:
-    """Keep why a file could not be read, in place of the failure before."""
-    forget_failure(connection, kb_id, source)
+def record_failure(connection: sqlite3.Connection, kb_id: int, failed: NewDocument) -> None:
+    """Keep why a file could not be read, in place of the failure before, and nothing else of it."""
+    forget_failure(connection, kb_id, failed.source)
     connection.execute(
         "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, reason, remedy, indexed_at) "
         "VALUES (?, ?, ?, 'failed', ?, ?, ?, ?, ?)",
-        (kb_id, source, title, sha256, size_bytes, as_column(reason), as_column(remedy), now()),
-    )
+        (
+            kb_id, failed.source, failed.title, failed.sha256, failed.size_bytes,
+            as_column(failed.reason), as_column(failed.remedy), now(),
+        ),
+    )  # fmt: skip
 
 
 def forget_failure(connection: sqlite3.Connection, kb_id: int, source: str) -> None:
@@ -261,6 +243,47 @@ def hashes(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
     return [(row["kb_id"], row["source"], row["sha256"]) for row in rows]
 
 
+# Pages
+def add_pages(connection: sqlite3.Connection, document_id: int, pages: Iterable[Page]) -> None:
+    """Store the pages of a document."""
+    connection.executemany(
+        "INSERT INTO pages(document_id, number, kind, label, text, marks) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (
+                document_id,
+                page.number,
+                page.kind,
+                page.label,
+                zlib.compress(page.text.encode(), 6),
+                _marks(page),
+            )
+            for page in pages
+        ),
+    )
+
+
+def pages(connection: sqlite3.Connection, document_id: int, number: int | None = None) -> list[Page]:
+    """The stored pages of a document in order, or the one of that number."""
+    wanted, values = ("", [document_id]) if number is None else (" AND number = ?", [document_id, number])
+    rows = connection.execute(f"SELECT * FROM pages WHERE document_id = ?{wanted} ORDER BY number", values)
+    return [_page(row) for row in rows]
+
+
+def page_of(values: dict[str, Any]) -> Page:
+    """A page from the plain values that `asdict` makes of one, or JSON of them."""
+    return Page(
+        number=int(values["number"]),
+        text=str(values["text"]),
+        kind=values["kind"],
+        label=str(values["label"]),
+        headings=tuple(Heading(**entry) for entry in values["headings"]),
+        tables=tuple(
+            Table(**entry | {"rows": tuple((start, number) for start, number in entry["rows"])})
+            for entry in values["tables"]
+        ),
+    )
+
+
 def _found(connection: sqlite3.Connection, condition: str, *values: int | str) -> DocumentRow | None:
     row = connection.execute(f"{_LISTED} WHERE {condition}", values).fetchone()
     return None if row is None else _row(row)
@@ -284,3 +307,17 @@ def _row(row: sqlite3.Row) -> DocumentRow:
         indexed_at=row["indexed_at"],
         other_names=tuple(name for name in json.loads(row["sources"]) if name != row["source"]),
     )
+
+
+def _marks(page: Page) -> str:
+    return json.dumps(
+        {
+            "headings": [asdict(entry) for entry in page.headings],
+            "tables": [asdict(entry) for entry in page.tables],
+        },
+        ensure_ascii=False,
+    )
+
+
+def _page(row: sqlite3.Row) -> Page:
+    return page_of(dict(row) | {"text": zlib.decompress(row["text"]).decode()} | json.loads(row["marks"]))

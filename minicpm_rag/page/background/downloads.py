@@ -10,10 +10,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
 from minicpm_rag.errors import DownloadStoppedError, RAGError
 from minicpm_rag.messages import Message
+from minicpm_rag.page.once import Once
 
 if TYPE_CHECKING:
     from minicpm_rag.models import Model
@@ -69,7 +68,7 @@ class Download:
         self.bytes_done, self.bytes_total = bytes_done, bytes_total
 
 
-@st.cache_resource(show_spinner=False)
+@Once
 def shared() -> dict[str, Download]:
     """The downloads by model name, one table for all sessions."""
     return {}

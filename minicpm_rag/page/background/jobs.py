@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
 from minicpm_rag.errors import RAGError
 from minicpm_rag.messages import Message
+from minicpm_rag.page.once import Once
 from minicpm_rag.records import IngestProgress, Verdict
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class Jobs:
             self._jobs = [other for other in self._jobs if other is not job]
 
 
-@st.cache_resource(show_spinner=False)
+@Once
 def shared() -> Jobs:
     """The jobs, one list for all sessions."""
     return Jobs()

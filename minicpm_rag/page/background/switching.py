@@ -9,10 +9,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-import streamlit as st
-
 from minicpm_rag.errors import RAGError
 from minicpm_rag.messages import Message
+from minicpm_rag.page.once import Once
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class Switching:
             self.error = Message("system.fault")
 
 
-@st.cache_resource(show_spinner=False)
+@Once
 def shared() -> Switching:
     """The change of the model, which all sessions share."""
     return Switching()

@@ -53,4 +53,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "server_model": ("模型名称（可不填）", "Model name (optional)"),
     "server_key": ("密钥（可不填）", "Key (optional)"),
     "server_use": ("使用这个服务", "Use this server"),
+    "only_administrators": (
+        "由哪个模型作答，只有管理员可以更改（MINICPM_RAG_ADMINISTRATORS）。",
+        "Only administrators may change which model answers (MINICPM_RAG_ADMINISTRATORS).",
+    ),
 }

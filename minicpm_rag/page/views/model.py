@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import shared
+from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import switching
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
@@ -32,13 +32,18 @@ def show() -> None:
     _now(workspace)
     with st.container(border=True):
         answering.draw(workspace)
+    if not state.may_administer():
+        # Another person's questions and passages go to what is chosen here.
+        notices.quiet(t("only_administrators"))
+        return
     model_list.draw(workspace, switch)
     _server(workspace)
 
 
 def switch(change: Callable[[], None]) -> None:
     """Change what answers, in the background; after an error, what answered before stays."""
-    switching.shared().start(change)
+    if state.may_administer():  # asked again: a button's click may be older than the rights
+        switching.shared().start(change)
 
 
 def _now(workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ from minicpm_rag.page import shared
 from minicpm_rag.page.background import downloads
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
+from minicpm_rag.page.once import Once
 from minicpm_rag.page.views import notices
 from minicpm_rag.text.sizes import file_size
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Switch = Callable[[Callable[[], None]], None]
 
 
-@st.cache_resource(show_spinner=False)
+@Once
 def _machine() -> Hardware:
     from minicpm_rag.models import hardware
 
