@@ -22,6 +22,7 @@ from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, LENGTH_BYTES, MANIF
 from minicpm_rag.library.ledger import knowledge_bases
 from minicpm_rag.library.ledger.documents import page_of
 from minicpm_rag.library.ledger.knowledge_bases import Index
+from minicpm_rag.library.ledger.old_reasons import message_of
 from minicpm_rag.messages import Message, from_plain, reason_of
 from minicpm_rag.records import Chunk, ChunkSize, IngestProgress, NewDocument
 
@@ -102,8 +103,8 @@ class _Import:
             pages=tuple(page_of(page) for page in values["pages"]),
             pages_present=int(values["pages_present"]),
             encoding=str(values["encoding"]),
-            reason=from_plain(values["reason"]),
-            remedy=from_plain(values["remedy"]),
+            reason=_message(values["reason"]),
+            remedy=_message(values["remedy"]),
         )
         stored = [Chunk(str(entry["text"]), dict(entry["metadata"]), new.title) for entry in values["chunks"]]
         vectors = numbers.read(4 * self.dimension * len(stored))
@@ -134,3 +135,8 @@ class _Import:
         for source, title in names:
             if source != new.source:
                 storing.add_name(self.library, self.kb_id, document_id, source, title)
+
+
+def _message(plain: Any) -> Message | None:
+    """A reason or remedy of the file; format 1 has it as English sentences."""
+    return message_of(plain) if plain and isinstance(plain, str) else from_plain(plain)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sqlite3
 import subprocess
@@ -25,6 +24,7 @@ from minicpm_rag.indexing import Worker, follow
 from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import TOKEN_SIGNS
+from minicpm_rag.messages import Message
 from minicpm_rag.records import ChunkSize
 
 # A process that ingests its argument and prints each verdict's status; a pause gives time to kill it.
@@ -177,13 +177,14 @@ def test_closing_leaves_the_rest_for_the_next_owner(tmp_path: Path) -> None:
 def test_a_job_that_fails_as_a_whole_raises_what_it_was(tmp_path: Path) -> None:
     class Broken(HashedEmbedder):
         def count_tokens(self, text: str) -> int:
-            raise EmbeddingError("The embedding model cannot be loaded: no such file.")
+            raise EmbeddingError("library.no_page", number=7, page=3)
 
     write_files(tmp_path / "文档")
     with opened(tmp_path / "home", Broken()) as library:
         job = worker.submit_ingest(library, KB, [tmp_path / "文档"])
-        with pytest.raises(EmbeddingError, match="cannot be loaded"):
+        with pytest.raises(EmbeddingError) as raised:
             done(library, job)
+        assert raised.value.message == Message("library.no_page", number=7, page=3)
         with pytest.raises(NotFoundError):
             worker.submit_remove(library, "no such base", ["x"])
         with pytest.raises(NotFoundError):
@@ -331,17 +332,42 @@ def without_signs(held: dict[str, Any]) -> dict[str, Any]:
     return {source: {**entry, "token signs": []} for source, entry in held.items()}
 
 
-def test_an_export_from_before_there_were_token_signs_is_imported(tmp_path: Path) -> None:
+def rewritten(archive: Path, target: Path, leave_out: set[str], *changes: tuple[bytes, bytes]) -> Path:
+    """A copy of an exported file, changed."""
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(target, "w") as new:
+        for name in sorted(set(old.namelist()) - leave_out):
+            content = old.read(name)
+            for before, after in changes:
+                content = content.replace(before, after)
+            new.writestr(name, content)
+    return target
+
+
+def test_an_export_of_an_older_program_is_imported(tmp_path: Path) -> None:
+    """Format 1 had sentences for messages, and in the beginning no token signs."""
     write_files(tmp_path / "文档", 2)
     with opened(tmp_path / "home") as library:
         ingest(library, tmp_path / "文档")
         library.export(KB, tmp_path / "new.zip")
-        with zipfile.ZipFile(tmp_path / "new.zip") as new, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
-            for name in set(new.namelist()) - {TOKEN_SIGNS}:
-                old.writestr(name, re.sub(rb', "token_signs": \d+', b"", new.read(name)))
-        done(library, worker.submit_import(library, tmp_path / "old.zip", "old"))
+        changes = (
+            (b'"format": 2', b'"format": 1'),
+            (b'"reason": null', b'"reason": "2 of 7 pages are scans without text."'),
+        )
+        old = rewritten(tmp_path / "new.zip", tmp_path / "old.zip", {TOKEN_SIGNS}, *changes)
+        verdicts = done(library, worker.submit_import(library, old, "old"))
+        assert {verdict.reason for verdict in verdicts} == {Message("loaders.scans_unread", unread=2, present=7)}
         assert contents(library, "old") == without_signs(contents(library))
         assert "note01.md" in found(library, "Instrument 1 calibrated", "old")
+
+
+def test_an_export_of_a_later_program_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path / "文档", 2)
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / "文档")
+        library.export(KB, tmp_path / "new.zip")
+        later = rewritten(tmp_path / "new.zip", tmp_path / "later.zip", set(), (b'"format": 2', b'"format": 3'))
+        with pytest.raises(LibraryError, match="has the format 3"):
+            done(library, worker.submit_import(library, later, "later"))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense", b"not a zip"])
