@@ -17,7 +17,7 @@ from minicpm_rag.indexing.storing import clear_documents
 from minicpm_rag.library import Library, ledger
 from minicpm_rag.library.ledger import chunks, documents, keywords, knowledge_bases
 from minicpm_rag.library.ledger.knowledge_bases import Index
-from minicpm_rag.messages import Message, from_plain, joined, reason_of
+from minicpm_rag.messages import Message, from_plain, joined
 from minicpm_rag.records import END, PAGE, START, Chunk
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def compare(library: Library, *, repair: bool) -> CheckReport:
     except VectorStoreError as exc:
         if library.vectors.url is not None:
             raise
-        why = reason_of(exc.__cause__ or exc)
+        why = exc.message.values.get("why", exc.message)
         report.problems.append(Message("indexing.folder_broken", folder=library.vectors.folder, why=why))
         if repair:
             rebuild_folder(library)

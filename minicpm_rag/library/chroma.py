@@ -40,7 +40,8 @@ def open_folder(folder: Path) -> Any:
         try:
             return _client_of(folder)
         except AttributeError as exc:  # Chroma's own clean-up fails where its file could not be opened
-            raise RuntimeError(f"its file cannot be opened: {exc.__context__}") from exc
+            why = _why(exc.__context__ or exc)
+            raise VectorStoreError("library.chroma_folder", folder=folder, why=why) from exc
 
 
 def delete_folder(folder: Path) -> None:
