@@ -22,7 +22,7 @@ from minicpm_rag.page.language import text
 from minicpm_rag.page.streamlit_private import part
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Route, WebSocketRoute
+    from playwright.sync_api import Browser, Page, Route, WebSocketRoute
 
 playwright_api = pytest.importorskip("playwright.sync_api")
 playwright_api.expect.set_options(timeout=PATIENCE)  # 5 s else, whatever the browser's patience is
@@ -223,15 +223,14 @@ def make_knowledge_base(visitor: Visitor, name: str) -> None:
     playwright_api.expect(visitor.page.locator("h2")).to_contain_text(name)
 
 
-def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
-    server: Server, browser: Browser, verdicts: str, tmp_path: Path
-) -> None:
-    (tmp_path / "方案.md").write_text("# 方案\n\n## 预算\n\n三万元。\n\n## 期限\n\n五月底。\n", encoding="utf-8")
-    places: list[bytes] = []
-    held: list[Route] = []
+def forget_first_place(page: Page) -> list[bytes]:
+    """Drop the first answer that says where files may be sent, as Streamlit does where a run begins just then.
 
-    def forget_the_first_place(connection: WebSocketRoute) -> None:
-        """As Streamlit does where a run begins just then."""
+    Returns the answers seen.
+    """
+    places: list[bytes] = []
+
+    def serve(connection: WebSocketRoute) -> None:
         onward = connection.connect_to_server()
 
         def pass_on(message: str | bytes) -> None:
@@ -243,11 +242,20 @@ def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
 
         onward.on_message(pass_on)
 
+    page.route_web_socket("**/_stcore/stream", serve)
+    return places
+
+
+def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
+    server: Server, browser: Browser, verdicts: str, tmp_path: Path
+) -> None:
+    (tmp_path / "方案.md").write_text("# 方案\n\n## 预算\n\n三万元。\n\n## 期限\n\n五月底。\n", encoding="utf-8")
+    held: list[Route] = []
     user = Visitor(browser, server, arrived=False)
-    user.page.route_web_socket("**/_stcore/stream", forget_the_first_place)
+    places = forget_first_place(user.page)
     user.page.route("**/upload_file/**", lambda route: held.append(route))
     user.open()
-    make_knowledge_base(user, f"新库 {tmp_path.name[-1]}")
+    make_knowledge_base(user, "新库")
     user.drop([tmp_path / "方案.md"])
     user.page.locator(part("file")).wait_for()
     assert len(places) > 1
@@ -258,15 +266,23 @@ def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
     user.close()
 
 
-def test_a_file_that_is_too_large_is_refused_by_name_and_the_rest_is_taken(visitor: Visitor, tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_refused_by_name_and_the_rest_is_taken(
+    server: Server, browser: Browser, verdicts: str, tmp_path: Path
+) -> None:
+    """Also where the run that tells of the refusal makes Streamlit lose the rest."""
     (tmp_path / "film.txt").write_bytes(b"0" * 1_200_000)
     (tmp_path / "note.txt").write_text("The greenhouse is watered at six.", encoding="utf-8")
-    make_knowledge_base(visitor, f"大文件 {tmp_path.name[-1]}")
-    visitor.drop([tmp_path / "film.txt", tmp_path / "note.txt"])
-    refused = visitor.page.locator(".rag-notice.bad")
+    user = Visitor(browser, server, arrived=False)
+    places = forget_first_place(user.page)
+    user.open()
+    make_knowledge_base(user, "大文件")
+    user.drop([tmp_path / "film.txt", tmp_path / "note.txt"])
+    refused = user.page.locator(".rag-notice.bad")
     playwright_api.expect(refused).to_contain_text("film.txt")
     playwright_api.expect(refused).to_contain_text("MINICPM_RAG_UPLOAD_MEGABYTES")
-    visitor.page.locator('[class*="st-key-document-"]', has_text="note.txt").wait_for()
+    user.page.locator('[class*="st-key-document-"]', has_text="note.txt").wait_for()
+    assert len(places) > 1
+    user.close()
 
 
 def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path) -> None:
@@ -277,8 +293,7 @@ def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path
         "![图](http://evil.example/spy.png) [点我](http://evil.example/) <img src=http://evil.example/b.png>\n",
         encoding="utf-8",
     )
-    # The folder's number makes it another one where the test is tried again.
-    make_knowledge_base(visitor, f"试验 <b>库</b> ![](http://evil.example/k.png) {tmp_path.name[-1]}")
+    make_knowledge_base(visitor, "试验 <b>库</b> ![](http://evil.example/k.png)")
     visitor.upload([hostile])
     visitor.go("chat")
     visitor.page.wait_for_selector(".st-key-ask-0")

@@ -29,24 +29,33 @@ export default function ({ data, setTriggerValue }) {
     if (button?.dataset.mark) setTriggerValue("opened", button.dataset.mark)
     else if (button?.dataset.copy) copy(button)
   }
-  // The uploader keeps a file that is too large to itself: its chip is all there is to see.
+  const nameOf = (chip) => chip.querySelector(parts["file name"])?.title ?? ""
+  const refused = `${parts.file}[aria-invalid="true"]`
+  // The uploader tells the server nothing of a file that is too large: its chip is all there is to see.
   const seen = window.ragRefused ?? (window.ragRefused = new WeakSet())
   const look = () => {
-    const chips = [...document.querySelectorAll(`${parts.file}[aria-invalid="true"]`)]
-    const fresh = chips.filter((chip) => !seen.has(chip))
+    const fresh = [...document.querySelectorAll(refused)].filter((chip) => !seen.has(chip))
     fresh.forEach((chip) => seen.add(chip))
-    const names = fresh.map((chip) => chip.querySelector(parts["file name"])?.title ?? "")
-    if (names.length) setTriggerValue("refused", names)
+    if (fresh.length) setTriggerValue("refused", fresh.map(nameOf))
   }
-  // Streamlit 1.67 does not answer a request for an upload address if a run of the page begins at that moment. The
-  // file is then lost silently: the uploader stays empty and shows no chip. So the file is given to it once more.
-  const given = (event) => {
+  // Streamlit 1.67 does not answer a request for upload addresses if a run of the page begins at that moment. The
+  // files are then lost silently: they have no chips in the uploader. So those without one are given to it again.
+  const taken = (event) => {
     const input = event.target.closest?.(parts.uploader)?.querySelector("input[type=file]")
     const files = (event.dataTransfer ?? event.target).files
     if (!input || !files?.length) return
+    const given = [...files]
     setTimeout(() => {
-      if (!input.isConnected || document.querySelector(parts.file)) return
-      if (input.files !== files) input.files = files
+      if (!input.isConnected || document.querySelector(`${parts.file}:not([aria-invalid="true"])`)) return
+      const tooLarge = [...document.querySelectorAll(refused)].map(nameOf)
+      const lost = given.filter((file) => !tooLarge.includes(file.name))
+      if (!lost.length) return
+      if (lost.length === given.length) input.files = files  // as they came, with their places in a folder
+      else {
+        const again = new DataTransfer()
+        lost.forEach((file) => again.items.add(file))
+        input.files = again.files
+      }
       input.dispatchEvent(new Event("change", { bubbles: true }))
     }, 2000)
   }
@@ -69,10 +78,10 @@ export default function ({ data, setTriggerValue }) {
   document.removeEventListener("click", window.ragClicked)
   document.addEventListener("click", (window.ragClicked = clicked))
   for (const kind of ["change", "drop"]) {
-    document.removeEventListener(kind, window.ragGiven, true)
-    document.addEventListener(kind, given, true)
+    document.removeEventListener(kind, window.ragTaken, true)
+    document.addEventListener(kind, taken, true)
   }
-  window.ragGiven = given
+  window.ragTaken = taken
   for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
     document.removeEventListener(kind, window.ragLeave)
     document.addEventListener(kind, leave)
