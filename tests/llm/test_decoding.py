@@ -245,11 +245,18 @@ def test_out_of_memory_twice_says_what_to_change(prompt: list[int], monkeypatch:
 
 
 def test_an_engine_that_is_closed_ends_its_streams_and_takes_no_more(prompt: list[int]) -> None:
-    engine = GraphEngine(model_of("minicpm-2b-tiny"))
+    engine = GraphEngine(model_of("minicpm-2b-tiny"), slots=1)
     stream = engine.stream(prompt[:50], Sampling(max_new_tokens=300), threading.Event())
     next(stream)
-    scheduler = engine._scheduler
-    engine.close()
+    places: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: list(engine.stream(prompt, Sampling(), threading.Event(), places.append)))
+        while not places:
+            pass
+        scheduler = engine._scheduler
+        engine.close()
+        with pytest.raises(ModelError, match="was closed"):
+            waiting.result(timeout=20)
     assert len(list(stream)) < 300
     with pytest.raises(ModelError, match="was closed"):
         scheduler.run_when_idle(lambda: None)

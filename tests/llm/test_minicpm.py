@@ -554,6 +554,29 @@ def test_closing_the_model_stops_what_runs(scripted: Any) -> None:
     assert len(list(stream)) < 100
 
 
+def test_closing_the_model_is_told_to_those_who_wait(scripted: Any) -> None:
+    llm, engine = scripted("好" * 400)
+    engine.pace = lambda: time.sleep(0.01)
+    stream = llm.stream("?")
+    next(stream)
+    errors: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(ModelError) as error:
+            llm.invoke("waits", on_queue=places.append)
+        errors.append(str(error.value))
+
+    places: list[int] = []
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    wait_until(lambda: places == [1])
+    llm.close()
+    waiting.join(10)
+    assert len(errors) == 1
+    assert "was closed" in errors[0]
+    assert len(engine.prompts) == 1
+
+
 # Errors
 
 

@@ -108,7 +108,7 @@ class Scheduler:
             torch.cuda.empty_cache()
 
     def stop(self, timeout: float | None = None) -> None:
-        """End the thread, and every request where it is."""
+        """End the thread and every request; those that wait end with ModelError."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -288,6 +288,6 @@ class Scheduler:
             sequence.end()
         while (waiting := self._queue.first()) is not None:
             self._queue.remove(waiting)
-            waiting.end()
+            waiting.end(ModelError("llm.closed"))
         while self._idle_tasks:
             self._idle_tasks.popleft()()

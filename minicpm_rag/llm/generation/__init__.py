@@ -83,4 +83,4 @@ class QueueingEngine(Protocol):
         """
 
     def close(self) -> None:
-        """End what is served and free everything the engine holds."""
+        """End every request and free everything the engine holds; those that wait end with ModelError."""

@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Generator, Sequence
 
+from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.generation import Engine, Sampling
 from minicpm_rag.llm.generation.memory import stream_within_memory
 from minicpm_rag.llm.generation.request import Request, RequestQueue
@@ -30,6 +31,7 @@ class Queued:
         self._queue: RequestQueue[Request] = RequestQueue()
         self._lock = threading.Lock()
         self._free = engine.slots
+        self._closed = False
         self._running: dict[threading.Thread, Request] = {}
         # Also called when the interpreter exits: ending it while a thread is inside torch aborts the process.
         self._stop = weakref.finalize(self, _stop_all, self._running)
@@ -55,17 +57,19 @@ class Queued:
                 request.ended.wait(_JOIN_SECONDS)
 
     def close(self) -> None:
-        """Stop the workers and free the engine."""
+        """End every request, those that wait with ModelError, and free the engine."""
+        self._closed = True
+        self._serve()
         self._stop()
         self._engine.close()
 
     def _serve(self) -> None:
-        """Start a worker for each request that there is a slot for."""
+        """Start a worker for each request that there is a slot for; none once the engine is closed."""
         with self._lock:
-            while self._free and (request := self._queue.first()) is not None:
+            while (self._free or self._closed) and (request := self._queue.first()) is not None:
                 self._queue.remove(request)
-                if request.cancel.is_set():
-                    request.end()
+                if self._closed or request.cancel.is_set():
+                    request.end(ModelError("llm.closed") if self._closed else None)
                     continue
                 request.tell_place(0)
                 worker = threading.Thread(target=self._work, args=(request,), name="generation", daemon=True)
