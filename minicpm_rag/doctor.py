@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -84,6 +85,10 @@ def _home(home: Path) -> Iterator[Finding]:
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     yield Finding(Message("doctor.home"), Message("doctor.folder_free", folder=home, free=free))
+    if os.name == "posix" and home.is_dir() and home.stat().st_mode & 0o077:
+        yield Finding(
+            Message("doctor.home"), Message("doctor.open_to_others"), True, Message("doctor.chmod", folder=home)
+        )
 
 
 def _machine(hardware: Hardware) -> Iterator[Finding]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +25,17 @@ from minicpm_rag.library.ledger import knowledge_bases
 from minicpm_rag.library.ledger.documents import page_of
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.ledger.old_reasons import message_of
+from minicpm_rag.library.originals import UPLOAD, safe_name
 from minicpm_rag.messages import Message, from_plain, reason_of
 from minicpm_rag.records import Chunk, ChunkSize, IngestProgress, NewDocument
 
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
 LONGEST_SIGNS = 1 << 22  # bytes of one chunk: 8,192 tokens of 4,096 numbers
+
+# What reading a file that is none of ours raises
+_DAMAGED = (
+    EOFError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, AttributeError, RecursionError,
+)  # fmt: skip
 
 
 def import_file(library: Library, file: Path, name: str | None, size: ChunkSize) -> Iterator[IngestProgress]:
@@ -42,6 +50,7 @@ def import_file(library: Library, file: Path, name: str | None, size: ChunkSize)
             manifest = json.loads(archive.read(MANIFEST))
             if not 1 <= int(manifest["format"]) <= FORMAT:
                 raise LibraryError("indexing.export_format", file=file, format=manifest["format"], known=FORMAT)
+            _validate(archive, manifest)
             name = knowledge_bases.clean(name or manifest["name"])
             with library.ledger.writing() as connection:
                 if knowledge_bases.exists(connection, name):
@@ -59,9 +68,93 @@ def import_file(library: Library, file: Path, name: str | None, size: ChunkSize)
             knowledge_bases.reveal(connection, kb_id, name)
     except FileNotFoundError as exc:
         raise LibraryError("indexing.no_export", file=file) from exc
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as exc:
         why = reason_of(exc) if isinstance(exc, OSError) else Message("system.words", words=repr(exc))
         raise LibraryError("indexing.bad_export", file=file, why=why) from exc
+
+
+def _validate(archive: zipfile.ZipFile, manifest: dict[str, Any]) -> None:
+    """Read the whole file before anything is written. Raises ValueError and its like, zipfile.BadZipFile, LibraryError.
+
+    Reading to the end compares the checksum of each part.
+    """
+    import numpy
+
+    dimension = int(manifest["dimension"])
+    settings = {str(key): json.loads(value) for key, value in manifest["settings"].items()}
+    json.dumps(settings, ensure_ascii=False).encode()
+    documents = chunks = 0
+    with archive.open(DOCUMENTS) as lines:
+        while line := lines.readline(LONGEST_LINE):
+            values = json.loads(line)
+            new = _parsed(values)
+            texts = {page.number: page.text for page in new.pages}
+            if len(texts) != len(new.pages) or new.pages_present < len(new.pages):
+                raise ValueError(f"pages of {new.title!r}")
+            for source, title in values["names"]:
+                _check_name(str(source), str(title))
+            for chunk in _chunks(values, new.title):
+                if not lies_in(chunk, texts):
+                    raise LibraryError("indexing.chunk_apart", title=new.title)
+                chunks += 1
+            documents += 1
+    if documents != int(manifest["documents"]) or dimension < 0:
+        raise ValueError(f"{documents} documents of {manifest['documents']}")
+    read = 0
+    with archive.open(VECTORS) as numbers:
+        while block := numbers.read(1 << 22):
+            if len(block) % 4 or not numpy.isfinite(numpy.frombuffer(block, dtype="<f4")).all():
+                raise ValueError("vectors that are no numbers")
+            read += len(block)
+    if read != 4 * dimension * chunks:
+        raise ValueError(f"vectors of {chunks} chunks in {read} bytes")
+    if TOKEN_SIGNS in archive.namelist():
+        with archive.open(TOKEN_SIGNS) as signs:
+            while prefix := signs.read(LENGTH_BYTES):
+                length = int.from_bytes(prefix, "little")
+                if length > LONGEST_SIGNS or len(signs.read(length)) != length:
+                    raise ValueError("token signs that are cut off")
+
+
+def _parsed(values: dict[str, Any]) -> NewDocument:
+    """A document of the file, without its chunks. Raises ValueError where a value cannot be one of ours."""
+    new = NewDocument(
+        source=str(values["source"]),
+        title=str(values["title"]),
+        sha256=str(values["sha256"]),
+        size_bytes=int(values["size_bytes"]),
+        pages=tuple(page_of(page) for page in values["pages"]),
+        pages_present=int(values["pages_present"]),
+        encoding=str(values["encoding"]),
+        reason=_message(values["reason"]),
+        remedy=_message(values["remedy"]),
+    )
+    _check_name(new.source, new.title)
+    if not re.fullmatch(r"[0-9a-f]{64}", new.sha256) or new.size_bytes < 0:
+        raise ValueError(f"hash of {new.title!r}")
+    return new
+
+
+def _check_name(source: str, title: str) -> None:
+    """Refuse names that could lead anywhere else: an upload is a plain file name, and all are text."""
+    upload = source.removeprefix(UPLOAD) if source.startswith(UPLOAD) else None
+    if not source or "\0" in source + title or (upload is not None and upload != safe_name(upload)):
+        raise ValueError(f"source {source!r}")
+    (source + title).encode()
+
+
+def _chunks(values: dict[str, Any], title: str) -> list[Chunk]:
+    return [Chunk(str(entry["text"]), dict(entry["metadata"]), title) for entry in values["chunks"]]
 
 
 class _Import:
@@ -95,18 +188,8 @@ class _Import:
                 yield IngestProgress(new.source, "done", number, self.files, storing.verdict(new, "indexed"))
 
     def _document(self, values: dict[str, Any], numbers: IO[bytes], signs: IO[bytes]) -> NewDocument:
-        new = NewDocument(
-            source=str(values["source"]),
-            title=str(values["title"]),
-            sha256=str(values["sha256"]),
-            size_bytes=int(values["size_bytes"]),
-            pages=tuple(page_of(page) for page in values["pages"]),
-            pages_present=int(values["pages_present"]),
-            encoding=str(values["encoding"]),
-            reason=_message(values["reason"]),
-            remedy=_message(values["remedy"]),
-        )
-        stored = [Chunk(str(entry["text"]), dict(entry["metadata"]), new.title) for entry in values["chunks"]]
+        new = _parsed(values)
+        stored = _chunks(values, new.title)
         vectors = numbers.read(4 * self.dimension * len(stored))
         if self.same_embedder:
             return replace(new, chunks=self._checked(new, stored, vectors, signs))

@@ -76,6 +76,10 @@ class Worker:
                 except RAGError as exc:  # the disk is full, say; what a job raises is recorded with it
                     log.error("The library's worker tries again: %s", exc)
                     pause = CLAIM_SECONDS
+                except Exception:  # a defect of ours: the thread must live on, or nothing is ever done again
+                    log.exception("The library's worker tries again")
+                    self._prepared = False  # queues the job again, and gives it up after a few times
+                    pause = CLAIM_SECONDS
                 self._stop.wait(pause)
         finally:
             if self.owns_library:

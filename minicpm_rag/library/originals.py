@@ -78,8 +78,8 @@ def upload_source(uploads: Path, path: Path) -> str | None:
 
 
 def upload_path(uploads: Path, kb_id: int, sha256: str, source: str) -> Path:
-    """Where the uploaded file of that source and those bytes lies."""
-    return uploads / str(kb_id) / sha256[:16] / source.removeprefix(UPLOAD)
+    """Where the uploaded file of that source and those bytes lies: always among the uploads, whatever is stored."""
+    return uploads / str(kb_id) / safe_name(sha256[:16]) / safe_name(source.removeprefix(UPLOAD))
 
 
 def delete_upload(uploads: Path, kb_id: int, sha256: str, source: str) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,6 +20,14 @@ from minicpm_rag.library.ledger import migrations
 from minicpm_rag.messages import Message, reason_of
 
 BUSY_MILLISECONDS = 30_000
+
+
+def _keep_private(home: Path) -> None:
+    """Take the rights on the home folder from all but its owner; what is not ours to change `doctor` tells."""
+    with suppress(OSError, NotImplementedError):
+        mode = home.stat().st_mode
+        if mode & 0o077:
+            home.chmod(mode & 0o700)
 
 
 class Ledger:
@@ -32,9 +40,10 @@ class Ledger:
         self._write_lock = threading.Lock()
         self._closed = False
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
             raise LibraryError("library.home_not_made", folder=home, why=reason_of(exc)) from exc
+        _keep_private(home)
         with self.reading() as connection:
             version = migrations.version(connection)
         if version > migrations.NEWEST:
