@@ -1,0 +1,180 @@
+"""Reads passages with a small model trained for it: where the answer stands, whether there is one, what is said.
+
+The model is the body of multilingual-e5-small with three heads, in 8 bits in the file beside this one; words become
+numbers by the table of the converted embedder, so that the table is stored once. Chinese and English, also one asked
+of the other. How it was trained and what it is worth: training/README.md and docs/reader.md. It knows no thresholds:
+what probability is enough is decided by those who ask.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag import records
+from minicpm_rag.embedding import converted
+from minicpm_rag.embedding.onnx_embedder import processors
+from minicpm_rag.embedding.onnx_session import open_session, session_errors
+from minicpm_rag.embedding.word_table import WordTable
+from minicpm_rag.errors import EmbeddingError
+from minicpm_rag.messages import reason_of
+
+if TYPE_CHECKING:
+    import numpy
+    from langchain_core.documents import Document
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
+
+WEIGHTS = Path(__file__).with_name("reader.onnx")
+# Tokens, as in training: training/model.py, training/prepare.py
+QUESTION_LIMIT, CLAIM_LIMIT, CONTEXT_LIMIT = 64, 80, 60
+WINDOW, OVERLAP = 340, 90  # a longer passage is read in windows
+LONGEST_ANSWER = 60
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a passage has to say to a question: the likeliest answer is `page_content[start:end]`.
+
+    `answers` is the probability (0..1) that the passage answers the question at all; `span_score` (0..1) is how sure
+    the span is, given that it does. Both are the model's own, not calibrated for a library.
+    """
+
+    start: int
+    end: int
+    answers: float
+    span_score: float
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A stretch of a passage as one sequence of the model."""
+
+    passage: int  # its place among the passages
+    tokens: list[int]
+    first: int  # where the passage's tokens begin
+    offsets: list[tuple[int, int]]  # their characters in the passage
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    tokenizer: Tokenizer
+    table: WordTable
+    session: Any
+    threads: ThreadPoolExecutor
+
+
+class Reader:
+    """Questions or claims and passages in, readings out. Loads when it is first used; threads may share it.
+
+    `embedder` is the folder of the converted multilingual-e5-small (see converted.py).
+    """
+
+    def __init__(self, embedder: Path, *, weights: Path = WEIGHTS) -> None:
+        self._embedder = embedder
+        self._weights = weights
+        self._loading = threading.Lock()
+        self._model: _Loaded | None = None
+
+    def read(self, question: str, passages: Sequence[Document]) -> list[Reading]:
+        """One reading for each passage, in their order.
+
+        Raises EmbeddingError where the model cannot be loaded or run.
+        """
+        best: list[Reading | None] = [None] * len(passages)
+        for window, scores in self._scores(question, "", passages):
+            reading = _reading(window, scores)
+            before = best[window.passage]
+            if before is None or reading.answers > before.answers:
+                best[window.passage] = reading
+        return [reading or Reading(0, 0, 0.0, 0.0) for reading in best]
+
+    def says(self, claim: str, passages: Sequence[Document], *, question: str = "") -> list[float]:
+        """The probability (0..1) that each passage says the claim, in their order.
+
+        Give the question where the claim is an answer that needs it ("45 days."); a whole statement stands by itself.
+        Raises EmbeddingError as `read` does.
+        """
+        found = [0.0] * len(passages)
+        for window, scores in self._scores(question, claim, passages):
+            found[window.passage] = max(found[window.passage], _probability(scores[0, 3]))
+        return found
+
+    def _scores(
+        self, question: str, claim: str, passages: Sequence[Document]
+    ) -> Iterator[tuple[_Window, NDArray[numpy.float32]]]:
+        """Each window with the model's logits, (tokens, 4): first, last; and of the first token: answers, says."""
+        model = self._loaded()
+        windows = [
+            w for place, passage in enumerate(passages) for w in _windows(model, question, claim, place, passage)
+        ]
+
+        def run(window: _Window) -> NDArray[numpy.float32]:
+            words = model.table.rows(window.tokens)[None]
+            scores: NDArray[numpy.float32] = model.session.run(["scores"], {"words": words})[0][0]
+            return scores
+
+        try:
+            yield from zip(windows, model.threads.map(run, windows), strict=True)
+        except (MemoryError, *session_errors()) as exc:
+            raise EmbeddingError("embedding.reader_not_run", question=question[:60], why=reason_of(exc)) from exc
+
+    def _loaded(self) -> _Loaded:
+        with self._loading:
+            if self._model is None:
+                self._model = self._load()
+            return self._model
+
+    def _load(self) -> _Loaded:
+        from tokenizers import Tokenizer
+
+        try:
+            return _Loaded(
+                tokenizer=Tokenizer.from_file(str(self._embedder / converted.TOKENIZER)),
+                table=WordTable(self._embedder / converted.TABLE),
+                session=open_session(self._weights),
+                threads=ThreadPoolExecutor(processors(), thread_name_prefix="reader"),
+            )
+        except Exception as exc:  # tokenizers raises bare ones
+            raise EmbeddingError(
+                "embedding.reader_not_loaded", weights=self._weights, folder=self._embedder, why=reason_of(exc)
+            ) from exc
+
+
+def _windows(model: _Loaded, question: str, claim: str, place: int, passage: Document) -> list[_Window]:
+    begin, end = model.tokenizer.token_to_id("<s>"), model.tokenizer.token_to_id("</s>")
+    told = (records.TITLE, records.HEADINGS, records.TABLE_HEADER)
+    context = " › ".join(filter(None, (str(passage.metadata.get(key) or "") for key in told)))
+    head = [begin]
+    for text, limit in ((question, QUESTION_LIMIT), (claim, CLAIM_LIMIT), (context, CONTEXT_LIMIT)):
+        head += [*model.tokenizer.encode(text, add_special_tokens=False).ids[:limit], end]
+    coded = model.tokenizer.encode(passage.page_content, add_special_tokens=False)
+    starts = range(0, max(1, len(coded.ids) - OVERLAP), WINDOW - OVERLAP)
+    return [
+        _Window(place, [*head, *coded.ids[at : at + WINDOW], end], len(head), coded.offsets[at : at + WINDOW])
+        for at in starts
+    ]
+
+
+def _reading(window: _Window, scores: NDArray[numpy.float32]) -> Reading:
+    import numpy
+
+    answers = _probability(scores[0, 2])
+    if not window.offsets:
+        return Reading(0, 0, answers, 0.0)
+    logits = scores[window.first : window.first + len(window.offsets), :2]
+    logs = logits - numpy.logaddexp.reduce(logits, axis=0)
+    both = logs[:, None, 0] + logs[None, :, 1]
+    length = numpy.arange(len(logs))[None, :] - numpy.arange(len(logs))[:, None]
+    both = numpy.where((length >= 0) & (length < LONGEST_ANSWER), both, -numpy.inf)
+    begin, end = numpy.unravel_index(int(both.argmax()), both.shape)
+    return Reading(window.offsets[begin][0], window.offsets[end][1], answers, float(numpy.exp(both[begin, end])))
+
+
+def _probability(logit: float) -> float:
+    return 1 / (1 + math.exp(-max(min(float(logit), 60.0), -60.0)))
