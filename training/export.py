@@ -1,12 +1,15 @@
 """Turn trained weights into the shipped file: an ONNX graph with matrices in 8 bits, at most 25 MB.
 
-    python training/export.py DATA WEIGHTS_PREFIX minicpm_rag/embedding/reader.onnx
+    python training/export.py DATA minicpm_rag/embedding/reader.onnx WEIGHTS_PREFIX [WEIGHTS_PREFIX ...]
 
 DATA is the folder of prepare.py (its rows show which channels are large) and WEIGHTS_PREFIX.0, .1, ... are the parts
-that train.py wrote. The body is made by minicpm_rag.embedding.bert_graph as the embedder's is; positions come before
-it and the heads after it. It takes `words`, (1, tokens, 384), the rows of the embedder's table for one sequence (see
-model.py), and gives `scores`, (1, tokens, 4): logits of first and last token of the answer, "answers it", "says it";
-the last two count for the first token only.
+that train.py wrote. The weights of several trainings are averaged: all began from the same numbers, and their mean
+reads better than each (Wortsman et al. 2022, Model soups).
+
+The body is made by minicpm_rag.embedding.bert_graph as the embedder's is; positions come before it and the heads after
+it. It takes `words`, (1, tokens, 384), the rows of the embedder's table for one sequence (see model.py), and gives
+`scores`, (1, tokens, 4): logits of first and last token of the answer, "answers it", "says it"; the last two count for
+the first token only.
 """
 
 from __future__ import annotations
@@ -18,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 from data import Data
-from minicpm_rag.embedding.onnx_session import open_session
 
 from minicpm_rag.embedding import bert_graph
+from minicpm_rag.embedding.onnx_session import open_session
 
 HIDDEN = 384
 SHAPE = bert_graph.Shape(hidden=HIDDEN, layers=12, heads=12, epsilon=1e-12)
@@ -74,10 +77,12 @@ def graph(weights: dict[str, np.ndarray], samples: Iterable[np.ndarray]) -> byte
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("data", type=Path)
-    arguments.add_argument("weights", type=Path)
     arguments.add_argument("out", type=Path)
+    arguments.add_argument("weights", type=Path, nargs="+")
     given = arguments.parse_args()
     data = Data(given.data)
     chosen = np.random.default_rng(0).choice(np.flatnonzero(data["evaluation"] == 0), SAMPLES, replace=False)
-    given.out.write_bytes(graph(load_weights(given.weights), (data.words(n) for n in chosen)))
+    trained = [load_weights(prefix) for prefix in given.weights]
+    weights = {name: np.mean([each[name] for each in trained], axis=0) for name in trained[0]}
+    given.out.write_bytes(graph(weights, (data.words(n) for n in chosen)))
     print(given.out, round(given.out.stat().st_size / 1e6, 2), "MB")

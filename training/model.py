@@ -15,7 +15,7 @@ HIDDEN = 384
 
 
 class Reader(nn.Module):
-    """Embeddings (batch, length, 384) and mask (batch, length) to logits: span (batch, length, 2), answers and says (batch,)."""
+    """Embeddings (batch, length, 384) and a mask to logits: span (batch, length, 2), answers and says (batch,)."""
 
     def __init__(self, attention: str = "sdpa") -> None:
         super().__init__()

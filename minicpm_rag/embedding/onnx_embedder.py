@@ -93,7 +93,7 @@ class OnnxEmbedder(Embedder):
         except Exception as exc:  # tokenizers raises bare ones
             raise EmbeddingError("embedding.damaged", name=self.name, folder=self.folder, why=reason_of(exc)) from exc
         self._mean = about.pooling == "mean"
-        self._threads = ThreadPoolExecutor(_processors(), thread_name_prefix="embedder")
+        self._threads = ThreadPoolExecutor(processors(), thread_name_prefix="embedder")
         return Vocabulary(
             tokenizer=tokenizer,
             unknown_id=about.unknown_id,
@@ -124,7 +124,7 @@ class OnnxEmbedder(Embedder):
         return RunText(vector, states if tokens else None)
 
 
-def _processors() -> int:
+def processors() -> int:
     """Processors that this process may use, as threads for embedding."""
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity is not None else os.cpu_count() or 1

@@ -153,12 +153,19 @@ def _windows(model: _Loaded, question: str, claim: str, place: int, passage: Doc
     head = [begin]
     for text, limit in ((question, QUESTION_LIMIT), (claim, CLAIM_LIMIT), (context, CONTEXT_LIMIT)):
         head += [*model.tokenizer.encode(text, add_special_tokens=False).ids[:limit], end]
-    coded = model.tokenizer.encode(passage.page_content, add_special_tokens=False)
+    text = passage.page_content
+    coded = model.tokenizer.encode(text, add_special_tokens=False)
+    offsets = [_trimmed(text, start, stop) for start, stop in coded.offsets]
     starts = range(0, max(1, len(coded.ids) - OVERLAP), WINDOW - OVERLAP)
     return [
-        _Window(place, [*head, *coded.ids[at : at + WINDOW], end], len(head), coded.offsets[at : at + WINDOW])
+        _Window(place, [*head, *coded.ids[at : at + WINDOW], end], len(head), offsets[at : at + WINDOW])
         for at in starts
     ]
+
+
+def _trimmed(text: str, start: int, stop: int) -> tuple[int, int]:
+    """A token's characters without the white space before it, which is part of the token."""
+    return stop - len(text[start:stop].lstrip()), stop
 
 
 def _reading(window: _Window, scores: NDArray[numpy.float32]) -> Reading:

@@ -63,4 +63,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{folder} 每对文字给出 {count} 个分数，重排模型应当只给一个。请换一个模型。",
         "{folder} gives {count} scores a pair, a reranker gives one. Choose a cross-encoder.",
     ),
+    "embedding.reader_not_loaded": (
+        "阅读模型无法加载（{weights}，词表在 {folder}）：{why}。请重新安装本程序；词表所在的文件夹删除后会重新生成。",
+        "The reader cannot be loaded ({weights}, with the words in {folder}): {why}. "
+        "Install the program again; the folder is made again when it is deleted.",
+    ),
+    "embedding.reader_not_run": (
+        "阅读模型没能读完“{question}”的段落：{why}。请重试，或关闭一些占用内存的程序。",
+        "The reader could not read the passages for “{question}”: {why}. Try again, or close programs that use memory.",
+    ),
 }

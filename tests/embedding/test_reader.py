@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
-from minicpm_rag.embedding.e5 import e5_embedder
 
+from minicpm_rag.embedding.e5 import e5_embedder
 from minicpm_rag.embedding.reader import WEIGHTS, Reader
 from minicpm_rag.errors import EmbeddingError
 
@@ -45,7 +45,9 @@ LIBRARY = passage(
 )
 def test_the_span_is_the_answer(reader: Reader, question: str, source: Document, answer: str) -> None:
     reading = reader.read(question, [source])[0]
-    assert answer in source.page_content[reading.start : reading.end]
+    found = source.page_content[reading.start : reading.end]
+    assert answer in found
+    assert found == found.strip()
     assert reading.answers > 0.5
 
 
@@ -87,7 +89,8 @@ def test_an_answer_at_the_end_of_a_long_passage_is_found_at_its_characters(reade
 def test_a_claim_with_another_value_is_said_less(
     reader: Reader, source: Document, question: str, right: str, wrong: str
 ) -> None:
-    assert reader.says(right, [source], question=question)[0] > 0.5 > reader.says(wrong, [source], question=question)[0]
+    said = reader.says(right, [source], question=question)[0]
+    assert said > 2 * reader.says(wrong, [source], question=question)[0]
 
 
 def test_a_reversed_relation_is_not_said(reader: Reader) -> None:
