@@ -94,10 +94,10 @@ def test_a_claim_with_another_value_is_said_less(
 
 
 def test_a_reversed_relation_is_not_said(reader: Reader) -> None:
-    source = passage("Tove Brandt is the landlord of Per Ask.")
+    source = passage("Falkner Paper buys its machines from Oxholm Steel.")
     assert (
-        reader.says("Per Ask is the tenant of Tove Brandt.", [source])[0]
-        > reader.says("Tove Brandt is the tenant of Per Ask.", [source])[0]
+        reader.says("Oxholm Steel is the supplier of Falkner Paper.", [source])[0]
+        > reader.says("Falkner Paper is the supplier of Oxholm Steel.", [source])[0]
     )
 
 
