@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from minicpm_rag.embedding import bert_graph, converted
 from minicpm_rag.embedding.embedder import Embedder, Kind, RunText, Vocabulary
@@ -17,6 +17,9 @@ from minicpm_rag.embedding.onnx_session import open_session, session_errors
 from minicpm_rag.embedding.word_table import WordTable
 from minicpm_rag.errors import EmbeddingError
 from minicpm_rag.messages import reason_of
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 # Each thread runs a text by itself, so they do not wait for each other; beyond eight, memory traffic limits.
 MOST_THREADS = 8
@@ -75,6 +78,10 @@ class OnnxEmbedder(Embedder):
                 self._temporary = tempfile.TemporaryDirectory(prefix="minicpm-rag-", ignore_cleanup_errors=True)
                 self._embedders = Path(self._temporary.name)
                 self._convert(on_progress)
+
+    def words(self) -> tuple[Tokenizer, WordTable]:
+        """The tokenizer and the word embeddings, loaded; for a model that was trained on the same (reader.py)."""
+        return self._vocabulary.tokenizer, self._table
 
     def _convert(self, on_progress: Callable[[float], object]) -> None:
         converted.convert(self._read, self.folder, name=self.name, bits=self._bits, on_progress=on_progress)

@@ -1,7 +1,7 @@
 """Reads passages with a small model trained for it: where the answer stands, whether there is one, what is said.
 
 The model is the body of multilingual-e5-small with three heads, in 8 bits in the file beside this one; words become
-numbers by the table of the converted embedder, so that the table is stored once. Chinese and English, also one asked
+numbers by the table of the embedder, so that the table is stored once. Chinese and English, also one asked
 of the other. How it was trained and what it is worth: training/README.md and docs/reader.md. It knows no thresholds:
 what probability is enough is decided by those who ask.
 """
@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
-from minicpm_rag.embedding import converted
-from minicpm_rag.embedding.onnx_embedder import processors
+from minicpm_rag.embedding.onnx_embedder import OnnxEmbedder, processors
 from minicpm_rag.embedding.onnx_session import open_session, session_errors
 from minicpm_rag.embedding.word_table import WordTable
 from minicpm_rag.errors import EmbeddingError
@@ -35,6 +34,7 @@ WEIGHTS = Path(__file__).with_name("reader.onnx")
 QUESTION_LIMIT, CLAIM_LIMIT, CONTEXT_LIMIT = 64, 80, 60
 WINDOW, OVERLAP = 340, 90  # a longer passage is read in windows
 LONGEST_ANSWER = 60
+BEGIN, END = 0, 2  # XLM-RoBERTa's <s> and </s>
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class _Loaded:
 class Reader:
     """Questions or claims and passages in, readings out. Loads when it is first used; threads may share it.
 
-    `embedder` is the folder of the converted multilingual-e5-small (see converted.py).
+    `embedder` is multilingual-e5-small (e5.py): its tokenizer and its table of words are used.
     """
 
-    def __init__(self, embedder: Path, *, weights: Path = WEIGHTS) -> None:
+    def __init__(self, embedder: OnnxEmbedder, *, weights: Path = WEIGHTS) -> None:
         self._embedder = embedder
         self._weights = weights
         self._loading = threading.Lock()
@@ -107,7 +107,7 @@ class Reader:
 
     def _scores(
         self, question: str, claim: str, passages: Sequence[Document]
-    ) -> Iterator[tuple[_Window, NDArray[numpy.float32]]]:
+    ) -> list[tuple[_Window, NDArray[numpy.float32]]]:
         """Each window with the model's logits, (tokens, 4): first, last; and of the first token: answers, says."""
         model = self._loaded()
         windows = [
@@ -120,8 +120,8 @@ class Reader:
             return scores
 
         try:
-            yield from zip(windows, model.threads.map(run, windows), strict=True)
-        except (MemoryError, *session_errors()) as exc:
+            return list(zip(windows, model.threads.map(run, windows), strict=True))
+        except session_errors() as exc:
             raise EmbeddingError("embedding.reader_not_run", question=question[:60], why=reason_of(exc)) from exc
 
     def _loaded(self) -> _Loaded:
@@ -131,34 +131,26 @@ class Reader:
             return self._model
 
     def _load(self) -> _Loaded:
-        from tokenizers import Tokenizer
-
+        tokenizer, table = self._embedder.words()
         try:
-            return _Loaded(
-                tokenizer=Tokenizer.from_file(str(self._embedder / converted.TOKENIZER)),
-                table=WordTable(self._embedder / converted.TABLE),
-                session=open_session(self._weights),
-                threads=ThreadPoolExecutor(processors(), thread_name_prefix="reader"),
-            )
-        except Exception as exc:  # tokenizers raises bare ones
-            raise EmbeddingError(
-                "embedding.reader_not_loaded", weights=self._weights, folder=self._embedder, why=reason_of(exc)
-            ) from exc
+            session = open_session(self._weights)
+        except session_errors() as exc:
+            raise EmbeddingError("embedding.reader_not_loaded", weights=self._weights, why=reason_of(exc)) from exc
+        return _Loaded(tokenizer, table, session, ThreadPoolExecutor(processors(), thread_name_prefix="reader"))
 
 
 def _windows(model: _Loaded, question: str, claim: str, place: int, passage: Document) -> list[_Window]:
-    begin, end = model.tokenizer.token_to_id("<s>"), model.tokenizer.token_to_id("</s>")
     told = (records.TITLE, records.HEADINGS, records.TABLE_HEADER)
     context = " › ".join(filter(None, (str(passage.metadata.get(key) or "") for key in told)))
-    head = [begin]
+    head = [BEGIN]
     for text, limit in ((question, QUESTION_LIMIT), (claim, CLAIM_LIMIT), (context, CONTEXT_LIMIT)):
-        head += [*model.tokenizer.encode(text, add_special_tokens=False).ids[:limit], end]
+        head += [*model.tokenizer.encode(text, add_special_tokens=False).ids[:limit], END]
     text = passage.page_content
     coded = model.tokenizer.encode(text, add_special_tokens=False)
     offsets = [_trimmed(text, start, stop) for start, stop in coded.offsets]
     starts = range(0, max(1, len(coded.ids) - OVERLAP), WINDOW - OVERLAP)
     return [
-        _Window(place, [*head, *coded.ids[at : at + WINDOW], end], len(head), offsets[at : at + WINDOW])
+        _Window(place, [*head, *coded.ids[at : at + WINDOW], END], len(head), offsets[at : at + WINDOW])
         for at in starts
     ]
 

