@@ -192,6 +192,7 @@ class Runs(BaseCallbackHandler):
     def __init__(self) -> None:
         self.began: dict[UUID, tuple[str, str, UUID | None]] = {}
         self.ended: list[UUID] = []
+        self.output: Any = None  # of the chain
 
     def on_chain_start(self, *_: Any, run_id: UUID, parent_run_id: UUID | None = None, **more: Any) -> None:
         self.began[run_id] = ("chain", more["name"], parent_run_id)
@@ -206,6 +207,7 @@ class Runs(BaseCallbackHandler):
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
         self.ended.append(run_id)
+        self.output = outputs
 
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **_: Any) -> None:
         self.ended.append(run_id)
@@ -236,6 +238,7 @@ def test_callbacks_see_our_retriever_and_the_model_inside_the_chains_run(retriev
         ("llm", "", whole),
     ]
     assert set(runs.ended) == set(runs.began) and runs.ended[-1] == whole
+    assert isinstance(runs.output, Answer) and runs.output.mode == "model"
 
 
 def test_langchains_event_stream_shows_the_retriever(retriever: HybridRetriever) -> None:
