@@ -227,7 +227,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "ask.rewritten": ("按此问题检索：{question}", "Searched for: {question}"),
     "ask.waiting": (
-        "排队中，前面还有 {position} 个问题……",
+        "排队中，排在第 {position} 位……",
         "Waiting for the model, position {position}...",
     ),
     "ask.citations": ("引用：", "Citations:"),

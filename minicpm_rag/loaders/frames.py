@@ -14,7 +14,7 @@ from typing import IO
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import without_surrogates
-from minicpm_rag.messages import LANGUAGES, Message, text
+from minicpm_rag.messages import LANGUAGES, Message, core, placeholders, text
 from minicpm_rag.records import LoadedFile, Page
 
 # A frame: one letter that says what it is, the number of bytes that follow, the bytes.
@@ -142,6 +142,9 @@ def _message(written: str) -> Message | None:
     message = Message.from_json(written)
     if message is not None:
         try:
+            for template in core().texts[message.key]:
+                if not placeholders(template) <= message.values.keys():
+                    raise KeyError(message.key)
             for language in LANGUAGES:
                 text(language, message)
         except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError) as exc:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
     "settings.unusable": (
-        "设置有误：{problems}请看 README 里的设置表。",
-        "Settings cannot be used: {problems} See the README's table of settings.",
+        "设置有误：{problems}可用的值见 docs/reference.zh.md。",
+        "Settings cannot be used: {problems} See docs/reference.md for what is allowed.",
     ),
     "settings.not_whole": ("{variable}='{value}' 不是整数。", "{variable}='{value}' is not a whole number."),
     "settings.not_a_number": ("{variable}='{value}' 不是数。", "{variable}='{value}' is not a number."),

@@ -24,7 +24,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ask_placeholder": ("就你的文档提问…", "Ask about your documents…"),
     "stage_opening": ("正在打开资料库…", "Opening your library…"),
     "stage_searching": ("正在查找文档…", "Searching your documents…"),
-    "stage_waiting": ("正在排队，前面还有 {position} 个问题…", "Waiting: number {position} in the queue…"),
+    "stage_waiting": ("正在排队，排在第 {position} 位…", "Waiting: number {position} in the queue…"),
     "stage_reading": ("正在阅读 {count} 段资料…", "Reading {count:passage|passages}…"),
     "stage_writing": ("正在作答…", "Answering…"),
     "stage_done": ("完成", "Done"),
