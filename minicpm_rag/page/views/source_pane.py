@@ -62,8 +62,11 @@ def _page(workspace: Workspace, source: Source, row: DocumentRow) -> None:
     number = st.session_state.get("source_page", home)
     _turn(numbers, number, home)
     at_home = number == home
-    if at_home:
-        _where(source.document)
+    # Drawn on every page, if empty: else a page's picture would come in the place of this line, and for a moment
+    # stand above the picture of the page before.
+    with st.empty():
+        if at_home:
+            _where(source.document)
     if is_pdf and original is not None:
         _picture(original, number, source.quotes if at_home else ())
         return
