@@ -12,6 +12,7 @@ import click
 
 from minicpm_rag.cli.language import follow, said, t
 from minicpm_rag.cli.library import json_option, knowledge_base_option
+from minicpm_rag.cli.preparing import prepare
 from minicpm_rag.cli.shown import (
     candidate_fields,
     citation_fields,
@@ -44,7 +45,7 @@ def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) 
     with open_workspace(load_settings()) as workspace:
         if workspace.mode == "extractive":
             click.echo(t("ask.no_model"), err=True)
-        _say_if_empty(workspace, knowledge_base)
+        _make_ready(workspace, knowledge_base)
         retrieval: Retrieval | None = None
         for event in workspace.chain(knowledge_base).stream(Question(question, answer_anyway=anyway)):
             if isinstance(event, Rewritten) and event.changed:
@@ -76,7 +77,7 @@ def search(question: str, knowledge_base: str | None, limit: int | None, explain
 
     _begin(question)
     with open_workspace(load_settings()) as workspace:
-        _say_if_empty(workspace, knowledge_base)
+        _make_ready(workspace, knowledge_base)
         found = workspace.retriever(knowledge_base).retrieve(question, limit)
         if as_json:
             shown: dict[str, Any] = {"question": question, "evidence": found.evidence, "threshold": found.threshold}
@@ -99,11 +100,14 @@ def _begin(question: str) -> None:
         raise click.UsageError(t("ask.blank"))
 
 
-def _say_if_empty(workspace: Workspace, knowledge_base: str | None) -> None:
+def _make_ready(workspace: Workspace, knowledge_base: str | None) -> None:
+    """Say where the knowledge base is empty; prepare its embedder where it is not."""
     name = knowledge_base or workspace.settings.knowledge_base
-    entries = workspace.library.knowledge_bases()
-    if any(entry.name == name and not entry.documents for entry in entries):
+    entries = {entry.name: entry for entry in workspace.library.knowledge_bases()}
+    if name in entries and not entries[name].documents:
         click.echo(t("ask.empty", name=name), err=True)
+    elif name in entries:
+        prepare(workspace.library.embedder_of(name))
 
 
 def _show(answer: Answer, retrieval: Retrieval) -> None:

@@ -8,6 +8,7 @@ import click
 
 from minicpm_rag.cli.language import t
 from minicpm_rag.cli.library import json_option, knowledge_base_option
+from minicpm_rag.cli.preparing import prepare
 from minicpm_rag.cli.tables import echo_json, echo_table
 
 
@@ -117,6 +118,8 @@ def reindex(name: str | None, as_json: bool) -> None:
 
     with Interruption() as interruption, following() as (settings, library, worker):
         job = submit_reindex(library, name or settings.knowledge_base)
+        if library.embedder is not None:
+            prepare(library.embedder)
         report(library, worker, job, interruption, as_json=as_json)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from minicpm_rag.cli.language import t
+from minicpm_rag.cli.language import said, t
+from minicpm_rag.cli.preparing import prepare
 from minicpm_rag.cli.tables import echo_json, echo_table
 
 knowledge_base_option = click.option("--kb", "knowledge_base", help="option.kb")
@@ -26,6 +27,8 @@ def ingest(sources: tuple[str, ...], knowledge_base: str | None, sync: bool, wat
         raise click.UsageError(t("ingest.no_watching"))
     with Interruption() as interruption, following() as (settings, library, worker):
         name = knowledge_base or settings.knowledge_base
+
+        prepare(library.embedder_of(name))
 
         def once() -> None:
             job = submit_ingest(library, name, sources, sync=sync)
@@ -62,17 +65,23 @@ def remove(sources: tuple[str, ...], knowledge_base: str | None, as_json: bool) 
 @json_option
 def list_documents(knowledge_base: str | None, as_json: bool) -> None:
     """List the documents of a knowledge base, and the files that could not be read."""
+    from minicpm_rag.embedding.choice import load_embedders
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
     from minicpm_rag.text.sizes import file_size
 
     settings = load_settings()
-    with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
+    found = load_embedders(settings.embedder, settings.home)
+    with Library(settings.home, embedder=found.default, older=found.older, chroma_url=settings.chroma_url) as library:
+        name = knowledge_base or settings.knowledge_base
         empty = knowledge_base is None and not library.knowledge_bases()
-        rows = [] if empty else library.documents(knowledge_base or settings.knowledge_base)
+        rows = [] if empty else library.documents(name)
+        news = None if empty else library.reindex_news(name)
     if as_json:
         echo_json(rows)
         return
+    if news is not None:
+        click.echo(said(news), err=True)
     if not rows:
         click.echo(t("list.empty"), err=True)
         return

@@ -79,6 +79,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "处理完当前文件后停止；再按一次 Ctrl-C 立即中断。",
         "Finishing the current file; press Ctrl-C again to stop at once.",
     ),
+    "embedder.preparing": ("正在准备向量模型（只需一次）", "Preparing the embedding model, once"),
     "job.elsewhere": (
         "资料库由另一个进程（例如网页）管理，由它来处理。",
         "Another process (the page, say) owns the library and does the work.",

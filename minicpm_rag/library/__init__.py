@@ -7,6 +7,7 @@ embedded, nor how documents are written: `indexing` does that.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,15 @@ from minicpm_rag.library.ledger import Ledger, chunks, documents, keywords, know
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
 from minicpm_rag.library.vectors import VectorStore
+from minicpm_rag.messages import Message
 from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, SOURCE, TITLE, Chunk, DocumentRow, KnowledgeBase, Page
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
     from minicpm_rag.embedding.embedder import Embedder
+
+TOLD = "told of embedder"  # the setting that says which embedder a user was told to reindex for
 
 
 class Library:
@@ -222,6 +226,22 @@ class Library:
                 "library.other_embedder", name=knowledge_base, old=index.embedder, new=self.embedder.name
             )
         return known
+
+    def reindex_news(self, knowledge_base: str) -> Message | None:
+        """What reindexing would bring a knowledge base; None where nothing, and once it was said.
+
+        Raises NotFoundError.
+        """
+        from minicpm_rag.embedding.choice import DEFAULT, MINILM
+
+        index = self._index(knowledge_base)
+        if index is None or index.embedder != MINILM or self.embedder is None or self.embedder.name != DEFAULT:
+            return None
+        if self.setting(knowledge_base, TOLD) == DEFAULT:
+            return None
+        with suppress(LibraryError):  # a home that cannot be written is told again
+            self.set_setting(knowledge_base, TOLD, DEFAULT)
+        return Message("library.reindex_news", name=knowledge_base, old=MINILM, new=DEFAULT)
 
     def known_embedder(self, revision: str) -> Embedder | None:
         """The embedder whose vectors may be compared with those of that revision, whatever its folder is called."""

@@ -31,6 +31,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Knowledge base '{name}' was indexed with another revision of the embedder '{old}'. "
         "Run: minicpm-rag kb reindex '{name}' (or set MINICPM_RAG_EMBEDDER back).",
     ),
+    "library.reindex_news": (
+        "知识库“{name}”还在用只懂英语的 {old}。换成 {new} 之后，中文也按意思查找，中英文可以互相提问，"
+        "打错字也能找到。请运行 minicpm-rag kb reindex '{name}'",
+        "Knowledge base '{name}' still uses {old}, which reads English only. With {new}, Chinese is searched by "
+        "meaning too, questions find passages in the other language, and typing errors matter less. "
+        "Run: minicpm-rag kb reindex '{name}'",
+    ),
     # Documents
     "library.no_document": (
         "资料库里没有编号为 {number} 的文档，可能已经移除。",

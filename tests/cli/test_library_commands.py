@@ -92,6 +92,21 @@ def test_ingest_needs_something_to_ingest(capsys: pytest.CaptureFixture[str]) ->
     assert run(capsys, "ingest", "https://127.0.0.1/x", "--watch")[0] == 2
 
 
+def test_list_says_once_what_reindexing_would_bring(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path, embedder: Pausing
+) -> None:
+    embedder.name = choice.MINILM
+    run(capsys, "ingest", folder)
+    found = choice.Embedders(HashedEmbedder(choice.DEFAULT), (embedder,))  # type: ignore[arg-type]
+    monkeypatch.setattr(choice, "load_embedders", lambda name, home: found)
+    assert "kb reindex 'default'" in run(capsys, "list")[2]
+    assert run(capsys, "list")[2] == ""
+    code, out, _ = run(capsys, "search", "保修期")  # by the embedder it was made with
+    assert (code, "说明" in out) == (0, True)
+    assert run(capsys, "kb", "reindex")[0] == 0
+    assert choice.DEFAULT in run(capsys, "kb", "list")[1]
+
+
 def test_list_is_a_table_aligned_for_wide_characters(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     from rich.cells import cell_len
 

@@ -13,8 +13,9 @@ from hashed_embedder import HashedEmbedder
 from library_parts import KB, contents, done, found, ingest, opened, remove, write_files
 
 from minicpm_rag import indexing as worker
-from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.indexing import repair
+from minicpm_rag.embedding.choice import DEFAULT, MINILM
+from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError
+from minicpm_rag.indexing import Worker, repair
 from minicpm_rag.library import Library
 from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, END, PAGE, SOURCE, START, TITLE
 
@@ -46,6 +47,42 @@ def test_a_knowledge_base_may_have_any_name(tmp_path: Path, folder: Path, name: 
 def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path, name: str) -> None:
     with Library(tmp_path, embedder=None) as library, pytest.raises(LibraryError, match="cannot name a knowledge base"):
         library.create(name)
+
+
+def test_what_reindexing_would_bring_is_said_once(tmp_path: Path) -> None:
+    old, new = HashedEmbedder(MINILM), HashedEmbedder(DEFAULT)
+    with opened(tmp_path / "home", old) as library:
+        ingest(library, *write_files(tmp_path / "files"), kb="old")
+        assert library.reindex_news("old") is None  # it is still the embedder of new ones
+    home = tmp_path / "home"
+    with Library(home, embedder=new, older=[old]) as library:  # type: ignore[arg-type,list-item]
+        library.create("empty")
+        assert library.reindex_news("empty") is None
+        assert "kb reindex 'old'" in str(library.reindex_news("old"))
+        assert library.reindex_news("old") is None
+
+
+def test_each_knowledge_base_keeps_its_embedder(tmp_path: Path) -> None:
+    old, new = HashedEmbedder("old", 32), HashedEmbedder("new", 64)
+    files = write_files(tmp_path / "files")
+    with opened(tmp_path / "home", old) as library:
+        ingest(library, *files, kb="first")
+    home = tmp_path / "home"
+    with Library(home, embedder=new, older=[old]) as library, Worker(library):  # type: ignore[arg-type,list-item]
+        ingest(library, *files, kb="second")
+        assert library.embedder_of("first") is old
+        assert library.embedder_of("second") is new
+        assert library.embedder_of("not there yet") is new
+        (tmp_path / "more.txt").write_text("The third pump was sold in Bergen.")
+        ingest(library, tmp_path / "more.txt", kb="first")
+        for name, embedder in (("first", old), ("second", new)):
+            hits = library.dense_search(name, embedder.embed_query("Instrument"), 3, embedder=embedder)  # type: ignore[arg-type]
+            assert hits
+        with pytest.raises(EmbedderMismatchError, match="kb reindex"):
+            library.dense_search("first", new.embed_query("Instrument"), 3, embedder=new)  # type: ignore[arg-type]
+    only_new = Library(home, embedder=new)  # type: ignore[arg-type]
+    with only_new, pytest.raises(EmbedderMismatchError, match="kb reindex"):
+        only_new.embedder_of("first")
 
 
 def test_counts_and_the_embedder_are_known(library: Library) -> None:

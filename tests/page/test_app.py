@@ -140,6 +140,16 @@ def test_the_questions_in_the_pages_language_come_first(workspace: FakeWorkspace
     assert "员工手册" in asked[0]
 
 
+def test_what_reindexing_would_bring_stays_while_the_page_is_open(workspace: FakeWorkspace) -> None:
+    news = Message("library.reindex_news", name="default", old="old", new="new")
+    workspace.library.news["default"] = news
+    app = page()
+    app.session_state["view"] = "library"
+    for _ in range(2):
+        assert "kb reindex" in html(app.run())
+    assert workspace.library.news == {}
+
+
 def test_an_empty_library_asks_for_documents_first(workspace: FakeWorkspace) -> None:
     workspace.library.rows = []
     app = page()

@@ -49,9 +49,6 @@ class CountingEmbedder(HashedEmbedder):
         self._work.counts["questions embedded"] += 1
         return super().embed_query(text)
 
-    def readable_share(self, text: str) -> float:
-        return 1.0
-
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:

@@ -14,6 +14,7 @@ from langchain_core.documents import Document
 
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.messages import Message
 from minicpm_rag.records import (
     Answer,
     AnswerEvent,
@@ -104,6 +105,7 @@ class FakeLibrary:
         self.names = ["default"]
         self.number = 1  # of the knowledge base "default"
         self.unrecorded: dict[int, Exception] = {}
+        self.news: dict[str, Message] = {}
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -123,6 +125,9 @@ class FakeLibrary:
 
     def delete(self, name: str) -> None:
         self.names.remove(name)
+
+    def reindex_news(self, knowledge_base: str) -> Message | None:
+        return self.news.pop(knowledge_base, None)
 
     def version(self, knowledge_base: str) -> tuple[int, int]:
         return self.number, len(self.rows)

@@ -25,6 +25,13 @@ class HashedEmbedder(Embeddings):
         self.limit_tokens = 2_000
         self.embedded = 0  # texts, so that a test can say that nothing was embedded again
 
+    @property
+    def is_prepared(self) -> bool:
+        return True
+
+    def readable_share(self, text: str) -> float:
+        return 1.0
+
     def count_tokens(self, text: str) -> int:
         return len(text)
 

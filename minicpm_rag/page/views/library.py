@@ -12,7 +12,7 @@ import streamlit as st
 from minicpm_rag import records
 from minicpm_rag.page import shared, sources, state
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.language import t
+from minicpm_rag.page.language import said, t
 from minicpm_rag.page.sources import Source
 from minicpm_rag.page.views import documents, knowledge, notices, opening, source_pane, uploads
 
@@ -54,6 +54,8 @@ def _listing(workspace: Workspace) -> None:
     ]
     cells = ("<b>{}</b><span>{}</span>".format(*fact.split(" ", 1)) for fact in facts)  # the number, what it counts
     st.html('<div class="rag-facts">' + "".join(f"<div>{cell}</div>" for cell in cells) + "</div>")
+    if found:
+        _say_news(workspace, name)
     uploads.drop(workspace)
     uploads.watch(workspace)
     rows = workspace.library.documents(name) if found else []
@@ -71,6 +73,15 @@ def _listing(workspace: Workspace) -> None:
     if wanted.strip():
         _hits(workspace, name, wanted.strip())
     documents.draw(workspace, rows, wanted.strip())
+
+
+def _say_news(workspace: Workspace, name: str) -> None:
+    """What reindexing would bring; the library says it once, the page goes on showing it while it is open."""
+    key = f"reindex-news-{name}"
+    if key not in st.session_state:
+        st.session_state[key] = workspace.library.reindex_news(name)
+    if st.session_state[key] is not None:
+        notices.calm(said(st.session_state[key]))
 
 
 def _hits(workspace: Workspace, name: str, wanted: str) -> None:
