@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.bounds import one_document
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.formats import FORMATS, SUFFIXES, reader_of
 from minicpm_rag.loaders.kinds import kind_of
@@ -20,6 +21,7 @@ from minicpm_rag.records import LoadedFile, Page
 __all__ = ["SUFFIXES", "load_address", "load_file"]
 
 
+@one_document()
 def load_file(path: Path, *, ocr: bool = True, recognised: Callable[[], None] = lambda: None) -> LoadedFile:
     """Read a file into pages of text; with `ocr`, scans too where the ocr extra is installed.
 
@@ -39,6 +41,7 @@ def load_file(path: Path, *, ocr: bool = True, recognised: Callable[[], None] = 
     return replace(read, note=joined(found.note, read.note))
 
 
+@one_document()
 def load_address(address: str) -> LoadedFile:
     """Fetch one web page by its http or https address and read it; nothing it refers to is loaded."""
     from minicpm_rag.loaders.encodings import decode

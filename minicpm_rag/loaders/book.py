@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.html import decode_html, write_html
 from minicpm_rag.loaders.writer import PageWriter
@@ -28,7 +29,7 @@ def read(path: Path) -> LoadedFile:
         raise DocumentError("loaders.copy_protected")
     try:
         with zipfile.ZipFile(path) as archive:
-            chapters = [name for name in _reading_order(archive) if name in names]
+            chapters = dict.fromkeys(name for name in _reading_order(archive) if name in names)
             pages = [_page(number, archive.read(name)) for number, name in enumerate(chapters, start=1)]
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as exc:
         raise damaged(_WHAT) from exc
@@ -57,6 +58,7 @@ def _parsed(data: bytes) -> Any:
 
 
 def _page(number: int, data: bytes) -> Page:
+    count("pages")
     writer = PageWriter()
     title = write_html(decode_html(data).text, writer)
     page = writer.page(number)

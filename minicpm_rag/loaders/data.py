@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.files import read_text
 from minicpm_rag.loaders.text import markdown_page
 from minicpm_rag.loaders.writer import PageWriter
@@ -18,6 +19,7 @@ from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
 
 _MOST_COLUMNS = 60
+_DEEPEST = 40
 _LONGEST_OUTPUT = 20_000  # characters of one notebook output
 
 
@@ -70,7 +72,7 @@ def _json_lines_page(text: str) -> Page:
 def _notebook_page(text: str) -> Page:
     try:
         notebook = json.loads(text)
-        cells = notebook.get("cells") or [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+        cells = list(notebook.get("cells") or [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]])
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as exc:
         raise DocumentError("loaders.damaged", what=Message("loaders.notebook")) from exc
     writer = PageWriter()
@@ -79,12 +81,14 @@ def _notebook_page(text: str) -> Page:
             continue
         source = _text(cell.get("source", cell.get("input", "")))
         if cell.get("cell_type") == "heading":
-            writer.heading(source, int(cell.get("level", 1)))
+            level = cell.get("level")
+            writer.heading(source, level if isinstance(level, int) else 1)
         elif cell.get("cell_type") == "markdown":
             _write_markdown(source, writer)
         else:
             writer.paragraph(source)
-            for output in cell.get("outputs") or []:
+            outputs = cell.get("outputs")
+            for output in outputs if isinstance(outputs, list) else []:
                 writer.paragraph(_output(output)[:_LONGEST_OUTPUT])
     return writer.page(1)
 
@@ -149,7 +153,25 @@ def _indented(value: Any, otherwise: str, indent: int | None = 1) -> str:
     """Return JSON with Chinese characters as such; `otherwise` where it is nested too deeply."""
     if isinstance(value, str):
         return value
-    try:
-        return json.dumps(value, ensure_ascii=False, indent=indent)
-    except RecursionError:
+    if _is_deep(value):
         return otherwise
+    parts = []
+    for part in json.JSONEncoder(ensure_ascii=False, indent=indent).iterencode(value):
+        count("characters", len(part))
+        parts.append(part)
+    return "".join(parts)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether values lie so deep inside others that they would be written behind many spaces, line by line."""
+    inside = [value]
+    for _ in range(_DEEPEST):
+        inside = [
+            child
+            for each in inside
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not inside:
+            return False
+    return True

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.encodings import DecodedText, decode
 from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.writer import PageWriter, one_line
@@ -209,6 +210,7 @@ def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
             while len(cells) in waiting:
                 column = len(cells)
                 left, text = waiting.pop(column)
+                count("cells")
                 cells.append(text)
                 if left > 1:
                     waiting[column] = (left - 1, text)
@@ -216,6 +218,7 @@ def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
                 break
             text = _inner_text(cell)
             column, height, width = len(cells), _span(cell, "rowspan"), _span(cell, "colspan")
+            count("cells", width)
             cells += [text] + [""] * (width - 1)
             if height > 1:
                 waiting |= {column + step: (height - 1, text if step == 0 else "") for step in range(width)}

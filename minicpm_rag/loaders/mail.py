@@ -10,16 +10,20 @@ import email.errors
 import email.policy
 from email.message import EmailMessage, MIMEPart
 from pathlib import Path
+from typing import Any
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.html import decode_html, write_html
-from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile
 
 _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
+_LONGEST_HEADER = 10_000  # characters; encoded words in one of 480 KB took the standard library 5 GB
+_NAMED_ATTACHMENTS = 20
 
 
 def read(path: Path) -> LoadedFile:
@@ -35,12 +39,33 @@ def read(path: Path) -> LoadedFile:
     elif not headers:
         raise DocumentError("loaders.damaged", what=Message("loaders.mail"))
     attachments = [_name(part) for part in message.iter_attachments()]
+    if len(attachments) > _NAMED_ATTACHMENTS:
+        attachments[_NAMED_ATTACHMENTS:] = ["…"]
     note = Message("loaders.attachments", names=attachments) if attachments else None
     return loaded(path.name, [writer.page(1)], note=note)
 
 
 def _name(part: MIMEPart) -> str:
-    return part.get_filename() or part.get_content_type()
+    return one_line(part.get_filename() or part.get_content_type())
+
+
+class _BoundedPolicy(email.policy.EmailPolicy):
+    """The default policy, which cuts long headers before it parses them and takes those that it cannot as they are."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_LONGEST_HEADER]
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        try:
+            return super().header_fetch_parse(name, value)
+        except (ValueError, IndexError, AttributeError, TypeError, email.errors.MessageError):
+            return value  # the standard library fails on some malformed headers
+
+
+def _counted_part(policy: email.policy.Policy | None = None) -> EmailMessage:
+    count("parts")
+    return EmailMessage(policy)
 
 
 def read_saved_page(path: Path) -> LoadedFile:
@@ -56,7 +81,9 @@ def read_saved_page(path: Path) -> LoadedFile:
 
 def _message(data: bytes) -> EmailMessage:
     # The parser never raises for bad input; it notes defects and keeps what it can read.
-    return email.message_from_bytes(data, policy=email.policy.default)
+    policy: Any = _BoundedPolicy(message_factory=_counted_part)
+    message: EmailMessage = email.message_from_bytes(data, policy=policy)
+    return message
 
 
 def _header(message: EmailMessage, name: str) -> str:

@@ -10,6 +10,7 @@ import io
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.files import read_text
 from minicpm_rag.loaders.sheets.layout import write_grid
 from minicpm_rag.loaders.writer import PageWriter
@@ -33,7 +34,10 @@ def read_tabbed(path: Path) -> LoadedFile:
 def _page(text: str, delimiter: str) -> Page:
     csv.field_size_limit(_LONGEST_CELL)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        rows = []
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            count("cells", len(row))
+            rows.append(row)
     except csv.Error as exc:
         raise DocumentError("loaders.table_unreadable", why=reason_of(exc)) from exc
     writer = PageWriter()

@@ -5,12 +5,14 @@ One odd shape never refuses a presentation: what of it cannot be read is left ou
 
 from __future__ import annotations
 
+import itertools
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.bounds import count, number_of
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.tables import header_rows_of
@@ -48,6 +50,7 @@ def read(path: Path) -> LoadedFile:
 
 
 def _page(number: int, slide: Any) -> Page:
+    count("pages")
     writer = PageWriter()
     title = slide.shapes.title
     if title is not None and not title.has_text_frame:  # a picture in the place of the title
@@ -90,14 +93,14 @@ def _in_reading_order(shapes: list[Any]) -> list[Any]:
     parts = _cut(shapes, "top", "height")
     while parts:
         # The longest run of parts below one another that stands in columns; else the first part by itself.
-        count = next((count for count in range(len(parts), 1, -1) if _columns(_joined(parts[:count]))), 1)
-        together = _joined(parts[:count])
-        columns = _columns(together) if count > 1 else _cut(together, "left", "width")
+        several = next((several for several in range(len(parts), 1, -1) if _columns(_joined(parts[:several]))), 1)
+        together = _joined(parts[:several])
+        columns = _columns(together) if several > 1 else _cut(together, "left", "width")
         if len(columns) > 1:
             ordered += [shape for column in columns for shape in _in_reading_order(column)]
         else:
             ordered += sorted(together, key=_place)
-        parts = parts[count:]
+        parts = parts[several:]
     return ordered
 
 
@@ -168,9 +171,11 @@ def _alternatives(slide: Any) -> Iterator[Any]:
 def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
     """Yield rows, the first 1; a cell merged downwards is repeated in each row, sideways given once."""
     above: dict[int, str] = {}
-    for number, row in enumerate(table.rows, start=1):
+    # By all cells: each access to one of `table.rows` goes through all of them.
+    by_row = itertools.groupby(table.iter_cells(), key=lambda cell: cell._tc.getparent())
+    for number, (_, row) in enumerate(by_row, start=1):
         cells: list[str] = []
-        for column, cell in enumerate(row.cells):
+        for column, cell in enumerate(row):
             text = cell.text_frame.text
             if cell.is_spanned:
                 text = above.get(column, "") if cell._tc.get("vMerge") in ("1", "true") else ""
@@ -197,6 +202,7 @@ def _write_chart(shape: Any, writer: PageWriter) -> None:
         columns.append((_first_value(name), _points(series, "val", "yVal")))
         categories = {**_points(series, "cat", "xVal"), **categories}
     indices = sorted({index for _, values in columns for index in values} | categories.keys())[:_MOST_POINTS]
+    count("cells", len(indices) * len(columns))
     rows = [
         [categories.get(index, str(index + 1)), *(values.get(index, "") for _, values in columns)] for index in indices
     ]
@@ -218,8 +224,7 @@ def _points(series: Any, *names: str) -> dict[int, str]:
     points: dict[int, str] = {}
     for point in (source if level is None else level).iter(f"{_C}pt"):
         index, text = point.get("idx", ""), _first_value(point)
-        if index.isdigit():
-            points[int(index)] = _number(text)
+        points[number_of(index, 0)] = _number(text)
     return points
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.encodings import clean
 from minicpm_rag.loaders.tables import joined_header
 from minicpm_rag.records import Heading, Page, PageKind, Table
@@ -67,6 +68,7 @@ class PageWriter:
 
     def _append(self, text: str, separator: str) -> int:
         """Add text, return the offset it starts at."""
+        count("characters", len(separator) + len(text))
         if self._length:
             self._parts.append(separator)
             self._length += len(separator)
@@ -83,7 +85,7 @@ def one_line(text: str) -> str:
 
 def table_line(cells: Sequence[str]) -> str:
     """Return a Markdown table row, "" when every cell is blank; empty cells at the end are left out."""
-    texts = [one_line(cell).replace("|", "\\|") for cell in cells]
+    texts = [one_line(cell).replace("|", "\\|") if cell else "" for cell in cells]
     while texts and not texts[-1]:
         texts.pop()
     return f"| {' | '.join(texts)} |" if texts else ""

@@ -73,11 +73,30 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.entities.remedy": _SAVE_WITH_A_PROGRAM,
     "loaders.copy_protected": ("这本书有版权保护。", "The book is copy-protected."),
     "loaders.copy_protected.remedy": ("请添加没有保护的版本。", "Add a copy without protection."),
-    "loaders.too_many_cells": ("工作簿的单元格太多。", "The workbook has too many cells."),
+    # More than one document may become
+    "loaders.too_many_characters": (
+        "文件的文字太多，超过 {limit:,} 个字符。",
+        "The file holds too much text: more than {limit:,} characters.",
+    ),
+    "loaders.too_many_characters.remedy": _SPLIT,
+    "loaders.too_many_cells": (
+        "表格的单元格太多，超过 {limit:,} 个。",
+        "The tables of the file have too many cells: more than {limit:,}.",
+    ),
     "loaders.too_many_cells.remedy": (
         "请把需要的部分另存为一个文件。",
         "Save the part that matters as a file of its own.",
     ),
+    "loaders.too_many_pages": (
+        "文件的页数太多，超过 {limit:,} 页。",
+        "The file has too many pages: more than {limit:,}.",
+    ),
+    "loaders.too_many_pages.remedy": _SPLIT,
+    "loaders.too_many_parts": (
+        "邮件的部分太多，超过 {limit:,} 个。",
+        "The message has too many parts: more than {limit:,}.",
+    ),
+    "loaders.too_many_parts.remedy": _SAVE_WITH_A_PROGRAM,
     # PDF
     "loaders.pdf_unpacks_too_large": (
         "PDF 的一部分解压后太大，超过 {limit:bytes}。",

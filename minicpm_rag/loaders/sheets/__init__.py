@@ -6,7 +6,9 @@ and text boxes stand behind the cells; a hidden sheet says so in its label.
 
 from __future__ import annotations
 
+import functools
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +16,11 @@ from typing import Any, BinaryIO
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.sheets.layout import Row, write_grid
-from minicpm_rag.loaders.sheets.old import MOST_CELLS, calamine_pages
+from minicpm_rag.loaders.sheets.old import calamine_pages
 from minicpm_rag.loaders.sheets.values import shown
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import Message
@@ -26,6 +29,14 @@ from minicpm_rag.records import LoadedFile, Page
 _WHAT = Message("loaders.workbook")
 _WHOLE_BYTES = 15_000_000  # of sheet XML: larger workbooks are streamed, without merged cells and formula texts
 _WHOLE_CELLS = 2_000_000
+_MOST_ROWS = 1_048_576  # Excel's own limit; a row with a higher number would be preceded by as many empty ones
+_OTHER_SHEETS = 20  # chart sheets
+_LONGEST_FORMAT = 255  # characters, by Excel
+# Areas of which openpyxl makes every cell: merged cells, links, comments.
+_AREA = re.compile(
+    rb"<(?:\w{1,20}:)?(?:mergeCell|hyperlink|comment)\s[^<>]{0,500}?\bref=[\"']"
+    rb"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"
+)
 _HIDDEN = "{title} (hidden / 隐藏)"
 # What openpyxl raises for broken files, in practice; SyntaxError is the base of both XML parsers' errors.
 _DAMAGED = (
@@ -88,9 +99,27 @@ def _look_inside(file: BinaryIO) -> tuple[bool, bool]:
     """Tell whether the workbook is small enough to hold whole, and whether it has formulas."""
     with zipfile.ZipFile(file) as archive:
         sheets = [member for member in archive.infolist() if member.filename.startswith("xl/worksheets/")]
-        whole = sum(member.file_size for member in sheets) <= _WHOLE_BYTES
-        has_formulas = whole and any(b"<f" in archive.read(member) for member in sheets)
+        comments = [member for member in archive.infolist() if member.filename.startswith("xl/comments")]
+        if archive.read("xl/workbook.xml").count(b"sheetId=") > len(sheets) + _OTHER_SHEETS:
+            raise damaged(_WHAT)  # one part stands for many sheets
+        whole = sum(member.file_size for member in [*sheets, *comments]) <= _WHOLE_BYTES
+        has_formulas, cells = False, 0
+        for member in [*sheets, *comments] if whole else []:
+            part = archive.read(member)
+            has_formulas |= b"<f" in part
+            cells += sum(_cells_of(*found.groups()) for found in _AREA.finditer(part))
+            # In an encoding other than UTF-8 nothing would have been found.
+            whole = whole and cells <= _WHOLE_CELLS and part.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
         return whole, has_formulas
+
+
+def _cells_of(left: bytes, top: bytes, right: bytes, bottom: bytes) -> int:
+    return (abs(_column(right) - _column(left)) + 1) * (abs(int(bottom) - int(top)) + 1)
+
+
+def _column(letters: bytes) -> int:
+    """The number of a column: 1 for A, 27 for AA."""
+    return functools.reduce(lambda number, letter: number * 26 + letter - 64, letters, 0)
 
 
 def _comments(sheet: Any) -> Iterator[str]:
@@ -160,14 +189,14 @@ def _whole_rows(sheet: Any, formulas: Any) -> Iterator[Row]:
 
 def _streamed_rows(sheet: Any) -> Iterator[Row]:
     sheet.reset_dimensions()  # the size a file declares may be wrong or a trap
-    seen = 0
-    for number, row in enumerate(sheet.iter_rows(), start=1):
-        seen += len(row)
-        if seen > MOST_CELLS:
-            raise DocumentError("loaders.too_many_cells")
+    for number, row in enumerate(sheet.iter_rows(max_row=_MOST_ROWS), start=1):
+        count("cells", len(row))
         yield number, [_text(cell) for cell in row]
 
 
 def _text(cell: Any) -> str:
     """Return a cell's value as text."""
-    return shown(cell.value, str(getattr(cell, "number_format", "") or ""))
+    value, form = cell.value, str(getattr(cell, "number_format", "") or "")
+    if isinstance(value, str):
+        count("characters", len(value))  # one text may stand in a million cells
+    return shown(value, form if len(form) <= _LONGEST_FORMAT else "")

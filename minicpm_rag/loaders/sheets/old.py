@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.sheets.layout import write_grid
 from minicpm_rag.loaders.sheets.values import shown
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
 from minicpm_rag.records import Page
-
-MOST_CELLS = 10_000_000
-
 
 def calamine_pages(path: Path, what: Message) -> list[Page]:
     """Return one page for each sheet with cells. Raises DocumentError where the workbook is damaged or protected."""
@@ -26,14 +24,11 @@ def calamine_pages(path: Path, what: Message) -> list[Page]:
     try:
         workbook = python_calamine.CalamineWorkbook.from_path(str(path))
         pages = []
-        seen = 0
         for number, sheet in enumerate(workbook.sheets_metadata, start=1):
             if sheet.typ != python_calamine.SheetTypeEnum.WorkSheet:
                 continue
             content = workbook.get_sheet_by_name(sheet.name)
-            seen += content.height * content.width
-            if seen > MOST_CELLS:
-                raise DocumentError("loaders.too_many_cells")
+            count("cells", content.height * content.width)
             first = content.start[0] + 1 if content.start else 1
             rows = [
                 (first + offset, [_text(value) for value in row])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.bounds import MOST_STYLES, count, number_of
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
@@ -28,6 +29,7 @@ _WHAT = Message("loaders.word_document")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _HEADING_NAME = re.compile(r"(?i)^(?:heading|标题|標題)\s*([1-9])$")
 _CONTENTS_NAME = re.compile(r"(?i)^(?:toc|目录|目錄)\s*[1-9]$")
+_MOST_COLUMNS = 100  # Word allows 63
 _DEEPEST_TABLE = 20
 _DEEPEST_CHUNK = 5  # documents inside documents
 
@@ -110,7 +112,7 @@ def _heading_levels(root: Any) -> dict[str, int]:
     for identifier, style in styles.items():
         seen: set[str] = set()
         current, level = style, 0
-        while current is not None and not level:
+        while current is not None and not level and len(seen) < MOST_STYLES:
             level = _own_level(current)
             base = current.find(f"{W}basedOn")
             key = base.get(f"{W}val") if base is not None else None
@@ -134,8 +136,8 @@ def _own_level(style: Any) -> int:
 def _outline_level(element: Any) -> int:
     """Return the outline level set on a style or paragraph, 0 for body text."""
     outline = element.find(f"{W}pPr/{W}outlineLvl")
-    value = outline.get(f"{W}val", "9") if outline is not None else "9"
-    return int(value) + 1 if value.isdigit() and int(value) < 9 else 0
+    level = number_of(outline.get(f"{W}val"), 9) if outline is not None else 9
+    return level + 1 if level < 9 else 0
 
 
 def _write_blocks(container: Any, writer: PageWriter, document: _Document) -> None:
@@ -241,8 +243,10 @@ def _table_rows(table: Any, runs: Runs) -> Iterator[tuple[int, list[str]]]:
                 text = above.get(column, "")
             above[column] = text
             span = cell.find(f"{W}tcPr/{W}gridSpan")
-            width = span.get(f"{W}val", "1") if span is not None else "1"
-            cells += [text] + [""] * (min(int(width), 100) - 1 if width.isdigit() else 0)
+            width = span.get(f"{W}val") if span is not None else None
+            columns = max(1, min(number_of(width, 1), _MOST_COLUMNS))
+            count("cells", columns)
+            cells += [text] + [""] * (columns - 1)
         yield number, cells
 
 

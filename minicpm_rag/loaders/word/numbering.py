@@ -11,6 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from minicpm_rag.loaders.bounds import MOST_STYLES, number_of
+
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _LEVELS = 9
 _PLACE = re.compile(r"%([1-9])")
@@ -87,7 +89,7 @@ class Numbering:
             number = by_style[0] if by_style is not None else None
         if level is None:
             level = str(by_style[1]) if by_style is not None and by_style[0] == number else "0"
-        return (number, int(level)) if number not in (None, "0") and level.isdigit() else None  # type: ignore[return-value]
+        return (number, number_of(level, 0)) if number not in (None, "0") else None  # type: ignore[return-value]
 
 
 def read_numbering(numbering: Any, styles: Any) -> Numbering:
@@ -101,13 +103,13 @@ def read_numbering(numbering: Any, styles: Any) -> Numbering:
         name = _value(number, "abstractNumId") or ""
         levels = dict(abstract.get(name, {}))
         for override in number.findall(f"{_W}lvlOverride"):
-            level = int(override.get(f"{_W}ilvl", "0"))
+            level = number_of(override.get(f"{_W}ilvl"), 0)
             own = override.find(f"{_W}lvl")
-            if own is not None:
+            if own is not None and level < _LEVELS:
                 levels[level] = _level(own)
-            start = _value(override, "startOverride")
-            if start is not None and start.isdigit():
-                result._starts[identifier, level] = int(start)
+            start = number_of(_value(override, "startOverride"), -1)
+            if start >= 0:
+                result._starts[identifier, level] = start
         result._lists[identifier] = levels
         result._abstract[identifier] = name
     if styles is not None:
@@ -121,8 +123,9 @@ def _numbers_of_styles(styles: Any) -> dict[str, tuple[str, int]]:
     found: dict[str, tuple[str, int]] = {}
     for identifier in by_id:
         number = level = None
-        current, seen = identifier, set()
-        while current in by_id and current not in seen and number is None:
+        current = identifier
+        seen: set[Any] = set()
+        while current in by_id and current not in seen and number is None and len(seen) < MOST_STYLES:
             seen.add(current)
             own = by_id[current].find(f"{_W}pPr/{_W}numPr")
             if own is not None:
@@ -130,22 +133,23 @@ def _numbers_of_styles(styles: Any) -> dict[str, tuple[str, int]]:
                 level = level or _value(own, "ilvl")
             current = _value(by_id[current], "basedOn")
         if identifier and number is not None:
-            found[identifier] = (number, int(level) if level and level.isdigit() else 0)
+            found[identifier] = (number, number_of(level, 0))
     return found
 
 
 def _levels(abstract: Any) -> dict[int, _Level]:
-    return {int(level.get(f"{_W}ilvl", "0")): _level(level) for level in abstract.findall(f"{_W}lvl")}
+    levels = ((number_of(level.get(f"{_W}ilvl"), 0), level) for level in abstract.findall(f"{_W}lvl"))
+    return {number: _level(level) for number, level in levels if number < _LEVELS}
 
 
 def _level(level: Any) -> _Level:
-    start, restart = _value(level, "start"), _value(level, "lvlRestart")
+    restart = number_of(_value(level, "lvlRestart"), -1)
     return _Level(
-        int(start) if start and start.isdigit() else 1,
+        number_of(_value(level, "start"), 1),
         _value(level, "numFmt") or "decimal",
         _value(level, "lvlText") or "",
         level.find(f"{_W}isLgl") is not None,
-        int(restart) if restart and restart.isdigit() else None,
+        restart if restart >= 0 else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minicpm_rag.loaders.bounds import MOST_STYLES, number_of
 from minicpm_rag.loaders.word.equations import equation_text
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -85,8 +86,9 @@ def _hiding_styles(styles: Any) -> frozenset[str]:
     by_id = {style.get(f"{W}styleId", ""): style for style in styles.iter(f"{W}style")}
     hiding = set()
     for identifier in by_id:
-        current, seen = identifier, set()
-        while current in by_id and current not in seen:
+        current: str = identifier
+        seen: set[str] = set()
+        while current in by_id and current not in seen and len(seen) < MOST_STYLES:
             seen.add(current)
             own = by_id[current].find(f"{W}rPr/{W}vanish")
             if own is not None:
@@ -123,5 +125,5 @@ def _form_field(data: Any) -> str:
         return ""
     entries = [str(entry.get(f"{W}val", "")) for entry in choice.findall(f"{W}listEntry")]
     result = choice.find(f"{W}result")
-    chosen = result.get(f"{W}val", "0") if result is not None else "0"
-    return entries[int(chosen)] if chosen.isdigit() and int(chosen) < len(entries) else ""
+    chosen = number_of(result.get(f"{W}val"), 0) if result is not None else 0
+    return entries[chosen] if chosen < len(entries) else ""
