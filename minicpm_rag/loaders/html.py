@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.encodings import DecodedText, decode
 from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.writer import PageWriter, one_line
-from minicpm_rag.messages import reason_of
+from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import LoadedFile, Page
 
 _DECLARED = re.compile(
@@ -30,7 +31,11 @@ _BLOCK = re.compile(
     "fieldset|details|summary|body|html|hr|pre|caption|center|tr|td|th"
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_ANY_TEXT = "//body//text()[normalize-space() and not(ancestor::script or ancestor::style or ancestor::noscript)]"
+_MOST_ATTRIBUTES = 5000  # of one tag
+_LONG_TAG = re.compile(r"<[a-zA-Z][^<>]{20000,}")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_SEPARATOR = re.compile(r"[\s/=]+")
+_HIDDEN_TAG = re.compile(r"<(script|style|noscript|template|svg|head|iframe|object|canvas|select|nav)\b", re.IGNORECASE)
 _HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 
 
@@ -61,6 +66,7 @@ def write_html(text: str, writer: PageWriter) -> str:
 
     if not text.strip():
         return ""
+    _check_tags(text)
     # huge_tree: without it everything nested deeper than 256 is silently dropped.
     parser = html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True, no_network=True, encoding="utf-8")
     try:
@@ -69,7 +75,7 @@ def write_html(text: str, writer: PageWriter) -> str:
         raise DocumentError("loaders.html_unreadable", why=reason_of(exc)) from exc
     element = root.find(".//title")
     title = one_line("".join(element.itertext())) if element is not None else ""
-    if title and root.find(".//h1") is None and root.xpath(_ANY_TEXT):
+    if title and root.find(".//h1") is None and _has_text(root):
         writer.heading(title, 1)  # what the page is about may be said nowhere else
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         writer.paragraph(_flat_text(text))
@@ -78,14 +84,47 @@ def write_html(text: str, writer: PageWriter) -> str:
     return title
 
 
+def _check_tags(text: str) -> None:
+    """Refuse tags of thousands of attributes, for which libxml2 takes quadratic time."""
+    for tag in _LONG_TAG.finditer(text):
+        outside_quotes = _QUOTED.sub("=", tag.group())
+        if len(_SEPARATOR.findall(outside_quotes)) > _MOST_ATTRIBUTES:
+            raise DocumentError("loaders.html_unreadable", why=Message("loaders.too_many_attributes"))
+
+
+def _has_text(root: Any) -> bool:
+    """Whether the body has text to read; scripts and styles are none."""
+    stack = [root.find("body")]
+    while stack:
+        element = stack.pop()
+        if element is None or not isinstance(element.tag, str) or element.tag in ("script", "style", "noscript"):
+            continue
+        if (element.text or "").strip() or any((child.tail or "").strip() for child in element):
+            return True
+        stack += element
+    return False
+
+
 def _flat_text(text: str) -> str:
     """Return the bare text of HTML nested deeper than 2048, which libxml2 cuts off even with huge_tree."""
-    from bs4 import BeautifulSoup
-
-    soup = BeautifulSoup(text, "html.parser")
-    for element in soup.find_all(_SKIPPED):
-        element.extract()
-    return soup.get_text("\n", strip=True)
+    parts: list[str] = []
+    position = 0
+    while (start := text.find("<", position)) >= 0:
+        parts.append(text[position:start])
+        hidden = _HIDDEN_TAG.match(text, start)
+        if text.startswith("<!--", start):
+            end = text.find("-->", start)
+        elif hidden is not None:
+            closing = re.compile(f"</{hidden.group(1)}[^<>]*", re.IGNORECASE).search(text, start)
+            end = closing.end() if closing is not None else -1
+        else:
+            end = text.find(">", start)
+        if end < 0:  # left open: what follows cannot be told from it
+            break
+        position = text.find(">", end) + 1 or len(text)
+    else:
+        parts.append(text[position:])
+    return unescape("\n".join(part.strip() for part in parts if part.strip()))
 
 
 class _Walk:

@@ -38,7 +38,7 @@ PICTURE_SECONDS = 30
 
 _MOST_CHILDREN = 3  # at once: two files of an ingest, and a page's picture
 _FILES_EACH, _BYTES_EACH = 200, 500_000_000  # then a child ends, and with it whatever its libraries have leaked
-_KEPT_BYTES = 700_000_000  # a child that holds more after its file ends at once; text recognition holds 400 MB
+_KEPT_SHARE = 4  # a child that holds more than this part of MEMORY_BYTES after its file ends at once
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a child at work
 # The child imports from where this process does, so that both run the same code.
 _PROGRAM = (
@@ -154,7 +154,7 @@ class _Child:
             self._process.poll() is not None
             or self._files >= _FILES_EACH
             or self._bytes >= _BYTES_EACH
-            or self._memory_bytes() > _KEPT_BYTES
+            or self._memory_bytes() > MEMORY_BYTES // _KEPT_SHARE
         )
 
     def end(self) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import email
 import email.errors
 import email.policy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,16 @@ _LONGEST_HEADER = 10_000  # characters; encoded words in one of 480 KB took the 
 _NAMED_ATTACHMENTS = 20
 
 
+@contextmanager
+def _judged(what: str) -> Iterator[None]:
+    """The standard library raises various errors for headers that are malformed in ways it did not think of."""
+    try:
+        yield
+    except (ValueError, IndexError, AttributeError, TypeError, LookupError, email.errors.MessageError) as exc:
+        raise DocumentError("loaders.damaged", what=Message(what)) from exc
+
+
+@_judged("loaders.mail")
 def read(path: Path) -> LoadedFile:
     """Read a message as a page headed by its subject, with a note that names its attachments."""
     message = _message(bytes_of(path))
@@ -50,17 +62,11 @@ def _name(part: MIMEPart) -> str:
 
 
 class _BoundedPolicy(email.policy.EmailPolicy):
-    """The default policy, which cuts long headers before it parses them and takes those that it cannot as they are."""
+    """The default policy, which cuts long headers before it parses them."""
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
         return name, value[:_LONGEST_HEADER]
-
-    def header_fetch_parse(self, name: str, value: str) -> Any:
-        try:
-            return super().header_fetch_parse(name, value)
-        except (ValueError, IndexError, AttributeError, TypeError, email.errors.MessageError):
-            return value  # the standard library fails on some malformed headers
 
 
 def _counted_part(policy: email.policy.Policy | None = None) -> EmailMessage:
@@ -68,6 +74,7 @@ def _counted_part(policy: email.policy.Policy | None = None) -> EmailMessage:
     return EmailMessage(policy)
 
 
+@_judged("loaders.saved_page")
 def read_saved_page(path: Path) -> LoadedFile:
     """Read the web page inside an mhtml file: its first HTML part."""
     message = _message(bytes_of(path))

@@ -133,6 +133,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.too_many_pixels.remedy": ("请缩小后另存。", "Save it smaller."),
     # Text with marks
     "loaders.html_unreadable": ("网页文件读不出来：{why}。", "The HTML cannot be read: {why}."),
+    "loaders.too_many_attributes": ("一个标签有太多属性", "a tag has too many attributes"),
     "loaders.html_unreadable.remedy": ("请重新保存网页。", "Save the page again."),
     "loaders.table_unreadable": ("表格读不出来：{why}。", "The table cannot be read: {why}."),
     "loaders.table_unreadable.remedy": ("请重新另存为 csv。", "Save it again as csv."),

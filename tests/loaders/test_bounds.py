@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from attacks import ATTACKS
+from children import small_bounds  # noqa: F401 (a fixture)
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import isolated
@@ -14,10 +15,11 @@ from minicpm_rag.loaders.bounds import MOST, count, number_of, one_document
 BY_THE_PROCESS = {"loaders.needs_memory", "loaders.reader_died", "loaders.reader_overran", "loaders.reader_failed"}
 
 
+@pytest.mark.usefixtures("small_bounds")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_bomb_is_stopped_by_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     path = ATTACKS[name](tmp_path)
-    monkeypatch.setattr(isolated, "MEMORY_BYTES", 700_000_000)
+    monkeypatch.setattr(isolated, "MEMORY_BYTES", 500_000_000)
     monkeypatch.setattr(isolated, "FILE_SECONDS", 60)
     try:
         loaded = isolated.load_file(path, ocr=False)

@@ -11,8 +11,7 @@ import pytest
 from office_files import make_docx, make_epub, make_pdf, make_xlsx, make_zip, png_of
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders import load_file, ocr
-from minicpm_rag.loaders import sheets as loaders_sheets
+from minicpm_rag.loaders import bounds, load_file, ocr
 
 
 def refusal(path: Path) -> DocumentError:
@@ -179,7 +178,7 @@ def test_a_stray_cell_at_the_far_end_of_a_sheet_does_no_harm(tmp_path: Path, mon
     path = tmp_path / "a.xlsx"
     workbook.save(path)
     assert load_file(path).pages[0].text == "| name | room |\n| Ann | 12 |\n|  |  | stray |"
-    monkeypatch.setattr(loaders_sheets, "MOST_CELLS", 10_000)
+    monkeypatch.setitem(bounds.MOST, "cells", 10_000)
     assert "too many cells" in str(refusal(path).reason)
 
 

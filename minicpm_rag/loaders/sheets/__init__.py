@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import check_archive, damaged
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.files import loaded

@@ -17,6 +17,7 @@ from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
 from minicpm_rag.records import Page
 
+
 def calamine_pages(path: Path, what: Message) -> list[Page]:
     """Return one page for each sheet with cells. Raises DocumentError where the workbook is damaged or protected."""
     import python_calamine
