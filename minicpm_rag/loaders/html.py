@@ -20,7 +20,7 @@ from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import LoadedFile, Page
 
 _DECLARED = re.compile(
-    rb"""(?i)<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}encoding=["']([\w.:-]+)"""
+    rb"""(?i)<meta[^>]{0,200}charset\s{0,9}=\s{0,9}["']?\s{0,9}([\w.:-]+)|<\?xml[^>]{0,100}encoding=["']([\w.:-]+)"""
 )
 _SKIPPED = re.compile(
     r"\A(?:script|style|noscript|template|svg|annotation|annotation-xml|head|iframe|object|canvas|audio|video|select|"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 # A value: a number with signs, units or a currency around it, a date, a percentage, or nothing but a mark.
 _VALUE = re.compile(r"[^\w]*[A-Z]{0,3}[^\w]*\d[\d\s.,:/'%‰–-]*[^\W\d_]{0,4}[^\w]*|[-–—/.*x×✓✗☐☒]*", re.IGNORECASE)
 _MOST_HEADER_ROWS = 3
+_LONGEST_VALUE = 60  # characters
 
 
 def header_rows_of(rows: Sequence[Sequence[str]]) -> int:
@@ -53,7 +54,7 @@ def is_value(cell: str) -> bool:
     """Whether a cell holds a number, date or mark, as the rows below a header do."""
     text = cell.strip()
     year = len(text) == 4 and text.isdigit() and text[:2] in ("19", "20")  # names a column as often as it is a value
-    return bool(text) and not year and _VALUE.fullmatch(text) is not None
+    return 0 < len(text) <= _LONGEST_VALUE and not year and _VALUE.fullmatch(text) is not None
 
 
 def _text(row: Sequence[str], column: int) -> str:

@@ -9,11 +9,11 @@ from minicpm_rag.loaders.files import read_text
 from minicpm_rag.records import Heading, LoadedFile, Page, Table
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_HASHES = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_HASHES = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-_TABLE_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
+_RULE = re.compile(r"\s*:?-+:?\s*")
 _RST_UNDERLINE = re.compile(r"([=\-`:.'\"~^_*+#<>])\1{2,}[ \t]*$")
-_INLINE = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+_INLINE = re.compile(r"!?\[([^\[\]]*)\]\([^)]{0,500}\)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 
 
 def read_plain(path: Path) -> LoadedFile:
@@ -47,8 +47,8 @@ def markdown_page(text: str) -> Page:
         elif opened:
             fence = opened.group(1)
         elif hashes := _HASHES.match(line):
-            if hashes.group(2):
-                headings.append(Heading(start, len(hashes.group(1)), _plain(hashes.group(2))))
+            if title := _without_closing_hashes(hashes.group(2)):
+                headings.append(Heading(start, len(hashes.group(1)), _plain(title)))
         elif _is_setext(lines, index):
             headings.append(Heading(start, 1 if lines[index + 1][1].strip()[0] == "=" else 2, _plain(line)))
             index += 1
@@ -78,6 +78,13 @@ def _restructured_page(text: str) -> Page:
             styles.append(style)
         headings.append(Heading(start, styles.index(style) + 1, line.strip()))
     return Page(1, text, headings=tuple(headings))
+
+
+def _without_closing_hashes(title: str) -> str:
+    """A heading's text without the hashes that may close it, which a blank parts from it."""
+    title = title.rstrip(" \t")
+    text = title.rstrip("#")
+    return text.rstrip(" \t") if text[-1:] in ("", " ", "\t") else title
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
@@ -110,7 +117,8 @@ def _is_setext(lines: list[tuple[int, str]], index: int) -> bool:
 
 
 def _is_table_rule(line: str) -> bool:
-    return "-" in line and "|" in line and bool(_TABLE_RULE.match(line))
+    parts = line.strip().removeprefix("|").removesuffix("|").split("|")
+    return "-" in line and "|" in line and all(map(_RULE.fullmatch, parts))
 
 
 def _table(lines: list[tuple[int, str]], first: int) -> tuple[Table, int]:

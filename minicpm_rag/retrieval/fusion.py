@@ -14,8 +14,9 @@ from minicpm_rag.text.scripts import letters_by_script
 Ranking = Sequence[tuple[str, float]]
 
 DENSE_TRUST = 2.0  # how much more a ranking counts whose best cosine stands out from its last
-# Part numbers and versions ("RX-7800", "v2.1b"): an embedder sees their pieces, keyword search the whole.
-_CODE = re.compile(r"(?=[A-Za-z0-9./_-]*\d)(?=[A-Za-z0-9./_-]*[A-Za-z])[A-Za-z0-9]+(?:[-._/][A-Za-z0-9]+)*")
+# Words of letters and digits. With both they are part numbers and versions ("RX-7800", "v2.1b"), of which an embedder
+# sees the pieces, keyword search the whole.
+_WORD = re.compile(r"[A-Za-z0-9]+(?:[-._/][A-Za-z0-9]+)*")
 
 
 def weighted_sum(
@@ -66,6 +67,12 @@ def readable_share(text: str, abilities: Mapping[str, float]) -> float:
     search does; a script that was never measured counts as unreadable, and so do codes such as "RX-7800".
     """
     everything = sum(letters_by_script(text).values())
-    outside_codes = letters_by_script(_CODE.sub(" ", text))
+    outside_codes = letters_by_script(_WORD.sub(_unless_code, text))
     readable = sum(count * abilities.get(script, 0.0) for script, count in outside_codes.items())
     return readable / everything if everything else 0.0
+
+
+def _unless_code(word: re.Match[str]) -> str:
+    text = word.group()
+    is_code = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+    return " " if is_code else text

@@ -17,7 +17,7 @@ from minicpm_rag.text.terms import fold
 _QUOTED = re.compile(r"《([^》]{1,40})》|「([^」]{1,30})」|『([^』]{1,30})』")
 _LETTER = r"A-Za-z\u00c0-\u024f"
 _LATIN_NAME = re.compile(
-    rf"[{_LETTER}][{_LETTER}\d.+#&'’/-]*[{_LETTER}\d+#]|[A-Z](?![{_LETTER}])|\d+[{_LETTER}][{_LETTER}\d-]*"
+    rf"[{_LETTER}][{_LETTER}\d.+#&'’/-]*[{_LETTER}\d+#]|[A-Z](?![{_LETTER}])|(?<!\d)\d+[{_LETTER}][{_LETTER}\d-]*"
 )
 _POSSESSIVE = re.compile(r"['’]s?$")
 _DOT = re.compile("[·・•]")

@@ -71,7 +71,7 @@ _ASKS_FOR: dict[Kind, re.Pattern[str]] = {
 _NUMERAL = r"\d|[〇零一二三四五六七八九十百千万亿两半]+(?:[^\W\d_]|%)"
 _CUES: dict[Kind, re.Pattern[str]] = {
     "time": re.compile(
-        r"\d{3,4}|\d+[月日号点]|[〇一二三四五六七八九十]+[年月日点]|世纪|年代|时期|century|\b(?:19|20)\d\ds"
+        r"\d{3,4}|\d[月日号点]|[〇一二三四五六七八九十][年月日点]|世纪|年代|时期|century|\b(?:19|20)\d\ds"
         r"|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
         r"|\b\d{1,2}(?::\d\d)? ?[ap]\.?m",
         re.IGNORECASE,
@@ -101,7 +101,7 @@ def language_of(question: str) -> Language:
     in_english = bool(_ENGLISH_MARKERS.search(question))
     if _CHINESE_MARKERS.search(question):
         # "Who wrote 《海的女儿》?" holds a 的, but only inside a name.
-        outside = re.sub(r"[《「『“\"].*?[》」』”\"]", "", question)
+        outside = re.sub(r"[《「『“\"].{0,100}?[》」』”\"]", "", question)
         if _CHINESE_MARKERS.search(outside) or not in_english:
             return "zh"
     return "en" if in_english else "zh"

@@ -25,7 +25,7 @@ _ABBREVIATION = re.compile(
 _BEFORE_NUMBER = re.compile("no|nos|p|pp|fig|eq|sec|ch|vol|art")  # an abbreviation only before a number
 _TIMES = frozenset(["a.m", "p.m"])
 _INITIALS = re.compile(r"[A-Z]|(?:[A-Za-z]\.)+[A-Za-z]")
-_WORD_BEFORE = re.compile(r"[A-Za-z][A-Za-z.]*\Z")
+_WORD_BEFORE = re.compile(r"(?<![A-Za-z.])\.*([A-Za-z][A-Za-z.]*)\Z")
 _LIST_NUMBER = re.compile(r"(?:\A|[\n\s])\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})\Z")
 
 _LOOK_BACK = 400  # characters: keeps a 5 MB line linear
@@ -125,7 +125,7 @@ def _is_abbreviation(text: str, start: int, dot: int, next_character: str) -> bo
     word_match = _WORD_BEFORE.search(before)
     if not word_match:
         return False
-    word = word_match.group().lower()
+    word = word_match.group(1).lower()
     if _BEFORE_NUMBER.fullmatch(word):
         return next_character.isdigit()
     if _ABBREVIATION.fullmatch(word):

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 LONGEST_SUBJECT = 40
 ROWS_READ = 2
 _NUMBER = re.compile(
-    r"(?:第[一二三四五六七八九十百\d]+[章节条篇部]|[（(][一二三四五六七八九十\d]+[)）]"
-    r"|[一二三四五六七八九十]+[、.．]|\d+(?:\.\d+)*[、.．)]?(?=\s)|\d+[、.．)]|(?:chapter|section|part)\s+\w+[:.]?)\s*",
+    r"(?:第[一二三四五六七八九十百\d]{1,12}[章节条篇部]|[（(][一二三四五六七八九十\d]{1,12}[)）]"
+    r"|[一二三四五六七八九十]{1,12}[、.．]|\d{1,9}(?:\.\d{1,9}){0,9}[、.．)]?(?=\s)|\d{1,9}[、.．)]"
+    r"|(?:chapter|section|part)\s+\w{1,40}[:.]?)\s*",
     re.IGNORECASE,
 )
 # Headings that say where one is, not what it is about.
@@ -36,7 +37,7 @@ _NO_NOUN = re.compile(
     r"\w+ing|how|what|why|when|where|which|who|if|with|without|in|on|at|for|to|from|by|the|a|an|our|your|you|we|is|are|can|do",
     re.IGNORECASE,
 )
-_UNIT = re.compile(r"\s*[（(][^）)]*[)）]\s*$")
+_UNIT = re.compile(r"\s{0,9}[（(][^（()）]*[)）]\s*$")
 
 
 def file_title(name: str) -> str:

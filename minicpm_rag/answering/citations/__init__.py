@@ -24,17 +24,17 @@ _WORD = r"资料|文档|文献|来源|参考|引用|段落|编号|第|passages?|
 # The marks that models write: [1], [1][2], [1, 2], 【1】, 〔1〕, ［１］, [1-3], [资料1], [[1]], [^1], and the
 # [编号] of our own instruction.
 _MARK = re.compile(
-    rf"[ \t\u3000]*{_OPEN}{{1,2}}\s*\^?(?:{_WORD})?\s*[:：]?\s*"
-    rf"(?P<numbers>\d{{0,4}}(?:\s*[,，、;；\-–—~]\s*\d{{1,4}})*)\s*(?:页|条)?{_CLOSE}{{1,2}}",
+    rf"[ \t\u3000]{{0,20}}{_OPEN}{{1,2}}\s{{0,3}}\^?(?:{_WORD})?\s{{0,3}}[:：]?\s{{0,3}}"
+    rf"(?P<numbers>\d{{0,4}}(?:\s{{0,3}}[,，、;；\-–—~]\s{{0,3}}\d{{1,4}})*)\s{{0,3}}(?:页|条)?{_CLOSE}{{1,2}}",
     re.IGNORECASE,
 )
 # What may still become a mark when more text comes; spaces in front of a mark go with it.
 _UNFINISHED_MARK = re.compile(
-    rf"\s*(?:{_OPEN}{{1,2}}[\s\d,，、;；:：\-–—~^.a-z资料文档献来源参考引用段落编号第页条]{{0,24}}{_CLOSE}?)?$",
+    rf"(?<!\s)\s*(?:{_OPEN}{{1,2}}[\s\d,，、;；:：\-–—~^.a-z资料文档献来源参考引用段落编号第页条]{{0,24}}{_CLOSE}?)?$",
     re.IGNORECASE,
 )
 # The same where no more text comes: it must look like a mark that was broken off.
-_HALF_MARK = re.compile(rf"\s*{_OPEN}{{1,2}}\s*\^?(?:{_WORD})?[\s\d,，、;；:：\-–—~]*$", re.IGNORECASE)
+_HALF_MARK = re.compile(rf"(?<!\s)\s*{_OPEN}{{1,2}}\s{{0,3}}\^?(?:{_WORD})?[\s\d,，、;；:：\-–—~]*$", re.IGNORECASE)
 _RANGE = re.compile(r"(\d+)\s*[-–—~]\s*(\d+)|\d+")
 _LONGEST_RANGE = 20
 
