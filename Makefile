@@ -3,7 +3,7 @@ PYTHON ?= python
 # Quotes the extra for every shell: `make install EXTRA=test,ocr`
 EXTRA ?= test
 
-.PHONY: help install format lint types test slow check reference constraints
+.PHONY: help install format lint types test crash slow check reference constraints
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,10 +25,13 @@ types: ## strict types
 test: ## the tests that CI runs: offline, under 15 minutes on two cores
 	pytest -n 2 --dist loadfile
 
+crash: ## the program is killed at random moments and a disk is full; minutes
+	pytest -m slow tests/indexing/test_crash.py
+
 slow: ## the long tests: retrieval goals, kill loops, soak
 	pytest -m slow
 
-check: lint types test ## all that CI checks
+check: lint types test crash ## all that CI checks
 
 reference: ## write docs/reference.md anew: settings and commands
 	$(PYTHON) docs/make_reference.py
