@@ -33,7 +33,7 @@ slow: ## the long tests: retrieval goals, kill loops, soak
 
 check: lint types test crash ## all that CI checks
 
-reference: ## write docs/reference.md anew: settings and commands
+reference: ## write docs/reference.md and reference.zh.md again: settings and commands
 	$(PYTHON) docs/make_reference.py
 
 constraints: ## write constraints.txt anew from a fresh environment

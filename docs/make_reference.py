@@ -88,6 +88,8 @@ def settings_table(shown: Language) -> str:
     rows = [WORDS[shown]["columns"], "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = WORDS[shown]["home"] if name == "home" else "" if field.default in (None, ()) else field.default
+        if name not in MEANINGS:
+            raise SystemExit(f"{name} has no Chinese description in docs/make_reference.py")
         meaning = field.description if shown == "en" else MEANINGS[name]
         rows.append(f"| `{name.upper()}` | {default} | {meaning} |")
     return "\n".join(rows)

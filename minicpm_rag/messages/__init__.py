@@ -1,11 +1,11 @@
 """What the program says to a user: a key and its values, put into Chinese or English only where it is shown.
 
 The core never writes a sentence. It raises `RAGError("library.name_taken", name="合同")` or stores
-`Message("pdf.scans", unread=2, pages=7)`; the command line and the page call `text(language, message)`.
+`Message("loaders.no_text")`; the command line and the page call `text(language, message)`.
 
 To add a message: give it a key and its two texts in the catalogue of its area (`messages/<area>.py`, the part of
-the key before the dot). tests/test_messages.py proves that both languages are there, that every key in use is
-listed, that no listed key is unused, and that every placeholder is filled.
+the key before the dot), Chinese first. tests/test_catalogues.py proves that both languages are there, that every key in
+use is listed, that no listed key is unused, and that every placeholder is filled. A new area is listed in `core`.
 
 A placeholder is `{name}`, or with a format behind a colon:
 

@@ -48,11 +48,10 @@ def opening() -> Future[Workspace]:
 def _open(wanted: Settings, future: Future[Workspace]) -> None:
     try:
         # Imported here: they pull in LangChain and Chroma, which the first paint must not wait for.
-        from minicpm_rag import indexing as worker
-        from minicpm_rag import workspace
+        from minicpm_rag import indexing, workspace
 
         opened = workspace.open_workspace(wanted)
-        worker.Worker(opened.library, wanted.chunk_size, ocr=wanted.ocr).start()
+        indexing.Worker(opened.library, wanted.chunk_size, ocr=wanted.ocr).start()
     except BaseException as error:
         logger.exception("The workspace could not be opened")
         future.set_exception(error)

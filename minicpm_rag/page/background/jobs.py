@@ -41,10 +41,10 @@ class Job:
         threading.Thread(target=self._follow, name=f"job-{number}", daemon=True).start()
 
     def _follow(self) -> None:
-        from minicpm_rag import indexing as worker
+        from minicpm_rag import indexing
 
         try:
-            for step in worker.follow(self._library, self.number, cancelled=self.cancelled.is_set):
+            for step in indexing.follow(self._library, self.number, cancelled=self.cancelled.is_set):
                 self.latest = step
                 if step.verdict is not None:
                     self.verdicts.append(step.verdict)
@@ -73,10 +73,10 @@ class Jobs:
 
     def adopt(self, library: Library) -> None:
         """Follow the jobs that another process began, or this one before it was restarted."""
-        from minicpm_rag import indexing as worker
+        from minicpm_rag import indexing
 
         with self._adding:
-            for job, knowledge_base in worker.jobs_under_way(library, self._known):
+            for job, knowledge_base in indexing.jobs_under_way(library, self._known):
                 if job.kind in SHOWN_KINDS:
                     self._follow(Job(library, job.kind, knowledge_base, job.id))
 
@@ -116,16 +116,16 @@ def shared() -> Jobs:
 
 def ingest(library: Library, knowledge_base: str, sources: Sequence[str]) -> None:
     """Have files read into a knowledge base."""
-    from minicpm_rag import indexing as worker
+    from minicpm_rag import indexing
 
-    shared().begin(library, "ingest", knowledge_base, lambda: worker.submit_ingest(library, knowledge_base, sources))
+    shared().begin(library, "ingest", knowledge_base, lambda: indexing.submit_ingest(library, knowledge_base, sources))
 
 
 def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> None:
     """Have documents removed from a knowledge base."""
-    from minicpm_rag import indexing as worker
+    from minicpm_rag import indexing
 
-    shared().begin(library, "remove", knowledge_base, lambda: worker.submit_remove(library, knowledge_base, sources))
+    shared().begin(library, "remove", knowledge_base, lambda: indexing.submit_remove(library, knowledge_base, sources))
 
 
 def name_of(source: str) -> str:

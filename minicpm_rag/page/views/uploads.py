@@ -72,12 +72,12 @@ def _take(workspace: Workspace, key: str) -> None:
 
 
 def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[Message]:
-    from minicpm_rag import indexing as worker
+    from minicpm_rag import indexing
 
     knowledge_base = state.knowledge_base()
     try:
         sources = [
-            str(worker.save_upload(workspace.library, knowledge_base, file.name, file.getvalue())) for file in files
+            str(indexing.save_upload(workspace.library, knowledge_base, file.name, file.getvalue())) for file in files
         ]
         jobs.ingest(workspace.library, knowledge_base, sources)
     except RAGError as error:
