@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-SCRIPT = Path(__file__).with_name("script.py")
+SCRIPT = Path(__file__).parent / "entry" / "script.py"  # alone there: page/html would hide the standard html
 CONFIGURATION = Path(__file__).with_name("streamlit.toml")
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 # Paths that carry users' files; the rest of the page shows a login by itself.

@@ -1,5 +1,0 @@
-"""What Streamlit runs for every session; the server around it is built by `server.py`."""
-
-from minicpm_rag.page.app import show
-
-show()
