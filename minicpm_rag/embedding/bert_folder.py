@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from minicpm_rag.embedding.bert_graph import Shape, tensor_names
 from minicpm_rag.embedding.converted import About, Source
 from minicpm_rag.embedding.model_folder import read_json
+from minicpm_rag.embedding.tokenizer import FastTokenizer
 from minicpm_rag.errors import EmbeddingError
 from minicpm_rag.messages import reason_of
 
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
 
     Tensor = NDArray[numpy.float32]
 
@@ -62,8 +62,6 @@ def read(folder: Path) -> Source:
         positions = positions + tensors.pop("embeddings.token_type_embeddings.weight")[0]
         table = tensors.pop("embeddings.word_embeddings.weight")
         tokenizer = _tokenizer(folder)
-        unknown = read_json(folder / "tokenizer_config.json").get("unk_token")
-        unknown = unknown["content"] if isinstance(unknown, dict) else unknown
         pooling = _pooling(folder)
         assert pooling is not None
         shape = Shape(
@@ -83,7 +81,7 @@ def read(folder: Path) -> Source:
             about=About(
                 prefixes=dict(read_json(folder / "config_sentence_transformers.json").get("prompts") or {}),
                 limit_tokens=len(positions),
-                unknown_id=None if unknown is None else tokenizer.token_to_id(unknown),
+                unknown_id=tokenizer.unknown_id,
                 pooling=pooling,
             ),
         )
@@ -119,10 +117,10 @@ def _pooling(folder: Path) -> Literal["mean", "first"] | None:
     return "first" if modes in ({"cls"}, {"cls_token"}) else None
 
 
-def _tokenizer(folder: Path) -> Tokenizer:
+def _tokenizer(folder: Path) -> FastTokenizer:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+    unknown = read_json(folder / "tokenizer_config.json").get("unk_token")
+    unknown = unknown["content"] if isinstance(unknown, dict) else unknown
+    return FastTokenizer(tokenizer, None if unknown is None else tokenizer.token_to_id(unknown))

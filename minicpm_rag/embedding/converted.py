@@ -1,6 +1,6 @@
 """A converted model: a folder in the home that onnxruntime runs from, made once from a model's own files.
 
-body.onnx (the encoder), table.npy (word embeddings), positions.npy (what each position adds), tokenizer.json, and
+body.onnx (the encoder), table.npy (word embeddings), positions.npy (what each position adds), the tokenizer, and
 model.json (prefixes, limits, pooling), which is written last: without it the folder does not count.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from minicpm_rag.embedding import bert_graph
+from minicpm_rag.embedding.tokenizer import Tokenizer
 from minicpm_rag.embedding.word_table import WordTable
 from minicpm_rag.errors import EmbeddingError
 from minicpm_rag.messages import reason_of
@@ -22,9 +23,7 @@ from minicpm_rag.messages import reason_of
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
-
-BODY, TABLE, POSITIONS, TOKENIZER, MODEL = "body.onnx", "table.npy", "positions.npy", "tokenizer.json", "model.json"
+BODY, TABLE, POSITIONS, MODEL = "body.onnx", "table.npy", "positions.npy", "model.json"
 
 # Any usual text shows which channels of a model are always large.
 SAMPLE_TEXTS = (
@@ -102,7 +101,7 @@ def _write(source: Source, folder: Path, bits: Literal[8, 32], on_progress: Call
     folder.mkdir()
     numpy.save(folder / TABLE, source.table)
     numpy.save(folder / POSITIONS, source.positions)
-    source.tokenizer.save(str(folder / TOKENIZER), pretty=False)
+    source.tokenizer.save(folder)
     on_progress(0.6)
     if bits == 8:
         peaks = _peaks(source, WordTable(folder / TABLE))
@@ -124,7 +123,7 @@ def _peaks(source: Source, table: WordTable) -> dict[str, Any]:
     session = open_session(bert_graph.float_graph(source.weights, source.shape, show_inputs=True))
     peaks: dict[str, Any] = {}
     for text in SAMPLE_TEXTS:
-        ids = source.tokenizer.encode(text).ids[: source.about.limit_tokens]
+        ids = source.tokenizer.ids(text)[: source.about.limit_tokens]
         rows = table.rows(ids) + source.positions[: len(ids)]
         for name, values in zip(names, session.run(names, {bert_graph.INPUT: rows[None]}), strict=True):
             found = numpy.abs(values).reshape(-1, values.shape[-1]).max(axis=0)

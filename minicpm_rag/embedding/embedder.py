@@ -12,18 +12,18 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from langchain_core.embeddings import Embeddings
 
 from minicpm_rag.embedding.token_signs import packed
+from minicpm_rag.embedding.tokenizer import Tokenizer
 from minicpm_rag.errors import EmbeddingError
 from minicpm_rag.text.scripts import UNSPACED
 
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
 
     Vectors = NDArray[numpy.float32]
 
@@ -56,10 +56,9 @@ class ReadQuestion:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What an embedder knows of texts before it runs: its tokenizer (without cutting and padding) and its limits."""
+    """What an embedder knows of texts before it runs: its tokenizer and its limits."""
 
     tokenizer: Tokenizer
-    unknown_id: int | None
     prefixes: dict[str, str]  # by kind; what the model was trained to read before a question or a passage
     limit_tokens: int
     dimension: int
@@ -133,19 +132,14 @@ class Embedder(Embeddings, ABC):
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a document's text as the model reads it, special tokens and prefix included."""
-        return len(self._encoded(text, "document").ids)
+        return len(self._ids(text, "document"))
 
     def readable_share(self, text: str) -> float:
         """Share of the text's characters that the vocabulary knows, 0..1; the rest become "unknown"."""
-        encoding = self._vocabulary.tokenizer.encode(text, add_special_tokens=False)
-        unknown = self._vocabulary.unknown_id
-        if unknown is None or not encoding.ids:
-            return 1.0
-        sizes = [
-            (end - start, token == unknown) for (start, end), token in zip(encoding.offsets, encoding.ids, strict=True)
-        ]
-        lost_characters = sum(size for size, lost in sizes if lost)
-        return float(1 - lost_characters / max(1, sum(size for size, _ in sizes)))
+        tokenizer = self._vocabulary.tokenizer
+        tokens = tokenizer.tokens(text)
+        lost = sum(token.end - token.start for token in tokens if token.id == tokenizer.unknown_id)
+        return 1 - lost / max(1, sum(token.end - token.start for token in tokens))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed passages. Raises EmbeddingError for one beyond `limit_tokens`, because its end would be lost."""
@@ -191,8 +185,8 @@ class Embedder(Embeddings, ABC):
         _ = self._vocabulary
         return self._run(texts, kind, tokens=tokens) if texts else []
 
-    def _encoded(self, text: str, kind: Kind) -> Any:
-        return self._vocabulary.tokenizer.encode(self._prefix(kind) + text)
+    def _ids(self, text: str, kind: Kind) -> list[int]:
+        return self._vocabulary.tokenizer.ids(self._prefix(kind) + text)
 
     def _prefix(self, kind: Kind) -> str:
         return self._vocabulary.prefixes.get(kind) or ""
@@ -209,10 +203,10 @@ class Embedder(Embeddings, ABC):
 
     def _split(self, text: str) -> list[str]:
         """The text in parts that the model reads."""
-        if len(self._encoded(text, "query").ids) <= self.limit_tokens:
+        if len(self._ids(text, "query")) <= self.limit_tokens:
             return [text]
-        room = self.limit_tokens - len(self._encoded("", "query").ids)
-        offsets = self._vocabulary.tokenizer.encode(text, add_special_tokens=False).offsets
+        room = self.limit_tokens - len(self._ids("", "query"))
+        offsets = [token[1:3] for token in self._vocabulary.tokenizer.tokens(text) if not token.special]
         # Cut at token borders; a part alone can have a few more tokens, hence the slack.
         step = max(1, room - 8)
         return [
@@ -236,10 +230,9 @@ class Embedder(Embeddings, ABC):
     def _token_words(self, text: str, kind: Kind) -> list[str]:
         """The word that each token is of; "" for special tokens, those of the prefix and bare spaces."""
         before = len(self._prefix(kind))
-        encoding = self._encoded(text, kind)
-        pieces = [(max(0, start - before), max(0, end - before)) for start, end in encoding.offsets]
-        of_text = zip(words_of(text, pieces), encoding.special_tokens_mask, strict=True)
-        return ["" if special else word for word, special in of_text]
+        tokens = self._vocabulary.tokenizer.tokens(self._prefix(kind) + text)
+        words = words_of(text, [(max(0, token.start - before), max(0, token.end - before)) for token in tokens])
+        return ["" if token.special else word for token, word in zip(tokens, words, strict=True)]
 
 
 def words_of(text: str, pieces: Sequence[tuple[int, int]]) -> list[str]:

@@ -9,17 +9,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from minicpm_rag.embedding import bert_graph, converted
 from minicpm_rag.embedding.embedder import Embedder, Kind, RunText, Vocabulary
 from minicpm_rag.embedding.onnx_session import open_session, session_errors
+from minicpm_rag.embedding.tokenizer import Tokenizer, load_tokenizer
 from minicpm_rag.embedding.word_table import WordTable
 from minicpm_rag.errors import EmbeddingError
 from minicpm_rag.messages import reason_of
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 # Each thread runs a text by itself, so they do not wait for each other; beyond eight, memory traffic limits.
 MOST_THREADS = 8
@@ -88,12 +86,11 @@ class OnnxEmbedder(Embedder):
 
     def _load(self) -> Vocabulary:
         import numpy
-        from tokenizers import Tokenizer
 
         self.prepare()
         try:
             about = converted.about(self.folder)
-            tokenizer = Tokenizer.from_file(str(self.folder / converted.TOKENIZER))
+            tokenizer = load_tokenizer(self.folder, about.unknown_id)
             self._table = WordTable(self.folder / converted.TABLE)
             self._positions = numpy.load(self.folder / converted.POSITIONS)
             self._session = open_session(self.folder / converted.BODY)
@@ -103,7 +100,6 @@ class OnnxEmbedder(Embedder):
         self._threads = ThreadPoolExecutor(processors(), thread_name_prefix="embedder")
         return Vocabulary(
             tokenizer=tokenizer,
-            unknown_id=about.unknown_id,
             prefixes=about.prefixes,
             limit_tokens=about.limit_tokens,
             dimension=self._table.hidden,
@@ -123,7 +119,7 @@ class OnnxEmbedder(Embedder):
     def _one(self, text: str, kind: Kind, tokens: bool) -> RunText:
         import numpy
 
-        ids = self._encoded(text, kind).ids
+        ids = self._ids(text, kind)
         rows = self._table.rows(ids) + self._positions[: len(ids)]
         ((states,),) = self._session.run([bert_graph.OUTPUT], {bert_graph.INPUT: rows[None]})
         vector = states.mean(axis=0) if self._mean else states[0]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag import records
 from minicpm_rag.embedding.onnx_embedder import OnnxEmbedder, processors
 from minicpm_rag.embedding.onnx_session import open_session, session_errors
+from minicpm_rag.embedding.tokenizer import Token, Tokenizer
 from minicpm_rag.embedding.word_table import WordTable
 from minicpm_rag.errors import EmbeddingError
 from minicpm_rag.messages import reason_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import numpy
     from langchain_core.documents import Document
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
 
 WEIGHTS = Path(__file__).with_name("reader.onnx")
 # Tokens, as in training: training/model.py, training/prepare.py
@@ -144,15 +144,18 @@ def _windows(model: _Loaded, question: str, claim: str, place: int, passage: Doc
     context = " › ".join(filter(None, (str(passage.metadata.get(key) or "") for key in told)))
     head = [BEGIN]
     for text, limit in ((question, QUESTION_LIMIT), (claim, CLAIM_LIMIT), (context, CONTEXT_LIMIT)):
-        head += [*model.tokenizer.encode(text, add_special_tokens=False).ids[:limit], END]
+        head += [*(token.id for token in _tokens(model.tokenizer, text)[:limit]), END]
     text = passage.page_content
-    coded = model.tokenizer.encode(text, add_special_tokens=False)
-    offsets = [_trimmed(text, start, stop) for start, stop in coded.offsets]
-    starts = range(0, max(1, len(coded.ids) - OVERLAP), WINDOW - OVERLAP)
-    return [
-        _Window(place, [*head, *coded.ids[at : at + WINDOW], END], len(head), offsets[at : at + WINDOW])
-        for at in starts
-    ]
+    tokens = _tokens(model.tokenizer, text)
+    ids = [token.id for token in tokens]
+    offsets = [_trimmed(text, token.start, token.end) for token in tokens]
+    starts = range(0, max(1, len(ids) - OVERLAP), WINDOW - OVERLAP)
+    return [_Window(place, [*head, *ids[at : at + WINDOW], END], len(head), offsets[at : at + WINDOW]) for at in starts]
+
+
+def _tokens(tokenizer: Tokenizer, text: str) -> list[Token]:
+    """The tokens of a text without the special ones."""
+    return [token for token in tokenizer.tokens(text) if not token.special]
 
 
 def _trimmed(text: str, start: int, stop: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from minicpm_rag.embedding.embedder import Embedder, Kind, RunText, Vocabulary
 from minicpm_rag.embedding.model_folder import folder_revision, require_model_folder
+from minicpm_rag.embedding.tokenizer import FastTokenizer
 from minicpm_rag.errors import EmbeddingError
 from minicpm_rag.messages import reason_of
 
@@ -54,10 +55,8 @@ class TorchEmbedder(Embedder):
             raise EmbeddingError("embedding.embedder_not_loaded", folder=self.folder, why=reason_of(exc)) from exc
         model.max_seq_length = _limit_tokens(model)
         self._model = model
-        unknown = model.tokenizer.unk_token_id
         return Vocabulary(
             tokenizer=_own_tokenizer(model),
-            unknown_id=None if unknown is None else int(unknown),
             prefixes=dict(model.prompts or {}),
             limit_tokens=int(model.max_seq_length),
             dimension=int(model.get_embedding_dimension()),
@@ -97,14 +96,13 @@ class TorchEmbedder(Embedder):
                 return found
 
 
-def _own_tokenizer(model: Any) -> Any:
+def _own_tokenizer(model: Any) -> FastTokenizer:
     """A copy of the model's tokenizer: changing a shared one's truncation fails in a second thread."""
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+    own = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
+    unknown = model.tokenizer.unk_token_id
+    return FastTokenizer(own, None if unknown is None else int(unknown))
 
 
 def _limit_tokens(model: Any) -> int:
