@@ -25,12 +25,19 @@ MOST: dict[Counted, int] = {
     "parts": 10_000,  # of a message: texts, attachments, messages inside it
 }
 
+_TOO_MANY: dict[Counted, str] = {
+    "characters": "loaders.too_many_characters",
+    "cells": "loaders.too_many_cells",
+    "pages": "loaders.too_many_pages",
+    "parts": "loaders.too_many_parts",
+}
+
 _counts: ContextVar[Counter[Counted] | None] = ContextVar("counts", default=None)
 
 
 @contextmanager
 def one_document() -> Iterator[None]:
-    """Count anew for what is read in the block."""
+    """Begin to count for what is read in the block."""
     token = _counts.set(Counter())
     try:
         yield
@@ -53,4 +60,4 @@ def count(what: Counted, number: int = 1) -> None:
         return
     counts[what] += number
     if counts[what] > MOST[what]:
-        raise DocumentError(f"loaders.too_many_{what}", limit=MOST[what])
+        raise DocumentError(_TOO_MANY[what], limit=MOST[what])
