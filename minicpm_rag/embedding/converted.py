@@ -84,14 +84,24 @@ def convert(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-", ignore_cleanup_errors=True) as made:
-            _write(read(), Path(made) / folder.name, bits, on_progress)
+            new = Path(made) / folder.name
+            _write(read(), new, bits, on_progress)
             if not is_whole(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-                (Path(made) / folder.name).rename(folder)
+                _move(new, folder)
     except OSError as exc:
-        if not is_whole(folder):
-            raise EmbeddingError("embedding.not_converted", name=name, folder=folder, why=reason_of(exc)) from exc
+        raise EmbeddingError("embedding.not_converted", name=name, folder=folder, why=reason_of(exc)) from exc
     on_progress(1.0)
+
+
+def _move(new: Path, folder: Path) -> None:
+    """Give a whole folder its name, unless another process was quicker; one that is not whole is replaced."""
+    try:
+        new.rename(folder)
+    except OSError:
+        if is_whole(folder):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        new.rename(folder)
 
 
 def _write(source: Source, folder: Path, bits: Literal[8, 32], on_progress: Callable[[float], object]) -> None:
