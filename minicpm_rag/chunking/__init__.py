@@ -100,16 +100,19 @@ class _Packer:
         room = (self._limit - context_tokens) / self._tokens_per_weight
         room -= sum(unit.weight for unit in units[first : new + 1])
         end = new + 1
+        only_leads = all(map(_leads, units[first:end]))
         while end < len(units):
             unit, last = units[end], units[end - 1]
             if unit.opens and last.end - start >= self._tiny and last.kind != "heading":
                 return end
             # A heading or table header goes with the first sentence or row, however long that is.
-            too_long = unit.end - start > self._target and not all(_leads(each) for each in units[first:end])
-            if too_long or unit.weight > room:
+            if (unit.end - start > self._target and not only_leads) or unit.weight > room:
                 break
             room -= unit.weight
+            only_leads = only_leads and _leads(unit)
             end += 1
+        if only_leads and units[end - 1].end - start > self._target:
+            return end  # a list of headings without text
         end = self._with_tiny_rest(units, start, end, room)
         while new + 1 < end < len(units) and _leads(units[end - 1]):
             end -= 1

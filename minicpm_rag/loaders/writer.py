@@ -13,8 +13,8 @@ from minicpm_rag.loaders.encodings import clean
 from minicpm_rag.loaders.tables import joined_header
 from minicpm_rag.records import Heading, Page, PageKind, Table
 
-_BLANKS = re.compile(r"[ \t\u3000]*\n\s*|[ \t]{2,}")
-_LINE_END_SPACES = re.compile(r"[ \t\u3000]+\n")
+_BLANKS = re.compile(r"(?<![ \t\u3000])[ \t\u3000]*\n\s*|[ \t]{2,}")
+_LINE_END_SPACES = re.compile(r"(?<![ \t\u3000])[ \t\u3000]+\n")
 _MANY_LINES = re.compile(r"\n{3,}")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from minicpm_rag.text.numerals import MONTHS, numbers
 from minicpm_rag.text.questions import chinese_words
@@ -22,6 +23,7 @@ _LATIN_NAME = re.compile(
 _POSSESSIVE = re.compile(r"['’]s?$")
 _DOT = re.compile("[·・•]")
 _SENTENCE_OPENERS = re.compile(r"(?:^|[.!?:：。！？\n\"“(（]\s*)$")
+_OPENER = 20  # characters in which a sentence may begin before its first word
 _PERSON_PLACE_ORGANISATION = frozenset(["nr", "nrt", "nrfg", "ns", "nt"])
 _PLACE_ENDINGS = re.compile(r"(?<=..)[省市县区镇乡村州国]$")
 
@@ -30,6 +32,7 @@ _NEGATOR = re.compile(
     r"|\b(?:not|no|never|cannot|without|[a-z]+n't)\b(?:\s+(?:be|been|being))?\s*",
     re.IGNORECASE,
 )
+_MOST_DENIED = 50  # in one text; each is looked for in another
 _NEXT_TERM = re.compile(rf"[{HAN}]{{2}}|[a-z]+")
 _GREETING = re.compile(
     r"^\W*(?:(?:你好|您好|好的|(?:很|非常)?抱歉|对不起|(?:很高兴|感谢|谢谢)[^，,。！!]*)[，,。！!\s]*"
@@ -109,7 +112,7 @@ def denied(text: str) -> frozenset[str]:
     """What stands right after a negation: the pair of characters or the word that is denied."""
     folded = fold(text)
     found = set()
-    for negator in _NEGATOR.finditer(folded):
+    for negator in islice(_NEGATOR.finditer(folded), _MOST_DENIED):
         following = _NEXT_TERM.match(folded, negator.end())
         if following:
             found.add(following.group())
@@ -133,7 +136,7 @@ def _latin_names(text: str) -> Iterator[str]:
     for match in _LATIN_NAME.finditer(text):
         word = _POSSESSIVE.sub("", match.group())
         capital = any(character.isupper() or character.isdigit() for character in word[1:]) or (
-            word[0].isupper() and not _SENTENCE_OPENERS.search(text[: match.start()])
+            word[0].isupper() and not _SENTENCE_OPENERS.search(text[max(0, match.start() - _OPENER) : match.start()])
         )
         if capital and word.lower() not in MONTHS and word not in {"I", "A"}:
             yield word

@@ -17,6 +17,7 @@ _SCALES = {
     "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12,
 }  # fmt: skip
 _CHINESE_NUMERAL = re.compile(r"[〇零一二两三四五六七八九十百千万亿]+")
+_LONGEST_NUMERAL = 40  # characters; 亿 fifty times over is more than a float holds
 _NUMERAL = re.compile(r"[\d._〇零一二两三四五六七八九十百千万亿]+")
 _WORDS_OF_NUMERALS = frozenset(["一", "零", "万", "百", "千", "亿", "万一", "千万", "百万", "万千", "千百", "一一"])
 _CHINESE_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {
@@ -76,7 +77,7 @@ def _chinese_values(folded: str) -> Iterator[float]:
     for match in _CHINESE_NUMERAL.finditer(folded):
         text = match.group()
         before = folded[match.start() - 1 : match.start()]
-        if before.isdigit() or text in _WORDS_OF_NUMERALS:
+        if before.isdigit() or text in _WORDS_OF_NUMERALS or len(text) > _LONGEST_NUMERAL:
             continue
         if before in {"第"} or len(text) > 1 or _CHINESE_UNIT_AFTER.match(folded, match.end()):
             yield _chinese_value(text)
@@ -121,5 +122,6 @@ def _english_values(folded: str) -> Iterator[float]:
 
 
 def _beside_a_digit(folded: str, match: re.Match[str]) -> bool:
-    before, after = folded[: match.start()].rstrip(" ,"), folded[match.end() :].lstrip(" ,")
+    before = folded[max(0, match.start() - 5) : match.start()].rstrip(" ,")
+    after = folded[match.end() : match.end() + 5].lstrip(" ,")
     return before[-1:].isdigit() or after[:1].isdigit()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LONGEST_ROW = 240  # characters: a row with a longer text in a cell is quoted by its sentences
 _LONGEST_JOINED = 160  # characters: clauses that end with a semicolon are joined up to this length
+_BESIDE = 100  # characters before and after a heading in which its line must begin and end
+_INK = re.compile(r"\S")
 # No sentence's end, no list item, no "name: value".
 _HEADING = re.compile(r"(?![-*•·])[^\n:：|]{1,60}(?<![.。!?！？;；,，…])")
 _NUMBERED = re.compile(r"#{1,6}[ \t]|第[一二三四五六七八九十百\d]+[章节条]|[（(]?[一二三四五六七八九十]+[、）)]")
@@ -73,18 +75,16 @@ def is_heading(document: Document, statement: Statement) -> bool:
 
     Either it is numbered or marked as one, or blank lines are around it. Not every format says what is a heading.
     """
-    line, before, after = (
-        statement.text,
-        document.page_content[: statement.start],
-        document.page_content[statement.end :],
-    )
-    last, first = before.rpartition("\n")[2], after.partition("\n")[0]
-    if statement.header or last.strip() or first.strip() or not after.strip() or not _HEADING.fullmatch(line):
+    line, text, start, end = statement.text, document.page_content, statement.start, statement.end
+    before = text[max(0, start - _BESIDE) : start].rpartition("\n")[2]
+    after, line_end, _ = text[end : end + _BESIDE].partition("\n")
+    alone = line_end and len(before) < _BESIDE and not before.strip() and not after.strip()
+    if statement.header or not alone or not _HEADING.fullmatch(line) or not _INK.search(text, end):
         return False
     if sum(character.isdigit() for character in line) > _MOST_DIGITS * len(line):
         return False
-    apart = not before.strip() or before.endswith("\n\n")
-    return bool(_NUMBERED.match(line)) or (apart and after.startswith("\n\n"))
+    apart = not _INK.search(text, 0, start) or text.endswith("\n\n", 0, start)
+    return bool(_NUMBERED.match(line)) or (apart and text.startswith("\n\n", end))
 
 
 def _sentences(text: str, start: int, end: int, header: str = "") -> list[Statement]:
