@@ -83,6 +83,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "表格的单元格太多，超过 {limit:,} 个。",
         "The tables of the file have too many cells: more than {limit:,}.",
     ),
+    "loaders.too_many_cells_then": ("工作簿的单元格太多。", "The workbook has too many cells."),
     "loaders.too_many_cells.remedy": (
         "请把需要的部分另存为一个文件。",
         "Save the part that matters as a file of its own.",

@@ -318,7 +318,7 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
 ) -> None:
     (tmp_path / "长文.txt").write_text(
         "".join(
-            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n" for number in range(150)
+            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n" for number in range(3000)
         ),
         encoding="utf-8",
     )

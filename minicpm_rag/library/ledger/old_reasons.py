@@ -24,7 +24,7 @@ SENTENCES = {
     "The file declares XML entities, which can be an attack.": "loaders.entities",
     "The file is in the format of Office before 2007.": "loaders.old_office",
     "The book is copy-protected.": "loaders.copy_protected",
-    "The workbook has too many cells.": "loaders.too_many_cells",
+    "The workbook has too many cells.": "loaders.too_many_cells_then",  # the limit is not known any more
     "The PDF holds too much text.": "loaders.pdf_too_much_text",
     "A page of the PDF holds too much text.": "loaders.pdf_page_too_much_text",
     "{unread} of {present} pages are scans without text.": "loaders.scans_unread",
