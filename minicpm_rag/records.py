@@ -266,6 +266,20 @@ class Features(NamedTuple):
     cosine: float = 0.0  # between question and passage
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a passage has to say to a question: the likeliest answer is `page_content[start:end]`.
+
+    `answers` is the probability (0..1) that the passage answers the question at all; `span_score` (0..1) is how sure
+    the span is, given that it does. Both are the model's own, not calibrated for a library.
+    """
+
+    start: int
+    end: int
+    answers: float
+    span_score: float
+
+
 @dataclass
 class Candidate:
     """A passage that a search found, and what each stage made of it; the fields are filled in from top to bottom.
@@ -281,6 +295,7 @@ class Candidate:
     dense_rank: int | None = None
     closeness: float | None = None  # of the passage's words to the question's, 0..1
     score: float = 0.0  # what it is ranked by, 0..1
+    reading: Reading | None = None  # of the first few, where there is a reader
     features: Features = field(default_factory=Features)
     evidence: float = 0.0  # probability that it bears on the question, 0..1
     fate: Message | None = None  # what became of it, such as "passage 1"
@@ -310,12 +325,14 @@ class Retrieval:
     """The passages found, best first, and the evidence they give.
 
     `evidence` is the calibrated probability that they answer the question; under `threshold` no model is called,
-    and the chain says so by `refused`. `trace` explains the result where our own retriever found it.
+    and the chain says so by `refused`. `trace` explains the result where our own retriever found it. `readings` has
+    one entry for each document, None for one that was not read, and none at all where there is no reader.
     """
 
     documents: list[Document]
     evidence: float
     threshold: float
+    readings: list[Reading | None] = field(default_factory=list, repr=False, compare=False)
     trace: Trace | None = field(default=None, repr=False, compare=False)
     refused: bool = False
 

@@ -17,17 +17,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
+from minicpm_rag.embedding import e5
 from minicpm_rag.embedding.onnx_embedder import OnnxEmbedder, processors
 from minicpm_rag.embedding.onnx_session import open_session, session_errors
 from minicpm_rag.embedding.tokenizer import Token, Tokenizer
 from minicpm_rag.embedding.word_table import WordTable
 from minicpm_rag.errors import EmbeddingError
 from minicpm_rag.messages import reason_of
+from minicpm_rag.records import Reading
 
 if TYPE_CHECKING:
     import numpy
     from langchain_core.documents import Document
     from numpy.typing import NDArray
+
+    from minicpm_rag.embedding.embedder import Embedder
 
 WEIGHTS = Path(__file__).with_name("reader.onnx")
 # Tokens, as in training: training/model.py, training/prepare.py
@@ -35,20 +39,6 @@ QUESTION_LIMIT, CLAIM_LIMIT, CONTEXT_LIMIT = 64, 80, 60
 WINDOW, OVERLAP = 340, 90  # a longer passage is read in windows
 LONGEST_ANSWER = 60
 BEGIN, END = 0, 2  # XLM-RoBERTa's <s> and </s>
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a passage has to say to a question: the likeliest answer is `page_content[start:end]`.
-
-    `answers` is the probability (0..1) that the passage answers the question at all; `span_score` (0..1) is how sure
-    the span is, given that it does. Both are the model's own, not calibrated for a library.
-    """
-
-    start: int
-    end: int
-    answers: float
-    span_score: float
 
 
 @dataclass(frozen=True)
@@ -137,6 +127,16 @@ class Reader:
         except session_errors() as exc:
             raise EmbeddingError("embedding.reader_not_loaded", weights=self._weights, why=reason_of(exc)) from exc
         return _Loaded(tokenizer, table, session, ThreadPoolExecutor(processors(), thread_name_prefix="reader"))
+
+
+def reader_for(embedder: Embedder) -> Reader | None:
+    """The reader over an embedder whose words it was trained on, else None.
+
+    A library with another embedder goes without: loading a second model for it takes longer than its search.
+    """
+    if isinstance(embedder, OnnxEmbedder) and embedder.revision == e5.REVISION:
+        return Reader(embedder)
+    return None
 
 
 def _windows(model: _Loaded, question: str, claim: str, place: int, passage: Document) -> list[_Window]:

@@ -6,7 +6,7 @@ Knows the library's reading side and puts the stages in order. It does not know 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,12 @@ from pydantic import AliasChoices, Field
 
 from minicpm_rag import records
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.records import Candidate, Features, Retrieval, Similarity, Trace
+from minicpm_rag.records import Candidate, Features, Reading, Retrieval, Similarity, Trace
 from minicpm_rag.retrieval.evidence import SETTING, Calibration, calibration_from_json, features, shipped_calibration
 from minicpm_rag.retrieval.fusion import dense_trust, readable_share, weighted_sum
 from minicpm_rag.retrieval.matching import QuestionMatch
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
-from minicpm_rag.retrieval.selection import select, tell_fates
+from minicpm_rag.retrieval.selection import Choice, select, tell_fates
 from minicpm_rag.settings import PASSAGES
 from minicpm_rag.text.scripts import script_of
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from minicpm_rag.embedding.embedder import ReadQuestion
 
 DEPTH = 100  # hits asked of each search
+READ = 5  # passages that the reader reads: a tenth of a second or two on two processors
 CANDIDATES = 30  # fused hits whose texts are looked at
 DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly
 LEAST_DENSE = 0.1  # under this share of the score the question is not embedded
@@ -48,6 +49,7 @@ class HybridRetriever(BaseRetriever):
     knowledge_base: str = "default"
     passages: int = Field(default=PASSAGES, ge=1, validation_alias=AliasChoices("passages", "k"))  # LangChain says k
     reranker: Any = None
+    reader: Any = None  # embedding/reader.py: reads the first passages; answers are proven with it too
 
     def retrieve(
         self,
@@ -113,6 +115,10 @@ class HybridRetriever(BaseRetriever):
         searches = self._search(question, calibration)
         candidates = self._candidates(searches, match, max(CANDIDATES, 2 * limit), without)
         candidates = self._ranked(candidates, question, match, searches)
+        if self.reader is not None:
+            first = candidates[:READ]
+            for candidate, reading in zip(first, self.reader.read(question, [c.document for c in first]), strict=True):
+                candidate.reading = reading
         for candidate, observed in zip(candidates, features(candidates, match, searches.readable), strict=True):
             candidate.features = observed
             candidate.evidence = calibration.probability(observed)
@@ -125,6 +131,7 @@ class HybridRetriever(BaseRetriever):
             documents=[choice.document for choice in chosen],
             evidence=best.evidence if best else 0.0,
             threshold=calibration.threshold,
+            readings=_readings(chosen, candidates) if self.reader is not None else [],
             trace=Trace(searches.dense_weight, best.features if best else Features(), candidates),
         )
 
@@ -238,6 +245,22 @@ class _Searches:
 
 def _ranks(ranking: Sequence[tuple[str, float]]) -> dict[str, tuple[float, int]]:
     return {name: (score, rank) for rank, (name, score) in enumerate(ranking, start=1)}
+
+
+def _readings(chosen: Sequence[Choice], candidates: Sequence[Candidate]) -> list[Reading | None]:
+    """For each chosen passage the reading of the chunk in it that answers best, at its place in the passage."""
+    read = {str(one.document.id): one for one in candidates if one.reading is not None}
+    found: list[Reading | None] = []
+    for choice in chosen:
+        begin = choice.document.metadata[records.START]
+        moved = [
+            replace(one.reading, start=one.reading.start + at, end=one.reading.end + at)
+            for one in (read[name] for name in choice.chunk_ids if name in read)
+            if one.reading is not None
+            for at in [one.document.metadata[records.START] - begin]
+        ]
+        found.append(max(moved, key=lambda reading: reading.answers, default=None))
+    return found
 
 
 def _copy_scores(candidate: Candidate) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from minicpm_rag.answering import AnswerChain
     from minicpm_rag.embedding.choice import Embedders
     from minicpm_rag.embedding.embedder import Embedder
+    from minicpm_rag.embedding.reader import Reader
     from minicpm_rag.embedding.reranker import Reranker
     from minicpm_rag.library import Library
     from minicpm_rag.llm.minicpm import MiniCPM_LLM
@@ -59,6 +60,7 @@ class Workspace:
         self._building = threading.RLock()
         self._embedders: Embedders | None = None
         self._library: Library | None = None
+        self._reader: Reader | None = None
         self._reranker: Reranker | None = None
 
     def __enter__(self) -> Workspace:
@@ -122,9 +124,11 @@ class Workspace:
         from minicpm_rag.retrieval import HybridRetriever
 
         name = knowledge_base or self.settings.knowledge_base
+        embedder = self.library.embedder_of(name)
         return HybridRetriever(
             library=self.library,
-            embedder=self.library.embedder_of(name),
+            embedder=embedder,
+            reader=self._reader_for(embedder),
             knowledge_base=name,
             passages=passages or self.settings.passages,
             reranker=self.reranker if rerank else None,
@@ -193,7 +197,10 @@ class Workspace:
         from minicpm_rag.text.questions import chinese_words
 
         chinese_words("你好")
-        self.library.embedder_of(self.settings.knowledge_base).embed_query("你好 hello")
+        retriever = self.retriever()
+        retriever.embedder.embed_query("你好 hello")
+        if retriever.reader is not None:
+            retriever.reader.read("", [])
         _ = self.llm
 
     def facts(self) -> dict[str, str]:
@@ -214,6 +221,15 @@ class Workspace:
             "memory": file_size(running.weight_bytes),
             "cache": file_size(running.cache_bytes) if running.cache_bytes else "",
         }
+
+    def _reader_for(self, embedder: Embedder) -> Reader | None:
+        """The one reader of this workspace; None beside an embedder that it cannot share."""
+        from minicpm_rag.embedding.reader import reader_for
+
+        with self._building:
+            found = reader_for(embedder)
+            self._reader = self._reader or found
+            return None if found is None else self._reader
 
     def _use(self, answerer: Answerer) -> None:
         with self._switching:
