@@ -164,13 +164,13 @@ def follow(library: Library, job: int, *, cancelled: Callable[[], bool] = lambda
         with library.ledger.reading() as connection:
             state = jobs.get(connection, job)
             fresh = jobs.events(connection, job, seen)
+        if state is not None and state.status == "queued" and not told:
+            told = True
+            yield IngestProgress("", "queued", 0, 0)
         yield from (event for _, event in fresh)
         seen = fresh[-1][0] if fresh else seen
         if job in library.unrecorded:
             raise library.unrecorded.pop(job)
-        if state is not None and state.status == "queued" and not told:
-            told = True
-            yield IngestProgress("", "queued", 0, 0)
         if state is None:
             raise NotFoundError("indexing.no_job", number=job)
         if state.status == "cancelled" and state.successor is not None:
