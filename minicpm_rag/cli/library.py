@@ -17,21 +17,26 @@ json_option = click.option("--json", "as_json", is_flag=True, help="option.json"
 @knowledge_base_option
 @click.option("--sync", is_flag=True, help="ingest.sync")
 @click.option("--watch", is_flag=True, help="ingest.watch")
+@click.option("--password", default="", help="ingest.password")
 @json_option
-def ingest(sources: tuple[str, ...], knowledge_base: str | None, sync: bool, watch: bool, as_json: bool) -> None:
+def ingest(
+    sources: tuple[str, ...], knowledge_base: str | None, sync: bool, watch: bool, password: str, as_json: bool
+) -> None:
     """Bring files, folders and web pages into a knowledge base."""
     from minicpm_rag.cli.following import Interruption, following, report
     from minicpm_rag.indexing import is_address, submit_ingest
 
     if watch and any(is_address(source) for source in sources):
         raise click.UsageError(t("ingest.no_watching"))
+    if password == "-":
+        password = click.prompt(t("ingest.ask_password"), hide_input=True)
     with Interruption() as interruption, following() as (settings, library, worker):
         name = knowledge_base or settings.knowledge_base
 
         prepare(library.embedder_of(name))
 
         def once() -> None:
-            job = submit_ingest(library, name, sources, sync=sync)
+            job = submit_ingest(library, name, sources, password=password, sync=sync)
             report(library, worker, job, interruption, as_json=as_json)
 
         once()

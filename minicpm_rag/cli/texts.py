@@ -48,6 +48,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "持续运行，文件有变化就重新收录。",
         "Keep running, and ingest again whenever something there changes.",
     ),
+    "ingest.password": (
+        "打开加密文件的密码，用过即忘；写 - 则会询问。",
+        "Opens encrypted files and is not kept; - asks for it.",
+    ),
+    "ingest.ask_password": ("密码", "Password"),
     "ingest.no_watching": ("网址不能用 --watch 监视。", "Web addresses cannot be watched."),
     "ingest.watching": ("正在监视文件变化，按 Ctrl-C 结束。", "Watching; Ctrl-C ends it."),
     "remove.help": (

@@ -13,7 +13,9 @@ from typing import Any
 
 from minicpm_rag import errors
 from minicpm_rag.errors import LibraryError, NotFoundError, RAGError
+from minicpm_rag.indexing import passwords
 from minicpm_rag.indexing.owner import Worker
+from minicpm_rag.indexing.passwords import wants_password
 from minicpm_rag.indexing.repair import CheckReport, compare
 from minicpm_rag.indexing.sources import absolute, is_address, is_inside
 from minicpm_rag.library import Library, originals
@@ -37,24 +39,30 @@ __all__ = [
     "submit_ingest",
     "submit_reindex",
     "submit_remove",
+    "wants_password",
 ]
 
 CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
 LOOK_SECONDS = 0.05  # between two looks at the progress of a job
 
 
-def submit_ingest(library: Library, knowledge_base: str, sources: Sequence[str | Path], *, sync: bool = False) -> int:
+def submit_ingest(
+    library: Library, knowledge_base: str, sources: Sequence[str | Path], *, password: str = "", sync: bool = False
+) -> int:
     """Queue files, folders and addresses for a knowledge base (made where missing); returns the job.
 
-    With `sync`, documents whose files have left the named folders are removed. Raises EmbedderMismatchError where the
-    knowledge base was made with an embedder that this library does not have.
+    With `sync`, documents whose files have left the named folders are removed. The password is for the
+    encrypted files among them; it is forgotten once they were read. Raises EmbedderMismatchError where the knowledge
+    base was made with an embedder that this library does not have.
     """
     arguments = {"sources": [absolute(source) for source in sources], "sync": sync}
     if library.embedder is not None:
         library.embedder_of(knowledge_base)
     with library.ledger.writing() as connection:
         kb_id = knowledge_bases.ensure(connection, knowledge_base)
-        return jobs.submit(connection, "ingest", kb_id, arguments)
+        job = jobs.submit(connection, "ingest", kb_id, arguments)
+        passwords.hand_over(library.home, job, password)
+    return job
 
 
 def save_upload(library: Library, knowledge_base: str, name: str, content: bytes) -> Path:

@@ -15,6 +15,7 @@ from typing import Literal
 from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError, EmbeddingError
 from minicpm_rag.indexing import sources, storing
+from minicpm_rag.indexing.passwords import wants_password
 from minicpm_rag.indexing.removing import remove_missing
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import documents, knowledge_bases
@@ -42,6 +43,7 @@ def ingest(
     *,
     size: ChunkSize,
     ocr: bool = True,
+    password: str = "",
     sync: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[IngestProgress]:
@@ -50,7 +52,7 @@ def ingest(
     With `sync`, documents that have left the named folders are removed. Once `cancelled()`, the files already begun
     are finished and the others left. Raises LibraryError or EmbeddingError where no file could succeed.
     """
-    run = _Ingest(library, kb_id, size, ocr)
+    run = _Ingest(library, kb_id, size, ocr, password)
     yield from run.all(named, sync, cancelled)
 
 
@@ -80,11 +82,11 @@ class _Waiting:
 
 
 class _Ingest:
-    def __init__(self, library: Library, kb_id: int, size: ChunkSize, ocr: bool) -> None:
+    def __init__(self, library: Library, kb_id: int, size: ChunkSize, ocr: bool, password: str) -> None:
         self.library = library
         self.kb_id = kb_id
         self.size = size
-        self.reader = sources.Reader(ocr=ocr, is_new=lambda sha256: self._of_bytes(sha256) is None)
+        self.reader = sources.Reader(ocr=ocr, password=password, is_new=lambda sha256: self._of_bytes(sha256) is None)
         self.files = 0
         self.waiting: list[_Waiting] = []
         with library.ledger.reading() as connection:
@@ -235,7 +237,7 @@ class _Ingest:
         failed = replace(new, reason=reason, remedy=remedy)
         with self.library.ledger.writing() as connection:
             documents.record_failure(connection, self.kb_id, failed)
-        if former is None or replaces:
+        if (former is None or replaces) and not wants_password(reason):
             self._drop_upload(new.source, new.sha256)
         return storing.verdict(failed, "failed")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryError, RAGError, VectorStoreError
-from minicpm_rag.indexing import importing, reindexing, removing, repair, storing
+from minicpm_rag.indexing import importing, passwords, reindexing, removing, repair, storing
 from minicpm_rag.indexing.ingest import ingest
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import jobs, knowledge_bases
@@ -160,7 +160,7 @@ class Worker:
         if job.kind == "ingest":
             yield from ingest(
                 library, kb_id, arguments["sources"], size=self.size, ocr=self.ocr,
-                sync=arguments["sync"], cancelled=stopped,
+                password=passwords.taken(library.home, job.id), sync=arguments["sync"], cancelled=stopped,
             )  # fmt: skip
         elif job.kind == "remove":
             yield from removing.remove(library, kb_id, arguments["sources"])

@@ -84,9 +84,10 @@ def find_sources(named: Sequence[str], suffixes: Collection[str]) -> Found:
 class Reader:
     """Reads files and web pages in child processes, the next file already while this one is embedded."""
 
-    def __init__(self, *, ocr: bool, is_new: Callable[[str], bool]) -> None:
+    def __init__(self, *, ocr: bool, is_new: Callable[[str], bool], password: str = "") -> None:
         """`is_new` tells by its hash whether the library lacks a file: others need not be read."""
         self._ocr = ocr
+        self._password = password
         self._is_new = is_new
         self._measures: dict[str, tuple[str, int]] = {}  # hash and size of files that were begun
         self._begun: dict[str, Future[LoadedFile]] = {}
@@ -102,7 +103,7 @@ class Reader:
         is_twin = any(sha256 == measure[0] for sha256, _ in self._measures.values())
         self._measures[source] = measure
         if self._is_new(measure[0]) and not is_twin:
-            self._begun[source] = isolated.begin(lambda: isolated.load_file(Path(source), ocr=self._ocr))
+            self._begun[source] = isolated.begin(lambda: self._load(Path(source)))
 
     def measure(self, path: Path) -> tuple[str, int]:
         """The SHA-256 of a file's bytes, in hex, and their number. Raises DocumentError."""
@@ -115,7 +116,10 @@ class Reader:
     def file(self, path: Path) -> LoadedFile:
         """Read a file into pages. Raises DocumentError, which becomes the verdict."""
         begun = self._begun.pop(str(path), None)
-        return isolated.load_file(path, ocr=self._ocr) if begun is None else begun.result()
+        return self._load(path) if begun is None else begun.result()
+
+    def _load(self, path: Path) -> LoadedFile:
+        return isolated.load_file(path, ocr=self._ocr, password=self._password)
 
     def address(self, address: str) -> LoadedFile:
         """Fetch a web page. Raises DocumentError."""

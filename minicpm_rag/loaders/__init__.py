@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.bounds import one_document
@@ -22,16 +23,21 @@ __all__ = ["SUFFIXES", "load_address", "load_file"]
 
 
 @one_document()
-def load_file(path: Path, *, ocr: bool = True, recognised: Callable[[], None] = lambda: None) -> LoadedFile:
+def load_file(
+    path: Path, *, ocr: bool = True, password: str = "", recognised: Callable[[], None] = lambda: None
+) -> LoadedFile:
     """Read a file into pages of text; with `ocr`, scans too where the ocr extra is installed.
 
-    In this process: `isolated.load_file` is for files that may be hostile. Calls `recognised` after each page that
-    went through text recognition. Raises DocumentError for whatever cannot be read, and no other error.
+    In this process: `isolated.load_file` is for files that may be hostile. The password is tried where the file
+    wants one. Calls `recognised` after each page that went through text recognition. Raises DocumentError for
+    whatever cannot be read, and no other error.
     """
     try:
         found = kind_of(path)
-        scans = {"ocr": ocr, "recognised": recognised} if FORMATS[found.kind].has_scans else {}
-        read = reader_of(found.kind)(path, **scans)
+        wanted: dict[str, Any] = {"ocr": ocr, "recognised": recognised} if FORMATS[found.kind].has_scans else {}
+        if FORMATS[found.kind].may_be_encrypted:
+            wanted["password"] = password
+        read = reader_of(found.kind)(path, **wanted)
     except OSError as exc:
         raise DocumentError("loaders.cannot_be_opened", why=reason_of(exc)) from exc
     except RecursionError as exc:

@@ -64,7 +64,9 @@ def _answer(request: dict[str, Any], recognised: Callable[[], None]) -> tuple[by
             return frames.PICTURE, (b"1" if found else b"0") + picture
         if request["work"] == "address":
             return frames.LOADED, frames.from_loaded(load_address(request["address"]))
-        loaded = load_file(Path(request["path"]), ocr=request["ocr"], recognised=recognised)
+        loaded = load_file(
+            Path(request["path"]), ocr=request["ocr"], password=request["password"], recognised=recognised
+        )
         return frames.LOADED, frames.from_loaded(loaded)
     except DocumentError as exc:
         return frames.REFUSED, frames.from_error(exc)

@@ -21,6 +21,11 @@ def bytes_of(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def protected(what: Message, password: str) -> DocumentError:
+    """The error for an encrypted file: it wants a password, or the one that was given does not open it."""
+    return DocumentError("loaders.wrong_password" if password else "loaders.protected", what=what)
+
+
 def read_text(path: Path, page_of: Callable[[str], Page]) -> LoadedFile:
     """Read a text file as the one page that `page_of` makes of its text; raises DocumentError where it is blank."""
     decoded = decode(bytes_of(path))

@@ -23,6 +23,7 @@ class Format:
     what: str = ""  # for formats told by content: key of the message that says what such a file is called
     part: str = ""  # for zip files: members of which every file of this format has one
     has_scans: bool = False  # its reader takes `ocr` and `recognised` too, as `load_file` does
+    may_be_encrypted: bool = False  # its reader takes `password` too, "" where none was given
 
     @property
     def suffixes(self) -> frozenset[str]:
@@ -31,7 +32,7 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    "pdf": Format("pdf.read", "pdf", what="loaders.pdf", has_scans=True),
+    "pdf": Format("pdf.read", "pdf", what="loaders.pdf", has_scans=True, may_be_encrypted=True),
     "picture": Format("picture.read", "png jpg jpeg webp bmp tif tiff gif", what="loaders.picture", has_scans=True),
     "docx": Format("word.read", "docx docm dotx dotm", what="loaders.word_document", part="word/document.xml"),
     "pptx": Format(

@@ -49,14 +49,15 @@ _PROGRAM = (
 _Result = TypeVar("_Result")
 
 
-def load_file(path: Path, *, ocr: bool = True) -> LoadedFile:
+def load_file(path: Path, *, ocr: bool = True, password: str = "") -> LoadedFile:
     """Read a file as `loaders.load_file` does, in a child. Raises DocumentError, and no other error."""
     try:
         size = path.stat().st_size
     except (OSError, ValueError) as exc:
         raise DocumentError("loaders.cannot_be_opened", why=reason_of(exc)) from exc
     seconds = FILE_SECONDS + SECONDS_A_MEGABYTE * size // 1_000_000
-    return _done({"work": "file", "path": str(path), "ocr": ocr}, seconds, size, frames.to_loaded)
+    request = {"work": "file", "path": str(path), "ocr": ocr, "password": password}
+    return _done(request, seconds, size, frames.to_loaded)
 
 
 def load_address(address: str) -> LoadedFile:

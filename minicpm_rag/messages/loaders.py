@@ -40,7 +40,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Get the file again, or save it again with its program.",
     ),
     "loaders.protected": ("{what}有密码保护。", "The {what} is protected by a password."),
-    "loaders.protected.remedy": ("请另存一份没有密码的再添加。", "Save a copy without a password and add that."),
+    "loaders.protected.remedy": (
+        "请提供密码（页面上，或 --password），或另存一份没有密码的再添加。",
+        "Give the password, on the page or by --password, or save a copy without one.",
+    ),
+    "loaders.wrong_password": ("这个密码打不开{what}。", "The password does not open the {what}."),
+    "loaders.wrong_password.remedy": ("请检查密码。", "Check the password."),
     # Kinds of files
     "loaders.misnamed": (
         "文件的内容与扩展名 {suffix} 不符。",

@@ -685,6 +685,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def submit_ingest(library: Any, knowledge_base: str, sources: Any, **options: Any) -> int:
         seen["ingested"].append([str(source) for source in sources])
+        seen.setdefault("options", []).append(options)
         return 1
 
     def submit_remove(library: Any, knowledge_base: str, sources: Any) -> int:
@@ -808,6 +809,17 @@ def test_a_failed_document_is_tried_again_and_removal_asks_first(
     app.checkbox(key="remove-sure-3").check().run()
     button(app, "remove-3").click().run()
     assert jobs["removed"] == [["/files/scan.pdf"]]
+
+
+def test_an_encrypted_document_asks_for_its_password(workspace: FakeWorkspace, jobs: dict[str, Any]) -> None:
+    protected = Message("loaders.protected", what=Message("loaders.pdf"))
+    workspace.library.rows.append(row(3, "secret.pdf", status="failed", reason=protected))
+    app = page(view="library")
+    app.text_input(key="password-3").set_value("sesame")
+    next(each for each in app.button if each.label == "Open").click().run()
+    assert jobs["ingested"] == [["/files/secret.pdf"]]
+    assert jobs["options"] == [{"password": "sesame"}]
+    assert app.text_input(key="password-3").value == ""
 
 
 def test_a_file_that_is_too_large_is_refused_with_a_clear_sentence(workspace: FakeWorkspace) -> None:

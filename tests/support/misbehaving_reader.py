@@ -15,7 +15,9 @@ from minicpm_rag.records import LoadedFile, Page
 _load_file = child.load_file
 
 
-def _misbehave(path: Path, *, ocr: bool = True, recognised: Callable[[], None] = lambda: None) -> LoadedFile:
+def _misbehave(
+    path: Path, *, ocr: bool = True, password: str = "", recognised: Callable[[], None] = lambda: None
+) -> LoadedFile:
     does = path.stem.partition("_")[0]
     if does == "defect":
         raise RuntimeError("index \ud800 out of range")

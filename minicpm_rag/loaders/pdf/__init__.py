@@ -18,12 +18,12 @@ from minicpm_rag.records import LoadedFile, Page
 _DOTS_PER_INCH = 200  # of a page drawn for text recognition
 
 
-def read(path: Path, *, ocr: bool, recognised: Callable[[], None]) -> LoadedFile:
+def read(path: Path, *, ocr: bool, recognised: Callable[[], None], password: str) -> LoadedFile:
     """Read a PDF; pages without text are counted but not returned. Calls `recognised` after each scan."""
     ocr = ocr and recognition.is_available()
     pages: list[Page] = []
     present = unread = read_scans = 0
-    for page in pdf.read_pages(path, scan_dots_per_inch=_DOTS_PER_INCH if ocr else 0):
+    for page in pdf.read_pages(path, password=password, scan_dots_per_inch=_DOTS_PER_INCH if ocr else 0):
         present += 1
         text = page.text
         if page.picture is not None:

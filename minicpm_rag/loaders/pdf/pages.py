@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import clean
+from minicpm_rag.loaders.files import protected
 from minicpm_rag.loaders.pdf import expansion
 from minicpm_rag.loaders.pdf.layout import PageText, lay_out
 from minicpm_rag.loaders.pdf.lines import UNKNOWN, Glyph
@@ -52,13 +53,13 @@ class PdfPage:
     picture: Image | None = None  # of a scan, where asked for
 
 
-def read_pages(path: Path, *, scan_dots_per_inch: int = 0) -> Iterator[PdfPage]:
+def read_pages(path: Path, *, password: str = "", scan_dots_per_inch: int = 0) -> Iterator[PdfPage]:
     """Yield the pages of a PDF, scans with their picture where a resolution is given.
 
     Raises DocumentError where the file cannot be opened.
     """
     characters = 0
-    with _open(path) as document:
+    with _open(path, password) as document:
         with _LOCK:
             count = len(document)
         if not count:
@@ -119,7 +120,7 @@ def page_picture(
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Any]:
+def _open(path: Path, password: str = "") -> Iterator[Any]:
     import pypdfium2
 
     try:
@@ -130,10 +131,10 @@ def _open(path: Path) -> Iterator[Any]:
         raise DocumentError("loaders.pdf_unpacks_too_large", limit=expansion.MOST_BYTES)
     try:
         with _LOCK:
-            document = pypdfium2.PdfDocument(data)
+            document = pypdfium2.PdfDocument(data, password or None)
     except pypdfium2.PdfiumError as exc:
         if "password" in str(exc).lower():
-            raise DocumentError("loaders.protected", what=Message("loaders.pdf")) from exc
+            raise protected(Message("loaders.pdf"), password) from exc
         raise _damaged() from exc
     try:
         yield document

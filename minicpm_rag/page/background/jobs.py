@@ -114,11 +114,14 @@ def shared() -> Jobs:
     return Jobs()
 
 
-def ingest(library: Library, knowledge_base: str, sources: Sequence[str]) -> None:
-    """Have files read into a knowledge base."""
+def ingest(library: Library, knowledge_base: str, sources: Sequence[str], *, password: str = "") -> None:
+    """Have files read into a knowledge base; the password is for the encrypted ones among them."""
     from minicpm_rag import indexing
 
-    shared().begin(library, "ingest", knowledge_base, lambda: indexing.submit_ingest(library, knowledge_base, sources))
+    def submit() -> int:
+        return indexing.submit_ingest(library, knowledge_base, sources, password=password)
+
+    shared().begin(library, "ingest", knowledge_base, submit)
 
 
 def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> None:

@@ -57,6 +57,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "status_note": ("注意", "Note"),
     "document_menu": ("重试、移除", "Retry, remove"),
     "retry": ("重试", "Try again"),
+    "password": ("密码（不会保存）", "Password (not kept)"),
+    "unlock": ("打开", "Open"),
     "remove": ("移除", "Remove"),
     "remove_sure": ("确定从资料库移除", "Yes, remove it from the library"),
     "search_within": ("在这个知识库里查找…", "Search in this knowledge base…"),

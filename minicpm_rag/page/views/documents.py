@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from minicpm_rag.indexing import wants_password
+from minicpm_rag.library.originals import UPLOAD
 from minicpm_rag.messages import joined
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
@@ -56,6 +58,8 @@ def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
                     on_click=_retry,
                     args=(workspace, row),
                 )
+            if row.status == "failed" and wants_password(row.reason):
+                _ask_password(workspace, row)
             sure = st.checkbox(t("remove_sure"), key=f"remove-sure-{row.id}")
             st.button(
                 t("remove"),
@@ -90,9 +94,28 @@ def _described(row: DocumentRow) -> str:
     return f'{title}<div class="rag-quiet">{line}</div>{note}'
 
 
+def _ask_password(workspace: Workspace, row: DocumentRow) -> None:
+    key = f"password-{row.id}"
+    with st.form(f"unlock-{row.id}", border=False, clear_on_submit=True):
+        st.text_input(t("password"), type="password", key=key, autocomplete="off")
+        st.form_submit_button(t("unlock"), icon=":material/lock_open:", on_click=_unlock, args=(workspace, row, key))
+
+
+@attempt
+def _unlock(workspace: Workspace, row: DocumentRow, key: str) -> None:
+    password = st.session_state[key]  # the form empties the field
+    jobs.ingest(workspace.library, row.knowledge_base, [_place(workspace, row)], password=password)
+
+
 @attempt
 def _retry(workspace: Workspace, row: DocumentRow) -> None:
-    jobs.ingest(workspace.library, row.knowledge_base, [row.source])
+    jobs.ingest(workspace.library, row.knowledge_base, [_place(workspace, row)])
+
+
+def _place(workspace: Workspace, row: DocumentRow) -> str:
+    """Where the file of a document lies that could not be read: an uploaded one is kept while it wants a password."""
+    kept = workspace.library.original_path(row.id) if row.source.startswith(UPLOAD) else None
+    return row.source if kept is None else str(kept)
 
 
 @attempt
