@@ -96,14 +96,14 @@ def _described(row: DocumentRow) -> str:
 
 def _ask_password(workspace: Workspace, row: DocumentRow) -> None:
     key = f"password-{row.id}"
-    with st.form(f"unlock-{row.id}", border=False, clear_on_submit=True):
+    with st.form(f"unlock-{row.id}", border=False):
         st.text_input(t("password"), type="password", key=key, autocomplete="off")
         st.form_submit_button(t("unlock"), icon=":material/lock_open:", on_click=_unlock, args=(workspace, row, key))
 
 
 @attempt
 def _unlock(workspace: Workspace, row: DocumentRow, key: str) -> None:
-    password = st.session_state[key]  # the form empties the field
+    password, st.session_state[key] = st.session_state[key], ""
     jobs.ingest(workspace.library, row.knowledge_base, [_place(workspace, row)], password=password)
 
 
