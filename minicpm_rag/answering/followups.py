@@ -12,8 +12,10 @@ from functools import reduce
 
 from minicpm_rag.messages import Language
 from minicpm_rag.records import Turn
+from minicpm_rag.text.numerals import is_numeral
 from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, chinese_words, content_terms, language_of
 from minicpm_rag.text.scripts import HAN
+from minicpm_rag.text.terms import terms
 
 _PRONOUN_ZH = re.compile(
     rf"它们?|其中的?|[他她]们|(?<!其)[他她](?!们)|(?<!尤)其(?![他它余实])|该(?=[{HAN}])"
@@ -54,6 +56,8 @@ _ASKING_EN = re.compile(
     re.IGNORECASE,
 )
 _OBJECT_EN = re.compile(r"^(?P<before>.*\b(?:of|for|about|with|on|in|to) )(?P<object>[^?]+)\?*$", re.IGNORECASE)
+# They say how much or how it goes on, not of what: "What happens above 500?"
+_NO_SUBJECT_EN = "above below beyond after before more less least most happen apply else next"
 _MANY_VERBS_ZH = 4
 _FEW_TERMS_EN = 2
 _FEW_WORDS_EN = 4  # an ellipsis names its new subject in so few words
@@ -204,6 +208,11 @@ def _names_something(text: str) -> bool:
     return any(word[:1].isupper() and word != "I" for word in text.split()[1:])
 
 
+def _subject_terms_en(question: str) -> set[str]:
+    without = terms(_NO_SUBJECT_EN)
+    return {term for term in content_terms(question) if term not in without and not is_numeral(term)}
+
+
 def _counterpart_replaced_en(question: str, before: str) -> str:
     rest = question.strip().rstrip("?.! ")
     own = _OPENER_EN.sub("", rest).strip()
@@ -238,11 +247,11 @@ RULES: dict[Language, tuple[Rule, ...]] = {
         Rule(
             "it has two words that say something",
             True,
-            lambda question: len(set(content_terms(question))) >= _FEW_TERMS_EN,
+            lambda question: len(_subject_terms_en(question)) >= _FEW_TERMS_EN,
             ("What is the hotel limit?", "How long does it take to charge the AirLeaf 200?"),
         ),
         Rule("it has a name", True, _names_something, ("Who is Volta?",)),
-        Rule("it names nothing", False, lambda _: True, ("When?", "How many are in a pack?")),
+        Rule("it names nothing", False, lambda _: True, ("When?", "How many are in a pack?", "What happens above 500?")),
     ),
 }
 

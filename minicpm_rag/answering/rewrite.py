@@ -14,7 +14,8 @@ from minicpm_rag.answering.followups import carry_over, stands_alone
 from minicpm_rag.answering.prompt import plain
 from minicpm_rag.llm.streams import stream_text, token_counter
 from minicpm_rag.records import Question, Turn, Waiting
-from minicpm_rag.text.questions import content_terms, language_of
+from minicpm_rag.text.numerals import numbers
+from minicpm_rag.text.questions import content_terms, is_question, language_of
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
@@ -49,8 +50,8 @@ def standalone_question(
 ) -> Generator[Waiting, None, str]:
     """Return the question to search for; yield while a model rewrites a follow-up.
 
-    One that a user wrote is taken as it is. A follow-up is completed by rule where there is no model, or where the
-    conversation does not fit the model's window.
+    One that a user wrote is taken as it is. A follow-up is completed by rule where there is no model, where the
+    conversation does not fit the model's window, and where the model's rewrite is useless.
     """
     if question.standalone and question.standalone.strip():
         return question.standalone.strip()
@@ -80,21 +81,26 @@ def rewrite_prompt(question: str, history: Sequence[Turn]) -> list[BaseMessage]:
 
 
 def accept(rewritten: str, question: str, history: Sequence[Turn]) -> str:
-    """Return the model's rewrite without labels and quotes, or the question where the rewrite is useless.
+    """Return the model's rewrite without labels and quotes, or the rule's completion where the rewrite is useless.
 
-    Useless is one that is empty, does not end, drops what was asked, or names what nobody mentioned.
+    Useless is one that does not ask or does not end, adds nothing to the question, drops what was asked or one of its
+    numbers, or names what nobody mentioned.
     """
     lines = [line for line in rewritten.strip().splitlines() if line.strip()]
     text = _LABEL.sub("", lines[0].strip(_OUTER)).strip(_OUTER) if lines else ""
     recent = history[-_TURNS:]
     longest = len(question) + max((len(turn.question) for turn in recent), default=0) + _LONGEST_GROWTH
-    new = set(content_terms(text))
-    if not new or len(text) > longest:
-        return question
-    asked = set(content_terms(question))
+    new, asked = set(content_terms(text)), set(content_terms(question))
     known = asked.union(*(content_terms(f"{turn.question} {turn.answer}") for turn in recent))
-    keeps_the_question = not asked or bool(new & asked)
-    return text if keeps_the_question and len(new & known) * 2 >= len(new) else question
+    is_useful = (
+        is_question(text)
+        and len(text) <= longest
+        and new - asked
+        and (not asked or new & asked)
+        and numbers(question) <= numbers(text)
+        and len(new & known) * 2 >= len(new)
+    )
+    return text if is_useful else carry_over(question, history)
 
 
 def _read(pieces: Iterable[str | Waiting], question: Question) -> Generator[Waiting, None, str]:

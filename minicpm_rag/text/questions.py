@@ -41,6 +41,13 @@ _ENGLISH_MARKERS = re.compile(
     re.IGNORECASE,
 )
 
+_CHINESE_REQUEST = re.compile(r"\s*(?:请|麻烦|帮我|列出|列举|介绍|说明|解释|比较|总结|告诉)")
+_ENGLISH_ASKING = re.compile(
+    r"\W*(?:(?:and|but|so|then|please)\b[,\s]*)*(?:wh(?:at|ich|om?|ose|en|ere|y)|how|is|are|was|were|do|does|did|can"
+    r"|could|will|would|shall|should|may|has|have|had|tell|explain|describe|list|give|name|compare|summari[sz]e)\b",
+    re.IGNORECASE,
+)
+
 _ASKS_FOR: dict[Kind, re.Pattern[str]] = {
     "time": re.compile(
         r"何时|什么时候|什么时间|哪[一]?[年天月日]|几[时点月号]|年份|时间|日期|什么时期|哪个?(?:世纪|年代|时期|朝代)"
@@ -106,6 +113,16 @@ def language_of(question: str) -> Language:
         if _CHINESE_MARKERS.search(outside) or not in_english:
             return "zh"
     return "en" if in_english else "zh"
+
+
+def is_question(text: str) -> bool:
+    """Tell whether a sentence asks: by its mark, a question word, or as a request ("List the ...", "请介绍…")."""
+    text = text.strip()
+    if text.endswith(("?", "？")):
+        return any(character.isalnum() for character in text)
+    if language_of(text) == "zh":
+        return bool(CHINESE_QUESTION_WORDS.search(text) or _CHINESE_REQUEST.match(text))
+    return bool(_ENGLISH_ASKING.match(text))
 
 
 def asks_for(question: str) -> frozenset[Kind]:

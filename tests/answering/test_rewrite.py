@@ -32,11 +32,19 @@ def test_a_good_rewrite_is_taken_without_labels_and_quotes(
 
 @pytest.mark.parametrize(
     "written",
-    ["", "  \n ", "？？？", "X100 打印机" * 60, "今天天气晴朗，适合出门散步旅行。", "二十四个月。"],
-    ids=["empty", "blank", "marks", "runaway", "elsewhere", "an-answer"],
-)
-def test_a_useless_rewrite_falls_back_to_the_question(written: str) -> None:
-    assert accept(written, "那它多少钱？", ZH) == "那它多少钱？"
+    [
+        "", "  \n ", "？？？", "X100 打印机" * 60, "今天天气晴朗，适合出门散步旅行。", "二十四个月。", "那它多少钱？",
+        "X100 打印机的价格是三百元。",
+    ],
+    ids=["empty", "blank", "marks", "runaway", "elsewhere", "an-answer", "unchanged", "a-statement"],
+)  # fmt: skip
+def test_a_useless_rewrite_gives_way_to_the_rule(written: str) -> None:
+    assert accept(written, "那它多少钱？", ZH) == "X100 打印机多少钱？"
+
+
+def test_a_rewrite_that_loses_a_number_gives_way_to_the_rule() -> None:
+    completed = accept("What happens with the warranty of the X100?", "What happens above 500?", EN)
+    assert "500" in completed and "X100" in completed
 
 
 @pytest.mark.parametrize(("question", "history"), [("那它多少钱？", ZH), ("How much is it?", EN)])
