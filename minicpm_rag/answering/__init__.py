@@ -152,6 +152,7 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
                 temperature=self.temperature,
                 cancel=question.cancel,
                 config=config,
+                has_evidence=found.evidence >= found.threshold,
             )
 
     def _retrieve(self, question: str, config: RunnableConfig) -> Retrieval:

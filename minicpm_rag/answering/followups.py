@@ -251,7 +251,9 @@ RULES: dict[Language, tuple[Rule, ...]] = {
             ("What is the hotel limit?", "How long does it take to charge the AirLeaf 200?"),
         ),
         Rule("it has a name", True, _names_something, ("Who is Volta?",)),
-        Rule("it names nothing", False, lambda _: True, ("When?", "How many are in a pack?", "What happens above 500?")),
+        Rule(
+            "it names nothing", False, lambda _: True, ("When?", "How many are in a pack?", "What happens above 500?")
+        ),
     ),
 }
 

@@ -110,6 +110,17 @@ def build_prompt(
     return Prompt(messages, chosen, tokens)
 
 
+def echoes() -> list[str]:
+    """How a copy of a prompt begins, of any of its parts."""
+    parts = (_INSTRUCTION, _PASSAGES, _HISTORY, _QUESTION)
+    return [text.splitlines()[0].partition("{")[0] for part in parts for text in part.values()]
+
+
+def headers(documents: Sequence[Document], language: Language) -> list[str]:
+    """The lines that name the passages in a prompt."""
+    return [_header(number, document, language) for number, document in enumerate(documents, 1)]
+
+
 def place_of(document: Document, language: Language) -> str:
     """Name the place of a passage in its file: "第3页", "slide 2", "rows 2–6"; "" where a file has none."""
     words, metadata = _PLACE[language], document.metadata
@@ -141,15 +152,20 @@ def _messages(
 
 def _passage(number: int, document: Document, language: Language) -> str:
     metadata = document.metadata
-    origin = " ".join(part for part in (str(metadata.get(TITLE, "")), place_of(document, language)) if part)
-    if metadata.get(HEADINGS):
-        origin += f" ({metadata[HEADINGS]})"
-    lines = [f"[{number}] {origin}".rstrip()]
+    lines = [_header(number, document, language)]
     header = str(metadata.get(TABLE_HEADER) or "")
     if header and not document.page_content.startswith(header):
         lines.append(header)
     lines.append(document.page_content.strip())
     return plain("\n".join(lines))
+
+
+def _header(number: int, document: Document, language: Language) -> str:
+    metadata = document.metadata
+    origin = " ".join(part for part in (str(metadata.get(TITLE, "")), place_of(document, language)) if part)
+    if metadata.get(HEADINGS):
+        origin += f" ({metadata[HEADINGS]})"
+    return f"[{number}] {origin}".rstrip()
 
 
 def plain(text: str) -> str:

@@ -14,28 +14,33 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.answering.citations import CitedAnswer, quote_statements
 from minicpm_rag.answering.extractive import excerpts
-from minicpm_rag.answering.prompt import build_prompt
+from minicpm_rag.answering.guard import Guard
+from minicpm_rag.answering.prompt import build_prompt, echoes, headers
 from minicpm_rag.llm.streams import is_ours, stream_text, token_counter
-from minicpm_rag.records import Answer, AnswerEvent, PageText, Similarity, Text, Turn, Waiting
+from minicpm_rag.messages import Language, Message, text
+from minicpm_rag.records import Answer, AnswerEvent, Citation, PageText, Similarity, Text, Turn, Waiting
+from minicpm_rag.text.questions import language_of
+from minicpm_rag.text.scripts import count_han
 
 if TYPE_CHECKING:
     import threading
 
+    from langchain_core.documents import Document
     from langchain_core.language_models import BaseLanguageModel
     from langchain_core.runnables import RunnableConfig
+
+_COUNTED_OTHERWISE = 2  # tokens by which a text counts less than it had when it was generated
+_LETTERS = 24  # Latin letters or half as many Han characters, which are more than a name
 
 
 def quote(begun: Answer, *, page_text: PageText | None, similarity: Similarity | None) -> Iterator[AnswerEvent]:
     """Answer with the statements that answer best."""
     began = time.monotonic()
-    chosen = excerpts(begun.standalone_question, begun.documents, similarity=similarity)
-    text, citations = quote_statements(
-        [(excerpt.number, excerpt.statement) for excerpt in chosen], begun.documents, page_text
-    )
+    quotes, citations = _quotes(begun.standalone_question, begun.documents, page_text, similarity)
     seconds = begun.seconds | {"generate": time.monotonic() - began}
-    for line in text.splitlines(keepends=True):
+    for line in quotes.splitlines(keepends=True):
         yield Text(line)
-    yield replace(begun, text=text, citations=citations, mode="extractive", seconds=seconds)
+    yield replace(begun, text=quotes, citations=citations, mode="extractive", seconds=seconds)
 
 
 def write(
@@ -50,20 +55,24 @@ def write(
     temperature: float,
     cancel: threading.Event,
     config: RunnableConfig | None = None,
+    has_evidence: bool = True,
 ) -> Iterator[AnswerEvent]:
     """Answer with the model, cited while it writes. Closing it or setting `cancel` stops the model.
 
-    `history` is what the prompt tells of the conversation: nothing, where the question stands alone.
+    `history` is what the prompt tells of the conversation: nothing, where the question stands alone. Below an answer
+    of which nothing is proven stand the quotes that answer, where there `has_evidence` for any.
     """
     new_tokens = min(new_tokens, context_tokens // 2)  # a small window is halved between passages and answer
+    question = begun.standalone_question
     prompt = build_prompt(
-        begun.standalone_question,
+        question,
         begun.documents,
         history,
         count_tokens=token_counter(llm),
         limit_tokens=context_tokens - new_tokens,
     )
-    cited = CitedAnswer(begun.standalone_question, prompt.documents, page_text=page_text, similarity=similarity)
+    cited = CitedAnswer(question, prompt.documents, page_text=page_text, similarity=similarity)
+    guard = Guard(question, echoes(), headers(prompt.documents, language_of(question)))
     began = time.monotonic()
     first_token: float | None = None
     written = ""
@@ -78,17 +87,20 @@ def write(
             if first_token is None:
                 first_token = time.monotonic() - began
             written += piece
-            if shown := cited.add(piece):
+            if shown := cited.add(guard.add(piece)):
                 yield Text(shown)
+            if guard.ended:
+                break
     stopped = cancel.is_set()
-    if rest := cited.finish(is_cut=stopped):
+    is_cut = not guard.ended and _is_cut(llm, written, new_tokens)
+    if rest := cited.add(guard.finish()) + cited.finish(is_cut=stopped or guard.loops or is_cut):
         yield Text(rest)
     generate = time.monotonic() - began
     seconds = begun.seconds | ({} if first_token is None else {"first_token": first_token})
     if not cited.text and not stopped:  # the model said nothing
         yield from quote(replace(begun, seconds=seconds), page_text=page_text, similarity=similarity)
         return
-    yield replace(
+    written_answer = replace(
         begun,
         text=cited.text,
         citations=cited.citations,
@@ -98,6 +110,58 @@ def write(
         seconds=seconds | {"generate": generate},
         tokens_per_second=_speed(llm, written, generate - (first_token or 0.0)),
     )
+    if stopped:
+        yield written_answer
+        return
+    below: list[tuple[str, list[Citation]]] = []
+    language = language_of(question)
+    for applies, key in (
+        (is_cut, "answering.cut_short"),
+        (guard.loops, "answering.looped"),
+        (_is_in_another_language(cited.text, language), "answering.other_language"),
+    ):
+        if applies:
+            below.append((text(language, Message(key)), []))
+    if not cited.citations and has_evidence:
+        quotes, citations = _quotes(question, prompt.documents, page_text, similarity)
+        if quotes:
+            below += [(text(language, Message("answering.documents_say")), []), (quotes, citations)]
+    for part, citations in below:
+        before = "\n" if citations else "\n\n"
+        yield Text(before + part)
+        written_answer = _with_part(written_answer, before, part, citations)
+    yield written_answer
+
+
+def _quotes(
+    question: str, documents: Sequence[Document], page_text: PageText | None, similarity: Similarity | None
+) -> tuple[str, list[Citation]]:
+    chosen = excerpts(question, documents, similarity=similarity)
+    return quote_statements([(excerpt.number, excerpt.statement) for excerpt in chosen], documents, page_text)
+
+
+def _with_part(answer: Answer, before: str, part: str, citations: Sequence[Citation]) -> Answer:
+    """The answer with a part below it; the citations' places are those in the part."""
+    start = len(answer.text) + len(before)
+    moved = [
+        replace(one, sentence_start=one.sentence_start + start, sentence_end=one.sentence_end + start)
+        for one in citations
+    ]
+    return replace(answer, text=answer.text + before + part, citations=[*answer.citations, *moved])
+
+
+def _is_cut(llm: BaseLanguageModel[Any], written: str, new_tokens: int) -> bool:
+    """Tell whether the limit ended the text: models do not say so themselves, and some count only roughly."""
+    if not written.strip() or not is_ours(llm):
+        return False
+    in_a_sentence = written.rstrip()[-1].isalnum() or written.rstrip()[-1] in ",，、;；:："
+    return in_a_sentence and llm.get_num_tokens(written) >= new_tokens - _COUNTED_OTHERWISE
+
+
+def _is_in_another_language(written: str, language: Language) -> bool:
+    """Tell whether an answer is clearly in the other of the two languages; names and numbers have none."""
+    latin, han = sum(character.isascii() and character.isalpha() for character in written), count_han(written)
+    return latin >= _LETTERS and not han if language == "zh" else han >= _LETTERS / 2 and latin < han
 
 
 def _speed(llm: Any, written: str, seconds: float) -> float | None:

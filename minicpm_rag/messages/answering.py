@@ -12,6 +12,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "资料中没有与这个问题有关的内容。",
         "The documents hold nothing that bears on this question.",
     ),
+    # What is said below a model's answer
+    "answering.documents_say": ("文档中的原文：", "The documents say:"),
+    "answering.cut_short": ("（回答达到长度上限，到此中断。）", "(The answer reached its length limit and ends here.)"),
+    "answering.looped": (
+        "（模型开始重复，回答到此停止。）",
+        "(The model began to repeat itself; the answer ends here.)",
+    ),
+    "answering.other_language": (
+        "（模型没有用提问的语言回答。）",
+        "(The model did not answer in the language of the question.)",
+    ),
     # What became of a passage that a search found
     "answering.passage": ("第 {number} 段", "passage {number}"),
     "answering.joined": ("并入第 {number} 段", "joined to passage {number}"),

@@ -318,6 +318,43 @@ def test_a_model_that_says_nothing_gives_way_to_quotes(retriever: HybridRetrieve
     assert done.mode == "extractive" and "十五天" in done.text
 
 
+def test_an_answer_without_proof_has_the_documents_words_below_it(retriever: HybridRetriever) -> None:
+    done = ask(chain(retriever, ScriptedLLM(answers=["年假为九十天。"])), LEAVE)
+    written, below = done.text.split("\n\n文档中的原文：\n")
+    assert written == "年假为九十天。" and "十五天" in below and done.mode == "model"
+    assert [done.text[start:end] for start, end in done.unsupported] == ["年假为九十天。"]
+    for citation in done.citations:
+        assert done.text[citation.sentence_start :].startswith(citation.quote.split("\n")[0][:6])
+
+
+def test_a_proven_answer_has_nothing_below_it(retriever: HybridRetriever) -> None:
+    done = ask(chain(retriever, ScriptedLLM(answers=["满十年不满二十年的员工年假为15天。"])), LEAVE)
+    assert "\n" not in done.text
+
+
+def test_a_model_that_loops_is_stopped(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["满十年不满二十年的员工年假为15天。" * 40])
+    done = ask(chain(retriever, llm), LEAVE)
+    assert done.text.count("年假为15天") == 1 and "重复" in done.text and llm.stopped.wait(5)
+
+
+def test_a_model_that_writes_its_prompt_again_is_stopped(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["回答：满十年不满二十年的员工年假为15天。\n问题：公司在哪里？\n回答：在杭州。"])
+    done = ask(chain(retriever, llm), LEAVE)
+    assert done.text.startswith("满十年") and done.text.endswith("[1]") and "杭州" not in done.text
+
+
+def test_an_answer_that_the_limit_cut_says_so(retriever: HybridRetriever) -> None:
+    llm = ScriptedLLM(answers=["满十年不满二十年的员工年假为15天。另外公司还有"])
+    done = ask(chain(retriever, llm, load_settings(max_new_tokens=25)), LEAVE)
+    assert "公司还有\n\n（回答达到长度上限" in done.text and not done.unsupported
+
+
+def test_an_answer_in_the_other_language_says_so(retriever: HybridRetriever) -> None:
+    done = ask(chain(retriever, ScriptedLLM(answers=["They have 15 days of annual leave per year."])), LEAVE)
+    assert "没有用提问的语言" in done.text
+
+
 class Notes(BaseRetriever):
     """Somebody else's retriever, without a library."""
 
