@@ -69,6 +69,42 @@ class Table:
     rows: tuple[tuple[int, int], ...]
 
 
+ColumnKind = Literal["text", "number", "date", "year", "quarter", "month"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a data table.
+
+    Values of kind "number" are numbers in `unit` ("元", "USD", "%", "kg"; "" where nobody says), of "date" ISO dates
+    or months as text, of "year", "quarter" and "month" whole numbers, of "text" the cell's text.
+    """
+
+    name: str
+    kind: ColumnKind
+    unit: str = ""
+    distinct: int = 0  # how many different values there are
+    texts: tuple[str, ...] = ()  # the different values of kind "text", where they are few
+    unread: int = 0  # cells that hold something else than this kind; they count as empty
+
+
+@dataclass(frozen=True)
+class DataTable:
+    """A stored table as values to compute with. Its cells' own texts stand on the page.
+
+    Rows that hold totals are kept, but apart: no computation counts them twice.
+    """
+
+    id: int
+    document_id: int
+    title: str  # of its document
+    page: int  # the first one, where it goes over several
+    label: str  # of that page: a sheet's name
+    caption: str  # the heading or line above it, "" where there is none
+    columns: tuple[Column, ...]
+    rows: int  # without totals
+
+
 @dataclass(frozen=True)
 class Page:
     """One page, slide or sheet of a file, as the text that quotes are proven against."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from minicpm_rag.chunking import indexed_text
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import chunks, documents, jobs, keywords, knowledge_bases
+from minicpm_rag.library.ledger import chunks, documents, jobs, keywords, knowledge_bases, tables
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_path
 from minicpm_rag.records import Chunk, DocumentRow, FileStatus, NewDocument, Verdict
@@ -81,6 +81,7 @@ def store(library: Library, index: Index, new: Sequence[NewDocument]) -> Iterato
         for key, document in zip(ids, new, strict=True):
             with library.ledger.writing() as connection:
                 documents.add_pages(connection, key, document.pages)
+                tables.add(connection, key, document.pages)
                 chunks.add(connection, index.id, key, document.chunks)
                 documents.publish(connection, key)
                 knowledge_bases.note_change(connection, index.kb_id)
@@ -155,6 +156,17 @@ def clear(library: Library) -> None:
     for kb_id in deleted:
         shutil.rmtree(library.uploads / str(kb_id), ignore_errors=True)
     _clear_uploads(library)
+    _read_tables(library)
+
+
+def _read_tables(library: Library) -> None:
+    """Store the tables of documents that an older version stored, from their pages; one transaction each."""
+    with library.ledger.reading() as connection:
+        unread = tables.unread(connection)
+    for document_id in unread:
+        with library.ledger.writing() as connection:
+            tables.add(connection, document_id, documents.pages(connection, document_id))
+            knowledge_bases.note_change(connection, documents.knowledge_base_of(connection, document_id))
 
 
 def clear_documents(library: Library) -> None:

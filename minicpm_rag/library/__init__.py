@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
-from minicpm_rag.library.ledger import Ledger, chunks, documents, keywords, knowledge_bases
+from minicpm_rag.library.ledger import Ledger, chunks, documents, keywords, knowledge_bases, tables
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.messages import Message
-from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, SOURCE, TITLE, Chunk, DocumentRow, KnowledgeBase, Page
+from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, SOURCE, TITLE, Chunk, DataTable, DocumentRow, KnowledgeBase, Page
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -143,6 +143,11 @@ class Library:
             except OSError:
                 continue  # not readable now, so not shown; another name may be
         return None
+
+    def tables(self, knowledge_base: str) -> list[DataTable]:
+        """The tables in its documents, as values to compute with."""
+        with self.ledger.reading() as connection:
+            return tables.listed(connection, knowledge_bases.find(connection, knowledge_base))
 
     # Searching
     def dense_search(

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.library.ledger import as_column, chunks, now
+from minicpm_rag.library.ledger import as_column, chunks, now, tables
 from minicpm_rag.messages import Message
 from minicpm_rag.records import DocumentRow, Heading, NewDocument, Page, Table
 
@@ -111,6 +111,7 @@ def count_chunks(connection: sqlite3.Connection, kb_id: int, index_id: int) -> N
 def retire(connection: sqlite3.Connection, document_id: int) -> None:
     """Take a document out of every answer: all but its row goes, which waits until Chroma is cleared."""
     chunks.remove_document(connection, document_id)
+    tables.remove(connection, document_id)
     for table in ("pages", "names"):
         connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
     connection.execute("UPDATE documents SET status = 'retired' WHERE id = ?", (document_id,))
@@ -140,7 +141,7 @@ def delete_leftovers(connection: sqlite3.Connection, document_ids: Iterable[int]
 
 def traces(connection: sqlite3.Connection, document_id: int) -> list[str]:
     """The tables that still have rows of a document."""
-    keys = {"documents": "id", "names": "document_id", "pages": "document_id", "chunks": "document_id"}
+    keys = {"documents": "id"} | dict.fromkeys(("names", "pages", "chunks", "data_tables"), "document_id")
     return [
         table
         for table, key in keys.items()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError
-from minicpm_rag.library.ledger import keywords, now
+from minicpm_rag.library.ledger import keywords, now, tables
 from minicpm_rag.messages import Message
 from minicpm_rag.records import KnowledgeBase
 
@@ -125,6 +125,8 @@ def clear_hidden(connection: sqlite3.Connection) -> list[int]:
         )
     ]
     for kb_id in hidden:
+        for (document_id,) in connection.execute("SELECT id FROM documents WHERE kb_id = ?", (kb_id,)).fetchall():
+            tables.remove(connection, document_id)
         connection.execute(
             "DELETE FROM pages WHERE document_id IN (SELECT id FROM documents WHERE kb_id = ?)", (kb_id,)
         )

@@ -132,6 +132,21 @@ CREATE INDEX IF NOT EXISTS exchanges_by_conversation ON exchanges (conversation)
 
 VERSION = "ALTER TABLE knowledge_bases RENAME COLUMN generation TO version;\n"
 
+# The rows of each are in a table of their own, data_<id>, see ledger/tables.py.
+DATA_TABLES = """
+CREATE TABLE data_tables(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: it names the table of its rows
+    document_id INTEGER NOT NULL REFERENCES documents(id),
+    page INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    caption TEXT NOT NULL,
+    columns TEXT NOT NULL,  -- JSON
+    row_count INTEGER NOT NULL
+);
+CREATE INDEX data_tables_of_document ON data_tables(document_id);
+ALTER TABLE documents ADD COLUMN tables_read INTEGER NOT NULL DEFAULT 0;  -- whether its data tables are stored
+"""
+
 
 @dataclass(frozen=True)
 class Migration:
@@ -148,6 +163,7 @@ MIGRATIONS = (
     Migration(3, "conversations", CONVERSATIONS),
     Migration(4, "a knowledge base has a version", VERSION),
     Migration(5, "reasons are messages", old_reasons.migrate),
+    Migration(6, "tables of documents as values", DATA_TABLES),
 )
 NEWEST = MIGRATIONS[-1].number
 

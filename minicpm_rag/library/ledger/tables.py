@@ -1,0 +1,180 @@
+"""Tables of documents as values to compute with: made from the tables in stored pages, one SQL table for each.
+
+A row knows where its line stands on its page: that line is the original text of its cells, and what is cited.
+`table_queries` asks questions of them.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from minicpm_rag.records import Column, DataTable, Page, Table
+from minicpm_rag.text import table_rows
+from minicpm_rag.text.cells import Value, is_total, typed
+
+MOST_COLUMNS = 200  # what lies beyond is found by searching only
+_LEAST_ROWS = 2
+_LONGEST_CAPTION = 80  # characters
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A table as it stands on one or more pages, still as texts."""
+
+    page: Page
+    header: list[str]
+    rows: list[tuple[int, int, int, list[str]]]  # page, number in the file, offset of its line, cells
+    caption: str
+    is_last: bool  # on its page: it may go on at the top of the next one
+
+
+def data_table(number: int) -> str:
+    """The name of the SQL table that holds the rows of a data table."""
+    return f"data_{number}"
+
+
+def add(connection: sqlite3.Connection, document_id: int, pages: Iterable[Page]) -> None:
+    """Store the tables of a document's pages, in place of those stored before."""
+    remove(connection, document_id)
+    for found in _joined(pages):
+        if len(found.rows) >= _LEAST_ROWS and len(found.header) > 1:
+            _add_one(connection, document_id, found)
+    connection.execute("UPDATE documents SET tables_read = 1 WHERE id = ?", (document_id,))
+
+
+def remove(connection: sqlite3.Connection, document_id: int) -> None:
+    """Delete the tables of a document."""
+    for (number,) in connection.execute("SELECT id FROM data_tables WHERE document_id = ?", (document_id,)).fetchall():
+        connection.execute(f"DROP TABLE IF EXISTS {data_table(number)}")
+    connection.execute("DELETE FROM data_tables WHERE document_id = ?", (document_id,))
+
+
+def unread(connection: sqlite3.Connection) -> list[int]:
+    """Ready documents whose tables were never stored: those of an older version of this program."""
+    rows = connection.execute("SELECT id FROM documents WHERE status = 'ready' AND tables_read = 0")
+    return [int(row[0]) for row in rows]
+
+
+def listed(connection: sqlite3.Connection, kb_id: int) -> list[DataTable]:
+    """The tables of a knowledge base's ready documents, in the order in which they were stored."""
+    rows = connection.execute(
+        "SELECT data_tables.*, documents.title FROM data_tables JOIN documents "
+        "ON documents.id = data_tables.document_id AND documents.status = 'ready' "
+        "WHERE documents.kb_id = ? ORDER BY data_tables.id",
+        (kb_id,),
+    )
+    return [
+        DataTable(
+            id=row["id"],
+            document_id=row["document_id"],
+            title=row["title"],
+            page=row["page"],
+            label=row["label"],
+            caption=row["caption"],
+            columns=tuple(Column(**entry | {"texts": tuple(entry["texts"])}) for entry in json.loads(row["columns"])),
+            rows=row["row_count"],
+        )
+        for row in rows
+    ]
+
+
+def _add_one(connection: sqlite3.Connection, document_id: int, found: _Found) -> None:
+    width = min(MOST_COLUMNS, len(found.header))
+    totals = [is_total(cells) for *_, cells in found.rows]
+    columns: list[Column] = []
+    values: list[list[Value]] = []
+    for position in range(width):
+        texts = [cells[position] if position < len(cells) else "" for *_, cells in found.rows]
+        column, read = typed(found.header[position], texts, counts=[not total for total in totals])
+        columns.append(column)
+        values.append(read)
+    cursor = connection.execute(
+        "INSERT INTO data_tables(document_id, page, label, caption, columns, row_count) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            document_id, found.page.number, found.page.label, found.caption,
+            json.dumps([asdict(column) for column in columns], ensure_ascii=False), totals.count(False),
+        ),
+    )  # fmt: skip
+    assert cursor.lastrowid is not None
+    name = data_table(cursor.lastrowid)
+    cells = ", ".join(f"c{position}" for position in range(width))
+    connection.execute(
+        f"CREATE TABLE {name}(position INTEGER PRIMARY KEY, page INTEGER NOT NULL, row INTEGER NOT NULL, "
+        f"start INTEGER NOT NULL, is_total INTEGER NOT NULL, {cells})"
+    )
+    insert = f"INSERT INTO {name} VALUES ({', '.join('?' * (width + 5))})"
+    connection.executemany(
+        insert,
+        (
+            (position, page, row, start, int(total), *(column[position] for column in values))
+            for position, ((page, row, start, _), total) in enumerate(zip(found.rows, totals, strict=True))
+        ),
+    )
+
+
+def _joined(pages: Iterable[Page]) -> Iterator[_Found]:
+    """The tables of pages; one that goes on at the top of the next page of a PDF is one table."""
+    pending: _Found | None = None
+    for found in (each for page in pages for each in _on_page(page)):
+        if (
+            pending is not None
+            and pending.is_last
+            and found.page.kind == pending.page.kind == "page"
+            and found.header == pending.header
+            and found.rows
+            and pending.rows
+            and found.page.number == pending.rows[-1][0] + 1
+        ):
+            pending = _Found(pending.page, pending.header, pending.rows + found.rows, pending.caption, found.is_last)
+            continue
+        if pending is not None:
+            yield pending
+        pending = found
+    if pending is not None:
+        yield pending
+
+
+def _on_page(page: Page) -> Iterator[_Found]:
+    for number, table in enumerate(page.tables, start=1):
+        header = table_rows.cells(table.header)
+        rows = [
+            (page.number, row, start, table_rows.cells(page.text[start : _line_end(page.text, start)]))
+            for start, row in table.rows
+        ]
+        if _is_data(header, [cells for *_, cells in rows]):
+            first = table.rows[0][1] - 1 if table.rows else 1
+            rows.insert(0, (page.number, max(1, first), table.start, header))
+            header = [""] * len(header)
+        width = max([len(header), *(len(cells) for *_, cells in rows)])
+        header += [""] * (width - len(header))
+        yield _Found(page, header, rows, _caption(page, table), number == len(page.tables))
+
+
+def _is_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether what was taken for a header is the first row: a table without names for its columns."""
+    if not rows:
+        return False
+    said = [(position, typed("", [cell])[0].kind) for position, cell in enumerate(header) if cell.strip()]
+    values = [(position, kind) for position, kind in said if kind in ("number", "date")]
+    below = {
+        position: typed("", [cells[position] if position < len(cells) else "" for cells in rows[:50]])[0].kind
+        for position, _ in values
+    }
+    return bool(values) and all(below[position] == kind for position, kind in values)
+
+
+def _caption(page: Page, table: Table) -> str:
+    """The heading above a table, or the line just before it where that is short."""
+    headings = [heading.text for heading in page.headings if heading.start < table.start]
+    before = page.text[: table.start].rstrip("\n").rpartition("\n")[2].strip()
+    is_near = 0 < len(before) <= _LONGEST_CAPTION and not table_rows.is_row(before)
+    parts = [*headings[-1:], *([before] if is_near and before not in headings[-1:] else [])]
+    return " ".join(parts)[: 2 * _LONGEST_CAPTION]
+
+
+def _line_end(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
