@@ -83,6 +83,22 @@ def mail_nested_without_end(folder: Path) -> Path:
     return written(folder / "a.eml", b"".join(parts) + b"\nbody\n" * 1000)
 
 
+@attack
+def mail_forwarded_without_end(folder: Path) -> Path:
+    return written(folder / "a.eml", b"Subject: x\nContent-Type: message/rfc822\n\n" * 5000 + b"\nbody\n")
+
+
+@attack
+def mail_of_forms_inside_forms(folder: Path) -> Path:
+    rich = b"<p>" + b"word " * 20_000
+    levels = [
+        b"Content-Type: multipart/alternative; boundary=b%d\n\n--b%d\nContent-Type: text/plain\n\nno\n--b%d\n"
+        % (level, level, level)
+        for level in range(45)
+    ]
+    return written(folder / "a.eml", b"".join(levels) + b"Content-Type: text/html\n\n" + rich)
+
+
 # Workbooks
 
 _SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -319,6 +335,27 @@ def html_tables_in_tables(folder: Path) -> Path:
 @attack
 def html_comments_and_tags_left_open(folder: Path) -> Path:
     return written(folder / "a.html", "<p>text</p>" + "<!--" * 100_000 + "<a " * 100_000 + "<![CDATA[" * 100_000)
+
+
+@attack
+def html_blocks_of_prose_nested(folder: Path) -> Path:
+    prose = "word " * 20
+    return written(folder / "a.html", f"<div>{prose}<p>{prose}</p>" * 2000 + "</div>" * 2000 + f"<p>{prose}</p>" * 9000)
+
+
+@attack
+def html_formula_without_end(folder: Path) -> Path:
+    return written(folder / "a.html", "<p><math>" + "<msup><mi>x</mi>" * 100_000)
+
+
+@attack
+def html_lists_without_end(folder: Path) -> Path:
+    return written(folder / "a.html", "<ol start=999999999 type=I reversed><li>x" * 500 + "<li value=-1>y" * 50_000)
+
+
+@attack
+def html_options_without_end(folder: Path) -> Path:
+    return written(folder / "a.html", "<p>x<select multiple>" + "<option selected>y" * 100_000)
 
 
 @attack

@@ -40,37 +40,37 @@ def _part(element: Any, name: str, depth: int) -> str:
     return equation_text(found, depth) if found is not None else ""
 
 
-def _grouped(text: str) -> str:
+def grouped(text: str) -> str:
     """The text in brackets where it would otherwise be read with what stands beside it."""
-    return text if _SIMPLE.fullmatch(text) else f"({text})"
+    return text if len(text) == 1 or _SIMPLE.fullmatch(text) else f"({text})"
 
 
 def _fraction(element: Any, depth: int) -> str:
-    return f"{_grouped(_part(element, 'num', depth))}/{_grouped(_part(element, 'den', depth))}"
+    return f"{grouped(_part(element, 'num', depth))}/{grouped(_part(element, 'den', depth))}"
 
 
 def _power(element: Any, depth: int) -> str:
-    return f"{_grouped(_part(element, 'e', depth))}^{_grouped(_part(element, 'sup', depth))}"
+    return f"{grouped(_part(element, 'e', depth))}^{grouped(_part(element, 'sup', depth))}"
 
 
 def _index(element: Any, depth: int) -> str:
-    return f"{_grouped(_part(element, 'e', depth))}_{_grouped(_part(element, 'sub', depth))}"
+    return f"{grouped(_part(element, 'e', depth))}_{grouped(_part(element, 'sub', depth))}"
 
 
 def _index_and_power(element: Any, depth: int) -> str:
-    return f"{_index(element, depth)}^{_grouped(_part(element, 'sup', depth))}"
+    return f"{_index(element, depth)}^{grouped(_part(element, 'sup', depth))}"
 
 
 def _root(element: Any, depth: int) -> str:
     degree = _part(element, "deg", depth)
-    return f"{degree}√{_grouped(_part(element, 'e', depth))}"
+    return f"{degree}√{grouped(_part(element, 'e', depth))}"
 
 
 def _sum(element: Any, depth: int) -> str:
     sign = element.find(f"{_M}naryPr/{_M}chr")
     shown = sign.get(f"{_M}val", "") if sign is not None else ""
     low, high = _part(element, "sub", depth), _part(element, "sup", depth)
-    bounds = (f"_{_grouped(low)}" if low else "") + (f"^{_grouped(high)}" if high else "")
+    bounds = (f"_{grouped(low)}" if low else "") + (f"^{grouped(high)}" if high else "")
     return f"{shown or _SIGNS['']}{bounds} {_part(element, 'e', depth)}"
 
 
