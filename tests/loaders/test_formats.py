@@ -11,7 +11,8 @@ from minicpm_rag.messages import core
 @pytest.mark.parametrize("kind", FORMATS)
 def test_each_format_has_a_reader_that_takes_what_the_table_says(kind: str) -> None:
     scans = ["ocr", "recognised"] if FORMATS[kind].has_scans else []
-    assert list(inspect.signature(reader_of(kind)).parameters) == ["path", *scans]
+    password = ["password"] if FORMATS[kind].may_be_encrypted else []
+    assert list(inspect.signature(reader_of(kind)).parameters) == ["path", *scans, *password]
 
 
 def test_no_ending_belongs_to_two_formats() -> None:
