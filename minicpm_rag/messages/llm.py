@@ -30,6 +30,7 @@ _FOLDER: dict[str, tuple[str, str]] = {
         "{path} 的 model_type 是 {family}，不支持。支持的有：{known:list}。",
         "{path} says model_type {family!r}, which is not supported. Supported: {known:list}.",
     ),
+    "llm.family_refused": ("不能运行 {path} 的模型：{why}。", "The model of {path} cannot be run: it {why}."),
     "llm.mixture_of_experts": (
         "{path} 是混合专家模型（MiniCPM-MoE），不支持。支持的有：{known:list}。",
         "{path} describes a mixture-of-experts model (MiniCPM-MoE), which is not supported. Supported: {known:list}.",

@@ -18,7 +18,32 @@ TEXTS: dict[str, tuple[str, str]] = {
     "models.note.preferences": ("按人的偏好进一步调整的 2B 模型", "the 2B model tuned further to people's preferences"),
     "models.note.smallest": ("最小；适合没有 GPU 的电脑", "the smallest; for processors without a GPU"),
     "models.note.dense": ("稀疏注意力按稠密方式运行", "its sparse attention is run dense"),
-    "models.note.newest": ("最新的小模型", "the newest small one"),
+    "models.note.newest": ("最新；缓存小，窗口长", "the newest; a small cache and a long window"),
+    "models.note.newest_small": (
+        "最新的 1B 模型；适合处理器和小显卡",
+        "the newest of 1B; for processors and small cards",
+    ),
+    "models.note.long_window": ("2B 模型的长窗口版", "the 2B model with a long window"),
+    "models.note.trained_for_four_bits": (
+        "为 4 比特权重训练过：用 4 比特时损失最小",
+        "trained for weights in 4 bits, in which it loses least",
+    ),
+    "models.note.trained_for_three_values": (
+        "权重只有三种取值，按普通权重存放和运行",
+        "its weights take three values only; stored and run as usual weights",
+    ),
+    "models.note.sala": (
+        "由线性注意力和稀疏注意力混合而成，本程序不能运行；最接近的是 {instead}",
+        "mixes linear and sparse attention, which this program cannot run; the nearest is {instead}",
+    ),
+    "models.note.pictures": (
+        "看图模型，本程序只问文字；最接近的是 {instead}",
+        "reads pictures, and this program asks in text only; the nearest is {instead}",
+    ),
+    "models.note.speech": (
+        "处理语音和图像的模型，本程序只问文字；最接近的是 {instead}",
+        "works on speech and pictures, and this program asks in text only; the nearest is {instead}",
+    ),
     "models.note.hundred_languages": ("中文、英文和上百种语言", "Chinese, English and a hundred more languages"),
     "models.note.chinese_first": ("小，以中文为主", "small, Chinese first"),
     "models.note.multilingual": ("多语言，长段落", "multilingual, long passages"),
@@ -65,6 +90,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{folder} is not the folder of a model: it has no config.json. "
         "Run `minicpm-rag models` for what can be downloaded.",
     ),
+    "models.refused": ("不能运行 {name}：{why}。", "{name} cannot be run here: it {why}."),
     # A folder that was downloaded
     "models.file_missing": ("缺少 {name}。", "{name} is missing."),
     "models.file_short": ("{name} 只有 {size:,} 字节，应有 {total:,}。", "{name} has {size:,} of {total:,} bytes."),

@@ -16,15 +16,17 @@ from minicpm_rag.models.catalogue import CATALOGUE, USUAL_CONTEXT_TOKENS, Model,
 from minicpm_rag.models.fetching import download
 from minicpm_rag.models.hardware import GIGABYTE, Hardware
 from minicpm_rag.models.manifest import MANIFEST, missing_files, read_manifest
+from minicpm_rag.models.refused import refused_by_config
 
 __all__ = [
     "CATALOGUE", "Choice", "LocalModel", "Model", "choose", "describe_folder", "download", "find_local",
     "find_model", "fits", "folder_of", "missing_files", "recommended",
 ]  # fmt: skip
 
-# The tutorial's model comes first on a GPU; beside it what a small card still holds.
+# The newest comes first on a GPU: a long window, and a cache an eighth of the tutorial's model's. Then that one, and
+# what a small card still holds.
 _ON_GPU = (
-    "MiniCPM-2B-sft-bf16", "MiniCPM-2B-sft-fp32", "MiniCPM-2B-dpo-bf16",
+    "MiniCPM5-2B", "MiniCPM-2B-sft-bf16", "MiniCPM-2B-sft-fp32", "MiniCPM-2B-dpo-bf16",
     "MiniCPM5-1B", "MiniCPM-1B-sft-bf16", "MiniCPM4-0.5B",
 )  # fmt: skip
 _ON_STRONG_PROCESSOR = ("MiniCPM5-1B", "MiniCPM4-0.5B", "MiniCPM-1B-sft-bf16")
@@ -182,14 +184,16 @@ def _unknown_model(folder: Path) -> Model:
     layers, heads = int(config.get("num_hidden_layers") or 0), int(config.get("num_attention_heads") or 1)
     key_value_heads = int(config.get("num_key_value_heads") or heads)
     head = int(config.get("head_dim") or int(config.get("hidden_size") or 0) // heads)
+    why = refused_by_config(config)
     return Model(
         folder.name,
         "",
-        "chat" if str(config.get("model_type")) in ("minicpm", "minicpm3", "llama") else "embedding",
+        "chat" if why is not None or str(config.get("model_type")) in ("minicpm", "minicpm3", "llama") else "embedding",
         sum(path.stat().st_size for path in weights) // stored,
         int(config.get("max_position_embeddings") or USUAL_CONTEXT_TOKENS),
         2 * layers * key_value_heads * head,
         stored,
         estimated=True,
-        note=Message("models.note.by_hand"),
+        usable=why is None,
+        note=why or Message("models.note.by_hand"),
     )

@@ -11,6 +11,7 @@ from typing import Literal
 
 from minicpm_rag.errors import ModelError
 from minicpm_rag.messages import Message
+from minicpm_rag.models.refused import refused_by_name
 
 ModelKind = Literal["chat", "embedding", "rerank"]
 Precision = Literal["bfloat16", "float16", "float32"]
@@ -35,7 +36,7 @@ class Model:
     cache_values_per_token: int = 0  # numbers kept per token of context: 2 x layers x key-value heads x head size
     stored_bytes_per_parameter: int = 2
     estimated: bool = False
-    usable: bool = True  # False: it runs only with program code from its own repository
+    usable: bool = True  # False: `note` says why this program does not run it
     note: Message | None = None
 
     @property
@@ -86,7 +87,24 @@ _MINICPM_8B = _parameters(
     tied=False,
 )
 _MINICPM_8B_CACHE = 2 * 32 * 2 * 128
+_MINICPM4_HALF_BILLION = _parameters(
+    vocabulary=73_448, hidden=1024, layers=24, intermediate=4096, heads=16, key_value_heads=2, head=64
+)
+_MINICPM4_HALF_BILLION_CACHE = 2 * 24 * 2 * 64
+_MINICPM_1B = _parameters(
+    vocabulary=73_440, hidden=1536, layers=52, intermediate=3840, heads=24, key_value_heads=8, head=64
+)
+_MINICPM_1B_CACHE = 2 * 52 * 8 * 64
 _NEEDS_REMOTE_CODE = Message("models.note.remote_code")
+
+
+def _refused(name: str, modelscope_id: str, parameters: int) -> Model:
+    """A model that people ask for and that is not run; the list says why, and what to take instead."""
+    return Model(
+        name, modelscope_id, "chat", parameters, USUAL_CONTEXT_TOKENS, estimated=True, usable=False,
+        note=refused_by_name(name),
+    )  # fmt: skip
+
 
 CATALOGUE: tuple[Model, ...] = (
     Model(
@@ -101,24 +119,36 @@ CATALOGUE: tuple[Model, ...] = (
         "MiniCPM-2B-dpo-bf16", "OpenBMB/MiniCPM-2B-dpo-bf16", "chat", _MINICPM_2B, 4096, _MINICPM_2B_CACHE,
         note=Message("models.note.preferences"),
     ),
+    # Its files hold an output head of their own.
     Model(
-        "MiniCPM-1B-sft-bf16", "OpenBMB/MiniCPM-1B-sft-bf16", "chat",
+        "MiniCPM-2B-128k", "OpenBMB/MiniCPM-2B-128k", "chat",
         _parameters(
-            vocabulary=73_440, hidden=1536, layers=52, intermediate=3840, heads=24, key_value_heads=8, head=64
+            vocabulary=122_760, hidden=2304, layers=40, intermediate=5760, heads=36, key_value_heads=36, head=64,
+            tied=False,
         ),
-        4096, 2 * 52 * 8 * 64,
+        131_072, _MINICPM_2B_CACHE, estimated=True, note=Message("models.note.long_window"),
     ),
+    Model("MiniCPM-1B-sft-bf16", "OpenBMB/MiniCPM-1B-sft-bf16", "chat", _MINICPM_1B, 4096, _MINICPM_1B_CACHE),
     # Latent attention; transformers caches its keys (96 a head) and values (64 a head) expanded.
     Model(
         "MiniCPM3-4B", "OpenBMB/MiniCPM3-4B", "chat", 4_074_000_000, 32_768, 62 * 40 * (96 + 64),
         estimated=True,
     ),
     Model(
-        "MiniCPM4-0.5B", "OpenBMB/MiniCPM4-0.5B", "chat",
-        _parameters(
-            vocabulary=73_448, hidden=1024, layers=24, intermediate=4096, heads=16, key_value_heads=2, head=64
-        ),
-        32_768, 2 * 24 * 2 * 64, note=Message("models.note.smallest"),
+        "MiniCPM4-0.5B", "OpenBMB/MiniCPM4-0.5B", "chat", _MINICPM4_HALF_BILLION, 32_768, _MINICPM4_HALF_BILLION_CACHE,
+        note=Message("models.note.smallest"),
+    ),
+    Model(
+        "MiniCPM4-0.5B-QAT-Int4", "OpenBMB/MiniCPM4-0.5B-QAT-Int4-unquantized", "chat", _MINICPM4_HALF_BILLION,
+        32_768, _MINICPM4_HALF_BILLION_CACHE, estimated=True, note=Message("models.note.trained_for_four_bits"),
+    ),
+    Model(
+        "BitCPM4-0.5B", "OpenBMB/BitCPM4-0.5B", "chat", _MINICPM4_HALF_BILLION, 32_768, _MINICPM4_HALF_BILLION_CACHE,
+        estimated=True, note=Message("models.note.trained_for_three_values"),
+    ),
+    Model(
+        "BitCPM4-1B", "OpenBMB/BitCPM4-1B", "chat", _MINICPM_1B, 32_768, _MINICPM_1B_CACHE,
+        estimated=True, note=Message("models.note.trained_for_three_values"),
     ),
     Model(
         "MiniCPM4-8B", "OpenBMB/MiniCPM4-8B", "chat", _MINICPM_8B, 32_768, _MINICPM_8B_CACHE, estimated=True,
@@ -128,13 +158,24 @@ CATALOGUE: tuple[Model, ...] = (
         estimated=True, note=Message("models.note.dense"),
     ),
     Model(
+        "MiniCPM5-2B", "OpenBMB/MiniCPM5-2B", "chat",
+        _parameters(
+            vocabulary=130_560, hidden=2048, layers=42, intermediate=6144, heads=16, key_value_heads=2,
+            head=128, tied=False,
+        ),
+        131_072, 2 * 42 * 2 * 128, note=Message("models.note.newest"),
+    ),
+    Model(
         "MiniCPM5-1B", "OpenBMB/MiniCPM5-1B", "chat",
         _parameters(
             vocabulary=130_560, hidden=1536, layers=24, intermediate=4608, heads=16, key_value_heads=2,
             head=128, tied=False,
         ),
-        131_072, 2 * 24 * 2 * 128, note=Message("models.note.newest"),
+        131_072, 2 * 24 * 2 * 128, note=Message("models.note.newest_small"),
     ),
+    _refused("MiniCPM-SALA", "OpenBMB/MiniCPM-SALA", 9_000_000_000),
+    _refused("MiniCPM-V-4.6", "OpenBMB/MiniCPM-V-4.6", 1_300_000_000),
+    _refused("MiniCPM-o-4.5", "OpenBMB/MiniCPM-o-4_5", 9_000_000_000),
     Model(
         "bge-m3", "BAAI/bge-m3", "embedding", 567_754_752, 8192, stored_bytes_per_parameter=4, estimated=True,
         note=Message("models.note.hundred_languages"),
@@ -178,5 +219,8 @@ def find_model(name: str) -> Model:
                 return model
     owner, slash, repository = name.strip().partition("/")
     if slash and owner and repository and "/" not in repository:
-        return Model(repository, name.strip(), "chat", 0, USUAL_CONTEXT_TOKENS, estimated=True)
+        why = refused_by_name(repository)
+        return Model(
+            repository, name.strip(), "chat", 0, USUAL_CONTEXT_TOKENS, estimated=True, usable=why is None, note=why
+        )
     raise ModelError("models.unknown", name=name, names=[model.name for model in CATALOGUE])

@@ -55,8 +55,10 @@ def download(
     """Fetch `model` into `folder` and return it; a whole model that is there already is only checked.
 
     `on_progress(bytes_done, bytes_total)` is called a few times a second. Setting `cancel` stops within a
-    second with DownloadStoppedError; calling again resumes.
+    second with DownloadStoppedError; calling again resumes. Raises DownloadError for a model that is not run here.
     """
+    if not model.usable:
+        raise DownloadError("models.refused", name=model.name, why=model.note)
     folder = folder.absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -65,6 +65,19 @@ def test_either_attention_gives_the_same_logits(attention: str) -> None:
     assert torch.allclose(logits(model, ids)[:, -1], reference, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("family", "reason"),
+    [("minicpmv", "reads pictures.*MiniCPM5-2B"), ("minicpm_sala", "sparse attention.*MiniCPM4.1-8B")],
+)
+def test_a_family_that_is_not_run_is_refused_with_the_reason_and_the_nearest_model(
+    family: str, reason: str, tmp_path: Path
+) -> None:
+    folder = copy_of(SINGLE_SAFETENSORS, tmp_path / "other")
+    edit_json(folder / "config.json", model_type=family)
+    with pytest.raises(CheckpointError, match=reason):
+        checkpoint.read_config(folder)
+
+
 def test_longrope_wider_than_trained_uses_long_factors_for_every_prompt(tmp_path: Path) -> None:
     # The published code picks the factors once, for the whole window, and scales by the ratio of the windows.
     folder = copy_of(CHATML, tmp_path / "wide")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from minicpm_rag.errors import ModelError
-from minicpm_rag.models import CATALOGUE, Model, choose, find_local, find_model, fits, folder_of, recommended
+from minicpm_rag.errors import DownloadError, ModelError
+from minicpm_rag.models import CATALOGUE, Model, choose, download, find_local, find_model, fits, folder_of, recommended
 from minicpm_rag.models.hardware import GIGABYTE, Gpu, Hardware
 from minicpm_rag.models.manifest import MANIFEST
 
@@ -30,9 +30,10 @@ def named(*names: str) -> list[Model]:
     ("vram", "ram", "cores", "present", "expected", "device", "is_present"),
     [
         # Nothing here yet: what should be fetched.
-        (80, 128, 32, (), "MiniCPM-2B-sft-bf16", "cuda", False),
-        (24, 64, 16, (), "MiniCPM-2B-sft-bf16", "cuda", False),
-        (8, 32, 8, (), "MiniCPM-2B-sft-bf16", "cuda", False),
+        (80, 128, 32, (), "MiniCPM5-2B", "cuda", False),
+        (24, 64, 16, (), "MiniCPM5-2B", "cuda", False),
+        (12, 32, 8, (), "MiniCPM5-2B", "cuda", False),
+        (8, 32, 8, (), "MiniCPM5-2B", "cuda", False),
         (4, 16, 8, (), "MiniCPM5-1B", "cuda", False),
         (2, 16, 4, (), "MiniCPM4-0.5B", "cuda", False),
         (1, 16, 4, (), "MiniCPM4-0.5B", "cpu", False),
@@ -44,6 +45,7 @@ def named(*names: str) -> list[Model]:
         (80, 128, 32, ("MiniCPM4-8B",), "MiniCPM4-8B", "cuda", True),
         (80, 128, 32, ("MiniCPM4-8B", "MiniCPM-2B-sft-fp32"), "MiniCPM-2B-sft-fp32", "cuda", True),
         (24, 64, 16, ("MiniCPM-2B-dpo-bf16", "MiniCPM4-0.5B"), "MiniCPM-2B-dpo-bf16", "cuda", True),
+        (24, 64, 16, ("MiniCPM-2B-sft-bf16", "MiniCPM5-2B"), "MiniCPM5-2B", "cuda", True),
         (8, 64, 16, ("MiniCPM4-8B", "MiniCPM5-1B"), "MiniCPM5-1B", "cuda", True),
         (4, 64, 16, ("MiniCPM-2B-sft-bf16", "MiniCPM4-0.5B"), "MiniCPM4-0.5B", "cuda", True),
         (4, 64, 16, ("MiniCPM-2B-sft-bf16",), "MiniCPM-2B-sft-bf16", "cpu", True),
@@ -52,7 +54,9 @@ def named(*names: str) -> list[Model]:
         (0, 16, 4, ("MiniCPM5-1B",), "MiniCPM5-1B", "cpu", True),
         (0, 8, 4, ("MiniCPM4-8B",), "MiniCPM4-0.5B", "cpu", False),
         # Models for other work are no answerers.
-        (24, 64, 16, ("bge-m3", "MiniCPM-Reranker-Light"), "MiniCPM-2B-sft-bf16", "cuda", False),
+        (24, 64, 16, ("bge-m3", "MiniCPM-Reranker-Light"), "MiniCPM5-2B", "cuda", False),
+        # Nor are those that are not run, however large the card.
+        (80, 64, 16, ("MiniCPM-V-4.6", "MiniCPM-SALA"), "MiniCPM5-2B", "cuda", False),
     ],
 )
 def test_choice(
@@ -108,7 +112,10 @@ def test_the_recommended_set_suits_the_machine() -> None:
     def names(hardware: Hardware) -> list[str]:
         return [model.name for model in recommended(hardware)]
 
-    assert names(machine(24)) == ["MiniCPM-2B-sft-bf16", "bge-m3", "bge-reranker-v2-m3"]
+    for size in (80, 24, 12):
+        assert names(machine(size)) == ["MiniCPM5-2B", "bge-m3", "bge-reranker-v2-m3"]
+    assert names(machine(8, 16, 4)) == ["MiniCPM5-2B", "bge-m3"]
+    assert names(machine(4, 16, 4)) == ["MiniCPM5-1B"]
     assert names(machine(0, 64, 16)) == ["MiniCPM5-1B", "bge-m3"]
     assert names(machine(0, 8, 2)) == ["MiniCPM4-0.5B"]
     assert names(machine(0, 1, 1)) == []
@@ -119,12 +126,15 @@ def test_sizes_follow_from_the_published_architecture() -> None:
     assert two_billion.parameters == 2_724_880_896
     assert two_billion.cache_values_per_token * 2 == 368_640
     assert find_model("MiniCPM5-1B").parameters == 1_080_632_832  # the number on its model card
+    assert find_model("MiniCPM5-2B").parameters == 2_516_756_480  # likewise
+    assert find_model("MiniCPM5-2B").cache_values_per_token == 21_504
+    assert find_model("MiniCPM-2B-128k").download_bytes == pytest.approx(6.02e9, rel=0.01)  # the size of its files
     assert find_model("MiniCPM-2B-sft-fp32").download_bytes > 1.9 * two_billion.download_bytes
     assert two_billion.memory_bytes("float32") > two_billion.memory_bytes("bfloat16", 512) > 5.45e9
 
 
 def test_names_in_the_catalogue_are_unique_and_are_found_in_any_case() -> None:
-    assert len({model.name for model in CATALOGUE}) == len({model.modelscope_id for model in CATALOGUE}) == 15
+    assert len({model.name for model in CATALOGUE}) == len({model.modelscope_id for model in CATALOGUE}) == 23
     for model in CATALOGUE:
         assert find_model(model.name.lower()) is model
         assert find_model(model.modelscope_id.upper()) is model
@@ -136,6 +146,41 @@ def test_any_hub_id_may_be_downloaded_and_an_unknown_name_lists_the_known_ones()
     for wrong in ("no-such", "", "a/b/c", "/"):
         with pytest.raises(ModelError, match=r"MiniCPM4-0\.5B"):
             find_model(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "instead"),
+    [
+        ("OpenBMB/MiniCPM-SALA", "linear and sparse attention", "MiniCPM4.1-8B"),
+        ("openbmb/MiniCPM-V-2_6", "reads pictures", "MiniCPM5-2B"),
+        ("openbmb/MiniCPM-Llama3-V-2_5", "reads pictures", "MiniCPM5-2B"),
+        ("openbmb/MiniCPM-V-4", "reads pictures", "MiniCPM5-2B"),
+        ("openbmb/MiniCPM-o-2_6", "speech", "MiniCPM5-2B"),
+        ("MiniCPM-o-4.5", "speech", "MiniCPM5-2B"),
+    ],
+)
+def test_models_for_other_work_are_refused_with_the_reason_and_the_nearest(
+    name: str, reason: str, instead: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DownloadError, match=f"{reason}.*{instead}"):
+        download(find_model(name), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    assert find_model(instead).usable
+
+
+@pytest.mark.parametrize("name", ["openbmb/MiniCPM5-2B-Vietnamese", "x/minicpm-offline", "x/MiniCPM4-0.5B-lora"])
+def test_other_names_of_the_family_are_not_refused(name: str) -> None:
+    assert find_model(name).usable
+
+
+@pytest.mark.parametrize("config", [{"model_type": "minicpmv4_6"}, {"architectures": ["MiniCPMO"]}])
+def test_a_folder_of_a_model_for_other_work_is_listed_as_not_usable(tmp_path: Path, config: dict[str, object]) -> None:
+    folder = tmp_path / "models" / "looks"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    (local,) = find_local(tmp_path)
+    assert not local.model.usable
+    assert choose(machine(80), [local.model]).model is find_model("MiniCPM5-2B")
 
 
 def test_local_models_are_known_by_folder_name_by_manifest_or_by_their_files(tmp_path: Path) -> None:

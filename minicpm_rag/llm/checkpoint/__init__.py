@@ -20,6 +20,7 @@ from minicpm_rag.llm.checkpoint.conversion import convert
 from minicpm_rag.llm.checkpoint.tokenizer import load_tokenizer
 from minicpm_rag.llm.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
 from minicpm_rag.messages import reason_of
+from minicpm_rag.models.refused import refused_by_config
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +56,8 @@ def read_config(folder: str | Path) -> PretrainedConfig:
     family = raw.get("model_type")
     if family == "minicpm" and raw.get("num_experts"):
         raise CheckpointError("llm.mixture_of_experts", path=path, known=FAMILIES)
+    if (why := refused_by_config(raw)) is not None:
+        raise CheckpointError("llm.family_refused", path=path, why=why)
     from huggingface_hub.errors import StrictDataclassError
 
     try:
