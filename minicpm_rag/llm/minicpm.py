@@ -94,16 +94,20 @@ class MiniCPM_LLM(LLM):
         **settings: Any,
     ) -> None:
         """Load the folder, or use a `model`, `tokenizer` and `engine` that were made before."""
-        fields = {"model_path": str(model_path), **settings}
+        fields = {"model_path": str(Path(model_path).expanduser()), **settings}
         super().__init__(**fields)
         from minicpm_rag.llm import checkpoint
 
+        if model is None:
+            checkpoint.locate(model_path)
         self._tokenizer = tokenizer or checkpoint.load_tokenizer(self.model_path)
         self._format = ChatFormat(self._tokenizer)
         self._model = model if model is not None else self._load()
         self._end_tokens = self._find_end_tokens()
         window = checkpoint.context_tokens(self._model.config)
-        self._generator = TextGenerator(engine or self._choose_engine(), self._tokenizer, window)
+        self._generator = TextGenerator(
+            engine or self._choose_engine(), self._tokenizer, window, self._model.config.vocab_size
+        )
 
     def _load(self) -> Any:
         from minicpm_rag.llm import checkpoint

@@ -25,6 +25,46 @@ _FOLDER: dict[str, tuple[str, str]] = {
         "{folder} 里没有 config.json，不是模型文件夹。",
         "{folder} has no config.json, so it is not a checkpoint folder.",
     ),
+    "llm.a_file": (
+        "{path} 是文件。请指定它所在的文件夹：{folder}。",
+        "{path} is a file. Name the folder that holds it: {folder}.",
+    ),
+    "llm.folder_inside": (
+        "{folder} 里没有 config.json，模型在它里面的文件夹中：{names:list}。请指定那个文件夹。",
+        "{folder} has no config.json; models are in folders inside it: {names:list}. Name one of these.",
+    ),
+    "llm.a_repository": (
+        "这里没有文件夹 {id}；它看来是模型库里的名称。请先下载：`python -m minicpm_rag download {id}`，"
+        "然后指定所得的文件夹。",
+        "There is no folder {id} here; it looks like the name of a repository. Fetch it first with "
+        "`python -m minicpm_rag download {id}`, then name the folder that it prints.",
+    ),
+    "llm.gguf": (
+        "{path} 是 GGUF 文件，供 llama.cpp 使用。请用 llama.cpp、Ollama 或 LM Studio 运行它，"
+        "再把 MINICPM_RAG_LLM_URL 设为其地址；或者下载这个模型的 safetensors 版。",
+        "{path} is a GGUF file, which is for llama.cpp. Serve it with llama.cpp, Ollama or LM Studio and set "
+        "MINICPM_RAG_LLM_URL to its address, or fetch the model's safetensors version.",
+    ),
+    "llm.adapter_without_base": (
+        "{folder} 是 LoRA 适配器，它的基座模型 {base} 不在这台电脑上。"
+        "请下载基座模型（`python -m minicpm_rag download {base} --dir {place}`），然后仍指定适配器的文件夹。",
+        "{folder} is a LoRA adapter, and its base model {base} is not on this machine. Fetch the base with "
+        "`python -m minicpm_rag download {base} --dir {place}`, then name the adapter's folder as now.",
+    ),
+    "llm.adapter_without_weights": (
+        "{folder} 是 LoRA 适配器，但没有权重：{names:list} 都没有。",
+        "{folder} is a LoRA adapter without weights: neither of {names:list} is there.",
+    ),
+    "llm.adapter_kind": (
+        "{path} 描述的是 {kind} 适配器，只支持 LoRA（含 rsLoRA 和 DoRA）。请先把它合并到基座模型。",
+        "{path} describes an adapter of kind {kind}; only LoRA (with rsLoRA and DoRA) is supported. "
+        "Merge it into its base first.",
+    ),
+    "llm.adapter_misfit": (
+        "{path} 要改动权重 {name}，而基座模型里没有它或形状不同：这个适配器属于另一个模型。",
+        "{path} changes a weight {name!r} that the base model does not have, or has in another shape: "
+        "the adapter belongs to another model.",
+    ),
     "llm.config_unusable": ("按 {path} 建立不了模型：{why}", "{path} describes no model that can be built: {why}"),
     "llm.family_unknown": (
         "{path} 的 model_type 是 {family}，不支持。支持的有：{known:list}。",
@@ -139,6 +179,16 @@ _FILES: dict[str, tuple[str, str]] = {
 }
 
 _PLACEMENT: dict[str, tuple[str, str]] = {
+    "llm.not_a_number": (
+        "模型算出的不是数：数值溢出，或者微调已损坏。请设置 MINICPM_RAG_PRECISION=float32 再试，或换用另一个模型。",
+        "The model computes no numbers any more: they overflow, or a fine-tune is broken. "
+        "Try MINICPM_RAG_PRECISION=float32, or another model.",
+    ),
+    "llm.token_unknown": (
+        "模型不认识词元“{token}”（{number}）：它的词表只有 {most} 项。分词器和权重不是一起的，请一并换成同一来源的。",
+        "The model does not know the token {token!r} ({number}): its table has {most} rows. "
+        "Tokenizer and weights do not belong together; take both from one place.",
+    ),
     "llm.device_unknown": (
         "没有设备 {device}，请用 auto、cuda 或 cpu。",
         "Device {device!r} is not known. Use auto, cuda or cpu.",

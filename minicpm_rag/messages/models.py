@@ -52,6 +52,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "runs only with program code from its repository, which this program never executes",
     ),
     "models.note.reorders": ("为找到的段落重新排序；适合 GPU", "reorders the passages found; for a GPU"),
+    "models.note.adapter": ("{base} 的 LoRA 适配器", "a LoRA adapter on {base}"),
+    "models.note.adapter_without_base": (
+        "LoRA 适配器，缺少它的基座模型 {base}",
+        "a LoRA adapter whose base, {base}, is missing",
+    ),
     "models.note.by_hand": ("手工拷贝的模型", "copied here by hand"),
     # The machine
     "models.torch_without_cuda": (
@@ -85,11 +90,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Even {name} needs {needed:bytes}, and it may use {room:bytes} here; "
         "answers are sentences quoted from the documents.",
     ),
-    "models.not_a_folder_of_a_model": (
-        "{folder} 不是模型文件夹：里面没有 config.json。可下载的模型见 minicpm-rag models。",
-        "{folder} is not the folder of a model: it has no config.json. "
-        "Run `minicpm-rag models` for what can be downloaded.",
-    ),
+    "models.configured": ("{setting}：{why}", "{setting}: {why}"),
     "models.refused": ("不能运行 {name}：{why}。", "{name} cannot be run here: it {why}."),
     # A folder that was downloaded
     "models.file_missing": ("缺少 {name}。", "{name} is missing."),

@@ -6,8 +6,9 @@ The choice is a pure function of the machine and the models present. It does not
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _ON_GPU = (
 _ON_STRONG_PROCESSOR = ("MiniCPM5-1B", "MiniCPM4-0.5B", "MiniCPM-1B-sft-bf16")
 _ON_PROCESSOR = ("MiniCPM4-0.5B", "MiniCPM5-1B", "MiniCPM-1B-sft-bf16")
 STRONG_PROCESSOR_CORES = 8
+ADAPTER = "adapter_config.json"  # of a LoRA adapter, which changes the weights of a model beside it
 # Left over for the screen and other programs, and for the system and this program's own index.
 VRAM_SHARE = 0.95
 RAM_SHARE = 0.7
@@ -113,7 +115,7 @@ def find_local(home: Path) -> list[LocalModel]:
     return [
         LocalModel(describe_folder(folder), folder, tuple(missing_files(folder)))
         for folder in sorted(models.iterdir())
-        if folder.is_dir() and ((folder / "config.json").is_file() or (folder / MANIFEST).is_file())
+        if folder.is_dir() and any((folder / name).is_file() for name in ("config.json", ADAPTER, MANIFEST))
     ]
 
 
@@ -174,11 +176,31 @@ def describe_folder(folder: Path) -> Model:
     return _unknown_model(folder)
 
 
-def _unknown_model(folder: Path) -> Model:
+def _adapted_model(folder: Path) -> Model:
+    """The model that an adapter's folder gives: as large as its base, and usable where that is here."""
+    named = str(_read(folder / ADAPTER).get("base_model_name_or_path") or "")
+    base = re.split(r"[/\\]", named.rstrip("/\\"))[-1]
+    places = [place for place in (Path(named).expanduser(), folder.parent / base) if (place / "config.json").is_file()]
+    if not places:
+        note = Message("models.note.adapter_without_base", base=named)
+        return Model(folder.name, "", "chat", 0, USUAL_CONTEXT_TOKENS, estimated=True, usable=False, note=note)
+    note = Message("models.note.adapter", base=base)
+    return replace(describe_folder(places[0]), name=folder.name, modelscope_id="", note=note)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a JSON file of a folder says; nothing where it cannot be read."""
     try:
-        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        config = {}
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _unknown_model(folder: Path) -> Model:
+    if (folder / ADAPTER).is_file() and not (folder / "config.json").is_file():
+        return _adapted_model(folder)
+    config = _read(folder / "config.json")
     stored = 4 if str(config.get("torch_dtype") or config.get("dtype")) == "float32" else 2
     weights = [path for pattern in ("*.safetensors", "*.bin") for path in folder.glob(pattern)]
     layers, heads = int(config.get("num_hidden_layers") or 0), int(config.get("num_attention_heads") or 1)

@@ -10,10 +10,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from minicpm_rag.errors import CheckpointError
 from minicpm_rag.settings import Settings
 from minicpm_rag.text.sizes import file_size
-from minicpm_rag.workspace.answerer import Answerer, Server, configured, load
+from minicpm_rag.workspace.answerer import Answerer, Server, configured, load, model_folder
 
 if TYPE_CHECKING:
     from minicpm_rag.answering import AnswerChain
@@ -164,10 +163,7 @@ class Workspace:
         if folder is None:
             self._use(Answerer())
             return
-        path = Path(folder).expanduser().absolute()
-        if not (path / "config.json").is_file():
-            raise CheckpointError("models.not_a_folder_of_a_model", folder=path)
-        self._use(Answerer(folder=path))
+        self._use(Answerer(folder=model_folder(folder, self.settings.home)))
 
     def use_server(self, address: str, model: str | None = None, key: str | None = None) -> None:
         """Answer with an OpenAI-compatible server from now on."""

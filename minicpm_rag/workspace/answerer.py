@@ -5,11 +5,12 @@ Knows no library and no chain.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minicpm_rag.errors import CheckpointError
+from minicpm_rag.errors import CheckpointError, ModelError
 from minicpm_rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,14 +41,33 @@ def configured(settings: Settings) -> Answerer:
     Raises CheckpointError where the configured folder is not the folder of a model.
     """
     if settings.model is not None:
-        if not (settings.model / "config.json").is_file():
-            raise CheckpointError("models.not_a_folder_of_a_model", folder=f"MINICPM_RAG_MODEL={settings.model}")
-        return Answerer(folder=settings.model)
+        try:
+            return Answerer(folder=model_folder(settings.model, settings.home))
+        except CheckpointError as exc:
+            raise CheckpointError(
+                "models.configured", setting=f"MINICPM_RAG_MODEL={settings.model}", why=exc.message
+            ) from exc
     if settings.llm_url is not None:
         key = settings.llm_api_key
         secret = None if key is None else key.get_secret_value()
         return Answerer(server=Server(settings.llm_url, settings.llm_model, secret))
     return _downloaded(settings)
+
+
+def model_folder(named: str | Path, home: Path) -> Path:
+    """The folder of the model that is named: a folder, or the name or hub id of one that was downloaded.
+
+    Raises CheckpointError that says what was named instead.
+    """
+    from minicpm_rag.llm.checkpoint.folder import locate
+    from minicpm_rag.models import find_model, folder_of
+
+    folder = Path(named).expanduser().absolute()
+    if not folder.exists():
+        with contextlib.suppress(ModelError):
+            downloaded = folder_of(home, find_model(Path(named).as_posix()))
+            folder = downloaded if downloaded.is_dir() else folder
+    return locate(folder if folder.exists() else named)
 
 
 def _downloaded(settings: Settings) -> Answerer:

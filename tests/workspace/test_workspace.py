@@ -76,6 +76,15 @@ def test_a_configured_folder_that_is_none_is_refused_by_name(settings: Settings,
         open_workspace(changed(settings, model=tmp_path / "nowhere"))
 
 
+def test_a_downloaded_model_may_be_named_by_its_hub_id(settings: Settings) -> None:
+    downloaded = settings.home / "models" / "MiniCPM-2B-sft-bf16"
+    shutil.copytree(SHARDED_BIN, downloaded)
+    with open_workspace(changed(settings, model=Path("OpenBMB/miniCPM-bf16"))) as workspace:
+        assert workspace.model_name == downloaded.name
+        workspace.use_model("minicpm-2b-sft-bf16")
+        assert workspace.model_name == downloaded.name
+
+
 def test_switching_models_needs_no_restart_and_frees_the_old(settings: Settings) -> None:
     with open_workspace(settings) as workspace:
         workspace.use_model(SHARDED_BIN)

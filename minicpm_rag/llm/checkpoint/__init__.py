@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import CheckpointError
 from minicpm_rag.llm.checkpoint import placement
+from minicpm_rag.llm.checkpoint.adapter import Adapter, base_folder, grown_vocabulary, load_adapter
 from minicpm_rag.llm.checkpoint.conversion import convert
+from minicpm_rag.llm.checkpoint.folder import locate
 from minicpm_rag.llm.checkpoint.tokenizer import load_tokenizer
 from minicpm_rag.llm.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
 from minicpm_rag.messages import reason_of
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig, PreTrainedModel
 
-__all__ = ["context_tokens", "convert", "load_model", "load_tokenizer", "read_config"]
+__all__ = ["context_tokens", "convert", "load_model", "load_tokenizer", "locate", "read_config"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,16 +42,11 @@ FAMILIES = ("minicpm (MiniCPM 1B, 2B, 4, 4.1)", "minicpm3 (MiniCPM3)", "llama (M
 
 
 def read_config(folder: str | Path) -> PretrainedConfig:
-    """The configuration of a checkpoint folder, as transformers' own class.
+    """The configuration of a checkpoint folder, or of an adapter's base, as transformers' own class.
 
     Raises CheckpointError where the folder or its config.json cannot be used.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CheckpointError("llm.not_a_folder", folder=folder)
-    if not (folder / "config.json").is_file():
-        raise CheckpointError("llm.no_config", folder=folder)
-    path = folder / "config.json"
+    path = base_folder(locate(folder)) / "config.json"
     raw = read_json(path)
     # Names of classes in the folder's own code, which is never imported.
     raw.pop("auto_map", None)
@@ -99,10 +96,12 @@ def _granite_config(raw: Mapping[str, Any]) -> PretrainedConfig:
 
 
 def _rope_parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
-    scaling = dict(raw.get("rope_scaling") or {})
+    # transformers 5 writes all of it into `rope_parameters`, theta too; earlier versions kept theta beside the rest.
+    scaling = {**(raw.get("rope_scaling") or {}), **(raw.get("rope_parameters") or {})}
     kind = scaling.pop("type", None)
     kind = scaling.pop("rope_type", kind) or "default"
-    parameters = {"rope_type": kind, "rope_theta": float(raw.get("rope_theta", 10000.0)), **scaling}
+    theta = float(scaling.pop("rope_theta", None) or raw.get("rope_theta") or 10000.0)
+    parameters = {"rope_type": kind, "rope_theta": theta, **scaling}
     if kind == "longrope":
         trained, window = scaling["original_max_position_embeddings"], raw["max_position_embeddings"]
         # MiniCPM picks its factors once, for the whole window: where it is longer than trained, even a short prompt
@@ -143,9 +142,12 @@ def load_model(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
-    folder = Path(folder)
+    folder = locate(folder)
     config = read_config(folder)
-    files = find_weights(folder)
+    adapter = load_adapter(folder)
+    if (rows := grown_vocabulary(adapter)) is not None:
+        config.vocab_size = rows
+    files = find_weights(base_folder(folder))
     target = placement.choose_device(device)
     model = _empty_model(config)
     dtype = placement.choose_precision(precision, target, placement.model_bytes(model, torch.float32))
@@ -160,12 +162,12 @@ def load_model(
         target = "cpu"
     places = placement.device_map(model, dtype, target, memory)
     try:
-        _fill(model, folder, files, dtype, places)
+        _fill(model, base_folder(folder), files, adapter, dtype, places)
     except torch.OutOfMemoryError as exc:
         raise placement.out_of_memory_loading(model, dtype) from exc
     model.config.dtype = dtype
     model.name_or_path = str(folder)
-    model.generation_config = _generation_config(folder, config)
+    model.generation_config = _generation_config(base_folder(folder), config)
     model.eval()
     if quantize_here:
         from minicpm_rag.llm.checkpoint.int8_linear import quantize_linears
@@ -189,29 +191,31 @@ def _empty_model(config: PretrainedConfig) -> Any:
     return model
 
 
-def _fill(model: Any, folder: Path, files: WeightFiles, dtype: torch.dtype, places: Mapping[str, Any]) -> None:
+def _fill(
+    model: Any, folder: Path, files: WeightFiles, adapter: Adapter | None, dtype: torch.dtype, places: Mapping[str, Any]
+) -> None:
     import torch
 
     wanted = {name: parameter.shape for name, parameter in model.named_parameters()}
     tied = set(dict(model.named_parameters(remove_duplicate=False))) - set(wanted)
     _check_listed(folder, files, set(wanted))
     missing = set(wanted)
-    for path in files.files:
-        for name, tensor in tensors(path):
-            # Copies of tied weights, and rotary frequencies, which old checkpoints hold too.
-            if name in tied or name.endswith("rotary_emb.inv_freq"):
-                continue
-            if name not in wanted:
-                raise CheckpointError("llm.weight_unknown", path=path, name=name)
-            if tensor.shape != wanted[name]:
-                shape, needed = str(tuple(tensor.shape)), str(tuple(wanted[name]))
-                raise CheckpointError("llm.weight_shape", path=path, name=name, shape=shape, wanted=needed)
-            # Converted on the host, so that the device never holds the wider numbers; always copied, so that
-            # no tensor keeps the file mapped.
-            value = tensor.to(dtype, copy=True).to(_place(name, places))
-            module, _, leaf = name.rpartition(".")
-            model.get_submodule(module).register_parameter(leaf, torch.nn.Parameter(value, requires_grad=False))
-            missing.discard(name)
+    stored = ((path, name, tensor) for path in files.files for name, tensor in tensors(path))
+    for path, name, tensor in stored if adapter is None else adapter.applied(stored):
+        # Copies of tied weights, and rotary frequencies, which old checkpoints hold too.
+        if name in tied or name.endswith("rotary_emb.inv_freq"):
+            continue
+        if name not in wanted:
+            raise CheckpointError("llm.weight_unknown", path=path, name=name)
+        if tensor.shape != wanted[name]:
+            shape, needed = str(tuple(tensor.shape)), str(tuple(wanted[name]))
+            raise CheckpointError("llm.weight_shape", path=path, name=name, shape=shape, wanted=needed)
+        # Converted on the host, so that the device never holds the wider numbers; always copied, so that
+        # no tensor keeps the file mapped.
+        value = tensor.to(dtype, copy=True).to(_place(name, places))
+        module, _, leaf = name.rpartition(".")
+        model.get_submodule(module).register_parameter(leaf, torch.nn.Parameter(value, requires_grad=False))
+        missing.discard(name)
     if missing:
         raise _missing(folder, missing, files)
     model.tie_weights()

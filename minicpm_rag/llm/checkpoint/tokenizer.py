@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import CheckpointError
+from minicpm_rag.llm.checkpoint.adapter import tokenizer_folder
 from minicpm_rag.llm.checkpoint.weights import check_not_pointer, read_json
 from minicpm_rag.messages import reason_of
 
@@ -29,7 +30,7 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
 
     Raises CheckpointError naming the file that is missing or damaged.
     """
-    folder = Path(folder)
+    folder = tokenizer_folder(Path(folder).expanduser())
     for name in SMALL_FILES:
         if name.endswith(".json") and (folder / name).is_file():
             read_json(folder / name)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from minicpm_rag.errors import PromptTooLongError
+from minicpm_rag.errors import ModelError, PromptTooLongError
 from minicpm_rag.llm.generation import QueueingEngine, Sampling
 from minicpm_rag.llm.generation.request import Cancel
 from minicpm_rag.llm.generation.text_stream import Detokenizer, StopStrings, byte_tokens
@@ -20,8 +20,11 @@ from minicpm_rag.llm.generation.text_stream import Detokenizer, StopStrings, byt
 class TextGenerator:
     """Continues rendered prompts."""
 
-    def __init__(self, engine: QueueingEngine, tokenizer: Any, window_tokens: int) -> None:
+    def __init__(
+        self, engine: QueueingEngine, tokenizer: Any, window_tokens: int, vocabulary_tokens: int | None = None
+    ) -> None:
         self.engine = engine
+        self._vocabulary_tokens = vocabulary_tokens  # rows of the model's table; a tokenizer may know more tokens
         self._window_tokens = window_tokens
         self._tokenizer = tokenizer
         self._bytes_of = byte_tokens(tokenizer)
@@ -43,6 +46,12 @@ class TextGenerator:
         ids: list[int] = self._tokenizer(rendered, add_special_tokens=not has_begin).input_ids
         return ids
 
+    def _refuse_unknown(self, ids: Sequence[int]) -> None:
+        most = self._vocabulary_tokens
+        unknown = next((token for token in ids if most is not None and token >= most), None)
+        if unknown is not None:
+            raise ModelError("llm.token_unknown", token=self._tokenizer.decode([unknown]), number=unknown, most=most)
+
     def stream(
         self,
         rendered: str,
@@ -55,9 +64,10 @@ class TextGenerator:
         """Yield the continuation in pieces of whole characters, up to a stop string, an end token or the window's end.
 
         For `on_queue` see `QueueingEngine.stream`. Closing the stream or setting `cancel` ends the request. Raises
-        PromptTooLongError and what the engine raises.
+        PromptTooLongError, ModelError for a token that the model does not know, and what the engine raises.
         """
         ids = self.encode(rendered)
+        self._refuse_unknown(ids)
         room = self.context_tokens - len(ids)
         if room < 1:
             raise PromptTooLongError(len(ids), self.context_tokens - 1)

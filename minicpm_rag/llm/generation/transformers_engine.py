@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.generation import Sampling
 from minicpm_rag.llm.transformers_internals import cache_argument, reset_rotary
 
@@ -76,6 +77,8 @@ class TransformersEngine:
         for _ in range(sampling.max_new_tokens):
             with torch.inference_mode():
                 logits = self._forward(pending, cache)
+                if logits.isnan().any():
+                    raise ModelError("llm.not_a_number")
                 pending = choose(seen, logits)
                 token = int(pending)
                 seen = torch.cat([seen, pending], dim=1)
