@@ -11,6 +11,7 @@ RAGError                      catch this for "one of ours"
 ├── EmbeddingError            an embedding or rerank model cannot be loaded or run
 └── ModelError                a language model cannot be loaded or run
     ├── CheckpointError       the folder is not a checkpoint we can read
+    ├── OnlyThoughtsError     it thought for all its tokens and gave no answer
     ├── PromptTooLongError    the prompt does not fit the context window
     ├── OutOfMemoryError      the device has too little memory, after a retry
     └── DownloadError         a model could not be fetched whole
@@ -94,6 +95,10 @@ class ModelError(RAGError):
 
 class CheckpointError(ModelError):
     """The folder is not a checkpoint we can read."""
+
+
+class OnlyThoughtsError(ModelError):
+    """The model thought for all its tokens and gave no answer."""
 
 
 class PromptTooLongError(ModelError):

@@ -382,9 +382,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Text:
-    """A piece of the answer."""
+    """A piece of the answer. With `anew` it takes the place of all before it, which was not part of the answer."""
 
     text: str
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -394,6 +395,8 @@ class Answer:
     `text` is what the user sees: invalid marks removed, `[n]` after each supported sentence.
     `unsupported` are the (start, end) offsets in `text` of factual sentences without support.
     `seconds` are stage timings: rewrite, retrieve, first_token, generate.
+    `note` is what the reader should know of it: that it was cut off (its text says so too), or that the model said
+    nothing and sentences are quoted instead.
     """
 
     text: str = ""
@@ -406,6 +409,7 @@ class Answer:
     tokens_per_second: float | None = None
     error: Message | None = None  # what the user was told, where the answer failed
     model: str = ""
+    note: Message | None = None
 
     def after(self, event: AnswerEvent) -> Answer:
         """The answer as it is after the chain's next event."""
@@ -414,7 +418,7 @@ class Answer:
         if isinstance(event, Retrieval):
             return replace(self, documents=event.documents)
         if isinstance(event, Text):
-            return replace(self, text=self.text + event.text)
+            return replace(self, text=event.text if event.anew else self.text + event.text)
         return event if isinstance(event, Answer) else self
 
 

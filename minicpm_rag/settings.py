@@ -21,6 +21,7 @@ from minicpm_rag.records import ChunkSize
 PASSAGES = 5
 MAX_NEW_TOKENS = 512
 TEMPERATURE_FROM_DOCUMENTS = 0.1
+THINKING_TOKENS = 2048
 
 
 class Settings(BaseSettings):
@@ -51,7 +52,20 @@ class Settings(BaseSettings):
     llm_url: str | None = Field(None, description="address of an OpenAI-compatible server that answers instead")
     llm_model: str | None = Field(None, description="model name to ask that server for")
     llm_api_key: SecretStr | None = Field(None, description="key for that server, if it wants one")
-    llm_context_tokens: int = Field(4096, ge=512, description="context window of that server's model, in tokens")
+    llm_context_tokens: int | None = Field(
+        None, ge=512, description="context window of that server's model, in tokens; else what it says, or 4096"
+    )
+    llm_thinking: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="whether that server's model thinks first; auto turns it off where its name says that it can be",
+    )
+    llm_thinking_tokens: int = Field(
+        THINKING_TOKENS, ge=0, description="tokens for that model's thoughts, beside those of the answer"
+    )
+    llm_top_p: float | None = Field(None, gt=0, le=1, description="sampling at that server, where set")
+    llm_top_k: int | None = Field(None, ge=0, description="sampling at that server, where set")
+    llm_min_p: float | None = Field(None, ge=0, le=1, description="sampling at that server, where set")
+    llm_repetition_penalty: float | None = Field(None, gt=0, description="sampling at that server, where set")
     temperature: float = Field(
         TEMPERATURE_FROM_DOCUMENTS, ge=0, le=2, description="for answers from documents; 0 is greedy"
     )

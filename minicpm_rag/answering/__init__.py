@@ -65,14 +65,19 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
         *,
         temperature: float,
         max_new_tokens: int,
-        context_tokens: int,
+        context_tokens: int = 4096,
     ) -> None:
         self.retriever = retriever
         self.llm = llm
         self.library = library
         self.temperature = temperature
         self.max_new_tokens = max_new_tokens
-        self.context_tokens = int(getattr(llm, "context_tokens", context_tokens))
+        self._context_tokens = context_tokens
+
+    @property
+    def context_tokens(self) -> int:
+        """The model's context window; a model on a server is asked for it."""
+        return int(getattr(self.llm, "context_tokens", self._context_tokens))
 
     def stream(
         self,
@@ -191,13 +196,14 @@ def build_chain(
         name: fields[name].default if settings is None else getattr(settings, name)
         for name in ("temperature", "max_new_tokens", "llm_context_tokens")
     }
+    window = {} if values["llm_context_tokens"] is None else {"context_tokens": values["llm_context_tokens"]}
     return AnswerChain(
         retriever,
         llm,
         library if library is not None else getattr(retriever, "library", None),
         temperature=values["temperature"],
         max_new_tokens=values["max_new_tokens"],
-        context_tokens=values["llm_context_tokens"],
+        **window,
     )
 
 

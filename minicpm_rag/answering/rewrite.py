@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.answering.followups import carry_over, stands_alone
 from minicpm_rag.answering.prompt import plain
+from minicpm_rag.errors import OnlyThoughtsError
 from minicpm_rag.llm.streams import stream_text, token_counter
+from minicpm_rag.llm.thoughts import Anew
 from minicpm_rag.records import Question, Turn, Waiting
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.questions import content_terms, is_question, language_of
@@ -66,7 +68,10 @@ def standalone_question(
         llm, messages, cancel=question.cancel, config=config, temperature=0.0, max_new_tokens=MOST_NEW_TOKENS
     )
     with closing(pieces):
-        return (yield from _read(pieces, question))
+        try:
+            return (yield from _read(pieces, question))
+        except OnlyThoughtsError:
+            return carry_over(question.text, question.history)
 
 
 def rewrite_prompt(question: str, history: Sequence[Turn]) -> list[BaseMessage]:
@@ -110,7 +115,7 @@ def _read(pieces: Iterable[str | Waiting], question: Question) -> Generator[Wait
         if isinstance(piece, Waiting):
             yield piece
             continue
-        written += piece
+        written = piece if isinstance(piece, Anew) else written + piece
         if "\n" in written.strip() or len(written) > _LONGEST_READ:
             break
     return accept(written, question.text, question.history)

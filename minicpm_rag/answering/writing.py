@@ -17,6 +17,7 @@ from minicpm_rag.answering.extractive import excerpts
 from minicpm_rag.answering.guard import Guard
 from minicpm_rag.answering.prompt import build_prompt, echoes, headers
 from minicpm_rag.llm.streams import is_ours, stream_text, token_counter
+from minicpm_rag.llm.thoughts import Anew
 from minicpm_rag.messages import Language, Message, text
 from minicpm_rag.records import Answer, AnswerEvent, Citation, PageText, Similarity, Text, Turn, Waiting
 from minicpm_rag.text.questions import language_of
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 _COUNTED_OTHERWISE = 2  # tokens by which a text counts less than it had when it was generated
 _LETTERS = 24  # Latin letters or half as many Han characters, which are more than a name
+# What a reader should know of an answer that ended before its end, by why the model's text ended.
+_CUT = {
+    "length": Message("answering.cut_short"),
+    "content_filter": Message("answering.cut_by_filter"),
+    "broken": Message("answering.cut_by_connection"),
+}
 
 
 def quote(begun: Answer, *, page_text: PageText | None, similarity: Similarity | None) -> Iterator[AnswerEvent]:
@@ -71,19 +78,35 @@ def write(
         count_tokens=token_counter(llm),
         limit_tokens=context_tokens - new_tokens,
     )
-    cited = CitedAnswer(question, prompt.documents, page_text=page_text, similarity=similarity)
-    guard = Guard(question, echoes(), headers(prompt.documents, language_of(question)))
+
+    def begin() -> tuple[CitedAnswer, Guard]:
+        return (
+            CitedAnswer(question, prompt.documents, page_text=page_text, similarity=similarity),
+            Guard(question, echoes(), headers(prompt.documents, language_of(question))),
+        )
+
+    cited, guard = begin()
     began = time.monotonic()
     first_token: float | None = None
     written = ""
+    endings: list[str] = []
     pieces = stream_text(
-        llm, prompt.messages, cancel=cancel, config=config, temperature=temperature, max_new_tokens=new_tokens
+        llm,
+        prompt.messages,
+        cancel=cancel,
+        config=config,
+        on_end=endings.append,
+        temperature=temperature,
+        max_new_tokens=new_tokens,
     )
     with closing(pieces):
         for piece in pieces:
             if isinstance(piece, Waiting):
                 yield piece
                 continue
+            if isinstance(piece, Anew):  # what was shown so far was a thought
+                (cited, guard), written = begin(), ""
+                yield Text("", anew=True)
             if first_token is None:
                 first_token = time.monotonic() - began
             written += piece
@@ -92,13 +115,16 @@ def write(
             if guard.ended:
                 break
     stopped = cancel.is_set()
-    is_cut = not guard.ended and _is_cut(llm, written, new_tokens)
-    if rest := cited.add(guard.finish()) + cited.finish(is_cut=stopped or guard.loops or is_cut):
+    cut = None
+    if not stopped and not guard.ended:
+        cut = _CUT.get(endings[-1]) if endings else _CUT["length"] if _is_cut(llm, written, new_tokens) else None
+    if rest := cited.add(guard.finish()) + cited.finish(is_cut=stopped or guard.loops or cut is not None):
         yield Text(rest)
     generate = time.monotonic() - began
     seconds = begun.seconds | ({} if first_token is None else {"first_token": first_token})
     if not cited.text and not stopped:  # the model said nothing
-        yield from quote(replace(begun, seconds=seconds), page_text=page_text, similarity=similarity)
+        begun = replace(begun, seconds=seconds, note=cut or Message("answering.said_nothing"))
+        yield from quote(begun, page_text=page_text, similarity=similarity)
         return
     written_answer = replace(
         begun,
@@ -108,20 +134,19 @@ def write(
         documents=prompt.documents,
         mode="stopped" if stopped else "model",
         seconds=seconds | {"generate": generate},
+        note=cut,
         tokens_per_second=_speed(llm, written, generate - (first_token or 0.0)),
     )
     if stopped:
         yield written_answer
         return
-    below: list[tuple[str, list[Citation]]] = []
     language = language_of(question)
-    for applies, key in (
-        (is_cut, "answering.cut_short"),
-        (guard.loops, "answering.looped"),
-        (_is_in_another_language(cited.text, language), "answering.other_language"),
-    ):
-        if applies:
-            below.append((text(language, Message(key)), []))
+    said = (
+        cut,
+        Message("answering.looped") if guard.loops else None,
+        Message("answering.other_language") if _is_in_another_language(cited.text, language) else None,
+    )
+    below: list[tuple[str, list[Citation]]] = [(text(language, message), []) for message in said if message is not None]
     if not cited.citations and has_evidence:
         quotes, citations = _quotes(question, prompt.documents, page_text, similarity)
         if quotes:

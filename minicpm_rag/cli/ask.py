@@ -55,6 +55,8 @@ def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) 
             elif isinstance(event, Waiting) and event.position:
                 click.echo(t("ask.waiting", position=event.position), err=True)
             elif isinstance(event, Text) and not as_json:
+                if event.anew:
+                    click.echo("\n")
                 click.echo("\n".join(printable(line) for line in event.text.split("\n")), nl=False)
             elif isinstance(event, Answer) and retrieval is not None:
                 if as_json:
@@ -124,6 +126,8 @@ def _show(answer: Answer, retrieval: Retrieval) -> None:
         click.echo(t("ask.unsupported", count=len(answer.unsupported)), err=True)
         for start, end in answer.unsupported:
             click.echo(f"  ? {on_one_line(answer.text[start:end])}", err=True)
+    if answer.note is not None and answer.mode == "extractive":
+        click.echo(said(answer.note), err=True)
     if answer.mode == "refused" and retrieval.documents:
         click.echo(t("ask.refused", evidence=retrieval.evidence, threshold=retrieval.threshold), err=True)
         click.echo(t("ask.nearest"), err=True)
@@ -166,6 +170,7 @@ def _as_json(question: str, retrieval: Retrieval, answer: Answer) -> str:
             "evidence": retrieval.evidence,
             "threshold": retrieval.threshold,
             "citations": [citation_fields(citation) for citation in answer.citations],
+            "note": None if answer.note is None else said(answer.note),
             "unsupported": [list(span) for span in answer.unsupported],
             "passages": [passage_fields(document) for document in answer.documents],
             "seconds": answer.seconds,

@@ -155,6 +155,32 @@ def doctor(check: bool, as_json: bool) -> None:
         raise RAGError("system.need_attention", count=len(problems), names=[said(one.name) for one in problems])
 
 
+@click.command("test-server", help="test_server.help")
+@click.argument("address", required=False)
+@click.option("--model", help="test_server.model")
+def test_server(address: str | None, model: str | None) -> None:
+    """Say whether an OpenAI-compatible server answers, with which models, and how soon."""
+    from minicpm_rag.settings import load_settings
+    from minicpm_rag.workspace import open_workspace
+
+    settings = load_settings()
+    named = address or settings.llm_url
+    if named is None:
+        raise click.UsageError(t("test_server.no_address"))
+    key = None if settings.llm_api_key is None else settings.llm_api_key.get_secret_value()
+    with open_workspace(settings) as workspace:
+        found = workspace.test_server(named, model or settings.llm_model, key)
+    click.echo(t("test_server.models", models=found.models))
+    click.echo(
+        t(
+            "test_server.answers",
+            model=found.model,
+            seconds=found.first_token_seconds,
+            tokens=found.context_tokens,
+        )
+    )
+
+
 class _Progress:
     """How far a download is, on stderr: one line rewritten on a terminal, a line now and then elsewhere."""
 
@@ -185,4 +211,4 @@ class _Progress:
             click.echo("", err=True)
 
 
-COMMANDS: tuple[click.Command, ...] = (models, download, convert, doctor)
+COMMANDS: tuple[click.Command, ...] = (models, download, convert, test_server, doctor)

@@ -154,6 +154,24 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Build the index again with the embedder that is set now.\n\nThe old index answers until the new one is whole.",
     ),
     # models, download, convert, doctor
+    "test_server.help": (
+        "测试 OpenAI 兼容的模型服务。\n\n列出它的模型，并量出首个词元用的时间。默认测试 MINICPM_RAG_LLM_URL。",
+        "Test an OpenAI-compatible model server.\n\n"
+        "Lists its models and times the first token. Without an address, MINICPM_RAG_LLM_URL is tested.",
+    ),
+    "test_server.model": (
+        "要问的模型。默认为 MINICPM_RAG_LLM_MODEL。",
+        "Model to ask.  [default: MINICPM_RAG_LLM_MODEL]",
+    ),
+    "test_server.no_address": (
+        "没有服务地址。请写出地址，或设置 MINICPM_RAG_LLM_URL。",
+        "No server is named. Give its address, or set MINICPM_RAG_LLM_URL.",
+    ),
+    "test_server.models": ("服务上的模型：{models:list}", "Models there: {models:list}"),
+    "test_server.answers": (
+        "{model} 在 {seconds:.1f} 秒后开始回答，上下文 {tokens:,} 个词元。",
+        "{model} began to answer after {seconds:.1f} s, with a context of {tokens:,} tokens.",
+    ),
     "models.help": (
         "列出语言模型：大小、这台电脑能否运行、是否已下载。",
         "List the models: sizes, what fits this machine, what is here.",

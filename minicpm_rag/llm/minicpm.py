@@ -57,9 +57,10 @@ class MiniCPM_LLM(LLM):
     """A MiniCPM checkpoint folder as a LangChain LLM: `MiniCPM_LLM(folder)`, then call, invoke or stream it.
 
     A plain string is one user turn; messages are rendered with the checkpoint's chat template. Per call, or bound, it
-    takes `stop`, the sampling fields below, `cancel` (an Event that stops the answer) and `on_queue` (called with the
-    place in the queue whenever it changes: 1 is next, 0 means that the model reads the prompt). Raises CheckpointError,
-    PromptTooLongError, OutOfMemoryError and other kinds of ModelError.
+    takes `stop`, the sampling fields below, `cancel` (an Event that stops the answer), `on_queue` (called with the
+    place in the queue whenever it changes: 1 is next, 0 means that the model reads the prompt) and `on_end` (called
+    with "stop" or "length", why the text ended). Raises CheckpointError, PromptTooLongError, OutOfMemoryError and other
+    kinds of ModelError.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -318,9 +319,10 @@ class MiniCPM_LLM(LLM):
     def _texts(self, prompt: str, stop: list[str] | None, kwargs: dict[str, Any]) -> Generator[str]:
         """Yield the answer in pieces, at least one: LangChain raises where a stream ends without any."""
         options = dict(kwargs)
-        cancel, on_queue = options.pop("cancel", None), options.pop("on_queue", None)
+        cancel, on_queue, on_end = (options.pop(name, None) for name in ("cancel", "on_queue", "on_end"))
+        options.pop("on_anew", None)  # for models whose thoughts are told from the answer only later
         if unknown := sorted(options.keys() - set(_SAMPLING)):
-            known = ", ".join(("stop", "cancel", "on_queue", *_SAMPLING))
+            known = ", ".join(("stop", "cancel", "on_queue", "on_end", *_SAMPLING))
             raise TypeError(f"MiniCPM_LLM takes no {', '.join(unknown)} in a call; it takes {known}.")
         sampling = Sampling(
             **{name: options.get(name, getattr(self, name)) for name in _SAMPLING},
@@ -328,7 +330,9 @@ class MiniCPM_LLM(LLM):
         )
         rendered = prompt if isinstance(prompt, RenderedPrompt) else self._convert_input(prompt).to_string()
         stops = (*(stop or ()), *self._format.turn_marks)
-        texts = self._open_generator().stream(rendered, sampling, stop=stops, cancel=cancel, on_queue=on_queue)
+        texts = self._open_generator().stream(
+            rendered, sampling, stop=stops, cancel=cancel, on_queue=on_queue, on_end=on_end
+        )
         empty = True
         with contextlib.closing(texts):
             for text in texts:

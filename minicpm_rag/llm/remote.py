@@ -6,58 +6,97 @@ sent unless an address was set. It does not know the server's tokenizer, so it c
 
 from __future__ import annotations
 
-import ipaddress
+import re
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlparse
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.llms import LLM
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage, convert_to_openai_messages
 from langchain_core.outputs import GenerationChunk
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from minicpm_rag.errors import ModelError
+from minicpm_rag.errors import ModelError, OnlyThoughtsError
+from minicpm_rag.llm.openai_server import READ_SECONDS, OpenAIServer, Piece
 from minicpm_rag.llm.streams import read_in_thread
+from minicpm_rag.llm.thoughts import Anew, Thoughts
 from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
-from minicpm_rag.messages import reason_of
-from minicpm_rag.settings import MAX_NEW_TOKENS, TEMPERATURE_FROM_DOCUMENTS
+from minicpm_rag.settings import MAX_NEW_TOKENS, TEMPERATURE_FROM_DOCUMENTS, THINKING_TOKENS
 
 if TYPE_CHECKING:
-    from langchain_openai.chat_models.base import BaseChatOpenAI
+    from langchain_core.language_models import BaseChatModel
 
-CONNECT_SECONDS = 10
-READ_SECONDS = 300  # the first token of a long prompt on a slow machine
+Thinking = Literal["auto", "on", "off"]
+
+_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed")
+# Models that think unless their template is told not to, and models that always do, by the words in their names.
+_THINKS_UNLESS_TOLD = re.compile(
+    r"qwen-?3(?!.*(instruct|coder))|minicpm-?(4\.1|5)|glm-?4\.[5-9]|hunyuan", re.IGNORECASE
+)
+_ALWAYS_THINKS = re.compile(r"qwq|(^|[-_/])r1([-_:.]|$)|thinking|reason|gpt-oss|magistral", re.IGNORECASE)
 
 
-def connect(base_url: str, model: str | None, key: str | None, context_tokens: int) -> RemoteLLM:
+def connect(
+    base_url: str, model: str | None, key: str | None, context_tokens: int | None = None, **options: Any
+) -> RemoteLLM:
     """Make an LLM of a server, which is first called when a question comes.
 
-    Without a `model` name the first that the server lists is used. Raises ModelError where the address is none.
+    Without a `model` name the first that the server lists and that answers is used, without `context_tokens` what the
+    server says. Raises ModelError where the address is none.
     """
     address = base_url.strip().rstrip("/")
     parts = urlparse(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ModelError("llm.server_address", address=base_url)
-    return RemoteLLM(base_url=address, model=model, key=SecretStr(key or "none"), context_tokens=context_tokens)
+    secret = SecretStr(key or "none")
+    return RemoteLLM(base_url=address, model=model, key=secret, window=context_tokens, **options)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a test of a server found: its models, the one that answers, its context length, how soon it answers."""
+
+    models: tuple[str, ...]
+    model: str
+    context_tokens: int
+    first_token_seconds: float
 
 
 class RemoteLLM(LLM):
-    """A LangChain LLM whose text comes from a server."""
+    """A LangChain LLM whose text comes from a server.
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, ignored_types=(cached_property,))
+    Per call, or bound, it takes `stop`, `max_new_tokens`, the sampling fields below, and as MiniCPM_LLM `cancel` and
+    `on_end`; `on_anew` is called where the text given so far turned out to be thoughts. Sampling fields that are None
+    are not sent. Raises ModelError.
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, ignored_types=(cached_property,))
 
     base_url: str
     model: str | None = None
     key: SecretStr = Field(repr=False)
-    context_tokens: int
-    temperature: float = TEMPERATURE_FROM_DOCUMENTS
+    window: int | None = Field(None, description="context length in tokens; None asks the server")
+    temperature: float | None = TEMPERATURE_FROM_DOCUMENTS
     max_new_tokens: int = MAX_NEW_TOKENS
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    thinking: Thinking = Field("auto", description="auto turns it off where the model's name says that it can be")
+    thinking_tokens: int = Field(THINKING_TOKENS, description="tokens for thoughts, beside those of the answer")
+
+    # Learned from its answers: whether it thinks, and whether its text begins so, without an opening mark.
+    _thinks: bool = PrivateAttr(default=False)
+    _thinks_unmarked: bool = PrivateAttr(default=False)
 
     @property
     def _llm_type(self) -> str:
@@ -65,7 +104,41 @@ class RemoteLLM(LLM):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"base_url": self.base_url, "model": self.model, "temperature": self.temperature}
+        return {name: getattr(self, name) for name in ("base_url", "model", "max_new_tokens", *_SAMPLING)}
+
+    @property
+    def context_tokens(self) -> int:
+        """The context window: prompt and answer together, in tokens."""
+        return self.server.window
+
+    @cached_property
+    def server(self) -> OpenAIServer:
+        """The server that answers."""
+        return OpenAIServer(self.base_url, self.key.get_secret_value(), model=self.model, window=self.window)
+
+    def test(self) -> Connection:
+        """Ask the server for its models and for a first word. Raises ModelError."""
+        models = tuple(self.server.models())
+        began = time.monotonic()
+        self.server.first_words()
+        return Connection(models, self.server.model, self.context_tokens, time.monotonic() - began)
+
+    def chat(self) -> BaseChatModel:
+        """The same server as a LangChain chat model, which an agent can give tools to."""
+        from langchain_openai.chat_models.base import BaseChatOpenAI
+
+        # Not ChatOpenAI: it renames max_tokens to a newer field that not every server knows.
+        return BaseChatOpenAI(
+            model=self.server.model,
+            base_url=self.base_url,
+            api_key=self.key,
+            temperature=self.temperature,
+            max_tokens=self.max_new_tokens,
+            timeout=READ_SECONDS,
+            stream_usage=False,
+            use_responses_api=False,
+            http_client=self.server.http_client,
+        )
 
     def count_prompt_tokens(self, prompt: LanguageModelInput) -> int:
         """The most tokens that the prompt can have; the server's own count is lower."""
@@ -87,95 +160,110 @@ class RemoteLLM(LLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> str:
-        return "".join(chunk.text for chunk in self._stream(prompt, stop, run_manager, **kwargs))
+        text = ""
+        for piece in self._texts(prompt, stop, **kwargs):
+            if run_manager is not None:
+                run_manager.on_llm_new_token(piece, chunk=GenerationChunk(text=piece))
+            text = piece if isinstance(piece, Anew) else text + piece
+        return text
 
     def _stream(
         self,
         prompt: str,
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
-        *,
-        cancel: threading.Event | None = None,
-        on_queue: Callable[[int], None] | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
-        # `on_queue` is never called: a server has its own queue and does not tell the place in it.
-        messages = prompt.messages if isinstance(prompt, _Text) else [HumanMessage(prompt)]
-        options = {
-            "stop": stop,
-            "temperature": kwargs.get("temperature", self.temperature),
-            "max_tokens": kwargs.get("max_new_tokens", self.max_new_tokens),
-        }
-
-        def open_stream(*_: object) -> Iterator[str]:
-            try:
-                # Closing it closes the connection, which makes the server stop.
-                with closing(self._chat.stream(list(messages), model=self._model_name, **options)) as chunks:  # type: ignore[type-var]
-                    yield from (str(chunk.text) for chunk in chunks if chunk.text)
-            except ModelError:
-                raise
-            except Exception as error:
-                raise self._translated(error) from error
-
         empty = True
+        with closing(self._texts(prompt, stop, **kwargs)) as texts:
+            for text in texts:
+                chunk = GenerationChunk(text=text)
+                if run_manager is not None:
+                    run_manager.on_llm_new_token(text, chunk=chunk)
+                empty = False
+                yield chunk
+        if empty:
+            yield GenerationChunk(text="")  # LangChain raises where a stream ends without a chunk
+
+    def _texts(
+        self,
+        prompt: str,
+        stop: list[str] | None,
+        *,
+        cancel: threading.Event | None = None,
+        on_queue: Callable[[int], object] | None = None,
+        on_end: Callable[[str], object] | None = None,
+        on_anew: Callable[[], object] | None = None,
+        max_new_tokens: int | None = None,
+        **sampling: Any,
+    ) -> Generator[str]:
+        # `on_queue` is never called: a server has its own queue and does not tell the place in it.
+        if unknown := sorted(sampling.keys() - set(_SAMPLING)):
+            raise TypeError(f"RemoteLLM takes no {', '.join(unknown)} in a call.")
+        messages = prompt.messages if isinstance(prompt, _Text) else [HumanMessage(prompt)]
+        wanted = {"stop": stop, **{name: sampling.get(name, getattr(self, name)) for name in _SAMPLING}}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        sent: Any = convert_to_openai_messages(list(messages))
+
+        def open_stream(left: threading.Event, _: object) -> Iterator[Piece]:
+            yield from self._answer(sent, wanted, max_new_tokens or self.max_new_tokens, left)
+
+        ending: str = "broken"
         with closing(read_in_thread(open_stream, cancel=cancel, name="server-stream")) as pieces:
             for piece in pieces:
                 if piece is None:
                     continue
-                if run_manager is not None:
-                    run_manager.on_llm_new_token(piece)
-                empty = False
-                yield GenerationChunk(text=piece)
-        if empty:
-            yield GenerationChunk(text="")  # LangChain raises where a stream ends without a chunk
+                ending = piece.ending or ending
+                if isinstance(piece.text, Anew) and on_anew is not None:
+                    on_anew()
+                if piece.text or isinstance(piece.text, Anew):
+                    yield piece.text
+        if on_end is not None and not (cancel is not None and cancel.is_set()):
+            on_end(ending)
 
-    @cached_property
-    def _chat(self) -> BaseChatOpenAI:
-        import httpx
-        from langchain_openai.chat_models.base import BaseChatOpenAI
+    def _answer(
+        self, messages: list[dict[str, Any]], wanted: dict[str, Any], new_tokens: int, left: threading.Event
+    ) -> Generator[Piece]:
+        """The answer without its thoughts. Where they took all tokens, the model is asked once more not to think.
 
-        timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-        # Not ChatOpenAI: it renames max_tokens to a newer field that not every server knows.
-        return BaseChatOpenAI(
-            model=self.model or "",
-            base_url=self.base_url,
-            api_key=self.key,
-            max_retries=0,
-            timeout=timeout,
-            stream_usage=False,
-            use_responses_api=False,
-            # httpx would send even 127.0.0.1 through a proxy that HTTP_PROXY names.
-            http_client=httpx.Client(timeout=timeout, trust_env=not _is_this_machine(self.base_url)),
+        Raises OnlyThoughtsError where it thinks all the same.
+        """
+        name = self.server.model
+        always = self._thinks or bool(_ALWAYS_THINKS.search(name))
+        told = self.thinking == "off" or (
+            self.thinking == "auto" and (self._thinks or bool(_THINKS_UNLESS_TOLD.search(name)))
         )
+        room = self.thinking_tokens if always or self.thinking == "on" else 0
+        for is_last in (False, True):
+            options = wanted | {"max_tokens": new_tokens + room}
+            if told or self.thinking == "on":
+                options["chat_template_kwargs"] = {"enable_thinking": not told}
+            thoughts = Thoughts(begins_inside=self._thinks_unmarked)
+            is_empty = True
+            with closing(self._without_thoughts(self.server.stream(messages, options, left), thoughts)) as pieces:
+                for piece in pieces:
+                    is_empty = is_empty and not piece.text.strip()
+                    yield piece
+            self._thinks = self._thinks or thoughts.found
+            if not is_empty or not thoughts.found or left.is_set():
+                return
+            if is_last:
+                raise OnlyThoughtsError("llm.only_thoughts", model=name, tokens=new_tokens + room)
+            told, room = True, self.thinking_tokens
 
-    @cached_property
-    def _model_name(self) -> str:
-        if self.model:
-            return self.model
-        names = [entry.id for entry in self._chat.root_client.models.list()]
-        if not names:
-            raise ModelError("llm.server_lists_no_model", url=self.base_url)
-        return str(names[0])
-
-    def _translated(self, error: BaseException) -> ModelError:
-        import openai
-
-        url, words = self.base_url, _words(error)
-        if isinstance(error, openai.APITimeoutError):
-            return ModelError("llm.server_timeout", url=url, seconds=READ_SECONDS)
-        if isinstance(error, openai.APIConnectionError):
-            return ModelError("llm.server_unreachable", url=url, why=reason_of(_cause(error)))
-        if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-            return ModelError("llm.server_refuses_key", url=url)
-        if isinstance(error, openai.NotFoundError) and self.model is None:
-            return ModelError("llm.server_not_found", url=url, words=words)
-        if isinstance(error, openai.NotFoundError):
-            return ModelError("llm.server_no_model", url=url, model=self.model, words=words)
-        if isinstance(error, openai.BadRequestError) and any(word in str(error).lower() for word in _TOO_LONG):
-            return ModelError("llm.server_prompt_too_long", url=url, words=words, limit=self.context_tokens)
-        if isinstance(error, openai.OpenAIError):
-            return ModelError("llm.server_error", url=url, words=words)
-        return ModelError("llm.server_no_answer", url=url, why=f"{type(error).__name__}: {error}")
+    def _without_thoughts(self, arriving: Generator[Piece], thoughts: Thoughts) -> Generator[Piece]:
+        with closing(arriving):
+            for piece in arriving:
+                if piece.is_thought:
+                    thoughts.found = True
+                    continue
+                text = thoughts.add(piece.text)
+                if isinstance(text, Anew):
+                    self._thinks_unmarked = True
+                if text or piece.ending or isinstance(text, Anew):
+                    yield Piece(text, ending=piece.ending)
+        if rest := thoughts.finish():
+            yield Piece(rest)
 
 
 class _Text(str):
@@ -189,33 +277,3 @@ class _Conversation(ChatPromptValue):
         text = _Text(super().to_string())
         text.messages = list(self.messages)
         return text
-
-
-_TOO_LONG = ("context length", "context window", "context size", "too long", "maximum context")
-
-
-def _is_this_machine(address: str) -> bool:
-    host = urlparse(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The first in a chain of errors, which for a failed connection is the operating system's."""
-    while (before := error.__cause__ or error.__context__) is not None:
-        error = before
-    return error
-
-
-def _words(error: Any) -> str:
-    """What the server says: OpenAI's field, or FastAPI's, which openai leaves in the response."""
-    body = error.body if isinstance(getattr(error, "body", None), dict) else {}
-    words = body.get("message") or body.get("detail")
-    if not words and (response := getattr(error, "response", None)) is not None:
-        try:
-            words = response.json()["detail"]
-        except (ValueError, LookupError, TypeError):
-            words = None
-    return " ".join(str(words or error).split())[:300]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from minicpm_rag.llm.thoughts import Anew, Thoughts
 from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
 from minicpm_rag.records import Waiting
 
@@ -27,7 +28,6 @@ Item = TypeVar("Item")
 POLL_SECONDS = 0.05
 # A page can only stop when it gets something to draw, so it gets `Waiting` while the model is silent.
 SILENCE_SECONDS = 0.5
-_THOUGHT, _THOUGHT_END = "<think>", "</think>"
 _END: Any = object()
 
 
@@ -90,19 +90,33 @@ def stream_text(
     *,
     cancel: threading.Event,
     config: RunnableConfig | None = None,
+    on_end: Callable[[str], object] = lambda _: None,
     **options: Any,
 ) -> Generator[str | Waiting]:
     """Yield pieces of text, and `Waiting` while there are none: position 0 means the model reads the prompt.
 
-    Ends early once `cancel` is set; closing it stops the model. The model's errors keep their type.
+    A piece that is an `Anew` takes the place of all text before it. `on_end` is called with why the text ended where
+    the model says it: stop, length, content_filter, or broken (a stream that ended without saying so). Ends early once
+    `cancel` is set; closing it stops the model. The model's errors keep their type.
     """
 
     def open_stream(left: threading.Event, put: Callable[[str | Waiting], None]) -> Iterator[str | Waiting]:
         # Options only for our own models: another model's settings stand, and it might refuse ours.
-        ours = {**options, "cancel": left, "on_queue": lambda position: put(Waiting(position))} if is_ours(llm) else {}
-        with closing(llm.stream(list(messages), config, **ours)) as pieces:  # type: ignore[type-var]
+        ours = {
+            **options,
+            "cancel": left,
+            "on_queue": lambda position: put(Waiting(position)),
+            "on_end": on_end,
+            "on_anew": lambda: put(Anew("")),
+        }
+        with closing(llm.stream(list(messages), config, **(ours if is_ours(llm) else {}))) as pieces:  # type: ignore[type-var]
             for piece in pieces:
-                yield piece if isinstance(piece, str) else str(piece.text)
+                if isinstance(piece, str):
+                    yield piece
+                    continue
+                if reason := getattr(piece, "response_metadata", {}).get("finish_reason"):
+                    on_end(str(reason))
+                yield str(piece.text)
 
     def items() -> Iterator[str | Waiting]:
         position = 0
@@ -113,7 +127,7 @@ def stream_text(
                     position = item.position
                 if item is None:
                     yield Waiting(position)
-                elif item:
+                elif item or isinstance(item, Anew):
                     yield item
 
     with closing(items()) as arriving:  # type: ignore[type-var]
@@ -138,23 +152,17 @@ def token_counter(llm: BaseLanguageModel[Any]) -> Callable[[Sequence[BaseMessage
 
 
 def _without_thoughts(items: Iterator[str | Waiting]) -> Iterator[str | Waiting]:
-    """Leave out the `<think>...</think>` with which reasoning models begin."""
-    held, stage = "", "before"  # before, in or after the thoughts; then the answer
+    """Leave out the thoughts with which reasoning models begin."""
+    thoughts = Thoughts()
     for item in items:
-        if isinstance(item, Waiting) or stage == "answer":
+        if isinstance(item, Waiting):
             yield item
-            continue
-        held = (held + item).lstrip()
-        if stage == "before" and held.startswith(_THOUGHT):
-            stage = "in"
-        if stage == "in":
-            _, ended, after = held.partition(_THOUGHT_END)
-            if ended:
-                held, stage = after.lstrip(), "after"
-            else:
-                yield Waiting(0)
-        if held and (stage == "after" or (stage == "before" and not _THOUGHT.startswith(held))):
-            yield held
-            held, stage = "", "answer"
-    if held and stage != "in":
-        yield held
+        elif isinstance(item, Anew):
+            thoughts = Thoughts()
+            yield item
+        elif (text := thoughts.add(item)) or isinstance(text, Anew):
+            yield text
+        elif thoughts.found:
+            yield Waiting(0)
+    if rest := thoughts.finish():
+        yield rest

@@ -23,6 +23,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "（模型没有用提问的语言回答。）",
         "(The model did not answer in the language of the question.)",
     ),
+    "answering.cut_by_filter": (
+        "（模型服务的内容过滤截断了回答，到此中断。）",
+        "(The content filter of the model server cut the answer off here.)",
+    ),
+    "answering.cut_by_connection": (
+        "（回答没有写完就中断了，模型服务没有说明原因。请再试一次。）",
+        "(The answer broke off here, and the model server did not say why. Try again.)",
+    ),
+    "answering.said_nothing": (
+        "模型没有写出回答，以下是资料原文。",
+        "The model wrote no answer; these are sentences of the documents.",
+    ),
     # What became of a passage that a search found
     "answering.passage": ("第 {number} 段", "passage {number}"),
     "answering.joined": ("并入第 {number} 段", "joined to passage {number}"),

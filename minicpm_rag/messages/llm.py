@@ -300,6 +300,45 @@ _SERVER: dict[str, tuple[str, str]] = {
         "{url} 没有列出任何模型，请填写模型名称（MINICPM_RAG_LLM_MODEL）。",
         "The server at {url} lists no model. Set MINICPM_RAG_LLM_MODEL.",
     ),
+    "llm.server_lists_no_chat_model": (
+        "{url} 只列出了向量模型之类不能作答的模型（{models:list}），请填写会作答的模型名称（MINICPM_RAG_LLM_MODEL）。",
+        "The server at {url} lists only models that write no answers ({models:list}). "
+        "Set MINICPM_RAG_LLM_MODEL to one that does.",
+    ),
+    "llm.server_unknown_host": (
+        "找不到模型服务 {url} 的主机名，请检查地址的拼写和网络。",
+        "The host of the model server {url} is not known. Check how it is spelled, and the network.",
+    ),
+    "llm.server_certificate": (
+        "模型服务 {url} 的证书不受信任（{why}）。如果它由你自己的机构签发，请把 SSL_CERT_FILE 设为该机构的证书文件。",
+        "The certificate of the model server at {url} is not trusted: {why}. "
+        "If an authority of your own signed it, set SSL_CERT_FILE to the file of its certificate.",
+    ),
+    "llm.server_no_tls": (
+        "与模型服务 {url} 建立加密连接失败（{why}）。它是不是只支持 http://？",
+        "No encrypted connection to the model server at {url} came about ({why}). Does it speak http:// only?",
+    ),
+    "llm.server_proxy": (
+        "连接模型服务 {url} 要经过代理，但代理不能用（{why}）。"
+        "请检查 HTTP_PROXY、HTTPS_PROXY 和 ALL_PROXY，或把主机名加到 NO_PROXY；"
+        "SOCKS 代理需要 `pip install 'httpx[socks]'`。",
+        "The proxy on the way to the model server at {url} does not work: {why}. Check HTTP_PROXY, HTTPS_PROXY and "
+        "ALL_PROXY, or add the host to NO_PROXY; a SOCKS proxy needs `pip install 'httpx[socks]'`.",
+    ),
+    "llm.server_overloaded": (
+        "模型服务 {url} 太忙，重试几次后仍然拒绝：{words}。请稍后再试。",
+        "The model server at {url} is too busy and refused several times: {words}. Try again later.",
+    ),
+    "llm.server_broke_off": (
+        "与模型服务 {url} 的连接在回答中途断开，请再试一次。",
+        "The connection to the model server at {url} broke off in the middle of the answer. Try again.",
+    ),
+    "llm.only_thoughts": (
+        "模型 {model} 把全部 {tokens} 个词元都用来思考，没有给出回答。"
+        "请调高 MINICPM_RAG_LLM_THINKING_TOKENS，或换一个不思考的模型。",
+        "The model {model} thought for all of its {tokens} tokens and gave no answer. "
+        "Raise MINICPM_RAG_LLM_THINKING_TOKENS, or choose a model that does not think.",
+    ),
     "llm.server_timeout": (
         "模型服务 {url} 超过 {seconds} 秒没有回应，是不是太忙了？",
         "The model server at {url} did not answer within {seconds} s. Is it overloaded?",

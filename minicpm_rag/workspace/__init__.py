@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from minicpm_rag.embedding.reranker import Reranker
     from minicpm_rag.library import Library
     from minicpm_rag.llm.minicpm import MiniCPM_LLM
-    from minicpm_rag.llm.remote import RemoteLLM
+    from minicpm_rag.llm.remote import Connection, RemoteLLM
     from minicpm_rag.retrieval import HybridRetriever
 
 # What libraries would do without being asked: tracing, telemetry, requests to a hub. And OMP_WAIT_POLICY, because
@@ -168,6 +168,12 @@ class Workspace:
     def use_server(self, address: str, model: str | None = None, key: str | None = None) -> None:
         """Answer with an OpenAI-compatible server from now on."""
         self._use(Answerer(server=Server(address, model, key)))
+
+    def test_server(self, address: str, model: str | None = None, key: str | None = None) -> Connection:
+        """Ask a server for its models and for a first word. Raises ModelError, with the cause and what to do."""
+        from minicpm_rag.workspace.answerer import connected
+
+        return connected(Server(address, model, key), self.settings).test()
 
     def chain(
         self,

@@ -103,8 +103,25 @@ def load(answerer: Answerer, settings: Settings) -> MiniCPM_LLM | RemoteLLM | No
             max_new_tokens=settings.max_new_tokens,
         )
     if answerer.server is not None:
-        from minicpm_rag.llm.remote import connect
-
-        server = answerer.server
-        return connect(server.address, server.model, server.key, settings.llm_context_tokens)
+        return connected(answerer.server, settings)
     return None
+
+
+def connected(server: Server, settings: Settings) -> RemoteLLM:
+    """The server as a language model, with the settings that are meant for it."""
+    from minicpm_rag.llm.remote import connect
+
+    return connect(
+        server.address,
+        server.model,
+        server.key,
+        settings.llm_context_tokens,
+        temperature=settings.temperature,
+        max_new_tokens=settings.max_new_tokens,
+        thinking=settings.llm_thinking,
+        thinking_tokens=settings.llm_thinking_tokens,
+        top_p=settings.llm_top_p,
+        top_k=settings.llm_top_k,
+        min_p=settings.llm_min_p,
+        repetition_penalty=settings.llm_repetition_penalty,
+    )

@@ -742,3 +742,13 @@ def test_what_is_set_reaches_the_gpu_engine_or_is_said_to_have_no_effect(
     assert given == {"weights": "int4", "cache": "int8", "memory_bytes": 9_000_000_000}
     with pytest.raises(ValidationError, match="key_value_cache"):
         MiniCPM_LLM(SHARDED_BIN, key_value_cache="int3", **options)
+
+
+def test_a_model_says_whether_its_text_ended_or_was_cut_off() -> None:
+    endings: list[str] = []
+    llm = MiniCPM_LLM(GOLDEN / "minicpm-1b-tiny", device="cpu", temperature=0)
+    text = llm.invoke("你好", max_new_tokens=3, on_end=endings.append)
+    assert endings == ["length"]
+    llm.invoke("你好", max_new_tokens=3, stop=[text[0]], on_end=endings.append)
+    assert endings == ["length", "stop"]
+    llm.close()

@@ -14,7 +14,7 @@ from pydantic import PrivateAttr
 class ScriptedLLM(LLM):
     """Answers with the next of `answers`, a character at a time, as MiniCPM_LLM would.
 
-    It can wait in a queue, fail after some characters, or go on until it is stopped.
+    It can wait in a queue, fail after some characters, be cut off, or go on until it is stopped.
     """
 
     answers: list[str]
@@ -23,6 +23,7 @@ class ScriptedLLM(LLM):
     endless: bool = False
     error: Any = None
     fails_after: int = 5
+    ending: str = ""  # why the text ended, where the model says it
 
     _prompts: list[str] = PrivateAttr(default_factory=list)
     _options: list[dict[str, Any]] = PrivateAttr(default_factory=list)
@@ -68,6 +69,8 @@ class ScriptedLLM(LLM):
         *,
         cancel: threading.Event | None = None,
         on_queue: Callable[[int], object] | None = None,
+        on_end: Callable[[str], object] | None = None,
+        on_anew: Callable[[], object] | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
         self._prompts.append(prompt)
@@ -85,6 +88,8 @@ class ScriptedLLM(LLM):
                 if cancel is not None and cancel.is_set():
                     return
                 yield GenerationChunk(text=character)
+            if on_end and self.ending:
+                on_end(self.ending)
             while self.endless and not (cancel is not None and cancel.is_set()):
                 self._gate.wait(0.01)
         finally:

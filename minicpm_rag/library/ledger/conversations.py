@@ -107,9 +107,10 @@ def _now() -> str:
 
 
 def _encoded(answer: Answer) -> dict[str, Any]:
-    bare = replace(answer, citations=[], documents=[], error=None)
+    bare = replace(answer, citations=[], documents=[], error=None, note=None)
     return asdict(bare) | {
         "error": answer.error.as_json() if answer.error else "",
+        "note": answer.note.as_json() if answer.note else "",
         "documents": [_encoded_document(document) for document in answer.documents],
         "citations": [
             asdict(replace(citation, document=None))  # type: ignore[arg-type]
@@ -134,6 +135,7 @@ def _decoded(values: dict[str, Any]) -> Answer:
             ],
             "unsupported": [(start, end) for start, end in values["unsupported"]],
             "error": Message.from_json(values["error"]),
+            "note": Message.from_json(values.get("note", "")),
         }
     )
 

@@ -60,11 +60,13 @@ class TextGenerator:
         stop: Sequence[str] = (),
         cancel: threading.Event | None = None,
         on_queue: Callable[[int], object] | None = None,
+        on_end: Callable[[str], object] | None = None,
     ) -> Generator[str]:
         """Yield the continuation in pieces of whole characters, up to a stop string, an end token or the window's end.
 
-        For `on_queue` see `QueueingEngine.stream`. Closing the stream or setting `cancel` ends the request. Raises
-        PromptTooLongError, ModelError for a token that the model does not know, and what the engine raises.
+        For `on_queue` see `QueueingEngine.stream`; `on_end` hears "stop" or "length" at the end. Closing the stream or
+        setting `cancel` ends the request. Raises PromptTooLongError, ModelError for a token that the model does not
+        know, and what the engine raises.
         """
         ids = self.encode(rendered)
         self._refuse_unknown(ids)
@@ -75,15 +77,21 @@ class TextGenerator:
         detokenizer = Detokenizer(self._tokenizer, self._bytes_of)
         stops = StopStrings(stop)
         stopped = Cancel(cancel)
+        count = 0
         with contextlib.closing(self.engine.stream(ids, sampling, stopped, on_queue)) as tokens:
             for token in tokens:
+                count += 1
                 text = stops.add(detokenizer.add(token))
                 if stops.found:
                     stopped.set()  # before the text is yielded: its reader may take long to come back
                 if text:
                     yield text
                 if stops.found:
+                    if on_end is not None:
+                        on_end("stop")
                     return
         text = stops.add(detokenizer.finish()) + stops.finish()
         if text:
             yield text
+        if on_end is not None and not stopped.is_set():
+            on_end("stop" if count < sampling.max_new_tokens else "length")

@@ -53,6 +53,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "server_model": ("模型名称（可不填）", "Model name (optional)"),
     "server_key": ("密钥（可不填）", "Key (optional)"),
     "server_use": ("使用这个服务", "Use this server"),
+    "server_test": ("测试连接", "Test connection"),
+    "server_testing": ("正在连接…", "Connecting…"),
+    "server_answers": (
+        "连接成功：{model} 在 {seconds:.1f} 秒后开始回答，上下文 {tokens:,} 个词元。服务上的模型：{models:list}。",
+        "It answers: {model} began after {seconds:.1f} s, with a context of {tokens:,} tokens. "
+        "Models there: {models:list}.",
+    ),
     "only_administrators": (
         "由哪个模型作答，只有管理员可以更改（MINICPM_RAG_ADMINISTRATORS）。",
         "Only administrators may change which model answers (MINICPM_RAG_ADMINISTRATORS).",

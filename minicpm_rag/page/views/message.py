@@ -13,7 +13,7 @@ import streamlit as st
 from minicpm_rag import records
 from minicpm_rag.page import sources, state
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.language import t
+from minicpm_rag.page.language import said, t
 from minicpm_rag.page.views import notices
 from minicpm_rag.records import Question
 
@@ -55,6 +55,8 @@ def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
         )
     if answer.error:
         notices.bad(answer.error)
+    if answer.note and answer.mode == "extractive":
+        notices.warn(said(answer.note))
     if answer.mode == "refused":
         notices.warn(answer.text)
     elif answer.mode == "stopped":

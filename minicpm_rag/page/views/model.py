@@ -90,6 +90,31 @@ def _server(workspace: Workspace) -> None:
             address = st.text_input(t("server_address"), placeholder="http://127.0.0.1:8000/v1", key="server-address")
             name = st.text_input(t("server_model"), key="server-model")
             key = st.text_input(t("server_key"), type="password", key="server-key")
-            if st.form_submit_button(t("server_use"), key="server-submit") and address.strip():
-                switch(lambda: workspace.use_server(address.strip(), name.strip() or None, key or None))
-                st.rerun()
+            with st.container(horizontal=True):
+                use = st.form_submit_button(t("server_use"), key="server-submit")
+                test = st.form_submit_button(t("server_test"), key="server-test")
+        if not address.strip():
+            return
+        if use:
+            switch(lambda: workspace.use_server(address.strip(), name.strip() or None, key or None))
+            st.rerun()
+        if test and state.may_administer():
+            _test(workspace, address.strip(), name.strip() or None, key or None)
+
+
+def _test(workspace: Workspace, address: str, name: str | None, key: str | None) -> None:
+    try:
+        with st.spinner(t("server_testing")):
+            found = workspace.test_server(address, name, key)
+    except RAGError as error:
+        notices.bad(error.message)
+        return
+    notices.calm(
+        t(
+            "server_answers",
+            model=found.model,
+            seconds=found.first_token_seconds,
+            tokens=found.context_tokens,
+            models=found.models,
+        )
+    )
