@@ -32,7 +32,7 @@ BASE = {"errors", "messages", "settings", "records", "text"}
 ALLOWED: dict[str, set[str]] = {
     "loaders": set(),
     "chunking": set(),
-    "embedding": set(),
+    "embedding": {"llm"},  # OpenBMB's embedding and rerank models are MiniCPM checkpoints
     "library": {"chunking", "embedding"},
     "indexing": {"chunking", "embedding", "library", "loaders"},
     "retrieval": {"embedding"},

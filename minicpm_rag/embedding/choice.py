@@ -10,10 +10,11 @@ from pathlib import Path
 
 from minicpm_rag.embedding import bert_folder, e5
 from minicpm_rag.embedding.embedder import Embedder
+from minicpm_rag.embedding.minicpm_embedder import MiniCPMEmbedder
 from minicpm_rag.embedding.model_folder import folder_revision, require_model_folder
 from minicpm_rag.embedding.onnx_embedder import OnnxEmbedder
 from minicpm_rag.embedding.torch_embedder import TorchEmbedder
-from minicpm_rag.errors import EmbeddingError
+from minicpm_rag.errors import CheckpointError, EmbeddingError
 from minicpm_rag.messages import Message
 
 DEFAULT = e5.NAME
@@ -68,9 +69,21 @@ def _of_folder(name_or_folder: str, embedders: Path, device: str) -> Iterator[Em
     if name_or_folder in (DEFAULT, MINILM):
         return
     folder = Path(name_or_folder).expanduser()
+    if _is_minicpm(folder):
+        yield MiniCPMEmbedder(folder, device=device)
+        return
     require_model_folder(folder)
     if device == "cpu" and bert_folder.is_supported(folder):
         revision = f"{folder_revision(folder)}-8"
         yield OnnxEmbedder(folder.name, revision, embedders, partial(bert_folder.read, folder), bits=8)
     for revision in dict.fromkeys((folder_revision(folder), folder_revision(folder, every_file=True))):
         yield TorchEmbedder(folder, revision, device=device)
+
+
+def _is_minicpm(folder: Path) -> bool:
+    from minicpm_rag.llm.checkpoint.body import is_bidirectional
+
+    try:
+        return is_bidirectional(folder)
+    except CheckpointError as exc:
+        raise EmbeddingError("embedding.embedder_not_loaded", folder=folder, why=exc.message) from exc

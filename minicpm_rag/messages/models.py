@@ -47,10 +47,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "models.note.hundred_languages": ("中文、英文和上百种语言", "Chinese, English and a hundred more languages"),
     "models.note.chinese_first": ("小，以中文为主", "small, Chinese first"),
     "models.note.multilingual": ("多语言，长段落", "multilingual, long passages"),
-    "models.note.remote_code": (
-        "只能用它仓库里的程序代码运行，本程序从不执行这种代码",
-        "runs only with program code from its repository, which this program never executes",
+    "models.note.own_embedder": (
+        "OpenBMB 自己的中英文嵌入模型；适合 GPU 或强处理器",
+        "OpenBMB's own for Chinese and English; for a GPU or a strong processor",
     ),
+    "models.note.own_reranker": ("OpenBMB 自己的重排模型；适合 GPU", "OpenBMB's own reranker; for a GPU"),
     "models.note.reorders": ("为找到的段落重新排序；适合 GPU", "reorders the passages found; for a GPU"),
     "models.note.adapter": ("{base} 的 LoRA 适配器", "a LoRA adapter on {base}"),
     "models.note.adapter_without_base": (

@@ -95,7 +95,6 @@ _MINICPM_1B = _parameters(
     vocabulary=73_440, hidden=1536, layers=52, intermediate=3840, heads=24, key_value_heads=8, head=64
 )
 _MINICPM_1B_CACHE = 2 * 52 * 8 * 64
-_NEEDS_REMOTE_CODE = Message("models.note.remote_code")
 
 
 def _refused(name: str, modelscope_id: str, parameters: int) -> Model:
@@ -189,16 +188,16 @@ CATALOGUE: tuple[Model, ...] = (
         note=Message("models.note.multilingual"),
     ),
     Model(
-        "MiniCPM-Embedding-Light", "OpenBMB/MiniCPM-Embedding-Light", "embedding", 440_000_000, 8192,
-        estimated=True, usable=False, note=_NEEDS_REMOTE_CODE,
+        "MiniCPM-Embedding-Light", "OpenBMB/MiniCPM-Embedding-Light", "embedding", _MINICPM4_HALF_BILLION, 8192,
+        estimated=True, note=Message("models.note.own_embedder"),
     ),
     Model(
         "bge-reranker-v2-m3", "BAAI/bge-reranker-v2-m3", "rerank", 567_755_777, 8192,
         stored_bytes_per_parameter=4, estimated=True, note=Message("models.note.reorders"),
     ),
     Model(
-        "MiniCPM-Reranker-Light", "OpenBMB/MiniCPM-Reranker-Light", "rerank", 440_000_000, 8192,
-        estimated=True, usable=False, note=_NEEDS_REMOTE_CODE,
+        "MiniCPM-Reranker-Light", "OpenBMB/MiniCPM-Reranker-Light", "rerank", _MINICPM_1B, 8192,
+        estimated=True, note=Message("models.note.own_reranker"),
     ),
 )  # fmt: skip
 

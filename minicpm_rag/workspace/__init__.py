@@ -109,11 +109,11 @@ class Workspace:
     @property
     def reranker(self) -> Reranker | None:
         """The cross-encoder, where a setting names one."""
-        from minicpm_rag.embedding.reranker import Reranker
+        from minicpm_rag.embedding.reranker import open_reranker
 
         with self._building:
             if self._reranker is None and self.settings.reranker is not None:
-                self._reranker = Reranker(self.settings.reranker)
+                self._reranker = open_reranker(self.settings.reranker)
             return self._reranker
 
     def retriever(
