@@ -197,7 +197,8 @@ def test_models_lists_the_catalogue_in_columns_and_as_json(capsys: pytest.Captur
     assert code == 0
     assert len(listed) == len(CATALOGUE) + 1
     assert listed["MiniCPM4-0.5B"]["here"] == listed["我的模型"]["here"] == "yes"
-    assert listed["MiniCPM-Embedding-Light"]["fits"] == "no"
+    assert listed["MiniCPM-Embedding-Light"]["fits"] == "processor"
+    assert listed["MiniCPM-V-4.6"]["fits"] == "no"
     _, out, _ = run(capsys, "models")
     from rich.cells import cell_len
 
