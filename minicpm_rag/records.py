@@ -39,7 +39,7 @@ EVIDENCE = "evidence"  # float in 0..1: probability that this passage bears on t
 
 PageKind = Literal["page", "slide", "sheet", "text"]
 FileStatus = Literal["indexed", "unchanged", "replaced", "duplicate", "moved", "skipped", "failed", "removed"]
-Mode = Literal["model", "extractive", "refused", "stopped", "failed"]  # how an answer came about
+Mode = Literal["model", "extractive", "computed", "refused", "stopped", "failed"]  # how an answer came about
 
 PageText = Callable[[int, int], str]  # (document id, page number) -> the stored text of that page
 # Gives the cosine of each text to the first argument, or None where the embedder cannot read it.
@@ -250,6 +250,16 @@ class Citation:
 
 
 @dataclass(frozen=True)
+class Computation:
+    """What an answer computed over a table: in words, as SQL, and what came out, as it is shown."""
+
+    query: str
+    sql: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Turn:
     """One earlier question and its answer."""
 
@@ -410,6 +420,7 @@ class Answer:
     error: Message | None = None  # what the user was told, where the answer failed
     model: str = ""
     note: Message | None = None
+    computations: tuple[Computation, ...] = ()
 
     def after(self, event: AnswerEvent) -> Answer:
         """The answer as it is after the chain's next event."""

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 
+from minicpm_rag.answering import tables
 from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.rewrite import standalone_question
+from minicpm_rag.answering.tables import TableAnswer
 from minicpm_rag.answering.writing import quote, write
-from minicpm_rag.errors import RAGError
+from minicpm_rag.errors import NotFoundError, RAGError
 from minicpm_rag.messages import Message, text
 from minicpm_rag.records import (
     EVIDENCE,
@@ -129,6 +131,11 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
         seconds = {"rewrite": time.monotonic() - began}
         yield Rewritten(question.text, standalone, standalone != question.text)
         began = time.monotonic()
+        computed = self._computed(standalone)
+        if computed is not None and self.library is not None:
+            begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
+            yield from tables.answer(begun, computed, self.library)
+            return
         found = self._retrieve(standalone, config)
         seconds["retrieve"] = time.monotonic() - began
         refused = not found.documents or (found.evidence < found.threshold and not question.answer_anyway)
@@ -159,6 +166,15 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
                 config=config,
                 has_evidence=found.evidence >= found.threshold,
             )
+
+    def _computed(self, question: str) -> TableAnswer | None:
+        """What the tables of the knowledge base give by computing; None where nothing is to be computed."""
+        if self.library is None or not isinstance(self.retriever, HybridRetriever):
+            return None
+        try:
+            return tables.compute(question, self.library, self.retriever.knowledge_base)
+        except NotFoundError:  # a document was removed meanwhile: passages are searched as ever
+            return None
 
     def _retrieve(self, question: str, config: RunnableConfig) -> Retrieval:
         """Find passages. A retriever that gives no evidence is trusted: what it finds counts as evidence."""

@@ -70,7 +70,7 @@ class Conversations:
             Turn(exchange.question, exchange.answer.text)
             for exchange in self.exchanges(user, conversation)
             if exchange.answer is not None
-            and exchange.answer.mode in ("model", "extractive", "stopped")
+            and exchange.answer.mode in ("model", "extractive", "computed", "stopped")
             and exchange.answer.text
             and (before is None or exchange.id < before)
         ]

@@ -51,6 +51,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{file} 无法写入：{why}。请换个位置。",
         "{file} cannot be written: {why}. Choose another place.",
     ),
+    # Tables
+    "library.query_too_long": (
+        "这个表格计算超过了 {seconds:.0f} 秒，已停止。请加上条件缩小范围。",
+        "This computation over a table took more than {seconds:.0f} seconds and was stopped. Narrow the question down.",
+    ),
+    "library.query_refused": (
+        "这个表格查询不能执行：{why}。查询是：{sql}",
+        "This query of a table cannot be run: {why}. The query is: {sql}",
+    ),
     # Conversations
     "library.no_conversation": (
         "没有这段对话（编号 {number}），可能已经删除，请开始新的对话。",

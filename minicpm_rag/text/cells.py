@@ -129,10 +129,10 @@ def is_blank(text: str) -> bool:
     return not (short := plain(text)) or short in _BLANKS
 
 
-def is_total(cells: Sequence[str]) -> bool:
-    """Whether a row holds totals of the rows above: its first text says so."""
+def total_label(cells: Sequence[str]) -> str:
+    """What a row that holds totals of the rows above is called by its first text; "" for any other row."""
     first = next((cell for cell in cells if not is_blank(cell)), "")
-    return len(first) <= _LONGEST and _TOTAL.fullmatch(plain(first)) is not None
+    return first.strip() if len(first) <= _LONGEST and _TOTAL.fullmatch(plain(first)) is not None else ""
 
 
 def number(text: str, *, comma_decimal: bool = False) -> Number | None:

@@ -40,7 +40,7 @@ def test_a_csv_file_becomes_a_typed_table_whose_rows_know_their_lines(tmp_path: 
             ("1001", "2024-03-05", "华东", 1200.5, 5), ("1002", "2024-03-17", "华北", 800, 0),
             ("1003", "2024-04-02", "华东", None, 10), ("合计", None, None, 2000.5, None),
         ]  # fmt: skip
-        assert [row[4] for row in rows] == [0, 0, 0, 1]
+        assert [row[4] for row in rows] == [None, None, None, "合计"]
         text = library.page_text(table.document_id, 1)
         assert text[rows[0][3] :].startswith("| 1001 | 2024-03-05 | 华东 | 1,200.50 |")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.text.cells import Number, date, is_total, number, split_unit, typed, unit_scale
+from minicpm_rag.text.cells import Number, date, number, split_unit, total_label, typed, unit_scale
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_the_unit_of_a_header_is_taken_from_its_name() -> None:
 
 @pytest.mark.parametrize("first", ["合计", "总 计：", "Total", "Grand total", "华东小计", "Average", "East total"])
 def test_a_row_of_totals_says_so(first: str) -> None:
-    assert is_total([first, "3"])
+    assert total_label([first, "3"])
 
 
 @pytest.mark.parametrize("first", ["总经理", "Totally Soft Ltd", "平均年龄", "Summer", "Sumatra"])
 def test_a_name_that_begins_like_a_total_is_none(first: str) -> None:
-    assert not is_total([first, "3"])
+    assert not total_label([first, "3"])

@@ -89,7 +89,7 @@ class Ledger:
             with self._idle_lock:
                 connection = self._idle.pop() if self._idle else None
             if connection is None:
-                connection = self._connect()
+                connection = self.connect()
             try:
                 yield connection
             finally:
@@ -100,7 +100,8 @@ class Ledger:
                 if not keep:
                     connection.close()
 
-    def _connect(self) -> sqlite3.Connection:
+    def connect(self) -> sqlite3.Connection:
+        """A connection of one's own, which the caller closes."""
         connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MILLISECONDS / 1000
         )

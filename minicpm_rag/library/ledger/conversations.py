@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.messages import Message
-from minicpm_rag.records import Answer, Citation, Conversation, Exchange
+from minicpm_rag.records import Answer, Citation, Computation, Conversation, Exchange
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -136,7 +136,14 @@ def _decoded(values: dict[str, Any]) -> Answer:
             "unsupported": [(start, end) for start, end in values["unsupported"]],
             "error": Message.from_json(values["error"]),
             "note": Message.from_json(values.get("note", "")),
+            "computations": tuple(map(_decoded_computation, values.get("computations", ()))),
         }
+    )
+
+
+def _decoded_computation(values: dict[str, Any]) -> Computation:
+    return Computation(
+        values["query"], values["sql"], tuple(values["columns"]), tuple(tuple(row) for row in values["rows"])
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from minicpm_rag.records import Column, DataTable, Page, Table
 from minicpm_rag.text import table_rows
-from minicpm_rag.text.cells import Value, is_total, typed
+from minicpm_rag.text.cells import Value, total_label, typed
 
 MOST_COLUMNS = 200  # what lies beyond is found by searching only
 _LEAST_ROWS = 2
@@ -83,7 +83,7 @@ def listed(connection: sqlite3.Connection, kb_id: int) -> list[DataTable]:
 
 def _add_one(connection: sqlite3.Connection, document_id: int, found: _Found) -> None:
     width = min(MOST_COLUMNS, len(found.header))
-    totals = [is_total(cells) for *_, cells in found.rows]
+    totals = [total_label(cells) for *_, cells in found.rows]
     columns: list[Column] = []
     values: list[list[Value]] = []
     for position in range(width):
@@ -95,7 +95,7 @@ def _add_one(connection: sqlite3.Connection, document_id: int, found: _Found) ->
         "INSERT INTO data_tables(document_id, page, label, caption, columns, row_count) VALUES (?, ?, ?, ?, ?, ?)",
         (
             document_id, found.page.number, found.page.label, found.caption,
-            json.dumps([asdict(column) for column in columns], ensure_ascii=False), totals.count(False),
+            json.dumps([asdict(column) for column in columns], ensure_ascii=False), totals.count(""),
         ),
     )  # fmt: skip
     assert cursor.lastrowid is not None
@@ -103,13 +103,13 @@ def _add_one(connection: sqlite3.Connection, document_id: int, found: _Found) ->
     cells = ", ".join(f"c{position}" for position in range(width))
     connection.execute(
         f"CREATE TABLE {name}(position INTEGER PRIMARY KEY, page INTEGER NOT NULL, row INTEGER NOT NULL, "
-        f"start INTEGER NOT NULL, is_total INTEGER NOT NULL, {cells})"
+        f"start INTEGER NOT NULL, total TEXT, {cells})"
     )
     insert = f"INSERT INTO {name} VALUES ({', '.join('?' * (width + 5))})"
     connection.executemany(
         insert,
         (
-            (position, page, row, start, int(total), *(column[position] for column in values))
+            (position, page, row, start, total or None, *(column[position] for column in values))
             for position, ((page, row, start, _), total) in enumerate(zip(found.rows, totals, strict=True))
         ),
     )

@@ -1,0 +1,150 @@
+"""Questions that are computed over the tables of documents: "how many orders over 10,000 in March?".
+
+A question that is understood by rule becomes a query, its result an answer with the query in words and the rows that
+count. One that is not understood is left to the passages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from minicpm_rag.answering.tables.mentions import folded
+from minicpm_rag.answering.tables.telling import Computed, tell
+from minicpm_rag.answering.tables.understanding import Understood, understand
+from minicpm_rag.answering.tables.vocabulary import CUE
+from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import table_queries
+from minicpm_rag.library.ledger.table_queries import Condition, TableQuery, TableResult, TableRow
+from minicpm_rag.records import Answer, AnswerEvent, Citation, Computation, DataTable, Retrieval, Text
+from minicpm_rag.text.questions import language_of
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+_MOST_PLACES = 5_000  # rows that are counted one by one
+_MOST_TEXTS = 20  # of a column with many, that a question may name
+
+
+@dataclass(frozen=True)
+class TableAnswer:
+    """What was computed for a question, in one table or in several that it may mean equally."""
+
+    computed: tuple[Computed, ...]
+
+
+def compute(
+    question: str, library: Library, knowledge_base: str, *, within: Collection[int] | None = None
+) -> TableAnswer | None:
+    """Compute the answer over the knowledge base's tables; None where the question is not understood.
+
+    `within` holds the ids of the documents whose tables may be used. Raises LibraryError where the computation takes
+    too long.
+    """
+    if not CUE.search(folded(question)):
+        return None
+    tables = library.tables(knowledge_base)
+    if within is not None:
+        tables = [table for table in tables if table.document_id in within]
+    understood = understand(question, tables, lambda table, column: _texts_within(library, table, column, question))
+    computed = tuple(_computed(library, one) for one in understood)
+    return TableAnswer(computed) if computed else None
+
+
+def answer(begun: Answer, found: TableAnswer, library: Library) -> Iterator[AnswerEvent]:
+    """Tell what was computed, as the chain's events from the retrieval to the finished answer."""
+    began = time.monotonic()
+    language = language_of(begun.standalone_question)
+    parts: list[str] = []
+    documents: list[Document] = []
+    citations: list[Citation] = []
+    computations: list[Computation] = []
+    length = 0
+    for computed in found.computed:
+        wanted = {place.page for place in computed.places}
+        document_id = computed.tables[0].document_id
+        pages = {number: library.page(document_id, number) for number in wanted}
+        told = tell(computed, language, len(documents) + 1, pages, name_it=len(found.computed) > 1)
+        citations += [
+            replace(
+                citation,
+                sentence_start=citation.sentence_start + length,
+                sentence_end=citation.sentence_end + length,
+            )
+            for citation in told.citations
+        ]
+        documents += told.documents
+        computations.append(told.computation)
+        parts.append(told.text)
+        length += len(told.text) + 2
+    text = "\n\n".join(parts)
+    yield Retrieval(documents, 1.0, 0.0)
+    yield Text(text)
+    yield replace(
+        begun,
+        text=text,
+        mode="computed",
+        citations=citations,
+        documents=documents,
+        computations=tuple(computations),
+        seconds=begun.seconds | {"generate": time.monotonic() - began},
+    )
+
+
+def _computed(library: Library, understood: Understood) -> Computed:
+    query = understood.query
+    ledger, tables = library.ledger, query.tables
+    result, tied, limit = _result(library, query)
+    counting = query
+    if query.group is not None and query.limit == 1 and result.rows and query.group.part in ("", "month", "year"):
+        counting = _of_group(query, result.rows[0][0])
+    places = table_queries.run(ledger, tables, table_queries.places_sql(counting), most_rows=_MOST_PLACES)
+    rows = [TableRow(int(page or 0), int(row or 0), int(start or 0)) for page, row, start in places.rows]  # type: ignore[arg-type]
+    counted = len(rows)
+    if query.aggregate == "rows":
+        rows = rows[: len(result.rows)]
+    own: tuple[tuple[str, float, TableRow], ...] = ()
+    if (
+        query.aggregate == "sum"
+        and len(query.measures) == 1
+        and len(tables) == 1
+        and not (query.conditions or query.group)
+    ):
+        own = tuple(_grand_totals(library, tables[0], query.measures[0].column))
+    sql = table_queries.sql_of(replace(query, limit=limit))
+    return Computed(tables, result, sql, tuple(rows), counted, query, own, tied)
+
+
+def _result(library: Library, query: TableQuery) -> tuple[TableResult, bool, int | None]:
+    """The rows of a query with those that share the last one's place, and the limit that gives them."""
+    found = table_queries.run(library.ledger, query.tables, table_queries.sql_of(replace(query, limit=None)))
+    if query.limit is None or len(found.rows) <= query.limit:
+        return found, False, query.limit
+    last = found.rows[query.limit - 1][-1]
+    kept = query.limit + sum(1 for row in found.rows[query.limit :] if row[-1] == last)
+    return replace(found, rows=found.rows[:kept], is_cut=False), kept > query.limit, kept
+
+
+def _of_group(query: TableQuery, value: str | float | None) -> TableQuery:
+    assert query.group is not None
+    if value is None:
+        return query
+    field = replace(query.group, part="")
+    bounds = [Condition(field, "in", (value,))]
+    if query.group.part:
+        bounds = [Condition(field, ">=", (str(value),)), Condition(field, "<", (f"{value}~",))]
+    return replace(query, conditions=(*query.conditions, *bounds))
+
+
+def _grand_totals(library: Library, table: DataTable, column: int) -> Iterator[tuple[str, float, TableRow]]:
+    """What the table's own rows of totals say, where they speak of all rows."""
+    for said, value, place in table_queries.totals(library.ledger, table, column):
+        plain = folded(said).replace(" ", "").strip(":：")
+        if plain in ("合计", "总计", "总和", "总额", "共计", "total", "grandtotal", "totals", "sum", "总数", "汇总"):
+            yield said, value, place
+
+
+def _texts_within(library: Library, table: DataTable, column: int, question: str) -> Sequence[str]:
+    return table_queries.texts_within(library.ledger, table, column, question, _MOST_TEXTS)

@@ -1,0 +1,253 @@
+"""Where a question names a table's columns and values, however it spells them.
+
+A column is named by its name, a part of it, or another word for the same thing; a value by its text with or without
+its general last word ("华东" for "华东区", "North" for "North region").
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from minicpm_rag.answering.tables.vocabulary import SYNONYMS, WHOLE_WORDS_ONLY
+from minicpm_rag.library.ledger.table_queries import Field
+from minicpm_rag.records import DataTable
+from minicpm_rag.text.scripts import is_chinese
+from minicpm_rag.text.simplified import to_simplified
+from minicpm_rag.text.terms import terms
+
+_WORD = re.compile(r"[^\W_]+(?:['’][a-z]+)?")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\-/.]+")
+_HAN_RUN = re.compile(r"[一-鿿]+")
+# Parts of names that name nothing alone.
+_GENERAL_PARTS_TEXT = """
+    total average sum count number no of the name id code in per and avg max min date_ value % list
+"""
+_GENERAL_PARTS = frozenset(_GENERAL_PARTS_TEXT.split())
+_GENERAL_PARTS_ZH_TEXT = """
+    名称 编号 总计 合计 平均 总数 情况 备注 信息 数据 日期 时间 单位 类型 所属 所在 本月 本年 公司 产品 客户
+"""
+_GENERAL_PARTS_ZH = frozenset(_GENERAL_PARTS_ZH_TEXT.split())
+_VALUE_ENDS = re.compile(
+    r"(?:大区|地区|区域|事业部|部门|小组|分店|门店|分公司|有限公司|公司|项目|区|省|市|部|组|店|类|县)$"
+    r"|\s+(?:region|area|department|dept\.?|team|group|branch|store|office|division|category|inc\.?|ltd\.?"
+    r"|llc|co\.?|corp\.?|city)$"
+)
+_VALUE_GOES_ON = re.compile(r"大区|地区|区域|部门|事业部|小组|门店|分店|公司|区|省|市|部|组|店|类(?!型)|县|性")
+_MOST_PART = 5  # words or characters of a name that are looked for alone
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A span of the question that names columns, or values of them.
+
+    Several fields mean that it could be any of them: what it is used for may tell.
+    """
+
+    start: int
+    end: int
+    fields: tuple[Field, ...]
+    values: tuple[str, ...] = ()  # of a value: the texts as the table writes them
+    weight: float = 1.0  # how much of the name is said
+
+
+@dataclass(frozen=True)
+class _Form:
+    words: tuple[str, ...]  # stems, or one run of Han
+    weight: float
+
+
+def folded(question: str) -> str:
+    """The question in lower case and Simplified characters; offsets stay as they are."""
+    text = "".join(
+        one if len(one := unicodedata.normalize("NFKC", character).lower()) == 1 else character
+        for character in question
+    )
+    return to_simplified(text)
+
+
+def column_mentions(question: str, tables: Sequence[DataTable]) -> list[Mention]:
+    """All spans that may name columns of the tables; they may overlap."""
+    words = _words(question)
+    found: dict[tuple[int, int], dict[Field, float]] = {}
+    for number, table in enumerate(tables):
+        for position, column in enumerate(table.columns):
+            for form in _forms(column.name):
+                for start, end in _occurrences(question, words, form):
+                    best = found.setdefault((start, end), {})
+                    field = Field(position, number)
+                    best[field] = max(best.get(field, 0.0), form.weight)
+    mentions = []
+    for (start, end), fields in found.items():
+        most = max(fields.values())
+        mentions.append(
+            Mention(start, end, tuple(field for field, weight in fields.items() if weight == most), (), most)
+        )
+    return mentions
+
+
+def value_mentions(
+    question: str, original: str, tables: Sequence[DataTable], texts_within: Callable[[DataTable, int], Sequence[str]]
+) -> list[Mention]:
+    """All spans that may name texts in the tables' columns. `texts_within` looks in columns of too many to "
+    "be kept."""
+    words = _words(question)
+    found: dict[tuple[int, int], dict[Field, tuple[float, tuple[str, ...]]]] = {}
+    for number, table in enumerate(tables):
+        for position, column in enumerate(table.columns):
+            if column.kind != "text":
+                continue
+            texts = column.texts or texts_within(table, position)
+            for text in texts:
+                for form in _value_forms(text):
+                    for start, end in _occurrences(question, words, form):
+                        if not _is_meant(text, question[start:end], original[start:end]):
+                            continue
+                        after = _VALUE_GOES_ON.match(question, end) if is_chinese(question[start:end]) else None
+                        end = after.end() if after else end
+                        fields = found.setdefault((start, end), {})
+                        field = Field(position, number)
+                        weight, known = fields.get(field, (0.0, ()))
+                        if form.weight > weight:
+                            fields[field] = (form.weight, (text,))
+                        elif form.weight == weight and text not in known:
+                            fields[field] = (weight, (*known, text))
+    mentions = []
+    for (start, end), fields in found.items():
+        most = max(weight for weight, _ in fields.values())
+        for field, (weight, values) in fields.items():
+            if weight == most:
+                mentions.append(Mention(start, end, (field,), values, most))
+    return mentions
+
+
+def table_words(tables: Sequence[DataTable]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The stems and the runs of Han that name the tables: in file name, sheet and caption."""
+    said = " ".join(f"{table.title.rpartition('.')[0]} {table.label} {table.caption}" for table in tables)
+    text = _CAMEL.sub(" ", to_simplified(said)).lower()
+    return frozenset(stem(word) for word in _WORD.findall(text)), tuple(_HAN_RUN.findall(text))
+
+
+@lru_cache(maxsize=10_000)
+def stem(word: str) -> str:
+    """The stem of one word in lower case."""
+    found = terms(word)
+    return found[-1] if found else word
+
+
+def _words(question: str) -> list[tuple[str, int, int]]:
+    """The stems of the question's words outside of Han, with where they are."""
+    return [
+        (stem(match.group()), match.start(), match.end())
+        for match in re.finditer(r"[a-z0-9à-ÿ]+(?:[.&+#-][a-z0-9]+)*", question)
+    ]
+
+
+def _occurrences(question: str, words: list[tuple[str, int, int]], form: _Form) -> Iterator[tuple[int, int]]:
+    if is_chinese(form.words[0]):
+        start = question.find(form.words[0])
+        while start >= 0:
+            yield start, start + len(form.words[0])
+            start = question.find(form.words[0], start + 1)
+        return
+    length = len(form.words)
+    for first in range(len(words) - length + 1):
+        if all(words[first + step][0] == form.words[step] for step in range(length)):
+            yield words[first][1], words[first + length - 1][2]
+
+
+@lru_cache(maxsize=10_000)
+def _forms(name: str) -> tuple[_Form, ...]:
+    """The ways to name a column: whole, in part, by another word."""
+    plain = folded(_CAMEL.sub(" ", name)).strip()
+    found: dict[tuple[str, ...], float] = {}
+
+    def add(words: tuple[str, ...], weight: float) -> None:
+        if words and all(words):
+            found[words] = max(found.get(words, 0.0), weight)
+
+    if is_chinese(plain):
+        whole = re.sub(r"\s+", "", plain)
+        add((whole,), 1.0)
+        for size in range(len(whole) - 1, 1, -1):
+            for part in {whole[:size], whole[-size:]} - _GENERAL_PARTS_ZH if size < len(whole) else set():
+                add((part,), 0.5 + 0.4 * size / len(whole))
+        if whole[:2] in ("产品", "客户") and len(whole) > 2:
+            add((whole[:2],), 0.6)
+        if whole[-2:] in ("日期", "时间") and len(whole) > 2:
+            add((whole[-2:],), 0.6)
+    else:
+        stems = tuple(stem(word) for word in _WORD.findall(plain))
+        add(stems, 1.0)
+        for size in range(min(len(stems) - 1, _MOST_PART), 0, -1):
+            for first in range(len(stems) - size + 1):
+                some = stems[first : first + size]
+                if not set(some) <= {stem(word) for word in _GENERAL_PARTS} and all(len(word) > 1 for word in some):
+                    ends = first + size == len(stems)
+                    add(some, 0.5 + 0.4 * size / len(stems) + (0.02 if ends else 0.0))
+    for row in SYNONYMS.values():
+        names = row.split("|")
+        if any(_same(plain, other) for other in names):
+            for other in names:
+                add(tuple(stem(word) for word in other.split()) if not is_chinese(other) else (other,), 0.55)
+        elif any(_ends_with(plain, other) for other in names):
+            for other in names:
+                add(tuple(stem(word) for word in other.split()) if not is_chinese(other) else (other,), 0.45)
+    return tuple(_Form(words, weight) for words, weight in found.items())
+
+
+def _same(name: str, other: str) -> bool:
+    return name == other or (
+        not is_chinese(other) and [stem(word) for word in name.split()] == [stem(word) for word in other.split()]
+    )
+
+
+def _ends_with(name: str, other: str) -> bool:
+    """Whether the name is a kind of the other: "order date" a date, "客户名称" a customer, "月销售额" sales."""
+    if is_chinese(other):
+        return len(other) > 1 and (
+            name.endswith(other) or (name.startswith(other) and re.search(r"(?:名称?|编?号|id)$", name) is not None)
+        )
+    own, theirs = [stem(word) for word in name.split()], [stem(word) for word in other.split()]
+    if own[-1:] in (["name"], ["id"], ["no"], ["number"], ["code"]) and len(own) > len(theirs):
+        return own[: len(theirs)] == theirs
+    return len(own) > len(theirs) and own[-len(theirs) :] == theirs
+
+
+@lru_cache(maxsize=50_000)
+def _value_forms(text: str) -> tuple[_Form, ...]:
+    plain = " ".join(folded(text).split())
+    found = []
+    short = _VALUE_ENDS.sub("", plain)
+    for words, weight in ((plain, 1.0), (short, 0.7)):
+        if not words or (weight < 1 and (words == plain or len(words) < 2)):
+            continue
+        if is_chinese(words):
+            if len(words) > 1 or words in "男女":
+                found.append(_Form((words,), weight))
+        else:
+            stems = tuple(
+                stem(word) for word, *_ in ((part,) for part in re.findall(r"[a-z0-9à-ÿ]+(?:[.&+#-][a-z0-9]+)*", words))
+            )
+            if stems:
+                found.append(_Form(stems, weight))
+    return tuple(found)
+
+
+def _is_meant(value: str, said: str, original: str) -> bool:
+    """Whether a word of the question means a value: a short or very common one only where it is written alike."""
+    if is_chinese(said):
+        return True
+    if len(said) < WHOLE_WORDS_ONLY or said in _COMMON:
+        return original == value or (len(original) > 1 and original.isupper() and value.upper() == original)
+    return True
+
+
+_COMMON_TEXT = """
+    all any are and for the not was who how had has have one two new per top max min sum yes open high low total
+    other none first last most least average count number list show which what each more less over under
+"""
+_COMMON = frozenset(_COMMON_TEXT.split())

@@ -1,0 +1,305 @@
+"""A computed answer in words: the number first, then what was computed, the SQL, and the rows that count, cited.
+
+Knows queries and their results; not how a question was understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minicpm_rag import records
+from minicpm_rag.library.ledger.table_queries import Condition, Field, TableQuery, TableResult, TableRow
+from minicpm_rag.messages import Language, Message, text
+from minicpm_rag.records import Citation, Computation, DataTable, Page
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+MOST_CITED = 8  # rows; of more only the number is said
+_MOST_SHOWN = 30  # rows of a result
+_DECIMALS = 4
+# The texts for a query's parts.
+_RESULT = {
+    "sum": "answering.table_result_sum",
+    "mean": "answering.table_result_mean",
+    "min": "answering.table_result_min",
+    "max": "answering.table_result_max",
+    "count": "answering.table_result_count",
+    "distinct": "answering.table_result_distinct",
+}
+_DO = {
+    "sum": "answering.table_do_sum",
+    "mean": "answering.table_do_mean",
+    "min": "answering.table_do_min",
+    "max": "answering.table_do_max",
+    "count": "answering.table_do_count",
+    "distinct": "answering.table_do_distinct",
+}
+_OF = {
+    "sum": "answering.table_of_sum",
+    "mean": "answering.table_of_mean",
+}
+_PART = {
+    "year": "answering.table_part_year",
+    "quarter": "answering.table_part_quarter",
+    "month": "answering.table_part_month",
+}
+_WHERE = {
+    "is": "answering.table_where_is",
+    "is_not": "answering.table_where_is_not",
+    "over": "answering.table_where_over",
+    "at_least": "answering.table_where_at_least",
+    "below": "answering.table_where_below",
+    "at_most": "answering.table_where_at_most",
+    "from": "answering.table_where_from",
+    "before": "answering.table_where_before",
+    "until": "answering.table_where_until",
+    "months": "answering.table_where_months",
+}
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A query that was run. `places` are those of the rows that count, `counted` is their number."""
+
+    tables: tuple[DataTable, ...]
+    result: TableResult
+    sql: str
+    places: tuple[TableRow, ...]
+    counted: int
+    query: TableQuery | None = None  # None where a model wrote the SQL
+    own_totals: tuple[tuple[str, float, TableRow], ...] = ()  # what the table itself says
+    tied: bool = False  # more rows than asked for have the last one's value
+
+
+@dataclass(frozen=True)
+class Told:
+    """The text of a computed answer with its citations; offsets are of this text."""
+
+    text: str
+    citations: list[Citation]
+    documents: list[Document]
+    computation: Computation
+
+
+def tell(computed: Computed, language: Language, first_number: int, page: dict[int, Page], *, name_it: bool) -> Told:
+    """Say a result. Passages are numbered from `first_number`; `page` holds the pages of the rows by number."""
+    query, table = computed.query, computed.tables[0]
+    documents = [
+        _document(table, page[place.page], place) for place in computed.places[:MOST_CITED] if place.page in page
+    ]
+    marks = "".join(f"[{number}]" for number in range(first_number, first_number + len(documents)))
+    lines = [f"{text(language, Message('answering.table_named', name=_table_name(table)))}"] if name_it else []
+    headline = _headline(computed, language)
+    lines.append(f"{headline}{marks}")
+    shown = _shown(computed)
+    if _is_table(computed):
+        lines += ["", *_markdown(shown)]
+        if computed.result.is_cut or len(computed.result.rows) > _MOST_SHOWN:
+            lines.append(text(language, Message("answering.table_cut", count=_MOST_SHOWN)))
+    lines.append("")
+    if query is not None:
+        lines.append(text(language, Message("answering.table_query", query=in_words(query, language))))
+    lines.append(f"`{' '.join(computed.sql.split())}`")
+    notes = list(_notes(computed, language))
+    if notes:
+        lines += ["", *notes]
+    body = "\n".join(lines)
+    start = body.index(headline)
+    citations = [
+        Citation(
+            number=first_number + place,
+            sentence_start=start,
+            sentence_end=start + len(headline),
+            quote=document.page_content,
+            quote_start=document.metadata[records.START],
+            quote_end=document.metadata[records.END],
+            support=1.0,
+            document=document,
+        )
+        for place, document in enumerate(documents)
+    ]
+    query_words = in_words(query, language) if query is not None else ""
+    computation = Computation(query_words, computed.sql, computed.result.columns, tuple(map(tuple, shown[1])))
+    return Told(body, citations, documents, computation)
+
+
+def number_text(value: float, unit: str = "") -> str:
+    """A number as an answer shows it: thousands parted, no zeros behind, its unit after it."""
+    rounded = round(value, _DECIMALS) if abs(value) < 1e15 else value
+    said = f"{int(rounded):,}" if float(rounded).is_integer() else f"{rounded:,.{_DECIMALS}f}".rstrip("0")
+    return f"{said}{'' if unit in ('', '%') else ' '}{unit}"
+
+
+def in_words(query: TableQuery, language: Language) -> str:
+    """What a query computes, as a sentence."""
+    names = [_table_name(table) for table in query.tables]
+    parts = [text(language, Message("answering.table_in", name=" + ".join(names)))]
+    parts += _conditions_in_words(query, language)
+    measure = " + ".join(_name(query, field) for field in query.measures)
+    group = "" if query.group is None else _name(query, query.group, language)
+    if query.aggregate == "rows":
+        key = "answering.table_do_order" if measure else "answering.table_do_list"
+        descending = bool(query.descending)
+    else:
+        key, descending = _DO[query.aggregate], bool(query.descending)
+    words = [*parts, text(language, Message(key, measure=measure))]
+    if group:
+        words.append(text(language, Message("answering.table_by", group=group)))
+    if query.descending is not None:
+        order = "answering.table_highest" if descending else "answering.table_lowest"
+        words.append(text(language, Message(order, count=query.limit or 1)))
+    return ("，" if language == "zh" else ", ").join(words)
+
+
+def _headline(computed: Computed, language: Language) -> str:
+    query, rows = computed.query, computed.result.rows
+    if query is None:
+        if len(rows) == 1 and len(rows[0]) == 1:
+            return _value_text(rows[0][0])
+        return text(language, Message("answering.table_rows", count=len(rows)))
+    measure = " + ".join(_name(query, field) for field in query.measures)
+    if not rows or (computed.counted == 0 and query.aggregate not in ("count", "distinct")):
+        return text(language, Message("answering.table_no_rows"))
+    if query.group is None and query.aggregate != "rows":
+        value = _value_text(rows[0][0], _unit(query) if query.aggregate not in ("count", "distinct") else "")
+        return text(language, Message(_RESULT[query.aggregate], value=value, measure=measure, rows=computed.counted))
+    if query.descending is not None and len(rows) == 1:
+        *labels, last = rows[0]
+        said = _value_text(last, _unit(query))
+        label = " · ".join(_value_text(cell) for cell in labels)
+        if query.aggregate == "count":
+            measure = text(language, Message("answering.table_row_count"))
+        elif query.aggregate in ("sum", "mean"):
+            measure = text(language, Message(_OF[query.aggregate], measure=measure))
+        key = "answering.table_best" if label else "answering.table_value"
+        return text(language, Message(key, label=label, measure=measure, value=said))
+    return text(language, Message("answering.table_rows", count=len(rows)))
+
+
+def _notes(computed: Computed, language: Language) -> Iterator[str]:
+    query = computed.query
+    if computed.counted > MOST_CITED:
+        yield text(language, Message("answering.table_more_rows", count=computed.counted, cited=MOST_CITED))
+    if query is None:
+        return
+    if computed.tied:
+        yield text(language, Message("answering.table_tied"))
+    unread = sum(query.tables[field.table].columns[field.column].unread for field in query.measures)
+    if unread:
+        yield text(language, Message("answering.table_unread", count=unread))
+    result = computed.result.rows[0][0] if computed.result.rows else None
+    for said, value, place in computed.own_totals:
+        if isinstance(result, float | int):
+            agrees = abs(result - value) <= max(0.01, 1e-4 * abs(value))
+            key = "answering.table_total_agrees" if agrees else "answering.table_total_differs"
+            yield text(language, Message(key, name=said, row=place.row, value=number_text(value)))
+
+
+def _conditions_in_words(query: TableQuery, language: Language) -> Iterator[str]:
+    for condition in query.conditions:
+        name = _name(query, condition.field)
+        values = [_condition_value(query, condition, value) for value in condition.values]
+        operator = {"in": "is", "not in": "is_not", "<": "below", "<=": "at_most", ">": "over", ">=": "at_least"}
+        column = query.tables[condition.field.table].columns[condition.field.column]
+        key = operator[condition.operator]
+        if column.kind == "date":
+            key = "months" if condition.field.part == "month" else "before" if condition.operator == "<" else "from"
+            values = [value.removesuffix("~").removeprefix("0") if key == "months" else value for value in values]
+            if key == "before" and values[0].endswith("~"):
+                key, values = "until", [values[0].removesuffix("~")]
+        joined = ("或" if language == "zh" else " or ").join(values)
+        yield text(language, Message(_WHERE[key], column=name, values=joined))
+
+
+def _condition_value(query: TableQuery, condition: Condition, value: str | float) -> str:
+    column = query.tables[condition.field.table].columns[condition.field.column]
+    if isinstance(value, str):
+        return value
+    if column.kind in ("year", "month", "quarter"):
+        return str(int(value))
+    return number_text(value, column.unit)
+
+
+def _name(query: TableQuery, field: Field, language: Language = "en") -> str:
+    name = query.tables[field.table].columns[field.column].name or f"column {field.column + 1}"
+    return f"{name} ({text(language, Message(_PART[field.part]))})" if field.part and field.part != "month" else name
+
+
+def _unit(query: TableQuery) -> str:
+    if query.aggregate in ("count", "distinct") or not query.measures:
+        return ""
+    field = query.measures[0]
+    column = query.tables[field.table].columns[field.column]
+    return column.unit if column.kind == "number" else ""
+
+
+def _table_name(table: DataTable) -> str:
+    return f"{table.title} · {table.label}" if table.label else table.title
+
+
+def _value_text(value: str | float | None, unit: str = "") -> str:
+    if value is None:
+        return "—"
+    if isinstance(value, str):
+        return value
+    is_year = not unit and float(value).is_integer() and 1900 <= value <= 2100
+    return str(int(value)) if is_year else number_text(value, unit)
+
+
+def _is_table(computed: Computed) -> bool:
+    rows = computed.result.rows
+    return len(rows) > 1 or (len(rows) == 1 and computed.query is None and len(rows[0]) > 1)
+
+
+def _shown(computed: Computed) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of the result as they are shown."""
+    query = computed.query
+    header = list(computed.result.columns)
+    kept = [place for place, name in enumerate(header) if name not in ("_page", "_row", "_start")]
+    units = [""] * len(header)
+    if query is not None:
+        if query.aggregate == "rows":
+            columns = [query.tables[field.table].columns[field.column] for field in query.shown]
+            header = [column.name for column in columns]
+            units = ["" if column.kind in ("year", "month", "quarter") else column.unit for column in columns]
+        elif query.group is not None:
+            measure = " + ".join(_name(query, field) for field in query.measures) or "count"
+            header = [_name(query, query.group), measure]
+            units = ["", _unit(query)]
+    rows = [[_value_text(row[place], units[place]) for place in kept] for row in computed.result.rows[:_MOST_SHOWN]]
+    return [header[place] for place in kept], rows
+
+
+def _markdown(shown: tuple[Sequence[str], Sequence[Sequence[str]]]) -> Iterator[str]:
+    header, rows = shown
+    for cells in (header, ["---"] * len(header), *rows):
+        yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _document(table: DataTable, page: Page, place: TableRow) -> Document:
+    """A row of the table as a passage, so that it is cited and opened like any other."""
+    from langchain_core.documents import Document
+
+    end = page.text.find("\n", place.start)
+    line = page.text[place.start : len(page.text) if end < 0 else end]
+    header = next((each.header for each in page.tables if each.start <= place.start < each.end), "")
+    return Document(
+        page_content=line,
+        metadata={
+            records.PAGE: page.number,
+            records.PAGE_KIND: page.kind,
+            records.PAGE_LABEL: page.label,
+            records.START: place.start,
+            records.END: place.start + len(line),
+            records.HEADINGS: "",
+            records.TABLE_HEADER: header,
+            records.ROW_START: place.row,
+            records.ROW_END: place.row,
+            records.DOCUMENT_ID: table.document_id,
+            records.TITLE: table.title,
+            records.SCORE: 1.0,
+        },
+    )

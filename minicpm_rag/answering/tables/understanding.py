@@ -1,0 +1,728 @@
+"""From a question to a `TableQuery`, by rules over the table's headers and values.
+
+Every word of the question must be accounted for: by a column, a value, a time, a comparison, a word that computes, or
+one that says nothing. A question with a word left over is not understood, and gets no number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from minicpm_rag.answering.tables import vocabulary as words
+from minicpm_rag.answering.tables.mentions import Mention, column_mentions, folded, stem, table_words, value_mentions
+from minicpm_rag.library.ledger.table_queries import Aggregate, Condition, Field, Part, TableQuery
+from minicpm_rag.records import Column, DataTable
+from minicpm_rag.text.cells import number, unit_scale
+from minicpm_rag.text.dates import DateSpan, date_spans
+from minicpm_rag.text.questions import is_content
+from minicpm_rag.text.scripts import is_han
+
+# Looks for texts of a column that are too many to be kept beside its name.
+TextsWithin = Callable[[DataTable, int], Sequence[str]]
+
+_NEAR = 14  # characters between a comparison and the column that it means
+_MOST_CANDIDATES = 3  # tables that are equally meant and all answer
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A query, and how much of the question its table's own words account for."""
+
+    query: TableQuery
+    share: float
+
+
+def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWithin) -> list[Understood]:
+    """The queries that the question means: one, or one for each of several tables that it may mean equally.
+
+    Empty where it is not understood.
+    """
+    if not words.CUE.search(folded(question)):
+        return []
+    found = [one for table in tables if (one := _Reading(question, (table,), None, texts_within).understood())]
+    if not found:
+        found = [
+            one for pair, on in _joinable(tables) if (one := _Reading(question, pair, on, texts_within).understood())
+        ]
+    if not found:
+        return []
+    most = max(one.share for one in found)
+    best = [one for one in found if one.share >= most - 1e-9]
+    return best if len(best) <= _MOST_CANDIDATES else []
+
+
+def _joinable(tables: Sequence[DataTable]) -> list[tuple[tuple[DataTable, DataTable], tuple[int, int]]]:
+    """Pairs of tables with a column of an equal name, whose values the second table has once each."""
+    found = []
+    for own in tables:
+        for other in tables:
+            if own.id == other.id:
+                continue
+            for position, column in enumerate(own.columns):
+                for place, key in enumerate(other.columns):
+                    same = folded(column.name) == folded(key.name) and column.kind == key.kind == "text"
+                    if same and key.distinct == other.rows and column.name.strip():
+                        found.append(((own, other), (position, place)))
+    return found
+
+
+class _Reading:
+    """One question read over one table, or two that are joined."""
+
+    def __init__(
+        self, question: str, tables: tuple[DataTable, ...], on: tuple[int, int] | None, texts_within: TextsWithin
+    ) -> None:
+        self.original = question
+        self.text = folded(question)
+        self.tables = tables
+        self.on = on
+        self.texts_within = texts_within
+        self.taken = [False] * len(question)
+        self.own = 0.0  # characters that the table's own words account for
+        self.columns: list[Mention] = []
+        self.values: list[Mention] = []
+        self.conditions: list[Condition] = []
+
+    def understood(self) -> Understood | None:
+        comparisons = self._comparisons()
+        top = self._take(words.TOP)
+        periods = self._spans()
+        self._mentions()
+        if not self._place(comparisons) or not self._date(periods) or not self._value_conditions():
+            return None
+        query = self._query(top)
+        if query is None or self._left_over():
+            return None
+        if not self.own:
+            return None
+        if self.on is not None and not self._uses_both(query):
+            return None
+        return Understood(replace(query, conditions=tuple(dict.fromkeys(self.conditions))), self.own)
+
+    # What the question says
+    def _comparisons(self) -> list[tuple[re.Match[str], str]]:
+        found = []
+        for pattern, operator in words.COMPARISONS:
+            for match in pattern.finditer(self.text):
+                if not any(self.taken[match.start() : match.end()]):
+                    amount = next(filter(None, match.groupdict().values()))
+                    if (
+                        operator != "between"
+                        and re.fullmatch(r"(?:19|20)\d\d\s*年?", amount.strip())
+                        and self._dates_there(match)
+                    ):
+                        continue
+                    found.append((match, operator))
+                    self._mark(match.start(), match.end())
+        return sorted(found, key=lambda pair: pair[0].start())
+
+    def _dates_there(self, match: re.Match[str]) -> bool:
+        """Whether "2000" in "before 2000" may be a year: the table knows dates, and the number has no unit."""
+        said = match.group()
+        return any(column.kind in ("date", "year") for column in self._all_columns()) and ("年" in said or "以" in said)
+
+    def _spans(self) -> list[DateSpan]:
+        spans = [span for span in date_spans(self.text) if not any(self.taken[span.start : span.end])]
+        return spans
+
+    def _mentions(self) -> None:
+        values = value_mentions(self.text, self.original, self.tables, self.texts_within)
+        columns = column_mentions(self.text, self.tables)
+        ranked = sorted([*values, *columns], key=lambda one: (-(one.end - one.start), -one.weight, not one.values))
+        chosen: list[Mention] = []
+        for one in ranked:
+            if any(self.taken[one.start : one.end]):
+                continue
+            same = [other for other in ranked if (other.start, other.end) == (one.start, one.end)]
+            values_here = [other for other in same if other.values and other.weight == max(o.weight for o in same)]
+            if one.values or (values_here and not self._is_asked_for(one)):
+                fields = {other.fields[0]: other.values for other in values_here}
+                first = values_here[0]
+                chosen.append(replace(first, fields=tuple(fields)))
+            else:
+                chosen.append(one)
+            self._mark(one.start, one.end)
+            self.own += (one.end - one.start) * one.weight
+        chosen.sort(key=lambda one: one.start)
+        self.columns = [one for one in chosen if not one.values]
+        self.values = [one for one in chosen if one.values]
+
+    def _is_asked_for(self, mention: Mention) -> bool:
+        before = self.text[: mention.start]
+        return bool(words.EACH_BEFORE.search(before) or words.ASKED_BEFORE.search(before))
+
+    # Conditions
+    def _place(self, comparisons: list[tuple[re.Match[str], str]]) -> bool:
+        """Give each comparison its column."""
+        for match, operator in comparisons:
+            said = [value for name, value in match.groupdict().items() if value]
+            numbers = [number(value.strip().removesuffix("块").removesuffix("块钱")) for value in said]
+            if any(one is None for one in numbers):
+                return False
+            mention, field = self._compared(match, said[0])
+            if field is None:
+                return False
+            column = self._column(field)
+            values = []
+            for one in numbers:
+                assert one is not None
+                value = one.value
+                scale, unit = unit_scale(column.unit)
+                if scale != 1.0 and (one.scaled or one.unit == unit):
+                    value /= scale
+                if column.kind == "year" and not 1000 <= value <= 3000:
+                    return False
+                if one.unit == "%" and column.unit != "%":
+                    return False
+                if one.unit in ("元", "USD", "EUR", "GBP") and unit in ("元", "USD", "EUR", "GBP") and one.unit != unit:
+                    return False
+                values.append(value)
+            if operator == "between":
+                low, high = sorted(values)
+                self.conditions += [Condition(field, ">=", (low,)), Condition(field, "<=", (high,))]
+            else:
+                self.conditions.append(Condition(field, operator, (values[0],)))  # type: ignore[arg-type]
+            if mention is not None:
+                self.columns = [one for one in self.columns if one is not mention or self._is_also_measured(one, match)]
+        return True
+
+    def _is_also_measured(self, mention: Mention, match: re.Match[str]) -> bool:
+        """ "The total amount over 100": a column that a word that computes stands before is measured too."""
+        before = self.text[: mention.start]
+        return bool(re.search(r"(?:总|平均|最[高低大小])\s*$|\b(?:total|average|highest|lowest)\s+$", before))
+
+    def _compared(self, match: re.Match[str], said: str) -> tuple[Mention | None, Field | None]:
+        near = []
+        for mention in self.columns:
+            fields = [field for field in mention.fields if self._column(field).kind in ("number", "year")]
+            if len(fields) == 1:
+                gap = match.start() - mention.end if mention.end <= match.start() else mention.start - match.end() + 2
+                if 0 <= gap <= _NEAR:
+                    near.append((gap, mention, fields[0]))
+        if near:
+            _, nearest, meant = min(near, key=lambda entry: entry[0])
+            return nearest, meant
+        around = self.text[max(0, match.start() - 6) : match.end()]
+        for pattern, hint in words.COMPARED:
+            if pattern.search(around) and (field := self._hinted(hint)) is not None:
+                return None, field
+        unit = one.unit if (one := number(said.strip())) is not None else ""
+        if unit:
+            fits = [field for field in self._numeric() if unit_scale(self._column(field).unit)[1] == unit]
+            if len(fits) == 1:
+                return None, fits[0]
+        numeric = self._numeric()
+        if len(numeric) == 1:
+            return None, numeric[0]
+        money = [field for field in numeric if self._is_money(field)]
+        return None, money[0] if len(money) == 1 else None
+
+    def _date(self, spans: list[DateSpan]) -> bool:
+        """Make conditions of the spans of time; False where the table has no time to hold them to."""
+        spans = [span for span in spans if not any(self.taken[span.start : span.end])]
+        if not spans:
+            return True
+        months = [span for span in spans if span.months and not span.lower]
+        others = [span for span in spans if span not in months]
+        if len(months) > 1:
+            joined = tuple(sorted({month for span in months for month in span.months}))
+            months = [replace(months[0], months=joined)]
+        if len(others) > 1:
+            return False
+        for span in [*others, *months]:
+            if not self._date_condition(span):
+                return False
+        for span in spans:
+            self._mark(span.start, span.end)
+            self.own += span.end - span.start
+        return True
+
+    def _date_condition(self, span: DateSpan) -> bool:
+        fields = [field for field in self._fields() if self._column(field).kind == "date"]
+        mentioned = [field for mention in self.columns for field in mention.fields if field in fields]
+        if mentioned or fields:
+            field = mentioned[0] if mentioned else fields[0]
+            if span.lower:
+                self.conditions.append(Condition(field, ">=", (span.lower,)))
+            if span.upper:
+                self.conditions.append(Condition(field, "<", (span.upper,)))
+            if not span.lower and not span.upper:
+                if not span.months:
+                    return False
+                self.conditions.append(
+                    Condition(replace(field, part="month"), "in", tuple(f"{month:02}" for month in span.months))
+                )
+            return True
+        return self._named_period(span)
+
+    def _named_period(self, span: DateSpan) -> bool:
+        """Hold the span to columns of years, quarters and months, or find it in the table's own name."""
+        kinds = {self._column(field).kind: field for field in self._fields()}
+        lower, upper = span.lower, span.upper
+        is_whole = len(lower) == len(upper) == 4 or (lower[:4] == upper[:4] and span.months) or bool(span.months)
+        years: tuple[float, ...] = ()
+        if lower and upper and len(lower) == len(upper) == 4:
+            years = tuple(float(year) for year in range(int(lower), int(upper)))
+        elif span.year is not None:
+            years = (float(span.year),)
+        if not lower and not upper and not span.months:
+            return False
+        if not is_whole and not (lower or upper):
+            return False
+        if "year" in kinds and (lower or upper):
+            if years:
+                self.conditions.append(Condition(kinds["year"], "in", years))
+            elif len(lower or upper) == 4:
+                self.conditions.append(Condition(kinds["year"], ">=" if lower else "<", (float(lower or upper),)))
+            else:
+                return False
+        elif (years and not self._named(years)) or ((lower or upper) and not years):
+            return False
+        if not span.months or (len(span.months) == 12 and years):
+            return True
+        if "month" in kinds:
+            self.conditions.append(Condition(kinds["month"], "in", tuple(map(float, span.months))))
+            return True
+        quarters = {(month + 2) // 3 for month in span.months}
+        if "quarter" in kinds and len(span.months) == 3 * len(quarters):
+            self.conditions.append(Condition(kinds["quarter"], "in", tuple(map(float, sorted(quarters)))))
+            return True
+        return self._period_columns(span.months)
+
+    def _period_columns(self, months: tuple[int, ...]) -> bool:
+        """Measure the columns that are called after the months: "1月", "Q1", "Mar sales"."""
+        found: dict[int, Field] = {}
+        quarters: dict[int, Field] = {}
+        for field in self._numeric():
+            spans = [span for span in date_spans(folded(self._column(field).name)) if span.months]
+            if len(spans) == 1 and len(spans[0].months) == 1:
+                found[spans[0].months[0]] = field
+            elif len(spans) == 1 and len(spans[0].months) == 3:
+                quarters[spans[0].months[0]] = field
+        if all(month in found for month in months):
+            fields = [found[month] for month in months]
+        elif len(months) % 3 == 0 and all(month in quarters for month in months[::3]):
+            fields = [quarters[month] for month in months[::3]]
+        else:
+            return False
+        self.columns = [mention for mention in self.columns if not set(mention.fields) & set(self._numeric())]
+        self.columns.append(Mention(0, 0, (), (), 1.0))
+        self.measured_periods = tuple(fields)
+        return True
+
+    measured_periods: tuple[Field, ...] = ()
+
+    def _named(self, years: tuple[float, ...]) -> bool:
+        said = " ".join(f"{table.title} {table.label} {table.caption}" for table in self.tables)
+        return len(years) == 1 and str(int(years[0])) in said
+
+    def _value_conditions(self) -> bool:
+        """Make conditions of the values named: those of one column are alternatives."""
+        wanted: dict[tuple[Field, bool], list[str]] = {}
+        for mention in self.values:
+            field = self._field_of(mention)
+            if field is None:
+                return False
+            before, after = self.text[: mention.start], self.text[mention.end :]
+            denied = words.NOT_BEFORE.search(before)
+            if denied is not None:
+                self._mark(denied.start(), denied.end())
+                if (outside := words.NOT_AFTER.match(after)) is not None:
+                    self._mark(mention.end, mention.end + outside.end())
+            elif any(negative for known, negative in wanted if known == field) and re.search(
+                r"(?:和|与|、|,|\band|\bor)\s*$", before
+            ):
+                denied = re.match("", "")
+            wanted.setdefault((field, denied is not None), []).extend(mention.values)
+        for (field, is_denied), values in wanted.items():
+            self.conditions.append(Condition(field, "not in" if is_denied else "in", tuple(dict.fromkeys(values))))
+        return True
+
+    def _field_of(self, mention: Mention) -> Field | None:
+        if len(mention.fields) == 1:
+            return mention.fields[0]
+        named = [field for other in self.columns for field in other.fields if field in mention.fields]
+        if len(set(named)) == 1:
+            return named[0]
+        if self.on is not None:  # both tables have the joined column
+            on = {Field(self.on[0], 0), Field(self.on[1], 1)}
+            if set(mention.fields) == on:
+                return Field(self.on[0], 0)
+        return None
+
+    # The query
+    def _query(self, top: re.Match[str] | None) -> TableQuery | None:
+        superlative, descending, hint, limit = self._superlative(top)
+        group, asked = self._groups()
+        share = self._take(words.SHARE)
+        if share is not None:
+            return None
+        mean, total = self._take(words.MEAN), self._take(words.SUM)
+        counted = self._take(words.COUNT)
+        distinct = counted is not None and words.DISTINCT.search(self.text) is not None
+        if distinct:
+            self._take(words.DISTINCT)
+        how_much = self._take(words.HOW_MUCH) if counted is None else None
+        listed = self._take(words.LIST)
+        who = self._take(words.WHO)
+        if self._take(words.RESPECTIVELY) is not None and group is None:
+            group = self._compared_values()
+        measures = self._measures(hint, group or asked)
+        if measures is None:
+            return None
+        aggregate: Aggregate
+        if superlative:
+            target = asked or group
+            if target is None and who is not None:
+                target = self._name_field()
+            if target is None and counted is None:
+                target = self._other_text(measures)
+            return self._ranked(
+                target,
+                measures,
+                descending,
+                limit,
+                mean is not None,
+                total is not None,
+                asked is not None or who is not None,
+            )
+        if counted is not None and not measures:
+            noun = self._counted_field(counted)
+            if noun is not None and group != noun and self._column(noun).distinct < self.tables[noun.table].rows:
+                return self._of("distinct", (noun,), group)
+            return self._of("count", (), group)
+        if counted is not None and measures and not self._is_counted(counted, measures):
+            return None
+        if mean is not None:
+            return self._of("mean", measures, group) if measures else None
+        if measures and (total is not None or counted is not None or group is not None):
+            if total is None and group is not None and not all(map(self._adds_up, measures)):
+                return None
+            return self._of("sum", measures, group)
+        if total is not None and not measures and counted is None and self._sold():
+            field = self._hinted("sales")
+            return self._of("sum", (field,), group) if field is not None else None
+        if total is not None and not measures and counted is None:
+            return self._of("count", (), group) if self._is_row_noun_last() and group is None else None
+        if group is not None and not measures:
+            return None
+        if (
+            measures
+            and how_much is not None
+            and self.conditions
+            and all(map(self._adds_up, measures))
+            and self._has_span()
+        ):
+            return self._of("sum", measures, group)
+        aggregate = "rows"
+        if (listed is not None or who is not None or asked is not None) and any(
+            condition.operator not in ("in", "not in") for condition in self.conditions
+        ):
+            label = asked or self._name_field() or self._label_field()
+            compared = [condition.field for condition in self.conditions if condition.operator not in ("in", "not in")]
+            shown = dict.fromkeys(
+                [*([label] if label else []), *(replace(field, part="") for field in compared), *measures]
+            )
+            return TableQuery(self.tables, aggregate, (), (), None, None, None, tuple(shown), self.on)
+        return None
+
+    def _sold(self) -> bool:
+        """Whether the question asks what was sold, earned or spent without naming a column."""
+        return re.search(r"卖|售|销|营收|\b(?:sales|sold|revenue|sell)\b", self._rest()) is not None
+
+    def _has_span(self) -> bool:
+        return bool(self.measured_periods) or any(
+            self._column(condition.field).kind in ("date", "year", "quarter", "month") for condition in self.conditions
+        )
+
+    def _of(self, aggregate: Aggregate, measures: tuple[Field, ...], group: Field | None) -> TableQuery:
+        return TableQuery(self.tables, aggregate, measures, (), group, None, None, (), self.on)
+
+    def _superlative(self, top: re.Match[str] | None) -> tuple[bool, bool, str, int]:
+        limit, descending, hint, found = 1, True, "", False
+        if top is not None:
+            limit = words.count_of(top["n"] or top["n2"])
+            descending = (top["front"] or top["word"]) in ("前", "top", "first")
+            found = True
+        for pattern, direction, meant in words.SUPERLATIVES:
+            match = self._take(pattern)
+            if match is None:
+                continue
+            descending = direction if not (top is not None and not found) else descending
+            hint = hint or meant
+            found = True
+            for extra, count in (
+                (words.NUMBERED_BEFORE.search(self.text[: match.start()]), 1),
+                (words.NUMBERED_AFTER.match(self.text, match.end()), 1),
+            ):
+                if extra is not None and count and not any(self.taken[extra.start() : extra.end()]):
+                    limit = words.count_of(extra["n"])
+                    self._mark(extra.start(), extra.end())
+            break
+        return found, descending, hint, limit
+
+    def _groups(self) -> tuple[Field | None, Field | None]:
+        """What results are grouped by, and which column is asked for ("which region")."""
+        group = asked = None
+        for part, pattern in words.PERIODS:
+            if self._take(pattern) is not None:
+                group = self._period(part)  # type: ignore[arg-type]
+        for part, pattern in words.ASKED_PERIODS:
+            if self._take(pattern) is not None:
+                asked = self._period(part)  # type: ignore[arg-type]
+        kept = []
+        for mention in self.columns:
+            before, after = self.text[: mention.start], self.text[mention.end :]
+            each, which = words.EACH_BEFORE.search(before), words.ASKED_BEFORE.search(before)
+            later = words.EACH_AFTER.match(after)
+            fields = [field for field in mention.fields if self._column(field).kind != "number"]
+            if mention.end and each is not None and fields and group is None:
+                group = fields[0]
+                self._mark(each.start(), each.end())
+                if later is not None:
+                    self._mark(mention.end, mention.end + later.end())
+            elif mention.end and which is not None and fields and asked is None and not self._is_number_asked(mention):
+                asked = fields[0]
+                self._mark(which.start(), which.end())
+            else:
+                kept.append(mention)
+        self.columns = kept
+        return group, asked
+
+    def _is_number_asked(self, mention: Mention) -> bool:
+        """ "What is the price": the column is asked for as a value, not as what has the value."""
+        return all(self._column(field).kind == "number" for field in mention.fields)
+
+    def _period(self, part: Part) -> Field | None:
+        for field in self._fields():
+            if self._column(field).kind == part:
+                return field
+        return next((replace(field, part=part) for field in self._fields() if self._column(field).kind == "date"), None)
+
+    def _measures(self, hint: str, group: Field | None) -> tuple[Field, ...] | None:
+        """The columns to compute with; None where it is not clear which is meant."""
+        if self.measured_periods:
+            self.columns = [mention for mention in self.columns if mention.end]
+            return self.measured_periods
+        numeric = []
+        for mention in self.columns:
+            fields = [field for field in mention.fields if self._column(field).kind == "number"]
+            if len(fields) > 1:
+                return None
+            numeric += fields
+        numeric = list(dict.fromkeys(numeric))
+        if len(numeric) > 1:
+            return None
+        if not numeric and hint:
+            field = self._hinted(hint) if hint != "date" else self._first_date()
+            return None if field is None else (field,)
+        return tuple(numeric)
+
+    def _ranked(
+        self,
+        target: Field | None,
+        measures: tuple[Field, ...],
+        descending: bool,
+        limit: int,
+        is_mean: bool,
+        is_sum: bool,
+        is_asked: bool,
+    ) -> TableQuery | None:
+        """Which is highest: a row where the column has each value once, else a group of rows."""
+        if target is not None and (target.part or self._column(target).distinct < self.tables[target.table].rows):
+            if not measures:
+                if not self._is_counting():
+                    return None
+                return TableQuery(self.tables, "count", (), (), target, descending, limit, (), self.on)
+            adds = all(map(self._adds_up, measures))
+            if is_mean or is_sum or adds:
+                aggregate: Aggregate = "mean" if is_mean else "sum"
+                if self._column(measures[0]).kind != "number":
+                    return None
+                return TableQuery(self.tables, aggregate, measures, (), target, descending, limit, (), self.on)
+        if not measures:
+            numeric = self._numeric()
+            if len(numeric) != 1:
+                return None
+            measures = (numeric[0],)
+        if (is_mean or is_sum) and (target is None or self._column(target).distinct < self.tables[target.table].rows):
+            return None
+        label = target or self._label_field()
+        shown = dict.fromkeys([*([label] if label is not None else []), *measures])
+        return TableQuery(self.tables, "rows", measures, (), None, descending, limit, tuple(shown), self.on)
+
+    def _is_counting(self) -> bool:
+        """Whether "the most" counts rows: what is left names them, and nothing else."""
+        texts = [mention for mention in self.columns if self._column(mention.fields[0]).kind == "text"]
+        if len(texts) == 1 and self._column(texts[0].fields[0]).distinct == self.tables[0].rows:
+            return True  # "the most orders", where each row has an order's number
+        rest = self._rest()
+        stems, _ = table_words(self.tables)
+        nouns = [word for word in re.findall(r"[a-z]+", rest) if is_content(stem(word))]
+        han = "".join(filter(is_han, rest))
+        return bool(nouns or words.ROW_NOUNS_ZH.search(han)) and all(
+            stem(word) in words.ROW_NOUNS or stem(word) in stems or word in words.FILLER_WORDS for word in nouns
+        )
+
+    def _counted_field(self, counted: re.Match[str]) -> Field | None:
+        """The column whose values are counted: the one named just after "how many"."""
+        for mention in self.columns:
+            between = self.text[counted.end() : mention.start]
+            if mention.start >= counted.end() and not between.replace("different", "").replace("不同的", "").strip(
+                " 的"
+            ):
+                fields = [field for field in mention.fields if self._column(field).kind == "text"]
+                if fields:
+                    return fields[0]
+            if mention.end <= counted.start() and "数" in counted.group() and mention.end == counted.start():
+                fields = [field for field in mention.fields if self._column(field).kind == "text"]
+                if fields:
+                    return fields[0]
+        return None
+
+    def _is_counted(self, counted: re.Match[str], measures: tuple[Field, ...]) -> bool:
+        """Whether the measure is what "how many" asks for: it stands beside it."""
+        if self.measured_periods:
+            return True
+        for mention in self.columns:
+            if set(mention.fields) & set(measures):
+                gap = (
+                    self.text[counted.end() : mention.start]
+                    if mention.start >= counted.end()
+                    else self.text[mention.end : counted.start()]
+                )
+                return len(gap.strip()) <= 4
+        return False
+
+    def _is_row_noun_last(self) -> bool:
+        return self._is_counting()
+
+    def _compared_values(self) -> Field | None:
+        fields = [
+            condition.field for condition in self.conditions if condition.operator == "in" and len(condition.values) > 1
+        ]
+        return fields[0] if len(fields) == 1 and self._column(fields[0]).kind == "text" else None
+
+    def _other_text(self, measures: tuple[Field, ...]) -> Field | None:
+        """A text column named beside the measure: "the three products with the highest price"."""
+        for mention in self.columns:
+            fields = [
+                field
+                for field in mention.fields
+                if self._column(field).kind in ("text", "date", "month", "quarter", "year")
+            ]
+            if fields and not set(mention.fields) & set(measures):
+                self.columns = [one for one in self.columns if one is not mention]
+                return fields[0]
+        return None
+
+    def _name_field(self) -> Field | None:
+        """The column of persons' names."""
+        for field in self._fields():
+            column = self._column(field)
+            if column.kind == "text" and re.search(
+                r"姓名|名字|员工|人员|学生|销售员|业务员|负责人|\b(?:name|employee|student|salesperson|rep"
+                r"|person|player|member)\b",
+                folded(column.name),
+            ):
+                return field
+        return None
+
+    def _label_field(self) -> Field | None:
+        """The column that says best which row it is: the first whose texts differ, else the first of texts."""
+        texts = [field for field in self._fields() if self._column(field).kind == "text" and field.table == 0]
+        unique = [field for field in texts if self._column(field).distinct == self.tables[0].rows]
+        return next(iter(unique or texts), None)
+
+    def _hinted(self, hint: str) -> Field | None:
+        """The number column that a word like "expensive" means."""
+        for name in words.HINTED.get(hint, (hint,)):
+            row = words.SYNONYMS.get(name, name).split("|")
+            for field in self._numeric():
+                plain = folded(self._column(field).name)
+                if any(
+                    plain == one or (one in plain if is_han(one[0]) else stem(one) in map(stem, plain.split()))
+                    for one in row
+                ):
+                    return field
+        return None
+
+    def _first_date(self) -> Field | None:
+        return next((field for field in self._fields() if self._column(field).kind == "date"), None)
+
+    # What is left
+    def _left_over(self) -> str:
+        """The words that nothing accounts for."""
+        rest = self._rest()
+        stems, runs = table_words(self.tables)
+        for run in re.findall(r"[一-鿿]{2,}", rest):
+            part = next(
+                (
+                    run[first:last]
+                    for size in range(len(run), 1, -1)
+                    for first in range(len(run) - size + 1)
+                    for last in [first + size]
+                    if any(run[first:last] in known for known in runs)
+                ),
+                "",
+            )
+            if part:
+                rest = rest.replace(part, " ", 1)
+        rest = words.ROW_NOUNS_ZH.sub(" ", words.FILLERS.sub(" ", rest))
+        left = [character for character in rest if is_han(character)]
+        left += [
+            word
+            for word in re.findall(r"[a-z0-9]+", rest)
+            if word not in words.FILLER_WORDS
+            and stem(word) not in {stem(filler) for filler in words.FILLER_WORDS}
+            and is_content(stem(word))
+            and stem(word) not in stems
+            and stem(word) not in words.ROW_NOUNS
+        ]
+        return " ".join(left)
+
+    def _rest(self) -> str:
+        return "".join(" " if taken else character for character, taken in zip(self.text, self.taken, strict=True))
+
+    def _uses_both(self, query: TableQuery) -> bool:
+        fields = [*query.measures, *query.shown, *(condition.field for condition in self.conditions)]
+        fields += [query.group] if query.group is not None else []
+        return {field.table for field in fields} == {0, 1}
+
+    # Small things
+    def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """The first match over text that nothing accounts for yet, which it then does."""
+        for match in pattern.finditer(self.text):
+            if match.group().strip() and not any(self.taken[match.start() : match.end()]):
+                self._mark(match.start(), match.end())
+                return match
+        return None
+
+    def _mark(self, start: int, end: int) -> None:
+        self.taken[start:end] = [True] * (end - start)
+
+    def _fields(self) -> list[Field]:
+        return [Field(column, table) for table, each in enumerate(self.tables) for column in range(len(each.columns))]
+
+    def _all_columns(self) -> list[Column]:
+        return [self._column(field) for field in self._fields()]
+
+    def _column(self, field: Field) -> Column:
+        return self.tables[field.table].columns[field.column]
+
+    def _numeric(self) -> list[Field]:
+        return [field for field in self._fields() if self._column(field).kind == "number"]
+
+    def _is_money(self, field: Field) -> bool:
+        column = self._column(field)
+        return (
+            unit_scale(column.unit)[1] in ("元", "USD", "EUR", "GBP")
+            or re.search(r"金额|销售额|价|费|款|\b(?:amount|price|cost|revenue|sales|total)\b", folded(column.name))
+            is not None
+        )
+
+    def _adds_up(self, field: Field) -> bool:
+        column = self._column(field)
+        return not (column.unit == "%" or "/" in column.unit or words.NOT_ADDED.search(folded(column.name)))

@@ -1,0 +1,303 @@
+"""The words, Chinese and English, in which people ask for computations over a table.
+
+Patterns are matched against a question in lower case and Simplified characters.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NUMBER_WORDS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "twelve": 12, "twenty": 20, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8,
+    "九": 9, "十": 10, "二十": 20,
+}  # fmt: skip
+_COUNT = rf"\d{{1,3}}|{'|'.join(sorted(_NUMBER_WORDS, key=len, reverse=True))}"
+
+# What may ask for a computation at all: only such questions look at tables. The rest pays nothing.
+CUE = re.compile(
+    r"多少|几[个名位家条笔种款件台人单项次]|总|合计|共|平均|均[值价]|最|前\s*[\d一二两三四五六七八九十]|[各每]"
+    r"|分别|按|哪|列出|超过|大于|高于|低于|少于|小于"
+    r"|多于|以上|以下|不足|不到|至少|之间|累计|求和|统计|占|比例|排名|倒数|谁"
+    r"|\b(?:how (?:many|much)|total|sum|average|mean|avg|count|number|most|least|fewest|max\w*|min\w*|top"
+    r"|bottom|highest"
+    r"|lowest|largest|smallest|biggest|greatest|best|worst|cheapest|oldest|youngest|latest|earliest|newest"
+    r"|longest|shortest"
+    r"|heaviest|lightest|per|each|every|by|list|which|who|whose|what|show|over|above|below|under|more|less"
+    r"|fewer|between"
+    r"|at least|at most|share|percentage|proportion|altogether|combined|overall)\b"
+)
+
+SUM = re.compile(
+    r"合计|总计|总共|一共|总和|总额|总量|总数|总体|共计|累计|汇总|求和|总(?![裁经监部是])|共(?=有|卖|售|花|支|收|销)"
+    r"|\b(?:in total|the total|totals?|sum(?: up)?(?: of)?|altogether|in all|combined|overall|add up)\b"
+)
+MEAN = re.compile(r"平均(?:值|数)?|均值|\b(?:on average|the average|averages?|mean|avg)\b")
+COUNT = re.compile(
+    r"(?:有|共|是)?(?:多少|几)\s*(?:个|条|笔|名|位|家|种|款|件|项|次|台|本|张|户|所|套|部|辆|只|座|门|份|行|类|单|人)"
+    r"|(?:个|条|笔|人|行|家|种|件|订单|记录)数(?:量)?(?:是多少|有多少)?|有多少"
+    r"|\bhow many(?: different| distinct| unique)?\b|\b(?:the )?(?:total )?number of\b|\bcount(?: of| the)?\b"
+)
+DISTINCT = re.compile(r"不同|不重复|几种|多少种|\b(?:different|distinct|unique)\b")
+HOW_MUCH = re.compile(r"多少钱|(?:是|为|有|达)?多少|几何|\bhow much\b|\bwhat(?:'s| is| was| were| are)?\b")
+LIST = re.compile(
+    r"列出|列举|显示|有哪些|哪些|找出|给出|\b(?:list|show|find|display|give)(?: me)?(?: all| the| every)*\b"
+    r"|\bwhich\b|\bwhat\b"
+)
+SHARE = re.compile(
+    r"占比|占(?:了|总)?(?:多少|百分之几|几成)|百分比|比重|\b(?:what )?(?:share|percentage|percent|proportion"
+    r"|fraction)(?: of)?\b"
+)
+
+MORE, LESS = True, False
+# (pattern, descending, which column is meant where none is named)
+SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
+    (re.compile(r"最贵|\b(?:most expensive|priciest|dearest)\b"), MORE, "price"),
+    (re.compile(r"最便宜|最廉价|\b(?:cheapest|least expensive)\b"), LESS, "price"),
+    (
+        re.compile(
+            r"卖得?最[好多]|销量最好|最畅销|最好卖|\b(?:best[- ]selling|sold (?:the )?most|sells? (?:the )?most)\b"
+        ),
+        MORE,
+        "sales",
+    ),
+    (
+        re.compile(r"卖得?最[差少]|最滞销|\b(?:worst[- ]selling|sold (?:the )?least|sells? (?:the )?least)\b"),
+        LESS,
+        "sales",
+    ),
+    (
+        re.compile(
+            r"挣得?最多|赚得?最多|\b(?:earns?|earned|paid|makes?) (?:the )?most\b|\b(?:highest"
+            r"|best)[- ]paid\b"
+        ),
+        MORE,
+        "salary",
+    ),
+    (
+        re.compile(r"挣得?最少|\b(?:earns?|earned|paid|makes?) (?:the )?least\b|\b(?:lowest|worst)[- ]paid\b"),
+        LESS,
+        "salary",
+    ),
+    (re.compile(r"年[龄纪]最大|最年长|最老|\b(?:oldest|eldest)\b"), MORE, "age"),
+    (re.compile(r"年[龄纪]最小|最年轻|\byoungest\b"), LESS, "age"),
+    (re.compile(r"最重|\bheaviest\b"), MORE, "weight"),
+    (re.compile(r"最轻|\blightest\b"), LESS, "weight"),
+    (re.compile(r"最早|最先|\b(?:earliest|first)\b"), LESS, "date"),
+    (re.compile(r"最晚|最近|最新|最后|\b(?:latest|newest|most recent|last)\b"), MORE, "date"),
+    (re.compile(r"倒数|\b(?:bottom)\b"), LESS, ""),
+    (
+        re.compile(
+            r"最[高大多长好快远](?:值|的)?|最大|排名?第一|\b(?:the )?(?:highest|largest|biggest|greatest|most"
+            r"|best|longest|tallest"
+            r"|fastest|maximum|max|top)\b"
+        ),
+        MORE,
+        "",
+    ),
+    (
+        re.compile(
+            r"最[低小少短差慢近](?:值|的)?|\b(?:the )?(?:lowest|smallest|least|fewest|worst|shortest|slowest"
+            r"|minimum|min)\b"
+        ),
+        LESS,
+        "",
+    ),
+)
+TOP = re.compile(
+    rf"(?:排名?)?(?P<front>前|倒数|后)\s*(?P<n>{_COUNT})\s*(?:名|个|位|大|条|家|种|款|强|笔|单|项|件)?(?!\s*[月年天])"
+    rf"|\b(?P<word>top|bottom|first|last)\s+(?P<n2>{_COUNT})\b"
+)
+# "the three most expensive", "最高的五个"
+NUMBERED_BEFORE = re.compile(rf"\b(?P<n>{_COUNT})\s+$")
+NUMBERED_AFTER = re.compile(rf"\s*的?\s*(?P<n>{_COUNT})\s*(?:名|个|位|条|家|种|款|笔|单|项|件|天|城市)")
+
+_AMOUNT = (
+    r"(?P<{0}>[$¥￥€£]?\s*\d[\d,]*(?:\.\d+)?\s*(?:百万|千万|万|亿|千|百|thousand|million|billion|k(?![a-z])"
+    r"|m(?![a-z])|bn)?"
+    r"\s*(?:%|％|[$€£]|元|块钱?|美元|人民币|rmb|usd|eur|dollars?|euros?|yuan|kg|公斤|千克|吨|km|公里|岁|分|件"
+    r"|个|台|人|天|小时|年"
+    r"|years?(?: old)?|"
+    r"days?|hours?|units?|pieces?|points?|percent)?)"
+)
+_N = _AMOUNT.format("n")
+COMPARISONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(
+            rf"(?:在|介于)?\s*{_AMOUNT.format('low')}\s*(?:到|至|~|－|-|–|和"
+            rf"|与)\s*{_AMOUNT.format('high')}\s*(?:之间|以内)"
+            rf"|\b(?:between|from)\s+{_AMOUNT.format('low2')}\s+(?:and|to)\s+{_AMOUNT.format('high2')}"
+        ),
+        "between",
+    ),
+    (re.compile(rf"(?:不低于|不少于|不小于|至少|大于等于|大于或等于|>=|≥|最少)\s*(?:有|为|达到?)?\s*{_N}"), ">="),
+    (re.compile(rf"(?:不超过|不高于|不大于|不多于|至多|小于等于|小于或等于|<=|≤|最多)\s*(?:有|为)?\s*{_N}"), "<="),
+    (re.compile(rf"(?:超过|大于|高于|多于|超出|高出|贵于|>|过了?(?=\d))\s*(?:了)?\s*{_N}"), ">"),
+    (re.compile(rf"(?:低于|小于|少于|不足|不到|未满|便宜于|<)\s*{_N}"), "<"),
+    (
+        re.compile(
+            rf"{_N}\s*(?:及|和|或)?以上|{_N.replace('<n>', '<n2>')}\s+(?:or|and) (?:more|above|higher|over"
+            rf"|older|greater)"
+        ),
+        ">=",
+    ),
+    (
+        re.compile(
+            rf"{_N}\s*(?:及|和|或)?(?:以下|以内)|{_N.replace('<n>', '<n2>')}\s+(?:or|and) (?:less|below|lower|under"
+            rf"|fewer|younger)"
+        ),
+        "<=",
+    ),
+    (re.compile(rf"(?:等于|\b(?:equal to|equals|exactly)\b)\s*{_N}"), "in"),
+    (re.compile(rf"\b(?:at least|no (?:less|fewer) than|not less than|minimum of)\s+{_N}"), ">="),
+    (re.compile(rf"\b(?:at most|no more than|not more than|up to|maximum of)\s+{_N}"), "<="),
+    (
+        re.compile(
+            rf"\b(?:over|above|(?:more|greater|higher|larger|bigger|longer|older|heavier"
+            rf"|better)(?: \w+)? than|more expensive than"
+            rf"|exceed(?:s|ed|ing)?|beyond)\s+{_N}"
+        ),
+        ">",
+    ),
+    (
+        re.compile(
+            rf"\b(?:under|below|(?:less|fewer|lower|smaller|cheaper|shorter|younger|lighter)(?: \w+)? than"
+            rf"|less expensive than)\s+{_N}"
+        ),
+        "<",
+    ),
+)
+# Which column a comparison means where none is named near it.
+COMPARED = (
+    (re.compile(r"cheap|expensive|贵|便宜|价|\bcosts?\b|\bpriced\b"), "price"),
+    (re.compile(r"older|younger|years old|岁"), "age"),
+    (re.compile(r"heav|light|kg|公斤|重"), "weight"),
+    (re.compile(r"\bearn|\bpaid\b|挣"), "salary"),
+)
+
+EACH_BEFORE = re.compile(
+    r"(?:各个?|每一?[个种位类家款名条]?|按照?|分|不同(?:的)?|\b(?:by|per|for each|for every|each|every|across"
+    r"|in each|of each"
+    r"|grouped by|broken down by)(?: the)?)\s*$"
+)
+EACH_AFTER = re.compile(r"\s*(?:分组|分别|来?统计|汇总|分布)")
+PERIODS = (
+    ("month", re.compile(r"每个?月|各个?月份?|按月份?|月度|逐月|\b(?:monthly|by month|per month|each month|every month"
+                         r"|for each month)\b")),
+    ("quarter", re.compile(r"每个?季度?|各个?季度|按季度?|\b(?:quarterly|by quarter|per quarter|each quarter)\b")),
+    ("year", re.compile(r"每一?年|各年|按年份?|逐年|年度|\b(?:yearly|annually|annual|by year|per year|each year"
+                        r"|every year)\b")),
+)  # fmt: skip
+ASKED_PERIODS = (
+    ("month", re.compile(r"哪一?个?月份?|几月份?|\b(?:which|what) month\b")),
+    ("quarter", re.compile(r"哪一?个?季度|\b(?:which|what) quarter\b")),
+    ("year", re.compile(r"哪一?年|哪个年份?|\b(?:which|what) year\b")),
+)
+ASKED_BEFORE = re.compile(
+    r"(?:哪一?[个些种位款家类条项名]?|什么|何种|\b(?:which|what|whose)(?: (?:is|are|was|were|has|had|one|\d+"
+    r"|two|three|four"
+    r"|five))?(?: (?:of )?the)?)\s*$"
+)
+WHO = re.compile(r"谁|哪[位个]人|什么人|\b(?:who(?:se|m)?)\b")
+RESPECTIVELY = re.compile(r"分别|各自|对比|比较|相比|\b(?:respectively|each|compare[ds]?|versus|vs\.?)\b")
+NOT_BEFORE = re.compile(
+    r"(?:除了?|排除|不含|不包括|不包含|不是|非|不在|\b(?:except(?: for)?|excluding|other than|not(?: in| from)?"
+    r"|without"
+    r"|outside(?: of)?)(?: the)?)\s*$"
+)
+NOT_AFTER = re.compile(r"\s*(?:以外|之外|外)的?")
+
+# Names for the same thing. A column of one name is meant by all names of its row.
+SYNONYMS: dict[str, str] = {
+    "sales": "sales|revenue|turnover|销售额|营收|营业额|销售收入|销售金额|业绩|收入",
+    "amount": "amount|金额|order value|款项",
+    "quantity": "quantity|qty|units|units sold|pieces|数量|件数|销量|销售数量|销售量|volume",
+    "price": "price|unit price|单价|价格|售价|价钱|定价",
+    "cost": "cost|expense|expenses|spending|成本|费用|支出|花费|开销|开支",
+    "profit": "profit|利润|盈利|毛利|净利润|earnings",
+    "salary": "salary|pay|wage|wages|工资|薪资|薪水|月薪|薪酬|年薪",
+    "budget": "budget|预算",
+    "stock": "stock|inventory|库存|存货|库存量|in stock",
+    "age": "age|年龄|岁数",
+    "weight": "weight|重量",
+    "score": "score|mark|points|成绩|分数|得分",
+    "rating": "rating|评分|评级",
+    "population": "population|人口|人口数",
+    "area": "area|面积",
+    "hours": "hours|工时|小时数|时长",
+    "discount": "discount|折扣",
+    "date": "date|day|日期|时间",
+    "region": "region|territory|区域|地区|大区|片区",
+    "city": "city|town|城市",
+    "country": "country|nation|国家",
+    "province": "province|state|省份|省",
+    "department": "department|dept|division|部门|科室",
+    "name": "name|full name|姓名|名字",
+    "employee": "employee|staff|worker|员工|职员|雇员|人员",
+    "customer": "customer|client|buyer|客户|顾客|买家",
+    "supplier": "supplier|vendor|供应商|厂商|供货商",
+    "product": "product|item|goods|商品|产品|品名|货品|物品",
+    "category": "category|type|kind|class|类别|种类|类型|分类|品类",
+    "order": "order|订单|单号|订单号|订单编号",
+    "project": "project|项目|项目名称",
+    "salesperson": "salesperson|sales rep|rep|seller|销售员|业务员|销售人员|销售代表",
+    "student": "student|pupil|学生|同学",
+    "grade": "grade|年级|等级",
+    "subject": "subject|course|科目|课程|学科",
+    "team": "team|group|团队|小组|班组",
+    "store": "store|shop|branch|outlet|门店|店铺|分店|商店",
+    "brand": "brand|make|品牌|牌子",
+    "status": "status|状态",
+    "gender": "gender|sex|性别",
+    "position": "position|job|title|role|职位|岗位|职务",
+    "channel": "channel|渠道",
+    "warehouse": "warehouse|depot|仓库",
+}
+HINTED = {
+    "price": ("price", "cost", "amount"),
+    "sales": ("sales", "amount", "quantity"),
+    "salary": ("salary",),
+    "age": ("age",),
+    "weight": ("weight",),
+    "date": ("date",),
+}
+# Words that name what the rows of many tables are.
+_ROW_NOUNS_TEXT = """
+    order record row entry line transaction item sale purchase payment deal invoice case people person employee
+    staff customer client product student member result
+"""
+ROW_NOUNS = frozenset(_ROW_NOUNS_TEXT.split())
+ROW_NOUNS_ZH = re.compile(
+    r"订单|记录|数据|单子|交易|员工|职员|同事|人|客户|商品|产品|学生|成员|条目|笔|单|个|位|名|家|种|件|条|款"
+)
+# What cannot be added up over rows unless somebody says so.
+NOT_ADDED = re.compile(
+    r"价|率|比|分$|分数|成绩|得分|评分|年龄|温度|平均|均值|等级|工资|薪|身高|体重|折扣|指数|排名|\b(?:price"
+    r"|rate|ratio|percent\w*|score|rating"
+    r"|grade|age|temperature|average|avg|mean|salary|wage|height|discount|index|rank|gpa|margin|level|speed)\b"
+)
+# Words that say nothing of which rows are meant.
+FILLERS = re.compile(
+    r"请问|请|帮我|帮忙|告诉我|告诉|查一下|查询|查|看看|看一下|算一下|计算|统计|算|一下|根据|表格?中?里?|数据"
+    r"|记录|当中|其中|全部|所有|整个|公司"
+    r"|的|了|是|有|在|中|里|内|和|与|及|以及|且|并且|并|而|又|为|呢|吗|啊|吧|我们?|你|咱们?|它们?|他们?|这|那"
+    r"|个|些|就|都|也|把|对|于|从|来自|属于|期间"
+    r"|卖出?|售出?|销售|购买|买|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
+    r"|哪里|哪|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|结果|怎么样|如何|分别|各自|每|各|种|类|位|名|笔|条|单|件"
+)
+_FILLER_WORDS_TEXT = """
+    please tell show list give find me us all every the any record row entry table sheet data file was were is are
+    be been have has had do does did make made sell sold earn earned spend spent pay paid buy bought place placed
+    order ordered get got there their our we in of for from on at with and or to during within what which who
+    whose how many much value values name names number come came go work works live lives belong belongs
+    cost costs worth item that this those these it its as than about altogether each per by compare generate
+    generated bring brought in company whole entire only also located based whose employ employed produce produced
+    receive received record recorded currently now
+"""
+FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
+WHOLE_WORDS_ONLY = 3  # letters: a shorter value is meant only where it is written as it is in the table
+
+
+def count_of(text: str) -> int:
+    """The number that a count word says: "three", "五", "10"."""
+    return int(text) if text.isdecimal() else _NUMBER_WORDS[text]

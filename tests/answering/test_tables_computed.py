@@ -1,0 +1,154 @@
+"""Questions over tables are computed with the query beside the number, or left to the passages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from library_parts import KB, ingest, opened
+
+from minicpm_rag.answering import AnswerChain, build_chain
+from minicpm_rag.errors import LibraryError
+from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import table_queries
+from minicpm_rag.records import Answer
+from minicpm_rag.retrieval import HybridRetriever
+
+ORDERS = """Order ID,Date,Region,Product,Customer,Quantity,Amount (USD)
+1001,2024-01-05,North,Laptop,Acme,2,2400
+1002,2024-01-17,South,Phone,Beta Ltd,5,3500
+1003,2024-02-02,North,Phone,Acme,1,700
+1004,2024-03-03,East,Laptop,Gamma,10,12000
+1005,2024-03-13,East,Monitor,Acme,4,800
+1006,2024-03-21,South,Laptop,Beta Ltd,9,10800
+1007,2024-05-21,West,Chair,Delta,9,900
+Total,,,,,,31000
+"""
+CUSTOMERS = """Customer,City,Since
+Acme,Berlin,2019
+Beta Ltd,Paris,2021
+Gamma,Berlin,2020
+Delta,Rome,2022
+"""
+SALES_ZH = """日期,区域,产品,销售员,数量,销售额（元）
+2024-01-05,华东,笔记本,张三,2,"12,000"
+2024-02-17,华北,手机,李四,5,"15,000"
+2024-03-02,华东,手机,张三,1,"3,000"
+2024-04-03,华南,显示器,王五,10,"10,000"
+2024-05-13,华东,椅子,李四,4,800
+合计,,,,22,"40,800"
+"""
+HANDBOOK = "Employees get fifteen vacation days a year. The laptop has a warranty of two years.\n"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    folder = tmp_path_factory.mktemp("tables")
+    files = {"orders.csv": ORDERS, "customers.csv": CUSTOMERS, "销售.csv": SALES_ZH, "handbook.md": HANDBOOK}
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with opened(folder / "home") as library:
+        ingest(library, *(folder / name for name in files))
+        yield library
+
+
+@pytest.fixture(scope="module")
+def chain(library: Library) -> AnswerChain:
+    retriever = HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB)
+    return build_chain(retriever=retriever)
+
+
+def ask(chain: AnswerChain, question: str) -> Answer:
+    return chain.invoke({"question": question})
+
+
+@pytest.mark.parametrize(
+    ("question", "first_line"),
+    [
+        ("How many orders over 10,000 in March?", "**2** rows fit"),
+        ("华东区第一季度的销售额合计", "销售额合计：**15,000 元**（2 行）"),
+        ("total amount in the North region", "Total Amount: **3,100 USD** (2 rows)"),
+        ("Which customer has the most orders?", "**Acme** (rows: 3)"),
+        ("哪个区域的销售额最低？", "**华南**（销售额合计：10,000 元）"),
+        ("谁的销售额最高", "**李四**（销售额合计：15,800 元）"),
+        ("除华东以外的销售总额", "销售额合计：**25,000 元**（2 行）"),
+        ("average quantity of phone orders", "Average Quantity: **3** (2 rows)"),
+        ("total amount of laptops after February 2024", "Total Amount: **22,800 USD** (2 rows)"),
+        ("销售额超过1万的有几笔？", "符合条件的有 **2** 行"),
+        ("total amount of customers from Berlin", "Total Amount: **15,900 USD** (4 rows)"),
+    ],
+)
+def test_a_question_over_a_table_is_computed(chain: AnswerChain, question: str, first_line: str) -> None:
+    answer = ask(chain, question)
+    assert answer.mode == "computed"
+    assert answer.text.partition("\n")[0].partition("[1]")[0] == first_line
+
+
+def test_the_answer_shows_the_query_and_cites_each_row_that_counts(chain: AnswerChain, library: Library) -> None:
+    answer = ask(chain, "华东区第一季度的销售额合计")
+    (computation,) = answer.computations
+    assert "区域为华东" in computation.query and computation.sql in answer.text.replace("`", "")
+    assert [citation.document.metadata["row_start"] for citation in answer.citations] == [2, 4]
+    for citation in answer.citations:
+        page = library.page_text(citation.document.metadata["document_id"], 1)
+        assert page[citation.quote_start : citation.quote_end] == citation.quote
+
+
+def test_a_total_that_the_sheet_holds_is_compared(chain: AnswerChain) -> None:
+    assert "一致（40,800）" in ask(chain, "销售额总计是多少").text
+    differs = ask(chain, "total amount").text
+    assert "31,100" in differs and "says 31,000, which differs" in differs
+
+
+def test_places_that_are_shared_are_all_listed(chain: AnswerChain) -> None:
+    text = ask(chain, "Which orders have the second highest quantity?").text
+    assert "second" not in text  # not understood: nothing is counted from the top
+    tied = ask(chain, "top 2 orders by quantity").text
+    assert "| 1004 | 10 |" in tied and "| 1006 | 9 |" in tied and "| 1007 | 9 |" in tied and "shared" in tied
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many vacation days do employees get?",
+        "What is the warranty of the laptop?",
+        "How many vacation days does the North region get?",
+        "total weight of the orders in March",
+        "average amount of blue orders",
+        "华东区的退货率平均是多少",
+    ],
+)
+def test_what_is_not_understood_is_left_to_the_passages(chain: AnswerChain, question: str) -> None:
+    assert ask(chain, question).mode != "computed"
+
+
+def test_sql_sees_the_tables_it_was_given_and_only_reads(library: Library) -> None:
+    tables = [table for table in library.tables(KB) if table.title == "orders.csv"]
+    assert table_queries.run(library.ledger, tables, 'SELECT count(*) FROM "orders"').rows == ((7,),)
+    for sql in (
+        "SELECT * FROM documents", "SELECT * FROM sqlite_master", "DELETE FROM orders", "DROP TABLE documents",
+        "SELECT load_extension('x')", "ATTACH 'x' AS y", "PRAGMA query_only = OFF", "SELECT 1; SELECT 2",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+    ):  # fmt: skip
+        with pytest.raises(LibraryError):
+            table_queries.run(library.ledger, tables, sql)
+
+
+def test_sql_that_takes_too_long_is_stopped(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_queries, "MOST_SECONDS", 0.2)
+    tables = [table for table in library.tables(KB) if table.title == "orders.csv"]
+    crossed = ", ".join(f'"orders" AS o{number}' for number in range(12))
+    with pytest.raises(LibraryError, match="was stopped"):
+        table_queries.run(library.ledger, tables, f"SELECT count(*) FROM {crossed}")
+
+
+def test_a_number_of_several_tables_that_may_be_meant_names_each(tmp_path: Path) -> None:
+    for year in (2023, 2024):
+        (tmp_path / f"budget {year}.csv").write_text(f"Team,Budget\nRed,{year}\nBlue,100\n", encoding="utf-8")
+    with opened(tmp_path / "home") as library:
+        ingest(library, *tmp_path.glob("*.csv"))
+        chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+        text = ask(chain, "What is the total budget?").text
+        assert "**budget 2023.csv**\nTotal Budget: **2,123**" in text and "**budget 2024.csv**" in text
+        assert "2024.csv" not in ask(chain, "What is the total budget in 2023?").text

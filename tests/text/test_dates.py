@@ -1,0 +1,35 @@
+"""The spans of time that a question names, with the bounds that dates are compared with."""
+
+from __future__ import annotations
+
+import pytest
+
+from minicpm_rag.text.dates import date_spans
+
+
+@pytest.mark.parametrize(
+    ("question", "lower", "upper", "months"),
+    [
+        ("orders in march 2024", "2024-03", "2024-04", (3,)),
+        ("2024年第一季度的销售额", "2024-01", "2024-04", (1, 2, 3)),
+        ("第一季度", "", "", (1, 2, 3)),
+        ("between april and june 2023", "2023-04", "2023-07", (4, 5, 6)),
+        ("from january 2023 to march 2024", "2023-01", "2024-04", ()),
+        ("3月到5月", "", "", (3, 4, 5)),
+        ("since 2022", "2022", "", ()),
+        ("before march 2024", "", "2024-03", ()),
+        ("until march 2024", "", "2024-04", ()),
+        ("2024-03-05之后", "2024-03-05~", "", ()),
+        ("december 2024", "2024-12", "2025", (12,)),
+        ("下半年", "", "", (7, 8, 9, 10, 11, 12)),
+        ("the first quarter of 2024", "2024-01", "2024-04", (1, 2, 3)),
+    ],
+)
+def test_a_span_of_time_has_its_bounds(question: str, lower: str, upper: str, months: tuple[int, ...]) -> None:
+    (span,) = date_spans(question)
+    assert (span.lower, span.upper, span.months) == (lower, upper, months)
+
+
+@pytest.mark.parametrize("question", ["may i ask", "the 12 monthly reports", "model 2048000", "3.14"])
+def test_what_is_no_time_gives_none(question: str) -> None:
+    assert date_spans(question) == []
