@@ -53,8 +53,7 @@ def examine(settings: Settings, *, check: bool = False) -> list[Finding]:
     findings += _machine(hardware)
     findings += _answering(settings, hardware)
     findings += _searching(settings)
-    if check:
-        findings += _library(settings)
+    findings += _library(settings) if check else _ledger(settings.home)
     return findings
 
 
@@ -216,15 +215,36 @@ def _searching(settings: Settings) -> Iterator[Finding]:
         yield Finding(Message("doctor.reranks_with"), _words(settings.reranker), not there, advice)
 
 
+def _ledger(home: Path) -> Iterator[Finding]:
+    """A problem where there is a ledger that cannot be opened."""
+    from minicpm_rag.library.ledger import Ledger, knowledge_bases
+
+    if not (home / "ledger.sqlite3").exists():
+        return
+    try:
+        ledger = Ledger(home)
+        with ledger.reading() as connection:
+            knowledge_bases.listed(connection)
+        ledger.close()
+    except RAGError as error:
+        yield Finding(Message("doctor.library"), Message("doctor.not_opened"), True, error.message)
+
+
 def _library(settings: Settings) -> Iterator[Finding]:
+    from minicpm_rag.embedding.choice import load_embedders
     from minicpm_rag.indexing import check
     from minicpm_rag.library import Library
 
     name = Message("doctor.library")
     try:
-        with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
-            report = check(library, repair=True)
+        embedders = load_embedders(settings.embedder, settings.home)
+        embedder, older = embedders.default, embedders.older
+    except RAGError:  # told where embeddings are examined; only damaged documents need them here
+        embedder, older = None, ()
+    try:
+        with Library(settings.home, embedder=embedder, older=older, chroma_url=settings.chroma_url) as library:
+            report = check(library, settings.chunk_size, repair=True, ocr=settings.ocr)
     except RAGError as error:
         yield Finding(name, Message("doctor.not_checked"), True, error.message)
         return
-    yield Finding(name, report.message)
+    yield Finding(name, report.message, problem=bool(report.unmended))

@@ -182,8 +182,13 @@ class Embedder(Embeddings, ABC):
         return self._loaded
 
     def _run_loaded(self, texts: list[str], kind: Kind, *, tokens: bool) -> Sequence[RunText]:
+        import numpy
+
         _ = self._vocabulary
-        return self._run(texts, kind, tokens=tokens) if texts else []
+        found = self._run(texts, kind, tokens=tokens) if texts else []
+        if not all(numpy.isfinite(one.vector).all() for one in found):
+            raise EmbeddingError("embedding.no_numbers", name=self.name)
+        return found
 
     def _ids(self, text: str, kind: Kind) -> list[int]:
         return self._vocabulary.tokenizer.ids(self._prefix(kind) + text)

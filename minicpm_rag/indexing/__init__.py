@@ -22,7 +22,7 @@ from minicpm_rag.library import Library, originals
 from minicpm_rag.library.ledger import documents, jobs, knowledge_bases
 from minicpm_rag.library.ledger.jobs import Job
 from minicpm_rag.messages import Message, reason_of
-from minicpm_rag.records import IngestProgress
+from minicpm_rag.records import ChunkSize, IngestProgress
 
 __all__ = [
     "CheckReport",
@@ -129,8 +129,10 @@ def submit_import(library: Library, file: Path, name: str | None = None) -> int:
     return _submit(library, "import", None, {"file": absolute(file), "name": name})
 
 
-def check(library: Library, *, repair: bool) -> CheckReport:
+def check(library: Library, size: ChunkSize | None = None, *, repair: bool, ocr: bool = True) -> CheckReport:
     """Compare ledger, vectors and keywords, and with `repair` put right what differs.
+
+    Documents that are damaged are made again, in chunks of that size.
 
     This process does it where none owns the library, else the owner. Raises LibraryError where the ledger is damaged.
     """
@@ -141,7 +143,7 @@ def check(library: Library, *, repair: bool) -> CheckReport:
                 if job is not None:
                     with library.ledger.writing() as connection:
                         jobs.request_cancel(connection, job)
-                return compare(library, repair=repair)
+                return compare(library, size or ChunkSize(), repair=repair, ocr=ocr)
             finally:
                 library.vectors.release()
         if job is None:

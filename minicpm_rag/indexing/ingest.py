@@ -18,7 +18,7 @@ from minicpm_rag.indexing import sources, storing
 from minicpm_rag.indexing.passwords import wants_password
 from minicpm_rag.indexing.removing import remove_missing
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import documents, knowledge_bases
+from minicpm_rag.library.ledger import checksums, documents, knowledge_bases
 from minicpm_rag.library.originals import UPLOAD, upload_source
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import (
@@ -63,11 +63,12 @@ class _Case:
     new     no document has these bytes: it is read
     same    `document` has them under this name
     reread  the same, but there is a remedy that the user may have followed since: it is read again
+    damaged `document` has them, under any name, but what is stored of it is damaged: it is read again
     copy    `document` has them under another name, whose file is still there
     moved   the same, but that file (`former`) is gone
     """
 
-    kind: Literal["new", "same", "reread", "copy", "moved"]
+    kind: Literal["new", "same", "reread", "damaged", "copy", "moved"]
     document: DocumentRow | None = None
     former: str = ""
 
@@ -79,6 +80,7 @@ class _Waiting:
     number: int
     document: NewDocument
     former: DocumentRow | None  # what its source names now
+    mends: bool  # whether it takes the place of the same document, which is damaged
 
 
 class _Ingest:
@@ -128,17 +130,21 @@ class _Ingest:
             if any(entry.document.sha256 == sha256 for entry in self.waiting):
                 yield from self._write_waiting()  # a copy of it, which that one must be stored for
             case = self._classify(new)
-            if case.document is not None and case.kind != "reread":
+            if case.document is not None and case.kind not in ("reread", "damaged"):
                 yield self._done(number, self._kept(case.kind, case.document, case.former, new))
                 return
             if loaded is None:
                 yield self._progress(number, source, "reading")
                 loaded = self.reader.file(Path(path))
-            if case.document is not None and self._stored_pages(case.document) == list(loaded.pages):
+            if (
+                case.kind == "reread"
+                and case.document is not None
+                and self._stored_pages(case.document) == list(loaded.pages)
+            ):
                 kept = case.document  # the remedy was not followed
                 yield self._done(number, _verdict(kept, source, "unchanged", kept.reason, kept.remedy))
                 return
-            self.waiting.append(self._split(number, new, loaded))
+            self.waiting.append(self._split(number, new, loaded, mends=case.kind == "damaged"))
         except DocumentError as exc:
             yield self._done(number, self._failed(new, exc.reason, exc.remedy))
             return
@@ -149,6 +155,9 @@ class _Ingest:
         document = self._of_bytes(new.sha256)
         if document is None:
             return _Case("new")
+        with self.library.ledger.reading() as connection:
+            if checksums.damage(connection, document.id):
+                return _Case("damaged", document)
         names = (document.source, *document.other_names)
         if new.source in names:
             return _Case("reread" if document.remedy else "same", document)
@@ -180,7 +189,7 @@ class _Ingest:
         with self.library.ledger.reading() as connection:
             return documents.pages(connection, document.id)
 
-    def _split(self, number: int, new: NewDocument, loaded: LoadedFile) -> _Waiting:
+    def _split(self, number: int, new: NewDocument, loaded: LoadedFile, *, mends: bool) -> _Waiting:
         document = replace(
             new,
             title=loaded.title or new.title,
@@ -195,7 +204,7 @@ class _Ingest:
             raise DocumentError("indexing.no_text", document.remedy)
         with self.library.ledger.reading() as connection:
             former = documents.named(connection, self.kb_id, document.source)
-        return _Waiting(number, replace(document, chunks=chunks), former)
+        return _Waiting(number, replace(document, chunks=chunks), former, mends)
 
     def _write_waiting(self) -> Iterator[IngestProgress]:
         waiting, self.waiting = self.waiting, []
@@ -226,7 +235,10 @@ class _Ingest:
             former = entry.former
             if former is not None and former.sha256 != document.sha256:
                 self._drop_upload(document.source, former.sha256)
-            yield self._done(entry.number, storing.verdict(document, "indexed" if former is None else "replaced"))
+            verdict = storing.verdict(document, "indexed" if former is None else "replaced")
+            if entry.mends:
+                verdict = replace(verdict, reason=joined(Message("indexing.was_damaged"), verdict.reason))
+            yield self._done(entry.number, verdict)
 
     def _failed(self, new: NewDocument, reason: Message | None, remedy: Message | None) -> Verdict:
         with self.library.ledger.reading() as connection:

@@ -145,7 +145,7 @@ class Worker:
         elif job.kind == "import":
             yield from importing.import_file(library, Path(arguments["file"]), arguments["name"], self.size)
         elif job.kind == "check":
-            report = repair.compare(library, repair=arguments["repair"])
+            report = repair.compare(library, self.size, repair=arguments["repair"], ocr=self.ocr)
             with library.ledger.writing() as connection:
                 jobs.set_result(connection, job.id, report.as_json())
         elif job.kind == "sweep":

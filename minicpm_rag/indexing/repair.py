@@ -1,7 +1,7 @@
 """Comparing the ledger with Chroma and the keyword index, and putting right what differs.
 
-For the owner of the library only. The ledger is the truth and holds a copy of every vector, so nothing here needs
-the embedder or the original files.
+For the owner of the library only. The ledger is the truth and holds a copy of every vector, so only what is damaged
+in the ledger itself needs the embedder, and perhaps an original file.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.errors import LibraryError, VectorStoreError
+from minicpm_rag.errors import LibraryError, RAGError, VectorStoreError
+from minicpm_rag.indexing import mending
 from minicpm_rag.indexing.storing import clear_documents
 from minicpm_rag.library import Library, ledger
-from minicpm_rag.library.ledger import chunks, documents, keywords, knowledge_bases
+from minicpm_rag.library.ledger import checksums, chunks, documents, keywords, knowledge_bases
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.messages import Message, from_plain, joined
-from minicpm_rag.records import END, PAGE, START, Chunk
+from minicpm_rag.records import END, PAGE, START, Chunk, ChunkSize
 
 if TYPE_CHECKING:
     from minicpm_rag.library.vectors import Vectors
@@ -37,15 +38,20 @@ class CheckReport:
     documents: int = 0
     chunks: int = 0
     problems: list[Message] = field(default_factory=list)
+    unmended: list[Message] = field(default_factory=list)  # what could not be put right, with the reason
     repaired: bool = False
 
     @property
     def message(self) -> Message:
         """The report as one message."""
-        if not self.problems:
-            return Message("indexing.agrees", documents=self.documents, chunks=self.chunks)
-        key = "indexing.repaired" if self.repaired else "indexing.found"
-        return Message(key, documents=self.documents, chunks=self.chunks, problems=joined(*self.problems))
+        compared = {"documents": self.documents, "chunks": self.chunks}
+        if not self.problems and not self.unmended:
+            return Message("indexing.agrees", **compared)
+        if self.problems and self.unmended and self.repaired:
+            repaired, left = joined(*self.problems), joined(*self.unmended)
+            return Message("indexing.repaired_partly", **compared, problems=repaired, unmended=left)
+        key = "indexing.repaired" if self.repaired and self.problems else "indexing.found"
+        return Message(key, **compared, problems=joined(*self.problems, *self.unmended))
 
     def __str__(self) -> str:
         return str(self.message)
@@ -57,12 +63,15 @@ class CheckReport:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> CheckReport:
         """Read what `as_json` made."""
-        problems = [problem for plain in values["problems"] if (problem := from_plain(plain)) is not None]
-        return cls(**values | {"problems": problems})
+        messages = {
+            name: [message for plain in values[name] if (message := from_plain(plain)) is not None]
+            for name in ("problems", "unmended")
+        }
+        return cls(**values | messages)
 
 
-def compare(library: Library, *, repair: bool) -> CheckReport:
-    """Compare everything, and with `repair` put right what differs.
+def compare(library: Library, size: ChunkSize, *, repair: bool, ocr: bool = True) -> CheckReport:
+    """Compare everything, and with `repair` put right what differs; damaged documents are split and read so again.
 
     Raises LibraryError where the ledger itself is damaged.
     """
@@ -75,10 +84,8 @@ def compare(library: Library, *, repair: bool) -> CheckReport:
         current = knowledge_bases.indexes(connection)
         report.documents = len(ready)
         report.chunks = sum(chunks.count(connection, index.id) for index in current)
-        for document_id, source in ready:
-            texts = {page.number: page.text for page in documents.pages(connection, document_id)}
-            if not all(lies_in(chunk, texts) for chunk in chunks.of_document(connection, document_id)):
-                report.problems.append(Message("indexing.texts_apart", source=source))
+    _compare_documents(library, ready, report, size, repair=repair, ocr=ocr)
+    with library.ledger.reading() as connection:
         left = len({document_id for document_id, *_ in documents.leftovers(connection)})
     if left:
         report.problems.append(Message("indexing.leftovers", count=left))
@@ -99,6 +106,33 @@ def compare(library: Library, *, repair: bool) -> CheckReport:
     for index in current:
         report.problems += _compare_keywords(library, index, repair=repair)
     return report
+
+
+def _compare_documents(
+    library: Library, ready: list[tuple[int, str]], report: CheckReport, size: ChunkSize, *, repair: bool, ocr: bool
+) -> None:
+    """Compare each document with its checksums, its chunks with its pages; with `repair` mend what is damaged."""
+    for document_id, source in ready:
+        with library.ledger.reading() as connection:
+            if documents.one(connection, document_id).status != "ready":
+                continue  # removed meanwhile
+            damage = checksums.damage(connection, document_id)
+            if not damage:
+                texts = {page.number: page.text for page in documents.pages(connection, document_id)}
+                if all(lies_in(chunk, texts) for chunk in chunks.of_document(connection, document_id)):
+                    continue
+        if not damage:
+            report.unmended.append(Message("indexing.texts_apart", source=source))
+        elif not repair:
+            report.problems.append(Message("indexing.damaged", source=source))
+        else:
+            try:
+                report.problems.append(mending.mend(library, document_id, damage, size, ocr=ocr))
+            except VectorStoreError:
+                raise
+            except RAGError as exc:
+                why = mending.why_not(exc)
+                report.unmended.append(Message("indexing.not_mended", source=source, why=why))
 
 
 def lies_in(chunk: Chunk, texts: dict[int, str]) -> bool:
@@ -191,8 +225,8 @@ def _stored_vectors(library: Library, ids: list[str]) -> Iterator[tuple[list[str
     for first in range(0, len(ids), COPY_VECTORS):
         group = ids[first : first + COPY_VECTORS]
         with library.ledger.reading() as connection:
-            matrix = chunks.vectors(connection, group)
-        yield group, matrix
+            found, matrix = chunks.sound_vectors(connection, group)
+        yield found, matrix
 
 
 def _findable(library: Library, index: Index, ids: Collection[str], size: int) -> bool:

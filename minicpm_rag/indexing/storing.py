@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from minicpm_rag.chunking import indexed_text
-from minicpm_rag.errors import LibraryError
+from minicpm_rag.errors import EmbeddingError, LibraryError
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import chunks, documents, jobs, keywords, knowledge_bases, tables
 from minicpm_rag.library.ledger.knowledge_bases import Index
@@ -33,7 +33,7 @@ UPLOAD_KEPT_SECONDS = 24 * 3600  # an uploaded file younger than this may be abo
 
 
 def embed(chunks: Sequence[Chunk], embedder: Embedder) -> list[Chunk]:
-    """The chunks with their vectors and token signs. Raises EmbeddingError."""
+    """The chunks with their vectors and token signs. Raises EmbeddingError, also for vectors that are no numbers."""
     import numpy
 
     embedded: list[Chunk] = []
@@ -41,6 +41,8 @@ def embed(chunks: Sequence[Chunk], embedder: Embedder) -> list[Chunk]:
         group = chunks[first : first + EMBED_TEXTS]
         read = embedder.read_passages([indexed_text(chunk) for chunk in group])
         matrix = numpy.asarray([passage.vector for passage in read], dtype=numpy.float32)  # a third of Python's floats
+        if matrix.shape != (len(group), embedder.dimension) or not numpy.isfinite(matrix).all():
+            raise EmbeddingError("embedding.no_numbers", name=embedder.name)
         embedded += [
             replace(chunk, vector=vector, token_signs=passage.token_signs)
             for chunk, vector, passage in zip(group, matrix, read, strict=True)
@@ -164,9 +166,12 @@ def _read_tables(library: Library) -> None:
     with library.ledger.reading() as connection:
         unread = tables.unread(connection)
     for document_id in unread:
-        with library.ledger.writing() as connection:
-            tables.add(connection, document_id, documents.pages(connection, document_id))
-            knowledge_bases.note_change(connection, documents.knowledge_base_of(connection, document_id))
+        try:
+            with library.ledger.writing() as connection:
+                tables.add(connection, document_id, documents.pages(connection, document_id))
+                knowledge_bases.note_change(connection, documents.knowledge_base_of(connection, document_id))
+        except LibraryError as exc:  # a damaged page: the others go on
+            log.warning("The tables of document %s are not stored: %s", document_id, exc)
 
 
 def clear_documents(library: Library) -> None:

@@ -7,6 +7,7 @@ in other processes use `nearest` on the vectors that the ledger keeps.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -92,6 +93,8 @@ class VectorStore:
             except Timeout:
                 return False
             except OSError as exc:
+                if not os.access(self.folder.parent, os.W_OK):
+                    return False  # on a read-only disk all are readers
                 raise LibraryError("library.not_locked", path=lock.lock_file, why=reason_of(exc)) from exc
             self._lock = lock
             return True

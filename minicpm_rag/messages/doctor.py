@@ -96,6 +96,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "MINICPM_RAG_RERANKER 指定的文件夹里没有 config.json。",
         "MINICPM_RAG_RERANKER names a folder without config.json.",
     ),
+    "doctor.not_opened": ("打不开", "cannot be opened"),
     "doctor.not_checked": ("无法检查", "could not be checked"),
     "doctor.open_to_others": ("这台电脑的其他用户可以进入", "other users of this machine can enter it"),
     "doctor.chmod": ("请运行：chmod 700 {folder}", "Run: chmod 700 {folder}"),

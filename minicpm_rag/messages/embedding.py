@@ -34,6 +34,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{folder} 里的向量模型 {name} 已损坏：{why}。请删除这个文件夹，下次使用时会重新生成。",
         "The embedding model {name} in {folder} is damaged: {why}. Delete that folder; it is made again when needed.",
     ),
+    "embedding.no_numbers": (
+        "向量模型 {name} 算出的不是有效的数值，模型文件可能已损坏。请重新下载，或者改用别的模型（MINICPM_RAG_EMBEDDER）。",
+        "The embedding model {name} gave vectors that are no numbers; its files may be damaged. "
+        "Fetch it again, or use another one (MINICPM_RAG_EMBEDDER).",
+    ),
     "embedding.text_too_long": (
         "第 {number} 段文字（共 {texts} 段）有 {tokens} 个词元，{name} 最多读 {most} 个，请拆开：{words}…",
         "Text {number} of {texts} has {tokens} tokens, but {name} reads at most {most}. Split it: {words}...",

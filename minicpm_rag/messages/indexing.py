@@ -67,6 +67,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "indexing.no_suffix.remedy": _ANOTHER_FORMAT,
     # A file that is read without success
     "indexing.no_text": ("文件里没有找到文字。", "No text was found in it."),
+    "indexing.was_damaged": ("保存的内容已损坏，已重新读取。", "What was stored of it was damaged; it was read again."),
     # Removing
     "indexing.no_such_document": (
         "知识库“{knowledge_base}”里没有文档“{name}”。请运行 minicpm-rag list 查看。",
@@ -92,6 +93,30 @@ TEXTS: dict[str, tuple[str, str]] = {
     "indexing.repaired": (
         "比对了 {documents} 份文档、{chunks} 个片段，已修复：{problems}",
         "{documents} documents and {chunks} chunks compared; repaired: {problems}",
+    ),
+    "indexing.repaired_partly": (
+        "比对了 {documents} 份文档、{chunks} 个片段，已修复：{problems} 无法修复：{unmended}",
+        "{documents} documents and {chunks} chunks compared; repaired: {problems} Not repaired: {unmended}",
+    ),
+    "indexing.damaged": (
+        "{source} 保存的内容已损坏。",
+        "What is stored of {source} is damaged.",
+    ),
+    "indexing.mended_from_pages": (
+        "{source} 的片段或向量已损坏，已根据保存的页面重建。",
+        "Chunks or vectors of {source} were damaged and were made again from its stored pages.",
+    ),
+    "indexing.mended_from_original": (
+        "{source} 保存的页面已损坏，已根据原文件重建。",
+        "Stored pages of {source} were damaged and were read again from the original file.",
+    ),
+    "indexing.not_mended": (
+        "{source} 保存的内容已损坏，无法修复：{why}请移除后重新添加。",
+        "What is stored of {source} is damaged and cannot be mended: {why} Remove it and ingest it again.",
+    ),
+    "indexing.original_gone": (
+        "原文件已经不在，或者已经改动。",
+        "its original file is gone or was changed.",
     ),
     "indexing.leftovers": (
         "有 {count} 份文档是中断的写入留下的。",

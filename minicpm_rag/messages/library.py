@@ -47,6 +47,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "编号为 {number} 的文档没有第 {page} 页，可能已经移除。",
         "Document {number} has no stored page {page}; it may have been removed.",
     ),
+    "library.pages_damaged": (
+        "{source} 保存的内容已损坏（第 {pages:list} 页）。请运行 minicpm-rag doctor --check：原文件还在就能修复。",
+        "What is stored of {source} is damaged (page {pages:list}). Run: minicpm-rag doctor --check, which mends it "
+        "where the original file is there.",
+    ),
+    "library.chunks_damaged": (
+        "{source} 保存的内容已损坏（{count} 个片段）。请运行 minicpm-rag doctor --check 修复。",
+        "What is stored of {source} is damaged ({count:chunk|chunks}). Run: minicpm-rag doctor --check, which mends it.",
+    ),
     "library.not_exported": (
         "{file} 无法写入：{why}。请换个位置。",
         "{file} cannot be written: {why}. Choose another place.",
@@ -88,6 +97,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "library.ledger_readonly": (
         "{path} 打不开，无法写入：{why}。请检查文件夹的权限。",
         "{path} cannot be opened for writing: {why}. Check the folder's rights.",
+    ),
+    "library.home_gone": (
+        "{path} 已被删除或移走，没有写入任何内容。请重新启动本程序。",
+        "{path} was deleted or moved away meanwhile, so nothing is written any more. Start the program again.",
     ),
     "library.ledger_failed": (
         "{path} 出错：{why}。请运行 minicpm-rag doctor --check。",

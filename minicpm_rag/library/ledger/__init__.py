@@ -7,6 +7,7 @@ connection and plain values, and run inside the caller's transaction. All SQL of
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -16,7 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
-from minicpm_rag.library.ledger import migrations
+from minicpm_rag.library.ledger import checksums, migrations
 from minicpm_rag.messages import Message, reason_of
 
 BUSY_MILLISECONDS = 30_000
@@ -46,6 +47,7 @@ class Ledger:
         _keep_private(home)
         with self.reading() as connection:
             version = migrations.version(connection)
+        self._number = self._file_number()
         if version > migrations.NEWEST:
             raise LibraryError("library.later_ledger", path=self.path, version=version, known=migrations.NEWEST)
         if version < migrations.NEWEST:
@@ -66,6 +68,8 @@ class Ledger:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is kept, or after any exception none of it."""
         with self._write_lock, self._borrowed() as connection:
+            if self._file_number() != self._number:
+                raise LibraryError("library.home_gone", path=self.path)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -100,16 +104,40 @@ class Ledger:
                 if not keep:
                     connection.close()
 
+    def _file_number(self) -> int | None:
+        """What tells the file from another one under its name; None where there is none.
+
+        An open connection does not notice that its file was deleted, and would write into nothing.
+        """
+        try:
+            return self.path.stat().st_ino
+        except OSError:
+            return None
+
     def connect(self) -> sqlite3.Connection:
         """A connection of one's own, which the caller closes."""
-        connection = sqlite3.connect(
-            self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MILLISECONDS / 1000
-        )
-        connection.row_factory = sqlite3.Row
-        write_ahead(connection)
+        connection = self._open(str(self.path))
+        try:
+            write_ahead(connection)
+        except sqlite3.OperationalError:
+            connection.close()
+            wal = self.path.with_name(f"{self.path.name}-wal")
+            if not self.path.is_file() or os.access(self.path.parent, os.W_OK) or wal.exists():
+                raise
+            # On a read-only disk SQLite cannot make the files that readers in WAL mode share. Nobody can write
+            # there either, so it need not; where a -wal file was left it still must be read, and that works.
+            return self._open(f"{self.path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
         # NORMAL survives every kill of the process; after a power cut the owner compares and heals.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _open(self, name: str, *, uri: bool = False) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            name, isolation_level=None, check_same_thread=False, timeout=BUSY_MILLISECONDS / 1000, uri=uri
+        )
+        connection.row_factory = sqlite3.Row
+        checksums.register(connection)
         return connection
 
 

@@ -7,12 +7,14 @@ in Chroma too.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.chunking import indexed_text
-from minicpm_rag.library.ledger import keywords
+from minicpm_rag.errors import LibraryError
+from minicpm_rag.library.ledger import checksums, keywords
 from minicpm_rag.library.ledger.knowledge_bases import keyword_table
 from minicpm_rag.records import Chunk
 
@@ -22,17 +24,24 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[numpy.float32]
 
+log = logging.getLogger(__name__)
+
 _GROUP = 300  # three variables each, under the 999 that old SQLite builds allow
 
-_SELECT = """
+_SELECT = f"""
 SELECT chunks.index_id, chunks.document_id, chunks.position, chunks.text, chunks.metadata,
-       documents.source, documents.title
+       documents.source, documents.title, chunks.checksum IS {checksums.OF_CHUNK} AS is_sound
 FROM chunks JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current'
 JOIN documents ON documents.id = chunks.document_id AND documents.status = 'ready'
 """
 _SIGNS = """
 SELECT chunks.index_id, chunks.document_id, chunks.position, signs
 FROM chunks JOIN token_signs ON token_signs.chunk = chunks.id
+"""
+_VECTORS = """
+SELECT chunks.index_id, chunks.document_id, chunks.position, vector,
+       is_sound_vector(vector, vectors.checksum, indexes.dimension) AS is_sound
+FROM chunks JOIN vectors ON vectors.chunk = chunks.id JOIN indexes ON indexes.id = chunks.index_id
 """
 
 
@@ -54,10 +63,16 @@ def add(connection: sqlite3.Connection, index_id: int, document_id: int, chunks:
         )
         assert cursor.lastrowid is not None
         row, vector = cursor.lastrowid, numpy.asarray(chunk.vector, dtype="<f4").tobytes()
-        connection.execute("INSERT INTO vectors(chunk, vector) VALUES (?, ?)", (row, vector))
+        connection.execute(
+            "INSERT INTO vectors(chunk, vector, checksum) VALUES (?1, ?2, crc32('blob', ?2))", (row, vector)
+        )
         if chunk.token_signs:
             connection.execute("INSERT INTO token_signs(chunk, signs) VALUES (?, ?)", (row, chunk.token_signs))
         texts.append((row, indexed_text(chunk)))
+    connection.execute(
+        f"UPDATE chunks SET checksum = {checksums.OF_CHUNK} WHERE index_id = ? AND document_id = ?",
+        (index_id, document_id),
+    )
     keywords.add(connection, keyword_table(index_id), texts)
 
 
@@ -91,10 +106,12 @@ def remove_document(connection: sqlite3.Connection, document_id: int) -> None:
 
 # Reading
 def of_document(connection: sqlite3.Connection, document_id: int) -> list[Chunk]:
-    """The chunks of a document, in reading order."""
-    return [
-        _chunk(row) for row in connection.execute(f"{_SELECT} WHERE document_id = ? ORDER BY position", (document_id,))
-    ]
+    """The chunks of a document, in reading order. Raises LibraryError where one is not as it was stored."""
+    rows = connection.execute(f"{_SELECT} WHERE document_id = ? ORDER BY position", (document_id,)).fetchall()
+    found = _sound(rows)
+    if len(found) < len(rows):
+        raise LibraryError("library.chunks_damaged", source=rows[0]["source"], count=len(rows) - len(found))
+    return found
 
 
 def ids(connection: sqlite3.Connection, document_id: int) -> list[str]:
@@ -109,9 +126,9 @@ def ids(connection: sqlite3.Connection, document_id: int) -> list[str]:
 
 
 def fetch(connection: sqlite3.Connection, kb_id: int, wanted: Sequence[str]) -> list[Chunk]:
-    """The chunks of a knowledge base, in the order asked for; those gone are left out."""
+    """The chunks of a knowledge base, in the order asked for; those gone or damaged are left out."""
     rows = _rows(connection, wanted, " AND indexes.kb_id = ?", [kb_id])
-    found = {chunk.id: chunk for chunk in map(_chunk, rows)}
+    found = {chunk.id: chunk for chunk in _sound(rows)}
     return [found[each] for each in wanted if each in found]
 
 
@@ -119,7 +136,7 @@ def neighbours(connection: sqlite3.Connection, chunk: str) -> tuple[Chunk | None
     """The chunks before and after a chunk, in the same document."""
     index_id, document_id, position = _key(chunk)
     before, after = (chunk_id(index_id, document_id, position + step) for step in (-1, 1))
-    found = {each.id: each for each in map(_chunk, _rows(connection, [before, after]))}
+    found = {each.id: each for each in _sound(_rows(connection, [before, after]))}
     return found.get(before), found.get(after)
 
 
@@ -147,37 +164,41 @@ def token_signs(connection: sqlite3.Connection, wanted: Sequence[str]) -> dict[s
 
 
 def vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> Vectors:
-    """The vectors of chunks of any index, in the order asked for, as rows of a float32 matrix."""
-    import numpy
+    """The vectors of chunks of any index, in the order asked for, as rows of a float32 matrix.
 
-    if not wanted:
-        return numpy.empty((0, 0), "<f4")
-    select = (
-        "SELECT chunks.index_id, chunks.document_id, chunks.position, vector "
-        "FROM chunks JOIN vectors ON vectors.chunk = chunks.id"
-    )
-    found = {_id(row): row["vector"] for row in _rows(connection, wanted, select=select)}
-    packed = b"".join(found[each] for each in wanted)
-    return numpy.frombuffer(packed, dtype="<f4").reshape(len(wanted), -1)
+    Raises LibraryError where one is not as it was stored.
+    """
+    found, matrix = sound_vectors(connection, wanted)
+    if len(found) < len(wanted):
+        lost = next(each for each in wanted if each not in set(found))
+        document = connection.execute("SELECT source FROM documents WHERE id = ?", (_key(lost)[1],)).fetchone()
+        raise LibraryError("library.chunks_damaged", source=document[0], count=len(wanted) - len(found))
+    return matrix
+
+
+def sound_vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> tuple[list[str], Vectors]:
+    """What `vectors` gives, of those chunks whose vectors are as they were stored, and the ids of these."""
+    rows = {_id(row): row["vector"] for row in _rows(connection, wanted, select=_VECTORS) if row["is_sound"]}
+    found = [each for each in wanted if each in rows]
+    return found, _matrix([rows[each] for each in found])
 
 
 def all_vectors(connection: sqlite3.Connection, kb_id: int) -> tuple[list[str], Vectors]:
-    """The chunk ids and vectors of a knowledge base, as rows of a float32 matrix."""
-    import numpy
-
+    """The chunk ids and vectors of a knowledge base, as rows of a float32 matrix; damaged ones are left out."""
     found: list[str] = []
-    packed = bytearray()
+    packed: list[bytes] = []
+    damaged = 0
     for row in connection.execute(
-        "SELECT chunks.index_id, chunks.document_id, chunks.position, vector FROM chunks "
-        "JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current' "
-        "JOIN vectors ON vectors.chunk = chunks.id WHERE indexes.kb_id = ? ORDER BY chunks.id",
-        (kb_id,),
+        f"{_VECTORS} WHERE indexes.kb_id = ? AND indexes.status = 'current' ORDER BY chunks.id", (kb_id,)
     ):
-        found.append(_id(row))
-        packed += row["vector"]
-    if not found:
-        return found, numpy.empty((0, 0), "<f4")
-    return found, numpy.frombuffer(packed, dtype="<f4").reshape(len(found), -1)
+        if row["is_sound"]:
+            found.append(_id(row))
+            packed.append(row["vector"])
+        else:
+            damaged += 1
+    if damaged:
+        log.warning("%d damaged vectors are left out. Run: minicpm-rag doctor --check", damaged)
+    return found, _matrix(packed)
 
 
 def ids_of_index(connection: sqlite3.Connection, index_id: int) -> list[str]:
@@ -234,6 +255,25 @@ def _chunk(row: sqlite3.Row) -> Chunk:
         document_id=row["document_id"],
         source=row["source"],
     )
+
+
+def _sound(rows: Iterable[sqlite3.Row]) -> list[Chunk]:
+    """The chunks of rows that are as they were stored."""
+    found = []
+    for row in rows:
+        if row["is_sound"]:
+            found.append(_chunk(row))
+        else:
+            log.warning("Chunk %s is damaged and left out. Run: minicpm-rag doctor --check", _id(row))
+    return found
+
+
+def _matrix(packed: Sequence[bytes]) -> Vectors:
+    import numpy
+
+    if not packed:
+        return numpy.empty((0, 0), "<f4")
+    return numpy.frombuffer(b"".join(packed), dtype="<f4").reshape(len(packed), -1)
 
 
 def _indexed_texts(connection: sqlite3.Connection, column: str, value: int) -> dict[int, list[tuple[int, str]]]:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from minicpm_rag.errors import NotFoundError
-from minicpm_rag.library.ledger import as_column, chunks, now, tables
+from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.library.ledger import as_column, checksums, chunks, now, tables
 from minicpm_rag.messages import Message
 from minicpm_rag.records import DocumentRow, Heading, NewDocument, Page, Table
 
@@ -261,10 +261,18 @@ def add_pages(connection: sqlite3.Connection, document_id: int, pages: Iterable[
             for page in pages
         ),
     )
+    connection.execute(f"UPDATE pages SET checksum = {checksums.OF_PAGE} WHERE document_id = ?", (document_id,))
 
 
 def pages(connection: sqlite3.Connection, document_id: int, number: int | None = None) -> list[Page]:
-    """The stored pages of a document in order, or the one of that number."""
+    """The stored pages of a document in order, or the one of that number.
+
+    Raises LibraryError where one of them is not as it was stored.
+    """
+    damaged = checksums.damaged_pages(connection, document_id)
+    if damaged and number in (None, *damaged):
+        source = one(connection, document_id).source
+        raise LibraryError("library.pages_damaged", source=source, pages=damaged if number is None else (number,))
     wanted, values = ("", [document_id]) if number is None else (" AND number = ?", [document_id, number])
     rows = connection.execute(f"SELECT * FROM pages WHERE document_id = ?{wanted} ORDER BY number", values)
     return [_page(row) for row in rows]

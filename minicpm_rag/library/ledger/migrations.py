@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from minicpm_rag.library.ledger import old_reasons
+from minicpm_rag.library.ledger import checksums, old_reasons
 
 DOCUMENTS = """
 CREATE TABLE knowledge_bases(
@@ -164,6 +164,7 @@ MIGRATIONS = (
     Migration(4, "a knowledge base has a version", VERSION),
     Migration(5, "reasons are messages", old_reasons.migrate),
     Migration(6, "tables of documents as values", DATA_TABLES),
+    Migration(7, "pages, chunks and vectors have checksums", checksums.MIGRATION),
 )
 NEWEST = MIGRATIONS[-1].number
 
