@@ -170,7 +170,7 @@ def _read_tables(library: Library) -> None:
             with library.ledger.writing() as connection:
                 tables.add(connection, document_id, documents.pages(connection, document_id))
                 knowledge_bases.note_change(connection, documents.knowledge_base_of(connection, document_id))
-        except LibraryError as exc:  # a damaged page: the others go on
+        except LibraryError as exc:  # noqa: PERF203 (a damaged page: the others go on)
             log.warning("The tables of document %s are not stored: %s", document_id, exc)
 
 

@@ -35,7 +35,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The embedding model {name} in {folder} is damaged: {why}. Delete that folder; it is made again when needed.",
     ),
     "embedding.no_numbers": (
-        "向量模型 {name} 算出的不是有效的数值，模型文件可能已损坏。请重新下载，或者改用别的模型（MINICPM_RAG_EMBEDDER）。",
+        "向量模型 {name} 算出的不是有效的数值，模型文件可能已损坏。"
+        "请重新下载，或者改用别的模型（MINICPM_RAG_EMBEDDER）。",
         "The embedding model {name} gave vectors that are no numbers; its files may be damaged. "
         "Fetch it again, or use another one (MINICPM_RAG_EMBEDDER).",
     ),

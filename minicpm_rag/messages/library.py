@@ -54,7 +54,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "library.chunks_damaged": (
         "{source} 保存的内容已损坏（{count} 个片段）。请运行 minicpm-rag doctor --check 修复。",
-        "What is stored of {source} is damaged ({count:chunk|chunks}). Run: minicpm-rag doctor --check, which mends it.",
+        "What is stored of {source} is damaged ({count:chunk|chunks}). "
+        "Run: minicpm-rag doctor --check, which mends it.",
     ),
     "library.not_exported": (
         "{file} 无法写入：{why}。请换个位置。",

@@ -49,7 +49,7 @@ class Damage:
 
 def register(connection: sqlite3.Connection) -> None:
     """Give a connection the functions that the statements here call."""
-    connection.create_function("crc32", -1, _crc32, deterministic=True)
+    connection.create_function("crc32", -1, crc32, deterministic=True)
     connection.create_function("is_sound_vector", 3, is_sound_vector, deterministic=True)
 
 
@@ -59,7 +59,7 @@ def is_sound_vector(vector: object, checksum: object, dimension: object) -> bool
 
     if not isinstance(vector, bytes) or not isinstance(dimension, int) or len(vector) != 4 * dimension:
         return False
-    return _crc32("blob", vector) == checksum and bool(numpy.isfinite(numpy.frombuffer(vector, dtype="<f4")).all())
+    return crc32("blob", vector) == checksum and bool(numpy.isfinite(numpy.frombuffer(vector, dtype="<f4")).all())
 
 
 def damaged_pages(connection: sqlite3.Connection, document_id: int) -> tuple[int, ...]:
@@ -88,7 +88,8 @@ def damage(connection: sqlite3.Connection, document_id: int) -> Damage:
     return Damage(damaged_pages(connection, document_id), max(lost_pages, 0), damaged + max(lost_chunks, 0))
 
 
-def _crc32(*parts: object) -> int:
+def crc32(*parts: object) -> int:
+    """The CRC-32 of values, each with its length before it; texts as UTF-8."""
     value = 0
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode()
