@@ -47,6 +47,7 @@ def _show() -> None:
     from minicpm_rag.page.views import asking, chat, library, model, uploads
 
     shared.opening()
+    state.follow_address()
     bridge.draw(
         language=language(),
         cookies=state.cookies(),

@@ -64,6 +64,26 @@ def go(to: str) -> None:
     st.session_state.view = to
 
 
+def follow_address() -> None:
+    """Show what the address of the page names, and have it name what is shown: a reload or a link comes back here.
+
+    An address that names another user's conversation, or one that is gone, is as good as none.
+    """
+    named = {name: st.query_params.get(name, "") for name in ("view", "conversation")}
+    if named != st.session_state.get("address", {"view": "", "conversation": ""}):  # loaded, or "back" was pressed
+        open_conversation(int(named["conversation"]) if named["conversation"].isdecimal() else None)
+        if named["view"] in VIEWS:
+            go(named["view"])
+    current = conversation()
+    shown = {
+        "view": "" if view() == "chat" else view(),
+        "conversation": "" if current is None else str(current.id),
+    }
+    if shown != named:
+        st.query_params.from_dict({name: value for name, value in shown.items() if value})
+    st.session_state.address = shown
+
+
 def knowledge_base() -> str:
     """The knowledge base that is asked and added to."""
     name: str = st.session_state.setdefault("knowledge_base", shared.settings().knowledge_base)

@@ -9,11 +9,10 @@ from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 import streamlit as st
-from streamlit import net_util, runtime
-from streamlit.runtime.scriptrunner import StopException as PageClosed
+from streamlit import config, net_util, runtime
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-__all__ = ["PageClosed", "UploadedFile"]  # raised in the run of a session whose tab was closed; what an uploader gives
+__all__ = ["UploadedFile"]  # what an uploader gives
 
 # Part of Streamlit's page -> its data-testid. html/streamlit.css uses them as well.
 TEST_IDS = {
@@ -70,6 +69,12 @@ def clear_left_over() -> None:
     """
     for _ in range(LEFT_OVER_ELEMENTS):
         st.empty()
+
+
+def take_uploads_of(megabytes: int) -> None:
+    """Let the server take files as large as the uploader offers; its own limit is a start-up option otherwise."""
+    if config.get_option("server.maxUploadSize") != megabytes:
+        config.set_option("server.maxUploadSize", megabytes)
 
 
 def is_served() -> bool:

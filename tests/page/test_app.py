@@ -28,7 +28,7 @@ from minicpm_rag.library.ledger import Ledger, knowledge_bases
 from minicpm_rag.library.ledger import jobs as queue
 from minicpm_rag.messages import LANGUAGES, Language, Message
 from minicpm_rag.page import door, once, server, shared
-from minicpm_rag.page.background import downloads, switching
+from minicpm_rag.page.background import downloads, reply, switching
 from minicpm_rag.page.background import jobs as page_jobs
 from minicpm_rag.page.background.reply import Reply
 from minicpm_rag.page.language import text
@@ -880,7 +880,7 @@ def add_model(home: Path, name: str) -> Path:
 def test_the_model_view_tells_what_runs_and_how(workspace: FakeWorkspace) -> None:
     workspace.mode, workspace.model_name = "model", "MiniCPM-2B"
     app = page(view="model")
-    app.session_state["speed"] = 31.44
+    reply.shared().speed = 31.44
     drawn = html(app.run())
     for words_ in ("MiniCPM-2B", "float32", "1.2 GB", "31.4", "tokens/s"):
         assert words_ in drawn

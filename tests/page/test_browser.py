@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import re
 import shutil
 from collections.abc import Iterator
@@ -292,6 +293,28 @@ def test_a_file_that_is_too_large_is_refused_by_name_and_the_rest_is_taken(
     user.close()
 
 
+def test_a_busy_server_gets_a_file_once(server: Server, browser: Browser, verdicts: str, tmp_path: Path) -> None:
+    (tmp_path / "一次.md").write_text("# 一次\n\n温室每天六点浇水。\n", encoding="utf-8")
+    user = Visitor(browser, server)
+    make_knowledge_base(user, "忙")
+    user.go("library")
+    user.page.locator(part("dropzone input")).wait_for(state="attached")
+    sent: list[str] = []
+    user.page.on("request", lambda request: sent.append(request.url) if "/upload_file/" in request.url else None)
+    assert server.process is not None
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        user.page.locator(part("dropzone input")).set_input_files(tmp_path / "一次.md")
+        user.page.wait_for_timeout(7000)
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    user.page.locator('[class*="st-key-document-"]', has_text="一次.md").wait_for()
+    user.page.wait_for_timeout(5000)  # longer than it takes until a lost file is given again
+    assert user.page.locator(".rag-table tbody tr").count() == 1
+    assert len({address for address in sent}) == 1
+    user.close()
+
+
 def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path) -> None:
     name = "![x](http:evil.example)<img src=x onerror=alert(1)>.md"
     hostile = tmp_path / name.replace("/", "")
@@ -374,6 +397,9 @@ def test_stop_keeps_the_partial_text_and_frees_the_model(server: Server, visitor
     playwright_api.expect(visitor.page.locator(".rag-facts").first).to_contain_text("tiny", timeout=60_000)
     visitor.go("chat")
     visitor.submit("工龄满十年的员工年假有多少天？")
+    visitor.page.locator(".rag-caret").wait_for()
+    visitor.page.reload()  # the address names the conversation, and its answer goes on without a tab
+    visitor.page.locator(".rag-question", has_text="工龄满十年").wait_for()
     visitor.page.locator(".rag-caret").wait_for()
     visitor.page.locator(".st-key-stop-answer button").click()
     visitor.page.wait_for_selector(".st-key-stop", state="detached")

@@ -62,11 +62,15 @@ def test_the_style_sheet_uses_listed_parts_only() -> None:
     assert used <= set(TEST_IDS.values())
 
 
-def test_a_session_whose_tab_was_closed_ends_by_an_exception_of_its_own() -> None:
-    from streamlit.runtime.scriptrunner import RerunException
+def test_the_server_takes_files_as_large_as_the_page_says() -> None:
+    from streamlit import config
 
-    assert issubclass(streamlit_private.PageClosed, BaseException)
-    assert not issubclass(RerunException, streamlit_private.PageClosed)
+    before = config.get_option("server.maxUploadSize")
+    try:
+        streamlit_private.take_uploads_of(512)
+        assert config.get_option("server.maxUploadSize") == 512
+    finally:
+        config.set_option("server.maxUploadSize", before)
 
 
 def test_streamlit_asks_for_its_external_address_by_the_function_that_is_replaced() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import RAGError
 from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.messages import Message
+from minicpm_rag.page.once import Once
 from minicpm_rag.records import Answer, AnswerEvent, Question, Retrieval, Text, Waiting
 
 if TYPE_CHECKING:
@@ -123,3 +124,48 @@ class Reply:
         except RAGError as error:  # a full disk, or the conversation was deleted meanwhile: still shown
             logger.warning("An answer could not be stored: %s", error)
             self.unsaved = error.message
+
+
+class Replies:
+    """The answers under way, by conversation: a tab that is closed or loaded again does not end them."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, Reply] = {}
+        self._unsaved: dict[int, Answer] = {}
+        self._lock = threading.Lock()
+        self.speed = 0.0  # tokens a second of the last answer that a model wrote
+
+    def of(self, conversation: int) -> Reply | None:
+        """The answer under way in a conversation; one that is done is forgotten at the next look."""
+        with self._lock:
+            reply = self._running.get(conversation)
+            if reply is None or not reply.done.is_set():
+                return reply
+            del self._running[conversation]
+            self.speed = reply.answer.tokens_per_second or self.speed
+            if reply.unsaved:
+                self._unsaved[reply.exchange] = replace(reply.answer, error=reply.unsaved)
+            return None
+
+    def begin(self, reply: Reply) -> None:
+        """Remember an answer that has begun."""
+        with self._lock:
+            self._running[reply.conversation] = reply
+            self._unsaved.pop(reply.exchange, None)
+
+    def stop(self, conversation: int) -> None:
+        """Stop the answer under way in a conversation, if there is one."""
+        running = self.of(conversation)
+        if running is not None:
+            running.stop()
+
+    def unsaved(self, exchange: int) -> Answer | None:
+        """An answer that could not be written to the disk but is still in memory, with the reason."""
+        with self._lock:
+            return self._unsaved.get(exchange)
+
+
+@Once
+def shared() -> Replies:
+    """The answers under way, one list for all sessions."""
+    return Replies()

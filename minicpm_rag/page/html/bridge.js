@@ -39,26 +39,40 @@ export default function ({ data, setTriggerValue }) {
     if (fresh.length) setTriggerValue("refused", fresh.map(nameOf))
   }
   // Streamlit 1.67 does not answer a request for upload addresses if a run of the page begins at that moment. The
-  // files are then lost silently: they have no chips in the uploader. So those without one are given to it again.
+  // files are then lost silently: they have no chips in the uploader. So those without one are given to it again, but
+  // only once the server has answered something that was sent later: a server that is merely busy loses nothing.
+  const hasChip = () => document.querySelector(`${parts.file}:not([aria-invalid="true"])`)
+  const given = window.ragGiven ?? (window.ragGiven = { number: 0, waiting: null, own: null })
   const taken = (event) => {
+    if (event === given.own) return
     const input = event.target.closest?.(parts.uploader)?.querySelector("input[type=file]")
     const files = (event.dataTransfer ?? event.target).files
-    if (!input || !files?.length) return
-    const given = [...files]
-    setTimeout(() => {
-      if (!input.isConnected || document.querySelector(`${parts.file}:not([aria-invalid="true"])`)) return
-      const tooLarge = [...document.querySelectorAll(refused)].map(nameOf)
-      const lost = given.filter((file) => !tooLarge.includes(file.name))
-      if (!lost.length) return
-      if (lost.length === given.length) input.files = files  // as they came, with their places in a folder
-      else {
-        const again = new DataTransfer()
-        lost.forEach((file) => again.items.add(file))
-        input.files = again.files
-      }
-      input.dispatchEvent(new Event("change", { bubbles: true }))
-    }, 2000)
+    if (input && files?.length) watch({ input, files, names: [...files], tries: 3 })
   }
+  const watch = (waiting) => setTimeout(() => {
+    if (!waiting.input.isConnected || hasChip()) return
+    given.waiting = waiting
+    setTriggerValue("asked", ++given.number)
+  }, 2000)
+  const giveAgain = () => {
+    const { input, files, names, tries } = given.waiting
+    given.waiting = null
+    if (!input.isConnected || hasChip() || !tries) return
+    const tooLarge = [...document.querySelectorAll(refused)].map(nameOf)
+    const lost = names.filter((file) => !tooLarge.includes(file.name))
+    if (!lost.length) return
+    if (lost.length === names.length) input.files = files  // as they came, with their places in a folder
+    else {
+      const again = new DataTransfer()
+      lost.forEach((file) => again.items.add(file))
+      input.files = again.files
+    }
+    given.own = new Event("change", { bubbles: true })
+    input.dispatchEvent(given.own)
+    watch({ input, files: input.files, names: lost, tries: tries - 1 })
+  }
+  // The answer comes with a run of the page, whose own chips are drawn a moment later.
+  if (given.waiting && data.answered === given.number) setTimeout(() => given.waiting && giveAgain(), 500)
   // Stay at the end of the conversation while it grows, until the user scrolls.
   const end = () => document.querySelector(parts.main)
   if (data.follow && data.follow !== window.ragFollow) window.ragStick = true

@@ -1,4 +1,4 @@
-"""The one script in the browser: clicks on citation marks, copying, two cookies, files that are too large.
+"""The one script in the browser: clicks on citation marks, copying, two cookies, files too large or lost on the way.
 
 Clicks are caught on the document, so that answers can be inert HTML. It does not know what is opened.
 """
@@ -39,7 +39,11 @@ def draw(
     def files_refused() -> None:
         refused([str(name) for name in st.session_state[KEY].get("refused") or ()])
 
+    def server_asked() -> None:
+        st.session_state.bridge_answered = int(st.session_state[KEY].get("asked") or 0)
+
     data = {
+        "answered": st.session_state.get("bridge_answered", 0),
         "language": language,
         "cookies": dict(cookies),
         "seconds": COOKIE_SECONDS,
@@ -49,4 +53,10 @@ def draw(
     # Registered at each run: Streamlit 1.65, the last one for Python 3.10, knows only the current server's.
     mount = component("minicpm_rag.bridge", js=_SCRIPT.read_text(encoding="utf-8"), isolate_styles=False)
     with st.container(key="rag-bridge"):
-        mount(key=KEY, data=data, on_opened_change=mark_clicked, on_refused_change=files_refused)
+        mount(
+            key=KEY,
+            data=data,
+            on_opened_change=mark_clicked,
+            on_refused_change=files_refused,
+            on_asked_change=server_asked,
+        )

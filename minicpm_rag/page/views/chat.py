@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.page import examples, shared, sources, state, streamlit_private
+from minicpm_rag.page.background import reply as replies
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import language, t
 from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, uploads
@@ -31,10 +32,7 @@ def show() -> None:
     """Draw the view."""
     workspace = shared.workspace()
     conversation = state.conversation()
-    reply = asking.replies().get(conversation.id) if conversation else None
-    if reply is not None and reply.done.is_set():
-        asking.finish(reply)
-        reply = None
+    reply = replies.shared().of(conversation.id) if conversation else None
     _input(reply)
     if workspace is not None and state.source() is not None:
         talk, beside = st.columns([6, 5], gap="large")
@@ -156,15 +154,11 @@ def _until_documents(workspace: Workspace) -> None:
 
 
 def _follow(reply: Reply, slot: DeltaGenerator) -> None:
-    """Draw a running answer until it is done; a click elsewhere leaves it running."""
-    try:
+    """Draw a running answer until it is done; a click elsewhere or a closed tab leaves it running."""
+    slot.html(_so_far(reply))
+    while not reply.done.wait(LOOK_SECONDS):
+        reply.shown.set()
         slot.html(_so_far(reply))
-        while not reply.done.wait(LOOK_SECONDS):
-            reply.shown.set()
-            slot.html(_so_far(reply))
-    except streamlit_private.PageClosed:  # nobody reads the answer any more
-        reply.stop()
-        raise
     st.rerun()
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.page import shared, state
+from minicpm_rag.page.background import reply
 from minicpm_rag.page.language import t
 from minicpm_rag.page.views import export, notices
 from minicpm_rag.page.views.callbacks import attempt
@@ -60,9 +61,7 @@ def _rename(conversation: Conversation) -> None:
 
 @attempt
 def _delete(number: int) -> None:
-    running = st.session_state.get("replies", {}).pop(number, None)
-    if running is not None:
-        running.cancel()
+    reply.shared().stop(number)
     shared.conversations().delete(state.user(), number)
     state.open_conversation(None)
 

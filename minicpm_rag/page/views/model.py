@@ -11,7 +11,7 @@ import streamlit as st
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.page import shared, state
-from minicpm_rag.page.background import switching
+from minicpm_rag.page.background import reply, switching
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
 from minicpm_rag.page.views import answering, model_list, notices, opening
@@ -66,7 +66,7 @@ def _facts(workspace: Workspace) -> None:
         return
     if known.get("device") == "server":
         known["device"] = t("on_a_server")
-    speed = st.session_state.get("speed")
+    speed = reply.shared().speed
     known["speed"] = f"{speed:.1f}" if speed else ""
     cells = "".join(
         f"<div><b>{markup.plain(value)}</b><span>{markup.plain(t(f'fact_{key}'))}</span></div>"

@@ -11,7 +11,7 @@ import streamlit as st
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.messages import Message
-from minicpm_rag.page import shared, state
+from minicpm_rag.page import shared, state, streamlit_private
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
@@ -33,6 +33,7 @@ def drop(workspace: Workspace) -> None:
     """Draw the place to drop files on; what is dropped is read at once."""
     as_folder = st.session_state.get("drop-folder", False)
     limit = shared.settings().upload_megabytes
+    streamlit_private.take_uploads_of(limit)
     key = f"upload-{st.session_state.get('upload_turn', 0)}-{as_folder}"
     # Taken in a callback: a user who drops files and changes the view at once sends both in one message. Streamlit
     # runs callbacks first; code after this widget would never see the files, as the library is not drawn again.
