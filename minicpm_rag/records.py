@@ -275,6 +275,7 @@ class Conversation:
     title: str
     knowledge_base: str
     changed_at: str  # ISO 8601, UTC
+    pinned: bool = False
 
 
 @dataclass(frozen=True)

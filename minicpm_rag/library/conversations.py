@@ -20,9 +20,14 @@ class Conversations:
         self._ledger.close()
 
     def listed(self, user: str) -> list[Conversation]:
-        """The user's conversations, the last used first."""
+        """The user's conversations, pinned ones first, then the last used first."""
         with self._ledger.reading() as connection:
             return conversations.listed(connection, user)
+
+    def holding(self, user: str, words: str) -> list[Conversation]:
+        """Those of the user's conversations whose title, questions or answers hold the words."""
+        with self._ledger.reading() as connection:
+            return conversations.holding(connection, user, words)
 
     def get(self, user: str, conversation: int) -> Conversation:
         """One conversation."""
@@ -38,6 +43,11 @@ class Conversations:
         """Give a conversation another title. Raises LibraryError where it is blank."""
         with self._ledger.writing() as connection:
             conversations.rename(connection, user, conversation, title)
+
+    def pin(self, user: str, conversation: int, pinned: bool) -> None:
+        """Keep a conversation before the others, or no longer."""
+        with self._ledger.writing() as connection:
+            conversations.pin(connection, user, conversation, pinned)
 
     def delete(self, user: str, conversation: int) -> None:
         """Delete a conversation with all its questions and answers."""

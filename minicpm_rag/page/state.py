@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from minicpm_rag.errors import NotFoundError
 from minicpm_rag.page import door, shared
 from minicpm_rag.page.language import LANGUAGE_COOKIE, language
 
@@ -99,8 +100,12 @@ def options() -> dict[str, Any]:
 def conversation() -> Conversation | None:
     """The conversation on the page; None before its first question."""
     number = st.session_state.get("conversation")
-    listed = {row.id: row for row in shared.conversations().listed(user())}
-    return listed.get(number) if number is not None else None
+    if number is None:
+        return None
+    try:
+        return shared.conversations().get(user(), number)
+    except NotFoundError:
+        return None
 
 
 def open_conversation(number: int | None) -> None:

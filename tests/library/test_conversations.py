@@ -145,3 +145,30 @@ def test_a_full_disk_is_one_sentence_and_the_conversation_survives(file: Path) -
     with pytest.raises(LibraryError, match="make room on the disk"):
         conversations.ask("ann", conversation.id, "x" * 100_000)
     assert [exchange.question for exchange in conversations.exchanges("ann", conversation.id)] == ["first"]
+
+
+def test_pinned_conversations_are_listed_first_and_unpinned_ones_by_their_last_use(file: Path) -> None:
+    conversations = Conversations(Ledger(file.parent))
+    first, second, _third = (conversations.create("ann", "default", title) for title in ("one", "two", "three"))
+    conversations.pin("ann", first.id, True)
+    assert [row.title for row in conversations.listed("ann")] == ["one", "three", "two"]
+    assert conversations.get("ann", first.id).pinned
+    conversations.pin("ann", first.id, False)
+    assert [row.title for row in conversations.listed("ann")] == ["three", "two", "one"]
+    with pytest.raises(NotFoundError):
+        conversations.pin("bob", second.id, True)
+
+
+@pytest.mark.parametrize("words", ["年假", "ask hr", "three", "100%"])
+def test_a_conversation_is_found_by_its_title_its_questions_and_its_answers(file: Path, words: str) -> None:
+    conversations = Conversations(Ledger(file.parent))
+    holds = {"年假": "年假有几天？", "ask hr": "Where?", "three": "three", "100%": "Is it 100%?"}[words]
+    found = conversations.create("ann", "default", "other" if words != "three" else "three")
+    exchange = conversations.ask("ann", found.id, holds)
+    if words == "ask hr":
+        conversations.answer("ann", found.id, exchange, finished())
+    other = conversations.create("ann", "default", "1000 things")
+    conversations.ask("ann", other.id, "Nothing of it")
+    stranger = conversations.create("bob", "default", words)
+    assert [row.id for row in conversations.holding("ann", words)] == [found.id]
+    assert [row.id for row in conversations.holding("bob", words)] == [stranger.id]

@@ -481,6 +481,52 @@ def test_a_question_that_cannot_be_kept_is_given_back_with_the_reason(
     assert not app.exception
 
 
+def test_every_conversation_can_be_reached_and_pinned_ones_stand_first(workspace: FakeWorkspace, home: Path) -> None:
+    conversations = Conversations(Ledger(home))
+    made = [conversations.create("browser:ann", "default", f"talk {number}") for number in range(45)]
+    app = page()
+    opens = [found.key for found in app.button if (found.key or "").startswith("open-")]
+    assert opens[0] == f"open-{made[-1].id}" and f"open-{made[0].id}" not in opens
+    button(app, "more-conversations").click().run()
+    button(app, "more-conversations").click().run()
+    app.button(key=f"open-{made[0].id}").click().run()
+    next(found for found in app.toggle if found.key == f"pin-{made[0].id}").set_value(True).run()
+    app.text_input(key="search-conversations").set_value("talk 17").run()
+    assert [found.label for found in app.button if (found.key or "").startswith("open-")] == ["talk 17"]
+    app.text_input(key="search-conversations").set_value("").run()
+    assert next(found for found in app.button if (found.key or "").startswith("open-")).label == "talk 0"
+    assert words("conversations_pinned") in html(app)
+
+
+def test_a_reload_comes_back_to_the_conversation_that_the_address_names(workspace: FakeWorkspace, home: Path) -> None:
+    app = ask(page())
+    number = app.session_state["conversation"]
+    assert str(number) in app.query_params["conversation"]
+    again = AppTest.from_file(APP, default_timeout=20)
+    again.session_state["user"] = "browser:ann"
+    again.query_params["conversation"] = str(number)
+    again.run()
+    wait_until(lambda: shared.opening().done() and not switching.shared().is_running)
+    assert "12 天带薪年假" in html(again.run())
+    stranger = AppTest.from_file(APP, default_timeout=20)
+    stranger.session_state["user"] = "browser:bob"
+    stranger.query_params["conversation"] = str(number)
+    assert "12 天带薪年假" not in html(stranger.run())
+    assert "conversation" not in stranger.query_params
+
+
+def test_a_knowledge_base_cannot_be_called_as_the_page_calls_the_first_one(workspace: FakeWorkspace) -> None:
+    app = page(view="library")
+    for name in ("默认", "Default", " DEFAULT "):
+        app.text_input(key="create-name").set_value(name)
+        button(app, "create-submit").click().run()
+        assert "Choose another name" in html(app)
+    assert workspace.library.names == ["default"]
+    workspace.library.names.append("Default")  # made by an older version
+    app = page(view="library")
+    assert sorted(app.selectbox(key="knowledge-base-choice").options) == ["Default", "Default (default)"]
+
+
 def test_an_interrupted_question_can_be_answered_after_a_restart(workspace: FakeWorkspace, home: Path) -> None:
     conversations = Conversations(Ledger(home))
     conversation = conversations.create("browser:ann", "default")

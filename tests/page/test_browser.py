@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -224,8 +224,7 @@ def test_five_users_at_once_see_their_own_answers_only(server: Server, browser: 
 
 
 def make_knowledge_base(visitor: Visitor, name: str) -> None:
-    visitor.go("library")
-    visitor.page.get_by_role("button", name=words("manage")).click()
+    visitor.page.locator(f"{part('sidebar')} {part('popover button')}").click()
     visitor.page.get_by_label(words("new_name")).fill(name)
     visitor.page.get_by_role("button", name=words("create")).click()
     playwright_api.expect(visitor.page.locator("h2")).to_contain_text(name)
@@ -311,7 +310,7 @@ def test_a_busy_server_gets_a_file_once(server: Server, browser: Browser, verdic
     user.page.locator('[class*="st-key-document-"]', has_text="一次.md").wait_for()
     user.page.wait_for_timeout(5000)  # longer than it takes until a lost file is given again
     assert user.page.locator(".rag-table tbody tr").count() == 1
-    assert len({address for address in sent}) == 1
+    assert len(set(sent)) == 1
     user.close()
 
 

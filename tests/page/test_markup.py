@@ -106,3 +106,18 @@ def test_marked_text_joins_overlapping_spans_and_keeps_every_character() -> None
 
 def test_a_label_escapes_all_that_streamlit_would_read() -> None:
     assert markup.label("![x](http://e.com) :red[a]\n$b$") == r"\!\[x\]\(http\:\/\/e\.com\) \:red\[a\] \$b\$"
+
+
+def test_a_table_without_support_stays_a_table_with_each_cell_marked() -> None:
+    table = "| Item | Price |\n|---|---|\n| Pump | 3,400 |\n"
+    html = markup.answer(table, exchange=1, cited=(), unsupported=[(0, len(table))])
+    assert html.count("<tr>") == 2 and "|" not in html
+    assert html.count('class="rag-unsupported"') == 4
+
+
+def test_each_item_of_a_list_without_support_is_marked_by_itself() -> None:
+    text = "- first\n- second\n- third"
+    html = markup.answer(text, exchange=1, cited=(), unsupported=[(2, text.index("- third"))])
+    assert html.count("<li>") == 3
+    assert html.count('class="rag-unsupported"') == 2
+    assert "<li>third</li>" in html

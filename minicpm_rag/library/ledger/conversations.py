@@ -21,13 +21,30 @@ if TYPE_CHECKING:
 
 TITLE_CHARACTERS = 40
 
-_SELECT = "SELECT id, title, knowledge_base, changed_at FROM conversations"
+_SELECT = "SELECT id, title, knowledge_base, changed_at, pinned FROM conversations"
+_LAST_USED_FIRST = "ORDER BY pinned DESC, changed_at DESC, id DESC"
 
 
 def listed(connection: sqlite3.Connection, user: str) -> list[Conversation]:
-    """The user's conversations, the last used first."""
-    rows = connection.execute(f"{_SELECT} WHERE owner = ? ORDER BY changed_at DESC, id DESC", (user,))
-    return [Conversation(*row) for row in rows]
+    """The user's conversations, pinned ones first, then the last used first."""
+    rows = connection.execute(f"{_SELECT} WHERE owner = ? {_LAST_USED_FIRST}", (user,))
+    return [_conversation(row) for row in rows]
+
+
+def holding(connection: sqlite3.Connection, user: str, words: str) -> list[Conversation]:
+    """Those of the user's conversations whose title, questions or answers hold the words as they are written."""
+    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    rows = connection.execute(
+        f"{_SELECT} WHERE owner = ? AND (title LIKE ? ESCAPE '\\' OR EXISTS ("
+        "SELECT 1 FROM exchanges WHERE conversation = conversations.id AND (question LIKE ? ESCAPE '\\' "
+        "OR json_extract(answer, '$.text') LIKE ? ESCAPE '\\'))) " + _LAST_USED_FIRST,
+        (user, pattern, pattern, pattern),
+    )
+    return [_conversation(row) for row in rows]
+
+
+def _conversation(row: sqlite3.Row) -> Conversation:
+    return replace(Conversation(*row), pinned=bool(row["pinned"]))
 
 
 def get(connection: sqlite3.Connection, user: str, conversation: int) -> Conversation:
@@ -35,7 +52,7 @@ def get(connection: sqlite3.Connection, user: str, conversation: int) -> Convers
     row = connection.execute(f"{_SELECT} WHERE owner = ? AND id = ?", (user, conversation)).fetchone()
     if row is None:
         raise NotFoundError("library.no_conversation", number=conversation)
-    return Conversation(*row)
+    return _conversation(row)
 
 
 def create(connection: sqlite3.Connection, user: str, knowledge_base: str, title: str) -> Conversation:
@@ -54,6 +71,12 @@ def rename(connection: sqlite3.Connection, user: str, conversation: int, title: 
         raise LibraryError("library.blank_title")
     get(connection, user, conversation)
     connection.execute("UPDATE conversations SET title = ? WHERE id = ?", (_shortened(title), conversation))
+
+
+def pin(connection: sqlite3.Connection, user: str, conversation: int, pinned: bool) -> None:
+    """Keep a conversation before the others, or no longer."""
+    get(connection, user, conversation)
+    connection.execute("UPDATE conversations SET pinned = ? WHERE id = ?", (pinned, conversation))
 
 
 def delete(connection: sqlite3.Connection, user: str, conversation: int) -> None:

@@ -130,6 +130,8 @@ CREATE TABLE IF NOT EXISTS exchanges (
 CREATE INDEX IF NOT EXISTS exchanges_by_conversation ON exchanges (conversation);
 """
 
+PINNED = "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;\n"
+
 VERSION = "ALTER TABLE knowledge_bases RENAME COLUMN generation TO version;\n"
 
 # The rows of each are in a table of their own, data_<id>, see ledger/tables.py.
@@ -165,6 +167,7 @@ MIGRATIONS = (
     Migration(5, "reasons are messages", old_reasons.migrate),
     Migration(6, "tables of documents as values", DATA_TABLES),
     Migration(7, "pages, chunks and vectors have checksums", checksums.MIGRATION),
+    Migration(8, "conversations are pinned", PINNED),
 )
 NEWEST = MIGRATIONS[-1].number
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from html import escape
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
+
+from minicpm_rag.text.table_rows import cell_spans, is_row, is_rule
 
 # Put around an unsupported sentence while Markdown is parsed. Markdown takes these characters for punctuation, so
 # that emphasis beside them still opens and closes. (They are word dividers of ancient scripts; a text that has some
@@ -84,7 +86,8 @@ def _joined(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, in
 
 def _with_sentinels(text: str, spans: Sequence[tuple[int, int]]) -> str:
     text = text.replace(_OPEN, " ").replace(_CLOSE, " ")
-    for start, end in reversed(_joined(spans, len(text))):
+    pieces = [piece for span in _joined(spans, len(text)) for piece in _pieces_of_lines(text, *span)]
+    for start, end in reversed(pieces):
         while start > 0 and text[start - 1] in _EMPHASIS:
             start -= 1
         line_start = text.rfind("\n", 0, start) + 1
@@ -97,6 +100,23 @@ def _with_sentinels(text: str, spans: Sequence[tuple[int, int]]) -> str:
         if start < end:
             text = text[:start] + _OPEN + text[start:end] + _CLOSE + text[end:]
     return text
+
+
+def _pieces_of_lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A span as the parts of it that stand in one item of a list, one cell of a table: marks never cross these."""
+    line_start = text.rfind("\n", 0, start) + 1
+    while line_start < end:
+        line_end = text.find("\n", line_start)
+        line_end = len(text) if line_end < 0 else line_end
+        line = text[line_start:line_end]
+        cells = [(0, len(line))]
+        if is_row(line.strip()):
+            cells = [] if is_rule(line.strip()) else list(cell_spans(line))
+        for first, last in cells:
+            first, last = max(start, line_start + first), min(end, line_start + last)
+            if text[first:last].strip():
+                yield first, last
+        line_start = line_end + 1
 
 
 def _reader() -> MarkdownIt:

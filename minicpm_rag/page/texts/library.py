@@ -7,6 +7,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "pages": ("{count:,} 页", "{count:page|pages}"),
     "chunks": ("{count:,} 个片段", "{count:chunk|chunks}"),
     "manage": ("管理", "Manage"),
+    "new_knowledge_base": ("新建知识库", "New knowledge base"),
     "new_name": ("新知识库的名称", "Name of a new knowledge base"),
     "create": ("新建", "Create"),
     "rename_to": ("改名为", "Rename to"),

@@ -1,4 +1,4 @@
-"""The line above a conversation: its title, and a menu to rename, export or delete it."""
+"""The line above a conversation: its title, and a menu to pin, rename, export or delete it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def draw(conversation: Conversation) -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
         notices.quiet(conversation.title or t("untitled"))
         with st.popover("", icon=":material/more_horiz:", type="tertiary", help=t("conversation_menu")):
+            st.toggle(
+                t("pin"),
+                conversation.pinned,
+                key=f"pin-{conversation.id}",
+                on_change=_pin,
+                args=(conversation,),
+            )
             _rename(conversation)
             exchanges = shared.conversations().exchanges(state.user(), conversation.id)
             st.download_button(
@@ -57,6 +64,11 @@ def _rename(conversation: Conversation) -> None:
                 notices.bad(error.message)
             else:
                 st.rerun()
+
+
+@attempt
+def _pin(conversation: Conversation) -> None:
+    shared.conversations().pin(state.user(), conversation.id, bool(st.session_state[f"pin-{conversation.id}"]))
 
 
 @attempt

@@ -5,20 +5,23 @@ It does not know what is in one; the library view draws that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.errors import RAGError
+from minicpm_rag.errors import LibraryError, RAGError
+from minicpm_rag.messages import LANGUAGES
 from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.language import t
+from minicpm_rag.page.language import t, text
 from minicpm_rag.page.views import notices
 
 if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
+
+DEFAULT = "default"  # the knowledge base that is there before any was made; the page translates its name
 
 
 def names(workspace: Workspace) -> list[str]:
@@ -28,7 +31,22 @@ def names(workspace: Workspace) -> list[str]:
 
 def shown(name: str) -> str:
     """A knowledge base as the page names it: the first one has a translated name."""
-    return t("default_name") if name == "default" else name
+    return t("default_name") if name == DEFAULT else name
+
+
+def labels(names: Sequence[str]) -> dict[str, str]:
+    """What each knowledge base is called among the others: no two alike, though one may be named "Default" itself."""
+    return {
+        name: f"{shown(name)} ({name})" if name == DEFAULT and shown(name) in names else shown(name) for name in names
+    }
+
+
+def _check(name: str) -> str:
+    """A new name without what surrounds it. Raises LibraryError where the page calls another one so."""
+    name = name.strip()
+    if name != DEFAULT and name.casefold() in {text(known, "default_name").casefold() for known in LANGUAGES}:
+        raise LibraryError("library.name_taken", name=name)
+    return name
 
 
 def choose() -> None:
@@ -48,34 +66,41 @@ def choose() -> None:
     options = names(workspace)
     # Set each time: a conversation that is opened brings its own knowledge base.
     st.session_state["knowledge-base-choice"] = state.knowledge_base()
-    labels = {option: shown(option) for option in options}
-    st.selectbox(
-        t("knowledge_base"),
-        options,
-        format_func=lambda option: labels.get(option, option),
-        key="knowledge-base-choice",
-        on_change=chosen,
-    )
+    called = labels(options)
+    with st.container(horizontal=True, wrap=False, vertical_alignment="bottom", gap="xsmall"):
+        st.selectbox(
+            t("knowledge_base"),
+            options,
+            format_func=lambda option: called.get(option, option),
+            key="knowledge-base-choice",
+            on_change=chosen,
+        )
+        with st.popover("", icon=":material/add:", help=t("new_knowledge_base")):
+            _new(workspace)
+
+
+def _new(workspace: Workspace) -> None:
+    with st.form("create-knowledge-base", border=False, clear_on_submit=True):
+        name = st.text_input(t("new_name"), key="create-name")
+        if st.form_submit_button(t("create"), key="create-submit"):
+            _do(lambda: _create(workspace, _check(name)))
 
 
 def manage(workspace: Workspace) -> None:
-    """Draw the menu that creates, renames and deletes."""
+    """Draw the menu that renames and deletes."""
     current = state.knowledge_base()
     exists = current in {row.name for row in workspace.library.knowledge_bases()}
+    if not exists:
+        return
     with st.popover(t("manage"), icon=":material/tune:"):
-        with st.form("create-knowledge-base", border=False, clear_on_submit=True):
-            name = st.text_input(t("new_name"), key="create-name")
-            if st.form_submit_button(t("create"), key="create-submit"):
-                _do(lambda: _create(workspace, name.strip()))
-        if exists:
-            with st.form("rename-knowledge-base", border=False):
-                renamed = st.text_input(t("rename_to"), value=current, key=f"rename-name-{current}")
-                if st.form_submit_button(t("rename"), key="rename-submit"):
-                    _do(lambda: _rename(workspace, current, renamed.strip()))
-            st.divider()
-            sure = st.checkbox(markup.label(t("delete_sure", name=shown(current))), key=f"delete-sure-{current}")
-            if st.button(t("delete"), icon=":material/delete:", disabled=not sure, key="delete-submit"):
-                _do(lambda: _delete(workspace, current))
+        with st.form("rename-knowledge-base", border=False):
+            renamed = st.text_input(t("rename_to"), value=current, key=f"rename-name-{current}")
+            if st.form_submit_button(t("rename"), key="rename-submit"):
+                _do(lambda: _rename(workspace, current, _check(renamed)))
+        st.divider()
+        sure = st.checkbox(markup.label(t("delete_sure", name=shown(current))), key=f"delete-sure-{current}")
+        if st.button(t("delete"), icon=":material/delete:", disabled=not sure, key="delete-submit"):
+            _do(lambda: _delete(workspace, current))
 
 
 def _do(change: Callable[[], None]) -> None:
@@ -90,6 +115,8 @@ def _do(change: Callable[[], None]) -> None:
 def _create(workspace: Workspace, name: str) -> None:
     workspace.library.create(name)
     st.session_state.knowledge_base = name
+    state.open_conversation(None)
+    state.go("library")
 
 
 def _rename(workspace: Workspace, name: str, new_name: str) -> None:

@@ -11,10 +11,9 @@ from minicpm_rag.errors import RAGError
 from minicpm_rag.page import shared, state
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import language, t
-from minicpm_rag.page.views import knowledge, login
+from minicpm_rag.page.views import conversation_list, knowledge, login
 
 ICONS = {"chat": ":material/forum:", "library": ":material/folder_open:", "model": ":material/memory:"}
-CONVERSATIONS_SHOWN = 30
 
 
 def draw() -> None:
@@ -34,11 +33,11 @@ def draw() -> None:
             for view in state.VIEWS:
                 _navigation(view)
         knowledge.choose()
-        _conversations()
-        st.space("small")
-        _language()
-        _answering()
-        login.draw_way_out()
+        conversation_list.draw()
+        with st.container(key="sidebar-foot"):
+            _language()
+            _answering()
+            login.draw_way_out()
 
 
 def _navigation(view: str) -> None:
@@ -53,26 +52,6 @@ def _navigation(view: str) -> None:
             on_click=state.go,
             args=(view,),
         )
-
-
-def _conversations() -> None:
-    listed = shared.conversations().listed(state.user())
-    if not listed:
-        return
-    st.html(f'<div class="rag-caption">{markup.plain(t("conversations"))}</div>')
-    shown = state.conversation()
-    with st.container(gap=None):
-        for row in listed[:CONVERSATIONS_SHOWN]:
-            here = "-here" if shown is not None and shown.id == row.id and state.view() == "chat" else ""
-            with st.container(key=f"talk-{row.id}{here}"):
-                st.button(
-                    markup.label(row.title or t("untitled")),
-                    key=f"open-{row.id}",
-                    type="tertiary",
-                    width="stretch",
-                    on_click=state.open_conversation,
-                    args=(row.id,),
-                )
 
 
 def _language() -> None:
