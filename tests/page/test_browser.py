@@ -224,7 +224,7 @@ def test_five_users_at_once_see_their_own_answers_only(server: Server, browser: 
 
 
 def make_knowledge_base(visitor: Visitor, name: str) -> None:
-    visitor.page.locator(f"{part('sidebar')} {part('popover button')}").click()
+    visitor.click(f"{part('sidebar')} {part('popover button')}")
     visitor.page.get_by_label(words("new_name")).fill(name)
     visitor.page.get_by_role("button", name=words("create")).click()
     playwright_api.expect(visitor.page.locator("h2")).to_contain_text(name)
