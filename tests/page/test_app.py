@@ -780,7 +780,7 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     wait_until(lambda: page_jobs.shared().of("default")[0].done.is_set())
     drawn = html(app.run())
     assert "Added 1" in drawn and "Not added 1" in drawn
-    assert "The PDF is protected by a password." in drawn and "Save a copy without a password" in drawn
+    assert "The PDF is protected by a password." in drawn and "Give the password" in drawn
     assert "4 chunks · GB18030" in drawn
     button(app, "put-away").click().run()
     assert "protected by a password" not in html(app)
