@@ -15,7 +15,6 @@ from typing import Literal
 from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError, EmbeddingError
 from minicpm_rag.indexing import sources, storing
-from minicpm_rag.indexing.passwords import wants_password
 from minicpm_rag.indexing.removing import remove_missing
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import checksums, documents, knowledge_bases
@@ -243,14 +242,11 @@ class _Ingest:
     def _failed(self, new: NewDocument, reason: Message | None, remedy: Message | None) -> Verdict:
         with self.library.ledger.reading() as connection:
             former = documents.named(connection, self.kb_id, new.source)
-        replaces = former is not None and former.sha256 != new.sha256
-        if former is not None and replaces:
+        if former is not None and former.sha256 != new.sha256:
             reason = joined(reason, Message("indexing.still_answers", day=former.indexed_at[:10]))
         failed = replace(new, reason=reason, remedy=remedy)
         with self.library.ledger.writing() as connection:
             documents.record_failure(connection, self.kb_id, failed)
-        if (former is None or replaces) and not wants_password(reason):
-            self._drop_upload(new.source, new.sha256)
         return storing.verdict(failed, "failed")
 
     def _drop_upload(self, source: str, sha256: str) -> None:

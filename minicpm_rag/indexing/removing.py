@@ -40,7 +40,12 @@ def remove_missing(library: Library, kb_id: int, found: Found) -> Iterator[Verdi
 
 
 def _removed(library: Library, kb_id: int, source: str) -> Verdict:
+    with library.ledger.reading() as connection:
+        failed = [sha256 for kb, name, sha256 in documents.failures(connection) if (kb, name) == (kb_id, source)]
     row = storing.remove(library, kb_id, source)
+    if source.startswith(UPLOAD):
+        for sha256 in failed:
+            storing.drop_upload(library, kb_id, sha256, source)
     if row is None:
         return Verdict(source, Path(source).name, "removed", Message("indexing.failure_forgotten"))
     if source.startswith(UPLOAD):

@@ -212,11 +212,11 @@ def drop_upload(library: Library, kb_id: int, sha256: str, source: str) -> None:
 
 
 def _clear_uploads(library: Library) -> None:
-    """Delete uploaded files that became no document, as when the program ended before they were read."""
+    """Delete uploaded files that nothing lists, as when the program ended before they were read."""
     with library.ledger.reading() as connection:
         kept = {
             upload_path(library.uploads, kb_id, sha256, source)
-            for kb_id, source, sha256 in documents.hashes(connection)
+            for kb_id, source, sha256 in (*documents.hashes(connection), *documents.failures(connection))
             if source.startswith(UPLOAD)
         }
     for path in library.uploads.glob("*/*/*"):

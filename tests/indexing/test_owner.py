@@ -218,14 +218,16 @@ def test_uploads_are_kept_under_safe_names_and_go_with_their_document(tmp_path: 
         assert not [entry for entry in library.uploads.rglob("*") if entry.is_file()]
 
 
-def test_an_upload_that_cannot_be_read_leaves_only_its_verdict(tmp_path: Path) -> None:
+def test_an_upload_that_cannot_be_read_is_kept_to_be_tried_again_and_goes_with_its_verdict(tmp_path: Path) -> None:
     with opened(tmp_path / "home") as library:
         path = worker.save_upload(library, KB, "leer.pdf", b"%PDF-1.4 broken")
         assert ingest(library, path)["upload:leer.pdf"].status == "failed"
-        assert not path.exists()
-        assert [row.status for row in library.documents(KB)] == ["failed"]
+        (row,) = library.documents(KB)
+        assert (row.status, library.original_path(row.id)) == ("failed", path)
+        assert ingest(library, path)["upload:leer.pdf"].status == "failed"
         assert [entry.status for entry in remove(library, "upload:leer.pdf")] == ["removed"]
         assert library.documents(KB) == []
+        assert not path.exists()
 
 
 def test_a_forgotten_upload_is_cleared(tmp_path: Path) -> None:

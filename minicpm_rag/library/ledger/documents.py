@@ -171,6 +171,12 @@ def record_failure(connection: sqlite3.Connection, kb_id: int, failed: NewDocume
     )  # fmt: skip
 
 
+def failures(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
+    """The (knowledge base, source, SHA-256) of every file that could not be read."""
+    rows = connection.execute("SELECT kb_id, source, sha256 FROM documents WHERE status = 'failed'")
+    return [(row["kb_id"], row["source"], row["sha256"]) for row in rows]
+
+
 def forget_failure(connection: sqlite3.Connection, kb_id: int, source: str) -> None:
     """Delete the record that the source could not be read, where there is one."""
     connection.execute("DELETE FROM documents WHERE kb_id = ? AND source = ? AND status = 'failed'", (kb_id, source))

@@ -113,7 +113,7 @@ def _retry(workspace: Workspace, row: DocumentRow) -> None:
 
 
 def _place(workspace: Workspace, row: DocumentRow) -> str:
-    """Where the file of a document lies that could not be read: an uploaded one is kept while it wants a password."""
+    """Where the file of a document lies that could not be read: an uploaded one is kept until its line is removed."""
     kept = workspace.library.original_path(row.id) if row.source.startswith(UPLOAD) else None
     return row.source if kept is None else str(kept)
 
