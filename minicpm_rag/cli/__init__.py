@@ -15,13 +15,25 @@ from typing import TextIO
 import click
 
 from minicpm_rag import __version__
-from minicpm_rag.cli import ask, bench, click_language, evaluate, knowledge_bases, language, library, models, page
+from minicpm_rag.cli import (
+    ask,
+    bench,
+    click_language,
+    evaluate,
+    knowledge_bases,
+    language,
+    library,
+    models,
+    page,
+    serve,
+)
 from minicpm_rag.cli.language import t
 from minicpm_rag.errors import RAGError
 from minicpm_rag.messages import LANGUAGES
 
 COMMANDS: tuple[click.Command, ...] = (
     *page.COMMANDS,
+    *serve.COMMANDS,
     *library.COMMANDS,
     *ask.COMMANDS,
     *evaluate.COMMANDS,

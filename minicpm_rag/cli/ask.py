@@ -6,19 +6,16 @@ The answer and its citations go to stdout, everything else to stderr.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from minicpm_rag.cli.language import follow, said, t
+from minicpm_rag.cli.language import follow, language, said, t
 from minicpm_rag.cli.library import json_option, knowledge_base_option
 from minicpm_rag.cli.preparing import prepare
 from minicpm_rag.cli.shown import (
-    candidate_fields,
-    citation_fields,
     on_one_line,
     origin,
-    passage_fields,
     passage_line,
 )
 from minicpm_rag.cli.tables import echo_table, printable
@@ -74,6 +71,7 @@ def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) 
 @json_option
 def search(question: str, knowledge_base: str | None, limit: int | None, explain: bool, as_json: bool) -> None:
     """Show the passages found for a question, with their scores; no model is asked."""
+    from minicpm_rag.fields import retrieval_fields
     from minicpm_rag.settings import load_settings
     from minicpm_rag.workspace import open_workspace
 
@@ -82,11 +80,7 @@ def search(question: str, knowledge_base: str | None, limit: int | None, explain
         _make_ready(workspace, knowledge_base)
         found = workspace.retriever(knowledge_base).retrieve(question, limit)
         if as_json:
-            shown: dict[str, Any] = {"question": question, "evidence": found.evidence, "threshold": found.threshold}
-            shown["passages"] = [passage_fields(document) for document in found.documents]
-            if explain and found.trace is not None:
-                shown["dense_weight"] = found.trace.dense_weight
-                shown["candidates"] = [candidate_fields(candidate) for candidate in found.trace.candidates]
+            shown = retrieval_fields(question, found, explain=explain)
             click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
             return
         for number, document in enumerate(found.documents, 1):
@@ -161,24 +155,9 @@ def _cut(text: str) -> str:
 
 
 def _as_json(question: str, retrieval: Retrieval, answer: Answer) -> str:
-    return json.dumps(
-        {
-            "question": question,
-            "standalone_question": answer.standalone_question,
-            "answer": answer.text,
-            "mode": answer.mode,
-            "evidence": retrieval.evidence,
-            "threshold": retrieval.threshold,
-            "citations": [citation_fields(citation) for citation in answer.citations],
-            "note": None if answer.note is None else said(answer.note),
-            "unsupported": [list(span) for span in answer.unsupported],
-            "passages": [passage_fields(document) for document in answer.documents],
-            "seconds": answer.seconds,
-            "tokens_per_second": answer.tokens_per_second,
-        },
-        ensure_ascii=False,
-        indent=2,
-    )
+    from minicpm_rag.fields import answer_fields
+
+    return json.dumps(answer_fields(question, retrieval, answer, language()), ensure_ascii=False, indent=2)
 
 
 COMMANDS: tuple[click.Command, ...] = (ask, search)

@@ -1,16 +1,14 @@
-"""How `ask` and `search` show passages and citations: a line for people, fields for programs."""
+"""How `ask` and `search` show passages to people; for programs see `minicpm_rag.fields`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minicpm_rag.cli.language import language
 from minicpm_rag.cli.tables import printable
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
-
-    from minicpm_rag.records import Candidate, Citation
 
 _SHOWN_CHARACTERS = 300  # of a passage on the terminal
 
@@ -40,39 +38,3 @@ def origin(document: Document) -> str:
 def on_one_line(text: str) -> str:
     """Text for one line of a terminal."""
     return printable(" ".join(text.split()))
-
-
-def passage_fields(document: Document) -> dict[str, Any]:
-    """A passage as JSON values."""
-    return {**document.metadata, "text": document.page_content}
-
-
-def candidate_fields(candidate: Candidate) -> dict[str, Any]:
-    """A candidate of the search as JSON values."""
-    return {
-        "chunk_id": candidate.document.id,
-        "keyword_score": candidate.keyword_score,
-        "keyword_rank": candidate.keyword_rank,
-        "dense_score": candidate.dense_score,
-        "dense_rank": candidate.dense_rank,
-        "closeness": candidate.closeness,
-        "score": candidate.score,
-        "evidence": candidate.evidence,
-        "fate": str(candidate.fate),
-    }
-
-
-def citation_fields(citation: Citation) -> dict[str, Any]:
-    """A citation as JSON values."""
-    from minicpm_rag.records import DOCUMENT_ID, PAGE, PAGE_LABEL, SOURCE, TITLE
-
-    metadata = citation.document.metadata
-    place = {key: metadata.get(key) for key in (TITLE, SOURCE, DOCUMENT_ID, PAGE, PAGE_LABEL)}
-    return {
-        "number": citation.number,
-        "sentence": [citation.sentence_start, citation.sentence_end],
-        "quote": citation.quote,
-        "quote_offsets": [citation.quote_start, citation.quote_end],
-        "support": citation.support,
-        **place,
-    }

@@ -34,6 +34,40 @@ TEXTS: dict[str, tuple[str, str]] = {
         "正在启动网页：http://127.0.0.1:{port}（按 Ctrl-C 结束）",
         "Starting the page at http://127.0.0.1:{port} (Ctrl-C ends it)",
     ),
+    # serve, mcp
+    "serve.help": (
+        "为其他程序提供服务：OpenAI 兼容接口和 REST。\n\n"
+        "只有这台电脑能访问，并且需要令牌；可以与网页同时运行。地址列表见 /docs。",
+        "Serve other programs: an OpenAI-compatible API and REST.\n\n"
+        "Only this machine can reach it, and a token is needed; it runs beside the page. /docs lists the addresses.",
+    ),
+    "mcp.help": (
+        "让 Claude Desktop、Cursor、VS Code 等 MCP 客户端使用资料。\n\n"
+        "默认经标准输入输出，由客户端启动；--http 则作为服务运行。",
+        "Let MCP clients (Claude Desktop, Cursor, VS Code) use the documents.\n\n"
+        "Over stdin and stdout, started by the client; with --http as a server.",
+    ),
+    "mcp.http": ("作为 HTTP 服务运行，地址为 /mcp。", "Run as an HTTP server, at /mcp."),
+    "serve.port": ("端口。", "Port."),
+    "serve.token": (
+        "令牌。默认每次启动新造一个；也可设 MINICPM_RAG_API_TOKEN。",
+        "Token.  [default: MINICPM_RAG_API_TOKEN, or a new one at each start]",
+    ),
+    "serve.no_token": (
+        "不要令牌：这台电脑上的任何程序都能读到资料。",
+        "No token: any program of this machine may read the documents.",
+    ),
+    "serve.rate": ("每个客户端每分钟最多多少次请求。", "Most requests of a client in a minute."),
+    "serve.base_path": ("反向代理的路径前缀，如 /rag。", "Path before all addresses at a reverse proxy, such as /rag."),
+    "serve.starting": (
+        "服务地址：http://127.0.0.1:{port}（OpenAI 兼容：/v1，地址列表：/docs；按 Ctrl-C 结束）",
+        "Serving at http://127.0.0.1:{port} (OpenAI-compatible: /v1, addresses: /docs; Ctrl-C ends it)",
+    ),
+    "serve.new_token": ("令牌：{token}", "Token: {token}"),
+    "serve.open": (
+        "没有令牌：这台电脑上的任何程序都能读到资料。",
+        "No token: any program of this machine may read the documents.",
+    ),
     # ingest, list, remove
     "ingest.help": (
         "把文件、文件夹和网页收进知识库。\n\n没有变化的文件不会重复处理；有变化的文件替换旧版本。",

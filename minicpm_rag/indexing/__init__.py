@@ -6,6 +6,7 @@ One process owns the library and runs the queued jobs in one background thread (
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,9 +29,11 @@ __all__ = [
     "CheckReport",
     "Job",
     "Worker",
+    "cancel_job",
     "check",
     "follow",
     "is_address",
+    "job_state",
     "jobs_under_way",
     "named_sources",
     "save_upload",
@@ -158,15 +161,21 @@ def check(library: Library, size: ChunkSize | None = None, *, repair: bool, ocr:
             raise LibraryError((state and state.error) or Message("indexing.check_ended"))
 
 
-def follow(library: Library, job: int, *, cancelled: Callable[[], bool] = lambda: False) -> Iterator[IngestProgress]:
-    """The job's progress from its beginning until it is done.
+def follow(
+    library: Library,
+    job: int,
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+    left: threading.Event | None = None,
+) -> Iterator[IngestProgress]:
+    """The job's progress from its beginning until it is done, or until the follower has `left`.
 
     Raises LibraryError (or the error it was) where the job as a whole failed. Once `cancelled()`, the current file is
     finished and the others are left.
     """
     seen = 0
     asked = told = False
-    while True:
+    while left is None or not left.is_set():
         if not asked and cancelled():
             asked = True
             with library.ledger.writing() as connection:
@@ -191,6 +200,24 @@ def follow(library: Library, job: int, *, cancelled: Callable[[], bool] = lambda
             return
         elif not fresh:
             time.sleep(LOOK_SECONDS)
+
+
+def job_state(library: Library, number: int) -> Job:
+    """A job as it is now; the one that took its place, where one did. Raises NotFoundError."""
+    with library.ledger.reading() as connection:
+        job = jobs.get(connection, number)
+        while job is not None and job.successor is not None:
+            job = jobs.get(connection, job.successor)
+    if job is None:
+        raise NotFoundError("indexing.no_job", number=number)
+    return job
+
+
+def cancel_job(library: Library, number: int) -> None:
+    """Ask for a job to end after its current file. Raises NotFoundError."""
+    job = job_state(library, number)
+    with library.ledger.writing() as connection:
+        jobs.request_cancel(connection, job.id)
 
 
 def jobs_under_way(library: Library, known: set[int]) -> list[tuple[Job, str]]:

@@ -99,6 +99,7 @@ def core() -> Catalogue:
     if _core is None:
         from minicpm_rag.messages import (
             answering,
+            api,
             doctor,
             door,
             embedding,
@@ -113,7 +114,7 @@ def core() -> Catalogue:
         )
 
         _core = Catalogue(
-            *(answering, doctor, door, embedding, evaluation, indexing),
+            *(answering, api, doctor, door, embedding, evaluation, indexing),
             *(library, llm, loaders, models, settings, system),
         )
     return _core

@@ -7,26 +7,23 @@ site the wrong Origin, an upload before login no valid cookie. Knows nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from minicpm_rag.messages import Message, guess_language, text
+from minicpm_rag import gate
+from minicpm_rag.gate import LOCAL_HOSTS
+from minicpm_rag.messages import Message
 from minicpm_rag.page import door, streamlit_private
 from minicpm_rag.page.door import read_toml
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
 
-    Scope = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+    from minicpm_rag.gate import Scope
 
 SCRIPT = Path(__file__).parent / "entry" / "script.py"  # alone there: page/html would hide the standard html
 CONFIGURATION = Path(__file__).with_name("streamlit.toml")
-LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 # Paths that carry users' files; the rest of the page shows a login by itself.
 _FILE_PATHS = ("/_stcore/upload_file", "/media")
 
@@ -66,56 +63,18 @@ def _flat(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-class Gate:
-    """ASGI middleware that refuses requests from elsewhere with 403 and a sentence that names the remedy.
-
-    `hosts` are the names under which the page may be opened, without ports.
-    """
+class Gate(gate.Gate):
+    """The walls of every server of ours, and files only for users who logged in."""
 
     is_in_place = False  # whether this process serves the page behind a gate
 
-    def __init__(self, app: Application, hosts: Collection[str]) -> None:
-        self.app = app
-        self.hosts = hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
-        refusal = self._refusal(scope, headers) if scope["type"] in ("http", "websocket") else None
-        if refusal is None:
-            await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": str(refusal)[:120]})  # no browser shows it
-        else:
-            sentence = text(guess_language(headers.get("accept-language")), refusal)
-            plain = [(b"content-type", b"text/plain; charset=utf-8")]
-            await send({"type": "http.response.start", "status": 403, "headers": plain})
-            await send({"type": "http.response.body", "body": sentence.encode()})
-
-    def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Message | None:
-        host = headers.get("host", "")
-        if _name(host) not in self.hosts:
-            return Message("door.unknown_host", host=host)
-        origin = headers.get("origin")
-        # A page under another port of this machine is another program's: only the very same address will do, or
-        # the name of a proxy that the administrator listed.
-        if origin is not None and urlsplit(origin).netloc != host:
-            name = _name(urlsplit(origin).netloc)
-            if name in LOCAL_HOSTS or name not in self.hosts:
-                return Message("door.unknown_site", site=origin)
-        if scope["type"] == "http" and _carries_files(scope) and not door.admits(headers.get("cookie", "")):
-            return Message("door.no_login")
-        return None
+    def refusal(self, scope: Scope, headers: Mapping[str, str]) -> Message | None:
+        """Why the request is refused; None where it may pass."""
+        refused = super().refusal(scope, headers)
+        if refused is None and scope["type"] == "http" and _carries_files(scope):
+            return None if door.admits(headers.get("cookie", "")) else Message("door.no_login")
+        return refused
 
 
 def _carries_files(scope: Scope) -> bool:
     return scope["method"] != "OPTIONS" and any(path in scope["path"] for path in _FILE_PATHS)
-
-
-def _name(host: str) -> str:
-    """The name of a Host header without its port, lower case; "" where it is none."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""

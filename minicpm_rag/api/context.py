@@ -1,0 +1,31 @@
+"""What every route needs of the server: the workspace, and the key that signs links. And the caller's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from minicpm_rag.api.links import Links
+from minicpm_rag.messages import Language, guess_language
+from minicpm_rag.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the routes share."""
+
+    workspace: Workspace
+    links: Links
+    most_upload_bytes: int
+
+
+def context_of(request: Request) -> Context:
+    """The context of the application that got the request."""
+    context: Context = request.app.state.context
+    return context
+
+
+def language_of(request: Request) -> Language:
+    """The caller's language, by Accept-Language."""
+    return guess_language(request.headers.get("accept-language"))
