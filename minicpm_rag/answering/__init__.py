@@ -37,7 +37,7 @@ from minicpm_rag.records import (
     Text,
 )
 from minicpm_rag.retrieval import HybridRetriever
-from minicpm_rag.text.questions import language_of
+from minicpm_rag.text.questions import check_question, language_of
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
@@ -230,4 +230,6 @@ def _question(given: Question | Mapping[str, Any]) -> Question:
         given = Question(str(given.get("question") or ""), standalone=given.get("standalone_question"), **fields)
     if not given.text.strip():
         raise RAGError("answering.no_question")
+    for written in (given.text, given.standalone or ""):
+        check_question(written)
     return replace(given, text=given.text.strip())

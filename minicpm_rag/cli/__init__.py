@@ -72,6 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except UnicodeEncodeError as error:
+        if not any("\ud800" <= letter <= "\udfff" for letter in str(error.object)):
+            raise
+        click.echo(t("program.error", reason=t("program.no_text")), err=True)
+        return 2
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:

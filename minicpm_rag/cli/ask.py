@@ -19,6 +19,7 @@ from minicpm_rag.cli.shown import (
     passage_line,
 )
 from minicpm_rag.cli.tables import echo_table, printable
+from minicpm_rag.text.questions import check_question
 
 if TYPE_CHECKING:
     from minicpm_rag.records import Answer, Retrieval, Trace
@@ -94,6 +95,7 @@ def _begin(question: str) -> None:
     follow(question)
     if not question.strip():
         raise click.UsageError(t("ask.blank"))
+    check_question(question)
 
 
 def _make_ready(workspace: Workspace, knowledge_base: str | None) -> None:

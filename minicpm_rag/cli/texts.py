@@ -16,6 +16,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "program.version": ("显示版本后退出。", "Show the version and exit."),
     "program.error": ("错误：{reason}", "error: {reason}"),
+    "program.no_text": (
+        "命令里有不是 UTF-8 文字的字节。请把终端的编码设为 UTF-8，再输入一次。",
+        "An argument holds bytes that are no text in UTF-8. Set the terminal to UTF-8 and type it again.",
+    ),
     "program.options": ("[选项]", "[OPTIONS]"),
     "program.commands": ("命令 [参数]...", "COMMAND [ARGS]..."),
     "option.kb": (

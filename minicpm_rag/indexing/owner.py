@@ -200,13 +200,16 @@ class _Recorder:
         self._cancelled = job.cancel_requested
         with library.ledger.reading() as connection:
             earlier = jobs.events(connection, job.id)
+        self._headway = False  # whether a file was done that no owner before this one did
         self._judged = {event.source for _, event in earlier if event.verdict is not None}
 
     def add(self, event: IngestProgress) -> None:
         """Take note of an event; it is written soon."""
         verdict = event.verdict
-        if verdict is not None and verdict.status == "unchanged" and event.source in self._judged:
-            return  # an owner before this one stored the file, in this very job, and said so
+        if verdict is not None:
+            if verdict.status == "unchanged" and event.source in self._judged:
+                return  # an owner before this one stored the file, in this very job, and said so
+            self._headway = self._headway or event.source not in self._judged
         self._pending.append(event)
         # An event without a verdict announces something that takes time, so it must be seen now.
         if verdict is None or time.monotonic() - self._recorded_at > RECORD_SECONDS:
@@ -217,7 +220,9 @@ class _Recorder:
         if self._pending:
             with self._library.ledger.writing() as connection:
                 jobs.add_events(connection, self._job.id, self._pending)
-            self._pending = []
+                if self._headway:
+                    jobs.note_headway(connection, self._job.id)
+            self._pending, self._headway = [], False
         self._recorded_at = time.monotonic()
 
     def cancelled(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minicpm_rag.library.ledger import Ledger, conversations
 from minicpm_rag.records import Answer, Conversation, Exchange, Turn
+from minicpm_rag.text.questions import check_question
 
 
 class Conversations:
@@ -60,7 +61,11 @@ class Conversations:
             return conversations.exchanges(connection, user, conversation)
 
     def ask(self, user: str, conversation: int, question: str) -> int:
-        """Store a question before it is answered, so that nothing that happens next can lose it."""
+        """Store a question before it is answered, so that nothing that happens next can lose it.
+
+        Raises RAGError for one that is too long.
+        """
+        check_question(question)
         with self._ledger.writing() as connection:
             return conversations.ask(connection, user, conversation, question)
 

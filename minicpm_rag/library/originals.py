@@ -6,6 +6,7 @@ Files ingested by path are never copied. Does not know the ledger or what is in 
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,11 @@ from pathlib import Path
 UPLOAD = "upload:"  # how the source of an uploaded file begins
 LONGEST_NAME_BYTES = 200  # of the 255 that file systems allow
 SAVE_TRIES = 5
+
+
+def may_write(folder: Path) -> bool:
+    """Whether this process may make files in the folder."""
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def sha256_of(path: Path) -> tuple[str, int]:

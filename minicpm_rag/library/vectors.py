@@ -7,7 +7,6 @@ in other processes use `nearest` on the vectors that the ledger keeps.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.library import chroma
+from minicpm_rag.library.originals import may_write
 from minicpm_rag.messages import reason_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class VectorStore:
             except Timeout:
                 return False
             except OSError as exc:
-                if not os.access(self.folder.parent, os.W_OK):
+                if not may_write(self.folder.parent):
                     return False  # on a read-only disk all are readers
                 raise LibraryError("library.not_locked", path=lock.lock_file, why=reason_of(exc)) from exc
             self._lock = lock

@@ -115,6 +115,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有问题。请输入一个问题，或传入 {{'question': '...'}}。",
         "There is no question. Type one, or pass {{'question': '...'}}.",
     ),
+    "answering.question_too_long": (
+        "问题有 {length:,} 个字，最多 {most:,} 个。请只写要问的内容；长的材料请作为文档添加。",
+        "The question has {length:,} characters; {most:,} are the most. Ask what you want to know, "
+        "and add a long text as a document.",
+    ),
+    "answering.question_no_text": (
+        "问题里有不是 UTF-8 文字的字节。请把终端的编码设为 UTF-8，再输入一次。",
+        "The question holds bytes that are no text in UTF-8. Set the terminal to UTF-8 and type it again.",
+    ),
     "answering.calibration_unreadable": (
         "保存的校准数据无法读取。请重新运行 `eval --calibrate`。",
         "The stored calibration cannot be read. Run `eval --calibrate` again.",

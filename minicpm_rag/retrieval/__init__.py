@@ -24,6 +24,7 @@ from minicpm_rag.retrieval.matching import QuestionMatch
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import Choice, select, tell_fates
 from minicpm_rag.settings import PASSAGES
+from minicpm_rag.text.questions import check_question
 from minicpm_rag.text.scripts import script_of
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class HybridRetriever(BaseRetriever):
         without: Collection[int] = (),
         receive: Callable[[Retrieval], object] = lambda _: None,
     ) -> list[Document]:
+        check_question(query)
         limit = passages or k or self.passages
         for attempt in range(1, ATTEMPTS + 1):
             try:

@@ -10,9 +10,12 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Literal
 
+from minicpm_rag.errors import RAGError
 from minicpm_rag.messages import Language
 from minicpm_rag.text.scripts import is_chinese
 from minicpm_rag.text.terms import terms
+
+LONGEST_QUESTION = 10_000  # characters; the search of one takes about a second, and no model reads more
 
 Kind = Literal["time", "number", "person", "place", "reason", "definition"]
 
@@ -100,6 +103,16 @@ _CUES: dict[Kind, re.Pattern[str]] = {
     "definition": re.compile(r"是|为|指|\b(?:is|are|was|were|means?|refers?)\b", re.IGNORECASE),
 }
 _MOST_TAGGED = 2000  # characters; jieba takes up to half a millisecond for each that is no part of a word
+
+
+def check_question(text: str) -> None:
+    """Raise RAGError where a question is too long, or holds bytes that are no text (half of a surrogate pair)."""
+    if len(text) > LONGEST_QUESTION:
+        raise RAGError("answering.question_too_long", length=len(text), most=LONGEST_QUESTION)
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise RAGError("answering.question_no_text") from exc
 
 
 def language_of(question: str) -> Language:

@@ -25,6 +25,7 @@ from minicpm_rag.library import Library
 from minicpm_rag.records import Answer, Question, Retrieval, Rewritten, Text, Turn, Waiting
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.settings import Settings, load_settings
+from minicpm_rag.text.questions import LONGEST_QUESTION
 
 LEAVE = "工龄满十年的员工年假有多少天？"
 FRANCE = "What is the capital of France?"
@@ -299,6 +300,17 @@ def test_an_error_of_the_model_keeps_its_type(retriever: HybridRetriever, error:
     llm = ScriptedLLM(answers=["满十年的为十五天。"], error=error)
     with pytest.raises(type(error)):
         list(chain(retriever, llm).stream({"question": LEAVE}))
+
+
+@pytest.mark.parametrize("question", ["泵" * (LONGEST_QUESTION + 1), "\udcb1 pump"])
+def test_a_question_that_is_too_long_or_no_text_is_an_error(retriever: HybridRetriever, question: str) -> None:
+    key = "question_too_long" if len(question) > LONGEST_QUESTION else "question_no_text"
+    for given in ({"question": question}, Question(question), Question(LEAVE, standalone=question)):
+        with pytest.raises(RAGError) as caught:
+            chain(retriever).invoke(given)
+        assert caught.value.message.key == f"answering.{key}"
+    with pytest.raises(RAGError):
+        retriever.retrieve(question)
 
 
 @pytest.mark.parametrize("question", ["", "  \n", None])

@@ -123,3 +123,19 @@ def test_control_characters_of_a_document_do_not_reach_the_terminal(
     assert main(["ingest", "--kb", "evil", str(tmp_path / "evil.txt")]) == 0
     code, out, err = run(capsys, "ask", "What is the secret colour?", "--kb", "evil", "--anyway")
     assert code == 0 and "red" in out and "\x1b" not in out + err
+
+
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_a_question_that_is_too_long_or_no_text_is_a_sentence(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    code, out, err = run(capsys, command, "Warranty? " * 100_000)
+    assert code == 1 and not out and "1,000,000 characters; 10,000 are the most" in err
+    code, out, err = run(capsys, command, "泵的保修期" * 2_001)
+    assert code == 1 and not out and "最多 10,000 个" in err
+    code, out, err = run(capsys, command, "\udcb1\udcc3 pump")
+    assert code == 1 and not out and "no text in UTF-8" in err
+
+
+def test_an_argument_that_is_no_text_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["remove", "\udcb1\udcc3"], ["list", "--kb", "\udcb1\udcc3"], ["kb", "delete", "\udcb1\udcc3"]):
+        code, out, err = run(capsys, *arguments)
+        assert code in (1, 2) and not out and "Traceback" not in err and len(err.splitlines()) == 1

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from other_user import open_to_others, rights_count
 
 from minicpm_rag.indexing.sources import Found, find_sources, is_gone
 
@@ -17,28 +15,10 @@ SUFFIXES = [".txt", ".md"]
 DEPTH = 1100
 
 
-@contextmanager
-def rights_count() -> Iterator[None]:
-    """Run as somebody whose rights count: root may look everywhere."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-
-
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that others may enter, which pytest's own may not be."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    for closed in [folder, *folder.rglob("*")]:
-        if closed.is_dir():
-            closed.chmod(0o755)
-    shutil.rmtree(folder)
+    with open_to_others() as folder:
+        yield folder
 
 
 def reasons(found: Found) -> dict[str, str]:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from other_user import open_to_others, rights_count
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.library.ledger import Ledger
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    with open_to_others() as folder:
+        yield folder
 
 
 def names(ledger: Ledger) -> list[str]:
@@ -70,6 +78,36 @@ def test_a_full_disk_is_told_and_harms_nothing(tmp_path: Path) -> None:
             add(connection, f"{number} " + "长" * 1000)
     assert names(ledger) == ["kept"]
     assert [row[0] for row in sqlite3.connect(ledger.path).execute("PRAGMA integrity_check")] == ["ok"]
+
+
+def test_a_cleanly_closed_ledger_in_a_folder_that_cannot_be_written_is_read(open_folder: Path) -> None:
+    ledger = Ledger(open_folder / "home")
+    with ledger.writing() as connection:
+        add(connection, "kept")
+    ledger.close()
+    assert [path.name for path in (open_folder / "home").iterdir()] == ["ledger.sqlite3"]
+    for path, rights in ((ledger.path, 0o444), (open_folder / "home", 0o555)):
+        path.chmod(rights)
+    with rights_count():
+        reader = Ledger(open_folder / "home")
+        assert names(reader) == ["kept"]
+        with pytest.raises(LibraryError, match="cannot be opened for writing"), reader.writing() as connection:
+            add(connection, "not")
+        reader.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_ledger_that_was_deleted_meanwhile_says_so_instead_of_writing_into_nothing(
+    tmp_path: Path, replaced: bool
+) -> None:
+    ledger = Ledger(tmp_path / "home")
+    with ledger.writing() as connection:
+        add(connection, "gone")
+    (tmp_path / "home").rename(tmp_path / "elsewhere")
+    if replaced:
+        Ledger(tmp_path / "home").close()
+    with pytest.raises(LibraryError, match="was deleted or moved away"), ledger.writing() as connection:
+        add(connection, "lost")
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ connection and plain values, and run inside the caller's transaction. All SQL of
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.library.ledger import checksums, migrations
+from minicpm_rag.library.originals import may_write
 from minicpm_rag.messages import Message, reason_of
 
 BUSY_MILLISECONDS = 30_000
@@ -122,7 +122,7 @@ class Ledger:
         except sqlite3.OperationalError:
             connection.close()
             wal = self.path.with_name(f"{self.path.name}-wal")
-            if not self.path.is_file() or os.access(self.path.parent, os.W_OK) or wal.exists():
+            if not self.path.is_file() or may_write(self.path.parent) or wal.exists():
                 raise
             # On a read-only disk SQLite cannot make the files that readers in WAL mode share. Nobody can write
             # there either, so it need not; where a -wal file was left it still must be read, and that works.

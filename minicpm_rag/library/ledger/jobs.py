@@ -12,7 +12,7 @@ from minicpm_rag.library.ledger import as_column, now
 from minicpm_rag.messages import Message, from_plain
 from minicpm_rag.records import IngestProgress, Verdict
 
-MOST_ATTEMPTS = 5
+MOST_ATTEMPTS = 3  # owners that may die of a job, none of which got further than the one before
 FINISHED = ("done", "failed", "cancelled")
 
 
@@ -100,11 +100,17 @@ def requeue(connection: sqlite3.Connection) -> None:
 def finish(
     connection: sqlite3.Connection, job_id: int, status: str, error_kind: str = "", error: Message | None = None
 ) -> None:
-    """Record how a job ended (failed with an error of that class), or queue it again."""
+    """Record how a job ended (failed with an error of that class), or queue it again for the next owner."""
     connection.execute(
-        "UPDATE jobs SET status = ?, error_kind = ?, error = ? WHERE id = ?",
+        "UPDATE jobs SET status = ?1, error_kind = ?2, error = ?3, "
+        "attempts = CASE WHEN ?1 = 'queued' THEN 0 ELSE attempts END WHERE id = ?4",
         (status, error_kind, as_column(error), job_id),
     )
+
+
+def note_headway(connection: sqlite3.Connection, job_id: int) -> None:
+    """Count the owners of a job anew: this one got further than those that died of it."""
+    connection.execute("UPDATE jobs SET attempts = 1 WHERE id = ? AND attempts > 1", (job_id,))
 
 
 def set_result(connection: sqlite3.Connection, job_id: int, result: dict[str, Any]) -> None:

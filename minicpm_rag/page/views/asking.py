@@ -14,6 +14,7 @@ from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import reply
 from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.records import Conversation, Exchange, Question
+from minicpm_rag.text.questions import check_question
 
 
 def follow_mark() -> str:
@@ -27,6 +28,7 @@ def follow_mark() -> str:
 @attempt
 def ask(question: str) -> None:
     """Ask in the conversation on the page, or begin one."""
+    check_question(question)  # the page's own box takes no longer one
     conversations, owner = shared.conversations(), state.user()
     try:
         current = state.conversation()

@@ -16,6 +16,7 @@ from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import language, t
 from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, uploads
 from minicpm_rag.page.views.callbacks import attempt
+from minicpm_rag.text.questions import LONGEST_QUESTION
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -70,7 +71,7 @@ def _input(reply: Reply | None) -> None:
         if reply is not None:
             with st.container(key="stop", horizontal=True, horizontal_alignment="center"):
                 st.button(t("stop"), icon=":material/stop_circle:", key="stop-answer", on_click=reply.stop)
-        st.chat_input(t("ask_placeholder"), key="question", on_submit=asked)
+        st.chat_input(t("ask_placeholder"), key="question", on_submit=asked, max_chars=LONGEST_QUESTION)
 
 
 def _talk(workspace: Workspace | None, conversation: Conversation | None, reply: Reply | None) -> DeltaGenerator | None:
