@@ -15,7 +15,7 @@ from minicpm_rag.messages import Language
 from minicpm_rag.text.scripts import is_chinese
 from minicpm_rag.text.terms import terms
 
-LONGEST_QUESTION = 10_000  # characters; the search of one takes about a second, and no model reads more
+LONGEST_QUESTION = 10_000  # characters; the oddest takes two seconds of a processor to search
 
 Kind = Literal["time", "number", "person", "place", "reason", "definition"]
 
