@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.errors import LibraryError, NotFoundError, OutOfMemoryError
+from minicpm_rag.errors import LibraryError, NotFoundError, OutOfMemoryError, RAGError
 from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.records import Answer, Citation, Turn
@@ -143,7 +143,7 @@ def test_a_full_disk_is_one_sentence_and_the_conversation_survives(file: Path) -
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LibraryError, match="make room on the disk"):
-        conversations.ask("ann", conversation.id, "x" * 100_000)
+        conversations.ask("ann", conversation.id, "x" * 10_000)
     assert [exchange.question for exchange in conversations.exchanges("ann", conversation.id)] == ["first"]
 
 
@@ -172,3 +172,11 @@ def test_a_conversation_is_found_by_its_title_its_questions_and_its_answers(file
     stranger = conversations.create("bob", "default", words)
     assert [row.id for row in conversations.holding("ann", words)] == [found.id]
     assert [row.id for row in conversations.holding("bob", words)] == [stranger.id]
+
+
+def test_a_question_that_is_too_long_is_not_stored(file: Path) -> None:
+    conversations = Conversations(Ledger(file.parent))
+    conversation = conversations.create("ann", "default")
+    with pytest.raises(RAGError, match="10,000 are the most"):
+        conversations.ask("ann", conversation.id, "x" * 10_001)
+    assert conversations.exchanges("ann", conversation.id) == []
