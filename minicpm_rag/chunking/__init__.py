@@ -166,7 +166,7 @@ class _Packer:
         metadata: dict[str, Any] = {
             records.PAGE: page.number,
             records.PAGE_KIND: page.kind,
-            records.PAGE_LABEL: page.label,
+            records.PAGE_LABEL: _label(page, end),
             records.START: start,
             records.END: end,
             records.HEADINGS: headings,
@@ -191,6 +191,13 @@ class _Packer:
                 tokens = self._count_tokens("\n".join(_context(self._title, headings, header)))
             self._contexts[key] = (headings, header, tokens)
         return self._contexts[key]
+
+
+def _label(page: Page, end: int) -> str:
+    """What users call the page of a chunk that ends there; both pages where its last sentence runs over."""
+    if page.runs_over is None or end <= page.runs_over[0]:
+        return page.label
+    return f"{page.label}–{page.runs_over[1]}"
 
 
 def _context(title: str, headings: str, header: str) -> list[str]:

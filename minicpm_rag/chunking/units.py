@@ -78,19 +78,20 @@ def split_unit(text: str, unit: Unit, longest_characters: int) -> list[Unit]:
 
 
 def _regions(page: Page) -> Iterator[tuple[int, int, Heading | Table | None]]:
-    """Yield heading lines, tables and the prose between them, in order."""
+    """Yield heading lines, tables and the prose between them, in order; only what belongs to the page's body."""
+    first, last = page.body or (0, len(page.text))
     special: list[tuple[int, int, Heading | Table]] = [(table.start, table.end, table) for table in page.tables]
     for heading in page.headings:
         line_end = page.text.find("\n", heading.start)
         special.append((heading.start, len(page.text) if line_end < 0 else line_end, heading))
-    position = 0
+    position = first
     for start, end, what in sorted(special, key=lambda item: item[:2]):
-        if start < position:
+        if start < position or start >= last:
             continue  # a heading inside a table belongs to its row
         yield position, start, None
         yield start, end, what
         position = end
-    yield position, len(page.text), None
+    yield position, last, None
 
 
 def _table_units(text: str, table: Table, target: int, longest_weight: float) -> Iterator[Unit]:

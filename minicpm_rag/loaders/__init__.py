@@ -18,6 +18,7 @@ from minicpm_rag.loaders.formats import FORMATS, SUFFIXES, reader_of
 from minicpm_rag.loaders.kinds import kind_of
 from minicpm_rag.messages import joined, reason_of
 from minicpm_rag.records import LoadedFile, Page
+from minicpm_rag.text.languages import language_of
 
 __all__ = ["SUFFIXES", "load_address", "load_file"]
 
@@ -44,7 +45,8 @@ def load_file(
         raise DocumentError("loaders.nested_too_deeply") from exc
     except MemoryError as exc:
         raise DocumentError("loaders.needs_memory") from exc
-    return replace(read, note=joined(found.note, read.note))
+    pages = tuple(replace(page, language=language_of(page.text)) for page in read.pages)
+    return replace(read, pages=pages, note=joined(found.note, read.note))
 
 
 @one_document()

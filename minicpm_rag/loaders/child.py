@@ -56,7 +56,7 @@ def _listen(requests: BinaryIO, work: queue.Queue[bytes]) -> None:
 def _answer(request: dict[str, Any], recognised: Callable[[], None]) -> tuple[bytes, bytes]:
     try:
         if request["work"] == "picture":
-            from minicpm_rag.loaders.pdf.pages import page_picture
+            from minicpm_rag.loaders.pdf.marked import page_picture
 
             picture, found = page_picture(
                 Path(request["path"]), request["page"], request["quotes"], width_pixels=request["width_pixels"]

@@ -88,6 +88,8 @@ def to_loaded(payload: bytes) -> LoadedFile:
         places = [(heading.start, heading.start) for heading in page.headings]
         places += [(table.start, table.end) for table in page.tables]
         places += [(offset, offset) for table in page.tables for offset, _ in table.rows]
+        places += [page.body] if page.body else []
+        places += [(page.runs_over[0], page.runs_over[0])] if page.runs_over else []
         if any(not 0 <= start <= end <= len(page.text) for start, end in places):
             raise BrokenFrameError("an offset outside of its page")
     note, remedy = _message(sent.note), _message(sent.remedy)

@@ -1,6 +1,6 @@
 """Recognises Chinese and English text in pictures with RapidOCR, the `ocr` extra, whose models come with it.
 
-Returns lines with their boxes; does not know pages or how lines become paragraphs.
+Turns the picture upright first. Returns lines with their boxes; does not know pages or how lines become paragraphs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _LOCK = threading.Lock()
-_LEAST_SCORE = 0.5  # lines below are noise: ruled lines, stamps, dirt
+_SURE = 0.85  # trust in a picture that needs no turning: upside down, lines score less
+_SIDEWAYS = 0.4  # below, most lines stand upright
+_LEAST_SCORE = 0.6  # lines below are noise: ruled lines, stamps, dirt
 _LONGEST_SIDE = 4000  # pixels; an A4 page at 300 dots per inch has 3500
 
 
@@ -29,6 +31,7 @@ class RecognisedLine:
     top: float
     right: float
     bottom: float
+    score: float  # 0..1
 
 
 def is_available() -> bool:
@@ -36,22 +39,51 @@ def is_available() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("rapidocr", "onnxruntime"))
 
 
-def recognise(image: Image) -> list[RecognisedLine]:
-    """Return the lines of text in a picture, roughly from top to bottom."""
-    import numpy
+@dataclass(frozen=True)
+class Recognised:
+    """The lines of text in a picture that was turned upright, whose size then is `width` by `height`."""
 
+    lines: list[RecognisedLine]
+    width: int
+    height: int
+
+    @property
+    def trust(self) -> float:
+        """The mean score of a character, lines that stand upright counting nothing: 0 where there is no text."""
+        letters = sum(len(line.text) for line in self.lines)
+        level = [line for line in self.lines if line.right - line.left >= line.bottom - line.top or len(line.text) < 3]
+        return sum(line.score * len(line.text) for line in level) / letters if letters else 0.0
+
+
+def recognise(image: Image) -> Recognised:
+    """The lines of text in a picture, roughly from top to bottom; one that lies sideways or upside down is turned."""
     image = image.convert("RGB")
     image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    best = _recognised(image)
+    if not best.lines or best.trust >= _SURE:
+        return best
+    for turn in (270, 90, 180) if best.trust < _SIDEWAYS else (180, 90, 270):
+        turned = _recognised(image.rotate(turn, expand=True))
+        if turned.trust > best.trust:
+            best = turned
+        if best.trust >= _SURE:
+            break
+    return best
+
+
+def _recognised(image: Image) -> Recognised:
+    import numpy
+
     pixels = numpy.asarray(image)[:, :, ::-1]  # RapidOCR takes blue first, as OpenCV does
     with _LOCK:
-        # Its direction classifier turns some upright lines round, so it is left out: pages must stand upright.
+        # Its direction classifier turns some upright lines round, so it is left out.
         result = _engine()(pixels, use_cls=False)
     lines = []
     for text, score, box in zip(result.txts or (), result.scores or (), _boxes(result), strict=True):
         if text.strip() and score >= _LEAST_SCORE:
             xs, ys = [point[0] for point in box], [point[1] for point in box]
-            lines.append(RecognisedLine(text.strip(), min(xs), min(ys), max(xs), max(ys)))
-    return lines
+            lines.append(RecognisedLine(text.strip(), min(xs), min(ys), max(xs), max(ys), float(score)))
+    return Recognised(lines, image.width, image.height)
 
 
 def _boxes(result: Any) -> list[list[tuple[float, float]]]:

@@ -41,4 +41,4 @@ def read(path: Path, *, ocr: bool, recognised: Callable[[], None]) -> LoadedFile
         raise DocumentError("loaders.damaged", what=Message("loaders.picture")) from exc
     if not pages:
         raise DocumentError("loaders.no_text_in_picture")
-    return LoadedFile(path.name, tuple(pages), present, note=scan_note(0, len(pages), present))
+    return LoadedFile(path.name, tuple(pages), present, note=scan_note((), len(pages), present))

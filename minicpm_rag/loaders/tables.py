@@ -9,7 +9,10 @@ import re
 from collections.abc import Sequence
 
 # A value: a number with signs, units or a currency around it, a date, a percentage, or nothing but a mark.
-_VALUE = re.compile(r"[^\w]*[A-Z]{0,3}[^\w]*\d[\d\s.,:/'%‰–-]*[^\W\d_]{0,4}[^\w]*|[-–—/.*x×✓✗☐☒]*", re.IGNORECASE)
+_VALUE = re.compile(
+    r"[^\w]*[A-Z]{0,3}[^\w]*\d[\d\s.,:/'%‰–-]*(?:[^\W\d_]{0,4}|euros?|dollars?|pounds?)[^\w]*|[-–—/.*x×✓✗☐☒]*",
+    re.IGNORECASE,
+)
 _MOST_HEADER_ROWS = 3
 _LONGEST_VALUE = 60  # characters
 

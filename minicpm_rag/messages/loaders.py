@@ -115,14 +115,34 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.pdf_page_too_much_text.remedy": _SPLIT,
     "loaders.pdf_page_damaged": ("PDF 的第 {number} 页已损坏。", "Page {number} of the PDF is damaged."),
     "loaders.pdf_page_damaged.remedy": ("请用 PDF 软件重新保存。", "Save it again with a PDF program."),
+    "loaders.pdf_pages_damaged": (
+        "已损坏、没有读取的页：{pages:list}。",
+        "Damaged pages, which were left out: {pages:list}.",
+    ),
+    "loaders.pdf_pages_poor": (
+        "这些页的文字不可靠，没有收录：{pages:list}。",
+        "The text of these pages is not what they show, so it was left out: {pages:list}.",
+    ),
+    "loaders.pdf_pictures_unread": (
+        "这些页上的图片可能含有文字，没有读取：{pages:list}。",
+        "Pictures on these pages may hold text that was not read: {pages:list}.",
+    ),
+    "loaders.pdf_xfa": (
+        "这是 Adobe XFA 动态表单，内容不在页面里。",
+        "The PDF is an Adobe XFA form, whose content is not on its pages.",
+    ),
+    "loaders.pdf_xfa.remedy": (
+        "请用 Adobe Reader 打开，打印成 PDF 后再添加。",
+        "Open it in Adobe Reader, print it to a PDF, and add that.",
+    ),
     "loaders.pdf_no_page": (
         "PDF 有 {count} 页，没有第 {number} 页。",
         "The PDF has no such page: it has {count}, asked for {number}.",
     ),
     # Scans and pictures
     "loaders.scans_unread": (
-        "{present} 页中有 {unread} 页是没有文字的扫描图。",
-        "{unread} of {present} pages are scans without text.",
+        "{present} 页中有 {unread} 页是没有文字的扫描图：第 {pages:list} 页。",
+        "{unread} of {present} pages are scans without text: {pages:list}.",
     ),
     "loaders.scans_read": (
         "{present} 页中有 {read} 页由文字识别读出。",

@@ -12,8 +12,9 @@ from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_file
 from minicpm_rag.loaders.pdf import pages as pdf
+from minicpm_rag.loaders.pdf.glyphs import Glyph, glyphs_of
 from minicpm_rag.loaders.pdf.layout import lay_out
-from minicpm_rag.loaders.pdf.lines import Glyph
+from minicpm_rag.loaders.pdf.marked import page_picture
 from minicpm_rag.loaders.pdf.scans import INSTALL_OCR
 from minicpm_rag.records import ChunkSize
 
@@ -154,7 +155,7 @@ def test_scans_are_counted_and_the_remedy_named(tmp_path: Path) -> None:
     loaded = load_file(mixed_pdf(tmp_path / "a.pdf"), ocr=False)
     assert loaded.pages_present == 4
     assert [page.number for page in loaded.pages] == [1, 3]
-    assert str(loaded.note) == "2 of 4 pages are scans without text."
+    assert str(loaded.note) == "2 of 4 pages are scans without text: 2, 3."
     assert loaded.remedy == INSTALL_OCR
 
 
@@ -166,7 +167,7 @@ def test_a_picture_of_the_page_marks_the_quote_where_it_stands(tmp_path: Path) -
         (1, "early in the morning, long before the state-of-the-art lamps"),
         (2, "申请须提前两周提交"),
     ]:
-        png, highlighted = pdf.page_picture(path, number, [quote], width_pixels=595)
+        png, highlighted = page_picture(path, number, [quote], width_pixels=595)
         picture = Image.open(io.BytesIO(png)).convert("RGB")
         assert highlighted
         assert picture.size == (595, 842)
@@ -180,10 +181,10 @@ def test_a_picture_of_the_page_marks_the_quote_where_it_stands(tmp_path: Path) -
 
 def test_a_quote_that_is_not_on_the_page_is_reported(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a.pdf", [lines(50, 700, LEFT)])
-    assert not pdf.page_picture(path, 1, ["nowhere to be found"], width_pixels=300)[1]
-    assert not pdf.page_picture(path, 1, [], width_pixels=300)[1]
+    assert not page_picture(path, 1, ["nowhere to be found"], width_pixels=300)[1]
+    assert not page_picture(path, 1, [], width_pixels=300)[1]
     with pytest.raises(DocumentError, match="no such page"):
-        pdf.page_picture(path, 2, ["x"], width_pixels=300)
+        page_picture(path, 2, ["x"], width_pixels=300)
 
 
 def test_every_sentence_of_every_chunk_can_be_marked(tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_every_sentence_of_every_chunk_can_be_marked(tmp_path: Path) -> None:
     pages = load_file(path).pages
     chunks = split_pages(pages, "a.pdf", SimpleNamespace(count_tokens=len, limit_tokens=200), ChunkSize(100))
     for chunk in chunks:
-        assert pdf.page_picture(path, chunk.metadata["page"], [chunk.text], width_pixels=200)[1]
+        assert page_picture(path, chunk.metadata["page"], [chunk.text], width_pixels=200)[1]
 
 
 def test_six_threads_read_and_draw_at_once(tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_six_threads_read_and_draw_at_once(tmp_path: Path) -> None:
     def work() -> None:
         for _ in range(5):
             same = [page.text for page in load_file(path).pages] == expected
-            results.append(same and pdf.page_picture(path, 3, [LEFT[0]], width_pixels=200)[1])
+            results.append(same and page_picture(path, 3, [LEFT[0]], width_pixels=200)[1])
 
     threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
@@ -219,15 +220,15 @@ def test_two_thousand_pages_are_all_read(tmp_path: Path) -> None:
     assert [page.text for page in loaded.pages] == [f"Page number {number}" for number in range(2000)]
 
 
-def glyph(index: int, text: str, left: float) -> Glyph:
-    return Glyph(index, text, left, 0, left + 5, 10)
+def glyph(text: str, left: float) -> Glyph:
+    return Glyph(text, left, 0, left + 5, 10)
 
 
 def test_characters_without_a_meaning_are_left_out_and_quotes_still_found() -> None:
-    text = lay_out([glyph(index, character, 5.0 * index) for index, character in enumerate("a\ufffdb中")])
+    text = lay_out(glyphs_of([glyph(character, 5.0 * index) for index, character in enumerate("a\ufffdb中")]))
     assert (text.text, text.origins) == ("ab中", [0, 2, 3])
 
 
 def test_a_page_in_a_font_without_meaning_needs_text_recognition() -> None:
-    meaningless = [glyph(index, "\ufffd" if index % 2 else "x", 5.0 * index) for index in range(200)]
-    assert pdf._is_scan(None, meaningless)
+    meaningless = [glyph("\ufffd" if index % 2 else "x", 5.0 * index) for index in range(200)]
+    assert not pdf.is_legible(glyphs_of(meaningless))

@@ -296,6 +296,13 @@ def page_of(values: dict[str, Any]) -> Page:
             Table(**entry | {"rows": tuple((start, number) for start, number in entry["rows"])})
             for entry in values["tables"]
         ),
+        # Not there in what older versions stored
+        language=str(values.get("language", "")),
+        recognised=bool(values.get("recognised", False)),
+        body=None if values.get("body") is None else (int(values["body"][0]), int(values["body"][1])),
+        runs_over=None
+        if values.get("runs_over") is None
+        else (int(values["runs_over"][0]), str(values["runs_over"][1])),
     )
 
 
@@ -329,6 +336,10 @@ def _marks(page: Page) -> str:
         {
             "headings": [asdict(entry) for entry in page.headings],
             "tables": [asdict(entry) for entry in page.tables],
+            "language": page.language,
+            "recognised": page.recognised,
+            "body": page.body,
+            "runs_over": page.runs_over,
         },
         ensure_ascii=False,
     )

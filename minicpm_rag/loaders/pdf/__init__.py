@@ -1,41 +1,143 @@
-"""Reads PDF files into pages, scanned ones through text recognition where that is installed.
+"""Reads PDF files into pages, scanned ones and pictures of text through text recognition where that is installed.
 
-Does not know how characters become text (`pages`, `layout`) or how pictures do (`scans`).
+Does not know how characters become text (`finished`, `layout`) or how pictures do (`scans`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import ocr as recognition
-from minicpm_rag.loaders.pdf import pages as pdf
-from minicpm_rag.loaders.pdf.scans import INSTALL_OCR, page_of, recognised_text, scan_note
-from minicpm_rag.messages import Message
+from minicpm_rag.loaders.bounds import count
+from minicpm_rag.loaders.pdf.finished import FinishedPage, finished
+from minicpm_rag.loaders.pdf.pages import Pdf, RawPage, damaged, open_pdf
+from minicpm_rag.loaders.pdf.pictures import looks_like_text, part_of
+from minicpm_rag.loaders.pdf.sanity import is_poor
+from minicpm_rag.loaders.pdf.scans import INSTALL_OCR, page_of, recognised_glyphs, recognised_text, scan_note
+from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import LoadedFile, Page
 
 _DOTS_PER_INCH = 200  # of a page drawn for text recognition
+_LOOK_DOTS_PER_INCH = 72  # of one drawn to see whether its pictures may hold text
+_MOST_CHARACTERS = 30_000_000  # of a whole file; a book has one million
+_MOST_WAITING_TEXT = 2_000  # characters of the page that a form in Adobe's XML language shows instead of itself
+_PLEASE_WAIT = re.compile(r"please wait|adobe reader|如果此消息|请稍候", re.IGNORECASE)
 
 
 def read(path: Path, *, ocr: bool, recognised: Callable[[], None], password: str) -> LoadedFile:
-    """Read a PDF; pages without text are counted but not returned. Calls `recognised` after each scan."""
-    ocr = ocr and recognition.is_available()
-    pages: list[Page] = []
-    present = unread = read_scans = 0
-    for page in pdf.read_pages(path, password=password, scan_dots_per_inch=_DOTS_PER_INCH if ocr else 0):
-        present += 1
-        text = page.text
-        if page.picture is not None:
-            found = recognised_text(page.picture)
-            recognised()
-            read_scans += bool(found.text)
-            text = found if found.text else text
-        unread += page.is_scan and not (ocr and text.text)
-        if text.text.strip():
-            pages.append(page_of(page.number, page.label, text))
-    note = scan_note(unread, read_scans, present)
-    remedy = INSTALL_OCR if unread and not ocr else None
-    if not pages:
-        raise DocumentError(note or Message("loaders.no_text"), remedy)
-    return LoadedFile(path.name, tuple(pages), present, note=note, remedy=remedy)
+    """Read a PDF; pages without text are counted but not returned. Calls `recognised` after each scan.
+
+    A page that cannot be read, or whose text is not what it shows, is left out and named in the note.
+    """
+    with open_pdf(path, password) as pdf:
+        reading = _Reading(pdf, ocr and recognition.is_available(), recognised)
+        pages = list(reading.pages())
+        shown = " ".join(page.text for page in pages)
+        if pdf.has_xfa and len(shown) < _MOST_WAITING_TEXT and (not shown or _PLEASE_WAIT.search(shown)):
+            raise DocumentError("loaders.pdf_xfa")
+        note, remedy = reading.note(len(pdf)), reading.remedy()
+        if not pages:
+            raise DocumentError(note or Message("loaders.no_text"), remedy)
+        return LoadedFile(path.name, tuple(pages), len(pdf), note=note, remedy=remedy)
+
+
+class _Reading:
+    """One file being read, and what the user should know of it."""
+
+    def __init__(self, pdf: Pdf, ocr: bool, recognised: Callable[[], None]) -> None:
+        self._pdf = pdf
+        self._ocr = ocr
+        self._recognised = recognised
+        self._by_recognition: set[int] = set()  # page numbers
+        self._unread: list[str] = []  # labels of scans
+        self._poor: list[str] = []
+        self._pictured: list[str] = []
+        self._damaged: list[str] = []
+
+    def pages(self) -> Iterator[Page]:
+        """The pages that have text."""
+        if not len(self._pdf):
+            raise damaged()
+        characters = 0
+        for page in finished(self._raw_pages()):
+            characters += len(page.text.text)
+            count("characters", len(page.text.text))
+            if characters > _MOST_CHARACTERS:
+                raise DocumentError("loaders.pdf_too_much_text")
+            made = self._page(page)
+            if made is not None and made.text.strip():
+                yield made
+
+    def note(self, present: int) -> Message | None:
+        """What the user should know of the file's pages."""
+        return joined(
+            scan_note(self._unread, len(self._by_recognition), present),
+            Message("loaders.pdf_pages_poor", pages=self._poor) if self._poor else None,
+            Message("loaders.pdf_pictures_unread", pages=self._pictured) if self._pictured else None,
+            Message("loaders.pdf_pages_damaged", pages=self._damaged) if self._damaged else None,
+        )
+
+    def remedy(self) -> Message | None:
+        """What would help."""
+        wants_ocr = (self._unread or self._poor or self._pictured) and not self._ocr
+        return INSTALL_OCR if wants_ocr else Message("loaders.pdf_page_damaged.remedy") if self._damaged else None
+
+    def _raw_pages(self) -> Iterator[RawPage]:
+        for index in range(len(self._pdf)):
+            try:
+                raw = self._pdf.page(index)
+            except DocumentError as exc:
+                if exc.reason.key != "loaders.pdf_page_damaged":
+                    raise
+                self._damaged.append(str(index + 1))
+                continue
+            if raw.pictures and not raw.is_scan:
+                raw = self._with_pictures(raw)
+            yield raw
+
+    def _with_pictures(self, raw: RawPage) -> RawPage:
+        """A page of text with the text of its pictures, where they hold some."""
+        look = self._pdf.draw(raw.number - 1, _LOOK_DOTS_PER_INCH / 72)
+        boxes = [box for box in raw.pictures if looks_like_text(part_of(look, raw, box))]
+        if not boxes:
+            return raw
+        if not self._ocr:
+            self._pictured.append(raw.label)
+            return raw
+        whole = self._pdf.draw(raw.number - 1, _DOTS_PER_INCH / 72)
+        glyphs = raw.glyphs
+        for box in boxes:
+            glyphs = glyphs.with_more(recognised_glyphs(part_of(whole, raw, box), raw, box), raw.turns)
+            self._recognised()
+        if len(glyphs.texts) > len(raw.glyphs.texts):
+            self._by_recognition.add(raw.number)
+        return replace(raw, glyphs=glyphs)
+
+    def _page(self, page: FinishedPage) -> Page | None:
+        """The page as it is stored; None where it has no text that can be trusted."""
+        raw = page.raw
+        poor = not raw.is_scan and is_poor(page.text.text[: page.own_end])
+        if raw.is_scan or poor:
+            if self._ocr:
+                found = recognised_text(self._pdf.draw(raw.number - 1, _DOTS_PER_INCH / 72))
+                self._recognised()
+                if found.text and not is_poor(found.text):
+                    self._by_recognition.add(raw.number)
+                    return replace(page_of(raw.number, raw.label, found), recognised=True)
+            if poor:
+                self._poor.append(raw.label)
+                return None
+            own = page.text.text
+            if not (self._ocr and own.strip()):
+                self._unread.append(raw.label)
+            if not raw.is_legible or is_poor(own):
+                return None
+        made = page_of(raw.number, raw.label, page.text)
+        runs_over = (page.own_end, page.next_label) if page.next_label else None
+        whole = (page.body_start, page.body_end) == (0, len(made.text))
+        body = None if whole else (page.body_start, page.body_end)
+        return replace(made, body=body, runs_over=runs_over, recognised=raw.number in self._by_recognition)

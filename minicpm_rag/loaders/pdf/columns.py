@@ -10,6 +10,7 @@ from statistics import median
 
 from minicpm_rag.loaders.pdf.lines import Fragment
 
+_MOST_COLUMNS = 5
 _FEWEST_LINES = 4  # a side with fewer is no column
 _MOST_CROSSING = 0.25  # share of the fragments: titles and figures across both columns
 _FILLED = 0.55  # share of a column's width that its usual line fills
@@ -41,14 +42,16 @@ def _crosses(fragment: Fragment, x: float) -> bool:
     return fragment.left < x - 1 and fragment.right > x + 1
 
 
-def _gutter(fragments: Sequence[Fragment]) -> float | None:
+def _gutter(fragments: Sequence[Fragment], columns: int = _MOST_COLUMNS) -> float | None:
     """Return the x just left of a right-hand column of prose, None where the page has one column."""
     best: tuple[int, float] | None = None
     for x in _left_edges(fragments):
         crossing = sum(_crosses(fragment, x) for fragment in fragments)
         left = [fragment for fragment in fragments if fragment.right <= x + 1]
         right = [fragment for fragment in fragments if fragment.left >= x - 1]
-        if crossing > _MOST_CROSSING * len(fragments) or not (_is_column(left) and _is_column(right)):
+        if crossing > _MOST_CROSSING * len(fragments) or not (
+            _is_column(left) and _reads_as_columns(right, columns - 1)
+        ):
             continue
         overlap = min(_top(left), _top(right)) - max(_bottom(left), _bottom(right))
         if overlap < 0.3 * min(_top(left) - _bottom(left), _top(right) - _bottom(right)):
@@ -67,6 +70,10 @@ def _left_edges(fragments: Sequence[Fragment]) -> list[float]:
         else:
             edges.append([left])
     return [group[0] - 0.5 for group in edges[1:] if len(group) >= _FEWEST_LINES]
+
+
+def _reads_as_columns(fragments: Sequence[Fragment], columns: int) -> bool:
+    return _is_column(fragments) or (columns > 1 and _gutter(fragments, columns) is not None)
 
 
 def _is_column(fragments: Sequence[Fragment]) -> bool:

@@ -14,61 +14,161 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from minicpm_rag.loaders.pdf.columns import arrange
-from minicpm_rag.loaders.pdf.lines import Glyph, Line, fragments_of, lines_of
-from minicpm_rag.loaders.pdf.tables import table_runs
+from minicpm_rag.loaders.pdf.drawing import Rules, grids_of
+from minicpm_rag.loaders.pdf.glyphs import Glyphs
+from minicpm_rag.loaders.pdf.lines import Fragment, Line, fragments_of, lines_of, usual_size
+from minicpm_rag.loaders.pdf.tables import Cell, FoundTable, table_in_grid, table_runs, text_ends_label
+from minicpm_rag.loaders.tables import joined_header
+from minicpm_rag.loaders.writer import table_line
 from minicpm_rag.records import Heading, Table
 from minicpm_rag.text.scripts import is_wide
 
 _BEGINS_ITEM = re.compile(
-    r"[•·●▪◆■◦○►–—-]\s|\(?\d{1,3}[.、)）](?!\d)|第.{1,4}[章节節条條]|[（(][一二三四五六七八九十]{1,3}[)）]|[一二三四五六七八九十]{1,3}、"
+    r"[•·●▪◆■◦○►☐☒☑–—-]\s|\(?\d{1,3}[.、)）](?!\d)|第.{1,4}[章节節条條]"
+    r"|[（(][一二三四五六七八九十]{1,3}[)）]|[一二三四五六七八九十]{1,3}、"
+)
+# What is before a heading's words: its number says its level.
+_NUMBERED = re.compile(
+    r"(?:(\d{1,2}(?:\.\d{1,2}){0,5})\.?|([A-Z])\.|(第.{1,4}[章编編])|(第.{1,4}[节節])|([一二三四五六七八九十]{1,3}、))\s*\S"
 )
 _SENTENCE_END = frozenset("。！？；.!?;:：")
 _HYPHENS = "-\u2010"
+_COLUMN_GAP = 2.2  # of the font size: vertical lines further apart are paragraphs
 _PARAGRAPH_GAP = 1.35  # of the usual line distance
-_HEADING_SIZE = 1.25  # of the usual text size; fonts of one size differ by up to 1.15
-_HEADING_CHARACTERS = 60
+_HEADING_SIZE = 1.15  # of the usual font size
+_TITLE_SIZE = 1.5
+_HEADING_CHARACTERS = 120
+_BOLD_CHARACTERS = 90  # of a heading that only its boldness tells
+_MOST_BOLD = 0.4  # share of a page's characters: where more are bold, boldness says nothing
 _NEARLY_FULL = 0.9  # of the column's width: edges of scanned lines are not exact
 _NEARBY_LINES = 30  # before and after a line; their edges are its margins
 
 
 @dataclass
 class PageText:
-    """The text of a page; `origins[i]` is the page's character behind text[i], -1 where layout added it."""
+    """The text of a page; `origins[i]` is the page's character behind text[i], -1 where layout added it.
+
+    `ends_open` and `begins_open` say whether the first and last block are paragraphs, which may go on on other pages.
+    """
 
     text: str = ""
     origins: list[int] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    begins_open: bool = False
+    ends_open: bool = False
 
 
-def lay_out(glyphs: Sequence[Glyph]) -> PageText:
-    """Return the text of a page from its characters in the order they were drawn."""
+def lay_out(glyphs: Glyphs, rules: Rules | None = None) -> PageText:
+    """The text of a page from its characters; upright text first, then what is written in other directions."""
+    return lay_out_fragments(fragments_by_turns(glyphs), rules)
+
+
+def fragments_by_turns(glyphs: Glyphs) -> dict[int, list[Fragment]]:
+    """The fragments of each direction of writing, the most frequent first."""
+    found = {turns: fragments_of(glyphs, turns) for turns in range(4) if (glyphs.turns == turns).any()}
+    return dict(sorted(found.items(), key=lambda item: -sum(fragment.end - fragment.start for fragment in item[1])))
+
+
+def lay_out_fragments(fragments: dict[int, list[Fragment]], rules: Rules | None = None) -> PageText:
+    """The text that fragments of each direction make."""
     writer = _Writer()
-    fragments = fragments_of(glyphs)
-    usual_height = median(fragment.height for fragment in fragments) if fragments else 0.0
-    for block in arrange(fragments):
+    for number, (turns, own) in enumerate(fragments.items()):
+        _lay_out_direction(own, rules.turned(turns) if rules and not number else Rules(), writer)
+    return writer.result()
+
+
+def _lay_out_direction(fragments: Sequence[Fragment], rules: Rules, writer: _Writer) -> None:
+    style = _Style(fragments)
+    rest, tables = _without_grids(fragments, rules)
+    for block in arrange(rest):
         lines = lines_of(block)
-        runs = {run[0]: run for run in table_runs(lines)}
+        runs = {start: (end, table) for start, end, table in table_runs(lines, rules.level)}
         position = 0
         paragraph: list[Line] = []
         margins = _Margins(lines)
         while position < len(lines):
-            if position in runs:
-                writer.paragraph(paragraph, usual_height)
-                paragraph = []
-                _, end, rows = runs[position]
-                writer.table(rows)
-                position = end
-                continue
             line = lines[position]
+            grid = next((tables[id(each)] for each in line.fragments if id(each) in tables), None)
+            if grid is not None or position in runs:
+                writer.paragraph(paragraph, style)
+                paragraph = []
+                if grid is not None:
+                    writer.table(grid)
+                    beside = [each for each in line.fragments if id(each) not in tables]
+                    writer.paragraph([Line(tuple(beside))] if beside else [], style, blank_line=True)
+                    position += 1
+                else:
+                    position, table = runs[position]
+                    writer.table(table)
+                continue
             if paragraph and not margins.continues(position):
                 far = margins.is_far(paragraph[-1], line)
-                writer.paragraph(paragraph, usual_height, blank_line=far)
+                writer.paragraph(paragraph, style, blank_line=far)
                 paragraph = []
             paragraph.append(line)
             position += 1
-        writer.paragraph(paragraph, usual_height, blank_line=True)
-    return writer.result()
+        writer.paragraph(paragraph, style, blank_line=True)
+
+
+def _without_grids(fragments: Sequence[Fragment], rules: Rules) -> tuple[list[Fragment], dict[int, FoundTable]]:
+    """The fragments with one in place of those of each table in a grid of lines, and the tables by its id."""
+    rest = list(fragments)
+    tables: dict[int, FoundTable] = {}
+    for grid in grids_of(rules):
+        left, right, top, bottom = grid.xs[0], grid.xs[-1], grid.ys[0], grid.ys[-1]
+        inside = [
+            f
+            for f in rest
+            if left - 2 < (f.left + f.right) / 2 < right + 2 and bottom - 2 < (f.bottom + f.top) / 2 < top + 2
+        ]
+        if any(id(fragment) in tables for fragment in inside):
+            continue  # a frame around a table
+        table = table_in_grid(grid, inside)
+        if table is None:
+            continue
+        first = inside[0]
+        place = Fragment(first.characters, first.start, first.start, left, bottom, right, top, first.size, False)
+        tables[id(place)] = table
+        taken = {id(fragment) for fragment in inside}
+        position = rest.index(first)
+        rest = (
+            [f for f in rest[:position] if id(f) not in taken]
+            + [place]
+            + [f for f in rest[position:] if id(f) not in taken]
+        )
+    return rest, tables
+
+
+class _Style:
+    """What is usual on a page: headings are told by being larger, or bold where that is rare."""
+
+    def __init__(self, fragments: Sequence[Fragment]) -> None:
+        self.size = usual_size(fragments)
+        total = sum(fragment.end - fragment.start for fragment in fragments)
+        bold = sum(fragment.end - fragment.start for fragment in fragments if fragment.bold)
+        self.tells_by_bold = bold <= _MOST_BOLD * total
+
+    def heading_level(self, lines: Sequence[Line], text: str) -> int:
+        """The level of a heading, from 1; 0 where the paragraph is none."""
+        if not any(character.isalpha() for character in text) or text[-1] in "。；;，,、" or len(lines) > 3:
+            return 0
+        size = min(line.size for line in lines) / self.size
+        numbered = _NUMBERED.match(text)
+        large = size >= _HEADING_SIZE and len(text) <= _HEADING_CHARACTERS
+        bold = (
+            self.tells_by_bold
+            and all(line.bold for line in lines)
+            and size > 0.85
+            and len(text) <= _BOLD_CHARACTERS
+            and text[-1] not in ".:："
+        )
+        if not (large or bold) or (text[-1] == "." and not numbered) or _BEGINS_ITEM.match(text[:2]):
+            return 0
+        if numbered:
+            decimal, letter, chapter, section, enumerated = numbered.groups()
+            return 2 + (decimal.count(".") if decimal else bool(section or (letter and not chapter and not enumerated)))
+        return 1 if size >= _TITLE_SIZE else 2 if large else 3
 
 
 class _Margins:
@@ -80,6 +180,8 @@ class _Margins:
         self._distance = median(distances) if distances else 0.0
 
     def is_far(self, line: Line, following: Line) -> bool:
+        if line.is_vertical and following.is_vertical:
+            return line.left - following.left > _COLUMN_GAP * line.size
         distance = line.bottom - following.bottom
         return distance < 0 or distance > _PARAGRAPH_GAP * max(self._distance, line.height)
 
@@ -88,8 +190,8 @@ class _Margins:
         line, following = self._lines[position - 1], self._lines[position]
         if self.is_far(line, following) or len(line.fragments) > 1 or len(following.fragments) > 1:
             return False
-        if abs(line.height - following.height) > 0.2 * line.height:
-            return False
+        if abs(line.size - following.size) > 0.12 * line.size or line.bold != following.bold:
+            return self._is_run_in(line, following)
         if line.text[-1] in _HYPHENS and line.text[-2:-1].isalpha() and following.text[0].islower():
             return True
         if _BEGINS_ITEM.match(following.text):
@@ -101,10 +203,15 @@ class _Margins:
             return False
         # Where the next line's first word would have fitted on this line, the line was ended on purpose.
         ends = line.text[-1] in _SENTENCE_END
-        if not ends and line.right - left >= _NEARLY_FULL * (right - left):
+        if not ends and line.right - line.left >= _NEARLY_FULL * (right - left):
             return True
         slack = (0.5 if ends else 1.2) * line.height
         return right - line.right <= following.first_word_width + slack
+
+    def _is_run_in(self, line: Line, following: Line) -> bool:
+        """Whether a line of another look goes on in the middle of a sentence, as with words in bold."""
+        alike = abs(line.size - following.size) <= 0.12 * line.size
+        return alike and following.text[0].islower() and line.text[-1] not in _SENTENCE_END
 
 
 class _Writer:
@@ -113,59 +220,89 @@ class _Writer:
         self._characters: list[str] = []
         self._gap = ""
 
-    def paragraph(self, lines: list[Line], usual_height: float, *, blank_line: bool = False) -> None:
+    def paragraph(self, lines: Sequence[Line], style: _Style, *, blank_line: bool = False) -> None:
         if not lines:
             return
         start = self._begin()
         for index, line in enumerate(lines):
             if index:
-                self._join(line)
+                self._join(line.text)
             for number, fragment in enumerate(line.fragments):
                 if number:
-                    self._add("  ", -1)
-                for glyph in fragment.glyphs:
-                    self._add(glyph.text, glyph.index)
-        text = "".join(self._characters[start:])
-        is_large = min(line.height for line in lines) >= _HEADING_SIZE * usual_height
-        if is_large and len(text) <= _HEADING_CHARACTERS and text[-1] not in "。.；;，,":
-            level = 1 if lines[0].height >= 1.6 * usual_height else 2
+                    self._add(" " if text_ends_label(line.fragments[number - 1]) else "  ")
+                self._add_fragment(fragment)
+        text = self._text_from(start)
+        level = style.heading_level(lines, text)
+        if level:
             self._page.headings.append(Heading(start, level, text))
+        elif not self._page.headings and not self._page.tables and start == 0:
+            self._page.begins_open = True
+        self._page.ends_open = not level
         self._gap = "\n\n" if blank_line else "\n"
 
-    def table(self, rows: Sequence[Sequence[Sequence[Glyph]]]) -> None:
+    def table(self, table: FoundTable) -> None:
         start = self._begin()
         offsets: list[tuple[int, int]] = []
-        header = ""
-        for number, cells in enumerate(rows, start=1):
+        headers: list[list[str]] = []
+        for number, cells in enumerate(table.rows, start=1):
             if number > 1:
-                header = header or "".join(self._characters[start:])
-                self._add("\n", -1)
-                offsets.append((len(self._characters), number))
+                self._add("\n")
+            offset, texts = len(self._characters), []
             for cell in cells:
-                self._add("| ", -1)
-                for glyph in cell:
-                    self._add(glyph.text, glyph.index)
-                self._add(" ", -1)
-            self._add("|", -1)
+                self._add("| ")
+                texts.append(self._cell(cell))
+                self._add(" ")
+            self._add("|")
+            if number <= table.headers:
+                headers.append(texts)
+            else:
+                offsets.append((offset, number))
+        header = (
+            table_line(joined_header(headers)) if len(headers) > 1 else self._text_from(start) if not offsets else ""
+        )
+        if len(headers) == 1 and offsets:
+            header = self._text_from(start)[: offsets[0][0] - start].rstrip("\n")
         self._page.tables.append(Table(start, len(self._characters), header, tuple(offsets)))
+        self._page.ends_open = False
         self._gap = "\n\n"
 
     def result(self) -> PageText:
         self._page.text = "".join(self._characters)
         return self._page
 
+    def _cell(self, cell: Cell) -> str:
+        start = len(self._characters)
+        for number, fragment in enumerate(cell):
+            if number:
+                self._join(fragment.text)
+            self._add_fragment(fragment, escaped=True)
+        return self._text_from(start)
+
+    def _text_from(self, start: int) -> str:
+        return "".join(self._characters[start:])
+
     def _begin(self) -> int:
         if self._characters:
-            self._add(self._gap, -1)
+            self._add(self._gap)
         return len(self._characters)
 
-    def _add(self, text: str, origin: int) -> None:
+    def _add_fragment(self, fragment: Fragment, *, escaped: bool = False) -> None:
+        text = fragment.text
+        origins = fragment.characters.origins[fragment.start : fragment.end].tolist()
+        if escaped and "|" in text:
+            for character, origin in zip(text, origins, strict=True):
+                self._add("\\|" if character == "|" else character, origin)
+            return
+        self._characters.extend(text)
+        self._page.origins.extend(origins)
+
+    def _add(self, text: str, origin: int = -1) -> None:
         self._characters.extend(text)
         self._page.origins.extend([origin] * len(text))
 
-    def _join(self, following: Line) -> None:
+    def _join(self, following: str) -> None:
         """Join a wrapped line: Chinese without a space, a divided English word without its hyphen."""
-        last, first = self._characters[-1], following.text[0]
+        last, first = self._characters[-1], following[0]
         if is_wide(last) or is_wide(first):
             return
         if last in _HYPHENS and len(self._characters) > 1 and self._characters[-2].isalpha():
@@ -175,4 +312,4 @@ class _Writer:
                 self._page.origins.pop()
             return
         if not last.isspace():
-            self._add(" ", -1)
+            self._add(" ")

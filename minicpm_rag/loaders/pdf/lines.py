@@ -1,82 +1,83 @@
-"""Groups the characters of a PDF page into fragments (runs on one line) and fragments into lines.
+"""Groups the characters of a page into fragments (runs on one line) and fragments into lines.
 
-Works on boxes alone, in the page's own units with the origin at the bottom left.
+Works on boxes alone. Sideways text is turned first, so that all writing here goes from left to right.
 """
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from minicpm_rag.text.scripts import is_wide
+import numpy
 
+from minicpm_rag.loaders.pdf.glyphs import UNKNOWN, Glyphs, turned
+from minicpm_rag.text.scripts import WIDE, is_wide
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_VERTICAL_HEIGHT = 2.5  # of the font size
+_FEWEST_DOWN = 3  # steps downward that are vertical writing
 _CELL_GAP = 1.5  # of the line height: a wider gap parts columns or cells
-
-
-UNKNOWN = "\ufffd"  # text of a character whose font does not say what it is: left out
+_ALL_WIDE = re.compile(f"[{WIDE}]")
 
 
 @dataclass(frozen=True)
-class Glyph:
-    """A character of the page: its number there, its text ("" or more than one for ligatures) and its box.
+class Characters:
+    """The text of all characters that are written in one direction, in the order they were drawn.
 
-    A line end the PDF library made up has the text "\\n"; a space may have an empty box.
+    Arrays have an entry for each character of `text`: the number of the page's character that it came from, and where
+    that stands once the page is turned so that its writing is upright.
     """
 
-    index: int
     text: str
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    @property
-    def height(self) -> float:
-        """Height of the box."""
-        return self.top - self.bottom
+    origins: NDArray[numpy.int32]
+    left: NDArray[numpy.float32]
+    right: NDArray[numpy.float32]
 
 
 @dataclass(frozen=True)
 class Fragment:
-    """Characters standing together on one line, without space at either end."""
+    """Characters standing together on one line, without space at either end: `characters.text[start:end]`."""
 
-    glyphs: tuple[Glyph, ...]
-
-    @cached_property
-    def _inked(self) -> list[Glyph]:
-        return [glyph for glyph in self.glyphs if not glyph.text.isspace()]
-
-    @cached_property
-    def left(self) -> float:
-        """Left edge."""
-        return min(glyph.left for glyph in self._inked)
-
-    @cached_property
-    def right(self) -> float:
-        """Right edge."""
-        return max(glyph.right for glyph in self._inked)
+    characters: Characters
+    start: int
+    end: int
+    left: float
+    bottom: float
+    right: float
+    top: float
+    size: float  # of the font
+    bold: bool
 
     @cached_property
-    def bottom(self) -> float:
-        """Lower edge."""
-        return min(glyph.bottom for glyph in self._inked)
+    def text(self) -> str:
+        """Its characters."""
+        return self.characters.text[self.start : self.end]
 
-    @cached_property
-    def top(self) -> float:
-        """Upper edge."""
-        return max(glyph.top for glyph in self._inked)
-
-    @cached_property
+    @property
     def height(self) -> float:
-        """Usual height of its characters."""
-        heights = sorted(glyph.height for glyph in self._inked)
-        return max(heights[len(heights) // 2], 0.1)
+        """Distance between lower and upper edge."""
+        return self.top - self.bottom
 
     @property
     def width(self) -> float:
         """Distance between left and right edge."""
         return self.right - self.left
+
+    def words(self) -> list[Fragment]:
+        """Its words as fragments."""
+        return [self.part(*found.span()) for found in re.finditer(r"\S+", self.text)]
+
+    def part(self, start: int, end: int) -> Fragment:
+        """The part of it from one place in its text to another."""
+        a, b = self.start + start, self.start + end
+        left, right = float(self.characters.left[a]), float(self.characters.right[b - 1])
+        return Fragment(self.characters, a, b, left, self.bottom, right, self.top, self.size, self.bold)
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,12 @@ class Line:
     @cached_property
     def text(self) -> str:
         """All characters, fragments parted by a space."""
-        return " ".join("".join(glyph.text for glyph in fragment.glyphs) for fragment in self.fragments)
+        return " ".join(fragment.text for fragment in self.fragments)
 
-    @property
+    @cached_property
     def left(self) -> float:
         """Left edge."""
-        return self.fragments[0].left
+        return min(fragment.left for fragment in self.fragments)
 
     @cached_property
     def right(self) -> float:
@@ -106,76 +107,191 @@ class Line:
         return min(fragment.bottom for fragment in self.fragments)
 
     @cached_property
+    def top(self) -> float:
+        """Upper edge."""
+        return max(fragment.top for fragment in self.fragments)
+
+    @property
     def height(self) -> float:
-        """Usual height of the characters of its first fragment."""
+        """Height of its first fragment."""
         return self.fragments[0].height
+
+    @property
+    def size(self) -> float:
+        """Font size of its first fragment."""
+        return self.fragments[0].size
+
+    @property
+    def is_vertical(self) -> bool:
+        """Whether its characters stand below each other."""
+        return self.height > _VERTICAL_HEIGHT * self.size
+
+    @property
+    def bold(self) -> bool:
+        """Whether all of it is bold."""
+        return all(fragment.bold for fragment in self.fragments)
 
     @cached_property
     def first_word_width(self) -> float:
         """Width of the first part that cannot be broken: one Chinese character or one word."""
-        glyphs = self.fragments[0].glyphs
-        right = glyphs[0].right
-        for glyph in glyphs[1:]:
-            if is_wide(glyphs[0].text) or glyph.text.isspace() or is_wide(glyph.text):
-                break
-            right = glyph.right
-        return right - glyphs[0].left
+        first = self.fragments[0]
+        wide = _ALL_WIDE.search(first.text)
+        end = 1 if is_wide(first.text) else len(first.text.split(maxsplit=1)[0])
+        if wide and 0 < wide.start() < end:
+            end = wide.start()
+        return float(first.characters.right[first.start + end - 1]) - first.left
 
 
-def fragments_of(glyphs: Sequence[Glyph]) -> list[Fragment]:
-    """Return the fragments in the order they were drawn."""
-    fragments: list[Fragment] = []
-    current: list[Glyph] = []
-    last: Glyph | None = None  # the last one with ink
+def fragments_of(glyphs: Glyphs, turns: int = 0) -> list[Fragment]:
+    """The fragments of the text that has taken so many quarter turns, in the order they were drawn.
 
-    def finish() -> None:
-        while current and current[-1].text.isspace():
-            current.pop()
-        if current:
-            fragments.append(Fragment(tuple(current)))
-        current.clear()
+    Boxes are turned back, so that this text runs from left to right.
+    """
+    texts = numpy.array(glyphs.texts, dtype=object)
+    inked = numpy.array([bool(text) and text != UNKNOWN and not text.isspace() for text in glyphs.texts], bool)
+    inked &= glyphs.turns == turns
+    numbers = numpy.flatnonzero(inked)
+    if not len(numbers):
+        return []
+    left, bottom, right, top = turned(glyphs.boxes[numbers], turns).T
+    height = numpy.maximum(top - bottom, 0.1)
+    # Where one character after another does not stand beside it, or the PDF library saw the line end, text is parted.
+    overlap = numpy.minimum(top[1:], top[:-1]) - numpy.maximum(bottom[1:], bottom[:-1])
+    gap = left[1:] - right[:-1]
+    taller = numpy.maximum(height[1:], height[:-1])
+    line_ends = numpy.cumsum([text == "\n" for text in glyphs.texts])[numbers]
+    apart = (overlap < 0.3 * numpy.minimum(height[1:], height[:-1])) | (gap > _CELL_GAP * taller)
+    apart |= (gap < -2 * taller) | (line_ends[1:] != line_ends[:-1])
+    wide = numpy.array([is_wide(text) for text in texts[numbers]], bool)
+    below = _goes_down(left, bottom, right, top) & wide[1:] & wide[:-1]
+    apart &= ~below
+    # One space is kept between two inked characters, none between two wide ones that are only set widely.
+    between = numpy.diff(numbers) > 1
+    spaced = numpy.zeros(len(numbers), bool)
+    spaces = numpy.array([text.isspace() for text in glyphs.texts], bool)
+    counted = numpy.concatenate([[0], numpy.cumsum(spaces)])
+    spaced[1:] = between & (counted[numbers[1:]] > counted[numbers[:-1]]) & ~apart
+    spaced[1:] &= ~(wide[1:] & wide[:-1] & (gap < 0.2 * height[1:]))
+    return _fragments(glyphs, numbers, spaced, apart, (left, bottom, right, top), below)
 
-    for glyph in glyphs:
-        if glyph.text == "\n":
-            finish()
-        elif glyph.text.isspace():
-            if current and not current[-1].text.isspace():
-                current.append(glyph)
-        elif glyph.text and glyph.text != UNKNOWN:
-            if current and last is not None and _is_apart(last, glyph):
-                finish()
-            if len(current) > 1 and current[-1].text.isspace() and _is_spurious(current, glyph):
-                current.pop()
-            current.append(glyph)
-            last = glyph
-    finish()
-    return fragments
+
+def _fragments(
+    glyphs: Glyphs,
+    numbers: NDArray[numpy.intp],
+    spaced: NDArray[numpy.bool_],
+    apart: NDArray[numpy.bool_],
+    edges: tuple[NDArray[numpy.float32], ...],
+    below: NDArray[numpy.bool_],
+) -> list[Fragment]:
+    left, bottom, right, top = edges
+    pieces = [
+        " " + glyphs.texts[number] if space else glyphs.texts[number]
+        for number, space in zip(numbers.tolist(), spaced.tolist(), strict=True)
+    ]
+    lengths = numpy.array([len(piece) for piece in pieces])
+    characters = Characters(
+        "".join(pieces),
+        numpy.repeat(numbers, lengths).astype(numpy.int32),
+        numpy.repeat(left, lengths),
+        numpy.repeat(right, lengths),
+    )
+    starts = numpy.concatenate([[0], numpy.flatnonzero(apart) + 1])
+    places = numpy.concatenate([[0], numpy.cumsum(lengths)])
+    ends = numpy.append(starts[1:], len(numbers))
+    sizes = glyphs.sizes[numbers]
+    sizes = numpy.where(sizes > 0, sizes, top - bottom)
+    # The middle one of each fragment's sizes, and of its edges where a few characters stand out
+    group = numpy.repeat(numpy.arange(len(starts)), ends - starts)
+    middle = starts + (ends - starts) // 2
+
+    def usual(values: NDArray[numpy.float32]) -> list[float]:
+        usual_of: list[float] = values[numpy.lexsort((values, group))][middle].tolist()
+        return usual_of
+
+    # Vertical writing reaches from the top of its first character to the bottom of its last.
+    upright = numpy.add.reduceat(numpy.append(below, False).astype(numpy.int32), starts) * 2 > ends - starts
+    bottoms = numpy.where(upright, numpy.minimum.reduceat(bottom, starts), usual(bottom))
+    tops = numpy.where(upright, numpy.maximum.reduceat(top, starts), usual(top))
+    bold = numpy.add.reduceat(glyphs.bold[numbers].astype(numpy.int32), starts) * 2 > ends - starts
+    found = zip(
+        places[starts].tolist(),
+        places[ends].tolist(),
+        numpy.minimum.reduceat(left, starts).tolist(),
+        bottoms.tolist(),
+        numpy.maximum.reduceat(right, starts).tolist(),
+        tops.tolist(),
+        usual(sizes),
+        bold.tolist(),
+        strict=True,
+    )
+    return [
+        Fragment(characters, start, end, a, b, c, max(d, b + 0.1), size, is_bold)
+        for start, end, a, b, c, d, size, is_bold in found
+    ]
+
+
+def _goes_down(
+    left: NDArray[numpy.float32],
+    bottom: NDArray[numpy.float32],
+    right: NDArray[numpy.float32],
+    top: NDArray[numpy.float32],
+) -> NDArray[numpy.bool_]:
+    """Which characters have the next one close under them, several times in a row: vertical writing."""
+    width, height = right - left, top - bottom
+    down = numpy.abs((left[1:] + right[1:]) - (left[:-1] + right[:-1])) < 0.4 * width[:-1]
+    space = bottom[:-1] - top[1:]
+    down &= (space > -0.3 * height[:-1]) & (space < 0.25 * height[:-1])
+    changes = numpy.flatnonzero(numpy.diff(numpy.concatenate([[0], down.astype(numpy.int8), [0]])))
+    for start, end in zip(changes[::2], changes[1::2], strict=True):
+        if end - start < _FEWEST_DOWN:
+            down[start:end] = False
+    return down
 
 
 def lines_of(fragments: Sequence[Fragment]) -> list[Line]:
-    """Join neighbours that stand side by side; the order is kept."""
+    """Join fragments that stand side by side; lines from top to bottom.
+
+    Text in one piece keeps its order. Where drawing goes back up, as in a table drawn by column or cell by cell, what
+    stands at one height becomes a line.
+    """
     lines: list[list[Fragment]] = []
     for fragment in fragments:
-        if lines and _same_line(lines[-1][-1], fragment) and fragment.left >= lines[-1][-1].right - 1:
+        if lines and same_line(lines[-1][-1], fragment) and fragment.left >= lines[-1][-1].right - 1:
             lines[-1].append(fragment)
         else:
             lines.append([fragment])
-    return [Line(tuple(line)) for line in lines]
+    made = [Line(tuple(line)) for line in lines]
+    if all(below.top <= line.top + 0.5 * line.height for line, below in itertools.pairwise(made)):
+        return made
+    return _by_height(fragments)
 
 
-def _is_apart(last: Glyph, glyph: Glyph) -> bool:
-    height = max(last.height, glyph.height, 0.1)
-    overlap = min(last.top, glyph.top) - max(last.bottom, glyph.bottom)
-    gap = glyph.left - last.right
-    return overlap < 0.3 * min(last.height, glyph.height) or gap > _CELL_GAP * height or gap < -2 * height
+def _by_height(fragments: Sequence[Fragment]) -> list[Line]:
+    """Lines of what stands at one height, from top to bottom."""
+    rows: list[list[Fragment]] = []
+    for fragment in sorted(fragments, key=lambda f: -(f.top + f.bottom)):
+        for row in rows[-3:]:
+            if same_line(row[0], fragment) and all(_beside(fragment, other) for other in row):
+                row.append(fragment)
+                break
+        else:
+            rows.append([fragment])
+    return [Line(tuple(sorted(row, key=lambda f: f.left))) for row in rows]
 
 
-def _is_spurious(current: Sequence[Glyph], glyph: Glyph) -> bool:
-    """Tell whether a space between two Chinese characters only comes from wide setting."""
-    before = current[-2]
-    both_wide = bool(is_wide(before.text) and is_wide(glyph.text))
-    return both_wide and glyph.left - before.right < 0.2 * glyph.height
-
-
-def _same_line(a: Fragment, b: Fragment) -> bool:
+def same_line(a: Fragment, b: Fragment) -> bool:
+    """Whether two fragments stand at one height."""
     return min(a.top, b.top) - max(a.bottom, b.bottom) > 0.5 * min(a.height, b.height)
+
+
+def _beside(a: Fragment, b: Fragment) -> bool:
+    return a.left >= b.right - 1 or b.left >= a.right - 1
+
+
+def usual_size(fragments: Sequence[Fragment]) -> float:
+    """The font size that most characters have."""
+    sizes: dict[float, int] = {}
+    for fragment in fragments:
+        size = round(fragment.size * 2) / 2
+        sizes[size] = sizes.get(size, 0) + fragment.end - fragment.start
+    return max(sizes, key=lambda size: sizes[size]) if sizes else 0.0

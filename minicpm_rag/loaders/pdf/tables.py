@@ -1,102 +1,295 @@
-"""Finds tables among the lines of a PDF page: lines one after the other whose cells stand in columns.
+"""Finds tables on a page: cells inside a grid of lines, or lines one after the other whose cells stand in columns.
 
-Ruled lines are not looked at. A cell wrapped to a second line is joined to its row.
+A cell that wraps is joined to its row, an empty one stays empty.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
 
-from minicpm_rag.loaders.pdf.lines import Fragment, Glyph, Line
+from minicpm_rag.loaders.pdf.drawing import Grid, Rule
+from minicpm_rag.loaders.pdf.lines import Fragment, Line, lines_of
+from minicpm_rag.loaders.tables import header_rows_of, is_value
 
 _FEWEST_ROWS = 3
-_FULL_ROWS = 0.6  # share of rows that must have a cell in every column
+_FULL_ROWS = 0.6  # share of rows that must have a cell in every column where there are only two
+_FILLED_CELLS = 0.35  # of a grid: a drawing has lines too
+_FEWEST_FILLED = 0.2  # share of rows in which a column has a cell
+_MOST_CROSSING = 0.12  # share of rows that may cross the space between two columns: headers above several
+_ROW_GAP = 2.6  # of the line height: more parts a table from what follows
+_MOST_LABELS = 0.6  # share of the cells on the left that end with a colon
+_PROSE_WORDS = 6  # of the usual cell: more in every column are columns of prose
 
-Row = list[list[Glyph]]
+Cell = list[Fragment]
+Row = list[Cell]
 
 
-def table_runs(lines: Sequence[Line]) -> list[tuple[int, int, list[Row]]]:
-    """Return (first line, line after the last, rows of cells) of every table."""
-    runs: list[tuple[int, int, list[Row]]] = []
+@dataclass(frozen=True)
+class FoundTable:
+    """Rows of cells; `headers` of them name the columns."""
+
+    rows: list[Row]
+    headers: int
+
+
+def table_in_grid(grid: Grid, fragments: Sequence[Fragment]) -> FoundTable | None:
+    """The table that a grid's lines make of the fragments inside it; None where it is no table."""
+    rows: list[Row] = [[[] for _ in grid.xs[1:]] for _ in grid.ys[1:]]
+    lines = lines_of(sorted(fragments, key=lambda f: (-round(f.top), f.left)))
+    for fragment in (piece for line in lines for each in line.fragments for piece in _split_at(each, grid.xs[1:-1])):
+        middle = (fragment.bottom + fragment.top) / 2
+        number = sum(y > middle for y in grid.ys[1:-1])
+        rows[number][_column_of(fragment, grid.xs)].append(fragment)
+    rows = [row for row in rows if any(row)]
+    used = [column for column in range(len(grid.xs) - 1) if any(row[column] for row in rows)]
+    rows = [[row[column] for column in used] for row in rows]
+    cells = [cell for row in rows for cell in row]
+    if len(rows) < 2 or len(used) < 2 or sum(map(bool, cells)) < _FILLED_CELLS * len(cells):
+        return None
+    return FoundTable(rows, _headers(rows))
+
+
+def table_runs(lines: Sequence[Line], level: Sequence[Rule] = ()) -> list[tuple[int, int, FoundTable]]:
+    """Every table as (first line, line after the last, table); `level` are the lines drawn between rows."""
+    runs: list[tuple[int, int, FoundTable]] = []
     position = taken = 0
     while position < len(lines):
-        end = position
-        while end < len(lines) and len(lines[end].fragments) > 1:
-            end += 1
-        columns = _columns(lines[position:end])
-        if end - position >= _FEWEST_ROWS and columns:
-            start = position
-            if start > taken and _is_header(lines[start - 1], lines[start], columns):
-                start -= 1
-            end = taken = _with_wrapped_cells(lines, end, columns)
-            runs.append((start, end, _rows(lines[start:end], columns)))
-        position = max(end, position + 1)
+        if len(lines[position].fragments) < 2:
+            position += 1
+            continue
+        end = _run_end(lines, position)
+        table = _table(lines[position:end], level)
+        if table is None:
+            position = end
+            continue
+        columns, start = table, position
+        while start > taken and _is_header(lines[start - 1], lines[start], columns):
+            start -= 1
+        end = _with_wrapped_cells(lines, end, columns)
+        rows = _rows(lines[start:end], columns, level)
+        if len(rows) > 1:
+            runs.append((start, end, FoundTable(rows, _headers(rows))))
+            taken = end
+        position = end
     return runs
 
 
-def _is_header(line: Line, below: Line, columns: Sequence[tuple[float, float]]) -> bool:
-    """Tell whether a line whose words stand close together is the header, each word over a column."""
-    if line.bottom - below.bottom > 3 * line.height:
+def _run_end(lines: Sequence[Line], start: int) -> int:
+    """The end of the lines with several cells from `start` on; a few with one may stand between them."""
+    end = start + 1
+    single = 0
+    for position in range(start + 1, len(lines)):
+        line, above = lines[position], lines[position - 1]
+        if not 0 < above.bottom - line.bottom <= _ROW_GAP * max(line.height, above.height) + 4:
+            break
+        if len(line.fragments) > 1:
+            end, single = position + 1, 0
+            continue
+        single += 1
+        run = lines[start:end]
+        left, right = min(each.left for each in run), max(each.right for each in run)
+        if single > 2 or line.right - line.left > 0.5 * (right - left) or line.left > right or line.right < left:
+            break
+    return end
+
+
+def _table(lines: Sequence[Line], level: Sequence[Rule]) -> list[float] | None:
+    """The x positions between the columns of a run of lines; None where they are no table."""
+    several = [line for line in lines if len(line.fragments) > 1]
+    places = _between_columns(several)
+    if not places:
+        return None
+    ruled = _rules_within(lines, level) >= 2
+    if len(several) < 2 or (len(several) < _FEWEST_ROWS and not ruled and len(places) < 2):
+        return None
+    cells: list[list[Fragment]] = [[] for _ in range(len(places) + 1)]
+    edges = [float("-inf"), *places, float("inf")]
+    full = 0
+    for line in several:
+        taken = {_column_of(fragment, edges) for fragment in line.fragments}
+        full += len(taken) == len(cells)
+        for fragment in line.fragments:
+            cells[_column_of(fragment, edges)].append(fragment)
+    if len(cells) == 2 and full < _FULL_ROWS * len(several):
+        return None
+    if len(cells) % 2 == 0:
+        labels = [text_ends_label(fragment) for column in cells[::2] for fragment in column]
+        if sum(labels) > _MOST_LABELS * len(labels):
+            return None  # a form: "Name: Ana Soto"
+    wordy = [median(len(fragment.text.split()) for fragment in column) >= _PROSE_WORDS for column in cells if column]
+    if all(wordy) and not ruled:
+        return None
+    return places
+
+
+def _between_columns(lines: Sequence[Line]) -> list[float]:
+    """The x positions that hardly any line's text crosses, with text of several lines on either side."""
+    allowed = max(len(lines) >= 4, int(_MOST_CROSSING * len(lines)))
+    changes = sorted(
+        change for line in lines for f in line.fragments for change in ((f.left + 0.5, 1), (f.right - 0.5, -1))
+    )
+    spaces: list[tuple[float, float, int]] = []  # start, end, lines that cross it
+    covering = 0
+    for (place, step), (following, _) in itertools.pairwise(changes):
+        covering += step
+        if covering <= allowed and following - place > 0.5:
+            if spaces and place - spaces[-1][1] < 0.01 and covering > 0:
+                start, _, least = spaces[-1]
+                spaces[-1] = (spaces[-1][0], following, least) if covering == least else spaces[-1]
+                if covering < least:
+                    spaces[-1] = (place, following, covering)
+                continue
+            spaces.append((place, following, covering))
+    fewest = max(1, min(2, len(lines) - 1), int(_FEWEST_FILLED * len(lines)))
+    places: list[float] = []
+    left = float("-inf")
+    for start, end, _ in spaces:
+        place = (start + end) / 2
+        filled = sum(any(left < (f.left + f.right) / 2 < place for f in line.fragments) for line in lines)
+        if filled >= fewest:
+            places.append(place)
+            left = place
+    while places:
+        filled = sum(any((f.left + f.right) / 2 > places[-1] for f in line.fragments) for line in lines)
+        if filled >= fewest:
+            break
+        places.pop()
+    return places
+
+
+def _rules_within(lines: Sequence[Line], level: Sequence[Rule]) -> int:
+    left, right = min(line.left for line in lines), max(line.right for line in lines)
+    top, bottom = lines[0].top + 6, lines[-1].bottom - 6
+    return sum(
+        bottom <= rule.at <= top and min(rule.end, right) - max(rule.start, left) > 0.5 * (right - left)
+        for rule in level
+    )
+
+
+def _is_header(line: Line, below: Line, places: Sequence[float]) -> bool:
+    """Whether a line whose words stand close together is the header, each word over a column."""
+    if len(line.fragments) != 1 or line.bottom - below.bottom > 3 * line.height:
         return False
-    words = [_column(word[0].left, word[-1].right, columns) for word in _words(line.fragments[0])]
-    return len(line.fragments) == 1 and -1 not in words and len(set(words)) == len(columns)
+    words = [_column_of(word, [float("-inf"), *places, float("inf")]) for word in line.fragments[0].words()]
+    crossing = any(word.left < place < word.right for word in line.fragments[0].words() for place in places)
+    return not crossing and len(words) == len(places) + 1 and len(set(words)) == len(words)
 
 
-def _words(fragment: Fragment) -> list[list[Glyph]]:
-    words: list[list[Glyph]] = [[]]
-    for glyph in fragment.glyphs:
-        if glyph.text.isspace():
-            words.append([])
-        else:
-            words[-1].append(glyph)
-    return [word for word in words if word]
-
-
-def _columns(lines: Sequence[Line]) -> list[tuple[float, float]]:
-    """Return the x ranges of the columns, [] where the lines' cells do not stand under each other."""
-    ranges: list[list[float]] = []
-    for fragment in sorted((f for line in lines for f in line.fragments), key=lambda f: f.left):
-        if ranges and fragment.left < ranges[-1][1]:
-            ranges[-1][1] = max(ranges[-1][1], fragment.right)
-        else:
-            ranges.append([fragment.left, fragment.right])
-    full = sum(len(line.fragments) == len(ranges) for line in lines)
-    return [(a, b) for a, b in ranges] if len(ranges) > 1 and full >= _FULL_ROWS * len(lines) else []
-
-
-def _with_wrapped_cells(lines: Sequence[Line], end: int, columns: Sequence[tuple[float, float]]) -> int:
+def _with_wrapped_cells(lines: Sequence[Line], end: int, places: Sequence[float]) -> int:
     """Take in single cells after the last row that go on with a column other than the first."""
     while end < len(lines) and len(lines[end].fragments) == 1:
         fragment = lines[end].fragments[0]
         near = 0 < lines[end - 1].bottom - lines[end].bottom < 2 * fragment.height
-        if not near or _column(fragment.left, fragment.right, columns) < 1:
+        if not near or fragment.left < places[0] or any(fragment.left < place < fragment.right for place in places):
             break
         end += 1
     return end
 
 
-def _column(left: float, right: float, columns: Sequence[tuple[float, float]]) -> int:
-    """Return the number of the column the x range stands in, -1 for none or several."""
-    inside = [number for number, (start, end) in enumerate(columns) if left < end + 1 and right > start - 1]
-    return inside[0] if len(inside) == 1 else -1
+def _column_of(fragment: Fragment, edges: Sequence[float]) -> int:
+    """The number of the column that a fragment stands in: by its middle, or by its left edge where it spans several."""
+    inside = [n for n, (a, b) in enumerate(itertools.pairwise(edges)) if a < fragment.right and b > fragment.left]
+    middle = (fragment.left + fragment.right) / 2
+    if len(inside) > 2:
+        return inside[0]
+    column = sum(edge <= middle for edge in edges[1:-1])
+    return column
 
 
-def _rows(lines: Sequence[Line], columns: Sequence[tuple[float, float]]) -> list[Row]:
+def _split_at(fragment: Fragment, places: Sequence[float]) -> list[Fragment]:
+    """The parts of a fragment whose words stand in different columns."""
+    if not any(fragment.left < place < fragment.right for place in places):
+        return [fragment]
+    words = fragment.words()
+    if any(word.left + 1 < place < word.right - 1 for word in words for place in places):
+        return [fragment]  # it spans columns
+    parts: list[list[Fragment]] = []
+    last = -1
+    for word in words:
+        column = sum(place <= (word.left + word.right) / 2 for place in places)
+        if column == last:
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+        last = column
+    return [fragment.part(part[0].start - fragment.start, part[-1].end - fragment.start) for part in parts]
+
+
+def _rows(lines: Sequence[Line], places: Sequence[float], level: Sequence[Rule]) -> list[Row]:
+    """The rows of a table's lines; a line that only goes on with cells of the row above is joined to it."""
+    edges = [float("-inf"), *places, float("inf")]
     rows: list[Row] = []
+    cells_of = []
     for line in lines:
-        cells: Row = [[] for _ in columns]
-        wrapped = bool(rows) and len(line.fragments) == 1
-        pieces = [list(fragment.glyphs) for fragment in line.fragments]
-        if len(pieces) == 1 and not wrapped:
-            pieces = _words(line.fragments[0])
-        for piece in pieces:
-            cell = cells[max(0, _column(piece[0].left, piece[-1].right, columns))]
-            if cell:
-                cell.append(Glyph(-1, " ", 0, 0, 0, 0))
-            cell += piece
-        if wrapped:
+        cells: Row = [[] for _ in edges[1:]]
+        for fragment in (part for each in line.fragments for part in _split_at(each, places)):
+            cells[_column_of(fragment, edges)].append(fragment)
+        cells_of.append(cells)
+    gaps = [above.bottom - below.bottom for above, below in itertools.pairwise(lines)]
+    tight = min(gaps) if gaps else 0.0
+    is_spaced = bool(gaps) and max(gaps) > 1.25 * tight
+    ruled = _is_ruled(lines, level)
+    for number, (line, cells) in enumerate(zip(lines, cells_of, strict=True)):
+        if not rows:
+            rows.append(cells)
+            continue
+        ruled_off = ruled and _is_between(level, lines[number - 1], line)
+        if not ruled_off and _goes_on(rows[-1], cells, gaps[number - 1], tight, is_spaced=is_spaced, ruled=ruled):
             for cell, more in zip(rows[-1], cells, strict=True):
                 cell += more
         else:
             rows.append(cells)
     return rows
+
+
+def _is_ruled(lines: Sequence[Line], level: Sequence[Rule]) -> bool:
+    """Whether lines are drawn between rows, not only below the header and at the ends."""
+    between = sum(_is_between(level, above, below) for above, below in itertools.pairwise(lines))
+    return between >= 2 and between >= 0.3 * (len(lines) - 1)
+
+
+def _is_between(level: Sequence[Rule], above: Line, below: Line) -> bool:
+    left, right = min(above.left, below.left), max(above.right, below.right)
+    top, bottom = (above.bottom + above.top) / 2, (below.bottom + below.top) / 2
+    return any(
+        bottom < rule.at < top and min(rule.end, right) - max(rule.start, left) > 0.5 * (right - left) for rule in level
+    )
+
+
+def _goes_on(above: Row, cells: Row, gap: float, tight: float, *, is_spaced: bool, ruled: bool) -> bool:
+    """Whether a line's cells continue those of the row above."""
+    filled = [column for column, cell in enumerate(cells) if cell]
+    if not all(above[column] for column in filled) or any(is_value(_text(cells[column])) for column in filled):
+        return False
+    if len(filled) == len(cells):
+        return False
+    if ruled:
+        return True
+    if is_spaced and gap > 1.15 * tight:
+        return False
+    if filled == [0] and not is_spaced:  # a line with the first column only may begin a group of rows
+        text = _text(cells[0])
+        return text[0].islower() or _text(above[0])[-1] in ",-(（，、&/" or text[0] in ")）"
+    return 0 not in filled or is_spaced
+
+
+def _headers(rows: Sequence[Row]) -> int:
+    """How many of the rows name the columns: none where the first one has values as those below do."""
+    texts = [[_text(cell) for cell in row] for row in rows]
+    for column in range(len(texts[0])):
+        below = [row[column] for row in texts[1:] if row[column]]
+        if below and is_value(texts[0][column]) and sum(map(is_value, below)) >= 0.7 * len(below):
+            return 0
+    return header_rows_of(texts)
+
+
+def text_ends_label(fragment: Fragment) -> bool:
+    """Whether a fragment names what stands on its right."""
+    return fragment.text[-1:] in (":", "：")
+
+
+def _text(cell: Cell) -> str:
+    return " ".join(fragment.text for fragment in cell)

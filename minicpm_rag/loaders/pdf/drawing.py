@@ -1,0 +1,156 @@
+"""What is drawn on a page beside text: straight lines and the grids they make, pictures, shapes as small as letters."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_THIN = 3.0  # page units: what is thinner is a line, not an area
+_SHORT = 8.0
+_NEAR = 2.5  # lines whose distance is less are one
+_MOST_OBJECTS = 20_000  # of a page; maps and drawings have more
+_MOST_LINES = 1_500
+_MOST_SEGMENTS = 8  # of a path that is a line or a rectangle
+_DEEPEST = 3  # forms inside forms
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top in page units
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A line at a height (or, if upright, at an x), from one end to the other."""
+
+    at: float
+    start: float
+    end: float
+
+
+@dataclass
+class Rules:
+    """The lines of a page, in its coordinates or turned with its text."""
+
+    level: list[Rule] = field(default_factory=list)
+    upright: list[Rule] = field(default_factory=list)
+
+    def add(self, left: float, bottom: float, right: float, top: float) -> None:
+        """Add what a path draws, by its box: a line, or the four edges of an area."""
+        width, height = right - left, top - bottom
+        if height < _THIN and width >= _SHORT:
+            self.level.append(Rule((bottom + top) / 2, left, right))
+        elif width < _THIN and height >= _SHORT:
+            self.upright.append(Rule((left + right) / 2, bottom, top))
+        elif width >= _SHORT and height >= _SHORT:
+            self.level += [Rule(bottom, left, right), Rule(top, left, right)]
+            self.upright += [Rule(left, bottom, top), Rule(right, bottom, top)]
+
+    def turned(self, turns: int) -> Rules:
+        """The lines on a page that is turned clockwise by so many quarters, about the origin."""
+        if turns == 0:
+            return self
+        if turns == 2:
+            return Rules(_negated(self.level), _negated(self.upright))
+        if turns == 1:  # x' = y, y' = -x
+            return Rules([Rule(-r.at, r.start, r.end) for r in self.upright], self.level)
+        return Rules(self.upright, [Rule(-r.at, r.start, r.end) for r in self.level])
+
+
+def _negated(rules: Iterable[Rule]) -> list[Rule]:
+    return [Rule(-rule.at, -rule.end, -rule.start) for rule in rules]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The lines of a table: x from left to right, y from top to bottom."""
+
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+
+
+@dataclass
+class Drawing:
+    """What is drawn on a page."""
+
+    rules: Rules = field(default_factory=Rules)
+    pictures: list[Box] = field(default_factory=list)
+    letters: int = 0  # shapes of a letter's size
+    _seen: int = 0
+
+    def read(self, page: Any, width: float, form: Any = None, depth: int = 0) -> None:
+        """Take in what a pdfium page, or a form on it, draws; the caller holds the lock."""
+        import pypdfium2.raw as pdfium
+
+        count = pdfium.FPDFFormObj_CountObjects(form) if form else pdfium.FPDFPage_CountObjects(page)
+        edges = [ctypes.c_float() for _ in range(4)]
+        references = [ctypes.byref(edge) for edge in edges]
+        kind_of, bounds_of = pdfium.FPDFPageObj_GetType, pdfium.FPDFPageObj_GetBounds
+        path, image, nested = pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM
+        for index in range(min(count, _MOST_OBJECTS - self._seen)):
+            self._seen += 1
+            thing = pdfium.FPDFFormObj_GetObject(form, index) if form else pdfium.FPDFPage_GetObject(page, index)
+            kind = kind_of(thing)
+            if kind == nested and depth < _DEEPEST:
+                self.read(page, width, thing, depth + 1)
+            elif kind in (path, image) and bounds_of(thing, *references):
+                left, bottom, right, top = (edge.value for edge in edges)
+                if kind == image:
+                    self.pictures.append((left, bottom, right, top))
+                    continue
+                self.letters += 2 < top - bottom < 40 and 0.5 < right - left < 40
+                # Places inside of a form are its own; what fills the page is its background.
+                if not form and right - left < 0.97 * width and pdfium.FPDFPath_CountSegments(thing) <= _MOST_SEGMENTS:
+                    self.rules.add(left, bottom, right, top)
+
+
+def read_drawing(page: Any) -> Drawing:
+    """What is drawn on a pdfium page; the caller holds the lock."""
+    drawing = Drawing()
+    drawing.read(page.raw, float(page.get_width()))
+    if len(drawing.rules.level) + len(drawing.rules.upright) > _MOST_LINES:
+        drawing.rules = Rules()
+    return drawing
+
+
+def grids_of(rules: Rules) -> list[Grid]:
+    """The grids: lines that cross each other, at least three each way."""
+    level, upright = _merged(rules.level), _merged(rules.upright)
+    owner = list(range(len(level) + len(upright)))
+
+    def root(index: int) -> int:
+        while owner[index] != index:
+            owner[index] = owner[owner[index]]
+            index = owner[index]
+        return index
+
+    for i, h in enumerate(level):
+        for j, v in enumerate(upright):
+            if h.start - _NEAR <= v.at <= h.end + _NEAR and v.start - _NEAR <= h.at <= v.end + _NEAR:
+                owner[root(len(level) + j)] = root(i)
+    grids = []
+    for each in {root(index) for index in range(len(owner))}:
+        ys = _apart(h.at for i, h in enumerate(level) if root(i) == each)
+        xs = _apart(v.at for j, v in enumerate(upright) if root(len(level) + j) == each)
+        if len(xs) >= 3 and len(ys) >= 3:
+            grids.append(Grid(tuple(xs), tuple(reversed(ys))))
+    return grids
+
+
+def _merged(rules: Sequence[Rule]) -> list[Rule]:
+    """Lines end to end at one place as one."""
+    merged: list[Rule] = []
+    for rule in sorted(rules, key=lambda r: (round(r.at / _NEAR), r.start)):
+        last = merged[-1] if merged else None
+        if last is not None and abs(last.at - rule.at) < _NEAR and rule.start <= last.end + _NEAR:
+            merged[-1] = Rule(last.at, last.start, max(last.end, rule.end))
+        else:
+            merged.append(rule)
+    return merged
+
+
+def _apart(places: Iterable[float]) -> list[float]:
+    found: list[float] = []
+    for place in sorted(places):
+        if not found or place - found[-1] > 2 * _NEAR:
+            found.append(place)
+    return found

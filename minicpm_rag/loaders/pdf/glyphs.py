@@ -1,0 +1,213 @@
+"""The characters of a page as arrays: what pdfium says of them, or what stands for a picture's recognised text.
+
+A page has thousands of characters, so nothing here makes an object for each: pdfium is called through pointers that
+need no conversion, and the rest is done on whole arrays.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.encodings import clean
+from minicpm_rag.text.scripts import COMMON_HAN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+UNKNOWN = "\ufffd"  # text of a character whose font does not say what it is: left out
+_MOST_PAGE_CHARACTERS = 500_000
+_BULLETS = frozenset([0xF06C, 0xF06E, 0xF0A7, 0xF0B7, 0xF0D8, 0xF0FC])  # of Symbol and Wingdings, as Word uses them
+_BOLD_NAME = re.compile(rb"bold|black|heavy|demi|simhei|heiti|CMBX|SFBX|-medi|[-,]bd?\b", re.IGNORECASE)
+_BOLD_WEIGHT = 650  # pdfium guesses it from the width of stems; regular ones come to 500
+_FILLED_AND_STROKED = 2  # text render mode: how programs fake bold
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """One character as a caller gives it: its text ("\\n" for a line end, more than one letter for ligatures), its box.
+
+    `size` is that of its font, where known.
+    """
+
+    text: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+    size: float = 0.0
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """All characters of a page in the order they were drawn; the position in these arrays is a character's number.
+
+    `boxes` has left, bottom, right, top in page units, the origin at the bottom left. `turns` says how many quarter
+    turns counter-clockwise the writing has taken from left-to-right in the page's own coordinates.
+    """
+
+    texts: list[str]
+    boxes: NDArray[numpy.float32]  # (characters, 4)
+    turns: NDArray[numpy.int8]
+    sizes: NDArray[numpy.float32]
+    bold: NDArray[numpy.bool_]
+
+    def with_more(self, more: Sequence[Glyph], turns: int) -> Glyphs:
+        """These and further characters, numbered on; boxes of the new ones are on the page turned by `turns`."""
+        if not more:
+            return self
+        new = glyphs_of(more)
+        new.turns[:] = turns
+        return Glyphs(
+            self.texts + new.texts,
+            numpy.concatenate([self.boxes, turned(new.boxes, -turns % 4)]),
+            numpy.concatenate([self.turns, new.turns]),
+            numpy.concatenate([self.sizes, new.sizes]),
+            numpy.concatenate([self.bold, new.bold]),
+        )
+
+
+def turned(boxes: NDArray[numpy.float32], turns: int) -> NDArray[numpy.float32]:
+    """Boxes on a page that is turned clockwise by so many quarters, about the origin."""
+    left, bottom, right, top = boxes.T
+    if turns == 1:
+        columns = (bottom, -right, top, -left)
+    elif turns == 2:
+        columns = (-right, -top, -left, -bottom)
+    elif turns == 3:
+        columns = (-top, left, -bottom, right)
+    else:
+        return boxes
+    result: NDArray[numpy.float32] = numpy.stack(columns, axis=1)
+    return result
+
+
+def glyphs_of(glyphs: Sequence[Glyph]) -> Glyphs:
+    """Upright characters as arrays."""
+    boxes = numpy.array([(g.left, g.bottom, g.right, g.top) for g in glyphs], numpy.float32).reshape(-1, 4)
+    sizes = numpy.array([glyph.size or glyph.top - glyph.bottom for glyph in glyphs], numpy.float32)
+    turns = numpy.zeros(len(glyphs), numpy.int8)
+    return Glyphs([glyph.text for glyph in glyphs], boxes, turns, sizes, numpy.array([g.bold for g in glyphs], bool))
+
+
+def read_glyphs(page: Any) -> Glyphs:
+    """The characters of a pdfium page; the caller holds the lock. Raises DocumentError where there are too many."""
+    text_page = page.get_textpage()
+    try:
+        count = text_page.count_chars()
+        if count > _MOST_PAGE_CHARACTERS:
+            raise DocumentError("loaders.pdf_page_too_much_text")
+        pointer = ctypes.cast(text_page.raw, ctypes.c_void_p).value
+        calls = _calls()
+        unicode_of, box_of, object_of = calls.unicode, calls.loose_box, calls.text_object
+        codes = [unicode_of(pointer, index) for index in range(count)]
+        # pdfium's rectangle is left, top, right, bottom.
+        rectangles = numpy.empty((count, 4), numpy.float32)
+        address, step = rectangles.ctypes.data, rectangles.strides[0]
+        for index in range(count):
+            box_of(pointer, index, address + index * step)
+        handles = [object_of(pointer, index) or 0 for index in range(count)]
+        styles: dict[int, tuple[int, float, bool]] = {0: (0, 0.0, False)}
+        for index, handle in enumerate(handles):
+            if handle not in styles:
+                styles[handle] = _style(text_page.raw, pointer, index, handle)
+        wanted = [styles[handle] for handle in handles]
+        return Glyphs(
+            _texts(codes),
+            rectangles[:, [0, 3, 2, 1]],
+            numpy.array([style[0] for style in wanted], numpy.int8),
+            numpy.array([style[1] for style in wanted], numpy.float32),
+            numpy.array([style[2] for style in wanted], bool),
+        )
+    finally:
+        text_page.close()
+
+
+@dataclass(frozen=True)
+class _Calls:
+    """pdfium's functions for addresses as plain numbers: ctypes' typed pointers take longer than the calls."""
+
+    unicode: Any
+    loose_box: Any
+    text_object: Any
+
+
+@cache
+def _calls() -> _Calls:
+    import pypdfium2.raw as pdfium
+
+    def plain(function: Any, result: Any, *arguments: Any) -> Any:
+        address = ctypes.cast(function, ctypes.c_void_p).value
+        assert address is not None
+        return ctypes.CFUNCTYPE(result, *arguments)(address)
+
+    place = (ctypes.c_void_p, ctypes.c_int)
+    return _Calls(
+        plain(pdfium.FPDFText_GetUnicode, ctypes.c_uint, *place),
+        plain(pdfium.FPDFText_GetLooseCharBox, ctypes.c_int, *place, ctypes.c_void_p),
+        plain(pdfium.FPDFText_GetTextObject, ctypes.c_void_p, *place),
+    )
+
+
+def _style(text_page: Any, pointer: int | None, index: int, handle: int) -> tuple[int, float, bool]:
+    """Quarter turns, size and boldness of a text object, whose first character is at the index."""
+    import pypdfium2.raw as pdfium
+
+    matrix = pdfium.FS_MATRIX()
+    if not pdfium.FPDFText_GetMatrix(text_page, index, matrix):
+        return 0, 0.0, False
+    turns = round(math.atan2(matrix.b, matrix.a) / (math.pi / 2)) % 4
+    size = pdfium.FPDFText_GetFontSize(text_page, index) * math.hypot(matrix.c, matrix.d)
+    thing = ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT)
+    name = ctypes.create_string_buffer(128)
+    pdfium.FPDFFont_GetBaseFontName(pdfium.FPDFTextObj_GetFont(thing), name, len(name))
+    bold = (
+        _BOLD_NAME.search(name.value) is not None
+        or pdfium.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT
+        or pdfium.FPDFTextObj_GetTextRenderMode(thing) == _FILLED_AND_STROKED
+    )
+    return turns, size, bold
+
+
+def _texts(codes: Sequence[int]) -> list[str]:
+    """What each code is as stored text; the second half of a surrogate pair has none."""
+    known = {code: _text_of(code) for code in set(codes)}
+    texts = [known[code] for code in codes]
+    if any(0xD800 <= code < 0xE000 for code in known):
+        high = 0
+        for index, code in enumerate(codes):
+            if 0xD800 <= code < 0xDC00:
+                texts[index], high = "", code
+                continue
+            if 0xDC00 <= code < 0xE000:
+                texts[index] = _text_of(0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00)) if high else UNKNOWN
+            high = 0
+    return texts
+
+
+def _text_of(code: int) -> str:
+    """A character as stored: line ends as \\n, hyphens at line ends as -, ligatures as letters."""
+    if code in (0x0A, 0x0D):
+        return "\n"
+    if code in (0x02, 0xAD, 0xFFFE):
+        return "-"
+    if 0x20 <= code < 0x7F or code in COMMON_HAN:  # nearly all characters: spare them the rest
+        return chr(code)
+    if code in _BULLETS:
+        return "•"
+    if code == 0 or code > 0x10FFFF or 0xE000 <= code < 0xF900:  # unmapped, or the font's private number
+        return UNKNOWN
+    if 0x80 <= code < 0xA0 or (code < 0x20 and code != 0x09):  # a control character is no letter that was drawn
+        return UNKNOWN
+    text = clean(chr(code))
+    return unicodedata.normalize("NFKC", text) if "\ufb00" <= text <= "\ufb06" else " " if text == "\t" else text
