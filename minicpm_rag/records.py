@@ -118,9 +118,7 @@ class Page:
     language: str = ""  # the most likely one, as ISO 639 writes it; "" where nothing tells
     recognised: bool = False  # its text was read off a picture, and may have slips
     body: tuple[int, int] | None = None  # what chunks are made of, None for all: not the running head, for one
-    runs_over: tuple[int, str] | None = (
-        None  # where the end of a sentence begins that stands on the next page; its label
-    )
+    runs_over: tuple[int, str] | None = None  # where text of the next page begins, to end a sentence; its label
 
 
 @dataclass(frozen=True)

@@ -299,10 +299,8 @@ def page_of(values: dict[str, Any]) -> Page:
         # Not there in what older versions stored
         language=str(values.get("language", "")),
         recognised=bool(values.get("recognised", False)),
-        body=None if values.get("body") is None else (int(values["body"][0]), int(values["body"][1])),
-        runs_over=None
-        if values.get("runs_over") is None
-        else (int(values["runs_over"][0]), str(values["runs_over"][1])),
+        body=tuple(values["body"]) if values.get("body") else None,
+        runs_over=tuple(values["runs_over"]) if values.get("runs_over") else None,
     )
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy
 
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.pdf.drawing import Box
 from minicpm_rag.loaders.pdf.finished import finished
 from minicpm_rag.loaders.pdf.glyphs import Glyphs, turned
 from minicpm_rag.loaders.pdf.layout import PageText
 from minicpm_rag.loaders.pdf.margins import NEAR_PAGES
-from minicpm_rag.loaders.pdf.pages import Box, Pdf, RawPage, open_pdf
+from minicpm_rag.loaders.pdf.pages import Pdf, RawPage, open_pdf
 
 _MARK_COLOUR = (255, 226, 90)
 
@@ -52,12 +53,19 @@ def _text_of(pdf: Pdf, raw: RawPage, count: int) -> PageText:
 
     def near() -> Iterator[RawPage]:
         for index in range(max(0, raw.number - 1 - NEAR_PAGES), min(count, raw.number + 1 + NEAR_PAGES)):
-            try:
-                yield raw if index == raw.number - 1 else pdf.page(index)
-            except DocumentError:  # it was passed over then, too
-                continue
+            page = raw if index == raw.number - 1 else _page(pdf, index)
+            if page is not None:
+                yield page
 
     return next(page.text for page in finished(near()) if page.raw is raw)
+
+
+def _page(pdf: Pdf, index: int) -> RawPage | None:
+    """A page; None for a damaged one, which was passed over when the file was read, too."""
+    try:
+        return pdf.page(index)
+    except DocumentError:
+        return None
 
 
 def _origins(text: PageText, quote: str) -> list[int]:

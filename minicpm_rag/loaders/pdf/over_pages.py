@@ -1,4 +1,4 @@
-"""Sentences that run over the end of a page: the page they begin on takes their rest, so that a chunk holds them whole."""
+"""Sentences over the end of a page: the page where one begins takes its rest, so that a chunk holds it whole."""
 
 from __future__ import annotations
 

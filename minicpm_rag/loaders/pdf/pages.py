@@ -58,7 +58,7 @@ class RawPage:
     notes: list[str] = field(default_factory=list)
 
     def upright(self, boxes: NDArray[numpy.float32]) -> NDArray[numpy.float32]:
-        """Boxes of the page in units of the page as it is shown, from its upper left corner: left, top, right, bottom."""
+        """Boxes as left, top, right, bottom of the page as it is shown, from its upper left corner."""
         left, _, _, top = turned(numpy.array([self.box], numpy.float32), self.turns)[0]
         shown = turned(boxes, self.turns)
         return numpy.stack([shown[:, 0] - left, top - shown[:, 3], shown[:, 2] - left, top - shown[:, 1]], axis=1)
