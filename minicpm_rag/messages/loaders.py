@@ -140,7 +140,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The PDF has no such page: it has {count}, asked for {number}.",
     ),
     # Scans and pictures
-    "loaders.scans_unread": (
+    "loaders.scans_unread": (  # as older versions stored it
+        "{present} 页中有 {unread} 页是没有文字的扫描图。",
+        "{unread} of {present} pages are scans without text.",
+    ),
+    "loaders.scans_left_out": (
         "{present} 页中有 {unread} 页是没有文字的扫描图：第 {pages:list} 页。",
         "{unread} of {present} pages are scans without text: {pages:list}.",
     ),

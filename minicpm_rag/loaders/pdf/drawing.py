@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 _THIN = 3.0  # page units: what is thinner is a line, not an area
@@ -113,7 +114,7 @@ def read_drawing(page: Any) -> Drawing:
 
 
 def grids_of(rules: Rules) -> list[Grid]:
-    """The grids: lines that cross each other, at least three each way."""
+    """The grids: lines that cross each other and make at least two rows and two columns."""
     level, upright = _merged(rules.level), _merged(rules.upright)
     owner = list(range(len(level) + len(upright)))
 
@@ -129,10 +130,15 @@ def grids_of(rules: Rules) -> list[Grid]:
                 owner[root(len(level) + j)] = root(i)
     grids = []
     for each in {root(index) for index in range(len(owner))}:
-        ys = _apart(h.at for i, h in enumerate(level) if root(i) == each)
-        xs = _apart(v.at for j, v in enumerate(upright) if root(len(level) + j) == each)
-        if len(xs) >= 3 and len(ys) >= 3:
-            grids.append(Grid(tuple(xs), tuple(reversed(ys))))
+        across = [h for i, h in enumerate(level) if root(i) == each]
+        down = [v for j, v in enumerate(upright) if root(len(level) + j) == each]
+        if across and down:
+            # Where no line closes the table at a side, those across it tell how far it reaches.
+            xs = [*_apart(v.at for v in down), median(h.start for h in across), median(h.end for h in across)]
+            ys = [*_apart(h.at for h in across), median(v.start for v in down), median(v.end for v in down)]
+            grid = Grid(tuple(_apart(xs, _SHORT)), tuple(reversed(_apart(ys, _SHORT))))
+            if len(grid.xs) >= 3 and len(grid.ys) >= 3:
+                grids.append(grid)
     return grids
 
 
@@ -148,9 +154,9 @@ def _merged(rules: Sequence[Rule]) -> list[Rule]:
     return merged
 
 
-def _apart(places: Iterable[float]) -> list[float]:
+def _apart(places: Iterable[float], distance: float = 2 * _NEAR) -> list[float]:
     found: list[float] = []
     for place in sorted(places):
-        if not found or place - found[-1] > 2 * _NEAR:
+        if not found or place - found[-1] > distance:
             found.append(place)
     return found

@@ -61,6 +61,7 @@ class Glyphs:
     turns: NDArray[numpy.int8]
     sizes: NDArray[numpy.float32]
     bold: NDArray[numpy.bool_]
+    fonts: NDArray[numpy.int32]  # a number for each font
 
     def with_more(self, more: Sequence[Glyph], turns: int) -> Glyphs:
         """These and further characters, numbered on; boxes of the new ones are on the page turned by `turns`."""
@@ -74,6 +75,7 @@ class Glyphs:
             numpy.concatenate([self.turns, new.turns]),
             numpy.concatenate([self.sizes, new.sizes]),
             numpy.concatenate([self.bold, new.bold]),
+            numpy.concatenate([self.fonts, new.fonts - 1]),
         )
 
 
@@ -97,7 +99,8 @@ def glyphs_of(glyphs: Sequence[Glyph]) -> Glyphs:
     boxes = numpy.array([(g.left, g.bottom, g.right, g.top) for g in glyphs], numpy.float32).reshape(-1, 4)
     sizes = numpy.array([glyph.size or glyph.top - glyph.bottom for glyph in glyphs], numpy.float32)
     turns = numpy.zeros(len(glyphs), numpy.int8)
-    return Glyphs([glyph.text for glyph in glyphs], boxes, turns, sizes, numpy.array([g.bold for g in glyphs], bool))
+    bold, fonts = numpy.array([glyph.bold for glyph in glyphs], bool), numpy.zeros(len(glyphs), numpy.int32)
+    return Glyphs([glyph.text for glyph in glyphs], boxes, turns, sizes, bold, fonts)
 
 
 def read_glyphs(page: Any) -> Glyphs:
@@ -117,10 +120,11 @@ def read_glyphs(page: Any) -> Glyphs:
         for index in range(count):
             box_of(pointer, index, address + index * step)
         handles = [object_of(pointer, index) or 0 for index in range(count)]
-        styles: dict[int, tuple[int, float, bool]] = {0: (0, 0.0, False)}
+        styles: dict[int, tuple[int, float, bool, int]] = {0: (0, 0.0, False, 0)}
+        fonts: dict[bytes, int] = {}
         for index, handle in enumerate(handles):
             if handle not in styles:
-                styles[handle] = _style(text_page.raw, pointer, index, handle)
+                styles[handle] = _style(text_page.raw, index, handle, fonts)
         wanted = [styles[handle] for handle in handles]
         return Glyphs(
             _texts(codes),
@@ -128,6 +132,7 @@ def read_glyphs(page: Any) -> Glyphs:
             numpy.array([style[0] for style in wanted], numpy.int8),
             numpy.array([style[1] for style in wanted], numpy.float32),
             numpy.array([style[2] for style in wanted], bool),
+            numpy.array([style[3] for style in wanted], numpy.int32),
         )
     finally:
         text_page.close()
@@ -159,13 +164,13 @@ def _calls() -> _Calls:
     )
 
 
-def _style(text_page: Any, pointer: int | None, index: int, handle: int) -> tuple[int, float, bool]:
-    """Quarter turns, size and boldness of a text object, whose first character is at the index."""
+def _style(text_page: Any, index: int, handle: int, fonts: dict[bytes, int]) -> tuple[int, float, bool, int]:
+    """Quarter turns, size, boldness and font of a text object, whose first character is at the index."""
     import pypdfium2.raw as pdfium
 
     matrix = pdfium.FS_MATRIX()
     if not pdfium.FPDFText_GetMatrix(text_page, index, matrix):
-        return 0, 0.0, False
+        return 0, 0.0, False, 0
     turns = round(math.atan2(matrix.b, matrix.a) / (math.pi / 2)) % 4
     size = pdfium.FPDFText_GetFontSize(text_page, index) * math.hypot(matrix.c, matrix.d)
     thing = ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT)
@@ -176,7 +181,7 @@ def _style(text_page: Any, pointer: int | None, index: int, handle: int) -> tupl
         or pdfium.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT
         or pdfium.FPDFTextObj_GetTextRenderMode(thing) == _FILLED_AND_STROKED
     )
-    return turns, size, bold
+    return turns, size, bold, fonts.setdefault(name.value, len(fonts))
 
 
 def _texts(codes: Sequence[int]) -> list[str]:

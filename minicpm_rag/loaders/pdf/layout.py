@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from minicpm_rag.loaders.pdf.columns import arrange
-from minicpm_rag.loaders.pdf.drawing import Rules, grids_of
+from minicpm_rag.loaders.pdf.drawing import Grid, Rules, grids_of
 from minicpm_rag.loaders.pdf.glyphs import Glyphs
 from minicpm_rag.loaders.pdf.lines import Fragment, Line, fragments_of, lines_of, usual_size
 from minicpm_rag.loaders.pdf.tables import Cell, FoundTable, table_in_grid, table_runs, text_ends_label
@@ -31,6 +32,7 @@ _BEGINS_ITEM = re.compile(
 _NUMBERED = re.compile(
     r"(?:(\d{1,2}(?:\.\d{1,2}){0,5})\.?|([A-Z])\.|(第.{1,4}[章编編])|(第.{1,4}[节節])|([一二三四五六七八九十]{1,3}、))\s*\S"
 )
+_BULLETS = frozenset("•·●▪◆■◦○►☐☒☑")
 _SENTENCE_END = frozenset("。！？；.!?;:：")
 _HYPHENS = "-\u2010"
 _COLUMN_GAP = 2.2  # of the font size: vertical lines further apart are paragraphs
@@ -39,6 +41,12 @@ _HEADING_SIZE = 1.15  # of the usual font size
 _TITLE_SIZE = 1.5
 _HEADING_CHARACTERS = 120
 _BOLD_CHARACTERS = 90  # of a heading that only its boldness tells
+_CAPTION = re.compile(r"(?:fig(?:ure)?|table|abb(?:ildung)?|tab(?:elle)?|图|圖|表|그림|表)\.?\s*\d", re.IGNORECASE)
+_SMALLEST = 0.85  # of the usual font size
+_SLIGHTLY_LARGER = 1.06
+_ENUMERATED = re.compile(r"[(（]?(?:\d{1,2}|[一二三四五六七八九十]{1,3}|[a-zA-Z]|[ivx]{1,4})[)）.、]\s*\S")
+_TITLE_WORDS = 8
+_MOSTLY = 0.6  # share of a page's characters in one font: then another one stands out
 _MOST_BOLD = 0.4  # share of a page's characters: where more are bold, boldness says nothing
 _NEARLY_FULL = 0.9  # of the column's width: edges of scanned lines are not exact
 _NEARBY_LINES = 30  # before and after a line; their edges are its margins
@@ -73,20 +81,26 @@ def fragments_by_turns(glyphs: Glyphs) -> dict[int, list[Fragment]]:
 def lay_out_fragments(fragments: dict[int, list[Fragment]], rules: Rules | None = None) -> PageText:
     """The text that fragments of each direction make."""
     writer = _Writer()
-    for number, (turns, own) in enumerate(fragments.items()):
-        _lay_out_direction(own, rules.turned(turns) if rules and not number else Rules(), writer)
+    main = next(iter(fragments), 0)
+    # Labels that are turned to fit into narrow columns belong to a table of upright text.
+    sideways = {each: each.turned(turns, main) for turns, own in fragments.items() if turns != main for each in own}
+    for turns, own in fragments.items():
+        if turns == main:
+            rest, tables, used = _without_grids(own, list(sideways.values()), rules.turned(turns) if rules else Rules())
+            _lay_out_direction(rest, tables, rules.turned(turns) if rules else Rules(), writer)
+        else:
+            _lay_out_direction([each for each in own if id(sideways[each]) not in used], {}, Rules(), writer)
     return writer.result()
 
 
-def _lay_out_direction(fragments: Sequence[Fragment], rules: Rules, writer: _Writer) -> None:
-    style = _Style(fragments)
-    rest, tables = _without_grids(fragments, rules)
+def _lay_out_direction(rest: Sequence[Fragment], tables: dict[int, FoundTable], rules: Rules, writer: _Writer) -> None:
+    style = _Style(rest)
     for block in arrange(rest):
         lines = lines_of(block)
         runs = {start: (end, table) for start, end, table in table_runs(lines, rules.level)}
         position = 0
         paragraph: list[Line] = []
-        margins = _Margins(lines)
+        margins = _Margins(lines, style.size)
         while position < len(lines):
             line = lines[position]
             grid = next((tables[id(each)] for each in line.fragments if id(each) in tables), None)
@@ -111,33 +125,39 @@ def _lay_out_direction(fragments: Sequence[Fragment], rules: Rules, writer: _Wri
         writer.paragraph(paragraph, style, blank_line=True)
 
 
-def _without_grids(fragments: Sequence[Fragment], rules: Rules) -> tuple[list[Fragment], dict[int, FoundTable]]:
-    """The fragments with one in place of those of each table in a grid of lines, and the tables by its id."""
+def _without_grids(
+    fragments: Sequence[Fragment], sideways: Sequence[Fragment], rules: Rules
+) -> tuple[list[Fragment], dict[int, FoundTable], set[int]]:
+    """The fragments with one in place of those of each table in a grid of lines, the tables by its id.
+
+    The last are the ids of the `sideways` fragments that are in a table.
+    """
     rest = list(fragments)
     tables: dict[int, FoundTable] = {}
+    used: set[int] = set()
     for grid in grids_of(rules):
-        left, right, top, bottom = grid.xs[0], grid.xs[-1], grid.ys[0], grid.ys[-1]
-        inside = [
-            f
-            for f in rest
-            if left - 2 < (f.left + f.right) / 2 < right + 2 and bottom - 2 < (f.bottom + f.top) / 2 < top + 2
-        ]
-        if any(id(fragment) in tables for fragment in inside):
+        inside = [each for each in rest if _is_inside(each, grid)]
+        if not inside or any(id(fragment) in tables for fragment in inside):
             continue  # a frame around a table
-        table = table_in_grid(grid, inside)
+        labels = [each for each in sideways if _is_inside(each, grid)]
+        table = table_in_grid(grid, [*inside, *labels])
         if table is None:
             continue
         first = inside[0]
-        place = Fragment(first.characters, first.start, first.start, left, bottom, right, top, first.size, False)
+        place = Fragment(
+            first.characters, first.start, first.start,
+            grid.xs[0], grid.ys[-1], grid.xs[-1], grid.ys[0], first.size, False,
+        )  # fmt: skip
         tables[id(place)] = table
         taken = {id(fragment) for fragment in inside}
-        position = rest.index(first)
-        rest = (
-            [f for f in rest[:position] if id(f) not in taken]
-            + [place]
-            + [f for f in rest[position:] if id(f) not in taken]
-        )
-    return rest, tables
+        used |= {id(label) for label in labels}
+        rest = [place if each is first else each for each in rest if each is first or id(each) not in taken]
+    return rest, tables, used
+
+
+def _is_inside(fragment: Fragment, grid: Grid) -> bool:
+    x, y = (fragment.left + fragment.right) / 2, (fragment.bottom + fragment.top) / 2
+    return grid.xs[0] - 2 < x < grid.xs[-1] + 2 and grid.ys[-1] - 2 < y < grid.ys[0] + 2
 
 
 class _Style:
@@ -148,34 +168,47 @@ class _Style:
         total = sum(fragment.end - fragment.start for fragment in fragments)
         bold = sum(fragment.end - fragment.start for fragment in fragments if fragment.bold)
         self.tells_by_bold = bold <= _MOST_BOLD * total
+        fonts: Counter[int] = Counter()
+        for fragment in fragments:
+            fonts[fragment.font] += fragment.end - fragment.start
+        self.font, most = fonts.most_common(1)[0] if fonts else (-1, 0)
+        self.tells_by_font = most >= _MOSTLY * total
 
-    def heading_level(self, lines: Sequence[Line], text: str) -> int:
+    def heading_level(self, lines: Sequence[Line], text: str, *, apart: bool) -> int:
         """The level of a heading, from 1; 0 where the paragraph is none."""
         if not any(character.isalpha() for character in text) or text[-1] in "。；;，,、" or len(lines) > 3:
             return 0
         size = min(line.size for line in lines) / self.size
         numbered = _NUMBERED.match(text)
         large = size >= _HEADING_SIZE and len(text) <= _HEADING_CHARACTERS
-        bold = (
-            self.tells_by_bold
-            and all(line.bold for line in lines)
-            and size > 0.85
-            and len(text) <= _BOLD_CHARACTERS
-            and text[-1] not in ".:："
-        )
-        if not (large or bold) or (text[-1] == "." and not numbered) or _BEGINS_ITEM.match(text[:2]):
+        if not large and not self._stands_out(lines, text, size, apart=apart):
+            return 0
+        if (text[-1] == "." and not numbered) or text[0] in _BULLETS or _CAPTION.match(text):
             return 0
         if numbered:
             decimal, letter, chapter, section, enumerated = numbered.groups()
             return 2 + (decimal.count(".") if decimal else bool(section or (letter and not chapter and not enumerated)))
         return 1 if size >= _TITLE_SIZE else 2 if large else 3
 
+    def _stands_out(self, lines: Sequence[Line], text: str, size: float, *, apart: bool) -> bool:
+        """Whether a short paragraph of about the usual size is bold, or numbered and a little larger, or set apart."""
+        if len(text) > _BOLD_CHARACTERS or text[-1] in ".:：" or not _SMALLEST < size < _HEADING_SIZE:
+            return False
+        if self.tells_by_bold and all(line.bold for line in lines):
+            return True
+        if size >= _SLIGHTLY_LARGER and _ENUMERATED.match(text):
+            return True
+        other_font = all(fragment.font not in (self.font, -1) for line in lines for fragment in line.fragments)
+        is_title = len(lines) == 1 and text[0].isupper() and len(text.split()) <= _TITLE_WORDS
+        return self.tells_by_font and other_font and apart and is_title and not lines[0].has_gaps
+
 
 class _Margins:
     """Judges by the margins around a line whether it continues the paragraph of the line before it."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[Line], usual_size: float) -> None:
         self._lines = lines
+        self._usual_size = usual_size
         distances = [a.bottom - b.bottom for a, b in itertools.pairwise(lines) if a.bottom > b.bottom]
         self._distance = median(distances) if distances else 0.0
 
@@ -188,8 +221,10 @@ class _Margins:
     def continues(self, position: int) -> bool:
         """Whether the line at `position` continues the paragraph of the line before it."""
         line, following = self._lines[position - 1], self._lines[position]
-        if self.is_far(line, following) or len(line.fragments) > 1 or len(following.fragments) > 1:
+        if self.is_far(line, following) or line.has_gaps or following.has_gaps:
             return False
+        if line.size > _HEADING_SIZE * self._usual_size and abs(line.size - following.size) < 0.05 * line.size:
+            return not _NUMBERED.match(following.text)  # a heading of several lines, which do not fill the column
         if abs(line.size - following.size) > 0.12 * line.size or line.bold != following.bold:
             return self._is_run_in(line, following)
         if line.text[-1] in _HYPHENS and line.text[-2:-1].isalpha() and following.text[0].islower():
@@ -229,10 +264,11 @@ class _Writer:
                 self._join(line.text)
             for number, fragment in enumerate(line.fragments):
                 if number:
-                    self._add(" " if text_ends_label(line.fragments[number - 1]) else "  ")
+                    is_wide_gap = line.gap_after(number - 1) and not text_ends_label(line.fragments[number - 1])
+                    self._add("  " if is_wide_gap else " ")
                 self._add_fragment(fragment)
         text = self._text_from(start)
-        level = style.heading_level(lines, text)
+        level = style.heading_level(lines, text, apart=self._gap != "\n")
         if level:
             self._page.headings.append(Heading(start, level, text))
         elif not self._page.headings and not self._page.tables and start == 0:

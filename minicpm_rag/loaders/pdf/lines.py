@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 _VERTICAL_HEIGHT = 2.5  # of the font size
 _FEWEST_DOWN = 3  # steps downward that are vertical writing
-_CELL_GAP = 1.5  # of the line height: a wider gap parts columns or cells
+_CELL_GAP = 0.95  # of the line height: a wider gap may part cells, in justified lines it may be a space
+_WIDE_GAP = 1.5  # of the line height: a wider gap parts whatever stands on a line
+ITEM_MARK = re.compile(r"[^\w\s]{1,2}|[o§]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|[①-⑳]")
 _ALL_WIDE = re.compile(f"[{WIDE}]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Characters:
     """The text of all characters that are written in one direction, in the order they were drawn.
 
@@ -40,7 +42,7 @@ class Characters:
     right: NDArray[numpy.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fragment:
     """Characters standing together on one line, without space at either end: `characters.text[start:end]`."""
 
@@ -53,6 +55,7 @@ class Fragment:
     top: float
     size: float  # of the font
     bold: bool
+    font: int = -1
 
     @cached_property
     def text(self) -> str:
@@ -69,6 +72,20 @@ class Fragment:
         """Distance between left and right edge."""
         return self.right - self.left
 
+    def turned(self, turns: int, other: int) -> Fragment:
+        """A fragment of text with so many quarter turns, placed as on the page turned by the other number."""
+        box = numpy.array([(self.left, self.bottom, self.right, self.top)], numpy.float32)
+        left, bottom, right, top = turned(turned(box, -turns % 4), other)[0].tolist()
+        own = slice(self.start, self.end)
+        length = self.end - self.start
+        characters = Characters(
+            self.text,
+            self.characters.origins[own],
+            numpy.full(length, left, numpy.float32),
+            numpy.full(length, right, numpy.float32),
+        )
+        return Fragment(characters, 0, length, left, bottom, right, top, self.size, self.bold)
+
     def words(self) -> list[Fragment]:
         """Its words as fragments."""
         return [self.part(*found.span()) for found in re.finditer(r"\S+", self.text)]
@@ -77,10 +94,10 @@ class Fragment:
         """The part of it from one place in its text to another."""
         a, b = self.start + start, self.start + end
         left, right = float(self.characters.left[a]), float(self.characters.right[b - 1])
-        return Fragment(self.characters, a, b, left, self.bottom, right, self.top, self.size, self.bold)
+        return Fragment(self.characters, a, b, left, self.bottom, right, self.top, self.size, self.bold, self.font)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line:
     """Fragments side by side on one line, from left to right."""
 
@@ -110,6 +127,18 @@ class Line:
     def top(self) -> float:
         """Upper edge."""
         return max(fragment.top for fragment in self.fragments)
+
+    def gap_after(self, number: int) -> bool:
+        """Whether more than a space stands between a fragment and the next."""
+        a, b = self.fragments[number], self.fragments[number + 1]
+        if number == 0 and ITEM_MARK.fullmatch(a.text):
+            return False
+        return b.left - a.right > _WIDE_GAP * max(a.height, b.height)
+
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether more than spaces stands between its fragments."""
+        return any(map(self.gap_after, range(len(self.fragments) - 1)))
 
     @property
     def height(self) -> float:
@@ -222,11 +251,12 @@ def _fragments(
         tops.tolist(),
         usual(sizes),
         bold.tolist(),
+        glyphs.fonts[numbers[starts]].tolist(),
         strict=True,
     )
     return [
-        Fragment(characters, start, end, a, b, c, max(d, b + 0.1), size, is_bold)
-        for start, end, a, b, c, d, size, is_bold in found
+        Fragment(characters, start, end, a, b, c, max(d, b + 0.1), size, is_bold, font)
+        for start, end, a, b, c, d, size, is_bold, font in found
     ]
 
 

@@ -35,7 +35,7 @@ def page_of(number: int, label: str, text: PageText) -> Page:
 def scan_note(unread: Sequence[str], recognised: int, present: int) -> Message | None:
     """What the user should know about a file's scans: which pages were not read, and how many by recognition."""
     return joined(
-        Message("loaders.scans_unread", unread=len(unread), present=present, pages=unread) if unread else None,
+        Message("loaders.scans_left_out", unread=len(unread), present=present, pages=unread) if unread else None,
         Message("loaders.scans_read", read=recognised, present=present) if recognised else None,
     )
 

@@ -6,22 +6,25 @@ A cell that wraps is joined to its row, an empty one stays empty.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from minicpm_rag.loaders.pdf.drawing import Grid, Rule
-from minicpm_rag.loaders.pdf.lines import Fragment, Line, lines_of
+from minicpm_rag.loaders.pdf.lines import ITEM_MARK, Fragment, Line, lines_of
 from minicpm_rag.loaders.tables import header_rows_of, is_value
 
 _FEWEST_ROWS = 3
+_CONTENTS = re.compile(r"(\S.*?[^\s.·…_])((?:[ ]?[.·…_]){4,}\s*)(\d{1,4}|[ivxlcIVXLC]{1,6}|[A-Z]-\d{1,3})")
 _FULL_ROWS = 0.6  # share of rows that must have a cell in every column where there are only two
 _FILLED_CELLS = 0.35  # of a grid: a drawing has lines too
 _FEWEST_FILLED = 0.2  # share of rows in which a column has a cell
 _MOST_CROSSING = 0.12  # share of rows that may cross the space between two columns: headers above several
+_MOST_HEADERS = 3
 _ROW_GAP = 2.6  # of the line height: more parts a table from what follows
 _MOST_LABELS = 0.6  # share of the cells on the left that end with a colon
-_PROSE_WORDS = 6  # of the usual cell: more in every column are columns of prose
+_PROSE_WORDS = 4  # of the usual cell: more in every column are columns of prose
 
 Cell = list[Fragment]
 Row = list[Cell]
@@ -37,14 +40,15 @@ class FoundTable:
 
 def table_in_grid(grid: Grid, fragments: Sequence[Fragment]) -> FoundTable | None:
     """The table that a grid's lines make of the fragments inside it; None where it is no table."""
-    rows: list[Row] = [[[] for _ in grid.xs[1:]] for _ in grid.ys[1:]]
     lines = lines_of(sorted(fragments, key=lambda f: (-round(f.top), f.left)))
-    for fragment in (piece for line in lines for each in line.fragments for piece in _split_at(each, grid.xs[1:-1])):
+    xs = _with_columns_inside(grid.xs, lines)
+    rows: list[Row] = [[[] for _ in xs[1:]] for _ in grid.ys[1:]]
+    for fragment in (piece for line in lines for each in line.fragments for piece in _split_at(each, xs[1:-1])):
         middle = (fragment.bottom + fragment.top) / 2
         number = sum(y > middle for y in grid.ys[1:-1])
-        rows[number][_column_of(fragment, grid.xs)].append(fragment)
+        rows[number][_column_of(fragment, xs)].append(fragment)
     rows = [row for row in rows if any(row)]
-    used = [column for column in range(len(grid.xs) - 1) if any(row[column] for row in rows)]
+    used = [column for column in range(len(xs) - 1) if any(row[column] for row in rows)]
     rows = [[row[column] for column in used] for row in rows]
     cells = [cell for row in rows for cell in row]
     if len(rows) < 2 or len(used) < 2 or sum(map(bool, cells)) < _FILLED_CELLS * len(cells):
@@ -52,11 +56,33 @@ def table_in_grid(grid: Grid, fragments: Sequence[Fragment]) -> FoundTable | Non
     return FoundTable(rows, _headers(rows))
 
 
+def _with_columns_inside(xs: Sequence[float], lines: Sequence[Line]) -> list[float]:
+    """The x of a grid's lines, and those between columns that no line parts."""
+    found = list(xs)
+    for left, right in itertools.pairwise(xs):
+        inside = [
+            Line(tuple(f for f in line.fragments if left - 1 < f.left and f.right < right + 1))
+            for line in lines
+            if sum(left - 1 < f.left and f.right < right + 1 for f in line.fragments) > 1
+        ]
+        if len(inside) >= _FEWEST_ROWS:
+            found += [x for x in _between_columns(inside) if left + 2 < x < right - 2]
+    return sorted(found)
+
+
 def table_runs(lines: Sequence[Line], level: Sequence[Rule] = ()) -> list[tuple[int, int, FoundTable]]:
     """Every table as (first line, line after the last, table); `level` are the lines drawn between rows."""
     runs: list[tuple[int, int, FoundTable]] = []
     position = taken = 0
+    contents = [_contents_row(line) for line in lines]
     while position < len(lines):
+        end = position
+        while end < len(lines) and contents[end]:
+            end += 1
+        if end - position >= _FEWEST_ROWS:
+            runs.append((position, end, FoundTable([row for row in contents[position:end] if row], 0)))
+            position = taken = end
+            continue
         if len(lines[position].fragments) < 2:
             position += 1
             continue
@@ -75,6 +101,22 @@ def table_runs(lines: Sequence[Line], level: Sequence[Rule] = ()) -> list[tuple[
             taken = end
         position = end
     return runs
+
+
+def _contents_row(line: Line) -> Row | None:
+    """The title and the page of a line of a table of contents, which dots lead to; None for other lines."""
+    found = _CONTENTS.fullmatch(line.text)
+    if found is None:
+        return None
+    last = line.fragments[-1]
+    number = last.part(len(last.text) - len(found.group(3)), len(last.text))
+    title: Cell = []
+    room = len(found.group(1))
+    for fragment in line.fragments:
+        if room > 0:
+            title.append(fragment.part(0, min(room, len(fragment.text))))
+            room -= len(fragment.text) + 1
+    return [title, [number]]
 
 
 def _run_end(lines: Sequence[Line], start: int) -> int:
@@ -115,6 +157,9 @@ def _table(lines: Sequence[Line], level: Sequence[Rule]) -> list[float] | None:
             cells[_column_of(fragment, edges)].append(fragment)
     if len(cells) == 2 and full < _FULL_ROWS * len(several):
         return None
+    marks = [ITEM_MARK.fullmatch(fragment.text) is not None for fragment in cells[0]]
+    if len(cells) == 2 and sum(marks) > _MOST_LABELS * len(marks):
+        return None  # a list
     if len(cells) % 2 == 0:
         labels = [text_ends_label(fragment) for column in cells[::2] for fragment in column]
         if sum(labels) > _MOST_LABELS * len(labels):
@@ -126,34 +171,40 @@ def _table(lines: Sequence[Line], level: Sequence[Rule]) -> list[float] | None:
 
 
 def _between_columns(lines: Sequence[Line]) -> list[float]:
-    """The x positions that hardly any line's text crosses, with text of several lines on either side."""
-    allowed = max(len(lines) >= 4, int(_MOST_CROSSING * len(lines)))
+    """The x positions that hardly any line's text crosses, with text of several lines on either side.
+
+    The first two lines may cross them: they may be headers above several columns.
+    """
+    headers = 2 if len(lines) > _MOST_HEADERS else 0
+    allowed = int(_MOST_CROSSING * (len(lines) - headers))
     changes = sorted(
-        change for line in lines for f in line.fragments for change in ((f.left + 0.5, 1), (f.right - 0.5, -1))
+        change
+        for number, line in enumerate(lines)
+        for f in line.fragments
+        for change in ((f.left + 0.5, int(number >= headers)), (f.right - 0.5, -int(number >= headers)))
     )
-    spaces: list[tuple[float, float, int]] = []  # start, end, lines that cross it
+    spaces: list[tuple[float, float]] = []
     covering = 0
     for (place, step), (following, _) in itertools.pairwise(changes):
         covering += step
-        if covering <= allowed and following - place > 0.5:
-            if spaces and place - spaces[-1][1] < 0.01 and covering > 0:
-                start, _, least = spaces[-1]
-                spaces[-1] = (spaces[-1][0], following, least) if covering == least else spaces[-1]
-                if covering < least:
-                    spaces[-1] = (place, following, covering)
-                continue
-            spaces.append((place, following, covering))
+        if covering > allowed or following - place < 0.01:
+            continue
+        if spaces and place - spaces[-1][1] < 0.02:
+            spaces[-1] = (spaces[-1][0], following)
+        else:
+            spaces.append((place, following))
+    spaces = [(start, end) for start, end in spaces if end - start > 1]
     fewest = max(1, min(2, len(lines) - 1), int(_FEWEST_FILLED * len(lines)))
     places: list[float] = []
     left = float("-inf")
-    for start, end, _ in spaces:
+    for start, end in spaces:
         place = (start + end) / 2
-        filled = sum(any(left < (f.left + f.right) / 2 < place for f in line.fragments) for line in lines)
+        filled = sum(any(left < f.left and f.right < place + 1 for f in line.fragments) for line in lines)
         if filled >= fewest:
             places.append(place)
             left = place
     while places:
-        filled = sum(any((f.left + f.right) / 2 > places[-1] for f in line.fragments) for line in lines)
+        filled = sum(any(f.left > places[-1] - 1 for f in line.fragments) for line in lines)
         if filled >= fewest:
             break
         places.pop()
