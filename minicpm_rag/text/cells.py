@@ -19,7 +19,8 @@ from minicpm_rag.text.numerals import MONTHS
 Value = str | float | None
 
 SCALES = {
-    "百": 1e2, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "k": 1e3, "m": 1e6, "mn": 1e6, "bn": 1e9,
+    "百": 1e2, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "十亿": 1e9, "万亿": 1e12,
+    "k": 1e3, "m": 1e6, "mn": 1e6, "bn": 1e9,
     "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9,
 }  # fmt: skip
 CURRENCIES = {
@@ -210,6 +211,8 @@ def split_unit(header: str) -> tuple[str, str]:
 def unit_scale(unit: str) -> tuple[float, str]:
     """What one of a unit is in the plain one: "万元" is 10,000 of "元"."""
     short = plain(unit)
+    if (found := re.fullmatch(r"(?:in )?(thousand|million|billion)s?(?: of)?\s*(.*)", short)) is not None:
+        return SCALES[found[1]], _CURRENCY_OF.get(found[2], found[2])
     for word in sorted(SCALES, key=len, reverse=True):
         rest = short.removeprefix(word).strip()
         if short.startswith(word) and (rest in _CURRENCY_OF or (not word.isascii() and rest != short)):

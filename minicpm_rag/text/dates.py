@@ -45,7 +45,7 @@ _BEFORE = re.compile(
     r"|starting)\s+$|(?P<s>自从?|从)\s*$"
 )
 _AFTER = re.compile(
-    r"\s*(?:(?P<b>之前|以前|前(?!\d|[一二三四五六七八九十]))|(?P<a>之后|以后|后)|(?P<s>以来|起|开始|onwards?\b"
+    r"\s*(?:(?P<b>之前|以前|前(?!\d|[一二两三四五六七八九十]))|(?P<a>之后|以后|后)|(?P<s>以来|起|onwards?\b"
     r"|or later\b))"
 )
 _TO = re.compile(r"\s*(?:到|至|–|—|-|~|\bto\b|\bthrough\b|\band\b|\buntil\b|和|与)\s*")

@@ -36,7 +36,14 @@ _VALUE_ENDS = re.compile(
     r"|\s+(?:region|area|department|dept\.?|team|group|branch|store|office|division|category|inc\.?|ltd\.?"
     r"|llc|co\.?|corp\.?|city)$"
 )
-_VALUE_GOES_ON = re.compile(r"大区|地区|区域|部门|事业部|小组|门店|分店|公司|区|省|市|部|组|店|类(?!型)|县|性")
+_VALUE_GOES_ON = re.compile(
+    r"大区|地区|区域|部门|事业部|小组|门店|分店|公司|区|省|市|部|组|店|类(?!型)|县|性|生(?!产)|士"
+)
+# What may be left out behind the name of a number.
+_SAYS_LITTLE = re.compile(
+    r"额|量|数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
+    r"|km2?|usd|eur)+\w*"
+)
 _MOST_PART = 5  # words or characters of a name that are looked for alone
 
 
@@ -75,11 +82,12 @@ def column_mentions(question: str, tables: Sequence[DataTable]) -> list[Mention]
     found: dict[tuple[int, int], dict[Field, float]] = {}
     for number, table in enumerate(tables):
         for position, column in enumerate(table.columns):
-            for form in _forms(column.name):
+            for form in _forms(column.name, column.kind == "number"):
                 for start, end in _occurrences(question, words, form):
                     best = found.setdefault((start, end), {})
                     field = Field(position, number)
-                    best[field] = max(best.get(field, 0.0), form.weight)
+                    exact = 0.06 if folded(column.name) == question[start:end] else 0.0
+                    best[field] = max(best.get(field, 0.0), form.weight + exact)
     mentions = []
     for (start, end), fields in found.items():
         most = max(fields.values())
@@ -104,16 +112,17 @@ def value_mentions(
             for text in texts:
                 for form in _value_forms(text):
                     for start, end in _occurrences(question, words, form):
-                        if not _is_meant(text, question[start:end], original[start:end]):
+                        if not _is_meant(text, column.name, question, start, end, original[start:end]):
                             continue
                         after = _VALUE_GOES_ON.match(question, end) if is_chinese(question[start:end]) else None
                         end = after.end() if after else end
+                        said = 0.05 if folded(text) == question[start:end] else 0.0
                         fields = found.setdefault((start, end), {})
                         field = Field(position, number)
                         weight, known = fields.get(field, (0.0, ()))
-                        if form.weight > weight:
-                            fields[field] = (form.weight, (text,))
-                        elif form.weight == weight and text not in known:
+                        if form.weight + said > weight:
+                            fields[field] = (form.weight + said, (text,))
+                        elif form.weight + said == weight and text not in known:
                             fields[field] = (weight, (*known, text))
     mentions = []
     for (start, end), fields in found.items():
@@ -160,8 +169,11 @@ def _occurrences(question: str, words: list[tuple[str, int, int]], form: _Form) 
 
 
 @lru_cache(maxsize=10_000)
-def _forms(name: str) -> tuple[_Form, ...]:
-    """The ways to name a column: whole, in part, by another word."""
+def _forms(name: str, is_number: bool) -> tuple[_Form, ...]:
+    """The ways to name a column: whole, in part, by another word.
+
+    What stands first in the name of a number says what it belongs to: "合同" does not mean "合同金额".
+    """
     plain = folded(_CAMEL.sub(" ", name)).strip()
     found: dict[tuple[str, ...], float] = {}
 
@@ -173,7 +185,8 @@ def _forms(name: str) -> tuple[_Form, ...]:
         whole = re.sub(r"\s+", "", plain)
         add((whole,), 1.0)
         for size in range(len(whole) - 1, 1, -1):
-            for part in {whole[:size], whole[-size:]} - _GENERAL_PARTS_ZH if size < len(whole) else set():
+            begin = not is_number or _SAYS_LITTLE.fullmatch(whole[size:]) is not None
+            for part in {whole[-size:], *([whole[:size]] if begin else [])} - _GENERAL_PARTS_ZH:
                 add((part,), 0.5 + 0.4 * size / len(whole))
         if whole[:2] in ("产品", "客户") and len(whole) > 2:
             add((whole[:2],), 0.6)
@@ -187,6 +200,8 @@ def _forms(name: str) -> tuple[_Form, ...]:
                 some = stems[first : first + size]
                 if not set(some) <= {stem(word) for word in _GENERAL_PARTS} and all(len(word) > 1 for word in some):
                     ends = first + size == len(stems)
+                    if is_number and not ends and _SAYS_LITTLE.fullmatch("".join(stems[first + size :])) is None:
+                        continue
                     add(some, 0.5 + 0.4 * size / len(stems) + (0.02 if ends else 0.0))
     for row in SYNONYMS.values():
         names = row.split("|")
@@ -237,17 +252,22 @@ def _value_forms(text: str) -> tuple[_Form, ...]:
     return tuple(found)
 
 
-def _is_meant(value: str, said: str, original: str) -> bool:
-    """Whether a word of the question means a value: a short or very common one only where it is written alike."""
-    if is_chinese(said):
+def _is_meant(value: str, column: str, question: str, start: int, end: int, original: str) -> bool:
+    """Whether a word of the question means a value.
+
+    A short or very common one only where it is written alike, or beside its column's name ("high priority").
+    """
+    said = question[start:end]
+    if is_chinese(said) or (len(said) >= WHOLE_WORDS_ONLY and said not in _COMMON):
         return True
-    if len(said) < WHOLE_WORDS_ONLY or said in _COMMON:
-        return original == value or (len(original) > 1 and original.isupper() and value.upper() == original)
-    return True
+    name = re.escape(folded(column))
+    if re.match(rf"\s+{name}\b", question[end:]) or re.search(rf"\b{name}\s+(?:is\s+|of\s+|=\s*)?$", question[:start]):
+        return True
+    return original == value or (len(original) > 1 and original.isupper() and value.upper() == original)
 
 
 _COMMON_TEXT = """
-    all any are and for the not was who how had has have one two new per top max min sum yes open high low total
+    all any are and for the not was who how had has have one two new per top max min sum high low total
     other none first last most least average count number list show which what each more less over under
 """
 _COMMON = frozenset(_COMMON_TEXT.split())

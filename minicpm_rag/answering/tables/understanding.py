@@ -14,14 +14,15 @@ from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.mentions import Mention, column_mentions, folded, stem, table_words, value_mentions
 from minicpm_rag.library.ledger.table_queries import Aggregate, Condition, Field, Part, TableQuery
 from minicpm_rag.records import Column, DataTable
-from minicpm_rag.text.cells import number, unit_scale
+from minicpm_rag.text.cells import CURRENCIES, number, unit_scale
 from minicpm_rag.text.dates import DateSpan, date_spans
 from minicpm_rag.text.questions import is_content
-from minicpm_rag.text.scripts import is_han
+from minicpm_rag.text.scripts import is_chinese, is_han
 
 # Looks for texts of a column that are too many to be kept beside its name.
 TextsWithin = Callable[[DataTable, int], Sequence[str]]
 
+_ROW_NOUNS = frozenset(map(stem, words.ROW_NOUNS))
 _NEAR = 14  # characters between a comparison and the column that it means
 _MOST_CANDIDATES = 3  # tables that are equally meant and all answer
 
@@ -50,7 +51,13 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
         return []
     most = max(one.share for one in found)
     best = [one for one in found if one.share >= most - 1e-9]
+    alike = [one for one in best if _is_chinese(one.query.tables[0]) == is_chinese(question)]
+    best = alike or best
     return best if len(best) <= _MOST_CANDIDATES else []
+
+
+def _is_chinese(table: DataTable) -> bool:
+    return is_chinese(" ".join(column.name for column in table.columns))
 
 
 def _joinable(tables: Sequence[DataTable]) -> list[tuple[tuple[DataTable, DataTable], tuple[int, int]]]:
@@ -88,12 +95,13 @@ class _Reading:
     def understood(self) -> Understood | None:
         comparisons = self._comparisons()
         top = self._take(words.TOP)
+        in_total = self._take(re.compile(r"总共|一共|共计|\bin total\b"))
         periods = self._spans()
         self._mentions()
         if not self._place(comparisons) or not self._date(periods) or not self._value_conditions():
             return None
-        query = self._query(top)
-        if query is None or self._left_over():
+        query = self._query(top, in_total)
+        if query is None or self._left_over() or not self._all_used(query):
             return None
         if not self.own:
             return None
@@ -124,7 +132,14 @@ class _Reading:
         return any(column.kind in ("date", "year") for column in self._all_columns()) and ("年" in said or "以" in said)
 
     def _spans(self) -> list[DateSpan]:
-        spans = [span for span in date_spans(self.text) if not any(self.taken[span.start : span.end])]
+        """The spans of time, but for those inside a column's whole name: "1月" in "1月销售额"."""
+        whole = [one for one in column_mentions(self.text, self.tables) if one.weight >= 1.0]
+        spans = []
+        for span in date_spans(self.text):
+            inside = any(one.start <= span.start and span.end <= one.end for one in whole)
+            if not inside and not any(self.taken[span.start : span.end]):
+                self._mark(span.start, span.end)
+                spans.append(span)
         return spans
 
     def _mentions(self) -> None:
@@ -208,20 +223,29 @@ class _Reading:
         for pattern, hint in words.COMPARED:
             if pattern.search(around) and (field := self._hinted(hint)) is not None:
                 return None, field
-        unit = one.unit if (one := number(said.strip())) is not None else ""
+        unit = one.unit.removeprefix("个") if (one := number(said.strip())) is not None else ""
         if unit:
-            fits = [field for field in self._numeric() if unit_scale(self._column(field).unit)[1] == unit]
-            if len(fits) == 1:
-                return None, fits[0]
+            named = [field for field in self._numeric() if self._counts_in(field, unit)]
+            if len(named) == 1:
+                return None, named[0]
+            if named or unit not in (*CURRENCIES, "%", *words.COUNTERS):
+                return None, None
         numeric = self._numeric()
         if len(numeric) == 1:
             return None, numeric[0]
         money = [field for field in numeric if self._is_money(field)]
         return None, money[0] if len(money) == 1 else None
 
+    def _counts_in(self, field: Field, unit: str) -> bool:
+        """Whether a column's numbers are in that unit: its header says so, or it is called so ("nights")."""
+        column = self._column(field)
+        own = unit_scale(column.unit)[1].removeprefix("个")
+        name = folded(column.name)
+        called = unit in name if is_han(unit[0]) else stem(unit) in map(stem, re.findall(r"[a-z]+", name))
+        return own == unit or (called and len(unit) > 1) or stem(own.lower()) == stem(unit)
+
     def _date(self, spans: list[DateSpan]) -> bool:
         """Make conditions of the spans of time; False where the table has no time to hold them to."""
-        spans = [span for span in spans if not any(self.taken[span.start : span.end])]
         if not spans:
             return True
         months = [span for span in spans if span.months and not span.lower]
@@ -234,9 +258,7 @@ class _Reading:
         for span in [*others, *months]:
             if not self._date_condition(span):
                 return False
-        for span in spans:
-            self._mark(span.start, span.end)
-            self.own += span.end - span.start
+        self.own += sum(span.end - span.start for span in spans)
         return True
 
     def _date_condition(self, span: DateSpan) -> bool:
@@ -313,6 +335,8 @@ class _Reading:
         return True
 
     measured_periods: tuple[Field, ...] = ()
+    asks_most = False
+    counts = False
 
     def _named(self, years: tuple[float, ...]) -> bool:
         said = " ".join(f"{table.title} {table.label} {table.caption}" for table in self.tables)
@@ -320,6 +344,7 @@ class _Reading:
 
     def _value_conditions(self) -> bool:
         """Make conditions of the values named: those of one column are alternatives."""
+        self._yes_or_no()
         wanted: dict[tuple[Field, bool], list[str]] = {}
         for mention in self.values:
             field = self._field_of(mention)
@@ -340,6 +365,30 @@ class _Reading:
             self.conditions.append(Condition(field, "not in" if is_denied else "in", tuple(dict.fromkeys(values))))
         return True
 
+    def _yes_or_no(self) -> None:
+        """A column of yes and no is a condition where it is named: "approved expenses", "not approved"."""
+        for field in self._fields():
+            column = self._column(field)
+            no = tuple(text for text in column.texts if folded(text) in words.NO)
+            if no and (found := self._take(re.compile(rf"\bun{re.escape(folded(column.name))}\b"))) is not None:
+                self.conditions.append(Condition(field, "in", no))
+                self.own += len(found.group())
+        for mention in list(self.columns):
+            if len(mention.fields) != 1:
+                continue
+            column = self._column(mention.fields[0])
+            texts = {folded(text) for text in column.texts}
+            if not texts or not texts <= words.YES | words.NO or self._is_asked_for(mention):
+                continue
+            denied = re.search(r"(?:没有?|未|不|\bnot(?: yet)?(?: been)?|\bun)\s*$", self.text[: mention.start])
+            if denied is not None:
+                self._mark(denied.start(), denied.end())
+            wanted = words.NO if denied is not None else words.YES
+            values = tuple(text for text in column.texts if folded(text) in wanted)
+            if values:
+                self.conditions.append(Condition(mention.fields[0], "in", values))
+                self.columns.remove(mention)
+
     def _field_of(self, mention: Mention) -> Field | None:
         if len(mention.fields) == 1:
             return mention.fields[0]
@@ -353,32 +402,35 @@ class _Reading:
         return None
 
     # The query
-    def _query(self, top: re.Match[str] | None) -> TableQuery | None:
+    def _query(self, top: re.Match[str] | None, in_total: re.Match[str] | None) -> TableQuery | None:
         superlative, descending, hint, limit = self._superlative(top)
         group, asked = self._groups()
         share = self._take(words.SHARE)
         if share is not None:
             return None
-        mean, total = self._take(words.MEAN), self._take(words.SUM)
+        mean, total = self._take(words.MEAN), self._take(words.SUM) or in_total
         counted = self._take(words.COUNT)
         distinct = counted is not None and words.DISTINCT.search(self.text) is not None
         if distinct:
             self._take(words.DISTINCT)
         how_much = self._take(words.HOW_MUCH) if counted is None else None
-        listed = self._take(words.LIST)
+        self._take(words.LIST)
         who = self._take(words.WHO)
         if self._take(words.RESPECTIVELY) is not None and group is None:
             group = self._compared_values()
-        measures = self._measures(hint, group or asked)
+        self.asks_most, self.counts = superlative, counted is not None
+        measures = self._measures(hint)
         if measures is None:
             return None
         aggregate: Aggregate
         if superlative:
             target = asked or group
-            if target is None and who is not None:
-                target = self._name_field()
+            if target is None and who is not None and (target := self._name_field()) is None:
+                return None
             if target is None and counted is None:
                 target = self._other_text(measures)
+            if counted is not None and measures:
+                return None
             return self._ranked(
                 target,
                 measures,
@@ -396,14 +448,18 @@ class _Reading:
         if counted is not None and measures and not self._is_counted(counted, measures):
             return None
         if mean is not None:
+            if group is not None and self._column(group).kind == "date" and not group.part:
+                return None  # "on average per day": of the days' sums, or of the rows?
+            if group is not None and self._is_each_row(group):
+                group = None  # "per order", where each row is one
             return self._of("mean", measures, group) if measures else None
         if measures and (total is not None or counted is not None or group is not None):
             if total is None and group is not None and not all(map(self._adds_up, measures)):
                 return None
             return self._of("sum", measures, group)
-        if total is not None and not measures and counted is None and self._sold():
-            field = self._hinted("sales")
-            return self._of("sum", (field,), group) if field is not None else None
+        spent = self._added_noun() if not measures and counted is None else None
+        if spent is not None and (total is not None or (how_much is not None and self.conditions) or group is not None):
+            return self._of("sum", (spent,), group)
         if total is not None and not measures and counted is None:
             return self._of("count", (), group) if self._is_row_noun_last() and group is None else None
         if group is not None and not measures:
@@ -413,14 +469,21 @@ class _Reading:
             and how_much is not None
             and self.conditions
             and all(map(self._adds_up, measures))
-            and self._has_span()
+            and self._is_of_many()
         ):
             return self._of("sum", measures, group)
         aggregate = "rows"
-        if (listed is not None or who is not None or asked is not None) and any(
-            condition.operator not in ("in", "not in") for condition in self.conditions
+        if (
+            not measures
+            and mean is None
+            and total is None
+            and counted is None
+            and any(
+                condition.operator not in ("in", "not in") and self._column(condition.field).kind == "number"
+                for condition in self.conditions
+            )
         ):
-            label = asked or self._name_field() or self._label_field()
+            label = asked or self._other_text(measures) or (self._name_field() if who else None) or self._label_field()
             compared = [condition.field for condition in self.conditions if condition.operator not in ("in", "not in")]
             shown = dict.fromkeys(
                 [*([label] if label else []), *(replace(field, part="") for field in compared), *measures]
@@ -428,13 +491,26 @@ class _Reading:
             return TableQuery(self.tables, aggregate, (), (), None, None, None, tuple(shown), self.on)
         return None
 
-    def _sold(self) -> bool:
-        """Whether the question asks what was sold, earned or spent without naming a column."""
-        return re.search(r"卖|售|销|营收|\b(?:sales|sold|revenue|sell)\b", self._rest()) is not None
+    def _is_spent(self) -> bool:
+        """Whether the most is spent: "who spent the most"."""
+        return re.search(r"花得?$|花[了费]?|\b(?:spent|spends?|costs?)\b", self._rest()) is not None and bool(
+            self.asks_most
+        )
 
-    def _has_span(self) -> bool:
-        return bool(self.measured_periods) or any(
-            self._column(condition.field).kind in ("date", "year", "quarter", "month") for condition in self.conditions
+    def _added_noun(self) -> Field | None:
+        """The column that is added up where the question says "sold" or "spent" and names none."""
+        rest = self._rest()
+        return next((self._hinted(hint) for pattern, hint in words.ADDED_NOUNS if pattern.search(rest)), None)
+
+    def _is_each_row(self, field: Field) -> bool:
+        """Whether a column has another value in each row."""
+        return not field.part and self._column(field).distinct == self.tables[field.table].rows
+
+    def _is_of_many(self) -> bool:
+        """Whether the conditions leave more than one row: none of them is on a column of different values."""
+        return bool(self.measured_periods) or not any(
+            condition.operator == "in" and self._is_each_row(replace(condition.field, part=""))
+            for condition in self.conditions
         )
 
     def _of(self, aggregate: Aggregate, measures: tuple[Field, ...], group: Field | None) -> TableQuery:
@@ -501,7 +577,7 @@ class _Reading:
                 return field
         return next((replace(field, part=part) for field in self._fields() if self._column(field).kind == "date"), None)
 
-    def _measures(self, hint: str, group: Field | None) -> tuple[Field, ...] | None:
+    def _measures(self, hint: str) -> tuple[Field, ...] | None:
         """The columns to compute with; None where it is not clear which is meant."""
         if self.measured_periods:
             self.columns = [mention for mention in self.columns if mention.end]
@@ -515,8 +591,12 @@ class _Reading:
         numeric = list(dict.fromkeys(numeric))
         if len(numeric) > 1:
             return None
+        if not numeric and not hint and self._is_spent():
+            hint = "spending"
         if not numeric and hint:
-            field = self._hinted(hint) if hint != "date" else self._first_date()
+            field = self._hinted(hint) if hint != "date" else None
+            if field is None and hint in ("date", "age"):  # the oldest building has no age, but a year
+                field = self._first_date()
             return None if field is None else (field,)
         return tuple(numeric)
 
@@ -544,9 +624,10 @@ class _Reading:
                 return TableQuery(self.tables, aggregate, measures, (), target, descending, limit, (), self.on)
         if not measures:
             numeric = self._numeric()
-            if len(numeric) != 1:
+            money = [field for field in numeric if self._is_money(field)]
+            if len(numeric) != 1 and len(money) != 1:
                 return None
-            measures = (numeric[0],)
+            measures = (numeric[0] if len(numeric) == 1 else money[0],)
         if (is_mean or is_sum) and (target is None or self._column(target).distinct < self.tables[target.table].rows):
             return None
         label = target or self._label_field()
@@ -555,6 +636,8 @@ class _Reading:
 
     def _is_counting(self) -> bool:
         """Whether "the most" counts rows: what is left names them, and nothing else."""
+        if self.counts:
+            return True
         texts = [mention for mention in self.columns if self._column(mention.fields[0]).kind == "text"]
         if len(texts) == 1 and self._column(texts[0].fields[0]).distinct == self.tables[0].rows:
             return True  # "the most orders", where each row has an order's number
@@ -563,7 +646,7 @@ class _Reading:
         nouns = [word for word in re.findall(r"[a-z]+", rest) if is_content(stem(word))]
         han = "".join(filter(is_han, rest))
         return bool(nouns or words.ROW_NOUNS_ZH.search(han)) and all(
-            stem(word) in words.ROW_NOUNS or stem(word) in stems or word in words.FILLER_WORDS for word in nouns
+            stem(word) in _ROW_NOUNS or stem(word) in stems or word in words.FILLER_WORDS for word in nouns
         )
 
     def _counted_field(self, counted: re.Match[str]) -> Field | None:
@@ -623,8 +706,8 @@ class _Reading:
         for field in self._fields():
             column = self._column(field)
             if column.kind == "text" and re.search(
-                r"姓名|名字|员工|人员|学生|销售员|业务员|负责人|\b(?:name|employee|student|salesperson|rep"
-                r"|person|player|member)\b",
+                r"姓名|名字|员工|人员|学生|销售员|业务员|负责人|客户|顾客|\b(?:name|employee|student|salesperson|rep"
+                r"|person|player|member|guest|customer|client|agent|author|user|owner|manager)\b",
                 folded(column.name),
             ):
                 return field
@@ -633,8 +716,14 @@ class _Reading:
     def _label_field(self) -> Field | None:
         """The column that says best which row it is: the first whose texts differ, else the first of texts."""
         texts = [field for field in self._fields() if self._column(field).kind == "text" and field.table == 0]
-        unique = [field for field in texts if self._column(field).distinct == self.tables[0].rows]
-        return next(iter(unique or texts), None)
+        unique = [field for field in texts if self._is_each_row(field)]
+        names = [field for field in unique if not self._is_code(field)]
+        return next(iter(names or unique or texts), None)
+
+    def _is_code(self, field: Field) -> bool:
+        """Whether a column's texts are codes, most with digits: "SO-1001"."""
+        texts = self._column(field).texts
+        return sum(any(map(str.isdecimal, text)) for text in texts) * 2 >= len(texts)
 
     def _hinted(self, hint: str) -> Field | None:
         """The number column that a word like "expensive" means."""
@@ -646,13 +735,33 @@ class _Reading:
                     plain == one or (one in plain if is_han(one[0]) else stem(one) in map(stem, plain.split()))
                     for one in row
                 ):
+                    self.own += len(hint)
                     return field
         return None
 
     def _first_date(self) -> Field | None:
-        return next((field for field in self._fields() if self._column(field).kind == "date"), None)
+        fields = self._fields()
+        return next((field for kind in ("date", "year") for field in fields if self._column(field).kind == kind), None)
 
     # What is left
+    def _all_used(self, query: TableQuery) -> bool:
+        """Whether each column that is named has its part in the query; one beside its own value has it there."""
+        used = {replace(field, part="") for field in (*query.measures, *query.shown)}
+        used |= {replace(condition.field, part="") for condition in self.conditions}
+        used |= {replace(query.group, part="")} if query.group is not None else set()
+        return all(
+            set(mention.fields) & used or any(map(self._is_each_row, mention.fields)) or self._names_rows(mention)
+            for mention in self.columns
+            if mention.fields
+        )
+
+    def _names_rows(self, mention: Mention) -> bool:
+        """Whether a column's name only says what the rows are: "orders", "employees"."""
+        said = self.text[mention.start : mention.end]
+        stems, runs = table_words(self.tables)
+        is_row_noun = stem(said) in _ROW_NOUNS or words.ROW_NOUNS_ZH.fullmatch(said) is not None
+        return is_row_noun or (mention.weight < 1 and (stem(said) in stems or any(said in run for run in runs)))
+
     def _left_over(self) -> str:
         """The words that nothing accounts for."""
         rest = self._rest()
@@ -670,8 +779,11 @@ class _Reading:
             )
             if part:
                 rest = rest.replace(part, " ", 1)
-        rest = words.ROW_NOUNS_ZH.sub(" ", words.FILLERS.sub(" ", rest))
-        left = [character for character in rest if is_han(character)]
+                self.own += len(part)
+        rest = words.FILLERS.sub(" ", words.ROW_NOUNS_ZH.sub(" ", rest))
+        self.own += sum(len(word) for word in re.findall(r"[a-z]{3,}", rest) if stem(word) in stems)
+        known = "".join([*runs, *(column.name for column in self._all_columns())])
+        left = [run for run in re.findall(r"[一-鿿]+", rest) if len(run) > 1 or run not in known]
         left += [
             word
             for word in re.findall(r"[a-z0-9]+", rest)
@@ -679,7 +791,7 @@ class _Reading:
             and stem(word) not in {stem(filler) for filler in words.FILLER_WORDS}
             and is_content(stem(word))
             and stem(word) not in stems
-            and stem(word) not in words.ROW_NOUNS
+            and stem(word) not in _ROW_NOUNS
         ]
         return " ".join(left)
 

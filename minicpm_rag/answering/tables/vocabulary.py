@@ -16,26 +16,27 @@ _COUNT = rf"\d{{1,3}}|{'|'.join(sorted(_NUMBER_WORDS, key=len, reverse=True))}"
 
 # What may ask for a computation at all: only such questions look at tables. The rest pays nothing.
 CUE = re.compile(
-    r"多少|几[个名位家条笔种款件台人单项次]|总|合计|共|平均|均[值价]|最|前\s*[\d一二两三四五六七八九十]|[各每]"
+    r"多少|几|总|合计|共|平均|均[值价]|最|前\s*[\d一二两三四五六七八九十]|[各每]"
     r"|分别|按|哪|列出|超过|大于|高于|低于|少于|小于"
-    r"|多于|以上|以下|不足|不到|至少|之间|累计|求和|统计|占|比例|排名|倒数|谁"
-    r"|\b(?:how (?:many|much)|total|sum|average|mean|avg|count|number|most|least|fewest|max\w*|min\w*|top"
+    r"|多于|以上|以下|不足|不到|至少|之间|累计|求和|统计|占|比例|对比|比较|排名|倒数|谁"
+    r"|\b(?:how (?:many|much)|total|sum|average|mean|avg|count|number|most|than|least|fewest|max\w*|min\w*|top"
     r"|bottom|highest"
     r"|lowest|largest|smallest|biggest|greatest|best|worst|cheapest|oldest|youngest|latest|earliest|newest"
     r"|longest|shortest"
     r"|heaviest|lightest|per|each|every|by|list|which|who|whose|what|show|over|above|below|under|more|less"
     r"|fewer|between"
-    r"|at least|at most|share|percentage|proportion|altogether|combined|overall)\b"
+    r"|at least|at most|share|percentage|proportion|altogether|combined|overall|together|compare|versus|vs)\b"
 )
 
 SUM = re.compile(
     r"合计|总计|总共|一共|总和|总额|总量|总数|总体|共计|累计|汇总|求和|总(?![裁经监部是])|共(?=有|卖|售|花|支|收|销)"
-    r"|\b(?:in total|the total|totals?|sum(?: up)?(?: of)?|altogether|in all|combined|overall|add up)\b"
+    r"|\b(?:in total|together|the total|totals?|sum(?: up)?(?: of)?|altogether|in all|combined|overall|add up)\b"
 )
-MEAN = re.compile(r"平均(?:值|数)?|均值|\b(?:on average|the average|averages?|mean|avg)\b")
+MEAN = re.compile(r"平均(?:值|数|分数?|成绩)?|均值|\b(?:on average|the average|averages?|mean|avg)\b")
 COUNT = re.compile(
-    r"(?:有|共|是)?(?:多少|几)\s*(?:个|条|笔|名|位|家|种|款|件|项|次|台|本|张|户|所|套|部|辆|只|座|门|份|行|类|单|人)"
-    r"|(?:个|条|笔|人|行|家|种|件|订单|记录)数(?:量)?(?:是多少|有多少)?|有多少"
+    r"(?:有|共|是)?(?:多少|几)\s*(?:个|条|笔|名|位|家|种|款|件|项|次|台|本|张|户|所|套|部|辆|只|座|门|份|行|类"
+    r"|单|人|起|间|批|场)"
+    r"|(?:个|条|笔|人|行|家|种|件|次|份|订单|记录)数(?:量)?(?:是多少|有多少)?|有多少"
     r"|\bhow many(?: different| distinct| unique)?\b|\b(?:the )?(?:total )?number of\b|\bcount(?: of| the)?\b"
 )
 DISTINCT = re.compile(r"不同|不重复|几种|多少种|\b(?:different|distinct|unique)\b")
@@ -88,16 +89,18 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"倒数|\b(?:bottom)\b"), LESS, ""),
     (
         re.compile(
-            r"最[高大多长好快远](?:值|的)?|最大|排名?第一|\b(?:the )?(?:highest|largest|biggest|greatest|most"
+            r"最[高大多长好快远](?:值|的|分)?|更[高大多长好快]|最大|排名?第一|\b(?:the )?(?:highest|largest"
+            r"|biggest|greatest|most"
             r"|best|longest|tallest"
-            r"|fastest|maximum|max|top)\b"
+            r"|maximum|max|top)\b"
         ),
         MORE,
         "",
     ),
     (
         re.compile(
-            r"最[低小少短差慢近](?:值|的)?|\b(?:the )?(?:lowest|smallest|least|fewest|worst|shortest|slowest"
+            r"最[低小少短差慢近](?:值|的|分)?|更[低小少短差]|\b(?:the )?(?:lowest|smallest|least|fewest|worst"
+            r"|shortest|slowest"
             r"|minimum|min)\b"
         ),
         LESS,
@@ -113,10 +116,10 @@ NUMBERED_BEFORE = re.compile(rf"\b(?P<n>{_COUNT})\s+$")
 NUMBERED_AFTER = re.compile(rf"\s*的?\s*(?P<n>{_COUNT})\s*(?:名|个|位|条|家|种|款|笔|单|项|件|天|城市)")
 
 _AMOUNT = (
-    r"(?P<{0}>[$¥￥€£]?\s*\d[\d,]*(?:\.\d+)?\s*(?:百万|千万|万|亿|千|百|thousand|million|billion|k(?![a-z])"
+    r"(?P<{0}>[$¥￥€£]?\s*\d[\d,]*(?:\.\d+)?\s*(?:万亿|十亿|百万|千万|万|亿|千|百|thousand|million|billion|k(?![a-z])"
     r"|m(?![a-z])|bn)?"
     r"\s*(?:%|％|[$€£]|元|块钱?|美元|人民币|rmb|usd|eur|dollars?|euros?|yuan|kg|公斤|千克|吨|km|公里|岁|分|件"
-    r"|个|台|人|天|小时|年"
+    r"|个?月|个|台|人|天|小时|年|nights?"
     r"|years?(?: old)?|"
     r"days?|hours?|units?|pieces?|points?|percent)?)"
 )
@@ -175,8 +178,10 @@ COMPARED = (
     (re.compile(r"\bearn|\bpaid\b|挣"), "salary"),
 )
 
+# Units that numbers of every column may have.
+COUNTERS = frozenset(("个", "件", "台", "人", "分", "units", "unit", "pieces", "piece", "points", "point"))
 EACH_BEFORE = re.compile(
-    r"(?:各个?|每一?[个种位类家款名条]?|按照?|分|不同(?:的)?|\b(?:by|per|for each|for every|each|every|across"
+    r"(?:各个?|每一?[个种位类家款名条台份间项]?|按照?|分|不同(?:的)?|\b(?:by|per|for each|for every|each|every|across"
     r"|in each|of each"
     r"|grouped by|broken down by)(?: the)?)\s*$"
 )
@@ -194,7 +199,8 @@ ASKED_PERIODS = (
     ("year", re.compile(r"哪一?年|哪个年份?|\b(?:which|what) year\b")),
 )
 ASKED_BEFORE = re.compile(
-    r"(?:哪一?[个些种位款家类条项名]?|什么|何种|\b(?:which|what|whose)(?: (?:is|are|was|were|has|had|one|\d+"
+    r"(?:哪一?[个些种位款家类条项名台份本辆间起次门所张批]?|什么|何种|\b(?:which|what|whose)(?: (?:is|are|was"
+    r"|were|has|had|one|\d+"
     r"|two|three|four"
     r"|five))?(?: (?:of )?the)?)\s*$"
 )
@@ -248,6 +254,7 @@ SYNONYMS: dict[str, str] = {
     "store": "store|shop|branch|outlet|门店|店铺|分店|商店",
     "brand": "brand|make|品牌|牌子",
     "status": "status|状态",
+    "class": "class|班级|班",
     "gender": "gender|sex|性别",
     "position": "position|job|title|role|职位|岗位|职务",
     "channel": "channel|渠道",
@@ -260,7 +267,15 @@ HINTED = {
     "age": ("age",),
     "weight": ("weight",),
     "date": ("date",),
+    "spending": ("cost", "amount", "sales", "price"),
 }
+# What is added up where no column is named, and which one is meant then.
+ADDED_NOUNS = (
+    (re.compile(r"卖|售|销|营收|\b(?:sales|sold|revenue|sell|earned|income)\b"), "sales"),
+    (re.compile(r"花|支出|开销|费用|付|\b(?:spend|spent|expenses?|costs?|paid|pay|spending)\b"), "spending"),
+)
+YES = frozenset(["yes", "y", "true", "是", "已", "有", "✓", "√"])
+NO = frozenset(["no", "n", "false", "否", "未", "无", "✗", "×"])
 # Words that name what the rows of many tables are.
 _ROW_NOUNS_TEXT = """
     order record row entry line transaction item sale purchase payment deal invoice case people person employee
@@ -268,7 +283,8 @@ _ROW_NOUNS_TEXT = """
 """
 ROW_NOUNS = frozenset(_ROW_NOUNS_TEXT.split())
 ROW_NOUNS_ZH = re.compile(
-    r"订单|记录|数据|单子|交易|员工|职员|同事|人|客户|商品|产品|学生|成员|条目|笔|单|个|位|名|家|种|件|条|款"
+    r"订单|记录|数据|单子|交易|员工|职员|同事|人|客户|商品|产品|学生|成员|条目|笔|单|个|位|名|家|种|件|条|款|份"
+    r"|起|次|台|项|批|场|辆|间|张"
 )
 # What cannot be added up over rows unless somebody says so.
 NOT_ADDED = re.compile(
@@ -279,11 +295,12 @@ NOT_ADDED = re.compile(
 # Words that say nothing of which rows are meant.
 FILLERS = re.compile(
     r"请问|请|帮我|帮忙|告诉我|告诉|查一下|查询|查|看看|看一下|算一下|计算|统计|算|一下|根据|表格?中?里?|数据"
-    r"|记录|当中|其中|全部|所有|整个|公司"
+    r"|记录|当中|其中|其[他它余]|各有|工作|上班|就职|居住|全部|所有|整个|公司"
     r"|的|了|是|有|在|中|里|内|和|与|及|以及|且|并且|并|而|又|为|呢|吗|啊|吧|我们?|你|咱们?|它们?|他们?|这|那"
     r"|个|些|就|都|也|把|对|于|从|来自|属于|期间"
     r"|卖出?|售出?|销售|购买|买|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
-    r"|哪里|哪|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|结果|怎么样|如何|分别|各自|每|各|种|类|位|名|笔|条|单|件"
+    r"|哪里|哪一|哪|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
+    r"|笔|条|单|件"
 )
 _FILLER_WORDS_TEXT = """
     please tell show list give find me us all every the any record row entry table sheet data file was were is are
@@ -293,6 +310,9 @@ _FILLER_WORDS_TEXT = """
     cost costs worth item that this those these it its as than about altogether each per by compare generate
     generated bring brought in company whole entire only also located based whose employ employed produce produced
     receive received record recorded currently now
+    send sent book booked stay stayed stays write wrote written publish published brings take took taken use used
+    contain include included still ever together
+    popular popularity also only just most-of altogether put sign signed belongs
 """
 FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
 WHOLE_WORDS_ONLY = 3  # letters: a shorter value is meant only where it is written as it is in the table
