@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "library": {"chunking", "embedding"},
     "indexing": {"chunking", "embedding", "library", "loaders"},
     "retrieval": {"embedding"},
-    "answering": {"library", "llm", "retrieval"},
+    "answering": {"embedding", "library", "llm", "retrieval"},
     "models": set(),
     "llm": {"models"},
     "workspace": {"answering", "embedding", "library", "llm", "models", "retrieval"},

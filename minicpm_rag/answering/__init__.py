@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
     from langchain_core.retrievers import BaseRetriever
 
+    from minicpm_rag.embedding.reader import Reader
     from minicpm_rag.library import Library
     from minicpm_rag.settings import Settings
 
@@ -159,6 +160,7 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
                 history=() if stands_alone(standalone, question.history) else question.history,
                 page_text=self._page_text,
                 similarity=self._similarity(found),
+                reader=self._reader,
                 context_tokens=self.context_tokens,
                 new_tokens=self.max_new_tokens,
                 temperature=self.temperature,
@@ -186,6 +188,10 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
 
     def _similarity(self, found: Retrieval) -> Similarity | None:
         return self.retriever.similarity(found) if isinstance(self.retriever, HybridRetriever) else None
+
+    @property
+    def _reader(self) -> Reader | None:
+        return self.retriever.reader if isinstance(self.retriever, HybridRetriever) else None
 
     @property
     def _page_text(self) -> PageText | None:

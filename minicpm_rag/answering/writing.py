@@ -21,7 +21,8 @@ from minicpm_rag.llm.thoughts import Anew
 from minicpm_rag.messages import Language, Message, text
 from minicpm_rag.records import Answer, AnswerEvent, Citation, PageText, Similarity, Text, Turn, Waiting
 from minicpm_rag.text.questions import language_of
-from minicpm_rag.text.scripts import count_han
+from minicpm_rag.text.scripts import count_han, has_han
+from minicpm_rag.text.table_rows import ROWS
 
 if TYPE_CHECKING:
     import threading
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.language_models import BaseLanguageModel
     from langchain_core.runnables import RunnableConfig
+
+    from minicpm_rag.embedding.reader import Reader
 
 _COUNTED_OTHERWISE = 2  # tokens by which a text counts less than it had when it was generated
 _LETTERS = 24  # Latin letters or half as many Han characters, which are more than a name
@@ -57,6 +60,7 @@ def write(
     history: Sequence[Turn],
     page_text: PageText | None,
     similarity: Similarity | None,
+    reader: Reader | None,
     context_tokens: int,
     new_tokens: int,
     temperature: float,
@@ -81,7 +85,7 @@ def write(
 
     def begin() -> tuple[CitedAnswer, Guard]:
         return (
-            CitedAnswer(question, prompt.documents, page_text=page_text, similarity=similarity),
+            CitedAnswer(question, prompt.documents, page_text=page_text, similarity=similarity, reader=reader),
             Guard(question, echoes(), headers(prompt.documents, language_of(question))),
         )
 
@@ -145,6 +149,9 @@ def write(
         cut,
         Message("answering.looped") if guard.loops else None,
         Message("answering.other_language") if _is_in_another_language(cited.text, language) else None,
+        Message("answering.across_languages")
+        if any(_is_across_languages(cited.text, one) for one in cited.citations)
+        else None,
     )
     below: list[tuple[str, list[Citation]]] = [(text(language, message), []) for message in said if message is not None]
     if not cited.citations and has_evidence:
@@ -187,6 +194,13 @@ def _is_in_another_language(written: str, language: Language) -> bool:
     """Tell whether an answer is clearly in the other of the two languages; names and numbers have none."""
     latin, han = sum(character.isascii() and character.isalpha() for character in written), count_han(written)
     return latin >= _LETTERS and not han if language == "zh" else han >= _LETTERS / 2 and latin < han
+
+
+def _is_across_languages(written: str, citation: Citation) -> bool:
+    """Tell whether a sentence was proven by words of another language; rows of a table are little but names."""
+    sentence = written[citation.sentence_start : citation.sentence_end]
+    is_row = bool(ROWS.fullmatch(citation.quote))
+    return not is_row and has_han(sentence) != has_han(citation.quote) and citation.quote[:1].isalpha()
 
 
 def _speed(llm: Any, written: str, seconds: float) -> float | None:

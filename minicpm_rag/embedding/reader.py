@@ -38,6 +38,7 @@ WEIGHTS = Path(__file__).with_name("reader.onnx")
 QUESTION_LIMIT, CLAIM_LIMIT, CONTEXT_LIMIT = 64, 80, 60
 WINDOW, OVERLAP = 340, 90  # a longer passage is read in windows
 LONGEST_ANSWER = 60
+SAME_PLACE = 0.6  # of their tokens that two places have in common (F1)
 BEGIN, END = 0, 2  # XLM-RoBERTa's <s> and </s>
 
 
@@ -59,6 +60,56 @@ class _Loaded:
     threads: ThreadPoolExecutor
 
 
+@dataclass(frozen=True)
+class _Places:
+    """What one window says: `logs[i, j]` is the logarithm of how likely its tokens i to j are the answer."""
+
+    answers: float
+    offsets: list[tuple[int, int]]
+    logs: NDArray[Any]
+
+
+class Study:
+    """A passage read against a question."""
+
+    def __init__(self, windows: Sequence[_Places]) -> None:
+        self._windows = [window for window in windows if window.offsets]
+
+    @property
+    def reading(self) -> Reading:
+        """The likeliest answer."""
+        import numpy
+
+        best = max(self._windows, key=lambda window: window.answers, default=None)
+        if best is None:
+            return Reading(0, 0, 0.0, 0.0)
+        begin, end = numpy.unravel_index(int(best.logs.argmax()), best.logs.shape)
+        score = float(numpy.exp(best.logs[begin, end]))
+        return Reading(best.offsets[begin][0], best.offsets[end][1], best.answers, score)
+
+    def log_odds(self, start: int, end: int) -> float:
+        """How likely `page_content[start:end]` is the answer, beside the likeliest: a logarithm, 0 where it is that.
+
+        Counted is what has most of its tokens in common with it: "20 days" for "within 20 days".
+        """
+        import numpy
+
+        found = -numpy.inf
+        for window in self._windows:
+            places = [n for n, (begin, stop) in enumerate(window.offsets) if stop > start and begin < end]
+            if not places:
+                continue
+            first, last, count = places[0], places[-1], len(window.offsets)
+            length = last - first + 1
+            begins = numpy.arange(max(0, first - length), last + 1)[:, None]
+            ends = numpy.arange(first, min(count, last + length + 1))[None, :]
+            common = numpy.minimum(ends, last) - numpy.maximum(begins, first) + 1
+            alike = 2 * common >= SAME_PLACE * (ends - begins + 1 + length)
+            near = numpy.where(alike & (ends >= begins), window.logs[begins, ends], -numpy.inf)
+            found = max(found, float(near.max() - window.logs.max()))
+        return float(found)
+
+
 class Reader:
     """Questions or claims and passages in, readings out. Loads when it is first used; threads may share it.
 
@@ -76,13 +127,14 @@ class Reader:
 
         Raises EmbeddingError where the model cannot be loaded or run.
         """
-        best: list[Reading | None] = [None] * len(passages)
+        return [study.reading for study in self.study(question, passages)]
+
+    def study(self, question: str, passages: Sequence[Document]) -> list[Study]:
+        """The readings with how likely every other place is, for each passage. Raises EmbeddingError as `read` does."""
+        windows: list[list[_Places]] = [[] for _ in passages]
         for window, scores in self._scores(question, "", passages):
-            reading = _reading(window, scores)
-            before = best[window.passage]
-            if before is None or reading.answers > before.answers:
-                best[window.passage] = reading
-        return [reading or Reading(0, 0, 0.0, 0.0) for reading in best]
+            windows[window.passage].append(_places(window, scores))
+        return [Study(found) for found in windows]
 
     def says(self, claim: str, passages: Sequence[Document], *, question: str = "") -> list[float]:
         """The probability (0..1) that each passage says the claim, in their order.
@@ -163,19 +215,18 @@ def _trimmed(text: str, start: int, stop: int) -> tuple[int, int]:
     return stop - len(text[start:stop].lstrip()), stop
 
 
-def _reading(window: _Window, scores: NDArray[numpy.float32]) -> Reading:
+def _places(window: _Window, scores: NDArray[numpy.float32]) -> _Places:
     import numpy
 
+    count = len(window.offsets)
     answers = _probability(scores[0, 2])
-    if not window.offsets:
-        return Reading(0, 0, answers, 0.0)
-    logits = scores[window.first : window.first + len(window.offsets), :2]
+    if not count:
+        return _Places(answers, [], numpy.zeros((0, 0)))
+    logits = scores[window.first : window.first + count, :2]
     logs = logits - numpy.logaddexp.reduce(logits, axis=0)
+    length = numpy.arange(count)[None, :] - numpy.arange(count)[:, None]
     both = logs[:, None, 0] + logs[None, :, 1]
-    length = numpy.arange(len(logs))[None, :] - numpy.arange(len(logs))[:, None]
-    both = numpy.where((length >= 0) & (length < LONGEST_ANSWER), both, -numpy.inf)
-    begin, end = numpy.unravel_index(int(both.argmax()), both.shape)
-    return Reading(window.offsets[begin][0], window.offsets[end][1], answers, float(numpy.exp(both[begin, end])))
+    return _Places(answers, window.offsets, numpy.where((length >= 0) & (length < LONGEST_ANSWER), both, -numpy.inf))
 
 
 def _probability(logit: float) -> float:

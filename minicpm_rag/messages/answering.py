@@ -105,6 +105,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "注意：表中第 {row} 行“{name}”写的是 {value}，与计算结果不同。",
         "Note: the table's own row {row}, '{name}', says {value}, which differs.",
     ),
+    "answering.across_languages": (
+        "（引文与回答不是同一种语言，自动核对并不可靠，请自行对照。）",
+        "(Quotes are in another language than the answer, where proof is weak: compare them yourself.)",
+    ),
     # What became of a passage that a search found
     "answering.passage": ("第 {number} 段", "passage {number}"),
     "answering.joined": ("并入第 {number} 段", "joined to passage {number}"),

@@ -20,6 +20,7 @@ _LETTER = r"A-Za-z\u00c0-\u024f"
 _LATIN_NAME = re.compile(
     rf"[{_LETTER}][{_LETTER}\d.+#&'’/-]*[{_LETTER}\d+#]|[A-Z](?![{_LETTER}])|(?<!\d)\d+[{_LETTER}][{_LETTER}\d-]*"
 )
+_OF_A_SERIES = re.compile(r"\b([A-Z][A-Za-z]*[A-Za-z])[ -]?(\d+)\b")
 _POSSESSIVE = re.compile(r"['’]s?$")
 _DOT = re.compile("[·・•]")
 _SENTENCE_OPENERS = re.compile(r"(?:^|[.!?:：。！？\n\"“(（]\s*)$")
@@ -85,6 +86,16 @@ def names(text: str) -> frozenset[str]:
     if has_han(text):
         found.update(_chinese_names(to_simplified(text)))
     return frozenset(fold(name).strip() for name in found)
+
+
+def differs_in_series(claim: str, folded_source: str) -> bool:
+    """Tell whether the claim names another of a series, "AirLeaf 500" where the source has "AirLeaf 200" only."""
+    for match in _OF_A_SERIES.finditer(claim):
+        name, number = fold(match[1]), match[2]
+        there = set(re.findall(rf"\b{re.escape(name)}[ -]?(\d+)", folded_source))
+        if there and number not in there:
+            return True
+    return False
 
 
 def codes(text: str) -> frozenset[str]:

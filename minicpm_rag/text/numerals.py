@@ -47,7 +47,8 @@ MONTHS = {
 _ENGLISH_WORD = re.compile(r"[a-z]+")
 # "1. ", "（2）" and "第3页" number the answer's own points and pages.
 _NOT_CLAIMED = re.compile(
-    r"^\s*(?:[-*•#]+\s*)?(?:[(（]\d{1,2}[)）]|\d{1,2}[.)、）](?!\d))|第\s*\d+\s*[页张]|\b(?:pages?|slides?|p\.)\s*\d+",
+    r"^\s*(?:[-*•#]+\s*)?(?:[(（]\d{1,2}[)）]|\d[.)、）](?!\d)|\d{2}[.)、）](?=\s*[^\s\d]))"
+    r"|第\s*\d+\s*[页张]|\b(?:pages?|slides?|p\.)\s*\d+",
     re.I,
 )
 

@@ -19,6 +19,8 @@ from minicpm_rag.text.statements import Statement
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from minicpm_rag.embedding.reader import Reader
+
 _OPEN, _CLOSE = r"[\[【〔［]", r"[\]】〕］]"
 _WORD = r"资料|文档|文献|来源|参考|引用|段落|编号|第|passages?|sources?|doc(?:ument)?s?|refs?|no\.?|n|id"
 # The marks that models write: [1], [1][2], [1, 2], 【1】, 〔1〕, ［１］, [1-3], [资料1], [[1]], [^1], and the
@@ -53,11 +55,12 @@ class CitedAnswer:
         *,
         page_text: PageText | None = None,
         similarity: Similarity | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.citations: list[Citation] = []
         self.unsupported: list[tuple[int, int]] = []
         self._documents = documents
-        self._proof = Proof(question, documents, similarity)
+        self._proof = Proof(question, documents, similarity, reader)
         self._page_text = page_text
         self._arriving = ""  # the end of the raw text, which may be an unfinished mark
         self._clean = ""  # all before it, without the model's marks

@@ -1,7 +1,8 @@
 """Prove a sentence of an answer: find the statement of a passage that says the same.
 
-TESTS name what a statement must pass: its numbers, dates and names must occur there, neither may deny what the
-other says, and most of the sentence's words must be shared. Knows no model, no stream and no page.
+TESTS name what a statement must pass: its numbers, dates, units and names must occur there, neither may deny or turn
+round what the other says, and most of the sentence's words must be shared. Where there is a reader, it must find too
+that the passage says it of what was asked. Knows no model that writes, no stream and no page.
 """
 
 from __future__ import annotations
@@ -9,31 +10,60 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from minicpm_rag.answering.citations.reader_proof import ReaderProof
 from minicpm_rag.records import HEADINGS, TITLE, Similarity
-from minicpm_rag.text.claims import claim_of, codes, contradicts, holds_name, is_code, names, says_not_known
+from minicpm_rag.text.claims import (
+    claim_of,
+    codes,
+    contradicts,
+    differs_in_series,
+    holds_name,
+    is_code,
+    names,
+    says_not_known,
+)
+from minicpm_rag.text.measures import is_bare_number, units_differ, without_units
 from minicpm_rag.text.numerals import is_numeral, numbers
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
-from minicpm_rag.text.scripts import is_han
-from minicpm_rag.text.statements import Statement, statements
+from minicpm_rag.text.relations import says_an_aim, turns_round
+from minicpm_rag.text.scripts import has_han, is_chinese, is_han
+from minicpm_rag.text.statements import Statement, is_heading, statements
 from minicpm_rag.text.terms import fold
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from minicpm_rag.embedding.reader import Reader
+
 _SHARED = 0.45  # of all words of the sentence, by weight
 _SHARED_NEW = 0.62  # of the words that the question did not hold: what the sentence adds
 _SHARED_ASKED = 0.2  # of the question's words that the sentence repeats: what it is said of
+_SUBJECT = 0.6  # of the words asked about that the best statement holds: what a bare number's statement must hold
 _DENIED = 0.2  # by which a supporting statement must share more than one that says the opposite
 _SIMILAR = 0.8  # cosine that stands in for shared words
 _MARKED_BONUS = 0.1  # for the passage the model named: it decides between near equals, no more
 _QUESTION_BONUS = 0.15  # for sharing the question's words: "15 天" alone stands in many places
 _WEAK_PAIR_WEIGHT = 0.3
 _CLAUSE_TERMS = 3  # words or pairs of characters
+# With a reader:
+_ANSWER_ODDS = -0.2  # log odds from which a bare answer is proven
+_SAYS, _SAYS_OTHERWISE = 0.45, 0.75  # probability that proves a statement whose words are shared; or hardly
+_SHARED_OTHERWISE = 0.3  # of its words that are shared all the same, in one language
+_SAYS_ACROSS = 0.9  # the same where the passage is in another language, which the reader tells badly
+_SUBJECT_READ = 0.35  # of the subject, as above, for a bare number
+_PART = 0.6  # of a statement: a claim that stands there word for word and is shorter is an answer, not a statement
+_BARE_TERMS = 4  # content terms of an answer that is worded otherwise
+_READ = 3  # passages, best first, that a statement is asked of
+
+_YEARS = (1000, 2100)
+_POINTS_BACK = re.compile(
+    r"\W*(?:(?:it|its|they|their|he|his|she|her|this|these|those)\b|[它其他她该此])", re.IGNORECASE
+)
 
 _CLAUSE = re.compile(r"[^，,；;：:]+[，,；;：:]?(?!\d)")
 
@@ -52,13 +82,20 @@ class Source:
     """One statement of one passage, with all that is compared."""
 
     def __init__(
-        self, number: int, statement: Statement, passage: list[Source], context: str, context_terms: frozenset[str]
+        self,
+        number: int,
+        statement: Statement,
+        passage: list[Source],
+        context: str,
+        title_terms: frozenset[str],
+        heading_terms: frozenset[str],
     ) -> None:
         self.number = number
         self.statement = statement
         self.passage = passage  # all statements of its passage
         self.context = context  # title and headings, folded
-        self.context_terms = context_terms
+        self.title_terms = title_terms
+        self.heading_terms = heading_terms
         self.folded = fold(f"{statement.header} {statement.text}" if statement.header else statement.text)
         self.terms = frozenset(content_terms(self.folded))
 
@@ -92,14 +129,17 @@ class Comparison:
     """What a sentence claims, beside one statement: the shares of words are by weight, 0..1."""
 
     claim: str
+    question: str
     source: Source
     share: float  # of all words of the claim
     share_new: float  # of those that the question did not hold
     share_asked: float  # of those that it did
+    subject: float  # of what was asked about that statement and headings hold, beside the best of them
     numbers: frozenset[float]  # of the claim
     names: frozenset[str]
     given_numbers: frozenset[float]  # of the question
     given_names: frozenset[str]
+    wants_aim: bool = False
 
     def holds_numbers(self) -> bool:
         """Numbers stand in the statement or above it; those of the question, anywhere in the passage."""
@@ -110,7 +150,26 @@ class Comparison:
 
     def holds_names(self) -> bool:
         """Names stand in the statement or above it; those of the question, anywhere in the passage."""
-        return all(self.source.holds(name, is_given=name in self.given_names) for name in self.names)
+        there = " ".join([self.source.context, *(other.folded for other in self.source.passage)])
+        return all(self.source.holds(name, is_given=name in self.given_names) for name in self.names) and not any(
+            differs_in_series(self.claim, text) for text in (self.source.folded, there)
+        )
+
+    def is_of_the_subject(self) -> bool:
+        """A bare number belongs where what was asked about stands; what has words of its own says it itself."""
+        return not is_bare_number(self.claim) or (self.subject >= _SUBJECT and self.is_of_the_asked())
+
+    def is_of_the_asked(self) -> bool:
+        """Whether the statement names no other year and no other of a series than the question."""
+        there = self.source.numbers | self.source.context_numbers
+        years, asked_years = _years(there), _years(self.given_numbers)
+        if years and asked_years and not years & asked_years:
+            return False
+        return not differs_in_series(self.question, self.source.folded)
+
+    def is_found(self) -> bool:
+        """A sentence on an aim shows nothing, but where an aim is what was asked for, or told."""
+        return self.wants_aim or not says_an_aim(self.source.statement.text) or says_an_aim(self.claim)
 
 
 ProofTest = tuple[str, Callable[[Comparison], bool]]
@@ -123,21 +182,38 @@ WORDS: tuple[ProofTest, ...] = (
 FACTS: tuple[ProofTest, ...] = (
     ("holds the numbers", Comparison.holds_numbers),
     ("holds the names", Comparison.holds_names),
+    (
+        "has no other units",
+        lambda one: not units_differ(one.claim, one.source.folded),
+    ),
+    ("is a finding", Comparison.is_found),
+    ("is not turned round", lambda one: not turns_round(one.claim, one.source.statement.text)),
 )
+SUBJECT: ProofTest = ("is said of what was asked about", Comparison.is_of_the_subject)
 # All that a statement must pass, in the order in which they are asked.
-TESTS: tuple[ProofTest, ...] = (NOT_DENIED, *WORDS, *FACTS)
+TESTS: tuple[ProofTest, ...] = (NOT_DENIED, *WORDS, SUBJECT, *FACTS)
 
 
 class Proof:
     """What the passages support, asked sentence by sentence."""
 
-    def __init__(self, question: str, passages: Sequence[Document], similarity: Similarity | None = None) -> None:
+    def __init__(
+        self,
+        question: str,
+        passages: Sequence[Document],
+        similarity: Similarity | None = None,
+        reader: Reader | None = None,
+    ) -> None:
+        self._question = question
         self._asked = frozenset(content_terms(question))
         self._given_names = names(question)
         self._given_numbers = numbers(question)
+        self._wants_aim = says_an_aim(question)
         self._similarity = similarity
         self._sources = _sources_of(passages)
         self._frequency = Counter(term for source in self._sources for term in source.terms)
+        self._reader = None if reader is None else ReaderProof(reader, question, passages)
+        self._languages = {number: is_chinese(passage.page_content) for number, passage in enumerate(passages, 1)}
 
     def of(self, sentence: str, marked: frozenset[int] = frozenset()) -> list[Support] | None:
         """Return the support of a sentence: empty where there is none, None where it states nothing.
@@ -147,29 +223,125 @@ class Proof:
         claim = claim_of(sentence)
         if claim is None or not (_words(claim) or numbers(claim)):
             return None
-        whole = self._by_words(claim, marked)
-        found = [whole] if whole else self._by_clauses(claim, marked) or self._by_similarity(claim, marked)
+        found = self._by_rules(claim, marked) if self._reader is None else self._by_reader(claim, marked, self._reader)
         return None if not found and says_not_known(claim) else found
+
+    def _by_rules(self, claim: str, marked: frozenset[int]) -> list[Support]:
+        whole = self._by_words(claim, marked)
+        return [whole] if whole else self._by_clauses(claim, marked) or self._by_similarity(claim, marked)
+
+    def _by_reader(self, claim: str, marked: frozenset[int], reader: ReaderProof) -> list[Support]:
+        """What passes the tests of facts, and the reader finds said.
+
+        A statement that is copied whole proves itself, unless its subject stands before it.
+        """
+        comparisons = self.compare(claim)
+        passing = [one for one in comparisons if not first_failure(one, (NOT_DENIED, *FACTS))]
+        text = _bare_text(claim)
+        copied = [one for one in passing if text == _bare_text(one.source.statement.text)]
+        if copied and not _POINTS_BACK.match(claim):
+            return [self._best(copied, marked)]
+        if self._is_bare(claim, text):
+            if is_bare_number(claim):
+                holding = [one for one in passing if one.subject >= _SUBJECT_READ and one.is_of_the_asked()]
+            else:
+                holding = [one for one in passing if one.share_new >= _SHARED_NEW]
+            odds = reader.answer_odds(claim, {one.source.number for one in holding}) if holding else {}
+            proven = [one for one in holding if odds[one.source.number] >= _ANSWER_ODDS]
+            best = max((odds[one.source.number] for one in proven), default=0.0)
+            proven = [one for one in proven if odds[one.source.number] == best or one.source.number in marked]
+            return [self._best(proven, marked)] if proven else []
+        whole = self._said(claim, passing, marked, reader)
+        return [whole] if whole else self._clauses_said(claim, marked, reader)
+
+    def _is_bare(self, claim: str, text: str) -> bool:
+        """Whether the claim is an answer that needs its question, not a statement that stands by itself."""
+        own = {term for term in _words(claim) if not _is_weak(term)}
+        if len(own) <= _BARE_TERMS and not self._asked & own:
+            return True
+        copied = [there for source in self._sources if text in (there := _bare_text(source.statement.text))]
+        return (
+            bool(copied)
+            and all(len(text) < _PART * len(there) for there in copied)
+            and not any(there.startswith(text) and len(own) > _BARE_TERMS for there in copied)
+        )
+
+    def _said(
+        self, claim: str, passing: Sequence[Comparison], marked: frozenset[int], reader: ReaderProof
+    ) -> Support | None:
+        """The best of the statements in the passages that say the claim."""
+        claim_is_chinese = has_han(claim)
+        ranked = sorted(passing, key=lambda one: -(one.share + one.share_new))
+        read = list(dict.fromkeys(one.source.number for one in ranked))[:_READ]
+        said = reader.statement(claim, read) if read else {}
+
+        def needed(one: Comparison) -> float:
+            if self._languages[one.source.number] != claim_is_chinese and not one.source.statement.header:
+                return _SAYS_ACROSS
+            if not first_failure(one, WORDS):
+                return _SAYS
+            return _SAYS_OTHERWISE if one.share >= _SHARED_OTHERWISE else math.inf
+
+        proven = [one for one in ranked if said.get(one.source.number, 0.0) >= needed(one)]
+        return self._best(proven, marked) if proven else None
+
+    def _clauses_said(self, claim: str, marked: frozenset[int], reader: ReaderProof) -> list[Support]:
+        """Prove clause by clause a sentence that joins what stands in several places; see `_by_clauses`."""
+        clauses = _clauses(claim)
+        found: list[Support] = []
+        spoken_of: frozenset[str] = frozenset()
+        for clause in clauses if len(clauses) > 1 else ():
+            own = names(clause)
+            comparisons = self.compare(clause, frozenset() if own else spoken_of)
+            passing = [one for one in comparisons if not first_failure(one, (NOT_DENIED, *FACTS))]
+            support = self._said(clause, passing, marked, reader)
+            if support is None:
+                return []
+            spoken_of = own or spoken_of
+            if support not in found:
+                found.append(support)
+        return found
+
+    def _best(self, proven: Sequence[Comparison], marked: frozenset[int]) -> Support:
+        """Of what is proven, the statement that shares most."""
+        best = max(proven, key=lambda one: self._score(one, marked))
+        return _support(best.source, min(best.share, best.share_new))
+
+    def _score(self, one: Comparison, marked: frozenset[int]) -> float:
+        return (
+            one.share
+            + one.share_new
+            + _QUESTION_BONUS * self._share(self._asked, one.source)
+            + (_MARKED_BONUS if one.source.number in marked else 0)
+        )
 
     def compare(self, claim: str, names_too: frozenset[str] = frozenset()) -> list[Comparison]:
         """The claim beside each statement; `names_too` are names that it is about without repeating them."""
-        wanted = frozenset(content_terms(claim))
+        wanted = frozenset(content_terms(without_units(claim)))
         claimed_numbers, claimed_names = numbers(claim), names(claim) | names_too
+        subject_terms = self._asked - wanted - frozenset(content_terms(claim))
+        subjects = [self._share(subject_terms, source, source.heading_terms) for source in self._sources]
+        most = max(subjects, default=0.0) or 1.0
         found = []
-        for source in self._sources:
-            # What the title says need not be said again: it counts neither for nor against.
-            counted = wanted - (source.context_terms - source.terms)
+        for source, subject in zip(self._sources, subjects, strict=True):
+            # What headings say need not be said again, nor what was asked of a title: it counts neither for nor
+            # against. A title proves nothing by itself.
+            above = source.heading_terms | (source.title_terms & self._asked)
+            counted = wanted - (above - source.terms)
             found.append(
                 Comparison(
                     claim,
+                    self._question,
                     source,
-                    self._share(counted, source),
+                    self._share(counted, source) if counted else 0.0,
                     self._share(counted - self._asked, source),
                     self._share(counted & self._asked, source),
+                    subject / most,
                     claimed_numbers,
                     claimed_names,
                     self._given_numbers,
                     self._given_names,
+                    self._wants_aim,
                 )
             )
         return found
@@ -184,12 +356,7 @@ class Proof:
                 denied = max(denied, one.share)
             if failure:
                 continue
-            score = (
-                one.share
-                + one.share_new
-                + _QUESTION_BONUS * self._share(self._asked, one.source)
-                + (_MARKED_BONUS if one.source.number in marked else 0)
-            )
+            score = self._score(one, marked)
             if best is None or score > best[0]:
                 best = score, _support(one.source, min(one.share, one.share_new))
         # A statement that denies the claim with as many shared words is the one on its subject: the other is not.
@@ -229,10 +396,11 @@ class Proof:
         )
         return [_support(agreeing[best], cosines[best])] if cosines[best] >= _SIMILAR else []
 
-    def _share(self, wanted: frozenset[str], source: Source) -> float:
+    def _share(self, wanted: frozenset[str], source: Source, above: frozenset[str] = frozenset()) -> float:
         total = sum(self._weight(term) for term in wanted)
         # A numeral may be written otherwise there; a test of its own asks whether its value occurs.
-        held = sum(self._weight(term) for term in wanted if term in source.terms or is_numeral(term))
+        there = source.terms | above
+        held = sum(self._weight(term) for term in wanted if term in there or is_numeral(term))
         return held / total if total else 1.0
 
     def _weight(self, term: str) -> float:
@@ -246,13 +414,19 @@ def first_failure(comparison: Comparison, tests: Sequence[ProofTest]) -> str:
 
 
 def _sources_of(passages: Sequence[Document]) -> list[Source]:
-    """All statements of the passages; the first passage has number 1."""
+    """All statements of the passages but headings, which state nothing; the first passage has number 1."""
     found: list[Source] = []
     for number, passage in enumerate(passages, 1):
-        context = fold(f"{passage.metadata.get(TITLE, '')} {passage.metadata.get(HEADINGS, '')}")
-        context_terms = frozenset(content_terms(context))
+        title, headings = str(passage.metadata.get(TITLE, "")), str(passage.metadata.get(HEADINGS) or "")
+        context = fold(f"{title} {headings}")
+        title_terms, heading_terms = frozenset(content_terms(title)), frozenset(content_terms(headings))
+        lines = set(headings.split(" > "))
         together: list[Source] = []
-        together += [Source(number, statement, together, context, context_terms) for statement in statements(passage)]
+        together += [
+            Source(number, statement, together, context, title_terms, heading_terms)
+            for statement in statements(passage)
+            if statement.text.strip("# ") not in lines and not is_heading(passage, statement)
+        ]
         found += together
     return found
 
@@ -275,6 +449,15 @@ def _clauses(claim: str) -> list[str]:
 def _is_weak(term: str) -> bool:
     """A single character, or a pair across a word's border, such as 为大 in 名为大环道."""
     return (len(term) == 1 and is_han(term)) or any(character in CHINESE_FUNCTION_CHARACTERS for character in term)
+
+
+def _years(values: Collection[float]) -> set[float]:
+    return {value for value in values if _YEARS[0] <= value < _YEARS[1] and value == int(value)}
+
+
+def _bare_text(text: str) -> str:
+    """A text without white space and marks, as copies are compared."""
+    return "".join(filter(str.isalnum, fold(text)))
 
 
 def _words(claim: str) -> list[str]:

@@ -1,0 +1,68 @@
+"""Numbers with their units ("45 days", "五百克"): what differs in the unit, what is nothing but a number.
+
+Knows common units of time, weight, length and money; an unknown unit is no difference.
+"""
+
+from __future__ import annotations
+
+import re
+
+from minicpm_rag.text.numerals import numbers
+from minicpm_rag.text.terms import fold
+
+_UNITS = {
+    "year": "years?|年", "month": "months?|个月", "week": "weeks?|周|个?星期", "day": "days?|天",
+    "hour": "hours?|h|个?小时", "minute": "minutes?|min|分钟", "second": "seconds?|秒",
+    "percent": "%|percent|per cent", "kilogram": "kg|kilograms?|kilos?|公斤|千克", "gram": "g|grams?|克",
+    "tonne": "tonnes?|tons?|吨", "kilometre": "km|kilomet(?:re|er)s?|公里|千米", "metre": "m|met(?:re|er)s?|米",
+    "square metre": "m2|平方米|square met(?:re|er)s?", "cubic metre": "m3(?:/h)?|立方米|cubic met(?:re|er)s?",
+    "kilometre an hour": "km/h|公里每小时", "litre": "l|lit(?:re|er)s?|升", "millilitre": "ml|毫升",
+    "watt": "w|watts?|瓦", "kilowatt": "kw|千瓦", "volt": "v|volts?|伏", "hertz": "hz|赫兹", "gigahertz": "ghz",
+    "centimetre": "cm|centimet(?:re|er)s?|厘米", "millimetre": "mm|millimet(?:re|er)s?|毫米",
+    "yuan": "yuan|rmb|cny|元(?!月)", "dollar": "dollars?|usd|美元", "euro": "euros?|eur|欧元",
+}  # fmt: skip
+_NUMBER = (
+    r"\d+(?:,\d{3})*(?:\.\d+)?\s?[百千万亿]*|[〇零一二两三四五六七八九十百千万亿]+"
+    r"|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|eighteen|twenty|thirty|forty|fifty"
+    r"|sixty|ninety)\b"
+)
+_MEASURE = re.compile(
+    rf"(?P<number>{_NUMBER})[\s-]{{0,2}}(?:"
+    + "|".join(f"(?P<u{place}>(?:{forms})(?![a-z0-9/]))" for place, forms in enumerate(_UNITS.values()))
+    + ")"
+)
+# What may stand beside a number without saying of what it is.
+_BESIDE_NUMBERS = re.compile(
+    rf"{_NUMBER}|\b(?:within|in|at|about|around|only|up|to|after|before|per|least|most|more|less|than|exactly|it|is|are"
+    r"|they|was|were|the|a|an|of|for|every|each|by|on|from|january|february|march|april|may|june|july|august|september"
+    r"|october|november|december|pieces?|people|persons?|times?)\b"
+    r"|[年月日号时分秒天内外前后约共每是为在于到至了第个名人位次台部件种元米项起以上下左右大概]",
+)
+
+
+def measures(text: str) -> dict[float, frozenset[str]]:
+    """The units that each number of a text stands with."""
+    found: dict[float, set[str]] = {}
+    for match in _MEASURE.finditer(fold(text)):
+        unit = next(name for place, name in enumerate(_UNITS) if match[f"u{place}"])
+        for value in numbers(match.group()):
+            found.setdefault(value, set()).add(unit)
+    return {value: frozenset(units) for value, units in found.items()}
+
+
+def units_differ(claim: str, source: str) -> bool:
+    """Tell whether the claim gives a number a unit that the source does not, while it gives it another."""
+    claimed, held = measures(claim), measures(source)
+    return any(value in held and not units & held[value] for value, units in claimed.items())
+
+
+def without_units(text: str) -> str:
+    """The text, folded, with numbers instead of measures: "45 days" is compared as 45, and its unit by itself."""
+    return _MEASURE.sub(lambda match: f" {match['number']} ", fold(text))
+
+
+def is_bare_number(text: str) -> bool:
+    """Tell whether a text is a number with its unit and nothing else: "45 days.", "within 45 days", "是20天"."""
+    folded = fold(text)
+    rest = _BESIDE_NUMBERS.sub(" ", _MEASURE.sub(" ", folded))
+    return bool(numbers(text)) and not any(map(str.isalnum, rest))

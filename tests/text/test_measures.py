@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from minicpm_rag.text.measures import is_bare_number, measures, units_differ, without_units
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("within 45 days", {45: {"day"}}),
+        ("四十五天内", {45: {"day"}}),
+        ("1.5 万元", {15000: {"yuan"}}),
+        ("fifteen weeks", {15: {"week"}}),
+        ("320 m³ per hour, 40 m²", {320: {"cubic metre"}, 40: {"square metre"}}),
+        ("AL-200, 20 to 25", {}),
+    ],
+)
+def test_a_number_stands_with_its_unit(text: str, found: dict[float, set[str]]) -> None:
+    assert measures(text) == found
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "differ"),
+    [
+        ("45 months.", "Invoices are due within 45 days.", True),
+        ("320 grams.", "Its airflow is 320 m³ per hour.", True),
+        ("五百元", "500 美元", True),
+        ("45 天", "within 45 days", False),
+        ("500 grams", "It weighs 500 g.", False),
+        ("500 grams", "| AL-200 | 500 | 5680 |", False),
+        ("60 days", "within 45 days", False),
+    ],
+)
+def test_another_unit_is_told_and_a_missing_one_is_none(claim: str, source: str, differ: bool) -> None:
+    assert units_differ(claim, source) == differ
+
+
+@pytest.mark.parametrize(
+    "text", ["45 days.", "Within 45 days.", "45天。", "是20天", "It is 20.", "2012年3月", "三次"]
+)
+def test_a_bare_number_has_nothing_beside_it(text: str) -> None:
+    assert is_bare_number(text)
+
+
+@pytest.mark.parametrize("text", ["Invoices: 45 days.", "付款45天。", "AL-200", "It weighs 500 g.", "days"])
+def test_what_names_something_is_no_bare_number(text: str) -> None:
+    assert not is_bare_number(text)
+
+
+def test_units_are_left_out() -> None:
+    assert without_units("It weighs 500 g, 45 days").split() == ["it", "weighs", "500", ",", "45"]
