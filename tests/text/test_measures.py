@@ -36,9 +36,7 @@ def test_another_unit_is_told_and_a_missing_one_is_none(claim: str, source: str,
     assert units_differ(claim, source) == differ
 
 
-@pytest.mark.parametrize(
-    "text", ["45 days.", "Within 45 days.", "45天。", "是20天", "It is 20.", "2012年3月", "三次"]
-)
+@pytest.mark.parametrize("text", ["45 days.", "Within 45 days.", "45天。", "是20天", "It is 20.", "2012年3月", "三次"])
 def test_a_bare_number_has_nothing_beside_it(text: str) -> None:
     assert is_bare_number(text)
 
