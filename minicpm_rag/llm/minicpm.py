@@ -24,14 +24,14 @@ from langchain_core.prompt_values import PromptValue
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from minicpm_rag.errors import ModelError
-from minicpm_rag.llm.checkpoint.chat_format import ChatFormat, ChatPrompt, RenderedPrompt
+from minicpm_rag.llm.checkpoint.chat_format import THOUGHT, THOUGHT_END, ChatFormat, ChatPrompt, RenderedPrompt
 from minicpm_rag.llm.generation import QueueingEngine, Sampling
 from minicpm_rag.llm.generation.queued import Queued
 from minicpm_rag.llm.generation.request import Cancel
-from minicpm_rag.llm.generation.text import TextGenerator
+from minicpm_rag.llm.generation.text import TextGenerator, Thinking
 from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
 from minicpm_rag.llm.transformers_internals import attention_in_use
-from minicpm_rag.settings import MAX_NEW_TOKENS
+from minicpm_rag.settings import MAX_NEW_TOKENS, THINKING_TOKENS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -71,6 +71,7 @@ class MiniCPM_LLM(LLM):
     top_k: int = Field(50, ge=0, description="0 is off")
     repetition_penalty: float = Field(1.02, gt=0, description="1 is off")
     max_new_tokens: int = Field(MAX_NEW_TOKENS, ge=1, description="an answer also ends where the context window does")
+    thinking_tokens: int = Field(THINKING_TOKENS, ge=0, description="most tokens of thoughts, beside the answer's")
     seed: int | None = Field(None, description="same seed, same answer")
     device: str = Field("auto", description="auto, cuda or cpu")
     precision: str = Field("auto", description="auto, bfloat16, float16 or float32")
@@ -106,9 +107,8 @@ class MiniCPM_LLM(LLM):
         self._model = model if model is not None else self._load()
         self._end_tokens = self._find_end_tokens()
         window = checkpoint.context_tokens(self._model.config)
-        self._generator = TextGenerator(
-            engine or self._choose_engine(), self._tokenizer, window, self._model.config.vocab_size
-        )
+        rows = self._model.config.vocab_size if engine is None else None
+        self._generator = TextGenerator(engine or self._choose_engine(), self._tokenizer, window, rows)
 
     def _load(self) -> Any:
         from minicpm_rag.llm import checkpoint
@@ -331,7 +331,7 @@ class MiniCPM_LLM(LLM):
         rendered = prompt if isinstance(prompt, RenderedPrompt) else self._convert_input(prompt).to_string()
         stops = (*(stop or ()), *self._format.turn_marks)
         texts = self._open_generator().stream(
-            rendered, sampling, stop=stops, cancel=cancel, on_queue=on_queue, on_end=on_end
+            rendered, sampling, stop=stops, cancel=cancel, on_queue=on_queue, on_end=on_end, thinking=self._thinking
         )
         empty = True
         with contextlib.closing(texts):
@@ -340,6 +340,12 @@ class MiniCPM_LLM(LLM):
                 yield text
         if empty:
             yield ""
+
+    @property
+    def _thinking(self) -> Thinking | None:
+        if not self._format.may_think:
+            return None
+        return Thinking(self.thinking_tokens, self._format.opens_thoughts, THOUGHT, THOUGHT_END)
 
     def _open_generator(self) -> TextGenerator:
         if self._generator is None:

@@ -101,6 +101,7 @@ def load(answerer: Answerer, settings: Settings) -> MiniCPM_LLM | RemoteLLM | No
             gpu_gigabytes=settings.gpu_gigabytes,
             temperature=settings.temperature,
             max_new_tokens=settings.max_new_tokens,
+            thinking_tokens=settings.llm_thinking_tokens,
         )
     if answerer.server is not None:
         return connected(answerer.server, settings)

@@ -18,6 +18,7 @@ from minicpm_rag.messages import reason_of
 
 # MiniCPM-2B's turn marks are ordinary text to its tokenizer, not special tokens.
 TURN_MARKS = ("<用户>", "<AI>")
+THOUGHT, THOUGHT_END = "<think>", "</think>"
 _MINICPM_2B = (
     "{% for message in messages %}{% if message['role'] == 'user' %}"
     "{{ '<用户>' + message['content'].strip() + '<AI>' }}"
@@ -46,10 +47,14 @@ class ChatFormat:
         self.turn_marks = tuple(mark for mark in TURN_MARKS if mark in probe)
         special.update(self.turn_marks)
         self._breakers = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or r"(?!)")
+        # Off where the template closes the thoughts, see `render`; else the prompt may open them, or the model itself.
+        self.opens_thoughts = probe.rstrip().endswith(THOUGHT)
+        knows = THOUGHT in vocabulary or THOUGHT in (tokenizer.chat_template or "")
+        self.may_think = self.opens_thoughts or (knows and not probe.rstrip().endswith(THOUGHT_END))
         self.end_token: int | None = vocabulary.get("<|im_end|>") if "<|im_end|>" in probe else None
 
     def render(self, messages: Sequence[BaseMessage]) -> str:
-        """The prompt for these messages, up to where the answer begins; thinking is off.
+        """The prompt for these messages, up to where the answer begins; thinking is off where the template can do it.
 
         Special tokens and turn marks inside a message are broken by a space: a document that quotes `</s>` must not
         end the prompt, nor start another speaker's turn. Raises ModelError where the template refuses the messages.

@@ -8,13 +8,24 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from minicpm_rag.errors import ModelError, PromptTooLongError
 from minicpm_rag.llm.generation import QueueingEngine, Sampling
 from minicpm_rag.llm.generation.request import Cancel
 from minicpm_rag.llm.generation.text_stream import Detokenizer, StopStrings, byte_tokens
+from minicpm_rag.llm.thoughts import Thoughts
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """The thoughts of a model that thinks before it answers: at most so many tokens, then they are ended for it."""
+
+    tokens: int
+    opened: bool  # by the prompt; else the model writes the opening mark itself, or does not think
+    opening: str = "<think>"
+    closing: str = "</think>"
 
 
 class TextGenerator:
@@ -61,9 +72,11 @@ class TextGenerator:
         cancel: threading.Event | None = None,
         on_queue: Callable[[int], object] | None = None,
         on_end: Callable[[str], object] | None = None,
+        thinking: Thinking | None = None,
     ) -> Generator[str]:
         """Yield the continuation in pieces of whole characters, up to a stop string, an end token or the window's end.
 
+        With `thinking` its thoughts are left out and do not count among the new tokens.
         For `on_queue` see `QueueingEngine.stream`; `on_end` hears "stop" or "length" at the end. Closing the stream or
         setting `cancel` ends the request. Raises PromptTooLongError, ModelError for a token that the model does not
         know, and what the engine raises.
@@ -75,13 +88,15 @@ class TextGenerator:
             raise PromptTooLongError(len(ids), self.context_tokens - 1)
         sampling = replace(sampling, max_new_tokens=min(sampling.max_new_tokens, room))
         detokenizer = Detokenizer(self._tokenizer, self._bytes_of)
+        thoughts = None if thinking is None else Thoughts(begins_inside=thinking.opened)
         stops = StopStrings(stop)
         stopped = Cancel(cancel)
         count = 0
-        with contextlib.closing(self.engine.stream(ids, sampling, stopped, on_queue)) as tokens:
-            for token in tokens:
-                count += 1
-                text = stops.add(detokenizer.add(token))
+        with contextlib.closing(self._tokens(ids, sampling, room, thinking, stopped, on_queue)) as tokens:
+            for token, is_answer in tokens:
+                count += is_answer
+                text = detokenizer.add(token)
+                text = stops.add(text if thoughts is None else thoughts.add(text))
                 if stops.found:
                     stopped.set()  # before the text is yielded: its reader may take long to come back
                 if text:
@@ -90,8 +105,62 @@ class TextGenerator:
                     if on_end is not None:
                         on_end("stop")
                     return
-        text = stops.add(detokenizer.finish()) + stops.finish()
+        text = detokenizer.finish()
+        if thoughts is not None:
+            text = thoughts.add(text) + thoughts.finish()
+        text = stops.add(text) + stops.finish()
         if text:
             yield text
         if on_end is not None and not stopped.is_set():
             on_end("stop" if count < sampling.max_new_tokens else "length")
+
+    def _within_text(self, text: str) -> list[int]:
+        """Ids of a text that stands after another: at a beginning, SentencePiece would put a space before it."""
+        alone: list[int] = self._tokenizer("x", add_special_tokens=False).input_ids
+        together: list[int] = self._tokenizer(f"x{text}", add_special_tokens=False).input_ids
+        return together[len(alone) :]
+
+    def _tokens(
+        self,
+        ids: list[int],
+        sampling: Sampling,
+        room: int,
+        thinking: Thinking | None,
+        cancel: threading.Event,
+        on_queue: Callable[[int], object] | None,
+    ) -> Generator[tuple[int, bool]]:
+        """Yield the new tokens, each with whether it is one of the answer's."""
+        if thinking is None:
+            with contextlib.closing(self.engine.stream(ids, sampling, cancel, on_queue)) as tokens:
+                yield from ((token, True) for token in tokens)
+            return
+        end = self._within_text(f"\n{thinking.closing}\n\n")
+        answer = min(sampling.max_new_tokens, room // 2)  # in a small window thoughts and answer get half each
+        most = max(0, min(thinking.tokens, room - answer - len(end)))
+        thoughts: list[int] = []
+        if most or not thinking.opened:
+            whole = replace(sampling, max_new_tokens=min(room, most + sampling.max_new_tokens))
+            detokenizer, text, answered = Detokenizer(self._tokenizer, self._bytes_of), "", 0
+            inside, before = thinking.opened, not thinking.opened
+            with contextlib.closing(self.engine.stream(ids, whole, cancel, on_queue)) as tokens:
+                for token in tokens:
+                    yield token, not (inside or before)
+                    if not (inside or before):
+                        answered += 1
+                        if answered == sampling.max_new_tokens:
+                            return
+                        continue
+                    thoughts.append(token)
+                    text += detokenizer.add(token)
+                    if before and (start := text.lstrip()) and not thinking.opening.startswith(start):
+                        inside, before = start.startswith(thinking.opening), False
+                    inside = inside and thinking.closing not in text
+                    if inside and len(thoughts) >= most:
+                        break
+                else:
+                    return
+        yield from ((token, False) for token in end)
+        known = [*ids, *thoughts, *end]
+        left = replace(sampling, max_new_tokens=max(1, min(sampling.max_new_tokens, room - len(thoughts) - len(end))))
+        with contextlib.closing(self.engine.stream(known, left, cancel, on_queue)) as tokens:
+            yield from ((token, True) for token in tokens)
