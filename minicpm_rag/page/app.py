@@ -52,8 +52,10 @@ def _show() -> None:
         language=language(),
         cookies=state.cookies(),
         follow=asking.follow_mark(),
+        spoken=asking.spoken(),
         opened=chat.open_mark,
         refused=uploads.refuse,
+        closed=state.close_source,
     )
     sidebar.draw()
     callbacks.tell()

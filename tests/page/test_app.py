@@ -264,7 +264,7 @@ def test_an_answer_has_marks_sources_timings_and_shows_what_is_unsupported(works
     drawn = html(app)
     assert QUESTION in drawn
     assert "<strong>每年有 12 天带薪年假</strong>" in drawn
-    assert 'class="rag-mark" data-mark="1:1">1</button>' in drawn
+    assert 'class="rag-mark" data-mark="1:1" aria-label="Citation 1: ' in drawn
     assert "此外公司还会在春节多放三天假。</span>" in drawn
     assert words("unsupported_legend") in drawn
     assert "search 0.2 s · first word 0.6 s · writing 2.3 s · 31 tokens/s" in drawn

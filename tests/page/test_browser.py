@@ -355,6 +355,50 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
     visitor.page.locator('[class*="st-key-document-"]', has_text="长文.txt").wait_for()
 
 
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "zh-CN"), ("dark", "en-US")])
+def test_no_view_has_a_serious_fault_for_people_with_impairments(
+    server: Server, browser: Browser, verdicts: str, scheme: str, locale: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    user = Visitor(browser, server, color_scheme=scheme, locale=locale)
+    faults: dict[str, list[str]] = {}
+
+    def look(view: str) -> None:
+        user.page.wait_for_timeout(500)  # colours change gradually
+        found = axe.run(user.page).response["violations"]
+        serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+        faults[view] = [f"{fault['id']}: {node['html']}" for fault in serious for node in fault["nodes"]]
+
+    user.page.wait_for_selector(".st-key-ask-0")
+    look("first screen")
+    user.ask("工龄满十年的员工年假有多少天？")
+    look("answer")
+    user.page.locator(".rag-mark").first.click()
+    user.page.locator(".st-key-source-pane img").wait_for()
+    look("source")
+    for view in ("library", "model"):
+        user.go(view)
+        user.page.locator("h2").first.wait_for()
+        look(view)
+    assert faults == {"first screen": [], "answer": [], "source": [], "library": [], "model": []}
+    user.close()
+
+
+def test_the_page_is_used_by_keys_and_heard(visitor: Visitor) -> None:
+    visitor.page.locator("body").press("/")
+    visitor.page.keyboard.type("公司是哪一年成立的？")
+    visitor.page.keyboard.press("Enter")
+    assert "2012" in visitor.wait_for_answer()
+    playwright_api.expect(visitor.page.locator("#rag-live")).to_contain_text("2012")
+    mark = visitor.page.locator(".rag-mark").first
+    assert (mark.get_attribute("aria-label") or "").startswith("出处 1")
+    mark.focus()
+    visitor.page.keyboard.press("Enter")
+    visitor.page.locator(".st-key-source-pane").wait_for()
+    visitor.page.keyboard.press("Escape")
+    visitor.page.locator(".st-key-source-pane").wait_for(state="detached")
+
+
 def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdicts: str) -> None:
     phone = Visitor(browser, server, viewport={"width": 400, "height": 800}, has_touch=True)
     phone.page.wait_for_selector(".st-key-ask-0")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
@@ -11,7 +12,13 @@ HINT = "no support"
 
 
 def drawn(text: str, cited: tuple[int, ...] = (), unsupported: tuple[tuple[int, int], ...] = ()) -> str:
-    return markup.answer(text, exchange=7, cited=cited, unsupported=unsupported, unsupported_hint=HINT)
+    return markup.answer(
+        text,
+        exchange=7,
+        cited={number: f"Citation {number}: Handbuch.pdf" for number in cited},
+        unsupported=unsupported,
+        unsupported_hint=HINT,
+    )
 
 
 class Seen(HTMLParser):
@@ -110,14 +117,23 @@ def test_a_label_escapes_all_that_streamlit_would_read() -> None:
 
 def test_a_table_without_support_stays_a_table_with_each_cell_marked() -> None:
     table = "| Item | Price |\n|---|---|\n| Pump | 3,400 |\n"
-    html = markup.answer(table, exchange=1, cited=(), unsupported=[(0, len(table))])
+    html = markup.answer(table, exchange=1, cited={}, unsupported=[(0, len(table))])
     assert html.count("<tr>") == 2 and "|" not in html
     assert html.count('class="rag-unsupported"') == 4
 
 
 def test_each_item_of_a_list_without_support_is_marked_by_itself() -> None:
     text = "- first\n- second\n- third"
-    html = markup.answer(text, exchange=1, cited=(), unsupported=[(2, text.index("- third"))])
+    html = markup.answer(text, exchange=1, cited={}, unsupported=[(2, text.index("- third"))])
     assert html.count("<li>") == 3
     assert html.count('class="rag-unsupported"') == 2
     assert "<li>third</li>" in html
+
+
+def test_a_citation_says_what_it_opens() -> None:
+    assert 'aria-label="Citation 1: Handbuch.pdf"' in drawn("12 days. [1]", cited=(1,))
+
+
+@pytest.mark.parametrize("drawn_as", [markup.name, markup.label])
+def test_a_name_is_shown_in_the_order_of_its_characters(drawn_as: Callable[[str], str]) -> None:
+    assert "fdp" in drawn_as("invoice\u202efdp.exe") and "\u202e" not in drawn_as("invoice\u202efdp.exe")

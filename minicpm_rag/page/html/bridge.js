@@ -73,6 +73,30 @@ export default function ({ data, setTriggerValue }) {
   }
   // The answer comes with a run of the page, whose own chips are drawn a moment later.
   if (given.waiting && data.answered === given.number) setTimeout(() => given.waiting && giveAgain(), 500)
+  // What was answered, for those who hear the page: the region must be there before its text.
+  let live = document.getElementById("rag-live")
+  if (!live) {
+    live = Object.assign(document.createElement("div"), { id: "rag-live", className: "rag-heard" })
+    live.setAttribute("role", "status")
+    live.setAttribute("aria-live", "polite")
+    document.body.append(live)
+  }
+  if (live.textContent !== data.spoken) live.textContent = data.spoken
+  // Keys: "/" to the question, Esc closes the source, the arrows go from citation to citation.
+  const keyed = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
+    const at = event.target
+    if (event.key === "Escape" && document.querySelector(".st-key-source-pane")) setTriggerValue("closed", Date.now())
+    else if (event.key === "/" && !at.closest?.("input, textarea, [contenteditable]")) {
+      event.preventDefault()
+      document.querySelector(parts.question)?.focus()
+    } else if (at.matches?.(".rag-mark") && ["ArrowLeft", "ArrowRight"].includes(event.key)) {
+      const marks = [...document.querySelectorAll(".rag-mark")]
+      marks[marks.indexOf(at) + (event.key === "ArrowRight" ? 1 : -1)]?.focus()
+    }
+  }
+  document.removeEventListener("keydown", window.ragKeyed)
+  document.addEventListener("keydown", (window.ragKeyed = keyed))
   // Stay at the end of the conversation while it grows, until the user scrolls.
   const end = () => document.querySelector(parts.main)
   if (data.follow && data.follow !== window.ragFollow) window.ragStick = true

@@ -1,4 +1,4 @@
-"""The one script in the browser: clicks on citation marks, copying, two cookies, files too large or lost on the way.
+"""The one script in the browser: clicks on citation marks, copying, keys, cookies, files too large or lost.
 
 Clicks are caught on the document, so that answers can be inert HTML. It does not know what is opened.
 """
@@ -24,10 +24,12 @@ def draw(
     language: str,
     cookies: Mapping[str, str],
     follow: str,
+    spoken: str,
     opened: Callable[[str], None],
     refused: Callable[[list[str]], None],
+    closed: Callable[[], None],
 ) -> None:
-    """Put the script on the page.
+    """Put the script on the page: `spoken` is read aloud when it changes, `closed` is called for Esc.
 
     When `follow` changes, the page scrolls to its end and stays there while it grows. `opened` is called with
     the citation mark that was clicked, `refused` with the names of files too large for the uploader.
@@ -48,6 +50,7 @@ def draw(
         "cookies": dict(cookies),
         "seconds": COOKIE_SECONDS,
         "follow": follow,
+        "spoken": spoken,
         "parts": {name: streamlit_private.part(name) for name in streamlit_private.TEST_IDS},
     }
     # Registered at each run: Streamlit 1.65, the last one for Python 3.10, knows only the current server's.
@@ -59,4 +62,5 @@ def draw(
             on_opened_change=mark_clicked,
             on_refused_change=files_refused,
             on_asked_change=server_asked,
+            on_closed_change=closed,
         )

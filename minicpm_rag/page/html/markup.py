@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -22,6 +22,7 @@ from minicpm_rag.text.table_rows import cell_spans, is_row, is_rule
 # that emphasis beside them still opens and closes. (They are word dividers of ancient scripts; a text that has some
 # loses them.)
 _OPEN, _CLOSE = "\U00010100", "\U00010101"
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _LINE_START = re.compile(r"[ \t]*(?:(?:[-+*>]|#{1,6}|\d{1,9}[.)])[ \t]+)*\|?[ \t]*")
 _EMPHASIS = "*_`~"
@@ -32,6 +33,11 @@ def plain(text: str) -> str:
     return escape(text).replace("\n", "<br>")
 
 
+def name(text: str) -> str:
+    """A name of a file or document as HTML, without marks that would show it in another order than it has."""
+    return plain(_DIRECTION.sub("", text))
+
+
 def attribute(text: str) -> str:
     """Text for an attribute of an element; line ends survive."""
     return escape(text, quote=True).replace("\n", "&#10;")
@@ -39,7 +45,7 @@ def attribute(text: str) -> str:
 
 def label(text: str) -> str:
     """Text for a widget label, which Streamlit reads as Markdown: every mark it could act on is escaped."""
-    line = " ".join(text.split())
+    line = " ".join(_DIRECTION.sub("", text).split())
     return "".join("\\" + character if character in string.punctuation else character for character in line)
 
 
@@ -47,14 +53,17 @@ def answer(
     text: str,
     *,
     exchange: int,
-    cited: Collection[int],
+    cited: Mapping[int, str],
     unsupported: Sequence[tuple[int, int]] = (),
     unsupported_hint: str = "",
 ) -> str:
-    """An answer as HTML: `[n]` of a cited passage is a button, an unsupported sentence looks different."""
+    """An answer as HTML: `[n]` of a cited passage is a button, an unsupported sentence looks different.
+
+    `cited` has for each number what the button is called by those who hear the page.
+    """
     environment = {
         "exchange": exchange,
-        "cited": frozenset(cited),
+        "cited": cited,
         "unsupported": False,
         "hint": escape(unsupported_hint, quote=True),
     }
@@ -164,7 +173,8 @@ def _with_buttons(text: str, env: Any) -> str:
         if number in env["cited"]:
             html.append(escape(text[position : mark.start()]))
             place = f'data-mark="{env["exchange"]}:{number}"'
-            html.append(f'<button type="button" class="rag-mark" {place}>{number}</button>')
+            called = f'aria-label="{attribute(env["cited"][number])}"'
+            html.append(f'<button type="button" class="rag-mark" {place} {called}>{number}</button>')
             position = mark.end()
     html.append(escape(text[position:]))
     return "".join(html)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "citation_called": ("出处 {number}：{where}", "Citation {number}: {where}"),
+    "page_picture": ("《{title}》第 {number} 页的图像", "Picture of page {number} of {title}"),
     "place_page": ("第 {label} 页", "page {label}"),
     "place_slide": ("第 {label} 张幻灯片", "slide {label}"),
     "place_sheet": ("工作表 {label}", "sheet {label}"),

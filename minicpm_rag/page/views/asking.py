@@ -25,6 +25,15 @@ def follow_mark() -> str:
     return f"{current.id}:{st.session_state.get('last_asked', '')}"
 
 
+def spoken() -> str:
+    """The answer to the question that was asked last in this session, for those who hear the page."""
+    current, asked = state.conversation(), st.session_state.get("last_asked")
+    if current is None or asked is None or reply.shared().of(current.id) is not None:
+        return ""
+    rows = shared.conversations().exchanges(state.user(), current.id)
+    return next((row.answer.text for row in rows if row.id == asked and row.answer is not None), "")
+
+
 @attempt
 def ask(question: str) -> None:
     """Ask in the conversation on the page, or begin one."""

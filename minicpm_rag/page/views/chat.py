@@ -97,7 +97,7 @@ def _talk(workspace: Workspace | None, conversation: Conversation | None, reply:
 
 
 def _first_screen(workspace: Workspace | None) -> None:
-    st.html(f'<div class="rag-hello">{markup.plain(t("hello"))}</div>')
+    st.html(f'<h1 class="rag-hello">{markup.plain(t("hello"))}</h1>')
     if workspace is None:
         opening.wait()
         return
@@ -166,7 +166,7 @@ def _follow(reply: Reply, slot: DeltaGenerator) -> None:
 def _so_far(reply: Reply) -> str:
     answer = reply.answer
     if answer.text:
-        drawn = markup.answer(answer.text, exchange=reply.exchange, cited=())
+        drawn = markup.answer(answer.text, exchange=reply.exchange, cited={})
         return f'<div class="rag-caret">{drawn}</div>'
     words = t(f"stage_{reply.stage}", position=reply.position, count=len(answer.documents))
     return f'<div class="rag-working">{markup.plain(words)}</div>'

@@ -73,7 +73,7 @@ def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
 
 
 def _described(row: DocumentRow) -> str:
-    title = f'<div class="rag-row-title">{markup.plain(row.title)}</div>'
+    title = f'<div class="rag-row-title">{markup.name(row.title)}</div>'
     why = markup.plain(said(joined(row.reason, row.remedy)))
     if row.status == "failed":
         chip = f'<span class="rag-chip bad">{markup.plain(t("verdict_failed"))}</span>'

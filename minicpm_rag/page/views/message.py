@@ -20,7 +20,7 @@ from minicpm_rag.records import Question
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.records import Answer, Exchange
+    from minicpm_rag.records import Answer, Citation, Exchange
 
 
 # Answers the question of an exchange again, as it is asked here.
@@ -29,7 +29,7 @@ AskAgain = Callable[["Exchange", Question], None]
 
 def question(text: str) -> None:
     """Draw what was asked."""
-    st.html(f'<div class="rag-question">{markup.plain(text)}</div>')
+    st.html(f'<div class="rag-question" role="heading" aria-level="2">{markup.plain(text)}</div>')
 
 
 def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
@@ -48,7 +48,7 @@ def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
             markup.answer(
                 answer.text,
                 exchange=exchange.id,
-                cited={citation.number for citation in answer.citations},
+                cited={citation.number: _called(citation) for citation in answer.citations},
                 unsupported=answer.unsupported,
                 unsupported_hint=t("unsupported_hint"),
             )
@@ -79,6 +79,13 @@ def _rewritten(exchange: Exchange, answer: Answer, ask_again: AskAgain) -> None:
             if st.form_submit_button(t("search_with_this"), key=f"search-again-{exchange.id}"):
                 ask_again(exchange, Question(exchange.question, standalone=edited.strip() or exchange.question))
                 st.rerun()
+
+
+def _called(citation: Citation) -> str:
+    """A citation as it is read aloud."""
+    title = str(citation.document.metadata.get(records.TITLE, ""))
+    where = " · ".join(filter(None, (title, sources.place(citation.document))))
+    return t("citation_called", number=citation.number, where=where)
 
 
 def _sources(exchange: Exchange, answer: Answer) -> None:

@@ -38,7 +38,7 @@ def draw(workspace: Workspace) -> None:
     document = source.document
     with st.container(key="source-pane"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", key="source-head"):
-            title = markup.plain(str(document.metadata.get(records.TITLE, "")))
+            title = markup.name(str(document.metadata.get(records.TITLE, "")))
             st.html(f'<div class="rag-source-title">{title}</div>', width="stretch")
             if st.button("", icon=":material/close:", key="close-source", type="tertiary", help=t("close")):
                 state.close_source()
@@ -68,7 +68,7 @@ def _page(workspace: Workspace, source: Source, row: DocumentRow) -> None:
         if at_home:
             _where(source.document)
     if is_pdf and original is not None:
-        _picture(original, number, source.quotes if at_home else ())
+        _picture(original, number, source.quotes if at_home else (), row.title)
         return
     try:
         page = workspace.library.page(row.id, number)
@@ -113,7 +113,7 @@ def _where(document: Document) -> None:
         notices.quiet(" · ".join(where))
 
 
-def _picture(original: Path, number: int, quotes: tuple[tuple[int, int, str], ...]) -> None:
+def _picture(original: Path, number: int, quotes: tuple[tuple[int, int, str], ...], title: str) -> None:
     try:
         picture, highlighted = _page_picture(
             str(original), original.stat().st_mtime_ns, number, tuple(quote for _, _, quote in quotes)
@@ -121,7 +121,7 @@ def _picture(original: Path, number: int, quotes: tuple[tuple[int, int, str], ..
     except (DocumentError, OSError) as error:
         notices.bad(error.message if isinstance(error, RAGError) else t("source_changed"))
         return
-    st.image(picture, width="stretch")
+    st.image(picture, width="stretch", alt=t("page_picture", number=number, title=title))
     if quotes and not highlighted:
         notices.quiet(t("not_highlighted"))
         _text("\n".join(quote for _, _, quote in quotes), [], None)

@@ -197,7 +197,7 @@ def _row(verdict: Verdict) -> str:
         )
     reason = " · ".join(part for part in (counts, said(verdict.reason), documents.unusual(verdict.encoding)) if part)
     cells = (
-        markup.plain(verdict.title or jobs.name_of(verdict.source)),
+        markup.name(verdict.title or jobs.name_of(verdict.source)),
         chip,
         markup.plain(reason),
         markup.plain(said(verdict.remedy)),
