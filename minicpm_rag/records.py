@@ -315,6 +315,12 @@ class Features(NamedTuple):
     length: float = 0.0  # the logarithm of the number of the question's terms
     readable: float = 0.0  # the share of the question that the embedder reads
     cosine: float = 0.0  # between question and passage
+    dense_lead: float = 0.0  # how much nearer the passage is than those on other subjects
+    closeness_lead: float = 0.0  # how much nearer its words are
+    is_foreign: float = 0.0  # 1 where the passage is in another language than the question
+    answers: float = 0.0  # the log odds that it answers, as the reader has it
+    span: float = 0.0  # the logarithm of the reader's score of the likeliest answer in it
+    is_vetoed: float = 0.0  # 1 where it lacks a number of the question, or the reader finds no answer anywhere
 
 
 @dataclass(frozen=True)

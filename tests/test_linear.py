@@ -47,6 +47,7 @@ PARTS = (
 )
 # Quadratic, but never asked about more than some characters.
 FEW_CHARACTERS = {
+    "minicpm_rag.text.courtesies._AFTER": "without_courtesies: 60 characters",
     "minicpm_rag.loaders.tables._VALUE": "is_value: 60 characters",
     "minicpm_rag.loaders.pdf.layout: re.compile('[^\\\\W\\\\d_](?:[\\\\w-]*)-\\\\Z')": "_join: 40 characters",
 }

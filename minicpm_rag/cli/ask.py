@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minicpm_rag.answering.source_language import source_note
 from minicpm_rag.cli.language import follow, language, said, t
 from minicpm_rag.cli.library import json_option, knowledge_base_option
 from minicpm_rag.cli.preparing import prepare
@@ -118,6 +119,8 @@ def _show(answer: Answer, retrieval: Retrieval) -> None:
                 click.echo(f"[{citation.number}] {origin(citation.document)}")
             last = citation.number
             click.echo(f"    {on_one_line(citation.quote)}")
+        if note := source_note(answer):
+            click.echo(said(note), err=True)
     if answer.unsupported:
         click.echo(t("ask.unsupported", count=len(answer.unsupported)), err=True)
         for start, end in answer.unsupported:

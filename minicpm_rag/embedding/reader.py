@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,13 +183,18 @@ class Reader:
 
 
 def reader_for(embedder: Embedder) -> Reader | None:
-    """The reader over an embedder whose words it was trained on, else None.
+    """The one reader over an embedder whose words it was trained on, else None.
 
     A library with another embedder goes without: loading a second model for it takes longer than its search.
     """
     if isinstance(embedder, OnnxEmbedder) and embedder.revision == e5.REVISION:
-        return Reader(embedder)
+        return _shared(embedder)
     return None
+
+
+@lru_cache(maxsize=2)
+def _shared(embedder: OnnxEmbedder) -> Reader:
+    return Reader(embedder)
 
 
 def _windows(model: _Loaded, question: str, claim: str, place: int, passage: Document) -> list[_Window]:

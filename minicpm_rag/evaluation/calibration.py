@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library.ledger import keywords
 from minicpm_rag.records import Features
-from minicpm_rag.retrieval.evidence import Calibration, calibration_from_json
+from minicpm_rag.retrieval.evidence import Calibration, calibration_from_json, signs
 from minicpm_rag.text.scripts import letters_by_script
 from minicpm_rag.text.sentences import sentence_spans
 
@@ -26,7 +26,6 @@ FEWEST_PROBES = 48  # among fewer texts any embedder finds nearly all
 FALSE_REFUSALS = 0.05  # share of answerable questions under the threshold
 _PRIOR_WEIGHT = 1.0  # the precision of the Gaussian prior of each weight
 _FEWEST_QUESTIONS = 30
-_WEIGHTS = ("constant", "lead", "sentence", "length", "readable", "dense")
 
 
 def measure_abilities(embedder: Any, texts: Iterable[str], *, seed: int = 0) -> dict[str, float]:
@@ -62,32 +61,42 @@ def fit(prior: Calibration, answerable: Sequence[Features], unanswerable: Sequen
             unanswerable=len(unanswerable),
             fewest=_FEWEST_QUESTIONS,
         )
-    lead, sentence, length, share, cosine = numpy.asarray([*answerable, *unanswerable], dtype=float).T
-    design = numpy.stack([numpy.ones(len(lead)), lead, sentence, length, share, share * cosine], axis=1)
+    design = numpy.asarray([list(signs(observed).values()) for observed in (*answerable, *unanswerable)])
     labels = numpy.asarray([1.0] * len(answerable) + [0.0] * len(unanswerable))
     # Both kinds of question weigh the same in all, so that 0.5 means that nothing is known.
     balance = numpy.where(labels == 1, 0.5 / len(answerable), 0.5 / len(unanswerable)) * len(labels)
-    start = numpy.asarray([getattr(prior, name) for name in _WEIGHTS])
+    names = list(signs(Features()))
+    start = numpy.asarray([getattr(prior, name) for name in names])
     weights = [round(float(weight), 3) for weight in _logistic(design, labels, balance, start)]
-    fitted = calibration_from_json({**prior.as_json(), **dict(zip(_WEIGHTS, weights, strict=True))})
+    fitted = calibration_from_json({**prior.as_json(), **dict(zip(names, weights, strict=True))})
     probabilities = sorted(fitted.probability(observed) for observed in answerable)
     threshold = probabilities[int(FALSE_REFUSALS * len(probabilities))]
     return replace(fitted, threshold=math.floor(threshold * 1000) / 1000)
 
 
 def _logistic(design: NDArray[Any], labels: NDArray[Any], balance: NDArray[Any], start: NDArray[Any]) -> NDArray[Any]:
-    """Newton's method for the logistic regression with a Gaussian prior around `start`."""
+    """Newton's method for the logistic regression with a Gaussian prior around `start`.
+
+    A step that makes the fit worse is halved: where few questions are uncertain, a whole one leads far away.
+    """
     import numpy
 
-    weights = start.copy()
+    def loss(weights: NDArray[Any]) -> float:
+        odds = design @ weights
+        misses = balance @ (numpy.logaddexp(0, odds) - labels * odds)
+        return float(misses + _PRIOR_WEIGHT * ((weights - start) ** 2).sum() / 2)
+
+    weights, lost = start.copy(), loss(start)
     for _ in range(50):
-        predicted = 1 / (1 + numpy.exp(-design @ weights))
+        predicted = 1 / (1 + numpy.exp(-numpy.clip(design @ weights, -60, 60)))
         gradient = design.T @ (balance * (predicted - labels)) + _PRIOR_WEIGHT * (weights - start)
         curvature = (design.T * (balance * predicted * (1 - predicted))) @ design
         step = numpy.linalg.solve(curvature + _PRIOR_WEIGHT * numpy.eye(len(weights)), gradient)
-        weights -= step
+        while (now := loss(weights - step)) > lost and float(numpy.abs(step).max()) >= 1e-6:
+            step /= 2
         if float(numpy.abs(step).max()) < 1e-6:
             break
+        weights, lost = weights - step, now
     return weights
 
 

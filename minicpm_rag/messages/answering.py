@@ -109,6 +109,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "（引文与回答不是同一种语言，自动核对并不可靠，请自行对照。）",
         "(Quotes are in another language than the answer, where proof is weak: compare them yourself.)",
     ),
+    # Beside an answer
+    "answering.source_in_chinese": ("来源是中文。", "The source is in Chinese."),
+    "answering.source_in_english": ("来源是英文。", "The source is in English."),
     # What became of a passage that a search found
     "answering.passage": ("第 {number} 段", "passage {number}"),
     "answering.joined": ("并入第 {number} 段", "joined to passage {number}"),

@@ -18,12 +18,21 @@ from pydantic import AliasChoices, Field
 from minicpm_rag import records
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.records import Candidate, Features, Reading, Retrieval, Similarity, Trace
-from minicpm_rag.retrieval.evidence import SETTING, Calibration, calibration_from_json, features, shipped_calibration
+from minicpm_rag.retrieval.evidence import (
+    SETTING,
+    Calibration,
+    answering_first,
+    calibration_from_json,
+    features,
+    shipped_calibration,
+)
 from minicpm_rag.retrieval.fusion import dense_trust, readable_share, weighted_sum
-from minicpm_rag.retrieval.matching import QuestionMatch
+from minicpm_rag.retrieval.matching import QuestionMatch, with_above
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import Choice, select, tell_fates
+from minicpm_rag.retrieval.spelling import corrected
 from minicpm_rag.settings import PASSAGES
+from minicpm_rag.text.courtesies import without_courtesies
 from minicpm_rag.text.questions import check_question
 from minicpm_rag.text.scripts import script_of
 
@@ -50,7 +59,15 @@ class HybridRetriever(BaseRetriever):
     knowledge_base: str = "default"
     passages: int = Field(default=PASSAGES, ge=1, validation_alias=AliasChoices("passages", "k"))  # LangChain says k
     reranker: Any = None
-    reader: Any = None  # embedding/reader.py: reads the first passages; answers are proven with it too
+    reader: Any = None  # reads the first passages; answers are proven with it too. The embedder's, where it has one
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Take the embedder's reader; it loads when it first reads."""
+        from minicpm_rag.embedding.reader import reader_for
+
+        super().model_post_init(context)
+        if self.reader is None:
+            self.reader = reader_for(self.embedder)
 
     def retrieve(
         self,
@@ -113,20 +130,26 @@ class HybridRetriever(BaseRetriever):
 
     def _retrieve(self, question: str, limit: int, without: Collection[int]) -> Retrieval:
         calibration = self.calibration()
+        question = corrected(without_courtesies(question), self._frequencies, self._is_word)
         match = QuestionMatch(question, self._weights)
         searches = self._search(question, calibration)
         candidates = self._candidates(searches, match, max(CANDIDATES, 2 * limit), without)
         candidates = self._ranked(candidates, question, match, searches)
         if self.reader is not None:
-            first = candidates[:READ]
-            for candidate, reading in zip(first, self.reader.read(question, [c.document for c in first]), strict=True):
+            readings = self.reader.read(question, [candidate.document for candidate in candidates[:READ]])
+            for candidate, reading in zip(candidates, readings, strict=False):
                 candidate.reading = reading
-        for candidate, observed in zip(candidates, features(candidates, match, searches.readable), strict=True):
+            candidates = answering_first(candidates)
+        signs = features(candidates, match, searches.readable)
+        for candidate, observed in zip(candidates, signs, strict=True):
             candidate.features = observed
             candidate.evidence = calibration.probability(observed)
             _copy_scores(candidate)
-        # Of the first two, because closeness may put a passage first that holds fewer of the question's words.
-        best = max(candidates[:2], key=lambda candidate: candidate.evidence, default=None)
+        # Of the first two, because closeness may put a passage first that holds fewer of the question's words; the
+        # reader sees as much by itself.
+        best = max(
+            candidates[: 2 if self.reader is None else 1], key=lambda candidate: candidate.evidence, default=None
+        )
         chosen = select([candidate.document for candidate in candidates], limit, cache(self.library.page_text))
         tell_fates(candidates, chosen)
         return Retrieval(
@@ -162,12 +185,13 @@ class HybridRetriever(BaseRetriever):
         )
         scores = dict(fused if without else fused[:most])
         keyword, dense = _ranks(searches.keyword), _ranks(searches.dense)
-        return [
+        found = [
             Candidate(document, scores[name], *keyword.get(name, (None, None)), *dense.get(name, (None, None)))
             for document in self.library.passages(self.knowledge_base, list(scores))
             if document.metadata[records.DOCUMENT_ID] not in without
             for name in [str(document.id)]
         ]
+        return found[:most]
 
     def _ranked(
         self, candidates: list[Candidate], question: str, match: QuestionMatch, searches: _Searches
@@ -175,7 +199,7 @@ class HybridRetriever(BaseRetriever):
         """Score the candidates and order them, best first; one that holds the question word for word leads."""
         documents = [candidate.document for candidate in candidates]
         if self.reranker is not None:
-            scores = self.reranker.scores(question, [_indexed_text(document) for document in documents])
+            scores = self.reranker.scores(question, [with_above(document) for document in documents])
         else:
             beside = neighbours(documents)
             scores = passage_scores(match, documents, [candidate.fused for candidate in candidates], beside)
@@ -222,6 +246,13 @@ class HybridRetriever(BaseRetriever):
     def _weights(self, wanted: Sequence[str]) -> dict[str, float]:
         statistics = self.library.keyword_statistics(self.knowledge_base, wanted)
         return {term: statistics.weight(term) for term in wanted}
+
+    def _frequencies(self, wanted: Sequence[str]) -> dict[str, int]:
+        return dict(self.library.keyword_statistics(self.knowledge_base, wanted).frequencies)
+
+    def _is_word(self, word: str) -> bool:
+        """Whether the embedder's vocabulary has the word as a whole."""
+        return bool(self.embedder.count_tokens(word) - self.embedder.count_tokens("") <= 1)
 
     def _cosines(self, text: str, others: Sequence[str]) -> list[float]:
         """The cosine of each text to the first argument; 0 for one that is too long for the embedder."""
@@ -272,9 +303,3 @@ def _copy_scores(candidate: Candidate) -> None:
         noted[records.CLOSENESS] = candidate.closeness
     document = candidate.document
     candidate.document = document.model_copy(update={"metadata": document.metadata | noted})
-
-
-def _indexed_text(document: Document) -> str:
-    """The passage with what stands above it: title, headings, table header."""
-    above = (document.metadata.get(key, "") for key in (records.TITLE, records.HEADINGS, records.TABLE_HEADER))
-    return "\n".join([*filter(None, map(str, above)), document.page_content])

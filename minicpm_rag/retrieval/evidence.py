@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.records import DOCUMENT_ID, HEADINGS, Candidate, Features
+from minicpm_rag.records import DOCUMENT_ID, END, HEADINGS, PAGE, START, Candidate, Features
+from minicpm_rag.retrieval.matching import with_above
+from minicpm_rag.retrieval.vetoes import lacking_numbers
+from minicpm_rag.text.questions import language_of
+from minicpm_rag.text.scripts import count_han
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -22,7 +26,12 @@ if TYPE_CHECKING:
     from minicpm_rag.retrieval.matching import QuestionMatch
 
 SETTING = "evidence calibration"  # the key under which a library keeps its own
-RIVALS = 3  # passages on other subjects whose mean strength counts as chance
+RIVALS = 3  # passages on other subjects whose mean counts as chance
+NEAR_CHARACTERS = 400  # between passages of one document that speak of one thing
+NO_ANSWER = -5.4  # the reader's log odds under which a passage surely does not answer
+CLEARLY = 6.5  # between the reader's log odds for two passages
+_SUREST = 8.0  # log odds of the reader; beyond, it is only sure of itself
+_LEAST_SPAN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -44,26 +53,49 @@ class Calibration:
     readable: float
     dense: float
     threshold: float
+    # Those that earlier versions did not know:
+    answers: float = 0.0
+    span: float = 0.0
+    foreign: float = 0.0
+    foreign_dense_lead: float = 0.0
+    foreign_closeness_lead: float = 0.0
 
     def probability(self, features: Features) -> float:
         """Probability that a passage with these features bears on the question.
 
-        Small talk shares no sentence and has no cosine, hence no probability.
+        Small talk shares no sentence and has no cosine, hence no probability. What is vetoed is refused, however
+        many words are shared.
         """
         if features.sentence <= 0 and features.cosine <= 0:
             return 0.0
-        log_odds = (
-            self.constant
-            + self.lead * features.lead
-            + self.sentence * features.sentence
-            + self.length * features.length
-            + features.readable * (self.readable + self.dense * features.cosine)
-        )
-        return 1 / (1 + math.exp(-log_odds))
+        log_odds = sum(getattr(self, name) * sign for name, sign in signs(features).items())
+        probability = 1 / (1 + math.exp(-min(max(log_odds, -60.0), 60.0)))
+        return min(probability, self.threshold / 2) if features.is_vetoed else probability
 
     def as_json(self) -> dict[str, Any]:
         """The calibration as a JSON value, to be stored beside an index."""
         return asdict(self)
+
+
+def signs(features: Features) -> dict[str, float]:
+    """What the weights of a calibration are multiplied with, by their names.
+
+    How near a passage is in meaning counts where the embedder reads; how much nearer than others, where words tell
+    nothing because question and passage are in different languages.
+    """
+    return {
+        "constant": 1.0,
+        "lead": features.lead,
+        "sentence": features.sentence,
+        "length": features.length,
+        "readable": features.readable,
+        "dense": features.readable * features.cosine,
+        "answers": features.answers,
+        "span": features.span,
+        "foreign": features.is_foreign,
+        "foreign_dense_lead": features.is_foreign * features.dense_lead,
+        "foreign_closeness_lead": features.is_foreign * features.closeness_lead,
+    }
 
 
 def calibration_from_json(stored: Mapping[str, Any]) -> Calibration:
@@ -77,16 +109,31 @@ def calibration_from_json(stored: Mapping[str, Any]) -> Calibration:
 
 @lru_cache(maxsize=8)
 def shipped_calibration(embedder: str, revision: str) -> Calibration:
-    """The calibration that comes with the package for its own embedder, else one that trusts keywords only.
+    """The calibration that comes with the package for an embedder of its own, else one that trusts keywords only.
 
     An embedder nobody has measured gets no abilities: the caller may fill them in from its vocabulary.
     """
-    stored = json.loads((Path(__file__).parent / "calibration.json").read_text(encoding="utf-8"))
-    packaged = calibration_from_json(stored)
-    if packaged.revision == revision:
-        return packaged
-    unmeasured = {"embedder": embedder, "revision": revision, "abilities": {}, "readable": 0.0, "dense": 0.0}
-    return calibration_from_json({**stored, **unmeasured})
+    folder = Path(__file__).parent / "calibrations"
+    shipped = [
+        calibration_from_json(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))
+    ]
+    for calibration in shipped:
+        if calibration.revision == revision:
+            return calibration
+    keywords_only = next(calibration for calibration in shipped if not calibration.answers)
+    return replace(keywords_only, embedder=embedder, revision=revision, abilities={}, readable=0.0, dense=0.0)
+
+
+def answering_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The passage that alone answers goes first: where the reader sees an answer in it and none in the first.
+
+    Passages much alike, such as those of a series, differ in little but what the question asks for.
+    """
+    read = [one for one in candidates if one.reading is not None]
+    best = max(read, key=_read_odds, default=None)
+    if best is None or _read_odds(best) <= 0 or _read_odds(best) - _read_odds(candidates[0]) < CLEARLY:
+        return list(candidates)
+    return [best, *(one for one in candidates if one is not best)]
 
 
 def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: float) -> list[Features]:
@@ -95,36 +142,68 @@ def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: fl
     What the best passages on other subjects hold of the question, they hold by chance: more in a large library,
     or in one of many like articles. A passage's lead over them lets one threshold do for all libraries.
     """
-    documents = [candidate.document for candidate in candidates]
-    strengths = [match.content_strength(document) for document in documents]
-    same_document = [document for document in documents if _document_id(document) == _document_id(documents[0])]
+    if not candidates:
+        return []
+    best = candidates[0].document
+    own = [one.document for one in candidates if _is_near(one.document, best)]
     rivals = [
-        strength
-        for document, strength in zip(documents, strengths, strict=True)
-        # Another version of the same document holds the question's words for the same reason, not by chance.
-        if _is_of_other_subject(document, documents[0])
-        and not any(match.are_alike(document, other) for other in same_document)
+        one
+        for one in candidates
+        # Another version of the same text holds the question's words for the same reason, not by chance.
+        if not _is_near(one.document, best) and not any(match.are_alike(one.document, other) for other in own)
     ]
-    chance = sum(sorted(rivals)[-RIVALS:]) / max(1, min(RIVALS, len(rivals)))
+    strengths = {id(one): match.content_strength(one.document) for one in candidates}
+    chance = _mean_of_best(strengths[id(one)] for one in rivals)
+    cosine_by_chance = _mean_of_best(one.dense_score for one in rivals if one.dense_score is not None)
+    closeness_by_chance = _mean_of_best(one.closeness for one in rivals if one.closeness is not None)
+    is_chinese = language_of(match.question) == "zh"
+    read = [one for one in candidates if one.reading is not None]
+    asks_for_a_place = any(match.stands_in(one.document) for one in candidates)  # of words that it quotes
+    nothing_answers = bool(read) and not asks_for_a_place and max(map(_read_odds, read)) < NO_ANSWER
+    # A passage that was not read counts as one that answers no better than those that were.
+    unread = min(map(_read_odds, read), default=0.0)
     return [
         Features(
-            lead=strength - chance,
-            sentence=match.best_content_sentence(candidate.document),
+            lead=strengths[id(one)] - chance,
+            sentence=match.best_content_sentence(one.document),
             length=match.length,
             readable=readable,
-            cosine=candidate.dense_score or 0.0 if match.asks_for_something else 0.0,
+            cosine=cosine,
+            dense_lead=cosine - cosine_by_chance if cosine else 0.0,
+            closeness_lead=one.closeness - closeness_by_chance if one.closeness is not None else 0.0,
+            is_foreign=float(is_chinese != _is_chinese(one.document.page_content)),
+            answers=_read_odds(one) if one.reading is not None else unread,
+            span=math.log(max(one.reading.span_score, _LEAST_SPAN)) if one.reading else 0.0,
+            is_vetoed=float(nothing_answers or bool(lacking_numbers(match.question, with_above(one.document)))),
         )
-        for candidate, strength in zip(candidates, strengths, strict=True)
+        for one in candidates
+        for cosine in [one.dense_score or 0.0 if match.asks_for_something else 0.0]
     ]
 
 
-def _is_of_other_subject(passage: Document, best: Document) -> bool:
-    """Whether the passage is of another document, and not one of a series under the same heading."""
-    heading = passage.metadata.get(HEADINGS)
-    if heading and heading == best.metadata.get(HEADINGS):
-        return False
-    return _document_id(passage) != _document_id(best)
+def _mean_of_best(values: Iterable[float]) -> float:
+    best = sorted(values)[-RIVALS:]
+    return sum(best) / max(1, len(best))
 
 
-def _document_id(passage: Document) -> int:
-    return int(passage.metadata[DOCUMENT_ID])
+def _is_near(passage: Document, best: Document) -> bool:
+    """Whether the passages stand near each other, or in documents of a series under the same heading."""
+    first, second = passage.metadata, best.metadata
+    if first[DOCUMENT_ID] != second[DOCUMENT_ID]:
+        return bool(first.get(HEADINGS)) and first.get(HEADINGS) == second.get(HEADINGS)
+    between = max(one.get(START, 0) for one in (first, second)) - min(one.get(END, 0) for one in (first, second))
+    return bool(first.get(PAGE) == second.get(PAGE) and between <= NEAR_CHARACTERS)
+
+
+def _is_chinese(passage: str) -> bool:
+    return count_han(passage) > len(passage) / 10
+
+
+def _read_odds(candidate: Candidate) -> float:
+    return _log_odds(candidate.reading.answers) if candidate.reading is not None else -_SUREST
+
+
+def _log_odds(probability: float) -> float:
+    least = 1 / (1 + math.exp(_SUREST))
+    probability = min(max(probability, least), 1 - least)
+    return math.log(probability / (1 - probability))

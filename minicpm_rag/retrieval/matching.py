@@ -41,6 +41,7 @@ class QuestionMatch:
     """One question, to be compared with passages; each passage is cut into terms once."""
 
     def __init__(self, question: str, weigh: Callable[[Sequence[str]], Mapping[str, float]]) -> None:
+        self.question = question
         wanted = question_terms(question)
         # A question of asking words alone is searched for as it stands, but nothing is evidence for it.
         self._weights = weigh(wanted or list(dict.fromkeys(terms(question))))
@@ -109,13 +110,22 @@ class QuestionMatch:
     def _terms(self, document: Document) -> _PassageTerms:
         identity = str(document.id)
         if identity not in self._read:
-            keys = (records.TITLE, records.HEADINGS, records.TABLE_HEADER)
-            above = Counter(terms("\n".join(str(document.metadata.get(key, "")) for key in keys)))
+            above = Counter(terms("\n".join(_above(document))))
             text = document.page_content
             read = [terms(text[start:end]) for start, end in sentence_spans(text)]
             order = [term for sentence in read for term in sentence]
             self._read[identity] = _PassageTerms(above, [Counter(one) for one in read], above + Counter(order), order)
         return self._read[identity]
+
+
+def with_above(document: Document) -> str:
+    """The passage with what stands above it: title, headings, table header."""
+    return "\n".join([*_above(document), document.page_content])
+
+
+def _above(document: Document) -> list[str]:
+    keys = (records.TITLE, records.HEADINGS, records.TABLE_HEADER)
+    return [text for key in keys if (text := str(document.metadata.get(key) or ""))]
 
 
 def _best_sentence(weights: Mapping[str, float], read: _PassageTerms) -> float:

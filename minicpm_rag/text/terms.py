@@ -28,19 +28,25 @@ _ASKING = re.compile(
     r"hello|hi|hey|thanks|thank|you|bye)\b"
 )
 # Latin, Greek and Cyrillic accents only: the marks of kana and Thai change the word.
+# 二〇一三年 is 2013年: digits read one by one, of a year or with a zero among them.
+_CHINESE_DIGITS = str.maketrans("〇零○一二三四五六七八九", "000123456789")
+_DIGIT_BY_DIGIT = re.compile(
+    "[〇零○一二三四五六七八九]{4}(?=年)|[一二三四五六七八九]{1,2}[〇○][〇零○一二三四五六七八九]{1,2}"
+)
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _STEMMING = threading.Lock()  # a stemmer keeps its state in itself: one thread at a time
 _UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
 
 
 def fold(text: str) -> str:
-    """Text as it is compared: compatibility forms, case, accents and Traditional characters folded.
+    """Text as it is compared: compatibility forms, case, accents, Traditional characters and years folded.
 
     The length may change; use `to_simplified` where offsets matter.
     """
     text = unicodedata.normalize("NFKC", to_simplified(text)).replace("’", "'").casefold()
     if text.isascii():
         return text
+    text = _DIGIT_BY_DIGIT.sub(lambda match: match.group().translate(_CHINESE_DIGITS), text)
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from minicpm_rag.answering import AnswerChain
     from minicpm_rag.embedding.choice import Embedders
     from minicpm_rag.embedding.embedder import Embedder
-    from minicpm_rag.embedding.reader import Reader
     from minicpm_rag.embedding.reranker import Reranker
     from minicpm_rag.library import Library
     from minicpm_rag.llm.minicpm import MiniCPM_LLM
@@ -59,7 +58,6 @@ class Workspace:
         self._building = threading.RLock()
         self._embedders: Embedders | None = None
         self._library: Library | None = None
-        self._reader: Reader | None = None
         self._reranker: Reranker | None = None
 
     def __enter__(self) -> Workspace:
@@ -123,11 +121,9 @@ class Workspace:
         from minicpm_rag.retrieval import HybridRetriever
 
         name = knowledge_base or self.settings.knowledge_base
-        embedder = self.library.embedder_of(name)
         return HybridRetriever(
             library=self.library,
-            embedder=embedder,
-            reader=self._reader_for(embedder),
+            embedder=self.library.embedder_of(name),
             knowledge_base=name,
             passages=passages or self.settings.passages,
             reranker=self.reranker if rerank else None,
@@ -223,15 +219,6 @@ class Workspace:
             "memory": file_size(running.weight_bytes),
             "cache": file_size(running.cache_bytes) if running.cache_bytes else "",
         }
-
-    def _reader_for(self, embedder: Embedder) -> Reader | None:
-        """The one reader of this workspace; None beside an embedder that it cannot share."""
-        from minicpm_rag.embedding.reader import reader_for
-
-        with self._building:
-            found = reader_for(embedder)
-            self._reader = self._reader or found
-            return None if found is None else self._reader
 
     def _use(self, answerer: Answerer) -> None:
         with self._switching:

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import zlib
+from dataclasses import replace
 
 import pytest
 from conftest import SHARED
@@ -52,6 +53,15 @@ def test_few_questions_stay_near_the_prior_and_too_few_are_refused() -> None:
     assert 5 < fitted.lead < 15
     with pytest.raises(LibraryError, match="too few"):
         fit(PRIOR, observed(1, 0.8, 0.6, 29), observed(2, 0.3, 0.3, 400))
+
+
+def test_questions_that_are_told_apart_at_once_do_not_lead_astray() -> None:
+    """Undamped, the second step of Newton's method goes past every bound here."""
+    answerable = [Features(lead=3.0 + one / 1000, sentence=1.0, length=3.0) for one in range(300)]
+    unanswerable = [Features(lead=-3.0 - one / 1000, length=0.5) for one in range(300)]
+    fitted = fit(replace(PRIOR, constant=-40.0, lead=0.001), answerable, unanswerable)
+    assert all(fitted.probability(one) >= fitted.threshold for one in answerable[20:])
+    assert all(fitted.probability(one) < fitted.threshold for one in unanswerable)
 
 
 class LatinOnly:

@@ -4,10 +4,12 @@ import json
 
 import pytest
 from embedders import minilm
+from langchain_core.documents import Document
 
+from minicpm_rag.embedding import e5
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.records import Features
-from minicpm_rag.retrieval.evidence import calibration_from_json, shipped_calibration
+from minicpm_rag.records import Candidate, Features, Reading
+from minicpm_rag.retrieval.evidence import answering_first, calibration_from_json, shipped_calibration
 
 
 def features(lead: float, readable: float, cosine: float) -> Features:
@@ -63,3 +65,31 @@ def test_a_stored_calibration_comes_back() -> None:
     assert calibration_from_json(earlier) == calibration, "earlier versions called the threshold a bar"
     with pytest.raises(LibraryError, match="calibrate"):
         calibration_from_json({"embedder": "x"})
+
+
+def test_a_vetoed_passage_is_refused_however_much_it_shares() -> None:
+    calibration = shipped_calibration(*packaged())
+    sure = features(1.5, 1.0, 0.9)
+    assert calibration.probability(sure) > calibration.threshold
+    assert calibration.probability(sure._replace(is_vetoed=1.0)) < calibration.threshold
+
+
+def read(number: int, answers: float) -> Candidate:
+    return Candidate(Document(id=str(number), page_content="x"), 0.0, reading=Reading(0, 1, answers, 1.0))
+
+
+def test_only_a_passage_that_clearly_alone_answers_goes_before_the_first() -> None:
+    none, weak, sure = read(1, 0.001), read(2, 0.4), read(3, 0.99)
+    assert answering_first([none, weak, sure]) == [sure, none, weak]
+    assert answering_first([none, weak]) == [none, weak]
+    assert answering_first([weak, sure]) == [weak, sure]
+    unread = Candidate(Document(id="4", page_content="x"), 0.0)
+    assert answering_first([unread]) == [unread]
+    assert answering_first([]) == []
+
+
+def test_the_calibrations_in_the_package_are_of_its_embedders() -> None:
+    with_reader = shipped_calibration(e5.NAME, e5.REVISION)
+    assert with_reader.answers > 0
+    assert {"LATIN", "CJK", "HIRAGANA"} <= with_reader.abilities.keys()
+    assert shipped_calibration(*packaged()).answers == 0

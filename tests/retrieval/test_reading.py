@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from embedders import HOME, minilm
 from small_library import build_library
+from test_retrieval import ANSWERED, SMALL_TALK, UNANSWERED
 
 from minicpm_rag.embedding import e5
 from minicpm_rag.embedding.choice import load_embedder
@@ -32,7 +33,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Iterator
 
 @pytest.fixture(scope="module")
 def retriever(library: Library, embedder: Any) -> HybridRetriever:
-    return HybridRetriever(library=library, embedder=embedder, reader=reader_for(embedder))
+    return HybridRetriever(library=library, embedder=embedder)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_a_joined_passage_keeps_the_place_of_its_answer(
     filler = "The committee met on Thursday and talked about the harbour at some length, without a result. "
     text = filler * 3 + "The keeper of the harbour light is Mrs. Holm. " + filler * 3
     with build_library(tmp_path_factory.mktemp("joined"), embedder, {"harbour.txt": text}) as built:
-        retriever = HybridRetriever(library=built, embedder=embedder, reader=reader_for(embedder))
+        retriever = HybridRetriever(library=built, embedder=embedder)
         found = retriever.retrieve("Who is the keeper of the harbour light?")
     document, reading = found.documents[0], found.readings[0]
     assert len(document.page_content) > 350, "chunks were joined"
@@ -76,10 +77,66 @@ def test_only_the_first_passages_are_read(retriever: HybridRetriever) -> None:
     assert not any(candidate.reading for candidate in trace.candidates[READ:])
 
 
-def test_without_a_reader_nothing_is_read(library: Library, embedder: Any) -> None:
-    found = HybridRetriever(library=library, embedder=embedder).retrieve("How much is the deposit?")
+def test_only_the_embedder_whose_words_it_was_trained_on_has_a_reader(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    assert reader_for(minilm()) is None
+    with build_library(tmp_path_factory.mktemp("unread"), minilm()) as built:
+        found = HybridRetriever(library=built, embedder=minilm()).retrieve("How much is the deposit?")
+    assert found.documents
     assert found.readings == []
 
 
-def test_only_the_embedder_whose_words_it_was_trained_on_has_a_reader() -> None:
-    assert reader_for(minilm()) is None
+def test_retrievers_of_one_embedder_share_its_reader(library: Library, embedder: Any) -> None:
+    first, second = (HybridRetriever(library=library, embedder=embedder) for _ in range(2))
+    assert first.reader is second.reader is not None
+
+
+def test_the_small_library_answers_what_it_holds_and_refuses_the_rest(retriever: HybridRetriever) -> None:
+    found = {question: retriever.retrieve(question) for question in (*dict(ANSWERED), *UNANSWERED, *SMALL_TALK)}
+    given = {question for question, one in found.items() if one.evidence >= one.threshold}
+    assert given == set(dict(ANSWERED))
+    assert all(found[question].documents[0].metadata["title"] == title for question, title in ANSWERED)
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("Who cleans the main mirror of the observatory every month?", "天文台笔记.txt"),
+        ("面团要折叠几次？", "bread.txt"),
+    ],
+)
+def test_a_question_in_the_other_language_is_answered(retriever: HybridRetriever, question: str, title: str) -> None:
+    found = retriever.retrieve(question)
+    assert found.documents[0].metadata["title"] == title
+    assert found.evidence >= found.threshold
+    assert found.trace is not None
+    assert found.trace.features.is_foreign == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ("麻烦帮我查一下报销单要在几天之内提交？急用", "报销制度.txt"),
+        ("Hi! Could you please tell me who built the mill at Oakford? Thanks in advance!", "river-history.txt"),
+        ("Who biult the mill at Oakfrod?", "river-history.txt"),
+        ("水泵的修保期多久？", "水泵说明书.txt"),
+        ("ＲＸ－７８００ 的扬程是多少", "水泵说明书.txt"),
+        ("最古老的蒸汽机车是1917年制造的吗？", "博物館.txt"),
+    ],
+)
+def test_politeness_typing_errors_and_other_forms_change_nothing(
+    retriever: HybridRetriever, asked: str, title: str
+) -> None:
+    found = retriever.retrieve(asked)
+    assert found.documents[0].metadata["title"] == title
+    assert found.evidence >= found.threshold
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Who rebuilt the mill at Oakford in 1822?", "云溪牌水泵 2019 年的保修期是多久？"],
+)
+def test_what_the_passage_lacks_is_a_veto(retriever: HybridRetriever, question: str) -> None:
+    found = retriever.retrieve(question)
+    assert found.evidence < found.threshold

@@ -379,6 +379,22 @@ def test_what_other_subjects_hold_as_well_is_less_evidence() -> None:
     assert lead(found(1, fan)) == alone, "so is the same document"
 
 
+def test_passages_far_off_in_the_same_document_are_rivals_too() -> None:
+    def found(start: int, text: str, page: int = 1) -> Document:
+        place = {records.PAGE: page, records.START: start, records.END: start + len(text)}
+        return Document(id=f"{page} {start}", page_content=text, metadata={records.DOCUMENT_ID: 1, **place})
+
+    def lead(*others: Document) -> float:
+        match = QuestionMatch("水泵的保修期", lambda wanted: dict.fromkeys(wanted, 1.0))
+        passages = [found(0, "水泵的保修期为两年。"), *others]
+        return features([Candidate(passage, 0.0) for passage in passages], match, 0.0)[0].lead
+
+    fan = "风机装在厂房的北侧，保修期从安装那天算起。"
+    assert lead(found(20, fan)) == lead(), "beside it the same subject goes on"
+    assert lead(found(5000, fan)) < lead()
+    assert lead(found(20, fan, page=2)) < lead()
+
+
 def test_other_versions_of_a_document_do_not_lower_the_evidence_for_it(tmp_path: Path, embedder: Any) -> None:
     versions = {
         f"{Path(name).stem} v{number}.txt": f"{text} Revision {number}, 第{number}版。"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag import records
+from minicpm_rag.answering.source_language import source_note
 from minicpm_rag.page import sources, state
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
@@ -61,6 +62,8 @@ def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
         notices.warn(answer.text)
     elif answer.mode == "stopped":
         notices.quiet(t("stopped"))
+    if note := source_note(answer):
+        notices.quiet(said(note))
     if answer.unsupported and answer.mode in ("model", "stopped"):
         st.html(f'<div class="rag-legend">〰 {markup.plain(t("unsupported_legend"))}</div>')
     _sources(exchange, answer)
