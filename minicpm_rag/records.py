@@ -290,6 +290,8 @@ class Exchange:
     question: str
     asked_at: str
     answer: Answer | None
+    rating: Literal[1, -1] | None = None  # what the user thinks of the answer
+    note: str = ""  # and why
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ _LOWER = ("answerable_refused",)
 @knowledge_base_option
 @click.option("--count", type=click.IntRange(min=1), help="eval.count")
 @click.option("--make-questions", "draft", type=_new_file, help="eval.make_questions")
+@click.option("--praised", type=_new_file, help="eval.praised")
 @click.option("--calibrate", is_flag=True, help="eval.calibrate")
 @click.option("--min-recall", type=click.FloatRange(0, 1), help="eval.min_recall")
 @click.option("--compare", type=_file, help="eval.compare")
@@ -48,6 +49,7 @@ def evaluate_command(
     knowledge_base: str | None,
     count: int | None,
     draft: Path | None,
+    praised: Path | None,
     calibrate: bool,
     min_recall: float | None,
     compare: Path | None,
@@ -59,6 +61,9 @@ def evaluate_command(
     """Ask questions whose answers' places are known, and count what is found and what is refused."""
     if draft is not None:
         _draft(draft, knowledge_base, count or 30)
+        return
+    if praised is not None:
+        _write_praised(praised, knowledge_base)
         return
     before = _baseline(compare)
     from minicpm_rag.evaluation import calibrate_abilities, calibrate_evidence, evaluate
@@ -91,6 +96,25 @@ def evaluate_command(
         click.echo(line, err=True)
     if worse or (min_recall is not None and scores["recall@5"] < min_recall):
         raise click.exceptions.Exit(1)
+
+
+def _write_praised(file: Path, knowledge_base: str | None) -> None:
+    """Write the answers that users called good as a question file."""
+    from minicpm_rag.evaluation.question_sets import praised_questions
+    from minicpm_rag.library.conversations import Conversations
+    from minicpm_rag.library.ledger import Ledger
+    from minicpm_rag.settings import load_settings
+
+    if file.exists():
+        raise click.UsageError(t("eval.draft_exists", file=file))
+    settings = load_settings()
+    conversations = Conversations(Ledger(settings.home))
+    try:
+        lines = list(praised_questions(conversations.praised(knowledge_base or settings.knowledge_base)))
+    finally:
+        conversations.close()
+    file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    click.echo(t("eval.praised_written", count=len(lines), file=file))
 
 
 def _absent(question: ReferenceQuestion) -> ReferenceQuestion:

@@ -340,6 +340,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Own sentences to ask for [200], or questions to make [30].",
     ),
     "eval.make_questions": ("让模型起草问题，写进这个文件。", "Have the model draft questions into this file."),
+    "eval.praised": (
+        "把网页上得到好评的回答写成问题集，存进这个文件。",
+        "Write the answers that were rated good on the page as questions into this file.",
+    ),
+    "eval.praised_written": ("已把 {count:,} 个问题写进 {file}。", "Wrote {count:question|questions} to {file}."),
     "eval.calibrate": (
         "在这里测量向量模型，把结果与索引一起保存。",
         "Measure the embedder here and keep the result beside the index.",

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
 from minicpm_rag.errors import DocumentError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
     from minicpm_rag.library import Library
+    from minicpm_rag.records import Exchange
 
 SENTENCE_CHARACTERS = (12, 200)  # a document's own sentence becomes a question within these lengths
 
@@ -80,6 +81,29 @@ def load_questions(file: Path) -> list[ReferenceQuestion]:
         kind = "" if place else str(entry.get("kind") or "unanswerable")
         questions.append(ReferenceQuestion(text, place, tuple(pages), answers, kind))
     return questions
+
+
+def praised_questions(exchanges: Iterable[Exchange]) -> Iterator[dict[str, Any]]:
+    """Answers that users called good, as lines of a question file: the place and words that they quoted.
+
+    A refusal that was called good is a question without a place. An answer that quotes nothing is left out.
+    """
+    for exchange in exchanges:
+        answer = exchange.answer
+        if answer is None:
+            continue
+        question = answer.standalone_question or exchange.question
+        if answer.mode == "refused":
+            yield {"question": question, "kind": "refused"}
+        elif answer.citations:
+            first = answer.citations[0].document.metadata
+            same = [c for c in answer.citations if c.document.metadata[records.TITLE] == first[records.TITLE]]
+            yield {
+                "question": question,
+                "file": first[records.TITLE],
+                "pages": sorted({c.document.metadata[records.PAGE] for c in same}),
+                "answers": list(dict.fromkeys(c.quote for c in same)),
+            }
 
 
 def sentence_questions(library: Library, knowledge_base: str, count: int, *, seed: int = 0) -> list[ReferenceQuestion]:

@@ -74,6 +74,16 @@ class Conversations:
         with self._ledger.writing() as connection:
             conversations.set_answer(connection, user, conversation, exchange, answer)
 
+    def rate(self, user: str, conversation: int, exchange: int, rating: int | None, note: str = "") -> None:
+        """Keep what the user thinks of an answer: 1 good, -1 bad, None nothing."""
+        with self._ledger.writing() as connection:
+            conversations.rate(connection, user, conversation, exchange, rating, note)
+
+    def praised(self, knowledge_base: str) -> list[Exchange]:
+        """The exchanges about a knowledge base whose answers were called good, of all users."""
+        with self._ledger.reading() as connection:
+            return conversations.praised(connection, knowledge_base)
+
     def forget_answer(self, user: str, conversation: int, exchange: int) -> None:
         """Delete an answer, because its question is being answered again."""
         with self._ledger.writing() as connection:

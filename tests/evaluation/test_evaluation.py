@@ -20,6 +20,9 @@ from minicpm_rag.evaluation.drafting import drafted
 from minicpm_rag.evaluation.question_sets import ReferenceQuestion, load_questions, sentence_questions
 from minicpm_rag.indexing import Worker, follow, submit_ingest
 from minicpm_rag.library import Library
+from minicpm_rag.library.conversations import Conversations
+from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.records import Answer, Citation
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.retrieval.evidence import SETTING
 from minicpm_rag.workspace import Workspace
@@ -239,6 +242,31 @@ def test_drafted_questions_are_written_as_eval_reads_them(
     monkeypatch.setattr(Workspace, "llm", FakeListLLM(responses=["I would rather not."]))
     assert main(["eval", "--make-questions", str(tmp_path / "none.jsonl"), "--count", "1"]) == 0
     assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_answers_that_were_called_good_are_written_as_eval_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path))
+    metadata = {records.TITLE: "水泵说明书.txt", records.PAGE: 1, records.DOCUMENT_ID: 1}
+    passage = Document("水泵保修两年。", id="1:0", metadata=metadata)
+    cited = Answer("两年。[1]", "extractive", "水泵保修多久？", [Citation(1, 0, 3, "保修两年", 2, 6, 1.0, passage)])
+    conversations = Conversations(Ledger(tmp_path))
+    conversation = conversations.create("ann", "default")
+    for answer in (cited, Answer("没有依据。", "refused", "Wer?"), Answer("两年。", "model", "没有引用")):
+        exchange = conversations.ask("ann", conversation.id, answer.standalone_question)
+        conversations.answer("ann", conversation.id, exchange, answer)
+        conversations.rate("ann", conversation.id, exchange, 1)
+    conversations.close()
+    file = tmp_path / "praised.jsonl"
+    assert main(["eval", "--praised", str(file)]) == 0
+    assert load_questions(file) == [
+        ReferenceQuestion("水泵保修多久？", "水泵说明书.txt", (1,), ("保修两年",)),
+        ReferenceQuestion("Wer?", None, kind="refused"),
+    ]
+    kept = file.read_bytes()
+    assert main(["eval", "--praised", str(file)]) == 2
+    assert file.read_bytes() == kept
 
 
 def test_a_line_separator_inside_a_question_does_not_end_it(tmp_path: Path) -> None:

@@ -180,3 +180,28 @@ def test_a_question_that_is_too_long_is_not_stored(file: Path) -> None:
     with pytest.raises(RAGError, match="10,000 are the most"):
         conversations.ask("ann", conversation.id, "x" * 10_001)
     assert conversations.exchanges("ann", conversation.id) == []
+
+
+def test_a_rating_is_kept_with_its_note_until_the_question_is_answered_again(file: Path) -> None:
+    conversations = Conversations(Ledger(file.parent))
+    conversation = conversations.create("ann", "default")
+    exchange = conversations.ask("ann", conversation.id, "年假有几天？")
+    conversations.answer("ann", conversation.id, exchange, finished())
+    conversations.rate("ann", conversation.id, exchange, -1, " the wrong page ")
+    (kept,) = conversations.exchanges("ann", conversation.id)
+    assert (kept.rating, kept.note) == (-1, "the wrong page")
+    with pytest.raises(NotFoundError):
+        conversations.rate("bob", conversation.id, exchange, 1)
+    conversations.answer("ann", conversation.id, exchange, finished())
+    (kept,) = conversations.exchanges("ann", conversation.id)
+    assert (kept.rating, kept.note) == (None, "")
+
+
+def test_praised_answers_are_those_about_a_knowledge_base_whoever_asked(file: Path) -> None:
+    conversations = Conversations(Ledger(file.parent))
+    for user, knowledge_base, rating in (("ann", "a", 1), ("bob", "a", 1), ("bob", "a", -1), ("bob", "b", 1)):
+        conversation = conversations.create(user, knowledge_base)
+        exchange = conversations.ask(user, conversation.id, f"{user} {knowledge_base} {rating}?")
+        conversations.answer(user, conversation.id, exchange, finished())
+        conversations.rate(user, conversation.id, exchange, rating)
+    assert [row.question for row in conversations.praised("a")] == ["ann a 1?", "bob a 1?"]

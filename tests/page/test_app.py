@@ -481,6 +481,23 @@ def test_a_question_that_cannot_be_kept_is_given_back_with_the_reason(
     assert not app.exception
 
 
+def test_an_answer_is_rated_and_a_bad_one_gets_a_note(workspace: FakeWorkspace, home: Path) -> None:
+    app = ask(page())
+    conversations = Conversations(Ledger(home))
+    number = app.session_state["conversation"]
+
+    def kept() -> tuple[int | None, str]:
+        (exchange,) = conversations.exchanges("browser:ann", number)
+        return exchange.rating, exchange.note
+
+    app.feedback[0].set_value(1).run()
+    assert kept() == (1, "")
+    app.feedback[0].set_value(0).run()
+    next(found for found in app.text_input if (found.key or "").startswith("note-")).set_value("wrong page").run()
+    assert kept() == (-1, "wrong page")
+    assert not app.exception
+
+
 def test_every_conversation_can_be_reached_and_pinned_ones_stand_first(workspace: FakeWorkspace, home: Path) -> None:
     conversations = Conversations(Ledger(home))
     made = [conversations.create("browser:ann", "default", f"talk {number}") for number in range(45)]

@@ -89,9 +89,37 @@ def exchanges(connection: sqlite3.Connection, user: str, conversation: int) -> l
     """The questions and answers, oldest first."""
     get(connection, user, conversation)
     rows = connection.execute(
-        "SELECT id, question, asked_at, answer FROM exchanges WHERE conversation = ? ORDER BY id", (conversation,)
+        "SELECT id, question, asked_at, answer, rating, note FROM exchanges WHERE conversation = ? ORDER BY id",
+        (conversation,),
     )
-    return [Exchange(row[0], row[1], row[2], row[3] and _decoded(json.loads(row[3]))) for row in rows]
+    return [_exchange(row) for row in rows]
+
+
+def rate(
+    connection: sqlite3.Connection, user: str, conversation: int, exchange: int, rating: int | None, note: str
+) -> None:
+    """Keep what the user thinks of an answer: 1 good, -1 bad, None nothing."""
+    get(connection, user, conversation)
+    connection.execute(
+        "UPDATE exchanges SET rating = ?, note = ? WHERE id = ? AND conversation = ?",
+        (rating, note.strip(), exchange, conversation),
+    )
+
+
+def praised(connection: sqlite3.Connection, knowledge_base: str) -> list[Exchange]:
+    """The exchanges about a knowledge base whose answers their users called good, whoever they are; oldest first."""
+    rows = connection.execute(
+        "SELECT exchanges.id, question, asked_at, answer, rating, note FROM exchanges "
+        "JOIN conversations ON conversations.id = conversation "
+        "WHERE rating = 1 AND answer IS NOT NULL AND knowledge_base = ? ORDER BY exchanges.id",
+        (knowledge_base,),
+    )
+    return [_exchange(row) for row in rows]
+
+
+def _exchange(row: sqlite3.Row) -> Exchange:
+    answer = _decoded(json.loads(row["answer"])) if row["answer"] else None
+    return Exchange(row["id"], row["question"], row["asked_at"], answer, row["rating"], row["note"])
 
 
 def ask(connection: sqlite3.Connection, user: str, conversation: int, question: str) -> int:
@@ -111,11 +139,12 @@ def ask(connection: sqlite3.Connection, user: str, conversation: int, question: 
 def set_answer(
     connection: sqlite3.Connection, user: str, conversation: int, exchange: int, answer: Answer | None
 ) -> None:
-    """Store the answer to a question in place of an earlier one; with None, delete it."""
+    """Store the answer to a question in place of an earlier one and its rating; with None, delete it."""
     get(connection, user, conversation)
     encoded = None if answer is None else json.dumps(_encoded(answer), ensure_ascii=False)
     connection.execute(
-        "UPDATE exchanges SET answer = ? WHERE id = ? AND conversation = ?", (encoded, exchange, conversation)
+        "UPDATE exchanges SET answer = ?, rating = NULL, note = '' WHERE id = ? AND conversation = ?",
+        (encoded, exchange, conversation),
     )
 
 

@@ -130,6 +130,11 @@ CREATE TABLE IF NOT EXISTS exchanges (
 CREATE INDEX IF NOT EXISTS exchanges_by_conversation ON exchanges (conversation);
 """
 
+RATED = """
+ALTER TABLE exchanges ADD COLUMN rating INTEGER;  -- 1 good, -1 bad
+ALTER TABLE exchanges ADD COLUMN note TEXT NOT NULL DEFAULT '';
+"""
+
 PINNED = "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;\n"
 
 VERSION = "ALTER TABLE knowledge_bases RENAME COLUMN generation TO version;\n"
@@ -168,6 +173,7 @@ MIGRATIONS = (
     Migration(6, "tables of documents as values", DATA_TABLES),
     Migration(7, "pages, chunks and vectors have checksums", checksums.MIGRATION),
     Migration(8, "conversations are pinned", PINNED),
+    Migration(9, "answers are rated", RATED),
 )
 NEWEST = MIGRATIONS[-1].number
 

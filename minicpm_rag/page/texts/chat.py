@@ -44,6 +44,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nearest": ("最接近的段落：", "The nearest passages:"),
     "answer_anyway": ("仍然作答", "Answer anyway"),
     "regenerate": ("重新回答", "Answer again"),
+    "what_was_wrong": ("哪里不对？（只留在这台电脑上）", "What was wrong? (stays on this computer)"),
     "copy": ("复制", "Copy"),
     "copied": ("已复制", "Copied"),
     "seconds_rewrite": ("改写 {seconds} 秒", "rewrite {seconds} s"),

@@ -12,10 +12,11 @@ import streamlit as st
 
 from minicpm_rag import records
 from minicpm_rag.answering.source_language import source_note
-from minicpm_rag.page import sources, state
+from minicpm_rag.page import shared, sources, state
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
 from minicpm_rag.page.views import notices
+from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.records import Question
 
 if TYPE_CHECKING:
@@ -131,7 +132,38 @@ def _tools(exchange: Exchange, answer: Answer, last: bool, ask_again: AskAgain) 
                     exchange,
                     lambda: ask_again(exchange, Question(exchange.question, answer_anyway=True)),
                 )
+        _rating(exchange)
         notices.quiet(timings(answer))
+    if exchange.rating == -1:
+        _why(exchange)
+
+
+def _rating(exchange: Exchange) -> None:
+    key = f"rating-{exchange.id}"
+    default = None if exchange.rating is None else max(0, exchange.rating)  # Streamlit's thumbs: 1 up, 0 down
+    st.feedback("thumbs", key=key, default=default, on_change=_rate, args=(exchange,))
+
+
+def _why(exchange: Exchange) -> None:
+    st.text_input(
+        t("what_was_wrong"),
+        exchange.note,
+        key=f"note-{exchange.id}",
+        placeholder=t("what_was_wrong"),
+        label_visibility="collapsed",
+        on_change=_rate,
+        args=(exchange,),
+    )
+
+
+@attempt
+def _rate(exchange: Exchange) -> None:
+    current = state.conversation()
+    thumb = st.session_state.get(f"rating-{exchange.id}")
+    rating = None if thumb is None else (1 if thumb else -1)
+    note = str(st.session_state.get(f"note-{exchange.id}") or "") if rating == -1 else ""
+    if current is not None:
+        shared.conversations().rate(state.user(), current.id, exchange.id, rating, note)
 
 
 def _copy(text: str) -> None:
