@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import CheckpointError, RAGError
+from minicpm_rag.loaders import conversion
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.models import Choice, choose, describe_folder, find_local
 from minicpm_rag.models.hardware import Hardware, describe, measure_bandwidth
@@ -71,6 +72,10 @@ def _packages() -> Iterator[Finding]:
             yield Finding(_words(name), Message("doctor.not_installed"), advice=Message(OPTIONAL[name]))
         else:
             yield Finding(_words(name), Message("doctor.missing"), True, Message("doctor.install_again"))
+    libreoffice = conversion.program()
+    found = _words(libreoffice) if libreoffice else Message("doctor.not_installed")
+    advice = None if libreoffice else Message("doctor.optional_libreoffice")
+    yield Finding(_words("LibreOffice"), found, advice=advice)
 
 
 def _version(package: str) -> str:

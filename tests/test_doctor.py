@@ -17,6 +17,7 @@ from minicpm_rag.doctor import Finding, examine
 from minicpm_rag.llm import decoding
 from minicpm_rag.llm.checkpoint import read_config
 from minicpm_rag.llm.checkpoint.weights import find_weights
+from minicpm_rag.loaders import conversion
 from minicpm_rag.messages import Message
 from minicpm_rag.models import CATALOGUE
 from minicpm_rag.models.hardware import Gpu, Hardware
@@ -252,3 +253,10 @@ def test_convert_writes_a_checkpoint_that_is_whole(capsys: pytest.CaptureFixture
     assert (code, out.strip()) == (0, str(tmp_path / "copy"))
     assert read_config(tmp_path / "copy").num_hidden_layers == 5
     assert len(find_weights(tmp_path / "copy").files) == 1
+
+
+@pytest.mark.parametrize("found", [None, "/usr/bin/soffice"])
+def test_libreoffice_is_named_whether_it_is_there_or_not(monkeypatch: pytest.MonkeyPatch, found: str | None) -> None:
+    monkeypatch.setattr(conversion, "program", lambda: found)
+    finding = by_name(examine(load_settings()))["LibreOffice"]
+    assert (str(finding.value), finding.advice is None) == (found or "not installed", found is not None)

@@ -40,10 +40,18 @@ FORMATS: dict[str, Format] = {
     ),
     "xlsx": Format(
         "sheets.read",
-        "xlsx xlsm xltx xltm xlsb xls ods",
+        "xlsx xlsm xltx xltm xlsb xls xlt et ods ots",
         what="loaders.workbook",
         part="xl/workbook.xml xl/workbook.bin",
     ),
+    "doc": Format("conversion.read_document", "doc dot wps wpt", what="loaders.word_document"),
+    "ppt": Format("conversion.read_presentation", "ppt pps pot dps dpt", what="loaders.presentation"),
+    "encrypted": Format("encrypted.read", "", what="loaders.file", may_be_encrypted=True),
+    "odt": Format("opendocument.read_text", "odt ott", what="loaders.text_document"),
+    "odp": Format("opendocument.read_slides", "odp otp", what="loaders.presentation"),
+    "rtf": Format("rich_text.read", "rtf", what="loaders.rich_text_file"),
+    "msg": Format("mail.outlook.read", "msg", what="loaders.mail"),
+    "subtitles": Format("subtitles.read", "vtt srt"),
     "epub": Format("book.read", "epub", what="loaders.book", part="META-INF/container.xml"),
     "html": Format("html.read", "html htm xhtml"),
     "mhtml": Format("mail.read_saved_page", "mhtml mht"),
@@ -58,7 +66,7 @@ FORMATS: dict[str, Format] = {
     "text": Format(
         "text.read_plain",
         """
-        txt text log tex adoc org srt vtt
+        txt text log tex adoc org
         py pyi js mjs cjs ts jsx tsx java kt scala groovy c h cc cpp cxx hpp cs go rs swift m mm rb php pl lua r
         jl dart hs ml clj ex exs erl sh bash zsh bat ps1 sql vue svelte css scss less xml xsl yaml yml toml ini
         cfg conf env properties proto graphql cmake gradle dockerfile makefile
@@ -72,6 +80,6 @@ SUFFIXES = frozenset(KIND_BY_SUFFIX)
 
 def reader_of(kind: str) -> Callable[..., LoadedFile]:
     """The function that reads files of a kind."""
-    module, function = FORMATS[kind].reader.split(".")
+    module, _, function = FORMATS[kind].reader.rpartition(".")
     reader: Callable[..., LoadedFile] = getattr(importlib.import_module(f"minicpm_rag.loaders.{module}"), function)
     return reader

@@ -25,6 +25,7 @@ import psutil
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import frames
+from minicpm_rag.loaders.conversion import end_with_children
 from minicpm_rag.messages import reason_of
 from minicpm_rag.records import LoadedFile
 
@@ -159,7 +160,8 @@ class _Child:
         )
 
     def end(self) -> None:
-        """Kill the process."""
+        """Kill the process, and what a reader of it has started."""
+        end_with_children(self._process.pid)
         self._process.kill()
         self._process.wait()
         with suppress(OSError):  # what could not be sent to it any more
@@ -183,8 +185,9 @@ class _Child:
 
     def _memory_bytes(self) -> int:
         try:
-            return int(psutil.Process(self._process.pid).memory_info().rss)
-        except psutil.Error:  # it has just ended
+            child = psutil.Process(self._process.pid)
+            return sum(int(one.memory_info().rss) for one in [child, *child.children(recursive=True)])
+        except psutil.Error:  # one of them has just ended
             return 0
 
     def _died(self) -> DocumentError:

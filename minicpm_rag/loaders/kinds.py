@@ -5,26 +5,37 @@ Knows signatures and names only; reads no more than is needed to decide.
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import damaged
+from minicpm_rag.loaders.encrypted import is_encrypted
 from minicpm_rag.loaders.formats import FORMATS, KIND_BY_SUFFIX
 from minicpm_rag.messages import Message
 
 _PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED_PART = "EncryptedPackage".encode("utf-16-le")
+ENCRYPTED = "encrypted"  # the kind of Office files that only a password opens, whatever is inside
 _FOREIGN = {
-    b"{\\rtf": "loaders.rich_text",
     b"7z\xbc\xaf": "loaders.archive",
     b"Rar!": "loaders.archive",
     b"\x1f\x8b": "loaders.archive",
     b"MZ\x90": "loaders.program",
     b"\x7fELF": "loaders.program",
 }
+# Formats of before 2007: a file is told by one of its streams.
+_STREAMS = (
+    ("EncryptedPackage", ENCRYPTED),
+    ("Workbook", "xlsx"),
+    ("Book", "xlsx"),
+    ("WordDocument", "doc"),
+    ("PowerPoint Document", "ppt"),
+    ("__properties_version1.0", "msg"),
+)
+_OPEN_DOCUMENTS = {"text": "odt", "presentation": "odp", "spreadsheet": "xlsx"}
 _HTML_SIGNS = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
@@ -43,7 +54,7 @@ def kind_of(path: Path) -> FileKind:
         head = file.read(4096)
     named = KIND_BY_SUFFIX.get(suffix)
     found = _by_content(path, suffix, head) or _by_name(suffix, head, named)
-    expected = found == named or not suffix
+    expected = found in (named, ENCRYPTED) or not suffix
     return FileKind(found, None if expected else Message("loaders.read_as", kind=found, suffix=suffix))
 
 
@@ -55,6 +66,8 @@ def _by_content(path: Path, suffix: str, head: bytes) -> str | None:
         return _kind_of_archive(path, KIND_BY_SUFFIX.get(suffix, ""))
     if head.startswith(_OLD_OFFICE):
         return _kind_of_old_office(path)
+    if head.startswith(b"{\\rtf") and suffix not in (".tex", ".rst"):
+        return "rtf"
     # Two letters prove little: text may begin with BM.
     if head.startswith(_PICTURES) and (not head.startswith(b"BM") or b"\0" in head[:32]):
         return "picture"
@@ -89,12 +102,19 @@ def _kind_of_archive(path: Path, named: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as exc:
+            media_type = b""
+            if "content.xml" in names and "mimetype" in names:
+                with archive.open("mimetype") as part:
+                    media_type = part.read(200)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, RuntimeError) as exc:
         raise damaged(Message(expected or "loaders.file")) from exc
     for kind, entry in FORMATS.items():
         if entry.part and names.intersection(entry.part.split()):
             return kind
-    if named == "xlsx" and "content.xml" in names:  # every OpenDocument file has this part
+    for word, kind in _OPEN_DOCUMENTS.items():
+        if f"opendocument.{word}".encode() in media_type:
+            return kind
+    if "content.xml" in names and named in _OPEN_DOCUMENTS.values():
         return named
     if expected:
         raise damaged(Message(expected))
@@ -102,13 +122,16 @@ def _kind_of_archive(path: Path, named: str) -> str:
 
 
 def _kind_of_old_office(path: Path) -> str:
-    """Tell an old workbook by the name of its stream; the other formats before 2007 are not read."""
-    with path.open("rb") as file:
-        names = file.read(1_000_000)
-        file.seek(max(0, path.stat().st_size - 1_000_000))
-        names += file.read()
-    if _ENCRYPTED_PART in names:
-        raise DocumentError("loaders.protected", what=Message("loaders.file"))
-    if any(name.encode("utf-16-le") + b"\0\0" in names for name in ("Workbook", "Book")):
-        return "xlsx"
-    raise DocumentError("loaders.old_office")
+    """Tell a file of Office before 2007, and of Outlook, by the streams it has."""
+    import olefile
+
+    try:
+        with olefile.OleFileIO(path) as container:
+            found = next((kind for name, kind in _STREAMS if container.exists(name)), None)
+    except (OSError, ValueError, TypeError, IndexError, AttributeError, struct.error) as exc:
+        if isinstance(exc, OSError) and exc.errno:
+            raise
+        raise DocumentError("loaders.old_office") from exc
+    if found is None:
+        raise DocumentError("loaders.old_office")
+    return ENCRYPTED if found in ("xlsx", "doc", "ppt") and is_encrypted(path) else found

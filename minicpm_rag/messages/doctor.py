@@ -24,6 +24,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.missing": ("缺少", "missing"),
     "doctor.install_again": ("请重新安装：pip install -e .", "Install this project again: pip install -e ."),
     "doctor.optional_gpu": ("可选：附加组件 gpu。", "Optional: the gpu extra."),
+    "doctor.optional_libreoffice": (
+        "可选：用来读 Office 2007 以前的文档和演示文稿（doc、ppt、wps）。",
+        "Optional: to read documents and presentations of before Office 2007 (doc, ppt, wps).",
+    ),
     "doctor.optional_ocr": (
         "可选：附加组件 ocr，用来读扫描的页面。",
         "Optional: the ocr extra, to read scanned pages.",

@@ -12,6 +12,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.pdf": ("PDF 文件", "PDF"),
     "loaders.word_document": ("Word 文档", "Word document"),
     "loaders.presentation": ("演示文稿", "presentation"),
+    "loaders.text_document": ("文本文档", "text document"),
+    "loaders.rich_text_file": ("RTF 文件", "rich text file"),
     "loaders.workbook": ("工作簿", "workbook"),
     "loaders.book": ("电子书", "book"),
     "loaders.picture": ("图片", "picture"),
@@ -58,11 +60,29 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "loaders.archive": ("不支持压缩包。", "Archives are not supported."),
     "loaders.archive.remedy": ("请解压后添加里面的文件。", "Unpack the archive and add the files inside."),
-    "loaders.rich_text": ("不支持 RTF 文件。", "Rich text files are not supported."),
-    "loaders.rich_text.remedy": ("请另存为 docx。", "Save it as docx."),
     "loaders.program": ("不支持程序文件。", "Programs are not supported."),
     "loaders.unknown_suffix": ("不支持 {suffix} 文件。", "Files ending in {suffix} are not supported."),
     "loaders.unknown_suffix.remedy": ("请另存为 pdf、docx、html 或 txt。", "Save it as pdf, docx, html or txt."),
+    "loaders.wants_libreoffice": (
+        "这是 Office 2007 以前的{what}，需要 LibreOffice 来读取。",
+        "LibreOffice is needed to read a {what} of before Office 2007.",
+    ),
+    "loaders.wants_libreoffice.remedy": (
+        "请安装 LibreOffice，或另存为 docx 或 pptx。",
+        "Install LibreOffice, or save it as docx or pptx.",
+    ),
+    "loaders.rich_text_plain": (
+        "标题和合并的单元格没有读出；安装 LibreOffice 后重新添加可以读出。",
+        "Headings and merged cells were not read; with LibreOffice installed they are.",
+    ),
+    "loaders.protected_open_document": (
+        "这个 OpenDocument 文件有密码保护。",
+        "The OpenDocument file is protected by a password.",
+    ),
+    "loaders.protected_open_document.remedy": (
+        "请另存一份没有密码的再添加。",
+        "Save a copy without a password and add that.",
+    ),
     "loaders.old_office": ("这是 Office 2007 以前的格式。", "The file is in the format of Office before 2007."),
     "loaders.old_office.remedy": ("请另存为 docx、pptx 或 xlsx。", "Save it as docx, pptx or xlsx."),
     # Zip-based files

@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from office_files import make_docx, make_epub, make_pptx, make_xlsx
+from compound_files import Folder, make_compound_file, message_of
+from office_files import make_docx, make_epub, make_open_document, make_pptx, make_xlsx
 
 Maker = Callable[[Path], Path]
 ATTACKS: dict[str, Maker] = {}
@@ -369,6 +370,110 @@ def book_of_one_chapter_again_and_again(folder: Path) -> Path:
 @attack
 def book_of_many_empty_chapters(folder: Path) -> Path:
     return make_epub(folder / "a.epub", ["<p></p>"] * 5000 + ["<p>text</p>"])
+
+
+# OpenDocument
+
+
+@attack
+def odt_cells_repeated_without_end(folder: Path) -> Path:
+    cell = '<table:table-cell table:number-columns-repeated="2000000000"><text:p>x</text:p></table:table-cell>'
+    row = f'<table:table-row table:number-rows-repeated="2000000000">{cell}</table:table-row>'
+    return make_open_document(folder / "a.odt", f"<table:table>{row * 300}</table:table>")
+
+
+@attack
+def odt_a_long_cell_repeated(folder: Path) -> Path:
+    cell = f'<table:table-cell table:number-columns-repeated="900"><text:p>{"x " * 300_000}</text:p></table:table-cell>'
+    return make_open_document(
+        folder / "a.odt", f"<table:table><table:table-row>{cell}</table:table-row></table:table>" * 2
+    )
+
+
+@attack
+def odt_blanks_without_end(folder: Path) -> Path:
+    blanks = '<text:s text:c="2000000000"/>' * 200_000
+    return make_open_document(folder / "a.odt", f"<text:p>x{blanks}y</text:p>")
+
+
+@attack
+def odt_lists_and_tables_in_each_other(folder: Path) -> Path:
+    xml = "<text:p>text</text:p>"
+    for _ in range(60):
+        xml = f"<text:list><text:list-item>{xml}</text:list-item></text:list>"
+        xml = f"<draw:frame><draw:text-box>{xml}</draw:text-box></draw:frame>"
+    return make_open_document(folder / "a.odt", f"<text:p>{xml * 50}</text:p>")
+
+
+@attack
+def odt_one_chart_again_and_again(folder: Path) -> Path:
+    row = "<t:table-row>" + "<t:table-cell/>" * 2000 + "<t:table-cell><x:p>1</x:p></t:table-cell></t:table-row>"
+    names = " ".join(
+        f'xmlns:{one}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for one, name in (("t", "table"), ("x", "text"))
+    )
+    frame = '<text:p><draw:frame><draw:object xlink:href="./c"/></draw:frame></text:p>'
+    chart = f"<c {names}><t:table>{row * 500}</t:table></c>"
+    return make_open_document(folder / "a.odt", frame * 20_000, extra={"c/content.xml": chart})
+
+
+@attack
+def odt_styles_based_on_each_other(folder: Path) -> Path:
+    styles = "".join(f'<style:style style:name="s{n}" style:parent-style-name="s{n + 1}"/>' for n in range(4000))
+    styles += '<style:style style:name="loop" style:parent-style-name="loop"/>'
+    body = '<text:p text:style-name="s0">text</text:p><text:p text:style-name="loop">text</text:p>' * 3000
+    return make_open_document(folder / "a.odt", body, styles=styles)
+
+
+@attack
+def odp_of_many_slides(folder: Path) -> Path:
+    return make_open_document(folder / "a.odp", "<draw:page/>" * 300_000, kind="presentation")
+
+
+# Files of before 2007, Outlook, rich text, subtitles
+
+
+@attack
+def outlook_messages_in_each_other(folder: Path) -> Path:
+    message: Folder = message_of({0x0037: "last", 0x1000: "text"})
+    for level in range(40):
+        attachment = message_of({}, head_bytes=8) | {"__substg1.0_3701000D": message}
+        message = message_of(
+            {0x0037: f"level {level}", 0x1000: "text"}, attachments=[attachment] * 2 if level > 36 else [attachment]
+        )
+    return make_compound_file(folder / "a.msg", message)
+
+
+@attack
+def outlook_attachments_without_end(folder: Path) -> Path:
+    return make_compound_file(folder / "a.msg", message_of({0x1000: "text"}, attachments=[message_of({})] * 12_000))
+
+
+@attack
+def outlook_streams_that_lead_in_a_circle(folder: Path) -> Path:
+    path = make_compound_file(folder / "a.msg", message_of({0x1000: "text " * 3000}))
+    data = bytearray(path.read_bytes())
+    table = struct.unpack_from("<I", data, 76)[0] * 512 + 512
+    struct.pack_into("<I", data, table + 4 * 3, 1)
+    return written(path, bytes(data))
+
+
+@attack
+def rich_text_groups_without_end(folder: Path) -> Path:
+    return written(folder / "a.rtf", "{\\rtf1 x" + "{\\b " * 200_000)
+
+
+@attack
+def subtitles_of_marks_left_open(folder: Path) -> Path:
+    return written(
+        folder / "a.vtt",
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<v <" * 200_000 + "{\\" * 100_000 + "\n" + "a b " * 100_000,
+    )
+
+
+@attack
+def subtitles_of_times_without_end(folder: Path) -> Path:
+    return written(folder / "a.srt", "00:00:01,000 --> " * 100_000 + "\n" + "999:59:59.999 --> 0:00.1\nx\n\n" * 50_000)
 
 
 # PDF

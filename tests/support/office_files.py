@@ -146,3 +146,36 @@ def png_of(size: tuple[int, int]) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, "white").save(buffer, "PNG")
     return buffer.getvalue()
+
+
+_OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns"
+_OPEN_NAMES = (
+    " ".join(
+        f'xmlns:{name}="{_OPEN_DOCUMENT}:{space}:1.0"'
+        for name, space in {
+            "office": "office",
+            "text": "text",
+            "table": "table",
+            "style": "style",
+            "draw": "drawing",
+            "presentation": "presentation",
+            "chart": "chart",
+        }.items()
+    )
+    + ' xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+)
+
+
+def make_open_document(
+    path: Path, body: str, *, kind: str = "text", styles: str = "", extra: dict[str, bytes | str] | None = None
+) -> Path:
+    """Write an OpenDocument file around the XML of its body; `styles` are automatic ones."""
+    content = f"<office:automatic-styles>{styles}</office:automatic-styles>"
+    content += f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
+    members: dict[str, bytes | str] = {
+        "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+        "content.xml": f"<office:document-content {_OPEN_NAMES}>{content}</office:document-content>",
+        "styles.xml": f"<office:document-styles {_OPEN_NAMES}/>",
+        "META-INF/manifest.xml": "<manifest/>",
+    }
+    return make_zip(path, members | (extra or {}))

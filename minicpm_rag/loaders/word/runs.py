@@ -17,7 +17,7 @@ SKIPPED = frozenset(
 )
 TICKED, EMPTY = "☒", "☐"
 # Characters of the symbol fonts that forms use, as their Unicode equals.
-_SYMBOLS = {
+SYMBOLS = {
     ("wingdings", 0xFE): TICKED, ("wingdings", 0xFD): TICKED, ("wingdings", 0xA8): EMPTY, ("wingdings", 0x6F): EMPTY,
     ("wingdings", 0xFC): "✓", ("wingdings", 0xFB): "✗", ("wingdings", 0xE0): "→", ("wingdings", 0xDF): "←",
     ("wingdings 2", 0x52): TICKED, ("wingdings 2", 0x54): TICKED, ("wingdings 2", 0x53): TICKED,
@@ -106,7 +106,7 @@ def _symbol(element: Any) -> str:
         code = int(element.get(f"{W}char", "0"), 16)
     except ValueError:
         return ""
-    known = _SYMBOLS.get((font, code & 0xFF)) if code >= 0xF000 or font in ("wingdings", "wingdings 2") else None
+    known = SYMBOLS.get((font, code & 0xFF)) if code >= 0xF000 or font in ("wingdings", "wingdings 2") else None
     if known is not None:
         return known
     # Symbol fonts keep their characters in the private area, which says nothing; others are plain Unicode.

@@ -1,0 +1,131 @@
+"""Reads OpenDocument texts (odt) and presentations (odp): headings, paragraphs, numbered lists, tables, formulas.
+
+Left out: deleted and hidden text, tables of contents. Notes, comments, page headers and footers stand apart, behind the
+text. The format: OASIS OpenDocument 1.3, part 3. Spreadsheets (ods) are read by `sheets`.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.bounds import count
+from minicpm_rag.loaders.files import loaded
+from minicpm_rag.loaders.opendocument.blocks import Blocks
+from minicpm_rag.loaders.opendocument.names import DRAW, OFFICE, PRESENTATION, STYLE, TEXT
+from minicpm_rag.loaders.opendocument.styles import Styles
+from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.messages import Message
+from minicpm_rag.records import LoadedFile, Page
+
+_TEXT = Message("loaders.text_document")
+_SLIDES = Message("loaders.presentation")
+_NOTES = "Notes / 备注"
+
+
+def read_text(path: Path) -> LoadedFile:
+    """Read a text document as one page: the file does not say where its pages break."""
+    try:
+        with _opened(path, _TEXT) as archive:
+            content, styles = _root(archive, "content.xml"), _root(archive, "styles.xml")
+            body = content.find(f"{OFFICE}body/{OFFICE}text")
+            if body is None:
+                raise damaged(_TEXT)
+            writer = PageWriter()
+            blocks = Blocks(writer, Styles([styles, content]), _objects(archive))
+            blocks.write(body)
+            for text in (*_heads_and_feet(styles, blocks), *blocks.apart):
+                writer.paragraph(text)
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, SyntaxError) as exc:  # lxml's are of the last
+        raise damaged(_TEXT) from exc
+    return loaded(path.name, [writer.page(1)])
+
+
+def read_slides(path: Path) -> LoadedFile:
+    """Read a presentation: one page for each slide, with its notes."""
+    try:
+        with _opened(path, _SLIDES) as archive:
+            content, styles = _root(archive, "content.xml"), _root(archive, "styles.xml")
+            body = content.find(f"{OFFICE}body/{OFFICE}presentation")
+            if body is None:
+                raise damaged(_SLIDES)
+            known, objects = Styles([styles, content]), _objects(archive)
+            slides = enumerate(body.iterchildren(f"{DRAW}page"), start=1)
+            pages = [_slide(number, slide, known, objects) for number, slide in slides]
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, SyntaxError) as exc:
+        raise damaged(_SLIDES) from exc
+    return loaded(path.name, pages)
+
+
+def _slide(number: int, slide: Any, styles: Styles, objects: Any) -> Page:
+    count("pages")
+    writer = PageWriter()
+    blocks = Blocks(writer, styles, objects)
+    frames = [frame for frame in slide if isinstance(frame.tag, str)]
+    title = next((frame for frame in frames if frame.get(f"{PRESENTATION}class") == "title"), None)
+    if title is not None:
+        writer.heading(blocks.flat_text(title), 1)
+    for frame in frames:
+        if frame is not title and frame.tag != f"{PRESENTATION}notes":
+            blocks.write([frame])
+    for notes in slide.iterchildren(f"{PRESENTATION}notes"):
+        boxes = [frame for frame in notes if frame.get(f"{PRESENTATION}class") == "notes"]
+        if any(blocks.flat_text(box).strip() for box in boxes):
+            writer.heading(_NOTES, 2)
+            blocks.write(boxes)
+    for text in blocks.apart:
+        writer.paragraph(text)
+    return writer.page(number, kind="slide", label=str(number))
+
+
+def _opened(path: Path, what: Message) -> zipfile.ZipFile:
+    names = check_archive(path, what)
+    archive = zipfile.ZipFile(path)
+    if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read("META-INF/manifest.xml"):
+        archive.close()
+        raise DocumentError("loaders.protected_open_document")
+    return archive
+
+
+def _root(archive: zipfile.ZipFile, name: str) -> Any:
+    from lxml import etree
+
+    if name not in archive.namelist():
+        return etree.Element("none")
+    return _parsed(archive.read(name))
+
+
+def _parsed(data: bytes) -> Any:
+    from lxml import etree
+
+    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+
+
+def _objects(archive: zipfile.ZipFile) -> Any:
+    """Gives the content of a formula or chart in the document by the address that a frame names, None for others."""
+    names = frozenset(archive.namelist())
+
+    def content(address: str) -> Any:
+        name = f"{address.removeprefix('./').rstrip('/')}/content.xml"
+        return _parsed(archive.read(name)) if name in names else None
+
+    return content
+
+
+def _heads_and_feet(styles: Any, blocks: Blocks) -> list[str]:
+    """The text of each page header and footer once; page numbers by themselves say nothing."""
+    found: dict[str, None] = {}
+    for page in styles.iter(f"{STYLE}master-page"):
+        for part in page:
+            if part.tag in (
+                f"{STYLE}{place}{side}" for place in ("header", "footer") for side in ("", "-left", "-first")
+            ):
+                text = " ".join(
+                    text for block in part.iter(f"{TEXT}p", f"{TEXT}h") if (text := blocks.line(block).strip())
+                )
+                if any(map(str.isalpha, text)):
+                    found[text] = None
+    return list(found)
