@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "models": set(),
     "llm": {"models"},
     "workspace": {"answering", "embedding", "library", "llm", "models", "retrieval"},
-    "doctor": {"embedding", "indexing", "library", "llm", "models"},
+    "doctor": {"embedding", "indexing", "library", "llm", "loaders", "models"},
     "evaluation": {"answering", "indexing", "library", "llm", "retrieval", "workspace"},
     "bench": {"llm"},
     "gate": set(),
