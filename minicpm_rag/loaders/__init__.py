@@ -13,10 +13,11 @@ from typing import Any
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.bounds import one_document
+from minicpm_rag.loaders.encrypted import decrypted
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.formats import FORMATS, SUFFIXES, reader_of
-from minicpm_rag.loaders.kinds import kind_of
-from minicpm_rag.messages import joined, reason_of
+from minicpm_rag.loaders.kinds import ENCRYPTED, kind_of
+from minicpm_rag.messages import Message, joined, reason_of
 from minicpm_rag.records import LoadedFile, Page
 from minicpm_rag.text.languages import language_of
 
@@ -33,12 +34,14 @@ def load_file(
     wants one. Calls `recognised` after each page that went through text recognition. Raises DocumentError for
     whatever cannot be read, and no other error.
     """
+    options = {"ocr": ocr, "recognised": recognised, "password": password}
     try:
         found = kind_of(path)
-        wanted: dict[str, Any] = {"ocr": ocr, "recognised": recognised} if FORMATS[found.kind].has_scans else {}
-        if FORMATS[found.kind].may_be_encrypted:
-            wanted["password"] = password
-        read = reader_of(found.kind)(path, **wanted)
+        if found.kind == ENCRYPTED:
+            with decrypted(path, password) as opened:
+                read = replace(_read(opened, kind_of(opened).kind, options), title=path.name)
+        else:
+            read = _read(path, found.kind, options)
     except OSError as exc:
         raise DocumentError("loaders.cannot_be_opened", why=reason_of(exc)) from exc
     except RecursionError as exc:
@@ -47,6 +50,15 @@ def load_file(
         raise DocumentError("loaders.needs_memory") from exc
     pages = tuple(replace(page, language=language_of(page.text)) for page in read.pages)
     return replace(read, pages=pages, note=joined(found.note, read.note))
+
+
+def _read(path: Path, kind: str, options: dict[str, Any]) -> LoadedFile:
+    """Read a file of a known kind with those of the options that its reader takes."""
+    if kind == ENCRYPTED:
+        raise DocumentError("loaders.damaged", what=Message("loaders.file"))  # locked twice
+    entry = FORMATS[kind]
+    wanted = ["ocr", "recognised"] * entry.has_scans + ["password"] * entry.may_be_encrypted
+    return reader_of(kind)(path, **{name: options[name] for name in wanted})
 
 
 @one_document()

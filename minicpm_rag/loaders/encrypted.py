@@ -10,31 +10,17 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from minicpm_rag.loaders.archive import damaged
 from minicpm_rag.loaders.files import protected
 from minicpm_rag.messages import Message
-from minicpm_rag.records import LoadedFile
 
 _WHAT = Message("loaders.file")
 _EXCEL_READ_ONLY = "VelvetSweatshop"  # Excel encrypts workbooks that may only be read with this, and asks nobody
 # What the library raises for files that are not what they claim to be.
 _DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, ArithmeticError, SyntaxError)
-
-
-def read(path: Path, *, password: str) -> LoadedFile:
-    """Read an encrypted Office file. Raises DocumentError where the password is missing or wrong."""
-    from minicpm_rag.loaders.formats import reader_of
-    from minicpm_rag.loaders.kinds import ENCRYPTED, kind_of
-
-    with _decrypted(path, password) as opened:
-        found = kind_of(opened)
-        if found.kind == ENCRYPTED:
-            raise damaged(_WHAT)
-        return replace(reader_of(found.kind)(opened), title=path.name)
 
 
 def is_encrypted(path: Path) -> bool:
@@ -51,7 +37,8 @@ def is_encrypted(path: Path) -> bool:
 
 
 @contextmanager
-def _decrypted(path: Path, password: str) -> Iterator[Path]:
+def decrypted(path: Path, password: str) -> Iterator[Path]:
+    """The file that a password opens, for the block. Raises DocumentError where that is missing or wrong."""
     import msoffcrypto
     from msoffcrypto.exceptions import InvalidKeyError
 

@@ -46,7 +46,6 @@ FORMATS: dict[str, Format] = {
     ),
     "doc": Format("conversion.read_document", "doc dot wps wpt", what="loaders.word_document"),
     "ppt": Format("conversion.read_presentation", "ppt pps pot dps dpt", what="loaders.presentation"),
-    "encrypted": Format("encrypted.read", "", what="loaders.file", may_be_encrypted=True),
     "odt": Format("opendocument.read_text", "odt ott", what="loaders.text_document"),
     "odp": Format("opendocument.read_slides", "odp otp", what="loaders.presentation"),
     "rtf": Format("rich_text.read", "rtf", what="loaders.rich_text_file"),
