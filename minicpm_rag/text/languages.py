@@ -7,7 +7,7 @@ from collections import Counter
 
 from minicpm_rag.text.scripts import HANGUL, KANA, letters_by_script
 
-_LOOKED_AT = 4_000  # characters
+_LOOKED_AT = 800  # characters
 _FEWEST_LETTERS = 2
 _FEWEST_HITS = 2  # common words
 _OF_SCRIPT = {

@@ -12,18 +12,19 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import clean
-from minicpm_rag.text.scripts import COMMON_HAN
+from minicpm_rag.text.scripts import COMMON_HAN, is_wide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+INKED, SPACE, LINE_END, WIDE, UNTOLD = 1, 2, 4, 8, 16  # flags of a character
 UNKNOWN = "\ufffd"  # text of a character whose font does not say what it is: left out
 _MOST_PAGE_CHARACTERS = 500_000
 _BULLETS = frozenset([0xF06C, 0xF06E, 0xF0A7, 0xF0B7, 0xF0D8, 0xF0FC])  # of Symbol and Wingdings, as Word uses them
@@ -57,6 +58,7 @@ class Glyphs:
     """
 
     texts: list[str]
+    classes: NDArray[numpy.uint8]  # flags: INKED and others
     boxes: NDArray[numpy.float32]  # (characters, 4)
     turns: NDArray[numpy.int8]
     sizes: NDArray[numpy.float32]
@@ -71,6 +73,7 @@ class Glyphs:
         new.turns[:] = turns
         return Glyphs(
             self.texts + new.texts,
+            numpy.concatenate([self.classes, new.classes]),
             numpy.concatenate([self.boxes, turned(new.boxes, -turns % 4)]),
             numpy.concatenate([self.turns, new.turns]),
             numpy.concatenate([self.sizes, new.sizes]),
@@ -100,7 +103,9 @@ def glyphs_of(glyphs: Sequence[Glyph]) -> Glyphs:
     sizes = numpy.array([glyph.size or glyph.top - glyph.bottom for glyph in glyphs], numpy.float32)
     turns = numpy.zeros(len(glyphs), numpy.int8)
     bold, fonts = numpy.array([glyph.bold for glyph in glyphs], bool), numpy.zeros(len(glyphs), numpy.int32)
-    return Glyphs([glyph.text for glyph in glyphs], boxes, turns, sizes, bold, fonts)
+    texts = [glyph.text for glyph in glyphs]
+    classes = numpy.array([_class_of(text) for text in texts], numpy.uint8)
+    return Glyphs(texts, classes, boxes, turns, sizes, bold, fonts)
 
 
 def read_glyphs(page: Any) -> Glyphs:
@@ -112,30 +117,51 @@ def read_glyphs(page: Any) -> Glyphs:
             raise DocumentError("loaders.pdf_page_too_much_text")
         pointer = ctypes.cast(text_page.raw, ctypes.c_void_p).value
         calls = _calls()
-        unicode_of, box_of, object_of = calls.unicode, calls.loose_box, calls.text_object
-        codes = [unicode_of(pointer, index) for index in range(count)]
+        codes = _codes(calls, pointer, count)
         # pdfium's rectangle is left, top, right, bottom.
-        rectangles = numpy.empty((count, 4), numpy.float32)
-        address, step = rectangles.ctypes.data, rectangles.strides[0]
-        for index in range(count):
+        rectangles = numpy.zeros((count, 4), numpy.float32)
+        box_of, address, step = calls.loose_box, rectangles.ctypes.data, rectangles.strides[0]
+        blank = (codes == 0x20) | (codes == 0x0A) | (codes == 0x0D)
+        for index in numpy.flatnonzero(~blank).tolist():
             box_of(pointer, index, address + index * step)
-        handles = [object_of(pointer, index) or 0 for index in range(count)]
+        # The look of a word is that of its first letter.
+        starts = numpy.flatnonzero(~blank & numpy.concatenate([[True], blank[:-1]])[:count])
         styles: dict[int, tuple[int, float, bool, int]] = {0: (0, 0.0, False, 0)}
         fonts: dict[bytes, int] = {}
-        for index, handle in enumerate(handles):
+        wanted = []
+        for index in starts.tolist():
+            handle = calls.text_object(pointer, index) or 0
             if handle not in styles:
                 styles[handle] = _style(text_page.raw, index, handle, fonts)
-        wanted = [styles[handle] for handle in handles]
+            wanted.append(styles[handle])
+        lengths = numpy.diff(numpy.concatenate([starts, [count]]))
+        before = int(starts[0]) if len(starts) else count
+        looks = numpy.array([styles[0], *wanted], numpy.float32)
+        looks = numpy.repeat(looks, numpy.concatenate([[before], lengths]) if len(starts) else [count], axis=0)
+        texts, classes = _texts(codes)
         return Glyphs(
-            _texts(codes),
+            texts,
+            classes,
             rectangles[:, [0, 3, 2, 1]],
-            numpy.array([style[0] for style in wanted], numpy.int8),
-            numpy.array([style[1] for style in wanted], numpy.float32),
-            numpy.array([style[2] for style in wanted], bool),
-            numpy.array([style[3] for style in wanted], numpy.int32),
+            looks[:, 0].astype(numpy.int8),
+            looks[:, 1],
+            looks[:, 2] > 0,
+            looks[:, 3].astype(numpy.int32),
         )
     finally:
         text_page.close()
+
+
+def _codes(calls: _Calls, pointer: int | None, count: int) -> NDArray[numpy.uint32]:
+    """The number of each character; those of two UTF-16 units follow each other as these."""
+    buffer = numpy.zeros(count + 1, numpy.uint16)
+    written = calls.text(pointer, 0, count, buffer.ctypes.data)
+    codes: NDArray[numpy.uint32] = buffer[:count].astype(numpy.uint32)
+    # The whole text at once leaves some characters out, after which its places are no characters' numbers.
+    samples = [*range(0, count, 97), *range(max(0, count - 3), count)]
+    if written != count + 1 or any(calls.unicode(pointer, index) != codes[index] for index in samples):
+        codes = numpy.array([calls.unicode(pointer, index) for index in range(count)], numpy.uint32)
+    return codes
 
 
 @dataclass(frozen=True)
@@ -143,6 +169,7 @@ class _Calls:
     """pdfium's functions for addresses as plain numbers: ctypes' typed pointers take longer than the calls."""
 
     unicode: Any
+    text: Any
     loose_box: Any
     text_object: Any
 
@@ -159,6 +186,7 @@ def _calls() -> _Calls:
     place = (ctypes.c_void_p, ctypes.c_int)
     return _Calls(
         plain(pdfium.FPDFText_GetUnicode, ctypes.c_uint, *place),
+        plain(pdfium.FPDFText_GetText, ctypes.c_int, *place, ctypes.c_int, ctypes.c_void_p),
         plain(pdfium.FPDFText_GetLooseCharBox, ctypes.c_int, *place, ctypes.c_void_p),
         plain(pdfium.FPDFText_GetTextObject, ctypes.c_void_p, *place),
     )
@@ -184,22 +212,35 @@ def _style(text_page: Any, index: int, handle: int, fonts: dict[bytes, int]) -> 
     return turns, size, bold, fonts.setdefault(name.value, len(fonts))
 
 
-def _texts(codes: Sequence[int]) -> list[str]:
-    """What each code is as stored text; the second half of a surrogate pair has none."""
-    known = {code: _text_of(code) for code in set(codes)}
-    texts = [known[code] for code in codes]
-    if any(0xD800 <= code < 0xE000 for code in known):
-        high = 0
-        for index, code in enumerate(codes):
-            if 0xD800 <= code < 0xDC00:
-                texts[index], high = "", code
-                continue
-            if 0xDC00 <= code < 0xE000:
-                texts[index] = _text_of(0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00)) if high else UNKNOWN
+def _texts(codes: NDArray[numpy.uint32]) -> tuple[list[str], NDArray[numpy.uint8]]:
+    """What each code is as stored text, and its class; the second half of a surrogate pair has none."""
+    unique, places = numpy.unique(codes, return_inverse=True)
+    known = [_text_of(code) for code in unique.tolist()]
+    classes = numpy.array([_class_of(text) for text in known], numpy.uint8)[places]
+    texts = [known[place] for place in places.tolist()]
+    high = 0
+    for index in numpy.flatnonzero((codes >= 0xD800) & (codes < 0xE000)).tolist():
+        code = int(codes[index])
+        texts[index] = ""
+        if code < 0xDC00:
+            high = code
+        else:
+            texts[index] = _text_of(0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00)) if high else UNKNOWN
             high = 0
-    return texts
+        classes[index] = _class_of(texts[index])
+    return texts, classes
 
 
+def _class_of(text: str) -> int:
+    """The flags of a character's text."""
+    if not text or text == UNKNOWN:
+        return UNTOLD if text else 0
+    if text.isspace():
+        return SPACE | (LINE_END if text == "\n" else 0)
+    return INKED | (WIDE if is_wide(text) else 0)
+
+
+@lru_cache(maxsize=10_000)
 def _text_of(code: int) -> str:
     """A character as stored: line ends as \\n, hyphens at line ends as -, ligatures as letters."""
     if code in (0x0A, 0x0D):

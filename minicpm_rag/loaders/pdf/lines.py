@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from minicpm_rag.loaders.pdf.glyphs import UNKNOWN, Glyphs, turned
-from minicpm_rag.text.scripts import WIDE, is_wide
+from minicpm_rag.loaders.pdf.glyphs import INKED, LINE_END, SPACE, WIDE, Glyphs, turned
+from minicpm_rag.text import scripts
+from minicpm_rag.text.scripts import is_wide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _FEWEST_DOWN = 3  # steps downward that are vertical writing
 _CELL_GAP = 0.95  # of the line height: a wider gap may part cells, in justified lines it may be a space
 _WIDE_GAP = 1.5  # of the line height: a wider gap parts whatever stands on a line
 ITEM_MARK = re.compile(r"[^\w\s]{1,2}|[o§]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|[①-⑳]")
-_ALL_WIDE = re.compile(f"[{WIDE}]")
+_ALL_WIDE = re.compile(f"[{scripts.WIDE}]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,9 +177,7 @@ def fragments_of(glyphs: Glyphs, turns: int = 0) -> list[Fragment]:
 
     Boxes are turned back, so that this text runs from left to right.
     """
-    texts = numpy.array(glyphs.texts, dtype=object)
-    inked = numpy.array([bool(text) and text != UNKNOWN and not text.isspace() for text in glyphs.texts], bool)
-    inked &= glyphs.turns == turns
+    inked = ((glyphs.classes & INKED) > 0) & (glyphs.turns == turns)
     numbers = numpy.flatnonzero(inked)
     if not len(numbers):
         return []
@@ -188,17 +187,16 @@ def fragments_of(glyphs: Glyphs, turns: int = 0) -> list[Fragment]:
     overlap = numpy.minimum(top[1:], top[:-1]) - numpy.maximum(bottom[1:], bottom[:-1])
     gap = left[1:] - right[:-1]
     taller = numpy.maximum(height[1:], height[:-1])
-    line_ends = numpy.cumsum([text == "\n" for text in glyphs.texts])[numbers]
+    line_ends = numpy.cumsum((glyphs.classes & LINE_END) > 0)[numbers]
     apart = (overlap < 0.3 * numpy.minimum(height[1:], height[:-1])) | (gap > _CELL_GAP * taller)
     apart |= (gap < -2 * taller) | (line_ends[1:] != line_ends[:-1])
-    wide = numpy.array([is_wide(text) for text in texts[numbers]], bool)
+    wide = (glyphs.classes[numbers] & WIDE) > 0
     below = _goes_down(left, bottom, right, top) & wide[1:] & wide[:-1]
     apart &= ~below
     # One space is kept between two inked characters, none between two wide ones that are only set widely.
     between = numpy.diff(numbers) > 1
     spaced = numpy.zeros(len(numbers), bool)
-    spaces = numpy.array([text.isspace() for text in glyphs.texts], bool)
-    counted = numpy.concatenate([[0], numpy.cumsum(spaces)])
+    counted = numpy.concatenate([[0], numpy.cumsum((glyphs.classes & SPACE) > 0)])
     spaced[1:] = between & (counted[numbers[1:]] > counted[numbers[:-1]]) & ~apart
     spaced[1:] &= ~(wide[1:] & wide[:-1] & (gap < 0.2 * height[1:]))
     return _fragments(glyphs, numbers, spaced, apart, (left, bottom, right, top), below)
@@ -213,11 +211,11 @@ def _fragments(
     below: NDArray[numpy.bool_],
 ) -> list[Fragment]:
     left, bottom, right, top = edges
-    pieces = [
-        " " + glyphs.texts[number] if space else glyphs.texts[number]
-        for number, space in zip(numbers.tolist(), spaced.tolist(), strict=True)
-    ]
-    lengths = numpy.array([len(piece) for piece in pieces])
+    texts = glyphs.texts
+    pieces = [texts[number] for number in numbers.tolist()]
+    for place in numpy.flatnonzero(spaced).tolist():
+        pieces[place] = " " + pieces[place]
+    lengths = numpy.fromiter(map(len, pieces), numpy.intp, len(pieces))
     characters = Characters(
         "".join(pieces),
         numpy.repeat(numbers, lengths).astype(numpy.int32),

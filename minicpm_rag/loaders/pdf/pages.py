@@ -20,7 +20,7 @@ from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.files import protected
 from minicpm_rag.loaders.pdf import expansion
 from minicpm_rag.loaders.pdf.drawing import Box, Rules, read_drawing
-from minicpm_rag.loaders.pdf.glyphs import UNKNOWN, Glyphs, read_glyphs, turned
+from minicpm_rag.loaders.pdf.glyphs import INKED, UNTOLD, Glyphs, read_glyphs, turned
 from minicpm_rag.loaders.pdf.notes import LINE_HEIGHT, read_notes
 from minicpm_rag.messages import Message, reason_of
 
@@ -118,7 +118,7 @@ class Pdf:
             notes = read_notes(page, self._form, float(numpy.median(sizes)) * LINE_HEIGHT if len(sizes) else 0.0, turns)
         area = max(1.0, (box[2] - box[0]) * (box[3] - box[1]))
         shares = [(c - a) * (d - b) / area for a, b, c, d in drawing.pictures]
-        inked = sum(not text.isspace() for text in glyphs.texts if text)
+        inked = int(((glyphs.classes & (INKED | UNTOLD)) > 0).sum())
         legible = is_legible(glyphs)
         is_scan = not legible
         if inked + len(notes.placed) < _STAMP_CHARACTERS:
@@ -198,8 +198,9 @@ def page_image(path: Path, page_number: int, *, dots_per_inch: int) -> Image:
 
 def is_legible(glyphs: Glyphs) -> bool:
     """Whether the fonts of a page say which characters they draw."""
-    drawn = sum(not text.isspace() for text in glyphs.texts if text)
-    return glyphs.texts.count(UNKNOWN) <= max(_FEWEST_UNKNOWN, _MOST_UNKNOWN * drawn)
+    untold = int(((glyphs.classes & UNTOLD) > 0).sum())
+    drawn = int(((glyphs.classes & INKED) > 0).sum()) + untold
+    return untold <= max(_FEWEST_UNKNOWN, _MOST_UNKNOWN * drawn)
 
 
 def damaged() -> DocumentError:

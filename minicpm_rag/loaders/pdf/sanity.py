@@ -9,6 +9,7 @@ import re
 
 from minicpm_rag.text.scripts import count_han
 
+_LOOKED_AT = 2_500  # characters
 _MOST_LONE = 0.4  # share of paragraphs that are one letter
 _FEWEST_PARAGRAPHS = 12
 _MOST_STRANGE = 0.35  # share of words that no language has
@@ -26,6 +27,7 @@ _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxzBCDFGHJKLMNPQRSTVWXZ]{6}")
 
 def is_poor(text: str) -> bool:
     """Whether a page's text is not what is drawn there."""
+    text = text[:_LOOKED_AT]
     paragraphs = [paragraph for paragraph in re.split(r"\n+", text) if not paragraph.startswith("|")]
     lone = sum(len(paragraph.strip()) == 1 and paragraph.strip().isalpha() for paragraph in paragraphs)
     if lone >= _FEWEST_PARAGRAPHS and lone > _MOST_LONE * len(paragraphs):
