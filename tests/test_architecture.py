@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "workspace": {"answering", "embedding", "library", "llm", "models", "retrieval"},
     "doctor": {"embedding", "indexing", "library", "llm", "loaders", "models"},
     "evaluation": {"answering", "indexing", "library", "llm", "retrieval", "workspace"},
-    "bench": {"llm"},
+    "bench": {"llm", "loaders"},
     "gate": set(),
     "fields": set(),
     "__init__": {"answering", "llm", "loaders", "retrieval", "workspace"},

@@ -1,18 +1,20 @@
-"""`bench decode`, `bench cpu`: how fast a model decodes here, and how far from what memory allows."""
+"""`bench decode`, `bench cpu`: how fast a model decodes here; `bench loaders`: what the readers make of a folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import click
 
 from minicpm_rag.cli.language import said, t
-from minicpm_rag.cli.tables import aligned
+from minicpm_rag.cli.tables import aligned, echo_json, echo_table, printable
 
 if TYPE_CHECKING:
     from minicpm_rag.bench import Row
     from minicpm_rag.bench.cpu import CpuRow
+    from minicpm_rag.bench.reading import Measured
 
 # Widths of the columns, left-aligned where negative: a line is printed as soon as it is measured.
 _DECODE_WIDTHS = (-50, 9, 6, 8, 10, 8, -1)
@@ -21,7 +23,7 @@ _CPU_WIDTHS = (-24, 9, 9, 6, 11, 10)
 
 @click.group(help="bench.help")
 def bench() -> None:
-    """Measure how fast models decode on this machine."""
+    """Measure models and readers on this machine."""
 
 
 @bench.command(help="bench.decode")
@@ -94,6 +96,59 @@ def cpu(name: str) -> None:
     click.echo(aligned([t(f"bench.column_{column}") for column in columns], _CPU_WIDTHS))
     for row in cpu_table(name, bandwidth):
         click.echo(_cpu_line(row))
+
+
+@bench.command("loaders", help="bench.loaders")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--ocr", is_flag=True, help="bench.ocr")
+@click.option("--json", "as_json", is_flag=True, help="option.json")
+def read_folder(folder: Path, ocr: bool, as_json: bool) -> None:
+    """Measure the readers on a folder of files."""
+    from minicpm_rag.bench.reading import measure
+
+    def following(number: int, total: int, path: Path) -> None:
+        click.echo(f"\r{number}/{total} {printable(path.name)[:60]:60}", nl=False, err=True)
+
+    found = measure(folder, following, ocr=ocr)
+    click.echo(err=True)
+    if as_json:
+        echo_json(found)
+        return
+    columns = ("format", "files", "read", "refused", "crashed", "hung", "recall", "order", "headings", "rows", "speed")
+    echo_table(
+        [t(f"bench.column_{column}") for column in columns],
+        [_read_cells(measured) for measured in found],
+        right=range(1, len(columns)),
+    )
+    for measured in found:
+        for why, name in measured.failed:
+            click.echo(t("bench.worst", format=measured.format, name=printable(name), share=printable(why)))
+        for share, name in sorted(measured.worst):
+            click.echo(t("bench.worst", format=measured.format, name=printable(name), share=f"{share:.3f}"))
+
+
+def _read_cells(measured: Measured) -> list[str]:
+    from minicpm_rag.bench.reading import tenth
+
+    def spread(shares: list[float]) -> str:
+        return f"{median(shares):.3f} / {tenth(shares):.3f}" if shares else ""
+
+    def share(found: int, total: int) -> str:
+        return f"{found}/{total} {found / total:.0%}" if total else ""
+
+    speed = ""
+    if measured.pages and measured.seconds:
+        speed = f"{measured.pages / measured.seconds:.0f}/s, {measured.raw_seconds / measured.seconds:.2f}"
+    counts = (measured.files, measured.read, measured.refused, measured.crashed, measured.hung)
+    return [
+        measured.format,
+        *map(str, counts),
+        spread(measured.recall),
+        spread(measured.order),
+        share(measured.headings_found, measured.headings),
+        share(measured.rows_exact, measured.rows),
+        speed,
+    ]
 
 
 def _decode_line(row: Row, limit: float, tutorial: float | None) -> str:

@@ -394,7 +394,29 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column.measure": ("指标", "Measure"),
     "column.value": ("数值", "Value"),
     # bench
-    "bench.help": ("测量模型在这台电脑上有多快。", "Measure how fast models decode on this machine."),
+    "bench.help": (
+        "测量模型的速度和读取文件的质量。",
+        "Measure how fast models decode here, and how well files are read.",
+    ),
+    "bench.loaders": (
+        "读取文件夹里的所有文件，测量失败、文字是否齐全、顺序和结构。PDF 对照 pdftotext，Office 文件对照 XML，"
+        "结构对照同名的 Markdown。",
+        "Read all files of a folder: what fails, how complete the text is and in which order. PDF is compared with "
+        "pdftotext, Office files with their XML, structure with Markdown of the same name.",
+    ),
+    "bench.ocr": ("扫描页也用文字识别读取。", "Read scans by text recognition, too."),
+    "bench.column_format": ("格式", "format"),
+    "bench.column_files": ("文件", "files"),
+    "bench.column_read": ("已读", "read"),
+    "bench.column_refused": ("拒绝", "refused"),
+    "bench.column_crashed": ("崩溃", "crashed"),
+    "bench.column_hung": ("超时", "hung"),
+    "bench.column_recall": ("文字（中位/一成）", "recall (median / p10)"),
+    "bench.column_order": ("顺序（中位/一成）", "order (median / p10)"),
+    "bench.column_headings": ("标题", "headings"),
+    "bench.column_rows": ("表格行", "table rows"),
+    "bench.column_speed": ("页速，与 pypdfium2 之比", "pages, share of pypdfium2"),
+    "bench.worst": ("{format}：{name} {share}", "{format}: {name} {share}"),
     "bench.decode": (
         "在 GPU 上测量解码速度，并与两种基准比较。\n\n依次测量教程的写法、transformers 的固定缓存和本程序的引擎。",
         "Measure decoding on the GPU beside two baselines.\n\n"

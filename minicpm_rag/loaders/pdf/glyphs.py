@@ -19,13 +19,14 @@ import numpy
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import clean
-from minicpm_rag.text.scripts import COMMON_HAN, is_wide
+from minicpm_rag.text.scripts import COMMON_HAN, HANGUL, is_wide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INKED, SPACE, LINE_END, WIDE, UNTOLD = 1, 2, 4, 8, 16  # flags of a character
 UNKNOWN = "\ufffd"  # text of a character whose font does not say what it is: left out
+_HANGUL = re.compile(f"[{HANGUL}]")  # as wide as Han, but written with spaces
 _MOST_PAGE_CHARACTERS = 500_000
 _BULLETS = frozenset([0xF06C, 0xF06E, 0xF0A7, 0xF0B7, 0xF0D8, 0xF0FC])  # of Symbol and Wingdings, as Word uses them
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|simhei|heiti|CMBX|SFBX|-medi|[-,]bd?\b", re.IGNORECASE)
@@ -237,7 +238,7 @@ def _class_of(text: str) -> int:
         return UNTOLD if text else 0
     if text.isspace():
         return SPACE | (LINE_END if text == "\n" else 0)
-    return INKED | (WIDE if is_wide(text) else 0)
+    return INKED | (WIDE if is_wide(text) and not _HANGUL.match(text) else 0)
 
 
 @lru_cache(maxsize=10_000)

@@ -30,6 +30,9 @@ Cell = list[Fragment]
 Row = list[Cell]
 
 
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+
+
 @dataclass(frozen=True)
 class FoundTable:
     """Rows of cells; `headers` of them name the columns."""
@@ -53,7 +56,7 @@ def table_in_grid(grid: Grid, fragments: Sequence[Fragment]) -> FoundTable | Non
     cells = [cell for row in rows for cell in row]
     if len(rows) < 2 or len(used) < 2 or sum(map(bool, cells)) < _FILLED_CELLS * len(cells):
         return None
-    return FoundTable(rows, _headers(rows))
+    return _found(rows)
 
 
 def _with_columns_inside(xs: Sequence[float], lines: Sequence[Line]) -> list[float]:
@@ -83,7 +86,7 @@ def table_runs(lines: Sequence[Line], level: Sequence[Rule] = ()) -> list[tuple[
             runs.append((position, end, FoundTable([row for row in contents[position:end] if row], 0)))
             position = taken = end
             continue
-        if len(lines[position].fragments) < 2:
+        if not _has_cells(lines[position]):
             position += 1
             continue
         end = _run_end(lines, position)
@@ -97,7 +100,7 @@ def table_runs(lines: Sequence[Line], level: Sequence[Rule] = ()) -> list[tuple[
         end = _with_wrapped_cells(lines, end, columns)
         rows = _rows(lines[start:end], columns, level)
         if len(rows) > 1:
-            runs.append((start, end, FoundTable(rows, _headers(rows))))
+            runs.append((start, end, _found(rows)))
             taken = end
         position = end
     return runs
@@ -119,6 +122,11 @@ def _contents_row(line: Line) -> Row | None:
     return [title, [number]]
 
 
+def _has_cells(line: Line) -> bool:
+    """Whether a line has several fragments; one without text stands for a table that was found before."""
+    return len(line.fragments) > 1 and all(fragment.end > fragment.start for fragment in line.fragments)
+
+
 def _run_end(lines: Sequence[Line], start: int) -> int:
     """The end of the lines with several cells from `start` on; a few with one may stand between them."""
     end = start + 1
@@ -127,9 +135,11 @@ def _run_end(lines: Sequence[Line], start: int) -> int:
         line, above = lines[position], lines[position - 1]
         if not 0 < above.bottom - line.bottom <= _ROW_GAP * max(line.height, above.height) + 4:
             break
-        if len(line.fragments) > 1:
+        if _has_cells(line):
             end, single = position + 1, 0
             continue
+        if not line.text:
+            break
         single += 1
         run = lines[start:end]
         left, right = min(each.left for each in run), max(each.right for each in run)
@@ -222,7 +232,7 @@ def _rules_within(lines: Sequence[Line], level: Sequence[Rule]) -> int:
 
 def _is_header(line: Line, below: Line, places: Sequence[float]) -> bool:
     """Whether a line whose words stand close together is the header, each word over a column."""
-    if len(line.fragments) != 1 or line.bottom - below.bottom > 3 * line.height:
+    if len(line.fragments) != 1 or not line.text or line.bottom - below.bottom > 3 * line.height:
         return False
     words = [_column_of(word, [float("-inf"), *places, float("inf")]) for word in line.fragments[0].words()]
     crossing = any(word.left < place < word.right for word in line.fragments[0].words() for place in places)
@@ -231,7 +241,7 @@ def _is_header(line: Line, below: Line, places: Sequence[float]) -> bool:
 
 def _with_wrapped_cells(lines: Sequence[Line], end: int, places: Sequence[float]) -> int:
     """Take in single cells after the last row that go on with a column other than the first."""
-    while end < len(lines) and len(lines[end].fragments) == 1:
+    while end < len(lines) and len(lines[end].fragments) == 1 and lines[end].text:
         fragment = lines[end].fragments[0]
         near = 0 < lines[end - 1].bottom - lines[end].bottom < 2 * fragment.height
         if not near or fragment.left < places[0] or any(fragment.left < place < fragment.right for place in places):
@@ -325,6 +335,14 @@ def _goes_on(above: Row, cells: Row, gap: float, tight: float, *, is_spaced: boo
         text = _text(cells[0])
         return text[0].islower() or _text(above[0])[-1] in ",-(（，、&/" or text[0] in ")）"
     return 0 not in filled or is_spaced
+
+
+def _found(rows: list[Row]) -> FoundTable:
+    """The table of rows as they stand from left to right; where the language runs to the left, so do the cells."""
+    text = "".join(_text(cell) for row in rows for cell in row)
+    if 2 * len(_RIGHT_TO_LEFT.findall(text)) > sum(map(str.isalpha, text)):
+        rows = [row[::-1] for row in rows]
+    return FoundTable(rows, _headers(rows))
 
 
 def _headers(rows: Sequence[Row]) -> int:
