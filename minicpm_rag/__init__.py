@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from minicpm_rag.answering import build_chain
     from minicpm_rag.errors import RAGError
+    from minicpm_rag.llm.chat import ChatMiniCPM
     from minicpm_rag.llm.minicpm import MiniCPM_LLM
     from minicpm_rag.loaders.isolated import load_file
     from minicpm_rag.retrieval import HybridRetriever
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import open_workspace
 
 __all__ = [
+    "ChatMiniCPM",
     "HybridRetriever",
     "MiniCPM_LLM",
     "RAGError",
@@ -31,6 +33,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
+    "ChatMiniCPM": "llm.chat",
     "HybridRetriever": "retrieval",
     "MiniCPM_LLM": "llm.minicpm",
     "RAGError": "errors",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -21,6 +22,7 @@ from langchain_core.runnables.config import run_in_executor
 from minicpm_rag.answering import tables
 from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.rewrite import standalone_question
+from minicpm_rag.answering.runs import step
 from minicpm_rag.answering.tables import TableAnswer
 from minicpm_rag.answering.writing import quote, write
 from minicpm_rag.errors import NotFoundError, RAGError
@@ -35,6 +37,7 @@ from minicpm_rag.records import (
     Rewritten,
     Similarity,
     Text,
+    Waiting,
 )
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.text.questions import check_question, language_of
@@ -52,10 +55,10 @@ __all__ = ["AnswerChain", "build_chain"]
 NEAREST = 3  # passages shown with a refusal
 
 
-class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
+class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
     """Answers questions; made by `build_chain`. Threads may share it: all state of an answer is in its stream.
 
-    Input: a `records.Question`, or a mapping of its fields, in which `text` is called `question` and
+    Input: a text, a `records.Question`, or a mapping of its fields, in which `text` is called `question` and
     `standalone` is called `standalone_question`.
     Output: the events; the last one is the whole `records.Answer`.
     """
@@ -84,7 +87,7 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
 
     def stream(
         self,
-        input: Question | Mapping[str, Any],  # noqa: A002 - LangChain's name
+        input: str | Question | Mapping[str, Any],  # noqa: A002 - LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> Iterator[AnswerEvent]:
@@ -96,7 +99,7 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
 
     def invoke(
         self,
-        input: Question | Mapping[str, Any],  # noqa: A002 - LangChain's name
+        input: str | Question | Mapping[str, Any],  # noqa: A002 - LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> Answer:
@@ -107,7 +110,7 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
 
     async def astream(
         self,
-        input: Question | Mapping[str, Any],  # noqa: A002 - LangChain's name
+        input: str | Question | Mapping[str, Any],  # noqa: A002 - LangChain's name
         config: RunnableConfig | None = None,
         **kwargs: Any | None,
     ) -> AsyncIterator[AnswerEvent]:
@@ -123,12 +126,14 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
                 question.cancel.set()  # left early; a `next` that still runs in its thread ends by this
 
     def _events(
-        self, inputs: Iterator[Question | Mapping[str, Any]], run_manager: object, config: RunnableConfig
+        self, inputs: Iterator[str | Question | Mapping[str, Any]], run_manager: object, config: RunnableConfig
     ) -> Iterator[AnswerEvent]:
         """Every step from a question to its answer; callbacks of `config` see them as parts of the chain's run."""
         question = _question(next(inputs))
         began = time.monotonic()
-        standalone = yield from standalone_question(question, self.llm, self.context_tokens, config)
+        with step(config, "rewrite", question.text) as rewriting:
+            standalone = yield from standalone_question(question, self.llm, self.context_tokens, rewriting.config)
+            rewriting.output = standalone
         seconds = {"rewrite": time.monotonic() - began}
         yield Rewritten(question.text, standalone, standalone != question.text)
         began = time.monotonic()
@@ -152,9 +157,10 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
             yield Text(sentence)
             yield replace(begun, text=sentence, mode="refused")
         elif self.llm is None:
-            yield from quote(begun, page_text=self._page_text, similarity=self._similarity(found))
+            answering = quote(begun, page_text=self._page_text, similarity=self._similarity(found))
+            yield from _proven(answering, config)
         else:
-            yield from write(
+            answering = write(
                 begun,
                 self.llm,
                 history=() if stands_alone(standalone, question.history) else question.history,
@@ -168,6 +174,7 @@ class AnswerChain(Runnable["Question | Mapping[str, Any]", AnswerEvent]):
                 config=config,
                 has_evidence=found.evidence >= found.threshold,
             )
+            yield from _proven(answering, config)
 
     def _computed(self, question: str) -> TableAnswer | None:
         """What the tables of the knowledge base give by computing; None where nothing is to be computed."""
@@ -229,8 +236,23 @@ def build_chain(
     )
 
 
-def _question(given: Question | Mapping[str, Any]) -> Question:
+def _proven(answering: Iterator[AnswerEvent], config: RunnableConfig) -> Iterator[AnswerEvent]:
+    """Report the proof of an answer as a run: from its first text to its last citation."""
+    first = next(answering)
+    while isinstance(first, Waiting):
+        yield first
+        first = next(answering)
+    with step(config, "proof", first.text if isinstance(first, Text) else "") as proving:
+        for event in chain([first], answering):
+            if isinstance(event, Answer):
+                proving.output = {"citations": event.citations, "unsupported": event.unsupported}
+            yield event
+
+
+def _question(given: str | Question | Mapping[str, Any]) -> Question:
     """The question, without blank space around it; fields of a mapping that are None count as not given."""
+    if isinstance(given, str):
+        given = Question(given)
     if not isinstance(given, Question):
         fields = {name: given[name] for name in ("history", "answer_anyway", "cancel") if given.get(name) is not None}
         given = Question(str(given.get("question") or ""), standalone=given.get("standalone_question"), **fields)

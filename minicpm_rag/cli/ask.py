@@ -34,8 +34,12 @@ _CELL_CHARACTERS = 35  # of a table's cell
 @knowledge_base_option
 @json_option
 @click.option("--anyway", is_flag=True, help="ask.anyway")
-def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) -> None:
+@click.option("--agent", is_flag=True, help="ask.agent")
+def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool, agent: bool) -> None:
     """Answer a question from the documents, with citations."""
+    if agent:
+        _in_steps(question, knowledge_base, as_json)
+        return
     from minicpm_rag.records import Answer, Question, Retrieval, Rewritten, Text, Waiting
     from minicpm_rag.settings import load_settings
     from minicpm_rag.workspace import open_workspace
@@ -63,6 +67,30 @@ def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool) 
                 else:
                     click.echo()
                     _show(event, retrieval)
+
+
+def _in_steps(question: str, knowledge_base: str | None, as_json: bool) -> None:
+    """Have an agent answer: each step on stderr, then the answer with its citations."""
+    from minicpm_rag import agent
+    from minicpm_rag.fields import answer_fields
+    from minicpm_rag.records import Answer, Question
+    from minicpm_rag.settings import load_settings
+    from minicpm_rag.workspace import open_workspace
+
+    _begin(question)
+    with open_workspace(load_settings()) as workspace:
+        _make_ready(workspace, knowledge_base)
+        name = knowledge_base or workspace.settings.knowledge_base
+        for step in agent.run(workspace, name, Question(question)):
+            if not isinstance(step, Answer):
+                arguments = ", ".join(f"{key}={value!r}" for key, value in step.arguments.items())
+                click.echo(t("ask.step", name=step.name, arguments=on_one_line(arguments)), err=True)
+            elif as_json:
+                fields = answer_fields(question, None, step, language())
+                click.echo(json.dumps(fields, ensure_ascii=False, indent=2))
+            else:
+                click.echo("\n".join(printable(line) for line in step.text.split("\n")))
+                _show(step, None)
 
 
 @click.command(help="search.help")
@@ -109,7 +137,7 @@ def _make_ready(workspace: Workspace, knowledge_base: str | None) -> None:
         prepare(workspace.library.embedder_of(name))
 
 
-def _show(answer: Answer, retrieval: Retrieval) -> None:
+def _show(answer: Answer, retrieval: Retrieval | None) -> None:
     if answer.citations:
         click.echo()
         click.echo(t("ask.citations"))
@@ -127,7 +155,7 @@ def _show(answer: Answer, retrieval: Retrieval) -> None:
             click.echo(f"  ? {on_one_line(answer.text[start:end])}", err=True)
     if answer.note is not None and answer.mode == "extractive":
         click.echo(said(answer.note), err=True)
-    if answer.mode == "refused" and retrieval.documents:
+    if answer.mode == "refused" and retrieval is not None and retrieval.documents:
         click.echo(t("ask.refused", evidence=retrieval.evidence, threshold=retrieval.threshold), err=True)
         click.echo(t("ask.nearest"), err=True)
         for number, document in enumerate(retrieval.documents, 1):

@@ -282,6 +282,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "知识库“{name}”里还没有文档。先运行：minicpm-rag ingest 文件",
         'There are no documents in "{name}" yet. Run first: minicpm-rag ingest PATH',
     ),
+    "ask.agent": (
+        "分步回答：模型自己查找、读页、计算表格（需要会调用工具的模型）。",
+        "Answer in steps: the model searches, reads pages and computes tables (it must be able to call tools).",
+    ),
+    "ask.step": ("{name}（{arguments}）", "{name}({arguments})"),
     "ask.no_model": (
         "无模型模式：回答由原文句子组成。`minicpm-rag models` 列出 MiniCPM 模型，`minicpm-rag download` 下载。",
         "No-model mode: the answer is made of quoted sentences. `minicpm-rag models` lists "

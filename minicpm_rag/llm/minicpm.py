@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.llms import LLM
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.prompt_values import PromptValue
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.checkpoint.chat_format import THOUGHT, THOUGHT_END, ChatFormat, ChatPrompt, RenderedPrompt
+from minicpm_rag.llm.constraint import Constraint, Vocabulary
 from minicpm_rag.llm.generation import QueueingEngine, Sampling
 from minicpm_rag.llm.generation.queued import Queued
 from minicpm_rag.llm.generation.request import Cancel
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# What decides which weights are loaded, and how
+_LOADING = ("device", "precision", "attention", "weights", "key_value_cache", "gpu_gigabytes")
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens", "seed")
 
 
@@ -53,14 +56,26 @@ class Running:
     cache_bytes: int
 
 
+@dataclass
+class _Loaded:
+    """A checkpoint in memory, which copies of its MiniCPM_LLM share; `place` says what it was loaded from, and how."""
+
+    place: tuple[Any, ...]
+    tokenizer: Any
+    chat_format: ChatFormat
+    model: Any
+    generator: TextGenerator
+    vocabulary: Vocabulary | None = None  # made when an answer must first keep to a schema
+
+
 class MiniCPM_LLM(LLM):
     """A MiniCPM checkpoint folder as a LangChain LLM: `MiniCPM_LLM(folder)`, then call, invoke or stream it.
 
     A plain string is one user turn; messages are rendered with the checkpoint's chat template. Per call, or bound, it
-    takes `stop`, the sampling fields below, `cancel` (an Event that stops the answer), `on_queue` (called with the
-    place in the queue whenever it changes: 1 is next, 0 means that the model reads the prompt) and `on_end` (called
-    with "stop" or "length", why the text ended). Raises CheckpointError, PromptTooLongError, OutOfMemoryError and other
-    kinds of ModelError.
+    takes `stop`, the sampling fields below, `json_schema` (see `llm.constraint`), `cancel` (an Event that stops the
+    answer), `on_queue` (called with the place in the queue whenever it changes: 1 is next, 0 means that the model reads
+    the prompt) and `on_end` (called with "stop" or "length", why the text ended). Raises CheckpointError,
+    PromptTooLongError, OutOfMemoryError and other kinds of ModelError.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -79,6 +94,8 @@ class MiniCPM_LLM(LLM):
     weights: str = Field("auto", description="full, int8, int4, or auto: int8 on a processor, full on a GPU")
     key_value_cache: Literal["full", "int8"] = Field("full", description="keys and values on a GPU")
     gpu_gigabytes: float | None = Field(None, gt=0, description="most that weights and cache may take on a GPU")
+    # A field, because LangChain makes a configured copy from the fields alone: it must not load the weights again.
+    loaded: Any = Field(None, exclude=True, repr=False)
 
     _model: Any = PrivateAttr(default=None)
     _tokenizer: Any = PrivateAttr(default=None)
@@ -98,17 +115,29 @@ class MiniCPM_LLM(LLM):
         """Load the folder, or use a `model`, `tokenizer` and `engine` that were made before."""
         fields = {"model_path": str(Path(model_path).expanduser()), **settings}
         super().__init__(**fields)
+        place = (self.model_path, *(getattr(self, name) for name in _LOADING))
+        if self.loaded is None or self.loaded.place != place or model is not None or engine is not None:
+            self.loaded = self._begin(place, model, tokenizer, engine)
+        self._tokenizer, self._format = self.loaded.tokenizer, self.loaded.chat_format
+        self._model, self._generator = self.loaded.model, self.loaded.generator
+        self._end_tokens = self._find_end_tokens()
+
+    def _begin(self, place: tuple[Any, ...], model: Any, tokenizer: Any, engine: QueueingEngine | None) -> _Loaded:
         from minicpm_rag.llm import checkpoint
 
         if model is None:
-            checkpoint.locate(model_path)
+            checkpoint.locate(self.model_path)
         self._tokenizer = tokenizer or checkpoint.load_tokenizer(self.model_path)
         self._format = ChatFormat(self._tokenizer)
         self._model = model if model is not None else self._load()
-        self._end_tokens = self._find_end_tokens()
         window = checkpoint.context_tokens(self._model.config)
         rows = self._model.config.vocab_size if engine is None else None
-        self._generator = TextGenerator(engine or self._choose_engine(), self._tokenizer, window, rows)
+        generator = TextGenerator(engine or self._choose_engine(), self._tokenizer, window, rows)
+        return _Loaded(place, self._tokenizer, self._format, self._model, generator)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> MiniCPM_LLM:
+        """A copy that shares the weights."""
+        return self.model_copy()
 
     def _load(self) -> Any:
         from minicpm_rag.llm import checkpoint
@@ -197,7 +226,7 @@ class MiniCPM_LLM(LLM):
 
         if self._generator is not None:
             self._generator.close()
-        self._generator = self._model = None
+        self._generator = self._model = self.loaded = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
@@ -214,11 +243,21 @@ class MiniCPM_LLM(LLM):
         """Tokens of the prompt these messages become."""
         return self.count_prompt_tokens(messages)
 
+    def render_chat(self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]] = ()) -> str:
+        """The prompt of these messages, told of tools where there are any (see ChatFormat)."""
+        chat_format: ChatFormat = self._format
+        has_calls = any(message.type == "tool" or getattr(message, "tool_calls", None) for message in messages)
+        if tools or has_calls:
+            return RenderedPrompt(chat_format.render_with_tools(messages, tools))
+        return RenderedPrompt(chat_format.render(messages))
+
     # Every prompt is rendered with the chat format; LangChain's default would be lines that begin with "Human:".
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        if isinstance(model_input, RenderedPrompt):
+            return _Rendered(text=model_input)
         value = super()._convert_input(model_input)
-        if isinstance(value, ChatPrompt):
+        if isinstance(value, (ChatPrompt, _Rendered)):
             return value
         return ChatPrompt(messages=value.to_messages(), chat_format=self._format)
 
@@ -321,17 +360,25 @@ class MiniCPM_LLM(LLM):
         options = dict(kwargs)
         cancel, on_queue, on_end = (options.pop(name, None) for name in ("cancel", "on_queue", "on_end"))
         options.pop("on_anew", None)  # for models whose thoughts are told from the answer only later
+        schema = options.pop("json_schema", None)
         if unknown := sorted(options.keys() - set(_SAMPLING)):
             known = ", ".join(("stop", "cancel", "on_queue", "on_end", *_SAMPLING))
             raise TypeError(f"MiniCPM_LLM takes no {', '.join(unknown)} in a call; it takes {known}.")
         sampling = Sampling(
             **{name: options.get(name, getattr(self, name)) for name in _SAMPLING},
             end_tokens=self._end_tokens,
+            constraint=None if schema is None else self._constraint(schema),
         )
         rendered = prompt if isinstance(prompt, RenderedPrompt) else self._convert_input(prompt).to_string()
         stops = (*(stop or ()), *self._format.turn_marks)
         texts = self._open_generator().stream(
-            rendered, sampling, stop=stops, cancel=cancel, on_queue=on_queue, on_end=on_end, thinking=self._thinking
+            rendered,
+            sampling,
+            stop=stops,
+            cancel=cancel,
+            on_queue=on_queue,
+            on_end=on_end,
+            thinking=self._thinking if schema is None else None,  # thoughts are no JSON
         )
         empty = True
         with contextlib.closing(texts):
@@ -347,11 +394,35 @@ class MiniCPM_LLM(LLM):
             return None
         return Thinking(self.thinking_tokens, self._format.opens_thoughts, THOUGHT, THOUGHT_END)
 
+    def _constraint(self, schema: dict[str, Any]) -> Constraint | None:
+        """What holds an answer to the schema; None where the engine cannot be held to one."""
+        engine = self._open_generator().engine
+        if not getattr(engine, "keeps_constraints", False):
+            return None
+        if self.loaded.vocabulary is None:
+            size = self._model.config.vocab_size
+            self.loaded.vocabulary = Vocabulary(self._tokenizer, size, self._end_tokens[0])
+        return Constraint(self.loaded.vocabulary, schema)
+
     def _open_generator(self) -> TextGenerator:
         if self._generator is None:
             raise ModelError("llm.closed")
         generator: TextGenerator = self._generator
         return generator
+
+
+class _Rendered(PromptValue):
+    """A prompt that has been through the chat template already."""
+
+    text: str
+
+    def to_string(self) -> str:
+        """The prompt."""
+        return RenderedPrompt(self.text)
+
+    def to_messages(self) -> list[BaseMessage]:
+        """The prompt as one message."""
+        return [HumanMessage(self.text)]
 
 
 async def _from_thread(texts: Iterator[str], cancel: Cancel) -> AsyncGenerator[str]:

@@ -109,7 +109,7 @@ class OpenAIServer:
             with closing(raw.http_response):
                 yield from _pieces(raw)
         except Exception as error:
-            raise self._error(error, has_begun) from error
+            raise self.error(error, has_begun) from error
 
     def first_words(self) -> str:
         """The first piece of an answer to a greeting: whether the server answers at all."""
@@ -149,7 +149,7 @@ class OpenAIServer:
         try:
             listed: Any = self._client.with_options(timeout=LIST_SECONDS).get("/models", cast_to=object)
         except Exception as error:
-            raise self._error(error) from error
+            raise self.error(error) from error
         data = listed.get("data") if isinstance(listed, dict) else None
         return [entry for entry in data or () if isinstance(entry, dict)]
 
@@ -202,7 +202,8 @@ class OpenAIServer:
         client = self.http_client
         return OpenAI(base_url=self.address, api_key=self._key, max_retries=0, timeout=READ_SECONDS, http_client=client)
 
-    def _error(self, error: Exception, has_begun: bool = False) -> ModelError:
+    def error(self, error: Exception, has_begun: bool = False) -> ModelError:
+        """Our error for what openai or httpx raised; `has_begun` says that the server had accepted the request."""
         return translated(
             error,
             url=self.address,

@@ -135,6 +135,7 @@ class RemoteLLM(LLM):
             temperature=self.temperature,
             max_tokens=self.max_new_tokens,
             timeout=READ_SECONDS,
+            streaming=True,
             stream_usage=False,
             use_responses_api=False,
             http_client=self.server.http_client,

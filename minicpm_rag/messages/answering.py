@@ -118,6 +118,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answering.same_text": ("与更好的一段内容相同", "same text as a better one"),
     "answering.not_among_best": ("不在最好的几段之中", "not among the best"),
     # Errors
+    "answering.agent_needs_model": (
+        "分步回答需要会调用工具的模型，现在没有模型。请下载一个（`minicpm-rag models`），或设置 MINICPM_RAG_LLM_URL。",
+        "Answering in steps needs a model that calls tools, and there is none. "
+        "Download one (`minicpm-rag models`), or set MINICPM_RAG_LLM_URL.",
+    ),
+    "answering.agent_no_end": (
+        "模型走了 {steps} 步仍没有得出回答。请把问题拆小，或不用 --agent。",
+        "The model came to no answer within {steps} steps. Ask for less at once, or without --agent.",
+    ),
     "answering.no_question": (
         "没有问题。请输入一个问题，或传入 {{'question': '...'}}。",
         "There is no question. Type one, or pass {{'question': '...'}}.",

@@ -267,6 +267,15 @@ _ANSWERING: dict[str, tuple[str, str]] = {
         "这个模型的对话模板不接受这些消息（{roles:list}）：{why}",
         "The chat template of this model refuses the messages ({roles:list}): {why}",
     ),
+    "llm.template_without_tools": (
+        "这个模型的对话模板不支持工具，请换一个支持工具的模型（如 MiniCPM4 之后的版本），或用模型服务。",
+        "The chat template of this model knows no tools. "
+        "Choose a model that does (MiniCPM4 and later), or a model server.",
+    ),
+    "llm.no_constraint": (
+        "不能让模型按这个格式输出（{why}）。需要 `pip install 'minicpm-rag[structured]'`。",
+        "The model cannot be held to this schema ({why}). It needs `pip install 'minicpm-rag[structured]'`.",
+    ),
     "llm.text_only": (
         "这个模型只读文字，消息里有 {kind}。",
         "This model reads text only; a message holds a {kind!r} block.",

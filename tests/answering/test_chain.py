@@ -392,3 +392,25 @@ def test_a_real_minicpm_answers_through_the_chain(retriever: HybridRetriever, fo
     done = ask(chain(retriever, llm, settings), "保修几天？", answer_anyway=True)
     assert done.mode == "model" and done.text and 0 < len(done.documents) <= 5
     llm.close()
+
+
+async def test_rewrite_retrieval_model_and_proof_are_runs_of_the_chain(retriever: HybridRetriever) -> None:
+    history = [Turn("AL-500 的单价是多少元？", "5680 元。[1]")]
+    llm = ScriptedLLM(answers=["AL-500 的交货期是几天？", "交货期为15天。"])
+    asked = {"question": "那它的交货期是几天？", "history": history}
+    began: dict[str, list[str]] = {}
+    ended = []
+    async for event in chain(retriever, llm).astream_events(asked, version="v2"):
+        if event["event"].endswith("_start"):
+            began.setdefault(event["name"], []).append(event["run_id"])
+            assert event["name"] == "AnswerChain" or began["AnswerChain"][0] in event["parent_ids"]
+        elif event["event"].endswith("_end"):
+            ended.append(event["name"])
+    assert list(began) == ["AnswerChain", "rewrite", "ScriptedLLM", "HybridRetriever", "proof"]
+    assert len(began["ScriptedLLM"]) == 2
+    assert sorted(ended) == sorted(name for name, runs in began.items() for _ in runs)
+
+
+def test_a_text_is_a_question(retriever: HybridRetriever) -> None:
+    asked = "AL-500 的单价是多少元？"
+    assert chain(retriever).invoke(asked).text == chain(retriever).invoke({"question": asked}).text

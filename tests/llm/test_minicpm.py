@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from golden import CHATML, CHECKPOINTS, GOLDEN, SHARDED_BIN, expected
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import ConfigurableField
 from pydantic import ValidationError
 
 from minicpm_rag import MiniCPM_LLM
@@ -751,4 +753,14 @@ def test_a_model_says_whether_its_text_ended_or_was_cut_off() -> None:
     assert endings == ["length"]
     llm.invoke("你好", max_new_tokens=3, stop=[text[0]], on_end=endings.append)
     assert endings == ["length", "stop"]
+    llm.close()
+
+
+def test_a_configured_copy_and_a_deep_copy_share_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    llm = MiniCPM_LLM(CHATML, device="cpu", temperature=0, max_new_tokens=3)
+    monkeypatch.setattr(checkpoint, "load_model", lambda *_, **__: pytest.fail("the weights were loaded again"))
+    configurable = llm.configurable_fields(max_new_tokens=ConfigurableField(id="longest"))
+    texts = [configurable.with_config(configurable={"longest": count}).invoke("你好") for count in (1, 3)]
+    assert texts[1] == llm.invoke("你好") == copy.deepcopy(llm).invoke("你好")
+    assert texts[1].startswith(texts[0])
     llm.close()

@@ -6,10 +6,10 @@ Knows message formats; neither counts tokens nor runs a model.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.prompt_values import PromptValue
 from pydantic import Field
 
@@ -63,15 +63,41 @@ class ChatFormat:
             [{"role": _role(message), "content": self._harmless(_text(message))} for message in messages]
         )
 
+    @property
+    def knows_tools(self) -> bool:
+        """Whether the checkpoint's template tells the model of tools."""
+        return "tools" in str(self._template or self._tokenizer.chat_template)
+
+    def render_with_tools(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> str:
+        """The prompt with tools (in OpenAI's form), earlier calls and their results.
+
+        Raises ModelError where the template knows no tools, or refuses the messages.
+        """
+        if not self.knows_tools:
+            raise ModelError("llm.template_without_tools")
+        return self._apply([self._turn(message) for message in messages], list(tools))
+
+    def _turn(self, message: BaseMessage) -> dict[str, Any]:
+        turn: dict[str, Any] = {"role": _role(message), "content": self._harmless(_text(message))}
+        if isinstance(message, AIMessage) and message.tool_calls:
+            turn["tool_calls"] = [
+                {"type": "function", "id": call["id"], "function": {"name": call["name"], "arguments": call["args"]}}
+                for call in message.tool_calls
+            ]
+        if isinstance(message, ToolMessage):
+            turn |= {"tool_call_id": message.tool_call_id, "name": message.name or ""}
+        return turn
+
     def _harmless(self, content: str) -> str:
         return self._breakers.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)
 
-    def _apply(self, turns: list[dict[str, str]]) -> str:
+    def _apply(self, turns: list[dict[str, Any]], tools: list[Mapping[str, Any]] | None = None) -> str:
         import jinja2
 
         try:
             text: str = self._tokenizer.apply_chat_template(
                 turns,
+                tools=tools,
                 chat_template=self._template,
                 tokenize=False,
                 add_generation_prompt=True,

@@ -9,11 +9,14 @@ there is memory for the next request.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from minicpm_rag.settings import MAX_NEW_TOKENS
+
+if TYPE_CHECKING:
+    from minicpm_rag.llm.constraint import Constraint
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Sampling:
     max_new_tokens: int = MAX_NEW_TOKENS
     seed: int | None = None
     end_tokens: tuple[int, ...] = ()
+    constraint: Constraint | None = field(default=None, compare=False)  # for engines that keep to one
 
     def __post_init__(self) -> None:
         if not (self.temperature >= 0 and 0 < self.top_p <= 1 and self.top_k >= 0 and self.repetition_penalty > 0):

@@ -46,6 +46,7 @@ class TransformersEngine:
     """
 
     slots = 1
+    keeps_constraints = True
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -79,8 +80,12 @@ class TransformersEngine:
                 logits = self._forward(pending, cache)
                 if logits.isnan().any():
                     raise ModelError("llm.not_a_number")
+                if sampling.constraint is not None:
+                    logits = sampling.constraint.restrict(logits)
                 pending = choose(seen, logits)
                 token = int(pending)
+                if sampling.constraint is not None:
+                    sampling.constraint.add(token)
                 seen = torch.cat([seen, pending], dim=1)
             if cancel.is_set() or token in sampling.end_tokens:
                 return
