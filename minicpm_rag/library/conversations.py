@@ -74,6 +74,11 @@ class Conversations:
         with self._ledger.writing() as connection:
             conversations.set_answer(connection, user, conversation, exchange, answer)
 
+    def reword(self, user: str, conversation: int, exchange: int, question: str) -> None:
+        """Put other words in the place of a question; its answer goes."""
+        with self._ledger.writing() as connection:
+            conversations.reword(connection, user, conversation, exchange, question)
+
     def rate(self, user: str, conversation: int, exchange: int, rating: int | None, note: str = "") -> None:
         """Keep what the user thinks of an answer: 1 good, -1 bad, None nothing."""
         with self._ledger.writing() as connection:

@@ -481,6 +481,15 @@ def test_a_question_that_cannot_be_kept_is_given_back_with_the_reason(
     assert not app.exception
 
 
+def test_the_last_question_is_edited_and_asked_again_in_its_place(workspace: FakeWorkspace, home: Path) -> None:
+    app = ask(page())
+    next(found for found in app.text_area if (found.key or "").startswith("edited-")).set_value("病假有几天？")
+    button(app, "ask-this-").click().run()
+    (exchange,) = Conversations(Ledger(home)).exchanges("browser:ann", app.session_state["conversation"])
+    assert exchange.question == "病假有几天？" and exchange.answer is not None
+    assert [asked["question"].text for asked in workspace.asked] == [QUESTION, "病假有几天？"]
+
+
 def test_an_answer_is_rated_and_a_bad_one_gets_a_note(workspace: FakeWorkspace, home: Path) -> None:
     app = ask(page())
     conversations = Conversations(Ledger(home))
@@ -1027,3 +1036,10 @@ def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(
     wait_until(lambda: name not in downloads.shared() or downloads.shared()[name].state == "done")
     assert button(app.run(), f"use-{name}")
     assert set(calls) == {name}
+
+
+def test_a_copied_answer_says_what_its_numbers_stand_for(workspace: FakeWorkspace) -> None:
+    drawn = html(ask(page()))
+    copied = re.findall(r'data-copy="([^"]*)"', drawn)[-1]
+    assert "[1]" in copied.split("&#10;")[0]
+    assert "- [1] " in copied and "“" in copied

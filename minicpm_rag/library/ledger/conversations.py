@@ -95,6 +95,14 @@ def exchanges(connection: sqlite3.Connection, user: str, conversation: int) -> l
     return [_exchange(row) for row in rows]
 
 
+def reword(connection: sqlite3.Connection, user: str, conversation: int, exchange: int, question: str) -> None:
+    """Put other words in the place of a question; its answer goes."""
+    set_answer(connection, user, conversation, exchange, None)
+    connection.execute(
+        "UPDATE exchanges SET question = ? WHERE id = ? AND conversation = ?", (question, exchange, conversation)
+    )
+
+
 def rate(
     connection: sqlite3.Connection, user: str, conversation: int, exchange: int, rating: int | None, note: str
 ) -> None:

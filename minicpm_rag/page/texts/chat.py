@@ -44,6 +44,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nearest": ("最接近的段落：", "The nearest passages:"),
     "answer_anyway": ("仍然作答", "Answer anyway"),
     "regenerate": ("重新回答", "Answer again"),
+    "edit_question": ("修改问题", "Edit the question"),
+    "ask_this": ("这样问", "Ask this"),
     "what_was_wrong": ("哪里不对？（只留在这台电脑上）", "What was wrong? (stays on this computer)"),
     "copy": ("复制", "Copy"),
     "copied": ("已复制", "Copied"),

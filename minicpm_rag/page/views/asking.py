@@ -54,8 +54,10 @@ def ask(question: str) -> None:
 
 @attempt
 def again(conversation: Conversation, exchange: Exchange, question: Question) -> None:
-    """Answer the question of an exchange again, in place of the answer it has."""
+    """Answer the question of an exchange again, reworded perhaps, in place of the answer it has."""
     reply.shared().stop(conversation.id)
+    if question.text != exchange.question:
+        shared.conversations().reword(state.user(), conversation.id, exchange.id, question.text)
     _start(conversation, exchange.id, question)
 
 

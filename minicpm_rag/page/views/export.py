@@ -36,6 +36,11 @@ def as_markdown(conversation: Conversation, exchanges: Sequence[Exchange]) -> st
     return "\n\n".join(parts) + "\n"
 
 
+def with_sources(answer: Answer) -> str:
+    """An answer as it is copied: its text, then what each number in it stands for."""
+    return "\n\n".join([answer.text, *(["\n".join(_quotes(answer))] if answer.citations else [])])
+
+
 def _quotes(answer: Answer) -> list[str]:
     seen = {(c.number, c.quote): c for c in sorted(answer.citations, key=lambda c: (c.number, c.quote_start))}
     return [

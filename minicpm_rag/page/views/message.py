@@ -15,7 +15,7 @@ from minicpm_rag.answering.source_language import source_note
 from minicpm_rag.page import shared, sources, state
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
-from minicpm_rag.page.views import notices
+from minicpm_rag.page.views import export, notices
 from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.records import Question
 
@@ -71,6 +71,17 @@ def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
     _tools(exchange, answer, last, ask_again)
 
 
+def _edit(exchange: Exchange, ask_again: AskAgain) -> None:
+    with (
+        st.popover(t("edit_question"), icon=":material/edit:", type="tertiary"),
+        st.form(f"edit-{exchange.id}", border=False),
+    ):
+        edited = st.text_area(t("edit_question"), value=exchange.question, key=f"edited-{exchange.id}")
+        if st.form_submit_button(t("ask_this"), key=f"ask-this-{exchange.id}") and edited.strip():
+            ask_again(exchange, Question(edited.strip()))
+            st.rerun()
+
+
 def _rewritten(exchange: Exchange, answer: Answer, ask_again: AskAgain) -> None:
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         searched = markup.plain(t("searched_for", question=answer.standalone_question))
@@ -122,9 +133,10 @@ def _open(answer: Answer, number: int) -> None:
 def _tools(exchange: Exchange, answer: Answer, last: bool, ask_again: AskAgain) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"tools-{exchange.id}", gap="xsmall"):
         if answer.text and answer.mode != "refused":
-            _copy(answer.text)
+            _copy(export.with_sources(answer))
         if last:
             _again(exchange, ask_again)
+            _edit(exchange, ask_again)
             if answer.mode == "refused":
                 _button(
                     "answer_anyway",
