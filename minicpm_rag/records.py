@@ -222,6 +222,24 @@ class DocumentRow:
     remedy: Message | None
     indexed_at: str  # ISO 8601, UTC
     other_names: tuple[str, ...] = ()  # sources with the same bytes that share these vectors
+    tags: tuple[str, ...] = ()
+    folder: str = ""  # of the library, where it was put into one; else it is in that of its file
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The documents that a question is held to; an empty one holds all.
+
+    A document is held that is named, lies in one of the folders or has one of the tags, where any of these is given,
+    and has one of the formats and came within the dates, where these are.
+    """
+
+    documents: tuple[int, ...] = ()  # ids
+    folders: tuple[str, ...] = ()  # paths, or names of folders
+    tags: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()  # ".pdf"
+    since: str = ""  # ISO dates of indexing, both included
+    until: str = ""
 
 
 @dataclass(frozen=True)
@@ -306,6 +324,7 @@ class Question:
     history: Sequence[Turn] = ()
     standalone: str | None = None
     answer_anyway: bool = False  # also where there is too little evidence
+    scope: Scope = Scope()  # the documents that it is held to
     cancel: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
 
 

@@ -35,6 +35,7 @@ from minicpm_rag.records import (
     Question,
     Retrieval,
     Rewritten,
+    Scope,
     Similarity,
     Text,
     Waiting,
@@ -137,12 +138,12 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         seconds = {"rewrite": time.monotonic() - began}
         yield Rewritten(question.text, standalone, standalone != question.text)
         began = time.monotonic()
-        computed = self._computed(standalone)
+        computed = self._computed(standalone, question.scope)
         if computed is not None and self.library is not None:
             begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
             yield from tables.answer(begun, computed, self.library)
             return
-        found = self._retrieve(standalone, config)
+        found = self._retrieve(standalone, question.scope, config)
         seconds["retrieve"] = time.monotonic() - began
         refused = not found.documents or (found.evidence < found.threshold and not question.answer_anyway)
         if refused:
@@ -176,19 +177,20 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             )
             yield from _proven(answering, config)
 
-    def _computed(self, question: str) -> TableAnswer | None:
+    def _computed(self, question: str, scope: Scope) -> TableAnswer | None:
         """What the tables of the knowledge base give by computing; None where nothing is to be computed."""
         if self.library is None or not isinstance(self.retriever, HybridRetriever):
             return None
         try:
-            return tables.compute(question, self.library, self.retriever.knowledge_base)
+            name = self.retriever.knowledge_base
+            return tables.compute(question, self.library, name, within=self.library.within(name, scope))
         except NotFoundError:  # a document was removed meanwhile: passages are searched as ever
             return None
 
-    def _retrieve(self, question: str, config: RunnableConfig) -> Retrieval:
+    def _retrieve(self, question: str, scope: Scope, config: RunnableConfig) -> Retrieval:
         """Find passages. A retriever that gives no evidence is trusted: what it finds counts as evidence."""
         if isinstance(self.retriever, HybridRetriever):
-            return self.retriever.retrieve(question, config=config)
+            return self.retriever.retrieve(question, filter=None if scope == Scope() else scope, config=config)
         documents = self.retriever.invoke(question, config)
         evidence = max((float(document.metadata.get(EVIDENCE, 1.0)) for document in documents), default=0.0)
         return Retrieval(documents, evidence, threshold=0.0)
@@ -254,7 +256,8 @@ def _question(given: str | Question | Mapping[str, Any]) -> Question:
     if isinstance(given, str):
         given = Question(given)
     if not isinstance(given, Question):
-        fields = {name: given[name] for name in ("history", "answer_anyway", "cancel") if given.get(name) is not None}
+        names = ("history", "answer_anyway", "cancel", "scope")
+        fields = {name: given[name] for name in names if given.get(name) is not None}
         given = Question(str(given.get("question") or ""), standalone=given.get("standalone_question"), **fields)
     if not given.text.strip():
         raise RAGError("answering.no_question")

@@ -12,7 +12,7 @@ import click
 
 from minicpm_rag.answering.source_language import source_note
 from minicpm_rag.cli.language import follow, language, said, t
-from minicpm_rag.cli.library import json_option, knowledge_base_option
+from minicpm_rag.cli.library import in_option, json_option, knowledge_base_option
 from minicpm_rag.cli.preparing import prepare
 from minicpm_rag.cli.shown import (
     on_one_line,
@@ -23,7 +23,7 @@ from minicpm_rag.cli.tables import echo_table, printable
 from minicpm_rag.text.questions import check_question
 
 if TYPE_CHECKING:
-    from minicpm_rag.records import Answer, Retrieval, Trace
+    from minicpm_rag.records import Answer, Retrieval, Scope, Trace
     from minicpm_rag.workspace import Workspace
 
 _CELL_CHARACTERS = 35  # of a table's cell
@@ -32,10 +32,13 @@ _CELL_CHARACTERS = 35  # of a table's cell
 @click.command(help="ask.help")
 @click.argument("question")
 @knowledge_base_option
+@in_option
 @json_option
 @click.option("--anyway", is_flag=True, help="ask.anyway")
 @click.option("--agent", is_flag=True, help="ask.agent")
-def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool, agent: bool) -> None:
+def ask(
+    question: str, knowledge_base: str | None, held_to: tuple[str, ...], as_json: bool, anyway: bool, agent: bool
+) -> None:
     """Answer a question from the documents, with citations."""
     if agent:
         _in_steps(question, knowledge_base, as_json)
@@ -50,7 +53,8 @@ def ask(question: str, knowledge_base: str | None, as_json: bool, anyway: bool, 
             click.echo(t("ask.no_model"), err=True)
         _make_ready(workspace, knowledge_base)
         retrieval: Retrieval | None = None
-        for event in workspace.chain(knowledge_base).stream(Question(question, answer_anyway=anyway)):
+        asked = Question(question, answer_anyway=anyway, scope=_scope(workspace, knowledge_base, held_to))
+        for event in workspace.chain(knowledge_base).stream(asked):
             if isinstance(event, Rewritten) and event.changed:
                 click.echo(t("ask.rewritten", question=event.standalone_question), err=True)
             elif isinstance(event, Retrieval):
@@ -98,8 +102,16 @@ def _in_steps(question: str, knowledge_base: str | None, as_json: bool) -> None:
 @knowledge_base_option
 @click.option("--limit", type=click.IntRange(1, 100), help="search.limit")
 @click.option("--explain", is_flag=True, help="search.explain")
+@in_option
 @json_option
-def search(question: str, knowledge_base: str | None, limit: int | None, explain: bool, as_json: bool) -> None:
+def search(
+    question: str,
+    knowledge_base: str | None,
+    limit: int | None,
+    explain: bool,
+    held_to: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Show the passages found for a question, with their scores; no model is asked."""
     from minicpm_rag.fields import retrieval_fields
     from minicpm_rag.settings import load_settings
@@ -108,7 +120,8 @@ def search(question: str, knowledge_base: str | None, limit: int | None, explain
     _begin(question)
     with open_workspace(load_settings()) as workspace:
         _make_ready(workspace, knowledge_base)
-        found = workspace.retriever(knowledge_base).retrieve(question, limit)
+        scope = _scope(workspace, knowledge_base, held_to)
+        found = workspace.retriever(knowledge_base).retrieve(question, limit, filter=scope)
         if as_json:
             shown = retrieval_fields(question, found, explain=explain)
             click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
@@ -125,6 +138,14 @@ def _begin(question: str) -> None:
     if not question.strip():
         raise click.UsageError(t("ask.blank"))
     check_question(question)
+
+
+def _scope(workspace: Workspace, knowledge_base: str | None, held_to: tuple[str, ...]) -> Scope:
+    """The documents that the question is held to; all where none are named."""
+    from minicpm_rag.records import Scope
+
+    name = knowledge_base or workspace.settings.knowledge_base
+    return workspace.library.scope(name, held_to) if held_to else Scope()
 
 
 def _make_ready(workspace: Workspace, knowledge_base: str | None) -> None:

@@ -11,6 +11,8 @@ from minicpm_rag.cli.tables import echo_json, echo_table
 knowledge_base_option = click.option("--kb", "knowledge_base", help="option.kb")
 json_option = click.option("--json", "as_json", is_flag=True, help="option.json")
 
+in_option = click.option("--in", "held_to", multiple=True, metavar="FILE|FOLDER|TAG", help="option.in")
+
 
 @click.command(help="ingest.help")
 @click.argument("sources", nargs=-1, required=True, metavar="PATH|URL...")
@@ -67,8 +69,9 @@ def remove(sources: tuple[str, ...], knowledge_base: str | None, as_json: bool) 
 
 @click.command("list", help="list.help")
 @knowledge_base_option
+@in_option
 @json_option
-def list_documents(knowledge_base: str | None, as_json: bool) -> None:
+def list_documents(knowledge_base: str | None, held_to: tuple[str, ...], as_json: bool) -> None:
     """List the documents of a knowledge base, and the files that could not be read."""
     from minicpm_rag.embedding.choice import load_embedders
     from minicpm_rag.library import Library
@@ -81,6 +84,8 @@ def list_documents(knowledge_base: str | None, as_json: bool) -> None:
         name = knowledge_base or settings.knowledge_base
         empty = knowledge_base is None and not library.knowledge_bases()
         rows = [] if empty else library.documents(name)
+        within = library.within(name, library.scope(name, held_to)) if held_to else None
+        rows = [row for row in rows if within is None or row.id in within]
         news = None if empty else library.reindex_news(name)
     if as_json:
         echo_json(rows)
@@ -90,7 +95,7 @@ def list_documents(knowledge_base: str | None, as_json: bool) -> None:
     if not rows:
         click.echo(t("list.empty"), err=True)
         return
-    columns = ("title", "status", "pages", "chunks", "size", "indexed", "source")
+    columns = ("title", "status", "pages", "chunks", "size", "indexed", "tags", "source")
     echo_table(
         [t(f"column.{column}") for column in columns],
         [
@@ -101,6 +106,7 @@ def list_documents(knowledge_base: str | None, as_json: bool) -> None:
                 str(row.chunks) if row.status == "ready" else "",
                 file_size(row.size_bytes),
                 row.indexed_at[:10],
+                " ".join([*(f"#{tag}" for tag in row.tags), *([f"{row.folder}/"] if row.folder else [])]),
                 ", ".join((row.source, *row.other_names)),
             ]
             for row in rows
@@ -109,4 +115,33 @@ def list_documents(knowledge_base: str | None, as_json: bool) -> None:
     )
 
 
-COMMANDS: tuple[click.Command, ...] = (ingest, list_documents, remove)
+@click.command(help="tag.help")
+@click.argument("documents", nargs=-1, required=True, metavar="FILE|FOLDER|TAG...")
+@knowledge_base_option
+@click.option("--add", multiple=True, metavar="TAG", help="tag.add")
+@click.option("--drop", multiple=True, metavar="TAG", help="tag.drop")
+@click.option("--folder", metavar="NAME", help="tag.folder")
+def tag(
+    documents: tuple[str, ...],
+    knowledge_base: str | None,
+    add: tuple[str, ...],
+    drop: tuple[str, ...],
+    folder: str | None,
+) -> None:
+    """Give documents tags, or put them into a folder of the library."""
+    from minicpm_rag.library import Library
+    from minicpm_rag.settings import load_settings
+
+    if not (add or drop or folder is not None):
+        raise click.UsageError(t("tag.nothing"))
+    settings = load_settings()
+    with Library(settings.home, embedder=None) as library:
+        name = knowledge_base or settings.knowledge_base
+        within = sorted(library.within(name, library.scope(name, documents)) or ())
+        library.change_tags(within, add=add, drop=drop)
+        if folder is not None:
+            library.move(within, folder)
+    click.echo(t("tag.done", count=len(within)), err=True)
+
+
+COMMANDS: tuple[click.Command, ...] = (ingest, list_documents, remove, tag)

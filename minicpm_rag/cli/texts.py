@@ -27,6 +27,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Knowledge base.  [default: MINICPM_RAG_KNOWLEDGE_BASE]",
     ),
     "option.json": ("输出 JSON，供程序读取。", "Print JSON for a program to read."),
+    "option.in": (
+        "只在这些文档里找：文件、文件夹、标签、.pdf 或 since:2026-01-31；可以写多次。",
+        "Only in these documents: a file, folder, tag, .pdf or since:2026-01-31; may be given several times.",
+    ),
     # page
     "page.help": (
         "打开网页界面。\n\n只有这台电脑能访问；按 Ctrl-C 结束。",
@@ -105,6 +109,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "里面还没有文档。先运行：minicpm-rag ingest 路径",
         "Nothing is in it yet. Run: minicpm-rag ingest PATH",
     ),
+    "tag.help": (
+        "给文档加标签，或放进资料库的文件夹。\n\n之后可以用 ask --in 只在它们里面找。",
+        "Tag documents, or put them into a folder of the library.\n\nThen `ask --in` can be held to them.",
+    ),
+    "tag.add": ("要加的标签；可以写多次。", "Tag to give; may be given several times."),
+    "tag.drop": ("要去掉的标签；可以写多次。", "Tag to take away; may be given several times."),
+    "tag.folder": ("要放进的文件夹；写 '' 放回文件原来的位置。", "Folder to put them into; '' puts them back."),
+    "tag.nothing": (
+        "没有要做的事。请加上 --add、--drop 或 --folder。",
+        "There is nothing to do. Add --add, --drop or --folder.",
+    ),
+    "tag.done": ("已更新 {count} 个文档。", "{count:document|documents} updated."),
     "status.ready": ("可用", "ready"),
     "status.failed": ("未能收录：{reason}", "failed: {reason}"),
     "column.title": ("标题", "Title"),
@@ -113,6 +129,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column.chunks": ("片段", "Chunks"),
     "column.size": ("大小", "Size"),
     "column.indexed": ("收录日期", "Indexed"),
+    "column.tags": ("标签", "Tags"),
     "column.source": ("来源", "Source"),
     "column.name": ("名称", "Name"),
     "column.documents": ("文档", "Documents"),

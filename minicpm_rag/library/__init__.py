@@ -6,7 +6,7 @@ embedded, nor how documents are written: `indexing` does that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,32 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
-from minicpm_rag.library.ledger import Ledger, chunks, documents, keywords, knowledge_bases, tables
+from minicpm_rag.library.ledger import Ledger, chunks, documents, keywords, knowledge_bases, scopes, tables
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.messages import Message
-from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, SOURCE, TITLE, Chunk, DataTable, DocumentRow, KnowledgeBase, Page
+from minicpm_rag.records import (
+    CHUNK_ID,
+    DOCUMENT_ID,
+    SOURCE,
+    TITLE,
+    Chunk,
+    DataTable,
+    DocumentRow,
+    KnowledgeBase,
+    Page,
+    Scope,
+)
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from langchain_core.documents import Document
 
     from minicpm_rag.embedding.embedder import Embedder
 
+SCOPED_ROWS = 5_000  # chunks of a scope up to which it is searched as if there were no others
 TOLD = "told of embedder"  # the setting that says which embedder a user was told to reindex for
 
 
@@ -48,6 +62,7 @@ class Library:
         self.vectors = VectorStore(home / "vectors", chroma_url)
         self.unrecorded: dict[int, LibraryError] = {}  # errors of jobs that the ledger could not record
         self._dense = DenseSearch(self.ledger, self.vectors)
+        self._scoped: tuple[object, keywords.Scoped] | None = None
         self._hashes: dict[tuple[Path, int, int], str] = {}
 
     def __enter__(self) -> Library:
@@ -144,6 +159,35 @@ class Library:
                 continue  # not readable now, so not shown; another name may be
         return None
 
+    # Scopes: documents, folders, tags
+    def scope(self, knowledge_base: str, named: Sequence[str]) -> Scope:
+        """The scope that words mean: titles, paths, folders, tags, ".pdf", "since:2026-01-31". Raises NotFoundError."""
+        with self.ledger.reading() as connection:
+            return scopes.named(connection, knowledge_bases.find(connection, knowledge_base), named)
+
+    def within(self, knowledge_base: str, scope: Scope) -> frozenset[int] | None:
+        """The ids of the documents that a scope holds; None for the scope that holds all."""
+        if scope == Scope():
+            return None
+        with self.ledger.reading() as connection:
+            held = scopes.held(connection, knowledge_bases.find(connection, knowledge_base), scope)
+        return frozenset(row.id for row in held)
+
+    def tags(self, knowledge_base: str) -> list[str]:
+        """All tags of its documents, in order."""
+        with self.ledger.reading() as connection:
+            return scopes.tags(connection, knowledge_bases.find(connection, knowledge_base))
+
+    def change_tags(self, document_ids: Sequence[int], *, add: Sequence[str] = (), drop: Sequence[str] = ()) -> None:
+        """Give documents tags and take tags from them. Raises LibraryError where one is unusable."""
+        with self.ledger.writing() as connection:
+            scopes.change_tags(connection, document_ids, add=add, drop=drop)
+
+    def move(self, document_ids: Sequence[int], folder: str) -> None:
+        """Put documents into a folder of the library; "" puts them back into that of their file."""
+        with self.ledger.writing() as connection:
+            scopes.move(connection, document_ids, folder)
+
     def tables(self, knowledge_base: str) -> list[DataTable]:
         """The tables in its documents, as values to compute with."""
         with self.ledger.reading() as connection:
@@ -151,9 +195,17 @@ class Library:
 
     # Searching
     def dense_search(
-        self, knowledge_base: str, vector: Sequence[float], limit: int, *, embedder: Embedder | None = None
+        self,
+        knowledge_base: str,
+        vector: Sequence[float],
+        limit: int,
+        *,
+        embedder: Embedder | None = None,
+        within: Collection[int] | None = None,
     ) -> list[tuple[str, float]]:
         """The (chunk id, cosine similarity) pairs nearest to the vector, best first, ready chunks only.
+
+        `within` holds the ids of the documents that are searched, where these are not all.
 
         Raises EmbedderMismatchError where the knowledge base was made with another than the vector's `embedder`, or
         than all embedders of this library where that is not given.
@@ -165,25 +217,53 @@ class Library:
             knowledge_bases.refuse_other_embedder(index, knowledge_base, embedder.name, embedder.revision)
         elif self.embedder is not None:
             self.embedder_for(index, knowledge_base)
-        return self._dense.nearest(index, vector, limit)
+        return self._dense.nearest(index, vector, limit, within=within)
 
-    def keyword_search(self, knowledge_base: str, question: str, limit: int) -> list[tuple[str, float]]:
-        """The (chunk id, BM25 score) pairs that share words with the question, best (highest) first."""
+    def keyword_search(
+        self, knowledge_base: str, question: str, limit: int, *, within: Collection[int] | None = None
+    ) -> list[tuple[str, float]]:
+        """The (chunk id, BM25 score) pairs that share words with the question, best (highest) first.
+
+        `within` holds the ids of the documents that are searched, as if there were no others, unless they are many.
+        """
         with self.ledger.reading() as connection:
             index = knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
             if index is None:
                 return []
-            found = keywords.search(connection, knowledge_bases.keyword_table(index.id), question, limit)
+            table = knowledge_bases.keyword_table(index.id)
+            if within is None:
+                found = keywords.search(connection, table, question, limit)
+            elif (scoped := self._scoped_keywords(connection, index, within)) is not None:
+                found = scoped.search(question, limit)
+            else:
+                found = keywords.search(connection, table, question, limit, among=chunks.among(index.id, within))
             ids = chunks.ids_of_rows(connection, [row for row, _ in found])
         return [(ids[row], score) for row, score in found if row in ids]
 
-    def keyword_statistics(self, knowledge_base: str, terms: Sequence[str]) -> keywords.Statistics:
-        """How many chunks there are, and in how many of them each term occurs."""
+    def keyword_statistics(
+        self, knowledge_base: str, terms: Sequence[str], *, within: Collection[int] | None = None
+    ) -> keywords.Statistics:
+        """How many chunks there are, and in how many of them each term occurs; within documents as in a search."""
         with self.ledger.reading() as connection:
             index = knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
             if index is None:
                 return keywords.Statistics(rows=0, frequencies={})
+            if within is not None and (scoped := self._scoped_keywords(connection, index, within)) is not None:
+                return scoped.statistics(list(terms))
             return keywords.statistics(connection, knowledge_bases.keyword_table(index.id), list(terms))
+
+    def _scoped_keywords(
+        self, connection: sqlite3.Connection, index: Index, within: Collection[int]
+    ) -> keywords.Scoped | None:
+        """The keywords of a scope's chunks, kept for the next question; None where they are too many."""
+        state = (index.id, knowledge_bases.version(connection, index.kb_id), frozenset(within))
+        if self._scoped is None or self._scoped[0] != state:
+            rows = list(chunks.rows_of(connection, index.id, within))
+            if len(rows) > SCOPED_ROWS:
+                return None
+            table = knowledge_bases.keyword_table(index.id)
+            self._scoped = (state, keywords.scoped(connection, table, rows))
+        return self._scoped[1]
 
     def passages(self, knowledge_base: str, chunk_ids: Sequence[str]) -> list[Document]:
         """The chunks as Documents with all metadata of records.py, in that order; those gone are left out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,11 @@ from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.vectors import VectorStore, nearest, unit
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from minicpm_rag.library.vectors import Vectors
+
+COMPARED = 20_000  # chunks of a scope up to which each is compared: some 30 MB of vectors
 
 log = logging.getLogger(__name__)
 
@@ -40,23 +44,50 @@ class DenseSearch:
         self._vectors = vectors
         self._lock = threading.Lock()
         self._scan: Scan | None = None
+        self._few: Scan | None = None  # of the scope asked last
 
-    def nearest(self, index: Index, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
-        """The (chunk id, cosine similarity) pairs nearest to the vector, best first, ready chunks only."""
+    def nearest(
+        self, index: Index, vector: Sequence[float], limit: int, *, within: Collection[int] | None = None
+    ) -> list[tuple[str, float]]:
+        """The (chunk id, cosine similarity) pairs nearest to the vector, best first, ready chunks only.
+
+        `within` holds the ids of the documents that are searched; each of their chunks is compared, unless they are
+        too many.
+        """
+        among: list[str] | None = None
+        if within is not None:
+            with self._lock, self._ledger.reading() as connection:
+                among = list(chunks.rows_of(connection, index.id, within).values())
+                if len(among) <= COMPARED:
+                    few = self._kept(connection, index, among)
+                    return [(few.ids[row], similarity) for row, similarity in nearest(few.units, vector, limit)]
         if self._vectors.searchable:
             try:
-                return self._asked_of_chroma(index, vector, limit)
+                return self._asked_of_chroma(index, vector, limit, among)
             except VectorStoreError as exc:
                 if self._vectors.url is not None:
                     raise
                 log.warning("Comparing with the ledger's vectors instead: %s", exc)
         scan = self._scanned(index.kb_id)
-        return [(scan.ids[row], similarity) for row, similarity in nearest(scan.units, vector, limit)]
+        if among is None:
+            return [(scan.ids[row], similarity) for row, similarity in nearest(scan.units, vector, limit)]
+        wanted = set(among)
+        rows = [row for row, name in enumerate(scan.ids) if name in wanted]
+        return [(scan.ids[rows[place]], cosine) for place, cosine in nearest(scan.units[rows], vector, limit)]
 
-    def _asked_of_chroma(self, index: Index, vector: Sequence[float], limit: int) -> list[tuple[str, float]]:
+    def _kept(self, connection: sqlite3.Connection, index: Index, among: list[str]) -> Scan:
+        """The vectors of a scope's chunks, kept for the next question to the same ones."""
+        state = (index.kb_id, knowledge_bases.version(connection, index.kb_id))
+        if self._few is None or self._few.state != state or self._few.ids != among:
+            self._few = Scan(state, among, unit(chunks.vectors(connection, among)))
+        return self._few
+
+    def _asked_of_chroma(
+        self, index: Index, vector: Sequence[float], limit: int, among: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
         asked = limit
         while True:
-            hits = self._vectors.query(index.collection, vector, asked)
+            hits = self._vectors.query(index.collection, vector, asked, among)
             with self._ledger.reading() as connection:
                 ready = chunks.ready(connection, [name for name, _ in hits])
             kept = [hit for hit in hits if hit[0] in ready]

@@ -137,14 +137,17 @@ class VectorStore:
             with self._translated():
                 handle.delete(ids=list(ids[first : first + ID_BATCH]))
 
-    def query(self, collection: str, vector: Vector, limit: int) -> list[tuple[str, float]]:
-        """The (id, cosine similarity) pairs nearest to the vector, best first."""
+    def query(
+        self, collection: str, vector: Vector, limit: int, among: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The (id, cosine similarity) pairs nearest to the vector, best first; of these ids where they are given."""
         import numpy
 
         handle = self._collection(collection)
         query = numpy.asarray(vector, dtype=numpy.float32)
+        ids = None if among is None else list(among)
         with self._translated():
-            found = handle.query(query_embeddings=[query], n_results=limit, include=["distances"])
+            found = handle.query(query_embeddings=[query], n_results=limit, ids=ids, include=["distances"])
         return [(name, 1.0 - distance) for name, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
 
     def ids(self, collection: str) -> list[str]:

@@ -61,6 +61,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{file} 无法写入：{why}。请换个位置。",
         "{file} cannot be written: {why}. Choose another place.",
     ),
+    # Tags, folders, scopes
+    "library.unusable_tag": (
+        "“{name}”不能作为标签或文件夹的名称，请用 1 到 {most} 个字，不含逗号。",
+        "'{name}' cannot name a tag or folder. Use 1 to {most} characters without a comma.",
+    ),
+    "library.nothing_named": (
+        "知识库里没有叫“{name}”的文档、文件夹或标签。运行 minicpm-rag list 查看有哪些。",
+        "There is no document, folder or tag called '{name}'. Run `minicpm-rag list` to see what there is.",
+    ),
     # Tables
     "library.query_too_long": (
         "这个表格计算超过了 {seconds:.0f} 秒，已停止。请加上条件缩小范围。",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -17,7 +17,7 @@ from pydantic import AliasChoices, Field
 
 from minicpm_rag import records
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.records import Candidate, Features, Reading, Retrieval, Similarity, Trace
+from minicpm_rag.records import Candidate, Features, Reading, Retrieval, Scope, Similarity, Trace
 from minicpm_rag.retrieval.evidence import (
     SETTING,
     Calibration,
@@ -48,6 +48,7 @@ DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly
 LEAST_DENSE = 0.1  # under this share of the score the question is not embedded
 READS_WHOLLY = 0.4  # dense weight, of at most 0.5, from which on the embedder is taken to read the question
 ATTEMPTS = 3  # at a search whose hits are removed before their texts are read
+Within = Collection[int] | None  # ids of the documents that are searched; None for all
 KEYWORD_TRUST = 1.5  # so that a hit with 2/3 of the question's weight, as answers usually have, counts fully
 
 
@@ -59,6 +60,7 @@ class HybridRetriever(BaseRetriever):
     knowledge_base: str = "default"
     passages: int = Field(default=PASSAGES, ge=1, validation_alias=AliasChoices("passages", "k"))  # LangChain says k
     reranker: Any = None
+    scope: Scope | None = None  # the documents that are searched, where a question names none
     reader: Any = None  # reads the first passages; answers are proven with it too. The embedder's, where it has one
 
     def model_post_init(self, context: Any, /) -> None:
@@ -75,15 +77,17 @@ class HybridRetriever(BaseRetriever):
         limit: int | None = None,
         *,
         without: Collection[int] = (),
+        filter: Scope | None = None,  # noqa: A002 - LangChain's name
         config: RunnableConfig | None = None,
     ) -> Retrieval:
         """The best passages, the probability that they answer, and a trace that explains them.
 
+        Only documents that `filter` holds are searched, as if there were no others.
         The ids of documents in `without` are left out: evaluation asks what would be found if they were not there.
         Callbacks of `config` see a retriever run, as they do with `invoke`.
         """
         found: list[Retrieval] = []
-        self.invoke(question, config, passages=limit, without=without, receive=found.append)
+        self.invoke(question, config, passages=limit, without=without, filter=filter, receive=found.append)
         return found[0]
 
     @property
@@ -114,13 +118,14 @@ class HybridRetriever(BaseRetriever):
         passages: int | None = None,
         k: int | None = None,
         without: Collection[int] = (),
+        filter: Scope | None = None,  # noqa: A002
         receive: Callable[[Retrieval], object] = lambda _: None,
     ) -> list[Document]:
         check_question(query)
         limit = passages or k or self.passages
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                retrieval = self._retrieve(query, limit, without)
+                retrieval = self._retrieve(query, limit, without, self._within(filter or self.scope))
                 break
             except NotFoundError:  # a document was removed between the search and the reading
                 if attempt == ATTEMPTS:
@@ -128,13 +133,17 @@ class HybridRetriever(BaseRetriever):
         receive(retrieval)
         return retrieval.documents
 
-    def _retrieve(self, question: str, limit: int, without: Collection[int]) -> Retrieval:
+    def _within(self, scope: Scope | None) -> Within:
+        return None if scope is None else self.library.within(self.knowledge_base, scope)
+
+    def _retrieve(self, question: str, limit: int, without: Collection[int], within: Within) -> Retrieval:
         calibration = self.calibration()
-        question = corrected(without_courtesies(question), self._frequencies, self._is_word)
-        match = QuestionMatch(question, self._weights)
-        searches = self._search(question, calibration)
+        weights = partial(self._weights, within=within)
+        question = corrected(without_courtesies(question), partial(self._frequencies, within=within), self._is_word)
+        match = QuestionMatch(question, weights)
+        searches = self._search(question, calibration, within)
         candidates = self._candidates(searches, match, max(CANDIDATES, 2 * limit), without)
-        candidates = self._ranked(candidates, question, match, searches)
+        candidates = self._ranked(candidates, question, match, searches, weights)
         if self.reader is not None:
             readings = self.reader.read(question, [candidate.document for candidate in candidates[:READ]])
             for candidate, reading in zip(candidates, readings, strict=False):
@@ -160,15 +169,18 @@ class HybridRetriever(BaseRetriever):
             trace=Trace(searches.dense_weight, best.features if best else Features(), candidates),
         )
 
-    def _search(self, question: str, calibration: Calibration) -> _Searches:
+    def _search(self, question: str, calibration: Calibration, within: Within) -> _Searches:
         """Search by keywords and, where the embedder reads enough of the question, by its vector."""
-        keyword = self.library.keyword_search(self.knowledge_base, question, DEPTH)
+        keyword = self.library.keyword_search(self.knowledge_base, question, DEPTH, within=within)
         readable = readable_share(question, self._abilities(question, calibration))
         # Squared, because the vector of a text that is only half readable misleads more than it helps.
         dense_weight = DENSE_SHARE * readable**2
         if question.strip() and (dense_weight >= LEAST_DENSE or not keyword):
             read = self.embedder.read_question(question)
-            if dense := self.library.dense_search(self.knowledge_base, read.vector, DEPTH, embedder=self.embedder):
+            dense = self.library.dense_search(
+                self.knowledge_base, read.vector, DEPTH, embedder=self.embedder, within=within
+            )
+            if dense:
                 return _Searches(keyword, dense, dense_weight, readable, read)
         return _Searches(keyword)
 
@@ -194,7 +206,12 @@ class HybridRetriever(BaseRetriever):
         return found[:most]
 
     def _ranked(
-        self, candidates: list[Candidate], question: str, match: QuestionMatch, searches: _Searches
+        self,
+        candidates: list[Candidate],
+        question: str,
+        match: QuestionMatch,
+        searches: _Searches,
+        weights: Callable[[Sequence[str]], Mapping[str, float]],
     ) -> list[Candidate]:
         """Score the candidates and order them, best first; one that holds the question word for word leads."""
         documents = [candidate.document for candidate in candidates]
@@ -204,7 +221,7 @@ class HybridRetriever(BaseRetriever):
             beside = neighbours(documents)
             scores = passage_scores(match, documents, [candidate.fused for candidate in candidates], beside)
             if searches.read is not None:
-                near = self._closeness(searches.read, documents, beside)
+                near = self._closeness(searches.read, documents, beside, weights)
                 for candidate, one in zip(candidates, near, strict=True):
                     candidate.closeness = one
                 scores = with_closeness(scores, near, searches.readable)
@@ -218,12 +235,15 @@ class HybridRetriever(BaseRetriever):
         return [candidate for _, candidate in order]
 
     def _closeness(
-        self, read: ReadQuestion, documents: Sequence[Document], beside: Sequence[Sequence[int]]
+        self,
+        read: ReadQuestion,
+        documents: Sequence[Document],
+        beside: Sequence[Sequence[int]],
+        weights: Callable[[Sequence[str]], Mapping[str, float]],
     ) -> list[float | None]:
         names = [str(document.id) for document in documents]
         stored = self.library.token_signs(names)
-        weights = self._weights(word_terms(read))
-        return closeness(read, weights, [stored.get(name, b"") for name in names], beside)
+        return closeness(read, weights(word_terms(read)), [stored.get(name, b"") for name in names], beside)
 
     def _keyword_trust(self, match: QuestionMatch, keyword: Sequence[tuple[str, float]]) -> float:
         """How far the keyword ranking is to be trusted: by how much of the question its best hits hold.
@@ -243,12 +263,12 @@ class HybridRetriever(BaseRetriever):
             letters[script] = letters.get(script, "") + character
         return {script: self.embedder.readable_share(text) ** 2 for script, text in letters.items()}
 
-    def _weights(self, wanted: Sequence[str]) -> dict[str, float]:
-        statistics = self.library.keyword_statistics(self.knowledge_base, wanted)
+    def _weights(self, wanted: Sequence[str], *, within: Within = None) -> dict[str, float]:
+        statistics = self.library.keyword_statistics(self.knowledge_base, wanted, within=within)
         return {term: statistics.weight(term) for term in wanted}
 
-    def _frequencies(self, wanted: Sequence[str]) -> dict[str, int]:
-        return dict(self.library.keyword_statistics(self.knowledge_base, wanted).frequencies)
+    def _frequencies(self, wanted: Sequence[str], *, within: Within = None) -> dict[str, int]:
+        return dict(self.library.keyword_statistics(self.knowledge_base, wanted, within=within).frequencies)
 
     def _is_word(self, word: str) -> bool:
         """Whether the embedder's vocabulary has the word as a whole."""

@@ -139,3 +139,16 @@ def test_an_argument_that_is_no_text_is_a_sentence(capsys: pytest.CaptureFixture
     for arguments in (["remove", "\udcb1\udcc3"], ["list", "--kb", "\udcb1\udcc3"], ["kb", "delete", "\udcb1\udcc3"]):
         code, out, err = run(capsys, *arguments)
         assert code in (1, 2) and not out and "Traceback" not in err and len(err.splitlines()) == 1
+
+
+def test_a_question_can_be_held_to_files_and_tags(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "tag", "员工手册.pdf", "--add", "人事", "--folder", "制度")[0] == 0
+    code, out, _ = run(capsys, "list", "--in", "#人事")
+    assert code == 0 and "#人事 制度/" in out and "员工手册.pdf" in out and "price_list.csv" not in out
+    code, out, _ = run(capsys, "ask", LEAVE, "--in", "人事")
+    assert code == 0 and "十五天" in out
+    code, out, _ = run(capsys, "search", LEAVE, "--in", "price_list.csv", "--json")
+    assert {passage["title"] for passage in json.loads(out)["passages"]} <= {"price_list.csv"}
+    code, _, err = run(capsys, "ask", LEAVE, "--in", "没有这个文件")
+    assert code == 1 and "没有这个文件" in err
+    assert run(capsys, "tag", "员工手册.pdf", "--drop", "人事", "--folder", "")[0] == 0

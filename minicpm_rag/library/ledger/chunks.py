@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.chunking import indexed_text
@@ -199,6 +199,24 @@ def all_vectors(connection: sqlite3.Connection, kb_id: int) -> tuple[list[str], 
     if damaged:
         log.warning("%d damaged vectors are left out. Run: minicpm-rag doctor --check", damaged)
     return found, _matrix(packed)
+
+
+def rows_of(connection: sqlite3.Connection, index_id: int, document_ids: Collection[int]) -> dict[int, str]:
+    """The rows of documents' chunks in an index, with the chunks' ids."""
+    found: dict[int, str] = {}
+    for document_id in sorted(document_ids):
+        for row in connection.execute(
+            "SELECT id, index_id, document_id, position FROM chunks WHERE document_id = ? AND index_id = ?",
+            (document_id, index_id),
+        ):
+            found[row["id"]] = _id(row)
+    return found
+
+
+def among(index_id: int, document_ids: Collection[int]) -> str:
+    """SQL that holds a search of a keyword table to the chunks of documents."""
+    listed = ",".join(str(int(document_id)) for document_id in sorted(document_ids))
+    return f" AND rowid IN (SELECT id FROM chunks WHERE index_id = {int(index_id)} AND document_id IN ({listed}))"
 
 
 def ids_of_index(connection: sqlite3.Connection, index_id: int) -> list[str]:

@@ -21,7 +21,8 @@ from minicpm_rag.records import DocumentRow, Heading, NewDocument, Page, Table
 _LISTED = """
 SELECT documents.*, knowledge_bases.name AS kb_name,
        (SELECT json_group_array(source) FROM (
-           SELECT source FROM names WHERE document_id = documents.id ORDER BY rowid)) AS sources
+           SELECT source FROM names WHERE document_id = documents.id ORDER BY rowid)) AS sources,
+       (SELECT json_group_array(tag) FROM tags WHERE document_id = documents.id) AS own_tags
 FROM documents JOIN knowledge_bases ON knowledge_bases.id = documents.kb_id
 """
 
@@ -92,6 +93,12 @@ def publish(connection: sqlite3.Connection, document_id: int) -> None:
     """
     kb_id, new = knowledge_base_of(connection, document_id), one(connection, document_id)
     twin = of_bytes(connection, kb_id, new.sha256)
+    for former in filter(None, (named(connection, kb_id, new.source), twin)):
+        connection.execute(
+            "INSERT OR IGNORE INTO tags(document_id, tag) SELECT ?, tag FROM tags WHERE document_id = ?",
+            (document_id, former.id),
+        )
+        connection.execute("UPDATE documents SET folder = ? WHERE id = ?", (former.folder, document_id))
     if twin is not None:
         connection.execute("UPDATE names SET document_id = ? WHERE document_id = ?", (document_id, twin.id))
         retire(connection, twin.id)
@@ -112,7 +119,7 @@ def retire(connection: sqlite3.Connection, document_id: int) -> None:
     """Take a document out of every answer: all but its row goes, which waits until Chroma is cleared."""
     chunks.remove_document(connection, document_id)
     tables.remove(connection, document_id)
-    for table in ("pages", "names"):
+    for table in ("pages", "names", "tags"):
         connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
     connection.execute("UPDATE documents SET status = 'retired' WHERE id = ?", (document_id,))
 
@@ -141,7 +148,7 @@ def delete_leftovers(connection: sqlite3.Connection, document_ids: Iterable[int]
 
 def traces(connection: sqlite3.Connection, document_id: int) -> list[str]:
     """The tables that still have rows of a document."""
-    keys = {"documents": "id"} | dict.fromkeys(("names", "pages", "chunks", "data_tables"), "document_id")
+    keys = {"documents": "id"} | dict.fromkeys(("names", "pages", "chunks", "data_tables", "tags"), "document_id")
     return [
         table
         for table, key in keys.items()
@@ -326,6 +333,8 @@ def _row(row: sqlite3.Row) -> DocumentRow:
         remedy=Message.from_json(row["remedy"]),
         indexed_at=row["indexed_at"],
         other_names=tuple(name for name in json.loads(row["sources"]) if name != row["source"]),
+        tags=tuple(sorted(json.loads(row["own_tags"]))),
+        folder=row["folder"],
     )
 
 

@@ -104,8 +104,13 @@ def remove(connection: sqlite3.Connection, table: str, rowids: Iterable[int]) ->
     _count(connection, name, [found for _, found in known], -1)
 
 
-def search(connection: sqlite3.Connection, table: str, question: str, limit: int) -> list[tuple[int, float]]:
-    """Rows that share terms with the question, best first, with their BM25 score (higher is better)."""
+def search(
+    connection: sqlite3.Connection, table: str, question: str, limit: int, *, among: str = ""
+) -> list[tuple[int, float]]:
+    """Rows that share terms with the question, best first, with their BM25 score (higher is better).
+
+    `among` is SQL that gives the rows to search, where these are too many for `scoped`.
+    """
     name = _name(table)
     wanted = question_terms(question) or list(dict.fromkeys(terms(question)))
     known = statistics(connection, table, wanted)
@@ -115,12 +120,38 @@ def search(connection: sqlite3.Connection, table: str, question: str, limit: int
     pruned = len(chosen) < len(known.frequencies)
     match = " OR ".join(f'"{term}"' for term in chosen)
     found = connection.execute(
-        f"SELECT rowid, -rank FROM {name} WHERE {name} MATCH ? ORDER BY rank LIMIT ?",
+        f"SELECT rowid, -rank FROM {name} WHERE {name} MATCH ?{among} ORDER BY rank LIMIT ?",
         (match, max(limit, RESCORED) if pruned else limit),
     ).fetchall()
     if pruned:
         found = _rescored(connection, name, [row for row, _ in found], known)
     return [(int(row), float(score)) for row, score in found[:limit]]
+
+
+@dataclass(frozen=True)
+class Scoped:
+    """The terms of some rows, searched as if the index held these rows only."""
+
+    rows: dict[int, list[str]]
+
+    def search(self, question: str, limit: int) -> list[tuple[int, float]]:
+        """Those of the rows that share terms with the question, best first, with their BM25 score."""
+        wanted = set(question_terms(question) or terms(question))
+        known = self.statistics(list(wanted))
+        scored = [(row, _bm25(found, known)) for row, found in self.rows.items() if wanted.intersection(found)]
+        return sorted(scored, key=lambda item: (-item[1], item[0]))[:limit]
+
+    def statistics(self, wanted: Sequence[str]) -> Statistics:
+        """Count the rows, and those that hold each of the terms."""
+        asked = set(wanted)
+        counts = Counter(term for found in self.rows.values() for term in asked.intersection(found))
+        length = sum(map(len, self.rows.values()))
+        return Statistics(len(self.rows), dict(counts), length / max(1, len(self.rows)))
+
+
+def scoped(connection: sqlite3.Connection, table: str, rows: list[int]) -> Scoped:
+    """The rows with their terms, to be searched apart from all others."""
+    return Scoped(dict(_terms_of(connection, _name(table), rows)))
 
 
 def statistics(connection: sqlite3.Connection, table: str, wanted: Sequence[str]) -> Statistics:
@@ -147,13 +178,15 @@ def _affordable(known: Statistics) -> list[str]:
 
 def _rescored(connection: sqlite3.Connection, name: str, rows: list[int], known: Statistics) -> list[tuple[int, float]]:
     """Score rows by all terms of the question, those left out of the search too."""
-    weights = {term: known.weight(term) for term in known.frequencies}
-    scores: list[tuple[int, float]] = []
-    for row, found in _terms_of(connection, name, rows):
-        norm = _K1 * (1 - _B + _B * len(found) / max(1.0, known.terms_per_row))
-        counts = Counter(term for term in found if term in weights)
-        scores.append((row, sum(weights[term] * count * (_K1 + 1) / (count + norm) for term, count in counts.items())))
+    scores = [(row, _bm25(found, known)) for row, found in _terms_of(connection, name, rows)]
     return sorted(scores, key=lambda item: -item[1])
+
+
+def _bm25(found: list[str], known: Statistics) -> float:
+    """The BM25 score of a row with these terms."""
+    norm = _K1 * (1 - _B + _B * len(found) / max(1.0, known.terms_per_row))
+    counts = Counter(term for term in found if term in known.frequencies)
+    return sum(known.weight(term) * count * (_K1 + 1) / (count + norm) for term, count in counts.items())
 
 
 def _terms_of(connection: sqlite3.Connection, name: str, rows: list[int]) -> Iterator[tuple[int, list[str]]]:

@@ -127,6 +127,7 @@ def clear_hidden(connection: sqlite3.Connection) -> list[int]:
     for kb_id in hidden:
         for (document_id,) in connection.execute("SELECT id FROM documents WHERE kb_id = ?", (kb_id,)).fetchall():
             tables.remove(connection, document_id)
+            connection.execute("DELETE FROM tags WHERE document_id = ?", (document_id,))
         connection.execute(
             "DELETE FROM pages WHERE document_id IN (SELECT id FROM documents WHERE kb_id = ?)", (kb_id,)
         )

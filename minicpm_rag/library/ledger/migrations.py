@@ -154,6 +154,15 @@ CREATE INDEX data_tables_of_document ON data_tables(document_id);
 ALTER TABLE documents ADD COLUMN tables_read INTEGER NOT NULL DEFAULT 0;  -- whether its data tables are stored
 """
 
+SCOPES = """
+ALTER TABLE documents ADD COLUMN folder TEXT NOT NULL DEFAULT '';  -- where a user put it; '' where its file lies
+CREATE TABLE tags(
+    document_id INTEGER NOT NULL REFERENCES documents(id),
+    tag TEXT NOT NULL,
+    PRIMARY KEY (document_id, tag)
+) WITHOUT ROWID;
+"""
+
 
 @dataclass(frozen=True)
 class Migration:
@@ -174,6 +183,7 @@ MIGRATIONS = (
     Migration(7, "pages, chunks and vectors have checksums", checksums.MIGRATION),
     Migration(8, "conversations are pinned", PINNED),
     Migration(9, "answers are rated", RATED),
+    Migration(10, "tags and folders", SCOPES),
 )
 NEWEST = MIGRATIONS[-1].number
 
