@@ -33,8 +33,6 @@ from minicpm_rag.records import (
 )
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from langchain_core.documents import Document
 
     from minicpm_rag.embedding.embedder import Embedder
@@ -226,17 +224,17 @@ class Library:
 
         `within` holds the ids of the documents that are searched, as if there were no others, unless they are many.
         """
+        index = self._index(knowledge_base)
+        if index is None:
+            return []
+        scoped = None if within is None else self._scoped_keywords(index, within)
         with self.ledger.reading() as connection:
-            index = knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
-            if index is None:
-                return []
-            table = knowledge_bases.keyword_table(index.id)
-            if within is None:
-                found = keywords.search(connection, table, question, limit)
-            elif (scoped := self._scoped_keywords(connection, index, within)) is not None:
+            if scoped is not None:
                 found = scoped.search(question, limit)
             else:
-                found = keywords.search(connection, table, question, limit, among=chunks.among(index.id, within))
+                among = "" if within is None else chunks.among(index.id, within)
+                table = knowledge_bases.keyword_table(index.id)
+                found = keywords.search(connection, table, question, limit, among=among)
             ids = chunks.ids_of_rows(connection, [row for row, _ in found])
         return [(ids[row], score) for row, score in found if row in ids]
 
@@ -244,26 +242,26 @@ class Library:
         self, knowledge_base: str, terms: Sequence[str], *, within: Collection[int] | None = None
     ) -> keywords.Statistics:
         """How many chunks there are, and in how many of them each term occurs; within documents as in a search."""
+        index = self._index(knowledge_base)
+        if index is None:
+            return keywords.Statistics(rows=0, frequencies={})
+        if within is not None and (scoped := self._scoped_keywords(index, within)) is not None:
+            return scoped.statistics(list(terms))
         with self.ledger.reading() as connection:
-            index = knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
-            if index is None:
-                return keywords.Statistics(rows=0, frequencies={})
-            if within is not None and (scoped := self._scoped_keywords(connection, index, within)) is not None:
-                return scoped.statistics(list(terms))
             return keywords.statistics(connection, knowledge_bases.keyword_table(index.id), list(terms))
 
-    def _scoped_keywords(
-        self, connection: sqlite3.Connection, index: Index, within: Collection[int]
-    ) -> keywords.Scoped | None:
+    def _scoped_keywords(self, index: Index, within: Collection[int]) -> keywords.Scoped | None:
         """The keywords of a scope's chunks, kept for the next question; None where they are too many."""
-        state = (index.id, knowledge_bases.version(connection, index.kb_id), frozenset(within))
-        if self._scoped is None or self._scoped[0] != state:
-            rows = list(chunks.rows_of(connection, index.id, within))
-            if len(rows) > SCOPED_ROWS:
-                return None
-            table = knowledge_bases.keyword_table(index.id)
-            self._scoped = (state, keywords.scoped(connection, table, rows))
-        return self._scoped[1]
+        with self.ledger.reading() as connection:
+            state = (index.id, knowledge_bases.version(connection, index.kb_id), frozenset(within))
+            kept = self._scoped
+            if kept is None or kept[0] != state:
+                rows = list(chunks.rows_of(connection, index.id, within))
+                if len(rows) > SCOPED_ROWS:
+                    return None
+                table = knowledge_bases.keyword_table(index.id)
+                kept = self._scoped = (state, keywords.scoped(connection, table, rows))
+        return kept[1]
 
     def passages(self, knowledge_base: str, chunk_ids: Sequence[str]) -> list[Document]:
         """The chunks as Documents with all metadata of records.py, in that order; those gone are left out."""

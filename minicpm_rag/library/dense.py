@@ -18,8 +18,6 @@ from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.vectors import VectorStore, nearest, unit
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from minicpm_rag.library.vectors import Vectors
 
 COMPARED = 20_000  # chunks of a scope up to which each is compared: some 30 MB of vectors
@@ -59,7 +57,10 @@ class DenseSearch:
             with self._lock, self._ledger.reading() as connection:
                 among = list(chunks.rows_of(connection, index.id, within).values())
                 if len(among) <= COMPARED:
-                    few = self._kept(connection, index, among)
+                    state = (index.kb_id, knowledge_bases.version(connection, index.kb_id))
+                    few = self._few
+                    if few is None or few.state != state or few.ids != among:
+                        few = self._few = Scan(state, among, unit(chunks.vectors(connection, among)))
                     return [(few.ids[row], similarity) for row, similarity in nearest(few.units, vector, limit)]
         if self._vectors.searchable:
             try:
@@ -74,13 +75,6 @@ class DenseSearch:
         wanted = set(among)
         rows = [row for row, name in enumerate(scan.ids) if name in wanted]
         return [(scan.ids[rows[place]], cosine) for place, cosine in nearest(scan.units[rows], vector, limit)]
-
-    def _kept(self, connection: sqlite3.Connection, index: Index, among: list[str]) -> Scan:
-        """The vectors of a scope's chunks, kept for the next question to the same ones."""
-        state = (index.kb_id, knowledge_bases.version(connection, index.kb_id))
-        if self._few is None or self._few.state != state or self._few.ids != among:
-            self._few = Scan(state, among, unit(chunks.vectors(connection, among)))
-        return self._few
 
     def _asked_of_chroma(
         self, index: Index, vector: Sequence[float], limit: int, among: Sequence[str] | None = None
