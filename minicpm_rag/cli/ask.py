@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minicpm_rag.answering.source_language import source_note
 from minicpm_rag.cli.language import follow, language, said, t
 from minicpm_rag.cli.library import in_option, json_option, knowledge_base_option
 from minicpm_rag.cli.preparing import prepare
@@ -159,6 +158,8 @@ def _make_ready(workspace: Workspace, knowledge_base: str | None) -> None:
 
 
 def _show(answer: Answer, retrieval: Retrieval | None) -> None:
+    from minicpm_rag.answering.source_language import source_note
+
     if answer.citations:
         click.echo()
         click.echo(t("ask.citations"))
