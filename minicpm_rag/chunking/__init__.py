@@ -1,7 +1,7 @@
 """Splits pages into chunks that end at sentence ends and fit the embedder, each with its place in the page.
 
 Does not know files or vectors; tokens are counted by what it is given. Together the chunks of a page hold all
-its text: nothing is left between two chunks but white space.
+its text: nothing is left between two chunks but white space, and most rows of a table of more than `MOST_ROWS`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from minicpm_rag import records
-from minicpm_rag.chunking.units import Unit, split_unit, units_of_page
+from minicpm_rag.chunking.units import MOST_ROWS, Unit, is_sampled, split_unit, units_of_page
 from minicpm_rag.records import Chunk, ChunkSize, Page
+
+__all__ = ["MOST_ROWS", "Tokens", "indexed_text", "is_sampled", "split_pages"]
 
 # Weights, which are about tokens, of what is put before a chunk's text: 30 are 30 Chinese or 120 Latin characters.
 # With these limits the text itself keeps most of a 256-token embedder.
@@ -103,6 +105,8 @@ class _Packer:
         only_leads = all(map(_leads, units[first:end]))
         while end < len(units):
             unit, last = units[end], units[end - 1]
+            if unit.after_gap:
+                return end
             if unit.opens and last.end - start >= self._tiny and last.kind != "heading":
                 return end
             # A heading or table header goes with the first sentence or row, however long that is.
@@ -122,7 +126,7 @@ class _Packer:
         """The end of the section where little of it is left after `end` and there is room for that, else `end`."""
         for position in range(end, len(units)):
             unit = units[position]
-            if unit.opens:
+            if unit.opens or unit.after_gap:
                 return position
             room -= unit.weight
             tiny = unit.end - units[end].start < self._tiny

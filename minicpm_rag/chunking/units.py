@@ -18,6 +18,8 @@ _WIDE = re.compile("[^\x00-\u024f]")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _CLAUSE_ENDS = "，、；：,;:—–…)）】」』”"
 _LONGEST_SENTENCE = 1.5  # of the target: a longer one is cut
+MOST_ROWS = 5_000  # of a table that is chunked whole; of a longer one, samples
+_SAMPLES, _ROWS_A_SAMPLE = 50, 8
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Unit:
     kind: Literal["text", "heading", "header", "row"] = "text"
     headings: tuple[str, ...] = ()  # the heading path it stands under
     opens: bool = False  # a section or table begins or has just ended here: a good place to start a chunk
+    after_gap: bool = False  # text before it is in no chunk, so a chunk must start here
     table: Table | None = None
     row: int | None = None
 
@@ -94,11 +97,29 @@ def _regions(page: Page) -> Iterator[tuple[int, int, Heading | Table | None]]:
     yield position, last, None
 
 
+def is_sampled(table: Table) -> bool:
+    """Whether a table is so long that only its header and samples of its rows are searched."""
+    return len(table.rows) > MOST_ROWS
+
+
 def _table_units(text: str, table: Table, target: int, longest_weight: float) -> Iterator[Unit]:
-    offsets = [offset for offset, _ in table.rows] + [table.end]
-    yield from _cut(text, table.start, offsets[0], target, longest_weight, Unit(0, 0, 0, "header", table=table))
-    for (offset, number), end in zip(table.rows, offsets[1:], strict=True):
-        yield from _cut(text, offset, end, target, longest_weight, Unit(0, 0, 0, "row", table=table, row=number))
+    first_row = table.rows[0][0] if table.rows else table.end
+    yield from _cut(text, table.start, first_row, target, longest_weight, Unit(0, 0, 0, "header", table=table))
+    for sample in _samples(len(table.rows)):
+        for position in sample:
+            offset, number = table.rows[position]
+            end = table.rows[position + 1][0] if position + 1 < len(table.rows) else table.end
+            row = Unit(0, 0, 0, "row", table=table, row=number)
+            for part, unit in enumerate(_cut(text, offset, end, target, longest_weight, row)):
+                yield replace(unit, after_gap=position == sample.start > 0 and part == 0)
+
+
+def _samples(rows: int) -> list[range]:
+    """The rows that are searched, as stretches: all, or of a long table samples from its first to its last row."""
+    if rows <= MOST_ROWS:
+        return [range(rows)]
+    last = rows - _ROWS_A_SAMPLE
+    return [range(start, start + _ROWS_A_SAMPLE) for start in (last * n // (_SAMPLES - 1) for n in range(_SAMPLES))]
 
 
 def _cut(text: str, start: int, end: int, target: int, longest_weight: float, like: Unit) -> Iterator[Unit]:

@@ -195,7 +195,7 @@ class _Ingest:
             pages=loaded.pages,
             pages_present=loaded.pages_present,
             encoding=loaded.encoding,
-            reason=loaded.note,
+            reason=joined(loaded.note, storing.sampled(loaded.pages)),
             remedy=loaded.remedy,
         )
         chunks = split_pages(loaded.pages, document.title, self.embedder, self.size)

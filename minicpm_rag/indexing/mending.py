@@ -14,7 +14,7 @@ from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import documents, knowledge_bases
 from minicpm_rag.library.ledger.checksums import Damage
 from minicpm_rag.loaders import isolated
-from minicpm_rag.messages import Message
+from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import ChunkSize, DocumentRow, NewDocument
 
 
@@ -58,5 +58,5 @@ def _from_original(library: Library, row: DocumentRow, *, ocr: bool) -> NewDocum
     loaded = isolated.load_file(path, ocr=ocr)
     return replace(
         _described(row), pages=loaded.pages, pages_present=loaded.pages_present, encoding=loaded.encoding,
-        reason=loaded.note, remedy=loaded.remedy,
+        reason=joined(loaded.note, storing.sampled(loaded.pages)), remedy=loaded.remedy,
     )  # fmt: skip

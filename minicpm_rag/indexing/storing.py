@@ -14,13 +14,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from minicpm_rag.chunking import indexed_text
+from minicpm_rag.chunking import indexed_text, is_sampled
 from minicpm_rag.errors import EmbeddingError, LibraryError
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import chunks, documents, jobs, keywords, knowledge_bases, tables
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_path
-from minicpm_rag.records import Chunk, DocumentRow, FileStatus, NewDocument, Verdict
+from minicpm_rag.messages import Message
+from minicpm_rag.records import Chunk, DocumentRow, FileStatus, NewDocument, Page, Verdict
 
 if TYPE_CHECKING:
     from minicpm_rag.embedding.embedder import Embedder
@@ -56,6 +57,12 @@ def verdict(new: NewDocument, status: FileStatus) -> Verdict:
         new.source, new.title, status, new.reason, new.remedy,
         len(new.pages), new.pages_present, len(new.chunks), new.encoding,
     )  # fmt: skip
+
+
+def sampled(pages: Sequence[Page]) -> Message | None:
+    """Says that of long tables only samples can be found by searching."""
+    rows = sum(len(table.rows) for page in pages for table in page.tables if is_sampled(table))
+    return Message("indexing.sampled", rows=rows) if rows else None
 
 
 def begin_index(

@@ -41,6 +41,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     # What became of a file
     "indexing.duplicate": ("与 {source} 内容相同。", "Duplicate of {source}."),
     "indexing.moved": ("从 {former} 移到这里。", "Moved here from {former}."),
+    "indexing.sampled": (
+        "{rows:,} 行的表格作为数据保存，可以提问计算；搜索只能找到表头和一部分行。",
+        "The table's {rows:,} rows are stored as data, for questions that compute; searching finds header and samples.",
+    ),
     "indexing.reindexed": ("已用 {embedder} 重新建立索引。", "Indexed again with {embedder}."),
     "indexing.left_folder": ("它已经不在文件夹里。", "It has left the folder."),
     "indexing.failure_forgotten": ("清除了失败的记录。", "The record of its failure was removed."),

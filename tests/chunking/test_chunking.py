@@ -10,7 +10,7 @@ import pytest
 from embedders import minilm
 
 from minicpm_rag import records
-from minicpm_rag.chunking import Tokens, indexed_text, split_pages
+from minicpm_rag.chunking import MOST_ROWS, Tokens, indexed_text, split_pages
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.records import Chunk, ChunkSize, Heading, Page
 
@@ -149,6 +149,24 @@ def test_table_chunks_break_between_rows_and_carry_header_and_row_numbers() -> N
         assert all(line.startswith("| 产品编号") and line.endswith(" |") for line in chunk.text.split("\n"))
     others = [chunk for chunk in chunks if records.ROW_START not in chunk.metadata]
     assert all("|" not in chunk.text for chunk in others)
+
+
+def test_of_a_long_table_the_header_and_samples_from_first_to_last_row_are_chunked() -> None:
+    writer = PageWriter()
+    writer.paragraph("Orders of the year.")
+    rows = ((row, [f"A-{row:06}", f"{row} pieces of pump {row % 7}"]) for row in range(2, MOST_ROWS + 3))
+    writer.table([(1, ["Order", "What"]), *rows])
+    writer.paragraph("End of the orders.")
+    page = writer.page(1)
+    chunks = split([page])
+    assert len(chunks) < MOST_ROWS / 40
+    assert all(page.text[d.metadata[records.START] : d.metadata[records.END]] == d.text for d in chunks)
+    assert all(len(chunk.text) < 700 for chunk in chunks)  # none goes over what lies between two samples
+    assert "| Order | What |\n| A-000002" in chunks[0].text or "| Order | What |\n| A-000002" in chunks[1].text
+    with_rows = [chunk for chunk in chunks if records.ROW_START in chunk.metadata]
+    assert with_rows[-1].metadata[records.ROW_END] == MOST_ROWS + 2
+    assert all(chunk.metadata[records.TABLE_HEADER] == "| Order | What |" for chunk in with_rows[1:])
+    assert chunks[-1].text == "End of the orders."
 
 
 def test_a_row_longer_than_a_chunk_keeps_number_and_header_in_each_part() -> None:

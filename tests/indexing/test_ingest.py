@@ -15,6 +15,7 @@ from library_parts import KB, contents, done, found, ingest, opened, remove, wri
 from minicpm_rag import indexing as worker
 from minicpm_rag.errors import EmbedderMismatchError
 from minicpm_rag.library import Library
+from minicpm_rag.library.ledger import tables
 
 
 @pytest.fixture
@@ -306,3 +307,18 @@ def test_one_long_document_is_cut_and_found_whole(library: Library, tmp_path: Pa
         assert chunk.metadata["start"] <= covered
         covered = chunk.metadata["end"]
     assert covered == len(library.page_text(row.id, 1))
+
+
+def test_of_a_long_table_all_rows_are_data_and_samples_are_embedded(library: Library, tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    rows = "".join(f"A-{row:06},{row % 50},{('North', 'South')[row % 2]}\n" for row in range(6000))
+    path.write_text("Order,Quantity,Region\n" + rows, encoding="utf-8")
+    verdict = ingest(library, path)["orders.csv"]
+    assert "6,000 rows are stored as data" in str(verdict.reason)
+    assert 0 < verdict.chunks < 200
+    with library.ledger.reading() as connection:
+        (kb_id,) = connection.execute("SELECT id FROM knowledge_bases").fetchone()
+        (table,) = tables.listed(connection, kb_id)
+        assert table.rows == 6000
+        (total,) = connection.execute(f"SELECT sum(c1) FROM {tables.data_table(table.id)}").fetchone()
+    assert total == sum(row % 50 for row in range(6000))
