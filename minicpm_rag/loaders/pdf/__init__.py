@@ -15,14 +15,12 @@ from minicpm_rag.loaders import ocr as recognition
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.pdf.finished import FinishedPage, finished
 from minicpm_rag.loaders.pdf.pages import Pdf, RawPage, damaged, open_pdf
-from minicpm_rag.loaders.pdf.pictures import looks_like_text, part_of
 from minicpm_rag.loaders.pdf.sanity import is_poor
-from minicpm_rag.loaders.pdf.scans import INSTALL_OCR, page_of, recognised_glyphs, recognised_text, scan_note
+from minicpm_rag.loaders.pdf.scans import INSTALL_OCR, page_of, part_of, recognised_glyphs, recognised_text, scan_note
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import LoadedFile, Page
 
 _DOTS_PER_INCH = 200  # of a page drawn for text recognition
-_LOOK_DOTS_PER_INCH = 72  # of one drawn to see whether its pictures may hold text
 _MOST_CHARACTERS = 30_000_000  # of a whole file; a book has one million
 _MOST_WAITING_TEXT = 2_000  # characters of the page that a form in Adobe's XML language shows instead of itself
 _PLEASE_WAIT = re.compile(r"please wait|adobe reader|如果此消息|请稍候", re.IGNORECASE)
@@ -101,17 +99,14 @@ class _Reading:
 
     def _with_pictures(self, raw: RawPage) -> RawPage:
         """A page of text with the text of its pictures, where they hold some."""
-        look = self._pdf.draw(raw.number - 1, _LOOK_DOTS_PER_INCH / 72)
-        boxes = [box for box in raw.pictures if looks_like_text(part_of(look, raw, box))]
-        if not boxes:
-            return raw
         if not self._ocr:
             self._pictured.append(raw.label)
             return raw
         whole = self._pdf.draw(raw.number - 1, _DOTS_PER_INCH / 72)
         glyphs = raw.glyphs
-        for box in boxes:
-            glyphs = glyphs.with_more(recognised_glyphs(part_of(whole, raw, box), raw, box), raw.turns)
+        for picture in raw.pictures:
+            part = part_of(whole, raw, picture.box)
+            glyphs = glyphs.with_more(recognised_glyphs(part, raw, picture.box), raw.turns)
             self._recognised()
         if len(glyphs.texts) > len(raw.glyphs.texts):
             self._by_recognition.add(raw.number)

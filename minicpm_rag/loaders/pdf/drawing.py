@@ -69,12 +69,35 @@ class Grid:
     ys: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture and where it stands; one that is used again has the same identity."""
+
+    box: Box
+    identity: tuple[int, int, int]  # width and height in pixels, bytes
+    thing: Any = None  # pdfium's object, while its page is open
+
+    @property
+    def area(self) -> float:
+        """In square page units."""
+        left, bottom, right, top = self.box
+        return (right - left) * (top - bottom)
+
+
+def _identity(thing: Any) -> tuple[int, int, int]:
+    import pypdfium2.raw as pdfium
+
+    width, height = ctypes.c_uint(), ctypes.c_uint()
+    pdfium.FPDFImageObj_GetImagePixelSize(thing, ctypes.byref(width), ctypes.byref(height))
+    return width.value, height.value, pdfium.FPDFImageObj_GetImageDataRaw(thing, None, 0)
+
+
 @dataclass
 class Drawing:
     """What is drawn on a page."""
 
     rules: Rules = field(default_factory=Rules)
-    pictures: list[Box] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
     letters: int = 0  # shapes of a letter's size
     _seen: int = 0
 
@@ -96,7 +119,7 @@ class Drawing:
             elif kind in (path, image) and bounds_of(thing, *references):
                 left, bottom, right, top = (edge.value for edge in edges)
                 if kind == image:
-                    self.pictures.append((left, bottom, right, top))
+                    self.pictures.append(Picture((left, bottom, right, top), _identity(thing), thing))
                     continue
                 self.letters += 2 < top - bottom < 40 and 0.5 < right - left < 40
                 # Places inside of a form are its own; what fills the page is its background.

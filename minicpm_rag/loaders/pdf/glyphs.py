@@ -128,7 +128,7 @@ def read_glyphs(page: Any) -> Glyphs:
         # The look of a word is that of its first letter.
         starts = numpy.flatnonzero(~blank & numpy.concatenate([[True], blank[:-1]])[:count])
         styles: dict[int, tuple[int, float, bool, int]] = {0: (0, 0.0, False, 0)}
-        fonts: dict[bytes, int] = {}
+        fonts: dict[int, _Font] = {}
         wanted = []
         for index in starts.tolist():
             handle = calls.text_object(pointer, index) or 0
@@ -166,6 +166,12 @@ def _codes(calls: _Calls, pointer: int | None, count: int) -> NDArray[numpy.uint
 
 
 @dataclass(frozen=True)
+class _Font:
+    number: int
+    bold: bool
+
+
+@dataclass(frozen=True)
 class _Calls:
     """pdfium's functions for addresses as plain numbers: ctypes' typed pointers take longer than the calls."""
 
@@ -193,7 +199,7 @@ def _calls() -> _Calls:
     )
 
 
-def _style(text_page: Any, index: int, handle: int, fonts: dict[bytes, int]) -> tuple[int, float, bool, int]:
+def _style(text_page: Any, index: int, handle: int, fonts: dict[int, _Font]) -> tuple[int, float, bool, int]:
     """Quarter turns, size, boldness and font of a text object, whose first character is at the index."""
     import pypdfium2.raw as pdfium
 
@@ -203,14 +209,15 @@ def _style(text_page: Any, index: int, handle: int, fonts: dict[bytes, int]) -> 
     turns = round(math.atan2(matrix.b, matrix.a) / (math.pi / 2)) % 4
     size = pdfium.FPDFText_GetFontSize(text_page, index) * math.hypot(matrix.c, matrix.d)
     thing = ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT)
-    name = ctypes.create_string_buffer(128)
-    pdfium.FPDFFont_GetBaseFontName(pdfium.FPDFTextObj_GetFont(thing), name, len(name))
-    bold = (
-        _BOLD_NAME.search(name.value) is not None
-        or pdfium.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT
-        or pdfium.FPDFTextObj_GetTextRenderMode(thing) == _FILLED_AND_STROKED
-    )
-    return turns, size, bold, fonts.setdefault(name.value, len(fonts))
+    font = pdfium.FPDFTextObj_GetFont(thing)
+    key = ctypes.cast(font, ctypes.c_void_p).value or 0
+    if key not in fonts:
+        name = ctypes.create_string_buffer(128)
+        pdfium.FPDFFont_GetBaseFontName(font, name, len(name))
+        weight = pdfium.FPDFText_GetFontWeight(text_page, index)
+        fonts[key] = _Font(len(fonts), _BOLD_NAME.search(name.value) is not None or weight >= _BOLD_WEIGHT)
+    bold = fonts[key].bold or pdfium.FPDFTextObj_GetTextRenderMode(thing) == _FILLED_AND_STROKED
+    return turns, size, bold, fonts[key].number
 
 
 def _texts(codes: NDArray[numpy.uint32]) -> tuple[list[str], NDArray[numpy.uint8]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,10 @@ import numpy
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.files import protected
 from minicpm_rag.loaders.pdf import expansion
-from minicpm_rag.loaders.pdf.drawing import Box, Rules, read_drawing
+from minicpm_rag.loaders.pdf.drawing import Box, Picture, Rules, read_drawing
 from minicpm_rag.loaders.pdf.glyphs import INKED, UNTOLD, Glyphs, read_glyphs, turned
 from minicpm_rag.loaders.pdf.notes import LINE_HEIGHT, read_notes
+from minicpm_rag.loaders.pdf.pictures import looks_like_text
 from minicpm_rag.messages import Message, reason_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _LOCK = threading.RLock()
 _SCAN_SHARE = 0.5  # of the page that pictures cover
 _PICTURE_SHARE = 0.03  # of the page: a smaller picture is no picture of text
+_MOST_WRITTEN = 30  # characters on a picture: on more it is a background, or has its text already
 _STAMP_CHARACTERS = 60  # a scan may carry a page number or the scanner's name as text
 _LETTER_SHAPES = 30  # a page with more shapes of a letter's size and no text shows text drawn as outlines
 _MOST_UNKNOWN = 0.3  # share of the characters whose meaning the font does not say
@@ -54,7 +56,7 @@ class RawPage:
     turns: int  # quarters clockwise that the page is turned when shown
     is_scan: bool
     is_legible: bool  # whether its fonts say which characters they draw
-    pictures: list[Box] = field(default_factory=list)  # in a page of text
+    pictures: list[Picture] = field(default_factory=list)  # of text, in a page of text
     notes: list[str] = field(default_factory=list)
 
     def upright(self, boxes: NDArray[numpy.float32]) -> NDArray[numpy.float32]:
@@ -76,6 +78,7 @@ class Pdf:
     def __init__(self, document: Any) -> None:
         self._document = document
         self._form: Any = None
+        self._without_text: set[tuple[int, int, int]] = set()  # pictures that were looked at
         import pypdfium2.raw as pdfium
 
         if pdfium.FPDF_GetFormType(document.raw) != pdfium.FORMTYPE_NONE:
@@ -111,23 +114,34 @@ class Pdf:
         with _LOCK, self._page(index) as page:
             label = self._document.get_page_label(index) or str(index + 1)
             box = page.get_bbox()
+            area = max(1.0, (box[2] - box[0]) * (box[3] - box[1]))
             turns = page.get_rotation() // 90
             glyphs = read_glyphs(page)
             drawing = read_drawing(page)
             sizes = glyphs.sizes[glyphs.sizes > 0]
             notes = read_notes(page, self._form, float(numpy.median(sizes)) * LINE_HEIGHT if len(sizes) else 0.0, turns)
-        area = max(1.0, (box[2] - box[0]) * (box[3] - box[1]))
-        shares = [(c - a) * (d - b) / area for a, b, c, d in drawing.pictures]
-        inked = int(((glyphs.classes & (INKED | UNTOLD)) > 0).sum())
-        legible = is_legible(glyphs)
-        is_scan = not legible
-        if inked + len(notes.placed) < _STAMP_CHARACTERS:
-            is_scan = is_scan or sum(shares) > _SCAN_SHARE or drawing.letters > _LETTER_SHAPES
-        pictures = [box for box, share in zip(drawing.pictures, shares, strict=True) if share > _PICTURE_SHARE]
+            legible = is_legible(glyphs)
+            is_scan = not legible
+            if int(((glyphs.classes & (INKED | UNTOLD)) > 0).sum()) + len(notes.placed) < _STAMP_CHARACTERS:
+                covered = sum(picture.area for picture in drawing.pictures) / area
+                is_scan = is_scan or covered > _SCAN_SHARE or drawing.letters > _LETTER_SHAPES
+            pictures = [] if is_scan else [each for each in drawing.pictures if self._holds_text(each, area, glyphs)]
+        glyphs = glyphs.with_more(notes.placed, turns)
         return RawPage(
-            index + 1, label, glyphs.with_more(notes.placed, turns), drawing.rules, box, turns, is_scan, legible,
-            [] if is_scan else pictures, notes.apart,
+            index + 1, label, glyphs, drawing.rules, box, turns, is_scan, legible,
+            [replace(picture, thing=None) for picture in pictures], notes.apart,
         )  # fmt: skip
+
+    def _holds_text(self, picture: Picture, page_area: float, glyphs: Glyphs) -> bool:
+        """Whether a picture on an open page shows text that the page has not; one that comes again is known."""
+        if picture.area <= _PICTURE_SHARE * page_area or picture.identity in self._without_text:
+            return False
+        if _written_on(glyphs, picture.box) >= _MOST_WRITTEN:
+            return False
+        if looks_like_text(picture):
+            return True
+        self._without_text.add(picture.identity)
+        return False
 
     def draw(self, index: int, scale: float) -> Image:
         """Draw a page, from 0, as an RGB image; `scale` is pixels for each page unit."""
@@ -201,6 +215,13 @@ def is_legible(glyphs: Glyphs) -> bool:
     untold = int(((glyphs.classes & UNTOLD) > 0).sum())
     drawn = int(((glyphs.classes & INKED) > 0).sum()) + untold
     return untold <= max(_FEWEST_UNKNOWN, _MOST_UNKNOWN * drawn)
+
+
+def _written_on(glyphs: Glyphs, box: Box) -> int:
+    """How many characters stand in a box."""
+    x, y = glyphs.boxes[:, [0, 2]].mean(axis=1), glyphs.boxes[:, [1, 3]].mean(axis=1)
+    inside = (x > box[0]) & (x < box[2]) & (y > box[1]) & (y < box[3])
+    return int((inside & ((glyphs.classes & INKED) > 0)).sum())
 
 
 def damaged() -> DocumentError:

@@ -62,6 +62,14 @@ def recognised_glyphs(image: Image, raw: RawPage, box: Box) -> list[Glyph]:
     ]
 
 
+def part_of(picture: Image, raw: RawPage, box: Box) -> Image:
+    """The part of a drawn page that a box covers."""
+    scale = picture.width / raw.width
+    left, top, right, bottom = (raw.upright(numpy.array([box], numpy.float32))[0] * scale).tolist()
+    edges = (max(0, left), max(0, top), min(picture.width, right), min(picture.height, bottom))
+    return picture.crop((round(edges[0]), round(edges[1]), round(edges[2]), round(edges[3])))
+
+
 def _glyphs(found: recognition.Recognised) -> list[Glyph]:
     """The characters of a picture in pixels, the origin at its upper left and y growing upwards."""
     glyphs: list[Glyph] = []
