@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from minicpm_rag.cli.library import json_option, knowledge_base_option
 from minicpm_rag.cli.tables import echo_table
 
 if TYPE_CHECKING:
+    from minicpm_rag.evaluation.as_typed import Way
     from minicpm_rag.evaluation.question_sets import ReferenceQuestion
     from minicpm_rag.workspace import Workspace
 
@@ -42,6 +44,7 @@ _LOWER = ("answerable_refused",)
 @click.option("--compare", type=_file, help="eval.compare")
 @click.option("--passages", multiple=True, type=_file, help="eval.passages")
 @click.option("--absent", type=click.FloatRange(0, 1), default=0.0, help="eval.absent")
+@click.option("--typed", type=click.Choice(["typos", "polite"]), help="eval.typed")
 @click.option("--answers", is_flag=True, help="eval.answers")
 @json_option
 def evaluate_command(
@@ -55,6 +58,7 @@ def evaluate_command(
     compare: Path | None,
     passages: tuple[Path, ...],
     absent: float,
+    typed: Way | None,
     answers: bool,
     as_json: bool,
 ) -> None:
@@ -68,6 +72,7 @@ def evaluate_command(
     before = _baseline(compare)
     from minicpm_rag.evaluation import calibrate_abilities, calibrate_evidence, evaluate
     from minicpm_rag.evaluation.answers import evaluate_answers
+    from minicpm_rag.evaluation.as_typed import as_typed
     from minicpm_rag.evaluation.question_sets import load_questions, sentence_questions
 
     with _workspace(passages, absent) as (workspace, present):
@@ -75,8 +80,12 @@ def evaluate_command(
         asked = [question for file in questions for question in load_questions(file)]
         if present is not None:
             asked = [_absent(question) if question.document not in present else question for question in asked]
+        if questions and count is not None:
+            asked = random.Random(0).sample(asked, min(count, len(asked)))
         if not questions:
             asked = sentence_questions(retriever.library, retriever.knowledge_base, count or 200)
+        if typed is not None:
+            asked = [replace(one, text=as_typed(one.text, typed, seed)) for seed, one in enumerate(asked)]
         if calibrate:
             calibrate_abilities(retriever)
         with _progress(t("eval.asking"), len(asked)) as step:

@@ -358,8 +358,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "refused. With no QUESTIONS, sentences of the documents themselves are looked for.",
     ),
     "eval.count": (
-        "用文档自己的多少个句子去找（默认 200），或起草多少个问题（默认 30）。",
-        "Own sentences to ask for [200], or questions to make [30].",
+        "从 QUESTIONS 中抽取多少个问题；或用文档自己的多少个句子去找（默认 200），或起草多少个问题（默认 30）。",
+        "Questions to take of QUESTIONS [all], own sentences to ask for [200], or questions to make [30].",
+    ),
+    "eval.typed": (
+        "像人们输入的那样提问：带一处打字错误，或带客套话。",
+        "Ask as people type: with one typing error, or with polite words.",
     ),
     "eval.make_questions": ("让模型起草问题，写进这个文件。", "Have the model draft questions into this file."),
     "eval.praised": (
