@@ -6,11 +6,16 @@ come out.
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.messages import Message
+
+# What zipfile raises for a damaged file, the errors of its decompressors included.
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, ValueError)
 
 _MOST_MEMBERS = 20_000
 _MOST_BYTES = 600_000_000  # unpacked, pictures and all
@@ -29,7 +34,7 @@ def check_archive(path: Path, what: Message) -> frozenset[str]:
             _check_sizes(members)
             _check_entities(archive, members)
             return frozenset(member.filename for member in members)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as exc:
+    except (*BROKEN_ZIP, OSError) as exc:
         if isinstance(exc, FileNotFoundError | PermissionError):
             raise
         raise damaged(what) from exc

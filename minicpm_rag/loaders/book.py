@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.html import decode_html, write_html
@@ -31,7 +31,7 @@ def read(path: Path) -> LoadedFile:
         with zipfile.ZipFile(path) as archive:
             chapters = dict.fromkeys(name for name in _reading_order(archive) if name in names)
             pages = [_page(number, archive.read(name)) for number, name in enumerate(chapters, start=1)]
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as exc:
+    except (*BROKEN_ZIP, KeyError) as exc:
         raise damaged(_WHAT) from exc
     except SyntaxError as exc:  # lxml's parse errors are of this class
         raise damaged(_WHAT) from exc

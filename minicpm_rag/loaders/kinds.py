@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders.archive import damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, damaged
 from minicpm_rag.loaders.encrypted import is_encrypted
 from minicpm_rag.loaders.formats import FORMATS, KIND_BY_SUFFIX
 from minicpm_rag.messages import Message
@@ -106,7 +106,7 @@ def _kind_of_archive(path: Path, named: str) -> str:
             if "content.xml" in names and "mimetype" in names:
                 with archive.open("mimetype") as part:
                     media_type = part.read(200)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, RuntimeError) as exc:
+    except (*BROKEN_ZIP, RuntimeError) as exc:
         raise damaged(Message(expected or "loaders.file")) from exc
     for kind, entry in FORMATS.items():
         if entry.part and names.intersection(entry.part.split()):

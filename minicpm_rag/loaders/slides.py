@@ -6,12 +6,11 @@ One odd shape never refuses a presentation: what of it cannot be read is left ou
 from __future__ import annotations
 
 import itertools
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import count, number_of
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
@@ -44,7 +43,7 @@ def read(path: Path) -> LoadedFile:
     try:
         presentation = open_office(path, pptx.Presentation)
         pages = [_page(number, slide) for number, slide in enumerate(presentation.slides, start=1)]
-    except (PythonPptxError, XMLSyntaxError, KeyError, ValueError, AttributeError, zipfile.BadZipFile) as exc:
+    except (PythonPptxError, XMLSyntaxError, KeyError, AttributeError, *BROKEN_ZIP) as exc:
         raise damaged(_WHAT) from exc
     return loaded(path.name, pages)
 

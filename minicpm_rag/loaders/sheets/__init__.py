@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
@@ -39,10 +39,9 @@ _AREA = re.compile(
 _HIDDEN = "{title} (hidden / 隐藏)"
 # What openpyxl raises for broken files, in practice; SyntaxError is the base of both XML parsers' errors.
 _DAMAGED = (
-    zipfile.BadZipFile,
+    *BROKEN_ZIP,
     OSError,
     KeyError,
-    ValueError,
     TypeError,
     AttributeError,
     IndexError,

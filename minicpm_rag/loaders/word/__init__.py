@@ -7,13 +7,12 @@ again. Page headers and footers, notes and comments stand apart, behind the text
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import MOST_STYLES, count, number_of
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import loaded
@@ -75,7 +74,7 @@ def read(path: Path) -> LoadedFile:
         )
         body = document.element.body
         apart = [(name, part.blob) for name, part in parts if name in _APART]
-    except (OpcError, XMLSyntaxError, KeyError, ValueError, AttributeError, zipfile.BadZipFile) as exc:
+    except (OpcError, XMLSyntaxError, KeyError, AttributeError, *BROKEN_ZIP) as exc:
         raise damaged(_WHAT) from exc
     writer = PageWriter()
     _write_blocks(body, writer, reading)
