@@ -43,7 +43,7 @@ def read(path: Path) -> LoadedFile:
     try:
         presentation = open_office(path, pptx.Presentation)
         pages = [_page(number, slide) for number, slide in enumerate(presentation.slides, start=1)]
-    except (PythonPptxError, XMLSyntaxError, KeyError, AttributeError, *BROKEN_ZIP) as exc:
+    except (PythonPptxError, XMLSyntaxError, KeyError, AttributeError, TypeError, IndexError, *BROKEN_ZIP) as exc:
         raise damaged(_WHAT) from exc
     return loaded(path.name, pages)
 

@@ -74,7 +74,7 @@ def read(path: Path) -> LoadedFile:
         )
         body = document.element.body
         apart = [(name, part.blob) for name, part in parts if name in _APART]
-    except (OpcError, XMLSyntaxError, KeyError, AttributeError, *BROKEN_ZIP) as exc:
+    except (OpcError, XMLSyntaxError, KeyError, AttributeError, TypeError, IndexError, *BROKEN_ZIP) as exc:
         raise damaged(_WHAT) from exc
     writer = PageWriter()
     _write_blocks(body, writer, reading)

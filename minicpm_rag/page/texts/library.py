@@ -20,6 +20,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} 没有加进来：它超过了 {megabytes} MB。请拆成小一些的文件，或者调高 MINICPM_RAG_UPLOAD_MEGABYTES。",
         "{name} was not added: it is larger than {megabytes} MB. Split it, or raise MINICPM_RAG_UPLOAD_MEGABYTES.",
     ),
+    "upload_lost": (
+        "有 {count} 个文件没有传完，请再拖一次。",
+        "{count:file|files} did not arrive. Drop what is missing again.",
+    ),
     "upload_limit": (
         "PDF、Word、PPT、Excel、网页、Markdown、文本 · 每个文件不超过 {megabytes} MB",
         "PDF, Word, slides, spreadsheets, web pages, Markdown, text · up to {megabytes} MB a file",

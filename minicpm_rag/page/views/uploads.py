@@ -72,18 +72,26 @@ def _take(workspace: Workspace, key: str) -> None:
     st.session_state.upload_errors = [*errors, *_hand_over(workspace, files)]
 
 
-def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[Message]:
+def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[Message | str]:
+    """Keep the files and have them read; says which could not be. One that fails does not keep the others out."""
     from minicpm_rag import indexing
 
     knowledge_base = state.knowledge_base()
+    arrived = [file for file in files if isinstance(file, streamlit_private.UploadedFile)]
+    lost = len(files) - len(arrived)
+    errors: list[Message | str] = [t("upload_lost", count=lost)] if lost else []
+    sources = []
+    for file in arrived:
+        try:
+            sources.append(str(indexing.save_upload(workspace.library, knowledge_base, file.name, file.getvalue())))
+        except RAGError as error:  # noqa: PERF203 (each may fail alone)
+            errors.append(error.message)
     try:
-        sources = [
-            str(indexing.save_upload(workspace.library, knowledge_base, file.name, file.getvalue())) for file in files
-        ]
-        jobs.ingest(workspace.library, knowledge_base, sources)
+        if sources:
+            jobs.ingest(workspace.library, knowledge_base, sources)
     except RAGError as error:
-        return [error.message]
-    return []
+        errors.append(error.message)
+    return errors
 
 
 def watch(workspace: Workspace) -> None:
