@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from compound_files import make_compound_file, message_of
 from office_files import make_docx, make_epub, make_pdf, make_pptx, make_xlsx, png_of
 
 from minicpm_rag.errors import DocumentError
@@ -65,6 +66,10 @@ def originals() -> list[tuple[str, bytes]]:
         top = Path(folder)
         make_pdf(top / "a.pdf", [[(72, 720, 12, "Pump"), (72, 700, 10, "serviced every 90 days")]] * 3)
         make_docx(top / "a.docx"), make_pptx(top / "a.pptx"), make_xlsx(top / "a.xlsx")
+        inner = message_of({0x0037: "inner", 0x1000: WORDS})
+        attachments = [message_of({0x3707: "a.pdf"}), message_of({}) | {"__substg1.0_3701000D": inner}]
+        message = message_of({0x0037: "Pump", 0x0C1A: "Li", 0x1000: WORDS * 3}, attachments=attachments)
+        make_compound_file(top / "a.msg", message)
         make_epub(top / "a.epub", [f"<h1>Pump</h1><p>{WORDS * 3}</p>", f"<table><tr><td>{WORDS}</table>"])
         found += [(path.suffix, path.read_bytes()) for path in sorted(top.iterdir())]
     boundary = "Content-Type: multipart/mixed; boundary=b\n\n"
