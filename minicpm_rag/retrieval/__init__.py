@@ -31,6 +31,7 @@ from minicpm_rag.retrieval.matching import QuestionMatch, with_above
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import Choice, select, tell_fates
 from minicpm_rag.retrieval.spelling import corrected
+from minicpm_rag.retrieval.vetoes import lacks_something, unreadable
 from minicpm_rag.settings import PASSAGES
 from minicpm_rag.text.courtesies import without_courtesies
 from minicpm_rag.text.questions import check_question
@@ -144,6 +145,12 @@ class HybridRetriever(BaseRetriever):
         searches = self._search(question, calibration, within)
         candidates = self._candidates(searches, match, max(CANDIDATES, 2 * limit), without)
         candidates = self._ranked(candidates, question, match, searches, weights)
+        # An embedder without a reader may know few Chinese characters, but then its passages are found by words.
+        unread = unreadable(question, self.embedder.readable_share) if self.reader is not None else frozenset()
+        for candidate in candidates:
+            candidate.is_lacking = lacks_something(question, unread, with_above(candidate.document))
+        if unread:
+            candidates.sort(key=lambda candidate: candidate.is_lacking)
         if self.reader is not None:
             readings = self.reader.read(question, [candidate.document for candidate in candidates[:READ]])
             for candidate, reading in zip(candidates, readings, strict=False):

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.records import DOCUMENT_ID, END, HEADINGS, PAGE, START, Candidate, Features
-from minicpm_rag.retrieval.matching import with_above
-from minicpm_rag.retrieval.vetoes import lacking_numbers
 from minicpm_rag.text.questions import language_of
 from minicpm_rag.text.scripts import count_han
 
@@ -129,7 +127,7 @@ def answering_first(candidates: Sequence[Candidate]) -> list[Candidate]:
 
     Passages much alike, such as those of a series, differ in little but what the question asks for.
     """
-    read = [one for one in candidates if one.reading is not None]
+    read = [one for one in candidates if one.reading is not None and not one.is_lacking]
     best = max(read, key=_read_odds, default=None)
     if best is None or _read_odds(best) <= 0 or _read_odds(best) - _read_odds(candidates[0]) < CLEARLY:
         return list(candidates)
@@ -174,7 +172,7 @@ def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: fl
             is_foreign=float(is_chinese != _is_chinese(one.document.page_content)),
             answers=_read_odds(one) if one.reading is not None else unread,
             span=math.log(max(one.reading.span_score, _LEAST_SPAN)) if one.reading else 0.0,
-            is_vetoed=float(nothing_answers or bool(lacking_numbers(match.question, with_above(one.document)))),
+            is_vetoed=float(nothing_answers or one.is_lacking),
         )
         for one in candidates
         for cosine in [one.dense_score or 0.0 if match.asks_for_something else 0.0]

@@ -140,3 +140,30 @@ def test_politeness_typing_errors_and_other_forms_change_nothing(
 def test_what_the_passage_lacks_is_a_veto(retriever: HybridRetriever, question: str) -> None:
     found = retriever.retrieve(question)
     assert found.evidence < found.threshold
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Iterator[HybridRetriever]:
+    documents = {
+        "溪流.txt": "鲵是一种两栖动物，生活在山间溪流中，以昆虫和小鱼为食。它的叫声像婴儿啼哭。",
+        "湖泊.txt": "鳜生活在江河湖泊的底层，以小鱼小虾为食，肉质鲜嫩。",
+        "树木.txt": "樗的木材粗大而不成材，古人常以此自谦。",
+    }
+    with build_library(tmp_path_factory.mktemp("animals"), embedder, documents) as built:
+        yield HybridRetriever(library=built, embedder=embedder)
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [("鲵吃什么？", "溪流.txt"), ("鳜住在哪里", "湖泊.txt"), ("樗有什么用？", "树木.txt"), ("什么是樗？", "树木.txt")],
+)
+def test_a_subject_of_one_rare_character_is_found(animals: HybridRetriever, question: str, title: str) -> None:
+    found = animals.retrieve(question)
+    assert found.documents[0].metadata["title"] == title
+    assert found.evidence >= found.threshold
+
+
+@pytest.mark.parametrize("question", ["鲥吃什么？", "鲀的叫声像什么？", "鲀生活在哪里？"])
+def test_a_rare_subject_is_not_taken_for_its_neighbour(animals: HybridRetriever, question: str) -> None:
+    found = animals.retrieve(question)
+    assert found.evidence < found.threshold

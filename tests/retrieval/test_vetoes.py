@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.retrieval.vetoes import lacking_numbers
+from minicpm_rag.retrieval.vetoes import lacking_numbers, lacks_something, unreadable
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,14 @@ from minicpm_rag.retrieval.vetoes import lacking_numbers
 )
 def test_numbers_that_the_source_lacks(question: str, source: str, lacking: list[float]) -> None:
     assert lacking_numbers(question, source) == lacking
+
+
+def test_a_character_that_no_model_reads_must_stand_in_the_source() -> None:
+    def readable_share(text: str) -> float:
+        return 0.5 if text == "鲥" else 1.0
+
+    unread = unreadable("鰣吃什麼？", readable_share)
+    assert unread == {"鲥"}
+    assert not lacks_something("鰣吃什麼？", unread, "鲥以小鱼为食。")
+    assert lacks_something("鰣吃什麼？", unread, "鲵以小鱼为食。")
+    assert not lacks_something("鲵吃什么？", frozenset(), "鲵以小鱼为食。")
