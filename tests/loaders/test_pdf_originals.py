@@ -179,3 +179,132 @@ def test_hebrew_and_vertical_chinese_are_read_in_order() -> None:
     assert text_of("hebrew_visual_order") == "החוזה בתוקף לשנים עשר חודשים\nהתשלום עד החמישי בחודש"
     places = [text_of("vertical_chinese").index(words) for words in ("本合同自签字", "租金每月五日", "违约者应付")]
     assert places == sorted(places)
+
+
+def book(path: Path, pages: int) -> Path:
+    """Write pages with a running head, text, and a page number at the foot; pages differ left and right."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    canvas = Canvas(str(path), pagesize=(595, 842))
+    for number in range(1, pages + 1):
+        canvas.setFont("Helvetica", 9)
+        canvas.drawString(50, 810, "Northwind Manual" if number % 2 else "Operation of the pump")
+        canvas.drawRightString(545, 810, "Revision 4")
+        canvas.drawCentredString(297, 30, f"- {number} -")
+        canvas.setFont("Helvetica", 11)
+        for line in range(12):
+            canvas.drawString(
+                50, 760 - 14 * line, f"Line {line} of chapter {chr(64 + number)} says what the operator does."
+            )
+        canvas.showPage()
+    canvas.save()
+    return path
+
+
+def test_running_heads_and_page_numbers_stay_out_of_chunks(tmp_path: Path) -> None:
+    file = load_file(book(tmp_path / "a.pdf", 6))
+    for chunk in chunks_of(file):
+        assert "Northwind" not in chunk.text
+        assert "Revision" not in chunk.text
+        assert "Operation of the pump" not in chunk.text
+        assert f"- {chunk.metadata['page']} -" not in chunk.text
+    assert all("Revision 4" in page.text for page in file.pages), "the stored page keeps them"
+    assert len(chunks_of(file)) >= 6
+
+
+def test_a_quote_is_marked_on_a_page_with_running_heads(tmp_path: Path) -> None:
+    path = book(tmp_path / "a.pdf", 6)
+    for chunk in chunks_of(load_file(path)):
+        assert page_picture(path, chunk.metadata["page"], [chunk.text], width_pixels=200)[1]
+
+
+def cells_drawn_one_by_one(path: Path) -> Path:
+    """Write a table as Word does: cell by cell, each with its lines, with a border around each cell."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    rows = [
+        [["Article"], ["Price"], ["Remarks"]],
+        [["Stainless steel tank,", "200 litres"], ["1,190"], ["delivered within", "six weeks"]],
+        [["Pump"], ["4,750"], []],
+    ]
+    canvas = Canvas(str(path), pagesize=(595, 842))
+    canvas.setFont("Helvetica", 10)
+    y = 700
+    for row in rows:
+        height = 6 + 13 * max(len(cell) for cell in row)
+        for column, cell in enumerate(row):
+            canvas.rect(50 + 150 * column, y - height, 150, height)
+            for number, line in enumerate(cell):
+                canvas.drawString(54 + 150 * column, y - 13 - 13 * number, line)
+        y -= height
+    canvas.save()
+    return path
+
+
+def test_wrapped_cells_of_a_bordered_table_stay_whole(tmp_path: Path) -> None:
+    [page] = load_file(cells_drawn_one_by_one(tmp_path / "a.pdf")).pages
+    assert page.text == (
+        "| Article | Price | Remarks |\n"
+        "| Stainless steel tank, 200 litres | 1,190 | delivered within six weeks |\n"
+        "| Pump | 4,750 |  |"
+    )
+
+
+def test_a_first_column_that_wraps_without_borders_is_one_row(tmp_path: Path) -> None:
+    from office_files import make_pdf
+
+    texts = [
+        (50.0, 700.0, "Article"), (250.0, 700.0, "Price"), (350.0, 700.0, "Stock"),
+        (50.0, 680.0, "Stainless steel tank,"), (250.0, 680.0, "1,190"), (350.0, 680.0, "4"),
+        (50.0, 668.0, "200 litres"),
+        (50.0, 648.0, "Pump"), (250.0, 648.0, "4,750"), (350.0, 648.0, "2"),
+        (50.0, 628.0, "Valve"), (250.0, 628.0, "35"), (350.0, 628.0, "17"),
+    ]  # fmt: skip
+    [page] = load_file(make_pdf(tmp_path / "a.pdf", [[(x, y, 10.0, words) for x, y, words in texts]])).pages
+    assert "| Stainless steel tank, 200 litres | 1,190 | 4 |" in page.text
+    assert "| Pump | 4,750 | 2 |" in page.text
+
+
+def test_three_columns_drawn_line_by_line_are_read_one_after_the_other(tmp_path: Path) -> None:
+    from office_files import make_pdf
+
+    names = ("left", "middle", "right")
+    page = [
+        (50.0 + 180 * column, 700.0 - 13 * line, 9.0, f"{name}{line:02} the lessee keeps the rooms")
+        for line in range(12)
+        for column, name in enumerate(names)
+    ]
+    [read] = load_file(make_pdf(tmp_path / "a.pdf", [page])).pages
+    places = [read.text.index(f"{name}{line:02}") for name in names for line in range(12)]
+    assert places == sorted(places)
+
+
+def test_a_stamp_turned_sideways_on_an_upright_page_is_a_paragraph_of_its_own(tmp_path: Path) -> None:
+    from reportlab.pdfgen.canvas import Canvas
+
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=(595, 842))
+    for line in range(5):
+        canvas.drawString(90, 700 - 14 * line, f"Line {line} of the upright text of this page.")
+    canvas.rotate(90)
+    canvas.drawString(300, -40, "Confidential until March")
+    canvas.save()
+    [page] = load_file(path).pages
+    assert "Confidential until March" in page.text.split("\n\n")[-1]
+    assert page.text.startswith("Line 0 of the upright text")
+
+
+def test_text_of_single_letters_or_of_shifted_ones_is_poor() -> None:
+    from minicpm_rag.loaders.pdf.sanity import is_poor
+
+    assert is_poor("\n\n".join("Quarterly report"))
+    assert is_poor("Wkh zduudqwb ri wkh sxps uxqv iru 24 prqwkv iurp wkh gdwh ri gholyhub dqg hqgv wkhuhdiwhu zlwkrxw")
+    assert is_poor("7KH ZDUUDQW RI WKH SXPS UXQV IRU PRQWKV IURP WKH GDWH RI GHOLYHU DQG HQGV WKHUHDIWHU LQ DOO")
+    for good in (
+        "The warranty of the pump runs for 24 months from the date of delivery, and PDF or XML files come with it.",
+        "Gwarancja na pompę trwa 24 miesiące od dnia dostawy; w przypadku źdźbeł i chrząszczy nie obowiązuje wcale.",
+        "def get_value(self, my_param): return fooBar + someThing if otherName else lastOne[firstTwo] or nothing",
+        "公司规定员工每年享有十天带薪年假，申请须提前两周提交给部门经理。",
+        "| 1 | 2 | 3 |\n| 4 | 5 | 6 |\n" * 20,
+    ):
+        assert not is_poor(good)

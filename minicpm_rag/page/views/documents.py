@@ -15,7 +15,7 @@ from minicpm_rag.messages import joined
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
-from minicpm_rag.page.views import notices
+from minicpm_rag.page.views import notices, understood
 from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.text.sizes import file_size
 
@@ -43,33 +43,38 @@ def draw(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
 
 
 def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
-    with (
-        st.container(border=True, key=f"document-{row.id}"),
-        st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"),
-    ):
-        st.html(_described(row), width="stretch")
-        with st.popover("", icon=":material/more_horiz:", type="tertiary", help=t("document_menu")):
-            if row.status == "failed":
-                st.button(
-                    t("retry"),
-                    icon=":material/refresh:",
-                    key=f"retry-{row.id}",
-                    width="stretch",
-                    on_click=_retry,
-                    args=(workspace, row),
-                )
-            if row.status == "failed" and wants_password(row.reason):
-                _ask_password(workspace, row)
-            sure = st.checkbox(t("remove_sure"), key=f"remove-sure-{row.id}")
+    with st.container(border=True, key=f"document-{row.id}"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.html(_described(row), width="stretch")
+            _menu(workspace, row)
+        understood.draw(workspace, row)
+
+
+def _menu(workspace: Workspace, row: DocumentRow) -> None:
+    with st.popover("", icon=":material/more_horiz:", type="tertiary", help=t("document_menu")):
+        if row.status == "ready":
+            understood.button(row)
+        if row.status == "failed":
             st.button(
-                t("remove"),
-                icon=":material/delete:",
-                key=f"remove-{row.id}",
+                t("retry"),
+                icon=":material/refresh:",
+                key=f"retry-{row.id}",
                 width="stretch",
-                disabled=not sure,
-                on_click=_remove,
+                on_click=_retry,
                 args=(workspace, row),
             )
+        if row.status == "failed" and wants_password(row.reason):
+            _ask_password(workspace, row)
+        sure = st.checkbox(t("remove_sure"), key=f"remove-sure-{row.id}")
+        st.button(
+            t("remove"),
+            icon=":material/delete:",
+            key=f"remove-{row.id}",
+            width="stretch",
+            disabled=not sure,
+            on_click=_remove,
+            args=(workspace, row),
+        )
 
 
 def _described(row: DocumentRow) -> str:

@@ -1,0 +1,108 @@
+"""What the program understood of a document: its outline, tables, languages, and the pages that were poor.
+
+So that a person can judge whether answers from it can be trusted. It reads what is stored, not the file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from minicpm_rag.messages import joined
+from minicpm_rag.page.html import markup
+from minicpm_rag.page.language import said, t
+
+if TYPE_CHECKING:
+    from minicpm_rag.records import DocumentRow, Page
+    from minicpm_rag.workspace import Workspace
+
+_SHOWN = "understood_document"  # id in the session's state
+MOST_HEADINGS = 200
+MOST_TABLES = 50
+HEADER_CHARACTERS = 120
+
+
+def button(row: DocumentRow) -> None:
+    """Draw the button that shows and hides it."""
+    st.button(
+        t("understood"),
+        icon=":material/account_tree:",
+        key=f"understood-{row.id}",
+        width="stretch",
+        on_click=_toggle,
+        args=(row.id,),
+    )
+
+
+def draw(workspace: Workspace, row: DocumentRow) -> None:
+    """Draw it where it was asked for."""
+    if st.session_state.get(_SHOWN) == row.id:
+        st.html(described(row, workspace.library.pages(row.id)))
+
+
+def _toggle(document_id: int) -> None:
+    st.session_state[_SHOWN] = None if st.session_state.get(_SHOWN) == document_id else document_id
+
+
+def described(row: DocumentRow, pages: Sequence[Page]) -> str:
+    """The whole description as HTML."""
+    parts = [f'<div class="rag-row-title">{markup.name(row.title)}</div>', _facts(row, pages)]
+    if row.reason is not None:
+        chip = f'<span class="rag-chip warn">{markup.plain(t("status_note"))}</span>'
+        parts.append(f'<div class="rag-quiet">{chip}{markup.plain(said(joined(row.reason, row.remedy)))}</div>')
+    parts.append(_section(t("outline"), _outline(pages), t("outline_none")))
+    parts.append(_section(t("tables_found"), _tables(pages), t("tables_none")))
+    return "".join(parts)
+
+
+def _facts(row: DocumentRow, pages: Sequence[Page]) -> str:
+    languages = Counter(page.language for page in pages if page.language)
+    said_languages = ", ".join(f"{language} {count}" for language, count in languages.most_common())
+    recognised = [page.label or str(page.number) for page in pages if page.recognised]
+    stored = {page.number for page in pages}
+    missing = [str(number) for number in range(1, row.pages_present + 1) if number not in stored]
+    lines = [
+        t("languages_of_pages", languages=said_languages) if said_languages else "",
+        t("pages_recognised", pages=recognised) if recognised else "",
+        t("pages_without_text", pages=missing) if missing else "",
+    ]
+    return "".join(f'<div class="rag-quiet">{markup.plain(line)}</div>' for line in lines if line)
+
+
+def _outline(pages: Sequence[Page]) -> list[str]:
+    headings = [(heading, page) for page in pages for heading in page.headings]
+    top = min((heading.level for heading, _ in headings), default=1)
+    lines = [
+        f'<div style="padding-left:{min(heading.level - top, 6)}em">{markup.plain(" ".join(heading.text.split()))}'
+        f'<span class="rag-quiet"> {markup.plain(_place(page))}</span></div>'
+        for heading, page in headings[:MOST_HEADINGS]
+    ]
+    return lines + _more(len(headings) - MOST_HEADINGS)
+
+
+def _tables(pages: Sequence[Page]) -> list[str]:
+    tables = [(table, page) for page in pages for table in page.tables]
+    lines = []
+    for table, page in tables[:MOST_TABLES]:
+        header = table.header or page.text[table.start : table.end].partition("\n")[0]
+        columns = header.strip().strip("|").replace("|", "·")[:HEADER_CHARACTERS]
+        place = markup.plain(f"{t('table_rows', count=len(table.rows))} {_place(page)}")
+        lines.append(f'<div>{markup.plain(columns)}<span class="rag-quiet"> {place}</span></div>')
+    return lines + _more(len(tables) - MOST_TABLES)
+
+
+def _more(count: int) -> list[str]:
+    return [f'<div class="rag-quiet">{markup.plain(t("more_of_them", count=count))}</div>'] if count > 0 else []
+
+
+def _place(page: Page) -> str:
+    """Where a page is, where a document has several."""
+    return f"{page.label or page.number}" if page.kind != "text" else ""
+
+
+def _section(title: str, lines: Sequence[str], nothing: str) -> str:
+    body = "".join(lines) or f'<div class="rag-quiet">{markup.plain(nothing)}</div>'
+    return f'<div class="rag-caption">{markup.plain(title)}</div>{body}'

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from minicpm_rag.loaders import load_file
+
+FILES = Path(__file__).parents[1] / "data" / "pdf"
+
+
+def drawn() -> None:
+    from pathlib import Path
+
+    import streamlit as st
+    from fake_workspace import row
+
+    from minicpm_rag.loaders import load_file
+    from minicpm_rag.messages import Message
+    from minicpm_rag.page.views import understood
+
+    files = Path(st.session_state.files)
+    st.session_state.language = st.session_state.shown_in
+    pages = [*load_file(files / "pdf_bold_headings_same_size.pdf").pages]
+    pages += load_file(files / "pdf_table_two_row_header.pdf").pages
+    note = Message("loaders.pdf_pages_damaged", pages=("2",))
+    st.html(understood.described(row(1, "<b>a</b>.pdf", reason=note), pages))
+
+
+def html(language: str) -> str:
+    app = AppTest.from_function(drawn, default_timeout=30)
+    app.session_state.files = str(FILES)
+    app.session_state.shown_in = language
+    app.run()
+    assert not app.exception
+    return str(app.get("html")[0].proto.body)
+
+
+def test_the_view_shows_outline_tables_languages_and_poor_pages() -> None:
+    found = html("en")
+    for words in ("Outline", "1 Scope", "2 Warranty", "Tables", "2023 Sales", "3 rows", "en 1", "left out: 2"):
+        assert words in found
+    assert "&lt;b&gt;a&lt;/b&gt;.pdf" in found
+
+
+def test_the_view_is_chinese_where_the_page_is() -> None:
+    found = html("zh")
+    for words in ("大纲", "表格", "3 行", "没有读取的页：2"):
+        assert words in found
+
+
+def test_pages_know_their_language() -> None:
+    assert load_file(FILES / "pdf_vertical_chinese.pdf").pages[0].language == "zh"
