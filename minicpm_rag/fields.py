@@ -74,6 +74,7 @@ def answer_fields(question: str, retrieval: Retrieval | None, answer: Answer, la
         "note": None if answer.note is None else text(language, answer.note),
         "unsupported": [list(span) for span in answer.unsupported],
         "passages": [passage_fields(document) for document in answer.documents],
+        "computations": [vars(computation) for computation in answer.computations],
         "seconds": answer.seconds,
         "tokens_per_second": answer.tokens_per_second,
     }

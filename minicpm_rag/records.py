@@ -39,7 +39,7 @@ EVIDENCE = "evidence"  # float in 0..1: probability that this passage bears on t
 
 PageKind = Literal["page", "slide", "sheet", "text"]
 FileStatus = Literal["indexed", "unchanged", "replaced", "duplicate", "moved", "skipped", "failed", "removed"]
-Mode = Literal["model", "extractive", "computed", "refused", "stopped", "failed"]  # how an answer came about
+Mode = Literal["model", "extractive", "computed", "fixed", "refused", "stopped", "failed"]  # how an answer came about
 
 PageText = Callable[[int, int], str]  # (document id, page number) -> the stored text of that page
 # Gives the cosine of each text to the first argument, or None where the embedder cannot read it.

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 
-from minicpm_rag.answering import tables
+from minicpm_rag.answering import tables, whole
 from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.rewrite import standalone_question
 from minicpm_rag.answering.runs import step
+from minicpm_rag.answering.small_talk import fixed, reply, small_talk
 from minicpm_rag.answering.tables import TableAnswer
 from minicpm_rag.answering.writing import quote, write
 from minicpm_rag.errors import NotFoundError, RAGError
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerChain", "build_chain"]
 
+SECTION_TOKENS = 200  # that a model writes of a section, in a summary
 NEAREST = 3  # passages shown with a refusal
 
 
@@ -131,12 +133,20 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
     ) -> Iterator[AnswerEvent]:
         """Every step from a question to its answer; callbacks of `config` see them as parts of the chain's run."""
         question = _question(next(inputs))
+        talk = None if question.standalone is not None else small_talk(question.text)
+        if talk is not None:
+            yield from reply(talk, question.text, self.library, self._knowledge_base)
+            return
         began = time.monotonic()
         with step(config, "rewrite", question.text) as rewriting:
             standalone = yield from standalone_question(question, self.llm, self.context_tokens, rewriting.config)
             rewriting.output = standalone
         seconds = {"rewrite": time.monotonic() - began}
         yield Rewritten(question.text, standalone, standalone != question.text)
+        request = self._requested(standalone, question.scope)
+        if request is not None:
+            yield from self._whole(request, Answer(standalone_question=standalone, seconds=seconds), question, config)
+            return
         began = time.monotonic()
         computed = self._computed(standalone, question.scope)
         if computed is not None and self.library is not None:
@@ -176,6 +186,59 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
                 has_evidence=found.evidence >= found.threshold,
             )
             yield from _proven(answering, config)
+
+    @property
+    def _knowledge_base(self) -> str:
+        return self.retriever.knowledge_base if isinstance(self.retriever, HybridRetriever) else ""
+
+    def _requested(self, question: str, scope: Scope) -> whole.Request | None:
+        """The whole documents that a question asks of; None for any other question."""
+        if self.library is None or not self._knowledge_base:
+            return None
+        within = self.library.within(self._knowledge_base, scope)
+        rows = [row for row in self.library.documents(self._knowledge_base) if row.status == "ready"]
+        held = [row for row in rows if within is None or row.id in within]
+        return whole.requested(question, held, is_held=within is not None)
+
+    def _whole(
+        self, request: whole.Request, begun: Answer, question: Question, config: RunnableConfig
+    ) -> Iterator[AnswerEvent]:
+        """Summarize or compare whole documents, or ask which are meant."""
+        assert self.library is not None
+        language = language_of(question.text)
+        if not request.documents:
+            titles = [row.title for row in self.library.documents(self._knowledge_base) if row.status == "ready"]
+            _, *events = fixed(question.text, whole.ask_which(request, titles, language))
+            yield from events
+        elif request.kind == "comparison":
+            yield from whole.compare(begun, request, self.library, language)
+        else:
+            llm = self.llm
+
+            def by_model(asked: Answer) -> Iterator[AnswerEvent]:
+                assert llm is not None
+                return write(
+                    asked,
+                    llm,
+                    history=(),
+                    page_text=self._page_text,
+                    similarity=None,
+                    reader=self._reader,
+                    context_tokens=self.context_tokens,
+                    new_tokens=min(self.max_new_tokens, SECTION_TOKENS),
+                    temperature=self.temperature,
+                    cancel=question.cancel,
+                    config=config,
+                )
+
+            yield from whole.summarize(
+                begun,
+                request,
+                self.library,
+                language,
+                write=None if llm is None else by_model,
+                cancel=question.cancel,
+            )
 
     def _computed(self, question: str, scope: Scope) -> TableAnswer | None:
         """What the tables of the knowledge base give by computing; None where nothing is to be computed."""

@@ -26,6 +26,7 @@ from minicpm_rag.cli import (
     models,
     page,
     serve,
+    whole,
 )
 from minicpm_rag.cli.language import t
 from minicpm_rag.errors import RAGError
@@ -36,6 +37,7 @@ COMMANDS: tuple[click.Command, ...] = (
     *serve.COMMANDS,
     *library.COMMANDS,
     *ask.COMMANDS,
+    *whole.COMMANDS,
     *evaluate.COMMANDS,
     *knowledge_bases.COMMANDS,
     *models.COMMANDS,

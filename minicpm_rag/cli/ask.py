@@ -22,6 +22,8 @@ from minicpm_rag.cli.tables import echo_table, printable
 from minicpm_rag.text.questions import check_question
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from minicpm_rag.records import Answer, Retrieval, Scope, Trace
     from minicpm_rag.workspace import Workspace
 
@@ -41,7 +43,14 @@ def ask(
     """Answer a question from the documents, with citations."""
     if agent:
         _in_steps(question, knowledge_base, as_json)
-        return
+    else:
+        answer(question, knowledge_base, held_to, as_json=as_json, anyway=anyway)
+
+
+def answer(
+    question: str, knowledge_base: str | None, held_to: Sequence[str], *, as_json: bool, anyway: bool = False
+) -> None:
+    """Answer on stdout, with the citations below; what happens meanwhile on stderr."""
     from minicpm_rag.records import Answer, Question, Retrieval, Rewritten, Text, Waiting
     from minicpm_rag.settings import load_settings
     from minicpm_rag.workspace import open_workspace
@@ -139,7 +148,7 @@ def _begin(question: str) -> None:
     check_question(question)
 
 
-def _scope(workspace: Workspace, knowledge_base: str | None, held_to: tuple[str, ...]) -> Scope:
+def _scope(workspace: Workspace, knowledge_base: str | None, held_to: Sequence[str]) -> Scope:
     """The documents that the question is held to; all where none are named."""
     from minicpm_rag.records import Scope
 

@@ -324,6 +324,36 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Evidence {evidence:.0%}, under the threshold of {threshold:.0%}. Add --anyway to answer all the same.",
     ),
     "ask.nearest": ("最接近的段落：", "Nearest passages:"),
+    # summarize, compare, table
+    "summarize.help": (
+        "按章节总结文档，每句话都注明出处。\n\n没有模型时，列出各部分最有代表性的原句。",
+        "Summarize documents by their sections, each sentence cited.\n\n"
+        "Without a model these are the most central sentences of each section.",
+    ),
+    "summarize.question": ("总结一下这份文档", "Summarize this document"),
+    "compare.help": (
+        "逐句比较两份文档，不同之处在前。",
+        "Compare two documents sentence by sentence, what differs first.",
+    ),
+    "compare.question": ("比较这两份文档", "Compare these two documents"),
+    "table.help": (
+        "列出文档里的表格；给出问题时在表格上计算。",
+        "List the tables in the documents; with a QUESTION, compute over them.",
+    ),
+    "table.none": ("文档里没有表格。", "There is no table in the documents."),
+    "table.not_understood": (
+        "没有看懂要在表格上算什么，下面按文字内容回答。",
+        "What is to be computed was not understood; the answer below is from the text.",
+    ),
+    "column.sheet": ("工作表", "Sheet"),
+    "column.rows": ("行数", "Rows"),
+    "column.columns": ("列", "Columns"),
+    "kind.text": ("文字", "text"),
+    "kind.number": ("数字", "number"),
+    "kind.date": ("日期", "date"),
+    "kind.year": ("年份", "year"),
+    "kind.quarter": ("季度", "quarter"),
+    "kind.month": ("月份", "month"),
     "search.help": (
         "列出为问题找到的段落及得分，不调用模型。",
         "Show the passages found for QUESTION, with their scores; no model is asked.",

@@ -35,6 +35,47 @@ TEXTS: dict[str, tuple[str, str]] = {
         "模型没有写出回答，以下是资料原文。",
         "The model wrote no answer; these are sentences of the documents.",
     ),
+    # Greetings and the like
+    "answering.greeting": (
+        "你好！你可以直接问资料里的内容，我会给出答案并注明出处。输入“有哪些文档”可以看到现在有什么资料。",
+        "Hello! Ask about what is in your documents; each answer names its source. "
+        'Type "which documents are there" to see what I know.',
+    ),
+    "answering.thanks": ("不客气！还有问题可以继续问。", "You are welcome. Ask on whenever you like."),
+    "answering.goodbye": ("再见！", "Goodbye!"),
+    "answering.ability": (
+        "我根据你添加的文档回答问题，每句话都注明出处。你可以：\n"
+        "- 问文档里的内容，例如“保修期多久？”\n"
+        "- 对表格提计算问题，例如“华东区第一季度的销售额合计”\n"
+        "- 说“总结一下某某文档”，或“比较”两份文档\n"
+        "- 问“有哪些文档”",
+        "I answer from the documents you have added, and each sentence names its source. You can:\n"
+        '- ask about what they say: "How long is the warranty?"\n'
+        '- ask for computations over tables: "total sales in the North region in Q1"\n'
+        '- say "summarize" with a document\'s name, or "compare" with two\n'
+        '- ask "which documents are there"',
+    ),
+    "answering.documents": ("知识库里有 {count} 个文档：", "There are {count} documents:"),
+    "answering.more_documents": ("……还有 {count} 个。", "... and {count} more."),
+    "answering.no_documents": ("知识库里还没有文档。请先添加。", "There are no documents yet. Add some first."),
+    # Whole documents
+    "answering.which_to_summarize": ("要总结哪一份？请写出它的名称：", "Which one is to be summarized? Name it:"),
+    "answering.which_to_compare": ("要比较哪两份？请写出它们的名称：", "Which two are to be compared? Name them:"),
+    "answering.summary_written": ("按章节总结：", "Summary by sections:"),
+    "answering.summary_quoted": (
+        "各部分最有代表性的原句（没有使用模型）：",
+        "The most central sentences of each section, quoted (no model was used):",
+    ),
+    "answering.summarize_section": (
+        "请用一两句话概括“{heading}”这一部分的要点。",
+        "What are the main points of the section '{heading}', in one or two sentences?",
+    ),
+    "answering.compared": (
+        "逐句比较：{alike} 句相同，{different} 处不同或只有一份提到。",
+        "Compared sentence by sentence: {alike} alike, {different} differ or stand in only one.",
+    ),
+    "answering.compared_subject": ("主题", "Subject"),
+    "answering.compared_more": ("（还有 {count} 处没有列出）", "({count} more are not shown)"),
     # What was computed over a table: the result
     "answering.table_named": ("**{name}**", "**{name}**"),
     "answering.table_result_sum": (

@@ -1,0 +1,182 @@
+"""Whole documents: a summary by sections, and a comparison of two, each sentence cited.
+
+Without a model a summary is the most central sentences of each section, in order; with one, each section is written
+by the model from its own passages. Knows no retrieval.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from minicpm_rag.answering.citations import quote_statements
+from minicpm_rag.answering.whole.comparison import MOST_SENTENCES, compared
+from minicpm_rag.answering.whole.requests import Request, requested
+from minicpm_rag.answering.whole.sections import Section, central, sections
+from minicpm_rag.library import Library
+from minicpm_rag.messages import Language, Message, text
+from minicpm_rag.records import TITLE, Answer, AnswerEvent, Citation, PageText, Retrieval, Text
+
+if TYPE_CHECKING:
+    import threading
+
+    from langchain_core.documents import Document
+
+__all__ = ["Request", "ask_which", "compare", "requested", "summarize"]
+
+_LONG_SECTION = 700  # characters, from which on two sentences stand for it
+_MARK = re.compile(r"\[(\d{1,3})\]")
+# Writes an answer to a question from passages with the model: the chain's events.
+Write = Callable[[Answer], "Iterator[AnswerEvent]"]
+
+
+def ask_which(request: Request, titles: Sequence[str], language: Language) -> str:
+    """Ask which documents are meant, with their names."""
+    key = "answering.which_to_compare" if request.kind == "comparison" else "answering.which_to_summarize"
+    return "\n".join([text(language, Message(key)), *(f"- {title}" for title in titles)])
+
+
+def summarize(
+    begun: Answer,
+    request: Request,
+    library: Library,
+    language: Language,
+    *,
+    write: Write | None,
+    cancel: threading.Event,
+) -> Iterator[AnswerEvent]:
+    """Summarize documents section by section; `write` is the model, None where sentences are quoted."""
+    began = time.monotonic()
+    growing = _Growing(begun)
+    yield Retrieval([], 1.0, 0.0)
+    key = "answering.summary_written" if write is not None else "answering.summary_quoted"
+    for row in request.documents:
+        title = f"### {row.title}\n\n" if len(request.documents) > 1 else ""
+        yield growing.add(title + text(language, Message(key)) + "\n")
+        for section in sections(row, library.pages(row.id)):
+            if cancel.is_set():
+                break
+            heading = f"\n**{section.heading}**\n" if section.heading else "\n"
+            if write is None:
+                yield from _quoted(section, heading, growing, library.page_text)
+            else:
+                yield growing.add(heading)
+                yield from _written(section, begun, language, write, growing)
+        yield growing.add("\n")
+    mode = "stopped" if cancel.is_set() else "model" if write is not None else "extractive"
+    yield replace(growing.answer, mode=mode, seconds=begun.seconds | {"generate": time.monotonic() - began})  # type: ignore[arg-type]
+
+
+def compare(begun: Answer, request: Request, library: Library, language: Language) -> Iterator[AnswerEvent]:
+    """Compare two documents sentence by sentence under their headings: what differs first, then what only one has."""
+    began = time.monotonic()
+    first, second = request.documents[:2]
+    yield Retrieval([], 1.0, 0.0)
+    growing = _Growing(begun)
+    found = compared(*(sections(row, library.pages(row.id)) for row in (first, second)))
+    said = Message("answering.compared", alike=found.alike, different=len(found.rows))
+    yield growing.add(text(language, said) + "\n\n")
+    if found.rows:
+        subject = text(language, Message("answering.compared_subject"))
+        yield growing.add(f"| {subject} | {first.title} | {second.title} |\n| --- | --- | --- |\n")
+    for row in found.rows[:MOST_SENTENCES]:
+        yield growing.add(f"| {_cell(row.heading)} ")
+        for passage, statement in (row.first, row.second):
+            yield growing.add("| ")
+            if passage is None or statement is None:
+                yield growing.add("— ")
+                continue
+            quoted, citations = quote_statements([(1, statement)], [passage], library.page_text)
+            yield growing.add_cited(_cell(quoted), [] if "|" in quoted else citations, [passage])
+            yield growing.add(" ")
+        yield growing.add("|\n")
+    if len(found.rows) > MOST_SENTENCES:
+        yield growing.add(
+            "\n" + text(language, Message("answering.compared_more", count=len(found.rows) - MOST_SENTENCES))
+        )
+    yield replace(growing.answer, mode="extractive", seconds=begun.seconds | {"generate": time.monotonic() - began})
+
+
+class _Growing:
+    """An answer made of parts: the marks and places of each are moved to where it stands in the whole."""
+
+    def __init__(self, begun: Answer) -> None:
+        self.answer = replace(begun, documents=[])
+
+    def add(self, part: str) -> Text:
+        """Add text without citations."""
+        self.answer = replace(self.answer, text=self.answer.text + part)
+        return Text(part)
+
+    def add_cited(
+        self,
+        part: str,
+        citations: Sequence[Citation],
+        documents: Sequence[Document],
+        unsupported: Sequence[tuple[int, int]] = (),
+    ) -> Text:
+        """Add text whose marks number `documents` from 1; a passage that was cited before keeps its number."""
+        known = list(self.answer.documents)
+        numbers: dict[int, int] = {}
+        for local, document in enumerate(documents, start=1):
+            if document not in known:
+                known.append(document)
+            numbers[local] = known.index(document) + 1
+        start = len(self.answer.text)
+
+        def written(mark: re.Match[str]) -> str:
+            return f"[{numbers.get(int(mark[1]), mark[1])}]"
+
+        def place(offset: int) -> int:
+            return start + len(_MARK.sub(written, part[:offset]))
+
+        moved = _MARK.sub(written, part)
+        placed = [
+            replace(
+                one,
+                number=numbers[one.number],
+                sentence_start=place(one.sentence_start),
+                sentence_end=place(one.sentence_end),
+            )
+            for one in citations
+        ]
+        self.answer = replace(
+            self.answer,
+            text=self.answer.text + moved,
+            documents=known,
+            citations=[*self.answer.citations, *placed],
+            unsupported=[*self.answer.unsupported, *((place(first), place(last)) for first, last in unsupported)],
+        )
+        return Text(moved)
+
+
+def _quoted(section: Section, heading: str, growing: _Growing, page_text: PageText) -> Iterator[AnswerEvent]:
+    """The most central sentences of a section, as a list under its heading; nothing where there are none."""
+    for place, statement in central(section, 2 if section.length >= _LONG_SECTION else 1):
+        quoted, citations = quote_statements([(1, statement)], [section.passages[place]], page_text)
+        if quoted:
+            yield growing.add(heading + "- ")
+            yield growing.add_cited(quoted, citations, [section.passages[place]])
+            yield growing.add("\n")
+            heading = ""
+
+
+def _written(
+    section: Section, begun: Answer, language: Language, write: Write, growing: _Growing
+) -> Iterator[AnswerEvent]:
+    """What the model writes of a section, once it is whole and its sentences are proven."""
+    about = section.heading or str(section.passages[0].metadata[TITLE])
+    question = text(language, Message("answering.summarize_section", heading=about))
+    events = list(write(replace(begun, standalone_question=question, documents=list(section.passages))))
+    if events and isinstance(events[-1], Answer):
+        told = events[-1]
+        yield growing.add_cited(told.text, told.citations, told.documents, told.unsupported)
+        yield growing.add("\n")
+
+
+def _cell(cell: str) -> str:
+    """Text for a cell of a Markdown table."""
+    return " ".join(cell.replace("|", "\\|").split())

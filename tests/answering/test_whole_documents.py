@@ -1,0 +1,143 @@
+"""Whole documents are summarized and compared with every sentence cited; small talk gets a helpful fixed answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from library_parts import KB, ingest, opened
+from scripted_llm import ScriptedLLM
+
+from minicpm_rag.answering import AnswerChain, build_chain
+from minicpm_rag.answering.small_talk import small_talk
+from minicpm_rag.library import Library
+from minicpm_rag.records import Answer, Question, Text
+from minicpm_rag.retrieval import HybridRetriever
+
+FIRST = """# Delivery
+The supplier delivers within 10 days of the order. Delivery is free of charge above 500 euros.
+
+# Payment
+Invoices are paid within 30 days. Late payment costs 5 percent a year.
+
+# Term
+The contract runs for 12 months and renews itself unless it is terminated.
+"""
+SECOND = FIRST.replace("10 days", "14 days").replace("Late payment costs 5 percent a year.", "").replace("12 m", "24 m")
+MINUTES = """# 决议
+会议决定四月一日发布新产品。发布会在杭州举行，由李娜负责。
+
+# 待办
+王芳在三月底前完成测试报告。陈杰联系印刷厂。
+"""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    folder = tmp_path_factory.mktemp("whole")
+    files = {"contract A.md": FIRST, "contract B.md": SECOND, "会议纪要.md": MINUTES}
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with opened(folder / "home") as library:
+        ingest(library, *(folder / name for name in files))
+        yield library
+
+
+def chain(library: Library, llm: Any = None) -> AnswerChain:
+    return build_chain(
+        retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB), llm=llm
+    )
+
+
+def ask(made: AnswerChain, question: str, **more: Any) -> Answer:
+    events = list(made.stream(Question(question, **more)))
+    last = events[-1]
+    assert isinstance(last, Answer)
+    assert "".join(event.text for event in events if isinstance(event, Text)) == last.text
+    return last
+
+
+def proven(answer: Answer, library: Library) -> list[str]:
+    """The cited sentences, each quote checked against its page."""
+    for citation in answer.citations:
+        metadata = citation.document.metadata
+        page = library.page_text(metadata["document_id"], metadata["page"])
+        assert page[citation.quote_start : citation.quote_end] == citation.quote
+        assert answer.documents[citation.number - 1] == citation.document
+    return [answer.text[citation.sentence_start : citation.sentence_end] for citation in answer.citations]
+
+
+def test_a_summary_without_a_model_quotes_each_section_in_order(library: Library) -> None:
+    answer = ask(chain(library), "总结一下会议纪要")
+    assert answer.mode == "extractive" and "没有使用模型" in answer.text
+    assert answer.text.index("**决议**") < answer.text.index("**待办**")
+    sentences = proven(answer, library)
+    assert len(sentences) == 2 and "王芳" in "".join(sentences)
+
+
+def test_a_summary_by_a_model_is_proven_section_by_section(library: Library) -> None:
+    written = ["新产品在四月一日发布。", "王芳在三月底前完成测试报告。公司将搬到北京。"]
+    answer = ask(chain(library, ScriptedLLM(answers=written)), "会议纪要的主要内容是什么")
+    assert answer.mode == "model"
+    assert "王芳在三月底前完成测试报告。" in proven(answer, library)
+    assert "公司将搬到北京。" in [answer.text[start:end] for start, end in answer.unsupported]
+
+
+def test_a_stopped_summary_says_so(library: Library) -> None:
+    cancel = threading.Event()
+    cancel.set()
+    assert ask(chain(library), "总结一下会议纪要", cancel=cancel).mode == "stopped"
+
+
+def test_a_comparison_shows_what_differs_first(library: Library) -> None:
+    answer = ask(chain(library), "Compare contract A and contract B")
+    lines = [line for line in answer.text.splitlines() if line.startswith("| ")][2:]
+    assert [line.count("—") for line in lines] == [0, 0, 1]  # other numbers, then what only one has
+    assert "10 days" in lines[0] and "14 days" in lines[0] and "2 alike" in answer.text
+    assert len(proven(answer, library)) == 5
+
+
+def test_the_scope_says_which_documents_are_meant(library: Library) -> None:
+    scope = library.scope(KB, ["会议纪要"])
+    assert "**决议**" in ask(chain(library), "总结一下这份文档", scope=scope).text
+    scope = library.scope(KB, ["contract A", "contract B"])
+    assert "| Delivery |" in ask(chain(library), "compare these two documents", scope=scope).text
+
+
+def test_where_several_may_be_meant_it_is_asked_which(library: Library) -> None:
+    answer = ask(chain(library), "总结一下这份合同")
+    assert answer.mode == "fixed" and "- contract A.md\n- contract B.md" in answer.text
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["总结一下报销流程", "What is the delivery time?", "比较华东和华北的销售额", "what is the contract about?"],
+)
+def test_a_question_about_something_in_the_documents_is_no_request_for_a_whole_one(
+    library: Library, question: str
+) -> None:
+    assert "by sections" not in ask(chain(library), question).text
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind"),
+    [
+        ("你好", "greeting"), ("Hello!", "greeting"), ("谢谢你！", "thanks"), ("Thank you very much.", "thanks"),
+        ("再见", "goodbye"), ("你能做什么？", "ability"), ("What can you do?", "ability"),
+        ("有哪些文档？", "documents"),
+        ("知识库里有什么资料", "documents"), ("Which documents are there?", "documents"),
+        ("list all documents", "documents"),
+        ("你好，保修期多久？", None), ("谢谢惠顾是什么意思", None), ("What can you do about noise?", None),
+        ("哪些文档需要签字", None), ("help desk opening hours", None), ("报销需要哪些文件", None),
+    ],
+)  # fmt: skip
+def test_small_talk_is_told_from_questions(typed: str, kind: str | None) -> None:
+    assert small_talk(typed) == kind
+
+
+def test_small_talk_is_answered_in_the_users_language(library: Library) -> None:
+    assert "注明出处" in ask(chain(library), "你好").text
+    documents = ask(chain(library), "Which documents are there?")
+    assert documents.mode == "fixed" and documents.text.startswith("There are 3 documents:\n- contract A.md")
