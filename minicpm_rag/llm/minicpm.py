@@ -153,6 +153,7 @@ class MiniCPM_LLM(LLM):
     def _choose_engine(self) -> QueueingEngine:
         from minicpm_rag.llm import decoding
         from minicpm_rag.llm.checkpoint import placement
+        from minicpm_rag.llm.decoding import processor
 
         device = placement.choose_device(self.device)
         weights: Any = placement.choose_weights(self.weights, device, self.precision)
@@ -166,6 +167,8 @@ class MiniCPM_LLM(LLM):
         for name, default in (("key_value_cache", "full"), ("gpu_gigabytes", None)):
             if (value := getattr(self, name)) != default:
                 _log.warning("%s %s has no effect: transformers' own loop answers here", name, value)
+        if processor.serves(self._model) and self.attention == "sdpa":
+            return Queued(processor.ProcessorEngine(self._model))
         return Queued(TransformersEngine(self._model))
 
     def _find_end_tokens(self) -> tuple[int, ...]:

@@ -73,7 +73,8 @@ def _int8(weight: torch.Tensor) -> Matrix:
     import torch
 
     wide = weight.float()
-    scale = wide.abs().amax(dim=1).clamp(min=1e-8) / 127
+    # In bfloat16, as a processor's kernel wants it: so the weights are rounded to the scale that is used.
+    scale = (wide.abs().amax(dim=1).clamp(min=1e-8) / 127).to(torch.bfloat16).float()
     whole = (wide / scale[:, None]).round().clamp(-127, 127)
     return Matrix(whole.to(torch.int8), scale, 8, *weight.shape)
 

@@ -62,8 +62,8 @@ def understands(config: Any) -> bool:
         and not getattr(config, "attention_bias", False)
         and not getattr(config, "mlp_bias", False)
         and config.hidden_act == "silu"
-        and _head_dimension(config) % 2 == 0
-        and _head_dimension(config) <= 256
+        and head_dimension(config) % 2 == 0
+        and head_dimension(config) <= 256
     )
 
 
@@ -91,11 +91,11 @@ def gather(model: Any, device: torch.device, weights: Weights = "full") -> Decod
         head=head,
         heads=config.num_attention_heads,
         key_heads=config.num_key_value_heads,
-        head_dimension=_head_dimension(config),
+        head_dimension=head_dimension(config),
         epsilon=config.rms_norm_eps,
         embedding_multiplier=float(getattr(config, "embedding_multiplier", 1.0)),
         residual_multiplier=float(getattr(config, "residual_multiplier", 1.0)),
-        attention_multiplier=float(getattr(config, "attention_multiplier", _head_dimension(config) ** -0.5)),
+        attention_multiplier=float(getattr(config, "attention_multiplier", head_dimension(config) ** -0.5)),
         logits_multiplier=1.0 / float(getattr(config, "logits_scaling", 1.0)),
         dtype=model.lm_head.weight.dtype,
         device=device,
@@ -125,5 +125,6 @@ def _fused(linears: tuple[Any, ...], device: torch.device, weights: Weights) -> 
     return matrix(fused, weights)
 
 
-def _head_dimension(config: Any) -> int:
+def head_dimension(config: Any) -> int:
+    """Numbers of one head's query."""
     return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)

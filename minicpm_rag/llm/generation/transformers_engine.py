@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.generation import Sampling
+from minicpm_rag.llm.generation.choosing import chooser
 from minicpm_rag.llm.transformers_internals import cache_argument, reset_rotary
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class TransformersEngine:
         import torch
 
         seen = torch.tensor([list(prompt_ids)], device=self._device)
-        choose = _chooser(sampling, self._device)
+        choose = chooser(sampling, self._device)
         reset_rotary(self._model)
         cache = self._new_cache()
         pending = seen
@@ -82,10 +83,10 @@ class TransformersEngine:
                     raise ModelError("llm.not_a_number")
                 if sampling.constraint is not None:
                     logits = sampling.constraint.restrict(logits)
-                pending = choose(seen, logits)
-                token = int(pending)
+                token = choose(seen, logits)
                 if sampling.constraint is not None:
                     sampling.constraint.add(token)
+                pending = torch.tensor([[token]], device=self._device)
                 seen = torch.cat([seen, pending], dim=1)
             if cancel.is_set() or token in sampling.end_tokens:
                 return
@@ -133,34 +134,3 @@ def _input_device(model: Any) -> torch.device:
         device: torch.device = model.device
         return device
     return torch.device("cuda", places[0]) if isinstance(places[0], int) else torch.device(places[0])
-
-
-def _chooser(sampling: Sampling, device: torch.device) -> Any:
-    """A function (ids so far, logits) -> next id of shape (1, 1), with transformers' own processors."""
-    import torch
-    from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
-    from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
-
-    processors = LogitsProcessorList()
-    if sampling.repetition_penalty != 1:
-        processors.append(RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty))
-    if sampling.temperature > 0:
-        processors.append(TemperatureLogitsWarper(float(sampling.temperature)))
-        if sampling.top_k > 0:
-            processors.append(TopKLogitsWarper(sampling.top_k))
-        if sampling.top_p < 1:
-            processors.append(TopPLogitsWarper(sampling.top_p))
-    # Its own generator, so that a seeded stream is the same whatever other threads draw meanwhile.
-    generator = torch.Generator(device=device)
-    if sampling.seed is None:
-        generator.seed()
-    else:
-        generator.manual_seed(sampling.seed)
-
-    def choose(seen: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = processors(seen, logits)
-        if sampling.temperature == 0:
-            return scores.argmax(dim=-1, keepdim=True)
-        return torch.multinomial(scores.softmax(dim=-1), 1, generator=generator)
-
-    return choose
