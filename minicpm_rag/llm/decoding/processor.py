@@ -59,6 +59,7 @@ class ProcessorEngine:
 
     slots = 1
     attention = "sdpa"
+    keeps_constraints = True
 
     def __init__(self, model: Any, *, drafting: bool = True) -> None:
         """Join the model's weights where they are multiplied together. `drafting` verifies draft tokens."""
@@ -219,7 +220,7 @@ class ProcessorEngine:
         import torch
         from torch.nn import functional
 
-        rows = self._model.model.embed_tokens(torch.tensor(ids)) * self._embedding
+        rows: torch.Tensor = self._model.model.embed_tokens(torch.tensor(ids)) * self._embedding
         shape = rows.shape[-1:]
         cos, sin = cos[:, None], sin[:, None]
         mask = None
