@@ -340,7 +340,7 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
 ) -> None:
     (tmp_path / "长文.txt").write_text(
         "".join(
-            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n" for number in range(3000)
+            f"第{number}条：编号 {number * 7919} 的设备须在每年春季检修一次，并由专人登记。\n" for number in range(800)
         ),
         encoding="utf-8",
     )
@@ -352,7 +352,7 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
     assert "2012" in user.ask("公司是哪一年成立的？")
     user.close()
     visitor.go("library")
-    visitor.page.locator('[class*="st-key-document-"]', has_text="长文.txt").wait_for()
+    visitor.page.locator('[class*="st-key-document-"]', has_text="长文.txt").wait_for(timeout=3 * PATIENCE)
 
 
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "zh-CN"), ("dark", "en-US")])
