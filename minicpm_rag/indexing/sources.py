@@ -63,16 +63,18 @@ def absolute(source: str | Path) -> str:
 def find_sources(named: Sequence[str], suffixes: Collection[str]) -> Found:
     """List every single source under the named ones, which must be absolute, in a fixed order.
 
-    Hidden files in folders are passed over. A folder reached again through a link is listed once.
+    Hidden files in folders are passed over. A folder reached again through a link is listed once. Links that lead out
+    of the named folders are refused: a folder that came from somebody else must not bring in what it points to.
     """
     found = Found()
+    roots = [Path(os.path.realpath(source)) for source in named if not is_address(source) and _is_folder(Path(source))]
     for source in named:
         path = Path(source)
         if is_address(source):
             found.sources.append(source)
         elif _is_folder(path):
             found.folders.append(path)
-            _walk(path, suffixes, found)
+            _walk(path, suffixes, found, roots)
         elif is_gone(source):
             found.refused.append(_refusal(source, "failed", Message("indexing.no_file")))
         else:
@@ -132,7 +134,7 @@ def measure_text(loaded: LoadedFile) -> tuple[str, int]:
     return hashlib.sha256(content).hexdigest(), len(content)
 
 
-def _walk(top: Path, suffixes: Collection[str], found: Found) -> None:
+def _walk(top: Path, suffixes: Collection[str], found: Found, roots: Sequence[Path]) -> None:
     """List what is under a folder, depth first and sorted. Not recursive: folders may be nested thousands deep."""
     seen: set[tuple[int, int]] = set()
     waiting = [iter([top])]
@@ -140,6 +142,8 @@ def _walk(top: Path, suffixes: Collection[str], found: Found) -> None:
         entry = next(waiting[-1], None)
         if entry is None:
             waiting.pop()
+        elif entry != top and _leads_outside(entry, roots):
+            found.refused.append(_refusal(str(entry), "skipped", Message("indexing.link_outside")))
         elif _is_folder(entry):
             waiting.append(iter(_entries(entry, found, seen)))
         else:
@@ -159,6 +163,15 @@ def _entries(folder: Path, found: Found, seen: set[tuple[int, int]]) -> list[Pat
         found.unlisted.append(folder)
         found.refused.append(_refusal(str(folder), "failed", Message("indexing.folder_closed", why=reason_of(exc))))
         return []
+
+
+def _leads_outside(path: Path, roots: Sequence[Path]) -> bool:
+    """Whether the path is a link to something that lies in none of the folders."""
+    try:
+        target = Path(os.path.realpath(path)) if path.is_symlink() else None
+    except (OSError, ValueError):
+        return False  # told where it is opened
+    return target is not None and not any(target.is_relative_to(root) for root in roots)
 
 
 def _is_folder(path: Path) -> bool:

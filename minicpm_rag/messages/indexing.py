@@ -65,6 +65,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Check that the file or link is there, and its rights.",
     ),
     "indexing.not_regular": ("它不是普通文件。", "It is not a regular file."),
+    "indexing.link_outside": (
+        "这是一个链接，指向所选文件夹之外，没有读取。",
+        "This is a link that leads out of the named folders, so it was not followed.",
+    ),
+    "indexing.link_outside.remedy": (
+        "需要它的话，请直接指定它指向的文件或文件夹。",
+        "Name what it leads to, if it is wanted.",
+    ),
     "indexing.unknown_suffix": ("不支持 {suffix} 文件。", "Files ending in '{suffix}' cannot be read."),
     "indexing.unknown_suffix.remedy": _ANOTHER_FORMAT,
     "indexing.no_suffix": ("不支持没有扩展名的文件。", "Files without an ending cannot be read."),

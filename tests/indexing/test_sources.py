@@ -79,3 +79,25 @@ def test_names_that_are_no_text_are_refused_in_words_that_can_be_stored(tmp_path
     assert sorted(reasons(found).values()) == ["indexing.no_file", "indexing.odd_name", "indexing.odd_name"]
     for source in reasons(found):
         source.encode()
+
+
+def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "folder", tmp_path / "outside"
+    for made in (folder / "inner", outside):
+        made.mkdir(parents=True)
+        (made / "a.txt").write_text("a")
+    (folder / "secret.txt").symlink_to(outside / "a.txt")
+    (folder / "all").symlink_to("/", target_is_directory=True)
+    (folder / "by way of.txt").symlink_to(folder / "inner" / ".." / ".." / "outside" / "a.txt")
+    (folder / "endless.txt").symlink_to(folder / "endless.txt")
+    (folder / "zero.txt").symlink_to("/dev/zero")
+    (folder / "same.txt").symlink_to(folder / "inner" / "a.txt")
+    found = find_sources([str(folder)], SUFFIXES)
+    assert found.sources == [str(folder / "inner" / "a.txt"), str(folder / "same.txt")]
+    assert {Path(source).name for source, key in reasons(found).items() if key == "indexing.link_outside"} == {
+        "secret.txt", "all", "by way of.txt", "zero.txt",
+    }  # fmt: skip
+    assert len(found.refused) == 5
+    assert str(folder / "secret.txt") in find_sources([str(folder), str(outside)], SUFFIXES).sources
+    (tmp_path / "named").symlink_to(outside, target_is_directory=True)
+    assert find_sources([str(tmp_path / "named")], SUFFIXES).sources == [str(tmp_path / "named" / "a.txt")]

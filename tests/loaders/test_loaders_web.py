@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import requests
 from web_server import Handler, served
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders import load_address
+from minicpm_rag.loaders import isolated, load_address
 from minicpm_rag.loaders import web as loaders_web
 
 PAGE = """<html><head><meta charset="utf-8"><title>带薪 年假</title><script src="/script.js"></script>
@@ -99,6 +101,29 @@ def test_only_web_addresses_are_fetched(address: str) -> None:
 def test_a_server_that_is_not_there_is_a_document_error() -> None:
     with pytest.raises(DocumentError, match="cannot be fetched"):
         load_address("http://127.0.0.1:9/")
+
+
+@pytest.mark.parametrize("path", ["/head", "/body"])
+def test_a_server_that_drips_is_left_in_time(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Each byte comes within the limit for one read, the whole never."""
+
+    class Dripping(Handler):
+        def do_GET(self) -> None:  # noqa: N802
+            if self.path == "/body":
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+            else:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b"x")
+                    time.sleep(0.1)
+
+    monkeypatch.setattr(isolated, "ADDRESS_SECONDS", 4)
+    with served(Dripping) as address, pytest.raises(DocumentError) as caught:
+        isolated.load_address(f"{address}{path}")
+    assert caught.value.reason.key == "loaders.page_too_large"
 
 
 @pytest.mark.filterwarnings("error")
