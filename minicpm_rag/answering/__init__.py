@@ -21,6 +21,7 @@ from langchain_core.runnables.config import run_in_executor
 
 from minicpm_rag.answering import tables, whole
 from minicpm_rag.answering.followups import stands_alone
+from minicpm_rag.answering.held import held
 from minicpm_rag.answering.rewrite import standalone_question
 from minicpm_rag.answering.runs import step
 from minicpm_rag.answering.small_talk import fixed, reply, small_talk
@@ -133,6 +134,8 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
     ) -> Iterator[AnswerEvent]:
         """Every step from a question to its answer; callbacks of `config` see them as parts of the chain's run."""
         question = _question(next(inputs))
+        if self.library is not None and self._knowledge_base:
+            question = held(question, self.library, self._knowledge_base)
         talk = None if question.standalone is not None else small_talk(question.text)
         if talk is not None:
             yield from reply(talk, question.text, self.library, self._knowledge_base)

@@ -91,6 +91,17 @@ def knowledge_base() -> str:
     return name
 
 
+def scope() -> list[str]:
+    """The documents, folders and tags of this knowledge base that questions are held to."""
+    names: list[str] = st.session_state.setdefault("scopes", {}).get(knowledge_base(), [])
+    return list(names)
+
+
+def hold_to(names: list[str]) -> None:
+    """Hold the questions to come to these documents, folders and tags; to none of them with an empty list."""
+    st.session_state.setdefault("scopes", {})[knowledge_base()] = list(dict.fromkeys(names))
+
+
 def options() -> dict[str, Any]:
     """How questions are answered, as the model view was set; empty where nothing was changed."""
     kept: dict[str, Any] = st.session_state.setdefault("options", {})

@@ -141,3 +141,17 @@ def test_small_talk_is_answered_in_the_users_language(library: Library) -> None:
     assert "注明出处" in ask(chain(library), "你好").text
     documents = ask(chain(library), "Which documents are there?")
     assert documents.mode == "fixed" and documents.text.startswith("There are 3 documents:\n- contract A.md")
+
+
+def test_what_stands_behind_an_at_mark_holds_the_question(library: Library) -> None:
+    library.change_tags([row.id for row in library.documents(KB) if row.title == "contract B.md"], add=["2026"])
+    for question in (
+        "@contract B.md How long does the contract run?",
+        "@“contract B.md” How long does the contract run?",
+        "How long does the contract run? @2026",
+    ):
+        answer = ask(chain(library), question)
+        assert "24 months" in answer.text and "12 months" not in answer.text
+        assert answer.standalone_question.rstrip() == "How long does the contract run?"
+    assert "**Delivery**" in ask(chain(library), "@contract A.md summarize this document").text
+    assert ask(chain(library), "Who reads mail at bob@2026?").standalone_question == "Who reads mail at bob@2026?"

@@ -1043,3 +1043,26 @@ def test_a_copied_answer_says_what_its_numbers_stand_for(workspace: FakeWorkspac
     copied = re.findall(r'data-copy="([^"]*)"', drawn)[-1]
     assert "[1]" in copied.split("&#10;")[0]
     assert "- [1] " in copied and "“" in copied
+
+
+def test_questions_are_held_to_the_documents_chosen_in_the_library(workspace: FakeWorkspace, home: Path) -> None:
+    app = page(view="library")
+    button(app, "ask-about-1").click().run()
+    assert "员工手册" in button(app, "scope-0").label
+    ask(app)
+    assert Conversations(Ledger(home)).listed("browser:ann")[0].title.startswith("@“员工手册.md” ")
+    button(app, "scope-0").click().run()
+    assert not [found for found in app.button if (found.key or "").startswith("scope-")]
+
+
+def test_tags_are_changed_in_the_library(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace.library.rows[0] = replace(workspace.library.rows[0], tags=("old", "kept"))
+    changed: list[Any] = []
+    monkeypatch.setattr(
+        workspace.library, "change_tags", lambda ids, add, drop: changed.append((ids, add, drop)), raising=False
+    )
+    app = page(view="library")
+    field = next(found for found in app.text_input if found.key == "tags-1")
+    assert field.value == "old, kept" and "#old #kept" in html(app)
+    field.set_value("kept, #new").run()
+    assert changed == [([1], ["new"], ["old"])]

@@ -22,6 +22,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "get_model": ("获取 MiniCPM", "Get MiniCPM"),
     "ask_placeholder": ("就你的文档提问…", "Ask about your documents…"),
+    "held_to": ("只在这些里面找：", "Only in:"),
+    "held_to_remove": ("不再限于它", "No longer only in it"),
     "stage_opening": ("正在打开资料库…", "Opening your library…"),
     "stage_searching": ("正在查找文档…", "Searching your documents…"),
     "stage_waiting": ("正在排队，排在第 {position} 位…", "Waiting: number {position} in the queue…"),

@@ -60,6 +60,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "pages_indexed": ("{indexed}/{present} 页", "{indexed}/{present:page|pages}"),
     "status_note": ("注意", "Note"),
+    "ask_about": ("只就这份文档提问", "Ask about this one"),
+    "tags": ("标签，用逗号分开", "Tags, with commas between"),
+    "tags_help": (
+        "提问时可以用 @标签 只在有这个标签的文档里找。",
+        "A question can be held to the documents of a tag: @tag.",
+    ),
     "document_menu": ("重试、移除", "Retry, remove"),
     "retry": ("重试", "Try again"),
     "understood": ("读懂了什么", "What was understood"),

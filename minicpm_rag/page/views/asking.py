@@ -36,7 +36,8 @@ def spoken() -> str:
 
 @attempt
 def ask(question: str) -> None:
-    """Ask in the conversation on the page, or begin one."""
+    """Ask in the conversation on the page, or begin one; what it is held to is named in front."""
+    question = " ".join([*(f"@“{name}”" for name in state.scope()), question])
     check_question(question)  # the page's own box takes no longer one
     conversations, owner = shared.conversations(), state.user()
     try:

@@ -71,7 +71,26 @@ def _input(reply: Reply | None) -> None:
         if reply is not None:
             with st.container(key="stop", horizontal=True, horizontal_alignment="center"):
                 st.button(t("stop"), icon=":material/stop_circle:", key="stop-answer", on_click=reply.stop)
+        _scope()
         st.chat_input(t("ask_placeholder"), key="question", on_submit=asked, max_chars=LONGEST_QUESTION)
+
+
+def _scope() -> None:
+    """What the next questions are held to, as chips; a click takes one away."""
+    names = state.scope()
+    if not names:
+        return
+    with st.container(horizontal=True, key="scope", gap="xsmall", vertical_alignment="center"):
+        notices.quiet(t("held_to"))
+        for number, name in enumerate(names):
+            st.button(
+                markup.label(name),
+                icon=":material/close:",
+                key=f"scope-{number}",
+                help=t("held_to_remove"),
+                on_click=state.hold_to,
+                args=([other for other in names if other != name],),
+            )
 
 
 def _talk(workspace: Workspace | None, conversation: Conversation | None, reply: Reply | None) -> DeltaGenerator | None:

@@ -5,6 +5,7 @@ It does not read or remove files itself; `jobs` has the worker do it.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -12,6 +13,7 @@ import streamlit as st
 from minicpm_rag.indexing import wants_password
 from minicpm_rag.library.originals import UPLOAD
 from minicpm_rag.messages import joined
+from minicpm_rag.page import state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
@@ -53,7 +55,16 @@ def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
 def _menu(workspace: Workspace, row: DocumentRow) -> None:
     with st.popover("", icon=":material/more_horiz:", type="tertiary", help=t("document_menu")):
         if row.status == "ready":
+            st.button(
+                t("ask_about"),
+                icon=":material/alternate_email:",
+                key=f"ask-about-{row.id}",
+                width="stretch",
+                on_click=_ask_about,
+                args=(row.title,),
+            )
             understood.button(row)
+            _tags(workspace, row)
         if row.status == "failed":
             st.button(
                 t("retry"),
@@ -77,6 +88,23 @@ def _menu(workspace: Workspace, row: DocumentRow) -> None:
         )
 
 
+def _tags(workspace: Workspace, row: DocumentRow) -> None:
+    key = f"tags-{row.id}"
+
+    @attempt
+    def changed() -> None:
+        wanted = {word.strip().lstrip("#") for word in re.split(r"[,，]", st.session_state[key])} - {""}
+        own = set(row.tags)
+        workspace.library.change_tags([row.id], add=sorted(wanted - own), drop=sorted(own - wanted))
+
+    st.text_input(t("tags"), value=", ".join(row.tags), key=key, help=t("tags_help"), on_change=changed)
+
+
+def _ask_about(name: str) -> None:
+    state.hold_to([*state.scope(), name])
+    state.go("chat")
+
+
 def _described(row: DocumentRow) -> str:
     title = f'<div class="rag-row-title">{markup.name(row.title)}</div>'
     why = markup.plain(said(joined(row.reason, row.remedy)))
@@ -92,6 +120,7 @@ def _described(row: DocumentRow) -> str:
         file_size(row.size_bytes),
         unusual(row.encoding),
         row.indexed_at[:10],
+        " ".join(f"#{tag}" for tag in row.tags),
     ]
     line = markup.plain(" · ".join(part for part in parts if part))
     chip = f'<span class="rag-chip warn">{markup.plain(t("status_note"))}</span>' if row.reason else ""
