@@ -201,6 +201,8 @@ class IngestProgress:
     file_number: int  # 1-based
     files: int
     verdict: Verdict | None = None
+    share: float = 0.0  # of the stage's work on this file, 0..1
+    seconds_left: int = 0  # of the stage, as far as can be told; 0 where it cannot
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from minicpm_rag.indexing import Worker
     from minicpm_rag.library import Library
     from minicpm_rag.settings import Settings
+
+
+_LONG_SECONDS = 60  # a file that takes longer is announced
 
 
 class Interruption(threading.Event):
@@ -112,12 +116,20 @@ def _bar() -> Iterator[Any]:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
+        told: set[str] = set()
 
         def show(progress: IngestProgress) -> None:
             verdict = progress.verdict
             name = printable(progress.source.rpartition("/")[2])
             done = None if verdict is None else progress.file_number
             words = f"{t(f'stage.{progress.stage}')} {name}"
+            if progress.seconds_left:
+                left = timedelta(seconds=progress.seconds_left)
+                words = t("job.time_left", stage=words, time=left)
+                if progress.seconds_left > _LONG_SECONDS and progress.source not in told:
+                    told.add(progress.source)
+                    line = t("job.long", name=name, minutes=round(progress.seconds_left / 60))
+                    bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
             bar.update(task, total=progress.files or None, completed=done, description=words)
             line = "" if verdict is None else _line(verdict)
             if line:

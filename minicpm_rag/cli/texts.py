@@ -153,6 +153,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "job.count": ("{files} 个文件：{counts:list}", "{files:file|files}: {counts:list}"),
     "job.nothing": ("0 个文件：无需处理", "0 files: nothing to do"),
     "job.chunks": ("（{chunks} 个片段）", " ({chunks:chunk|chunks})"),
+    "job.time_left": ("{stage} 剩余 {time}", "{stage} {time} left"),
+    "job.long": ("{name}：大约需要 {minutes} 分钟。", "{name}: about {minutes:minute|minutes}."),
     "stage.queued": ("排队", "queued"),
     "stage.reading": ("阅读", "reading"),
     "stage.embedding": ("计算向量", "embedding"),

@@ -15,6 +15,7 @@ from typing import Any
 from minicpm_rag import errors
 from minicpm_rag.errors import LibraryError, NotFoundError, RAGError
 from minicpm_rag.indexing import passwords
+from minicpm_rag.indexing.ingest import would_take_long
 from minicpm_rag.indexing.owner import Worker
 from minicpm_rag.indexing.passwords import wants_password
 from minicpm_rag.indexing.repair import CheckReport, compare
@@ -43,6 +44,7 @@ __all__ = [
     "submit_reindex",
     "submit_remove",
     "wants_password",
+    "would_take_long",
 ]
 
 CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
@@ -50,15 +52,24 @@ LOOK_SECONDS = 0.05  # between two looks at the progress of a job
 
 
 def submit_ingest(
-    library: Library, knowledge_base: str, sources: Sequence[str | Path], *, password: str = "", sync: bool = False
+    library: Library,
+    knowledge_base: str,
+    sources: Sequence[str | Path],
+    *,
+    password: str = "",
+    sync: bool = False,
+    asks: bool = False,
 ) -> int:
     """Queue files, folders and addresses for a knowledge base (made where missing); returns the job.
 
     With `sync`, documents whose files have left the named folders are removed. The password is for the
-    encrypted files among them; it is forgotten once they were read. Raises EmbedderMismatchError where the knowledge
-    base was made with an embedder that this library does not have.
+    encrypted files among them; it is forgotten once they were read. If the job `asks`, files that would take more than
+    some minutes are left with a verdict that says how long (`would_take_long`). Raises EmbedderMismatchError where the
+    knowledge base was made with an embedder that this library does not have.
     """
-    arguments = {"sources": [absolute(source) for source in sources], "sync": sync}
+    arguments: dict[str, Any] = {"sources": [absolute(source) for source in sources], "sync": sync}
+    if asks:
+        arguments["asks"] = True
     if library.embedder is not None:
         library.embedder_of(knowledge_base)
     with library.ledger.writing() as connection:

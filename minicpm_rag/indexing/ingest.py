@@ -7,6 +7,7 @@ stored, nor who asked.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from minicpm_rag.library.ledger import checksums, documents, knowledge_bases
 from minicpm_rag.library.originals import UPLOAD, upload_source
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import (
+    Chunk,
     ChunkSize,
     DocumentRow,
     FileStatus,
@@ -33,6 +35,7 @@ from minicpm_rag.records import (
 
 # Small files are embedded together up to this many chunks, so that the embedder gets full batches.
 GROUP_CHUNKS = 128
+LONG_SECONDS = 600  # a file that takes longer is indexed after a question, where somebody is there to answer it
 
 
 def ingest(
@@ -44,15 +47,25 @@ def ingest(
     ocr: bool = True,
     password: str = "",
     sync: bool = False,
+    asks: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[IngestProgress]:
     """Bring absolute paths and addresses into a knowledge base, one verdict for each file.
 
-    With `sync`, documents that have left the named folders are removed. Once `cancelled()`, the files already begun
+    With `sync`, documents that have left the named folders are removed. If it `asks`, a file that would take longer
+    than LONG_SECONDS is left with a verdict that says how long. Once `cancelled()`, the files already begun
     are finished and the others left. Raises LibraryError or EmbeddingError where no file could succeed.
     """
-    run = _Ingest(library, kb_id, size, ocr, password)
+    run = _Ingest(library, kb_id, size, ocr, password, asks)
     yield from run.all(named, sync, cancelled)
+
+
+def would_take_long(reason: Message | None) -> bool:
+    """Whether a file waits for somebody to say that it is worth its time."""
+    if reason is None:
+        return False
+    inside = [value for value in reason.values.values() if isinstance(value, Message)]
+    return reason.key == "indexing.would_take_long" or any(map(would_take_long, inside))
 
 
 @dataclass(frozen=True)
@@ -83,10 +96,11 @@ class _Waiting:
 
 
 class _Ingest:
-    def __init__(self, library: Library, kb_id: int, size: ChunkSize, ocr: bool, password: str) -> None:
+    def __init__(self, library: Library, kb_id: int, size: ChunkSize, ocr: bool, password: str, asks: bool) -> None:
         self.library = library
         self.kb_id = kb_id
         self.size = size
+        self.asks = asks
         self.reader = sources.Reader(ocr=ocr, password=password, is_new=lambda sha256: self._of_bytes(sha256) is None)
         self.files = 0
         self.waiting: list[_Waiting] = []
@@ -211,10 +225,24 @@ class _Ingest:
             return
         for entry in waiting:
             yield self._progress(entry.number, entry.document.source, "embedding")
+        done: list[Chunk] = []
+        total = sum(len(entry.document.chunks) for entry in waiting)
+        begun = time.monotonic()
+        largest = max(waiting, key=lambda entry: len(entry.document.chunks))
         try:
-            embedded = iter(
-                storing.embed([chunk for entry in waiting for chunk in entry.document.chunks], self.embedder)
-            )
+            chunks = [chunk for entry in waiting for chunk in entry.document.chunks]
+            for group in storing.embed_in_groups(chunks, self.embedder):
+                done += group
+                seconds_each = (time.monotonic() - begun) / len(done)
+                if self.asks and len(done) < total and seconds_each * len(largest.document.chunks) > LONG_SECONDS:
+                    yield from self._ask(largest, seconds_each)
+                    self.waiting = [entry for entry in waiting if entry is not largest]
+                    yield from self._write_waiting()
+                    return
+                if len(done) < total:
+                    left = max(1, round(seconds_each * (total - len(done))))
+                    step = self._progress(largest.number, largest.document.source, "embedding")
+                    yield replace(step, share=len(done) / total, seconds_left=left)
         except EmbeddingError as exc:
             if len(waiting) == 1:
                 unread = replace(waiting[0].document, chunks=())
@@ -225,6 +253,7 @@ class _Ingest:
                 yield from self._write_waiting()
             return
         new = []
+        embedded = iter(done)
         for entry in waiting:
             yield self._progress(entry.number, entry.document.source, "writing")
             new.append(replace(entry.document, chunks=[next(embedded) for _ in entry.document.chunks]))
@@ -238,6 +267,13 @@ class _Ingest:
             if entry.mends:
                 verdict = replace(verdict, reason=joined(Message("indexing.was_damaged"), verdict.reason))
             yield self._done(entry.number, verdict)
+
+    def _ask(self, entry: _Waiting, seconds_each: float) -> Iterator[IngestProgress]:
+        """Leave a file with a verdict that asks whether it is worth the time that it would take."""
+        minutes = max(1, round(seconds_each * len(entry.document.chunks) / 60))
+        unread = replace(entry.document, chunks=())
+        reason = Message("indexing.would_take_long", minutes=minutes)
+        yield self._done(entry.number, self._failed(unread, reason, Message("indexing.would_take_long.remedy")))
 
     def _failed(self, new: NewDocument, reason: Message | None, remedy: Message | None) -> Verdict:
         with self.library.ledger.reading() as connection:

@@ -160,7 +160,8 @@ class Worker:
         if job.kind == "ingest":
             yield from ingest(
                 library, kb_id, arguments["sources"], size=self.size, ocr=self.ocr,
-                password=passwords.taken(library.home, job.id), sync=arguments["sync"], cancelled=stopped,
+                password=passwords.taken(library.home, job.id), sync=arguments["sync"],
+                asks=arguments.get("asks", False), cancelled=stopped,
             )  # fmt: skip
         elif job.kind == "remove":
             yield from removing.remove(library, kb_id, arguments["sources"])

@@ -6,6 +6,7 @@ are read or split. Whatever clears (`clear...`) may be interrupted and repeated 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import shutil
 import time
@@ -35,20 +36,23 @@ UPLOAD_KEPT_SECONDS = 24 * 3600  # an uploaded file younger than this may be abo
 
 def embed(chunks: Sequence[Chunk], embedder: Embedder) -> list[Chunk]:
     """The chunks with their vectors and token signs. Raises EmbeddingError, also for vectors that are no numbers."""
+    return list(itertools.chain.from_iterable(embed_in_groups(chunks, embedder)))
+
+
+def embed_in_groups(chunks: Sequence[Chunk], embedder: Embedder) -> Iterator[list[Chunk]]:
+    """As `embed`, in groups of at most EMBED_TEXTS, each when it is done."""
     import numpy
 
-    embedded: list[Chunk] = []
     for first in range(0, len(chunks), EMBED_TEXTS):
         group = chunks[first : first + EMBED_TEXTS]
         read = embedder.read_passages([indexed_text(chunk) for chunk in group])
         matrix = numpy.asarray([passage.vector for passage in read], dtype=numpy.float32)  # a third of Python's floats
         if matrix.shape != (len(group), embedder.dimension) or not numpy.isfinite(matrix).all():
             raise EmbeddingError("embedding.no_numbers", name=embedder.name)
-        embedded += [
+        yield [
             replace(chunk, vector=vector, token_signs=passage.token_signs)
             for chunk, vector, passage in zip(group, matrix, read, strict=True)
         ]
-    return embedded
 
 
 def verdict(new: NewDocument, status: FileStatus) -> Verdict:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
@@ -33,16 +34,27 @@ def read_tabbed(path: Path) -> LoadedFile:
 
 def _page(text: str, delimiter: str) -> Page:
     csv.field_size_limit(_LONGEST_CELL)
+    writer = PageWriter()
     try:
-        rows = []
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            count("cells", len(row))
-            rows.append(row)
+        write_grid(enumerate(_rows(text, delimiter), start=1), writer)
     except csv.Error as exc:
         raise DocumentError("loaders.table_unreadable", why=reason_of(exc)) from exc
-    writer = PageWriter()
-    write_grid(list(enumerate(rows, start=1)), writer)
     return writer.page(1, kind="sheet")
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    for row in csv.reader(_lines(text), delimiter=delimiter):
+        count("cells", len(row))
+        yield row
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines one by one: a long file is not held twice."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def _delimiter(text: str) -> str:

@@ -45,6 +45,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{rows:,} 行的表格作为数据保存，可以提问计算；搜索只能找到表头和一部分行。",
         "The table's {rows:,} rows are stored as data, for questions that compute; searching finds header and samples.",
     ),
+    "indexing.would_take_long": (
+        "建立索引大约需要 {minutes} 分钟。",
+        "Indexing it would take about {minutes:minute|minutes}.",
+    ),
+    "indexing.would_take_long.remedy": ("仍要收录吗？", "Index it?"),
     "indexing.reindexed": ("已用 {embedder} 重新建立索引。", "Indexed again with {embedder}."),
     "indexing.left_folder": ("它已经不在文件夹里。", "It has left the folder."),
     "indexing.failure_forgotten": ("清除了失败的记录。", "The record of its failure was removed."),

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from children import misbehaving  # noqa: F401 (a fixture)
 from hashed_embedder import HashedEmbedder
-from library_parts import KB, contents, done, found, ingest, opened, remove, write_files
+from library_parts import KB, by_name, contents, done, found, ingest, opened, remove, write_files
 
 from minicpm_rag import indexing as worker
 from minicpm_rag.errors import EmbedderMismatchError
+from minicpm_rag.indexing import ingest as ingesting
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import tables
 
@@ -322,3 +323,36 @@ def test_of_a_long_table_all_rows_are_data_and_samples_are_embedded(library: Lib
         assert table.rows == 6000
         (total,) = connection.execute(f"SELECT sum(c1) FROM {tables.data_table(table.id)}").fetchone()
     assert total == sum(row % 50 for row in range(6000))
+
+
+def long_document(folder: Path) -> Path:
+    """More chunks than the embedder gets at a time, beside a short file."""
+    folder.mkdir()
+    (folder / "short.txt").write_text("The zeppelin hangar opens at nine.", encoding="utf-8")
+    (folder / "long.txt").write_text(
+        "\n\n".join(f"Rule {n} holds for gate {n} of the harbour. " * 8 for n in range(400)), "utf-8"
+    )
+    return folder
+
+
+def test_a_file_that_takes_long_is_left_with_a_question_where_somebody_can_answer(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingesting, "LONG_SECONDS", 0)
+    folder = long_document(tmp_path / "files")
+    asked = by_name(done(library, worker.submit_ingest(library, KB, [folder], asks=True)))
+    assert (asked["short.txt"].status, asked["long.txt"].status) == ("indexed", "failed")
+    assert worker.would_take_long(asked["long.txt"].reason)
+    assert not worker.would_take_long(asked["short.txt"].reason)
+    assert "would take about 1 minute" in str(asked["long.txt"].reason)
+    answered = by_name(done(library, worker.submit_ingest(library, KB, [folder])))
+    assert (answered["short.txt"].status, answered["long.txt"].status) == ("unchanged", "indexed")
+
+
+def test_progress_of_a_long_file_says_how_much_is_done_and_the_time_left(library: Library, tmp_path: Path) -> None:
+    folder = long_document(tmp_path / "files")
+    steps = list(worker.follow(library, worker.submit_ingest(library, KB, [folder])))
+    told = [step for step in steps if step.seconds_left]
+    assert told
+    assert all(step.stage == "embedding" and 0 < step.share < 1 for step in told)
+    assert {step.source.rpartition("/")[2] for step in told} == {"long.txt"}

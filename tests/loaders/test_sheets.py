@@ -10,6 +10,7 @@ import pytest
 from conftest import DATA
 
 from minicpm_rag.loaders import load_file
+from minicpm_rag.loaders.sheets import layout
 from minicpm_rag.loaders.sheets.layout import write_grid
 from minicpm_rag.loaders.sheets.values import shown
 from minicpm_rag.loaders.writer import PageWriter
@@ -110,3 +111,24 @@ def test_workbooks_of_other_programs_are_read(name: str) -> None:
     assert page.text == "| 品名 | 单价 |\n| 水泵 | 120.5 |\n| 阀门 | 35 |"
     assert (page.label, page.kind) == ("库存", "sheet")
     assert [number for _, number in page.tables[0].rows] == [2, 3]
+
+
+def test_a_long_sheet_is_written_as_it_would_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(1, ["Stock", "", ""]), (2, ["", "", ""]), (3, ["", "Item", "", "Price"])]
+    rows += [(number, ["", f"Pump {number}", "", str(number)]) for number in range(4, 60)]
+    pages = []
+    for most in (1000, 20):
+        monkeypatch.setattr(layout, "_MOST_ANALYSED_ROWS", most)
+        writer = PageWriter()
+        write_grid(iter(rows), writer)
+        pages.append(writer.page(1))
+    assert pages[0] == pages[1]
+    assert pages[0].text.startswith("Stock\n\n| Item | Price |\n| Pump 4 | 4 |")
+
+
+def test_what_a_late_row_has_in_a_blank_column_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "_MOST_ANALYSED_ROWS", 5)
+    writer = PageWriter()
+    rows = [(1, ["Item", "", "Price"]), *((number, ["Pump", "", "120"]) for number in range(2, 9))]
+    write_grid([*rows, (9, ["Valve", "late", "35", "far"])], writer)
+    assert writer.page(1).text.endswith("| Pump | 120 |\n| Valve | 35 | far | late |")

@@ -883,6 +883,18 @@ def test_a_failed_document_is_tried_again_and_removal_asks_first(
     assert jobs["removed"] == [["/files/scan.pdf"]]
 
 
+def test_a_document_that_would_take_long_is_indexed_once_somebody_says_so(
+    workspace: FakeWorkspace, jobs: dict[str, Any]
+) -> None:
+    reason, remedy = Message("indexing.would_take_long", minutes=50), Message("indexing.would_take_long.remedy")
+    workspace.library.rows.append(row(3, "orders.txt", status="failed", reason=reason, remedy=remedy))
+    app = page(view="library")
+    assert "Indexing it would take about 50 minutes. Index it?" in html(app)
+    button(app, "index-anyway-3").click().run()
+    assert jobs["ingested"] == [["/files/orders.txt"]]
+    assert jobs["options"] == [{"password": "", "asks": False}]
+
+
 def test_an_encrypted_document_asks_for_its_password(workspace: FakeWorkspace, jobs: dict[str, Any]) -> None:
     protected = Message("loaders.protected", what=Message("loaders.pdf"))
     workspace.library.rows.append(row(3, "secret.pdf", status="failed", reason=protected))
@@ -890,7 +902,7 @@ def test_an_encrypted_document_asks_for_its_password(workspace: FakeWorkspace, j
     app.text_input(key="password-3").set_value("sesame")
     next(each for each in app.button if each.label == "Open").click().run()
     assert jobs["ingested"] == [["/files/secret.pdf"]]
-    assert jobs["options"] == [{"password": "sesame"}]
+    assert jobs["options"] == [{"password": "sesame", "asks": True}]
     assert app.text_input(key="password-3").value == ""
 
 

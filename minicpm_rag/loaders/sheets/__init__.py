@@ -84,7 +84,7 @@ def _read(file: BinaryIO) -> list[Page]:
     pages = []
     for number, sheet in enumerate(values.worksheets, start=1):
         writer = PageWriter()
-        write_grid(list(_whole_rows(sheet, formulas) if whole else _streamed_rows(sheet)), writer)
+        write_grid(_whole_rows(sheet, formulas) if whole else _streamed_rows(sheet), writer)
         for text in [*(_comments(sheet) if whole else ()), *boxes.get(sheet.title, ())]:
             writer.paragraph(text)
         label = sheet.title if sheet.sheet_state == "visible" else _HIDDEN.format(title=sheet.title)

@@ -5,7 +5,8 @@ Knows rows of texts only; csv files are laid out alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from minicpm_rag.loaders.tables import header_rows_of, is_value
@@ -17,12 +18,45 @@ _MOST_ANALYSED_ROWS = 20_000  # a longer sheet is one table: nobody lays out so 
 _MOST_TITLE_ROWS = 10
 
 
-def write_grid(rows: Sequence[Row], writer: PageWriter) -> None:
-    """Write the rows of a sheet: titles as paragraphs, each table with its header."""
-    filled = [row for row in rows if any(row[1])]
-    blocks = list(_blocks(filled)) if len(filled) <= _MOST_ANALYSED_ROWS else [filled]
+def write_grid(rows: Iterable[Row], writer: PageWriter) -> None:
+    """Write the rows of a sheet: titles as paragraphs, each table with its header. A long sheet is never held whole."""
+    filled = (row for row in rows if any(row[1]))
+    first = list(itertools.islice(filled, _MOST_ANALYSED_ROWS + 1))
+    if len(first) > _MOST_ANALYSED_ROWS:
+        _write_long(first, filled, writer)
+        return
+    blocks = list(_blocks(first))
     for block in blocks:
         _write_block(block, writer, is_only=len(blocks) == 1)
+
+
+def _write_long(first: list[Row], rest: Iterator[Row], writer: PageWriter) -> None:
+    """Write a sheet of one long table, which rows follow that are not read yet.
+
+    A column that is blank in all of the `first` rows is left out; what a later row has there stands at its end.
+    """
+    titles = list(itertools.takewhile(lambda row: sum(map(bool, row[1])) == 1, first[:_MOST_TITLE_ROWS]))
+    for _, cells in titles:
+        writer.paragraph(next(filter(None, cells)), separator="\n")
+    body = first[len(titles) :]
+    used = sorted({column for _, cells in body for column, cell in enumerate(cells) if cell})
+    blank = sorted(set(range(max(used, default=0))).difference(used))
+
+    def written(row: Row) -> Row:
+        number, cells = row
+        shown = [cells[column] for column in used if column < len(cells)]
+        late = [cells[column] for column in blank if column < len(cells) and cells[column]]
+        return number, [*shown, *cells[max(used, default=0) + 1 :], *late]
+
+    header_rows = header_rows_of([written(row)[1] for row in body[:4]])
+    writer.table(map(written, itertools.chain(_consumed(body), rest)), header_rows=header_rows)
+
+
+def _consumed(rows: list[Row]) -> Iterator[Row]:
+    """The rows, each let go once it was given."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
 
 
 def _write_block(rows: list[Row], writer: PageWriter, *, is_only: bool) -> None:

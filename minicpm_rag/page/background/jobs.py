@@ -114,12 +114,17 @@ def shared() -> Jobs:
     return Jobs()
 
 
-def ingest(library: Library, knowledge_base: str, sources: Sequence[str], *, password: str = "") -> None:
-    """Have files read into a knowledge base; the password is for the encrypted ones among them."""
+def ingest(
+    library: Library, knowledge_base: str, sources: Sequence[str], *, password: str = "", asks: bool = True
+) -> None:
+    """Have files read into a knowledge base; the password is for the encrypted ones among them.
+
+    If it `asks`, files that would take long are left with a question.
+    """
     from minicpm_rag import indexing
 
     def submit() -> int:
-        return indexing.submit_ingest(library, knowledge_base, sources, password=password)
+        return indexing.submit_ingest(library, knowledge_base, sources, password=password, asks=asks)
 
     shared().begin(library, "ingest", knowledge_base, submit)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.indexing import wants_password
+from minicpm_rag.indexing import wants_password, would_take_long
 from minicpm_rag.library.originals import UPLOAD
 from minicpm_rag.messages import joined
 from minicpm_rag.page import state
@@ -76,6 +76,15 @@ def _menu(workspace: Workspace, row: DocumentRow) -> None:
             )
         if row.status == "failed" and wants_password(row.reason):
             _ask_password(workspace, row)
+        if row.status == "failed" and would_take_long(row.reason):
+            st.button(
+                t("index_anyway"),
+                icon=":material/hourglass_top:",
+                key=f"index-anyway-{row.id}",
+                width="stretch",
+                on_click=_index_anyway,
+                args=(workspace, row),
+            )
         sure = st.checkbox(t("remove_sure"), key=f"remove-sure-{row.id}")
         st.button(
             t("remove"),
@@ -139,6 +148,11 @@ def _ask_password(workspace: Workspace, row: DocumentRow) -> None:
 def _unlock(workspace: Workspace, row: DocumentRow, key: str) -> None:
     password, st.session_state[key] = st.session_state[key], ""
     jobs.ingest(workspace.library, row.knowledge_base, [_place(workspace, row)], password=password)
+
+
+@attempt
+def _index_anyway(workspace: Workspace, row: DocumentRow) -> None:
+    jobs.ingest(workspace.library, row.knowledge_base, [_place(workspace, row)], asks=False)
 
 
 @attempt

@@ -164,7 +164,7 @@ def _progress(job: Job) -> None:
     if step is None or not step.files or job.kind == "remove":
         notices.working(t(f"job_{job.kind}"))
         return
-    done = step.file_number - (0 if step.verdict else 1)
+    done = step.file_number - (0 if step.verdict else 1) + step.share
     line = t(
         "file_line",
         number=step.file_number,
@@ -172,12 +172,20 @@ def _progress(job: Job) -> None:
         name=jobs.name_of(step.source),
         stage=t(f"ingest_{step.stage}"),
     )
+    if step.seconds_left:
+        line = t("with_time_left", line=line, time=_time(step.seconds_left))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, max(0, done) / step.files), text=markup.label(line))
         st.button(t("stop"), key=f"stop-job-{job.number}", type="tertiary", on_click=job.cancelled.set)
     bad = [verdict for verdict in job.verdicts if verdict.status in TONES]
     if bad:
         verdict_table(bad)
+
+
+def _time(seconds: int) -> str:
+    if seconds < 90:
+        return t("seconds_left", count=seconds)
+    return t("minutes_left", count=round(seconds / 60))
 
 
 def verdict_table(verdicts: list[Verdict]) -> None:
