@@ -184,8 +184,8 @@ def _progress(job: Job) -> None:
 
 def _time(seconds: int) -> str:
     if seconds < 90:
-        return t("seconds_left", count=seconds)
-    return t("minutes_left", count=round(seconds / 60))
+        return t("time_left_seconds", count=seconds)
+    return t("time_left_minutes", count=round(seconds / 60))
 
 
 def verdict_table(verdicts: list[Verdict]) -> None:
