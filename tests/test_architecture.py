@@ -122,7 +122,10 @@ WITHOUT_AN_IMPORT = {
     "modelscope": "its client, modelscope_hub, is called directly: importing the whole package loads torch",
 }
 # Imported although not declared, and why.
-NOT_DECLARED = {"triton": "torch's CUDA builds bring their own; without one it is never imported"}
+NOT_DECLARED = {
+    "triton": "torch's CUDA builds bring their own; without one it is never imported",
+    "playwright": "only `bench page` drives a browser, and names it where it is missing",
+}
 
 
 def normalised(name: str) -> str:

@@ -98,6 +98,18 @@ def cpu(name: str) -> None:
         click.echo(_cpu_line(row))
 
 
+@bench.command(help="bench.page")
+@click.option("--files", type=click.IntRange(1), default=300, show_default=True, help="bench.page_files")
+@click.option("--idle", type=click.FloatRange(1), default=40.0, show_default=True, help="bench.page_idle")
+def page(files: int, idle: float) -> None:
+    """Measure the page: an idle view, and an ingest beside it."""
+    from minicpm_rag.bench.page import measure
+
+    found = measure(files=files, idle_seconds=idle)
+    click.echo(t("bench.page_idle_share", share=found.idle_share))
+    click.echo(t("bench.page_ingest", files=found.files, seconds=found.ingest_seconds, cpu=found.ingest_cpu_seconds))
+
+
 @bench.command("loaders", help="bench.loaders")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--ocr", is_flag=True, help="bench.ocr")

@@ -38,6 +38,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "page.port": ("端口。", "Port."),
     "page.no_browser": ("不自动打开浏览器。", "Do not open a browser."),
+    "page.window": (
+        "在单独的窗口里打开，关闭窗口即结束（需要 `pip install 'minicpm-rag[window]'`）。",
+        "Open it in a window of its own; closing that ends it (needs `pip install 'minicpm-rag[window]'`).",
+    ),
+    "desktop.help": ("把网页界面加进桌面的程序列表（Linux）。", "Add the page to the desktop's programs (Linux)."),
+    "desktop.install": (
+        "写入桌面入口和图标。\n\n装有 pywebview 时以单独的窗口打开。",
+        "Write an entry and an icon.\n\nWith pywebview installed, it opens a window of its own.",
+    ),
+    "desktop.remove": ("删除桌面入口和图标。", "Delete the entry and the icon."),
     "page.starting": (
         "正在启动网页：http://127.0.0.1:{port}（按 Ctrl-C 结束）",
         "Starting the page at http://127.0.0.1:{port} (Ctrl-C ends it)",
@@ -475,6 +485,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bench.column_rows": ("表格行", "table rows"),
     "bench.column_speed": ("页速，与 pypdfium2 之比", "pages, share of pypdfium2"),
     "bench.worst": ("{format}：{name} {share}", "{format}: {name} {share}"),
+    "bench.page": (
+        "测量网页：打开资料库不动时占用的处理器，以及同时收录许多小文件要多久。\n\n需要 playwright 和 Chromium。",
+        "Measure the page: what an idle Library view costs, and how long many small files take beside it.\n\n"
+        "Needs playwright and Chromium.",
+    ),
+    "bench.page_files": ("文件数。", "Number of files."),
+    "bench.page_idle": ("观察空闲视图的秒数。", "Seconds for which the idle view is watched."),
+    "bench.page_idle_share": ("空闲的资料库视图：{share:.2%} 个核", "Idle Library view: {share:.2%} of a core"),
+    "bench.page_ingest": (
+        "旁边收录 {files} 个小文件：{seconds:.0f} 秒，服务进程用处理器 {cpu:.0f} 秒",
+        "{files} small files beside it: {seconds:.0f} s, {cpu:.0f} s of processor time in the server",
+    ),
     "bench.decode": (
         "在 GPU 上测量解码速度，并与两种基准比较。\n\n依次测量教程的写法、transformers 的固定缓存和本程序的引擎。",
         "Measure decoding on the GPU beside two baselines.\n\n"

@@ -22,7 +22,8 @@ from minicpm_rag.records import ChunkSize, IngestProgress
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.1  # between two looks at the queue
+LOOK_SECONDS = 0.1  # between two looks at the queue, while there was something to do just now
+QUIET_SECONDS = 0.5  # later: ten looks a second took half a percent of a core
 CLAIM_SECONDS = 0.5  # between two tries to become the owner
 RECORD_SECONDS = 0.1  # progress is written at most this often, because each time is a transaction
 
@@ -42,6 +43,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._prepared = False  # since this process became the owner, or a job failed
         self._compared = False
+        self._quiet_looks = 0  # at the queue, since there was something to do
 
     def __enter__(self) -> Worker:
         self.start()
@@ -101,7 +103,9 @@ class Worker:
             if not self._compared:  # a power cut or a full disk may have left Chroma behind the ledger
                 self._compared = True
                 self._repaired(lambda: repair.heal(self.library))
-            return LOOK_SECONDS
+            self._quiet_looks += 1
+            return LOOK_SECONDS if self._quiet_looks < 50 else QUIET_SECONDS
+        self._quiet_looks = 0
         with self.library.ledger.writing() as connection:
             job = jobs.take(connection)
         if job is not None:

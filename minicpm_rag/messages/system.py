@@ -21,6 +21,32 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Something unexpected went wrong; your conversation and documents are safe. Try again. "
         "If it happens again, the terminal that runs the program has the details.",
     ),
+    "system.no_browser": (
+        "这项测量需要 playwright 和 Chromium：`pip install playwright`，并安装 Chromium。",
+        "This measurement needs playwright and Chromium: `pip install playwright`, and install Chromium.",
+    ),
+    "system.page_did_not_start": (
+        "网页没有启动，请单独运行 `minicpm-rag page` 看它说什么。",
+        "The page did not start. Run `minicpm-rag page` by itself to see what it says.",
+    ),
+    "system.no_pywebview": (
+        "打开窗口需要 pywebview：`pip install 'minicpm-rag[window]'`。不装也可以用浏览器：`minicpm-rag page`。",
+        "A window needs pywebview: `pip install 'minicpm-rag[window]'`. "
+        "Without it, `minicpm-rag page` opens a browser.",
+    ),
+    "system.no_renderer": (
+        "打开不了窗口（{why}）。"
+        "Linux 上还需要 WebKitGTK（python3-gi、gir1.2-webkit2-4.1）或 `pip install pyside6 qtpy`。",
+        "No window can be opened: {why}. On Linux it also needs WebKitGTK (python3-gi, gir1.2-webkit2-4.1) "
+        "or `pip install pyside6 qtpy`.",
+    ),
+    "system.no_desktop_entries": (
+        "桌面入口只用于 Linux，这里是 {platform}。请直接运行 `minicpm-rag page`。",
+        "Desktop entries are for Linux; this is {platform}. Run `minicpm-rag page` instead.",
+    ),
+    "system.desktop_kind": ("文档问答", "Document Q&A"),
+    "system.desktop_comment": ("向自己的文档提问", "Questions to your own documents"),
+    "system.entry_not_written": ("无法写入 {path}：{why}。", "{path} cannot be written: {why}."),
     # Errors of the operating system, by the name of their number
     "system.ENOSPC": ("磁盘空间不足", "no space left on the disk"),
     "system.EDQUOT": ("超出磁盘配额", "disk quota exceeded"),

@@ -1078,3 +1078,16 @@ def test_tags_are_changed_in_the_library(workspace: FakeWorkspace, monkeypatch: 
     assert field.value == "old, kept" and "#old #kept" in html(app)
     field.set_value("kept, #new").run()
     assert changed == [([1], ["new"], ["old"])]
+
+
+def test_a_server_is_tested_before_it_is_used(workspace: FakeWorkspace) -> None:
+    app = page(view="model")
+    app.text_input(key="server-address").set_value("http://127.0.0.1:8000/v1")
+    button(app, "server-test").click().run()
+    assert words("server_answers", model="minicpm", seconds=0.25, tokens=8192, models=("bge-m3", "minicpm")) in html(
+        app
+    )
+    app.text_input(key="server-address").set_value("http://nowhere:8000/v1")
+    button(app, "server-test").click().run()
+    assert "is not known" in html(app)
+    assert not [used for used in workspace.used if used != "warm"], "testing changes nothing"

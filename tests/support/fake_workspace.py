@@ -12,8 +12,9 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from minicpm_rag.errors import NotFoundError
+from minicpm_rag.errors import ModelError, NotFoundError
 from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.llm.remote import Connection
 from minicpm_rag.messages import Message
 from minicpm_rag.records import (
     Answer,
@@ -204,6 +205,11 @@ class FakeWorkspace:
 
     def use_server(self, address: str, model: str | None, key: str | None) -> None:
         self.used.append((address, model, key))
+
+    def test_server(self, address: str, model: str | None, key: str | None) -> Connection:
+        if "nowhere" in address:
+            raise ModelError("llm.server_unknown_host", url=address)
+        return Connection(("bge-m3", "minicpm"), model or "minicpm", 8192, 0.25)
 
     def retriever(self, knowledge_base: str) -> FakeWorkspace:
         return self
