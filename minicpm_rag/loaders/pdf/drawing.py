@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from minicpm_rag.loaders.pdf.calls import calls
+
 _THIN = 3.0  # page units: what is thinner is a line, not an area
 _SHORT = 8.0
 _NEAR = 2.5  # lines whose distance is less are one
@@ -101,36 +103,40 @@ class Drawing:
     letters: int = 0  # shapes of a letter's size
     _seen: int = 0
 
-    def read(self, page: Any, width: float, form: Any = None, depth: int = 0) -> None:
-        """Take in what a pdfium page, or a form on it, draws; the caller holds the lock."""
+    def read(self, page: int | None, width: float, form: int | None = None, depth: int = 0) -> None:
+        """Take in what the page, or a form on it, at that address draws; the caller holds the lock."""
         import pypdfium2.raw as pdfium
 
-        count = pdfium.FPDFFormObj_CountObjects(form) if form else pdfium.FPDFPage_CountObjects(page)
-        edges = [ctypes.c_float() for _ in range(4)]
-        references = [ctypes.byref(edge) for edge in edges]
-        kind_of, bounds_of = pdfium.FPDFPageObj_GetType, pdfium.FPDFPageObj_GetBounds
+        call = calls()
+        if form:
+            count = pdfium.FPDFFormObj_CountObjects(ctypes.cast(form, pdfium.FPDF_PAGEOBJECT))
+        else:
+            count = pdfium.FPDFPage_CountObjects(ctypes.cast(page or 0, pdfium.FPDF_PAGE))
+        edges = (ctypes.c_float * 4)()
+        places = [ctypes.addressof(edges) + 4 * number for number in range(4)]
         path, image, nested = pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM
         for index in range(min(count, _MOST_OBJECTS - self._seen)):
             self._seen += 1
-            thing = pdfium.FPDFFormObj_GetObject(form, index) if form else pdfium.FPDFPage_GetObject(page, index)
-            kind = kind_of(thing)
+            thing = call.form_object(form, index) if form else call.page_object(page, index)
+            kind = call.kind(thing)
             if kind == nested and depth < _DEEPEST:
                 self.read(page, width, thing, depth + 1)
-            elif kind in (path, image) and bounds_of(thing, *references):
-                left, bottom, right, top = (edge.value for edge in edges)
+            elif kind in (path, image) and call.bounds(thing, *places):
+                left, bottom, right, top = edges
                 if kind == image:
-                    self.pictures.append(Picture((left, bottom, right, top), _identity(thing), thing))
+                    own = ctypes.cast(thing, pdfium.FPDF_PAGEOBJECT)
+                    self.pictures.append(Picture((left, bottom, right, top), _identity(own), own))
                     continue
                 self.letters += 2 < top - bottom < 40 and 0.5 < right - left < 40
                 # Places inside of a form are its own; what fills the page is its background.
-                if not form and right - left < 0.97 * width and pdfium.FPDFPath_CountSegments(thing) <= _MOST_SEGMENTS:
+                if not form and right - left < 0.97 * width and call.segments(thing) <= _MOST_SEGMENTS:
                     self.rules.add(left, bottom, right, top)
 
 
 def read_drawing(page: Any) -> Drawing:
     """What is drawn on a pdfium page; the caller holds the lock."""
     drawing = Drawing()
-    drawing.read(page.raw, float(page.get_width()))
+    drawing.read(ctypes.cast(page.raw, ctypes.c_void_p).value, float(page.get_width()))
     if len(drawing.rules.level) + len(drawing.rules.upright) > _MOST_LINES:
         drawing.rules = Rules()
     return drawing

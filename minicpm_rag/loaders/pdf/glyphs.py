@@ -12,13 +12,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import clean
+from minicpm_rag.loaders.pdf.calls import calls
 from minicpm_rag.text.scripts import COMMON_HAN, HANGUL, is_wide
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _MOST_PAGE_CHARACTERS = 500_000
 _BULLETS = frozenset([0xF06C, 0xF06E, 0xF0A7, 0xF0B7, 0xF0D8, 0xF0FC])  # of Symbol and Wingdings, as Word uses them
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|simhei|heiti|CMBX|SFBX|-medi|[-,]bd?\b", re.IGNORECASE)
 _BOLD_WEIGHT = 650  # pdfium guesses it from the width of stems; regular ones come to 500
+_MATRIX = (ctypes.c_float * 6)()  # filled by pdfium, under the lock around it
 _FILLED_AND_STROKED = 2  # text render mode: how programs fake bold
 
 
@@ -117,11 +119,11 @@ def read_glyphs(page: Any) -> Glyphs:
         if count > _MOST_PAGE_CHARACTERS:
             raise DocumentError("loaders.pdf_page_too_much_text")
         pointer = ctypes.cast(text_page.raw, ctypes.c_void_p).value
-        calls = _calls()
-        codes = _codes(calls, pointer, count)
+        call = calls()
+        codes = _codes(pointer, count)
         # pdfium's rectangle is left, top, right, bottom.
         rectangles = numpy.zeros((count, 4), numpy.float32)
-        box_of, address, step = calls.loose_box, rectangles.ctypes.data, rectangles.strides[0]
+        box_of, address, step = call.loose_box, rectangles.ctypes.data, rectangles.strides[0]
         blank = (codes == 0x20) | (codes == 0x0A) | (codes == 0x0D)
         for index in numpy.flatnonzero(~blank).tolist():
             box_of(pointer, index, address + index * step)
@@ -131,9 +133,9 @@ def read_glyphs(page: Any) -> Glyphs:
         fonts: dict[int, _Font] = {}
         wanted = []
         for index in starts.tolist():
-            handle = calls.text_object(pointer, index) or 0
+            handle = call.text_object(pointer, index) or 0
             if handle not in styles:
-                styles[handle] = _style(text_page.raw, index, handle, fonts)
+                styles[handle] = _style(pointer, index, handle, fonts)
             wanted.append(styles[handle])
         lengths = numpy.diff(numpy.concatenate([starts, [count]]))
         before = int(starts[0]) if len(starts) else count
@@ -153,15 +155,16 @@ def read_glyphs(page: Any) -> Glyphs:
         text_page.close()
 
 
-def _codes(calls: _Calls, pointer: int | None, count: int) -> NDArray[numpy.uint32]:
+def _codes(pointer: int | None, count: int) -> NDArray[numpy.uint32]:
     """The number of each character; those of two UTF-16 units follow each other as these."""
     buffer = numpy.zeros(count + 1, numpy.uint16)
-    written = calls.text(pointer, 0, count, buffer.ctypes.data)
+    call = calls()
+    written = call.text(pointer, 0, count, buffer.ctypes.data)
     codes: NDArray[numpy.uint32] = buffer[:count].astype(numpy.uint32)
     # The whole text at once leaves some characters out, after which its places are no characters' numbers.
     samples = [*range(0, count, 97), *range(max(0, count - 3), count)]
-    if written != count + 1 or any(calls.unicode(pointer, index) != codes[index] for index in samples):
-        codes = numpy.array([calls.unicode(pointer, index) for index in range(count)], numpy.uint32)
+    if written != count + 1 or any(call.unicode(pointer, index) != codes[index] for index in samples):
+        codes = numpy.array([call.unicode(pointer, index) for index in range(count)], numpy.uint32)
     return codes
 
 
@@ -171,53 +174,24 @@ class _Font:
     bold: bool
 
 
-@dataclass(frozen=True)
-class _Calls:
-    """pdfium's functions for addresses as plain numbers: ctypes' typed pointers take longer than the calls."""
-
-    unicode: Any
-    text: Any
-    loose_box: Any
-    text_object: Any
-
-
-@cache
-def _calls() -> _Calls:
-    import pypdfium2.raw as pdfium
-
-    def plain(function: Any, result: Any, *arguments: Any) -> Any:
-        address = ctypes.cast(function, ctypes.c_void_p).value
-        assert address is not None
-        return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-    place = (ctypes.c_void_p, ctypes.c_int)
-    return _Calls(
-        plain(pdfium.FPDFText_GetUnicode, ctypes.c_uint, *place),
-        plain(pdfium.FPDFText_GetText, ctypes.c_int, *place, ctypes.c_int, ctypes.c_void_p),
-        plain(pdfium.FPDFText_GetLooseCharBox, ctypes.c_int, *place, ctypes.c_void_p),
-        plain(pdfium.FPDFText_GetTextObject, ctypes.c_void_p, *place),
-    )
-
-
-def _style(text_page: Any, index: int, handle: int, fonts: dict[int, _Font]) -> tuple[int, float, bool, int]:
+def _style(pointer: int | None, index: int, handle: int, fonts: dict[int, _Font]) -> tuple[int, float, bool, int]:
     """Quarter turns, size, boldness and font of a text object, whose first character is at the index."""
     import pypdfium2.raw as pdfium
 
-    matrix = pdfium.FS_MATRIX()
-    if not pdfium.FPDFText_GetMatrix(text_page, index, matrix):
+    call = calls()
+    if not call.matrix(pointer, index, ctypes.addressof(_MATRIX)):
         return 0, 0.0, False, 0
-    turns = round(math.atan2(matrix.b, matrix.a) / (math.pi / 2)) % 4
-    size = pdfium.FPDFText_GetFontSize(text_page, index) * math.hypot(matrix.c, matrix.d)
-    thing = ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT)
-    font = pdfium.FPDFTextObj_GetFont(thing)
-    key = ctypes.cast(font, ctypes.c_void_p).value or 0
-    if key not in fonts:
+    a, b, c, d, *_ = _MATRIX
+    turns = round(math.atan2(b, a) / (math.pi / 2)) % 4
+    size = call.font_size(pointer, index) * math.hypot(c, d)
+    font = call.font(handle) or 0
+    if font not in fonts:
         name = ctypes.create_string_buffer(128)
-        pdfium.FPDFFont_GetBaseFontName(font, name, len(name))
-        weight = pdfium.FPDFText_GetFontWeight(text_page, index)
-        fonts[key] = _Font(len(fonts), _BOLD_NAME.search(name.value) is not None or weight >= _BOLD_WEIGHT)
-    bold = fonts[key].bold or pdfium.FPDFTextObj_GetTextRenderMode(thing) == _FILLED_AND_STROKED
-    return turns, size, bold, fonts[key].number
+        pdfium.FPDFFont_GetBaseFontName(ctypes.cast(font, pdfium.FPDF_FONT), name, len(name))
+        weight = pdfium.FPDFText_GetFontWeight(ctypes.cast(pointer or 0, pdfium.FPDF_TEXTPAGE), index)
+        fonts[font] = _Font(len(fonts), _BOLD_NAME.search(name.value) is not None or weight >= _BOLD_WEIGHT)
+    bold = fonts[font].bold or call.render_mode(handle) == _FILLED_AND_STROKED
+    return turns, size, bold, fonts[font].number
 
 
 def _texts(codes: NDArray[numpy.uint32]) -> tuple[list[str], NDArray[numpy.uint8]]:

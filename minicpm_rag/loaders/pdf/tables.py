@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect, bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -46,9 +47,10 @@ def table_in_grid(grid: Grid, fragments: Sequence[Fragment]) -> FoundTable | Non
     lines = lines_of(sorted(fragments, key=lambda f: (-round(f.top), f.left)))
     xs = _with_columns_inside(grid.xs, lines)
     rows: list[Row] = [[[] for _ in xs[1:]] for _ in grid.ys[1:]]
+    depths = [-y for y in grid.ys[1:-1]]
     for fragment in (piece for line in lines for each in line.fragments for piece in _split_at(each, xs[1:-1])):
         middle = (fragment.bottom + fragment.top) / 2
-        number = sum(y > middle for y in grid.ys[1:-1])
+        number = bisect(depths, -middle)
         rows[number][_column_of(fragment, xs)].append(fragment)
     rows = [row for row in rows if any(row)]
     used = [column for column in range(len(xs) - 1) if any(row[column] for row in rows)]
@@ -252,12 +254,10 @@ def _with_wrapped_cells(lines: Sequence[Line], end: int, places: Sequence[float]
 
 def _column_of(fragment: Fragment, edges: Sequence[float]) -> int:
     """The number of the column that a fragment stands in: by its middle, or by its left edge where it spans several."""
-    inside = [n for n, (a, b) in enumerate(itertools.pairwise(edges)) if a < fragment.right and b > fragment.left]
-    middle = (fragment.left + fragment.right) / 2
-    if len(inside) > 2:
-        return inside[0]
-    column = sum(edge <= middle for edge in edges[1:-1])
-    return column
+    first, last = bisect(edges, fragment.left, 1, len(edges) - 1), bisect_left(edges, fragment.right, 1, len(edges) - 1)
+    if last - first > 1:
+        return first - 1
+    return bisect(edges, (fragment.left + fragment.right) / 2, 1, len(edges) - 1) - 1
 
 
 def _split_at(fragment: Fragment, places: Sequence[float]) -> list[Fragment]:
