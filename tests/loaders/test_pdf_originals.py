@@ -308,3 +308,11 @@ def test_text_of_single_letters_or_of_shifted_ones_is_poor() -> None:
         "| 1 | 2 | 3 |\n| 4 | 5 | 6 |\n" * 20,
     ):
         assert not is_poor(good)
+
+
+def test_letters_of_no_size_are_no_defect() -> None:
+    from minicpm_rag.loaders.pdf.glyphs import Glyph, glyphs_of
+    from minicpm_rag.loaders.pdf.layout import lay_out
+
+    dots = [Glyph(letter, 0.001 * number, 0.0, 0.001 * number, 0.0) for number, letter in enumerate("tiny words")]
+    assert lay_out(glyphs_of(dots)).text.replace(" ", "") == "tinywords"

@@ -142,6 +142,7 @@ def read_glyphs(page: Any) -> Glyphs:
         looks = numpy.array([styles[0], *wanted], numpy.float32)
         looks = numpy.repeat(looks, numpy.concatenate([[before], lengths]) if len(starts) else [count], axis=0)
         texts, classes = _texts(codes)
+        numpy.nan_to_num(rectangles, copy=False, posinf=0.0, neginf=0.0)
         return Glyphs(
             texts,
             classes,
@@ -182,6 +183,8 @@ def _style(pointer: int | None, index: int, handle: int, fonts: dict[int, _Font]
     if not call.matrix(pointer, index, ctypes.addressof(_MATRIX)):
         return 0, 0.0, False, 0
     a, b, c, d, *_ = _MATRIX
+    if not all(map(math.isfinite, (a, b, c, d))):
+        return 0, 0.0, False, 0
     turns = round(math.atan2(b, a) / (math.pi / 2)) % 4
     size = call.font_size(pointer, index) * math.hypot(c, d)
     font = call.font(handle) or 0

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _VERTICAL_HEIGHT = 2.5  # of the font size
 _FEWEST_DOWN = 3  # steps downward that are vertical writing
+_LEAST_SIZE = 0.01  # a page's unit may be a metre
 _CELL_GAP = 0.95  # of the line height: a wider gap may part cells, in justified lines it may be a space
 _WIDE_GAP = 1.5  # of the line height: a wider gap parts whatever stands on a line
 ITEM_MARK = re.compile(r"[^\w\s]{1,2}|[o§]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|[①-⑳]")
@@ -320,6 +321,6 @@ def usual_size(fragments: Sequence[Fragment]) -> float:
     """The font size that most characters have."""
     sizes: dict[float, int] = {}
     for fragment in fragments:
-        size = round(fragment.size * 2) / 2
+        size = round(fragment.size * 2) / 2 if fragment.size >= 1 else max(fragment.size, _LEAST_SIZE)
         sizes[size] = sizes.get(size, 0) + fragment.end - fragment.start
     return max(sizes, key=lambda size: sizes[size]) if sizes else 0.0
