@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.messages import Language, text
-from minicpm_rag.records import DOCUMENT_ID, PAGE, PAGE_LABEL, SOURCE, TITLE
+from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, PAGE_LABEL, SOURCE, TITLE
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -36,7 +36,7 @@ def candidate_fields(candidate: Candidate) -> dict[str, Any]:
 def citation_fields(citation: Citation) -> dict[str, Any]:
     """A citation: the sentence it supports, the quote with its place."""
     metadata = citation.document.metadata
-    place = {key: metadata.get(key) for key in (TITLE, SOURCE, DOCUMENT_ID, PAGE, PAGE_LABEL)}
+    place = {key: metadata.get(key) for key in (TITLE, SOURCE, DOCUMENT_ID, PAGE, PAGE_LABEL, HEADINGS)}
     return {
         "number": citation.number,
         "sentence": [citation.sentence_start, citation.sentence_end],

@@ -35,6 +35,7 @@ TITLE = "title"  # what is shown: the file name or the page title
 # Set by retrieval:
 SCORE = "score"  # float in 0..1 after fusion and reranking, higher is better
 CLOSENESS = "closeness"  # float in 0..1: how near its words come to the question's; absent where not compared
+SECTIONS = "sections"  # [offset in the passage, heading path] of each section in it; [] where the page has none
 EVIDENCE = "evidence"  # float in 0..1: probability that this passage bears on the question
 
 PageKind = Literal["page", "slide", "sheet", "text"]

@@ -172,11 +172,11 @@ def _show(answer: Answer, retrieval: Retrieval | None) -> None:
     if answer.citations:
         click.echo()
         click.echo(t("ask.citations"))
-        last = 0
+        last = ""
         for citation in answer.citations:
-            if citation.number != last:
-                click.echo(f"[{citation.number}] {origin(citation.document)}")
-            last = citation.number
+            if (label := f"[{citation.number}] {origin(citation.document)}") != last:
+                click.echo(label)
+            last = label
             click.echo(f"    {on_one_line(citation.quote)}")
         if note := source_note(answer):
             click.echo(said(note), err=True)

@@ -17,7 +17,7 @@ from pydantic import AliasChoices, Field
 
 from minicpm_rag import records
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.records import Candidate, Features, Reading, Retrieval, Scope, Similarity, Trace
+from minicpm_rag.records import Candidate, Features, Page, Reading, Retrieval, Scope, Similarity, Trace
 from minicpm_rag.retrieval.evidence import (
     SETTING,
     Calibration,
@@ -36,6 +36,7 @@ from minicpm_rag.settings import PASSAGES
 from minicpm_rag.text.courtesies import without_courtesies
 from minicpm_rag.text.questions import check_question
 from minicpm_rag.text.scripts import script_of
+from minicpm_rag.text.sections import sections_of
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -166,10 +167,13 @@ class HybridRetriever(BaseRetriever):
         best = max(
             candidates[: 2 if self.reader is None else 1], key=lambda candidate: candidate.evidence, default=None
         )
-        chosen = select([candidate.document for candidate in candidates], limit, cache(self.library.page_text))
+        pages = cache(self.library.page)
+        chosen = select(
+            [candidate.document for candidate in candidates], limit, lambda document, page: pages(document, page).text
+        )
         tell_fates(candidates, chosen)
         return Retrieval(
-            documents=[choice.document for choice in chosen],
+            documents=[_with_sections(choice.document, pages) for choice in chosen],
             evidence=best.evidence if best else 0.0,
             threshold=calibration.threshold,
             readings=_readings(chosen, candidates) if self.reader is not None else [],
@@ -321,6 +325,14 @@ def _readings(chosen: Sequence[Choice], candidates: Sequence[Candidate]) -> list
         ]
         found.append(max(moved, key=lambda reading: reading.answers, default=None))
     return found
+
+
+def _with_sections(document: Document, pages: Callable[[int, int], Page]) -> Document:
+    """The passage with the sections it holds: a quote of it is labelled with its own."""
+    metadata = document.metadata
+    page = pages(metadata[records.DOCUMENT_ID], metadata[records.PAGE])
+    sections = sections_of(page, metadata[records.START], metadata[records.END])
+    return document.model_copy(update={"metadata": {**metadata, records.SECTIONS: sections}})
 
 
 def _copy_scores(candidate: Candidate) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from minicpm_rag import records
@@ -104,7 +105,7 @@ def _join(choice: Choice, document: Document, page_text: PageText) -> bool:
     if len(text[first[records.END] : second[records.START]].strip()) > BETWEEN_CHARACTERS:
         return False
     metadata = {**ours, records.START: start, records.END: end}
-    metadata[records.HEADINGS] = first.get(records.HEADINGS, "")
+    metadata[records.HEADINGS] = _shared_path(first.get(records.HEADINGS, ""), second.get(records.HEADINGS, ""))
     metadata[records.TABLE_HEADER] = first.get(records.TABLE_HEADER, "")
     if records.ROW_START in first and records.ROW_END in second:
         metadata[records.ROW_START] = first[records.ROW_START]
@@ -113,6 +114,14 @@ def _join(choice: Choice, document: Document, page_text: PageText) -> bool:
     choice.document = choice.document.model_copy(update={"page_content": text[start:end], "metadata": metadata})
     choice.chunk_ids.append(str(document.id))
     return True
+
+
+def _shared_path(first: str, second: str) -> str:
+    """The headings that both stand under; those of the one that has any."""
+    if not first or not second:
+        return first or second
+    paths = zip(first.split(" > "), second.split(" > "), strict=False)
+    return " > ".join(one for one, _ in takewhile(lambda both: both[0] == both[1], paths))
 
 
 def _completed(document: Document, page_text: PageText) -> Document:

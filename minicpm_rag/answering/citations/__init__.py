@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from minicpm_rag.answering.citations.proof import Proof, Support
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Citation, PageText, Similarity
+from minicpm_rag.text.sections import at_section
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.statements import Statement
 
@@ -149,7 +150,8 @@ class CitedAnswer:
         place = find_quote(document, support.start, support.end, self._page_text)
         if place is None:
             return None
-        return Citation(support.number, sentence_start, sentence_end, *place, support.share, document)
+        labelled = at_section(document, support.start)
+        return Citation(support.number, sentence_start, sentence_end, *place, support.share, labelled)
 
 
 def quote_statements(

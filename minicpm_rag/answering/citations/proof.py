@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.citations.reader_proof import ReaderProof
-from minicpm_rag.records import HEADINGS, TITLE, Similarity
+from minicpm_rag.records import TITLE, Similarity
 from minicpm_rag.text.claims import (
     claim_of,
     codes,
@@ -32,6 +32,7 @@ from minicpm_rag.text.numerals import is_numeral, numbers
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
 from minicpm_rag.text.relations import says_an_aim, turns_round
 from minicpm_rag.text.scripts import has_han, is_chinese, is_han
+from minicpm_rag.text.sections import section_at
 from minicpm_rag.text.statements import Statement, is_heading, statements
 from minicpm_rag.text.terms import fold
 
@@ -417,16 +418,15 @@ def _sources_of(passages: Sequence[Document]) -> list[Source]:
     """All statements of the passages but headings, which state nothing; the first passage has number 1."""
     found: list[Source] = []
     for number, passage in enumerate(passages, 1):
-        title, headings = str(passage.metadata.get(TITLE, "")), str(passage.metadata.get(HEADINGS) or "")
-        context = fold(f"{title} {headings}")
-        title_terms, heading_terms = frozenset(content_terms(title)), frozenset(content_terms(headings))
-        lines = set(headings.split(" > "))
+        title = str(passage.metadata.get(TITLE, ""))
+        title_terms = frozenset(content_terms(title))
         together: list[Source] = []
-        together += [
-            Source(number, statement, together, context, title_terms, heading_terms)
-            for statement in statements(passage)
-            if statement.text.strip("# ") not in lines and not is_heading(passage, statement)
-        ]
+        for statement in statements(passage):
+            headings = section_at(passage, statement.start)
+            if statement.text.strip("# ") in headings.split(" > ") or is_heading(passage, statement):
+                continue
+            context, heading_terms = fold(f"{title} {headings}"), frozenset(content_terms(headings))
+            together.append(Source(number, statement, together, context, title_terms, heading_terms))
         found += together
     return found
 
