@@ -171,12 +171,15 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             yield Text(sentence)
             yield replace(begun, text=sentence, mode="refused")
         elif self.llm is None:
-            answering = quote(begun, page_text=self._page_text, similarity=self._similarity(found))
+            answering = quote(
+                begun, found.readings, page_text=self._page_text, similarity=self._similarity(found)
+            )
             yield from _proven(answering, config)
         else:
             answering = write(
                 begun,
                 self.llm,
+                found.readings,
                 history=() if stands_alone(standalone, question.history) else question.history,
                 page_text=self._page_text,
                 similarity=self._similarity(found),

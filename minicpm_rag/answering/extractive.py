@@ -6,15 +6,18 @@ Knows no index and no model; passages come best first. Every excerpt is literal 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE, Similarity
+from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE, Reading, Similarity
 from minicpm_rag.text.claims import codes, holds_name
+from minicpm_rag.text.comparisons import asks_for_list, own_terms, sides
 from minicpm_rag.text.questions import asks_for, content_terms, holds
 from minicpm_rag.text.scripts import is_han
+from minicpm_rag.text.sections import section_at
 from minicpm_rag.text.statements import Statement, is_heading, statements
 from minicpm_rag.text.terms import fold, terms
 
@@ -32,7 +35,17 @@ _DEFINITION_BONUS = 0.15
 _CODE_BONUS = 0.8  # for the very code that is asked about: the row of AL-200 does not answer for AL-500
 _SHORT_CHARACTERS, _SHORT_PENALTY = 12, 0.1
 
-_ENOUGH = 0.75  # an excerpt under this share of the best one's score is left out
+_READ_WEIGHT = 1.0  # where the reader finds the answer
+_READ_WELL = 0.4  # from which the reader is taken to find the answer there
+_ENOUGH = 0.6  # an excerpt whose words score less than this share of the best ones' is left out
+_READ_SURELY = 0.8
+_ENOUGH_BESIDE = 0.9  # the same beside a row, or beside what the reader surely takes for the answer
+_NAMED = 0.6  # of the terms of a side: what holds less does not speak of it
+_MOST_OF_A_SIDE = 12  # statements that are paired with those of the other
+_MOST_ITEMS = 12
+_ITEM = re.compile(
+    r"\s*(?:[-*•·▪–●○◦]|\d{1,2}[.)、）]|[（(]\d{1,2}[)）]|[①-⑳]|[a-h][.)]|[一二三四五六七八九十]{1,3}、)\s*\S"
+)
 
 
 @dataclass(frozen=True)
@@ -52,13 +65,36 @@ class _Candidate:
     is_first: bool  # in its passage
     terms: frozenset[str]
     subject: frozenset[str]  # of the passage
-    section: frozenset[str]  # those of the heading it stands under, where that is in the passage
+    section: frozenset[str]  # those of the heading it stands under
+    above: frozenset[str]  # those of its document's title
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A candidate with what its words score, and how sure the reader is that it holds the answer, 0..1."""
+
+    one: _Candidate
+    words: float
+    read: float
+
+    @property
+    def score(self) -> float:
+        return self.words + _READ_WEIGHT * self.read
 
 
 def excerpts(
-    question: str, passages: Sequence[Document], *, most: int = 3, similarity: Similarity | None = None
+    question: str,
+    passages: Sequence[Document],
+    readings: Sequence[Reading | None] = (),
+    *,
+    most: int = 3,
+    similarity: Similarity | None = None,
 ) -> list[Excerpt]:
-    """Choose the statements that best answer the question, at most `most`, in reading order."""
+    """Choose the statements that best answer the question, in reading order.
+
+    At most `most`, but for all items of a list and both sides of a comparison. `readings` say where a reader finds the
+    answer in each passage.
+    """
     subjects = [_subject(passage) for passage in passages]
     candidates = _candidates(passages, subjects)
     if not candidates:
@@ -70,9 +106,112 @@ def excerpts(
     if similarity is not None and max(overlaps) < _SHARED_WORDS:
         cosines = similarity(question, [candidate.statement.text for candidate in candidates])
     scores = _scores(question, candidates, overlaps, cosines or [0.0] * len(candidates))
-    ranked = sorted(zip(scores, candidates, strict=True), key=lambda pair: -pair[0])[:most]
-    chosen = [(score, candidate) for score, candidate in ranked if score >= _ENOUGH * ranked[0][0]]
-    return [Excerpt(one.number, one.statement, score) for score, one in _in_reading_order(chosen)]
+    scored = [_Scored(one, words, _read(one, readings)) for one, words in zip(candidates, scores, strict=True)]
+    chosen = _best_of(question, sorted(scored, key=lambda found: -found.score), most)
+    return [Excerpt(found.one.number, found.one.statement, found.score) for found in _in_reading_order(chosen)]
+
+
+def _best_of(question: str, ranked: Sequence[_Scored], most: int) -> list[_Scored]:
+    """The best candidates: of both sides where the question compares, with all items where it asks for a list.
+
+    Enough is what shares about as many words as the best, or what the reader takes for the answer: so each of several
+    documents that answer is heard.
+    """
+    best = ranked[0]
+    compared = sides(question)
+    if compared is not None and (both := _both_sides(compared, ranked)):
+        return both
+    ranked = [found for found in ranked if not _is_of_another_subject(question, found.one, best.one)]
+    answered = best.one.statement.header or best.read >= _READ_SURELY
+    enough = (_ENOUGH_BESIDE if answered else _ENOUGH) * max(found.words for found in ranked)
+    chosen = [found for found in ranked if found.words >= enough or found.read >= _READ_WELL][:most]
+    for found in chosen:
+        items = _list_around(found, ranked)
+        is_wanted = _leads(found) or (found is best and asks_for_list(question))
+        if items and (is_wanted or sum(item in chosen for item in items) > 1):
+            return [one for one in chosen if one.read >= _READ_WELL and one not in items] + items
+    return chosen
+
+
+def _both_sides(compared: tuple[str, str], ranked: Sequence[_Scored]) -> list[_Scored]:
+    """The statements on both sides of a comparison that fit together best; none where one side is not spoken of."""
+    about: list[list[tuple[float, _Scored]]] = []
+    for side, other in (compared, compared[::-1]):
+        own, others = own_terms(side, other), own_terms(other, side)
+        fitting = []
+        for found in ranked:
+            said = _share(own, found.one.terms)
+            named = max(said, _share(own, found.one.terms | found.one.section | found.one.above))
+            if named >= _NAMED and not _leads(found):
+                only_other = _share(others, found.one.terms) if said < 1 else 0.0
+                fitting.append((found.score + said + named - only_other / 2, found))
+        about.append(sorted(fitting, key=lambda pair: -pair[0])[:_MOST_OF_A_SIDE])
+    pairs = [
+        (fit + other_fit + _alike(found.one, other_found.one), found, other_found)
+        for fit, found in about[0]
+        for other_fit, other_found in about[1]
+    ]
+    if not pairs:
+        return []
+    _, found, other_found = max(pairs, key=lambda pair: pair[0])
+    return [found] if found is other_found else [found, other_found]
+
+
+def _alike(one: _Candidate, other: _Candidate) -> float:
+    """How much two statements speak of the same thing, 0..1."""
+    return len(one.terms & other.terms) / (len(one.terms | other.terms) or 1)
+
+
+def _is_of_another_subject(question: str, one: _Candidate, best: _Candidate) -> bool:
+    """Whether the question names what the best one's document or section is about, and the other's says nothing of it.
+
+    Three project pages alike answer "who leads it?"; the one that was asked about is told by its name.
+    """
+    if one.number == best.number or one.passage.metadata.get(DOCUMENT_ID) == best.passage.metadata.get(DOCUMENT_ID):
+        return False
+    wanted = frozenset(term for term in content_terms(question) if len(term) > 1 or not is_han(term))
+    naming = wanted & (best.above | best.section)
+    other = one.terms | one.above | one.section | frozenset(terms(one.passage.page_content))
+    return bool(naming - other)
+
+
+def _list_around(best: _Scored, ranked: Sequence[_Scored]) -> list[_Scored]:
+    """All items of the list that a statement is of, or leads to, with the line that leads to them."""
+    there = [found for found in ranked if found.one.number == best.one.number]
+    there.sort(key=lambda found: found.one.statement.start)
+    text = best.one.passage.page_content
+    is_item = [bool(_ITEM.match(text, text.rfind("\n", 0, found.one.statement.start) + 1)) for found in there]
+    leads = list(map(_leads, there))
+    place = there.index(best)
+    if leads[place] and not is_item[place] and place + 1 < len(there):
+        place += 1
+    if not is_item[place]:
+        return []
+    first = last = place
+    while first > 0 and is_item[first - 1]:
+        first -= 1
+    while last + 1 < len(there) and is_item[last + 1]:
+        last += 1
+    if first > 0 and leads[first - 1]:
+        first -= 1
+    return there[first : last + 1][:_MOST_ITEMS]
+
+
+def _leads(found: _Scored) -> bool:
+    """Whether the statement says nothing but that something follows."""
+    return found.one.statement.text.rstrip().endswith((":", "："))
+
+
+def _read(candidate: _Candidate, readings: Sequence[Reading | None]) -> float:
+    """How sure the reader is that this statement holds the answer, 0..1."""
+    reading = readings[candidate.number - 1] if candidate.number <= len(readings) else None
+    if reading is None or reading.end <= candidate.statement.start or reading.start >= candidate.statement.end:
+        return 0.0
+    return reading.answers * (1 + reading.span_score) / 2
+
+
+def _share(wanted: frozenset[str], held: frozenset[str]) -> float:
+    return len(wanted & held) / len(wanted) if wanted else 0.0
 
 
 def _subject(passage: Document) -> frozenset[str]:
@@ -88,18 +227,20 @@ def _candidates(passages: Sequence[Document], subjects: Sequence[frozenset[str]]
     seen: set[tuple[object, object, int]] = set()
     for number, (passage, subject) in enumerate(zip(passages, subjects, strict=True), start=1):
         metadata = passage.metadata
-        headings = set(str(metadata.get(HEADINGS) or "").split(" > "))
+        title = frozenset(terms(str(metadata.get(TITLE, ""))))
         section: frozenset[str] = frozenset()
         for order, statement in enumerate(statements(passage)):
             if is_heading(passage, statement):
                 section = frozenset(terms(statement.text))
                 continue
             place = (_file(passage, number), metadata.get(PAGE), _start(passage, statement))
-            if place in seen or statement.text.strip("# ") in headings:
+            headings = section_at(passage, statement.start)
+            if place in seen or statement.text.strip("# ") in headings.split(" > "):
                 continue
             seen.add(place)
             words = frozenset(terms(statement.text)) | frozenset(terms(statement.header))
-            found.append(_Candidate(number, passage, statement, order == 0, words, subject, section))
+            under = section | frozenset(terms(headings))
+            found.append(_Candidate(number, passage, statement, order == 0, words, subject, under, title))
     return found
 
 
@@ -163,12 +304,13 @@ def _share_of_codes(asked: frozenset[str], candidate: _Candidate) -> float:
     return sum(holds_name(text, code) for code in asked) / len(asked) if asked else 0.0
 
 
-def _in_reading_order(chosen: Sequence[tuple[float, _Candidate]]) -> list[tuple[float, _Candidate]]:
-    """Order by file, the file of the best excerpt first, then as the file reads; `chosen` come best first."""
-    files = list(dict.fromkeys(_file(one.passage, one.number) for _, one in chosen))
+def _in_reading_order(chosen: Sequence[_Scored]) -> list[_Scored]:
+    """Order by file, the file of the best excerpt first, then as the file reads."""
+    best_first = sorted(chosen, key=lambda found: -found.score)
+    files = list(dict.fromkeys(_file(found.one.passage, found.one.number) for found in best_first))
 
-    def place(pair: tuple[float, _Candidate]) -> tuple[int, int, int]:
-        one = pair[1]
+    def place(found: _Scored) -> tuple[int, int, int]:
+        one = found.one
         page = int(one.passage.metadata.get(PAGE, 0))
         return files.index(_file(one.passage, one.number)), page, _start(one.passage, one.statement)
 

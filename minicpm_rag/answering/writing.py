@@ -19,7 +19,7 @@ from minicpm_rag.answering.prompt import build_prompt, echoes, headers
 from minicpm_rag.llm.streams import is_ours, stream_text, token_counter
 from minicpm_rag.llm.thoughts import Anew
 from minicpm_rag.messages import Language, Message, text
-from minicpm_rag.records import Answer, AnswerEvent, Citation, PageText, Similarity, Text, Turn, Waiting
+from minicpm_rag.records import Answer, AnswerEvent, Citation, PageText, Reading, Similarity, Text, Turn, Waiting
 from minicpm_rag.text.questions import language_of
 from minicpm_rag.text.scripts import count_han, has_han
 from minicpm_rag.text.table_rows import ROWS
@@ -43,10 +43,16 @@ _CUT = {
 }
 
 
-def quote(begun: Answer, *, page_text: PageText | None, similarity: Similarity | None) -> Iterator[AnswerEvent]:
+def quote(
+    begun: Answer,
+    readings: Sequence[Reading | None] = (),
+    *,
+    page_text: PageText | None,
+    similarity: Similarity | None,
+) -> Iterator[AnswerEvent]:
     """Answer with the statements that answer best."""
     began = time.monotonic()
-    quotes, citations = _quotes(begun.standalone_question, begun.documents, page_text, similarity)
+    quotes, citations = _quotes(begun.standalone_question, begun.documents, readings, page_text, similarity)
     seconds = begun.seconds | {"generate": time.monotonic() - began}
     for line in quotes.splitlines(keepends=True):
         yield Text(line)
@@ -56,6 +62,7 @@ def quote(begun: Answer, *, page_text: PageText | None, similarity: Similarity |
 def write(
     begun: Answer,
     llm: BaseLanguageModel[Any],
+    readings: Sequence[Reading | None] = (),
     *,
     history: Sequence[Turn],
     page_text: PageText | None,
@@ -128,7 +135,7 @@ def write(
     seconds = begun.seconds | ({} if first_token is None else {"first_token": first_token})
     if not cited.text and not stopped:  # the model said nothing
         begun = replace(begun, seconds=seconds, note=cut or Message("answering.said_nothing"))
-        yield from quote(begun, page_text=page_text, similarity=similarity)
+        yield from quote(begun, readings, page_text=page_text, similarity=similarity)
         return
     written_answer = replace(
         begun,
@@ -155,7 +162,7 @@ def write(
     )
     below: list[tuple[str, list[Citation]]] = [(text(language, message), []) for message in said if message is not None]
     if not cited.citations and has_evidence:
-        quotes, citations = _quotes(question, prompt.documents, page_text, similarity)
+        quotes, citations = _quotes(question, prompt.documents, readings, page_text, similarity)
         if quotes:
             below += [(text(language, Message("answering.documents_say")), []), (quotes, citations)]
     for part, citations in below:
@@ -166,9 +173,13 @@ def write(
 
 
 def _quotes(
-    question: str, documents: Sequence[Document], page_text: PageText | None, similarity: Similarity | None
+    question: str,
+    documents: Sequence[Document],
+    readings: Sequence[Reading | None],
+    page_text: PageText | None,
+    similarity: Similarity | None,
 ) -> tuple[str, list[Citation]]:
-    chosen = excerpts(question, documents, similarity=similarity)
+    chosen = excerpts(question, documents, readings, similarity=similarity)
     return quote_statements([(excerpt.number, excerpt.statement) for excerpt in chosen], documents, page_text)
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.citations.proof import Proof, Support
 from minicpm_rag.errors import NotFoundError
-from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Citation, PageText, Similarity
+from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, START, TITLE, Citation, PageText, Similarity
+from minicpm_rag.text.scripts import has_wide
 from minicpm_rag.text.sections import at_section
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.statements import Statement
@@ -159,21 +160,33 @@ def quote_statements(
 ) -> tuple[str, list[Citation]]:
     """Write an answer of nothing but quotes: each (passage number, statement) on a line, with its mark.
 
-    One that its page does not hold is left out.
+    Where they come from several documents, each is named before its words. One that its page does not hold is left out.
     """
     lines: list[str] = []
     citations: list[Citation] = []
     position = 0
+    name = ""
+    several = len({documents[number - 1].metadata.get(DOCUMENT_ID, -number) for number, _ in chosen}) > 1
     for number, statement in chosen:
         document = documents[number - 1]
         place = find_quote(document, statement.start, statement.end, page_text)
         if place is None:
             continue
         text = statement.readable
-        citations.append(Citation(number, position, position + len(text), *place, 1.0, document))
-        lines.append(f"{text}[{number}]")
+        document = at_section(document, statement.start)
+        before, name = name, _name(document) if several else ""
+        origin = f"{name}{'：' if has_wide(text) else ': '}" if name != before else ""
+        start = position + len(origin)
+        citations.append(Citation(number, start, start + len(text), *place, 1.0, document))
+        lines.append(f"{origin}{text}[{number}]")
         position += len(lines[-1]) + 1
     return "\n".join(lines), citations
+
+
+def _name(document: Document) -> str:
+    """What tells a quote's document and section from others."""
+    section = str(document.metadata.get(HEADINGS) or "").rpartition(" > ")[2]
+    return " › ".join(filter(None, (str(document.metadata.get(TITLE) or ""), section)))
 
 
 def find_quote(document: Document, start: int, end: int, page_text: PageText | None) -> tuple[str, int, int] | None:
