@@ -171,9 +171,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             yield Text(sentence)
             yield replace(begun, text=sentence, mode="refused")
         elif self.llm is None:
-            answering = quote(
-                begun, found.readings, page_text=self._page_text, similarity=self._similarity(found)
-            )
+            answering = quote(begun, found.readings, page_text=self._page_text, similarity=self._similarity(found))
             yield from _proven(answering, config)
         else:
             answering = write(

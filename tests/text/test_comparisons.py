@@ -28,9 +28,7 @@ def test_where_nothing_is_compared_there_are_no_sides(question: str) -> None:
     assert sides(question) is None
 
 
-@pytest.mark.parametrize(
-    "question", ["有哪些成员？", "What are the risks?", "List the people.", "步骤有几步？"]
-)
+@pytest.mark.parametrize("question", ["有哪些成员？", "What are the risks?", "List the people.", "步骤有几步？"])
 def test_a_list_is_asked_for(question: str) -> None:
     assert asks_for_list(question)
 
