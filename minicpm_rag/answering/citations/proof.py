@@ -50,6 +50,7 @@ _SIMILAR = 0.8  # cosine that stands in for shared words
 _MARKED_BONUS = 0.1  # for the passage the model named: it decides between near equals, no more
 _QUESTION_BONUS = 0.15  # for sharing the question's words: "15 天" alone stands in many places
 _WEAK_PAIR_WEIGHT = 0.3
+_NUMERAL_WEIGHT = 3.0  # a number says more than a word, and stands there without its unit
 _CLAUSE_TERMS = 3  # words or pairs of characters
 # With a reader:
 _ANSWER_ODDS = -0.2  # log odds from which a bare answer is proven
@@ -406,6 +407,8 @@ class Proof:
 
     def _weight(self, term: str) -> float:
         rarity = math.log(1 + (len(self._sources) + 1) / (self._frequency[term] + 0.5))
+        if is_numeral(term):
+            return rarity * _NUMERAL_WEIGHT
         return rarity * (_WEAK_PAIR_WEIGHT if _is_weak(term) else 1.0)
 
 
