@@ -50,7 +50,7 @@ _SIMILAR = 0.8  # cosine that stands in for shared words
 _MARKED_BONUS = 0.1  # for the passage the model named: it decides between near equals, no more
 _QUESTION_BONUS = 0.15  # for sharing the question's words: "15 天" alone stands in many places
 _WEAK_PAIR_WEIGHT = 0.3
-_NUMERAL_WEIGHT = 3.0  # a number says more than a word, and stands there without its unit
+_NAMES_NOBODY = re.compile(r"[该本我]?公司|\bthe company\b", re.IGNORECASE)  # its document says its name instead
 _CLAUSE_TERMS = 3  # words or pairs of characters
 # With a reader:
 _ANSWER_ODDS = -0.2  # log odds from which a bare answer is proven
@@ -319,7 +319,7 @@ class Proof:
 
     def compare(self, claim: str, names_too: frozenset[str] = frozenset()) -> list[Comparison]:
         """The claim beside each statement; `names_too` are names that it is about without repeating them."""
-        wanted = frozenset(content_terms(without_units(claim)))
+        wanted = frozenset(content_terms(_NAMES_NOBODY.sub(" ", without_units(claim))))
         claimed_numbers, claimed_names = numbers(claim), names(claim) | names_too
         subject_terms = self._asked - wanted - frozenset(content_terms(claim))
         subjects = [self._share(subject_terms, source, source.heading_terms) for source in self._sources]
@@ -407,8 +407,6 @@ class Proof:
 
     def _weight(self, term: str) -> float:
         rarity = math.log(1 + (len(self._sources) + 1) / (self._frequency[term] + 0.5))
-        if is_numeral(term):
-            return rarity * _NUMERAL_WEIGHT
         return rarity * (_WEAK_PAIR_WEIGHT if _is_weak(term) else 1.0)
 
 
