@@ -342,6 +342,7 @@ class Features(NamedTuple):
     dense_lead: float = 0.0  # how much nearer the passage is than those on other subjects
     closeness_lead: float = 0.0  # how much nearer its words are
     is_foreign: float = 0.0  # 1 where the passage is in another language than the question
+    is_chinese: float = 0.0  # 1 where both are in Chinese
     answers: float = 0.0  # the log odds that it answers, as the reader has it
     span: float = 0.0  # the logarithm of the reader's score of the likeliest answer in it
     is_vetoed: float = 0.0  # 1 where it lacks a number of the question, or the reader finds no answer anywhere

@@ -73,7 +73,7 @@ class Scorecard:
         return {"questions": len(asked), "refused": _share(self._refuses(o) for o in asked)}
 
     def _refuses(self, outcome: Outcome) -> bool:
-        return self.calibration.probability(outcome.features) < self.calibration.threshold
+        return self.calibration.probability(outcome.features) < self.calibration.threshold_for(outcome.features)
 
 
 def evaluate(

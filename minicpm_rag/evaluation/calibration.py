@@ -71,7 +71,7 @@ def fit(prior: Calibration, answerable: Sequence[Features], unanswerable: Sequen
     fitted = calibration_from_json({**prior.as_json(), **dict(zip(names, weights, strict=True))})
     probabilities = sorted(fitted.probability(observed) for observed in answerable)
     threshold = probabilities[int(FALSE_REFUSALS * len(probabilities))]
-    return replace(fitted, threshold=math.floor(threshold * 1000) / 1000)
+    return replace(fitted, threshold=math.floor(threshold * 1000) / 1000, chinese_threshold=0.0)
 
 
 def _logistic(design: NDArray[Any], labels: NDArray[Any], balance: NDArray[Any], start: NDArray[Any]) -> NDArray[Any]:

@@ -175,7 +175,7 @@ class HybridRetriever(BaseRetriever):
         return Retrieval(
             documents=[_with_sections(choice.document, pages) for choice in chosen],
             evidence=best.evidence if best else 0.0,
-            threshold=calibration.threshold,
+            threshold=calibration.threshold_for(best.features if best else Features()),
             readings=_readings(chosen, candidates) if self.reader is not None else [],
             trace=Trace(searches.dense_weight, best.features if best else Features(), candidates),
         )

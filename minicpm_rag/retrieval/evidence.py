@@ -57,6 +57,14 @@ class Calibration:
     foreign: float = 0.0
     foreign_dense_lead: float = 0.0
     foreign_closeness_lead: float = 0.0
+    chinese_threshold: float = 0.0  # where question and passage are Chinese; 0: the same
+
+    def threshold_for(self, features: Features) -> float:
+        """The probability under which a question is refused.
+
+        It lies higher in Chinese, where fewer answerable questions are uncertain: both languages refuse alike.
+        """
+        return self.chinese_threshold if features.is_chinese and self.chinese_threshold else self.threshold
 
     def probability(self, features: Features) -> float:
         """Probability that a passage with these features bears on the question.
@@ -167,9 +175,10 @@ def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: fl
             length=match.length,
             readable=readable,
             cosine=cosine,
-            dense_lead=cosine - cosine_by_chance if cosine else 0.0,
-            closeness_lead=one.closeness - closeness_by_chance if one.closeness is not None else 0.0,
+            dense_lead=cosine - cosine_by_chance if cosine and cosine_by_chance else 0.0,
+            closeness_lead=one.closeness - closeness_by_chance if one.closeness and closeness_by_chance else 0.0,
             is_foreign=float(is_chinese != _is_chinese(one.document.page_content)),
+            is_chinese=float(is_chinese and _is_chinese(one.document.page_content)),
             answers=_read_odds(one) if one.reading is not None else unread,
             span=math.log(max(one.reading.span_score, _LEAST_SPAN)) if one.reading else 0.0,
             is_vetoed=float(nothing_answers or one.is_lacking),

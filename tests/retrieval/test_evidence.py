@@ -93,3 +93,11 @@ def test_the_calibrations_in_the_package_are_of_its_embedders() -> None:
     assert with_reader.answers > 0
     assert {"LATIN", "CJK", "HIRAGANA"} <= with_reader.abilities.keys()
     assert shipped_calibration(*packaged()).answers == 0
+
+
+def test_chinese_has_its_own_threshold_where_one_was_measured() -> None:
+    calibration = shipped_calibration(e5.NAME, e5.REVISION)
+    english, chinese = Features(), Features(is_chinese=1.0)
+    assert calibration.threshold_for(english) == calibration.threshold < calibration.threshold_for(chinese)
+    older = shipped_calibration(*packaged())
+    assert older.threshold_for(chinese) == older.threshold
