@@ -60,6 +60,7 @@ class Library:
         self.vectors = VectorStore(home / "vectors", chroma_url)
         self.unrecorded: dict[int, LibraryError] = {}  # errors of jobs that the ledger could not record
         self._dense = DenseSearch(self.ledger, self.vectors)
+        self._tables: tuple[tuple[int, int], list[DataTable]] | None = None
         self._scoped: tuple[object, keywords.Scoped] | None = None
         self._hashes: dict[tuple[Path, int, int], str] = {}
 
@@ -187,9 +188,13 @@ class Library:
             scopes.move(connection, document_ids, folder)
 
     def tables(self, knowledge_base: str) -> list[DataTable]:
-        """The tables in its documents, as values to compute with."""
+        """The tables in its documents, as values to compute with; kept until the knowledge base changes."""
         with self.ledger.reading() as connection:
-            return tables.listed(connection, knowledge_bases.find(connection, knowledge_base))
+            kb_id = knowledge_bases.find(connection, knowledge_base)
+            state = (kb_id, knowledge_bases.version(connection, kb_id))
+            if self._tables is None or self._tables[0] != state:
+                self._tables = (state, tables.listed(connection, kb_id))
+            return list(self._tables[1])
 
     # Searching
     def dense_search(

@@ -11,10 +11,12 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from minicpm_rag.answering.tables.vocabulary import SYNONYMS, WHOLE_WORDS_ONLY
 from minicpm_rag.library.ledger.table_queries import Field
 from minicpm_rag.records import DataTable
+from minicpm_rag.text.dates import date_spans
 from minicpm_rag.text.scripts import is_chinese
 from minicpm_rag.text.simplified import to_simplified
 from minicpm_rag.text.terms import terms
@@ -44,6 +46,7 @@ _SAYS_LITTLE = re.compile(
     r"额|量|数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
     r"|km2?|usd|eur)+\w*"
 )
+_PERIOD = " period"  # stands for a column called after a time, and for a time in the question
 _MOST_PART = 5  # words or characters of a name that are looked for alone
 
 
@@ -67,6 +70,7 @@ class _Form:
     weight: float
 
 
+@lru_cache(maxsize=20_000)
 def folded(question: str) -> str:
     """The question in lower case and Simplified characters; offsets stay as they are."""
     text = "".join(
@@ -131,6 +135,30 @@ def value_mentions(
             if weight == most:
                 mentions.append(Mention(start, end, (field,), values, most))
     return mentions
+
+
+def may_name(question: str, tables: Sequence[DataTable]) -> list[DataTable]:
+    """Those of the tables that the question may name a column, a value or the file of: the others need not be read."""
+    said = {word for word, *_ in _words(question)}
+    for run in _HAN_RUN.findall(question):
+        said.update(run)
+        said.update(map("".join, pairwise(run)))
+    if date_spans(question):
+        said.add(_PERIOD)
+    return [table for table in tables if not said.isdisjoint(_beginnings(table))]
+
+
+@lru_cache(maxsize=2_000)
+def _beginnings(table: DataTable) -> frozenset[str]:
+    """How the names in a table begin: with a stem, or with one or two characters of Han."""
+    forms = [form for column in table.columns for form in _forms(column.name, column.kind == "number")]
+    forms += [form for column in table.columns for text in column.texts for form in _value_forms(text)]
+    stems, runs = table_words([table])
+    begins = {form.words[0][:2] if is_chinese(form.words[0]) else form.words[0] for form in forms}
+    begins.update(stems, *(map("".join, pairwise(run)) for run in runs))
+    if any(date_spans(folded(column.name)) for column in table.columns if column.kind == "number"):
+        begins.add(_PERIOD)
+    return frozenset(begins)
 
 
 def table_words(tables: Sequence[DataTable]) -> tuple[frozenset[str], tuple[str, ...]]:

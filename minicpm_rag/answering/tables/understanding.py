@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from minicpm_rag.answering.tables import vocabulary as words
-from minicpm_rag.answering.tables.mentions import Mention, column_mentions, folded, stem, table_words, value_mentions
+from minicpm_rag.answering.tables.mentions import (
+    Mention,
+    column_mentions,
+    folded,
+    may_name,
+    stem,
+    table_words,
+    value_mentions,
+)
 from minicpm_rag.library.ledger.table_queries import Aggregate, Condition, Field, Part, TableQuery
 from minicpm_rag.records import Column, DataTable
 from minicpm_rag.text.cells import CURRENCIES, number, unit_scale
@@ -42,6 +50,11 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
     """
     if not words.CUE.search(folded(question)):
         return []
+    plain = folded(question)
+    hinting = [pattern for pattern, _ in words.ADDED_NOUNS]
+    hinting += [pattern for pattern, _, hint in words.SUPERLATIVES if hint]
+    if not any(pattern.search(plain) for pattern in hinting):
+        tables = may_name(plain, tables)
     found = [one for table in tables if (one := _Reading(question, (table,), None, texts_within).understood())]
     if not found:
         found = [
@@ -62,17 +75,19 @@ def _is_chinese(table: DataTable) -> bool:
 
 def _joinable(tables: Sequence[DataTable]) -> list[tuple[tuple[DataTable, DataTable], tuple[int, int]]]:
     """Pairs of tables with a column of an equal name, whose values the second table has once each."""
-    found = []
-    for own in tables:
-        for other in tables:
-            if own.id == other.id:
-                continue
-            for position, column in enumerate(own.columns):
-                for place, key in enumerate(other.columns):
-                    same = folded(column.name) == folded(key.name) and column.kind == key.kind == "text"
-                    if same and key.distinct == other.rows and column.name.strip():
-                        found.append(((own, other), (position, place)))
-    return found
+    keys: dict[str, list[tuple[DataTable, int]]] = {}
+    for other in tables:
+        for place, key in enumerate(other.columns):
+            if key.kind == "text" and key.distinct == other.rows and key.name.strip():
+                keys.setdefault(folded(key.name), []).append((other, place))
+    return [
+        ((own, other), (position, place))
+        for own in tables
+        for position, column in enumerate(own.columns)
+        if column.kind == "text"
+        for other, place in keys.get(folded(column.name), ())
+        if other.id != own.id
+    ]
 
 
 class _Reading:
