@@ -181,7 +181,7 @@ def test_hebrew_and_vertical_chinese_are_read_in_order() -> None:
     assert places == sorted(places)
 
 
-def book(path: Path, pages: int) -> Path:
+def book(path: Path, pages: int, first: int = 1) -> Path:
     """Write pages with a running head, text, and a page number at the foot; pages differ left and right."""
     from reportlab.pdfgen.canvas import Canvas
 
@@ -190,7 +190,7 @@ def book(path: Path, pages: int) -> Path:
         canvas.setFont("Helvetica", 9)
         canvas.drawString(50, 810, "Northwind Manual" if number % 2 else "Operation of the pump")
         canvas.drawRightString(545, 810, "Revision 4")
-        canvas.drawCentredString(297, 30, f"- {number} -")
+        canvas.drawCentredString(297, 30, f"- {first + number - 1} -")
         canvas.setFont("Helvetica", 11)
         for line in range(12):
             canvas.drawString(
@@ -210,6 +210,12 @@ def test_running_heads_and_page_numbers_stay_out_of_chunks(tmp_path: Path) -> No
         assert f"- {chunk.metadata['page']} -" not in chunk.text
     assert all("Revision 4" in page.text for page in file.pages), "the stored page keeps them"
     assert len(chunks_of(file)) >= 6
+
+
+def test_pages_are_called_by_the_numbers_printed_on_them(tmp_path: Path) -> None:
+    file = load_file(book(tmp_path / "a.pdf", 6, first=41))
+    assert [page.label for page in file.pages] == ["41", "42", "43", "44", "45", "46"]
+    assert [page.number for page in file.pages] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_quote_is_marked_on_a_page_with_running_heads(tmp_path: Path) -> None:

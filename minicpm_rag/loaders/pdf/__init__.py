@@ -122,16 +122,16 @@ class _Reading:
                 self._recognised()
                 if found.text and not is_poor(found.text):
                     self._by_recognition.add(raw.number)
-                    return replace(page_of(raw.number, raw.label, found), recognised=True)
-            if poor:
-                self._poor.append(raw.label)
+                    return replace(page_of(raw.number, page.label, found), recognised=True)
+            if poor or not raw.is_legible:
+                self._poor.append(page.label)
                 return None
             own = page.text.text
             if not (self._ocr and own.strip()):
-                self._unread.append(raw.label)
-            if not raw.is_legible or is_poor(own):
+                self._unread.append(page.label)
+            if is_poor(own):
                 return None
-        made = page_of(raw.number, raw.label, page.text)
+        made = page_of(raw.number, page.label, page.text)
         runs_over = (page.own_end, page.next_label) if page.next_label else None
         whole = (page.body_start, page.body_end) == (0, len(made.text))
         body = None if whole else (page.body_start, page.body_end)

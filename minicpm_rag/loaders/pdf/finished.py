@@ -26,6 +26,7 @@ class FinishedPage:
     """
 
     raw: RawPage
+    label: str  # as printed on the page, where the file does not say
     text: PageText
     body_start: int
     own_end: int
@@ -38,6 +39,7 @@ class _Page:
     raw: RawPage
     fragments: dict[int, list[Fragment]]
     edges: list[EdgeLine]
+    label: str
 
 
 def finished(raws: Iterable[RawPage]) -> Iterator[FinishedPage]:
@@ -60,7 +62,7 @@ def finished(raws: Iterable[RawPage]) -> Iterator[FinishedPage]:
         if apart:
             text = _with_paragraph(text, apart)
         yield FinishedPage(
-            page.raw, text, taken, own_end, body_end, following[0].raw.label if rest and following else ""
+            page.raw, page.label, text, taken, own_end, body_end, following[0].label if rest and following else ""
         )
         current, taken = following, rest
 
@@ -85,15 +87,14 @@ def _page(raw: RawPage) -> _Page:
     fragments = fragments_by_turns(raw.glyphs)
     turns = next(iter(fragments), 0)
     _, bottom, _, top = turned(numpy.array([raw.box], numpy.float32), turns)[0].tolist()
-    return _Page(raw, fragments, edge_lines(fragments.get(turns, []), bottom, top))
+    return _Page(raw, fragments, edge_lines(fragments.get(turns, []), bottom, top), raw.label)
 
 
 def _without_running_lines(window: list[_Page], position: int) -> tuple[_Page, PageText, str]:
     page = window[position]
-    near = [
-        other.edges for other in window[max(0, position - NEAR_PAGES) : position + NEAR_PAGES + 1] if other is not page
-    ]
-    lines = running(page.edges, near, page.raw.number, page.raw.label)
+    around = window[max(0, position - NEAR_PAGES) : position + NEAR_PAGES + 1]
+    near = {other.raw.number: other.edges for other in around if other is not page}
+    lines, page.label = running(page.edges, near, page.raw.number, page.raw.label)
     gone = {id(fragment) for line in lines for fragment in line.fragments}
     kept = {turns: [f for f in own if id(f) not in gone] for turns, own in page.fragments.items()}
     if not any(kept.values()):  # nothing else stands on the page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from minicpm_rag.loaders.pdf.lines import Fragment, Line, lines_of
@@ -61,15 +61,36 @@ def _words(text: str) -> str:
     return " ".join(re.sub(r"\d+", "#", text).casefold().split())
 
 
-def running(own: Sequence[EdgeLine], near: Sequence[Sequence[EdgeLine]], number: int, label: str) -> list[EdgeLine]:
-    """Those of a page's edge lines that stand on a page near it too, or are nothing but the page's number."""
-    others = [line for lines in near for line in lines]
-    return [
+def running(
+    own: Sequence[EdgeLine], near: Mapping[int, Sequence[EdgeLine]], number: int, label: str
+) -> tuple[list[EdgeLine], str]:
+    """Those of a page's edge lines that stand on a page near it too, or are nothing but the page's number.
+
+    `near` has the edge lines of pages by their numbers. The text is the page's label: the number that is printed on
+    it, where those on the pages near it go on from that and the file has no labels of its own.
+    """
+    others = [line for lines in near.values() for line in lines]
+    found = [
         line
         for line in own
         if _is_number_of(line.text, number, label)
         or any(line.words == other.words and abs(line.height - other.height) < _SAME_PLACE for other in others)
     ]
+    if label != str(number):
+        return found, label
+    for line in found:
+        printed = _printed(line)
+        if printed is not None and any(
+            _printed(other) == printed + place - number for place, lines in near.items() for other in lines
+        ):
+            return found, str(printed)
+    return found, label
+
+
+def _printed(line: EdgeLine) -> int | None:
+    """The number that a line consists of."""
+    found = _PAGE_NUMBER.fullmatch(line.text)
+    return int(found.group(1)) if found is not None and found.group(1).isdecimal() else None
 
 
 def _is_number_of(text: str, number: int, label: str) -> bool:
