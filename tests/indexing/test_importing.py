@@ -145,3 +145,5 @@ def test_the_home_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     home.mkdir(mode=0o755)
     with Library(home, embedder=None):
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
+        files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.glob("ledger.sqlite3*")}
+        assert "ledger.sqlite3" in files and set(files.values()) == {0o600}

@@ -174,6 +174,18 @@ def test_a_conversation_is_found_by_its_title_its_questions_and_its_answers(file
     assert [row.id for row in conversations.holding("bob", words)] == [stranger.id]
 
 
+def test_an_answer_that_is_damaged_is_a_sentence(file: Path) -> None:
+    ledger = Ledger(file.parent)
+    conversations = Conversations(ledger)
+    conversation = conversations.create("ann", "default")
+    exchange = conversations.ask("ann", conversation.id, "年假有几天？")
+    conversations.answer("ann", conversation.id, exchange, finished())
+    with ledger.writing() as connection:
+        connection.execute("UPDATE exchanges SET answer = replace(answer, '{', '[')")
+    with pytest.raises(LibraryError, match=r"a stored value is damaged.*doctor --check"):
+        conversations.exchanges("ann", conversation.id)
+
+
 def test_a_question_that_is_too_long_is_not_stored(file: Path) -> None:
     conversations = Conversations(Ledger(file.parent))
     conversation = conversations.create("ann", "default")

@@ -7,9 +7,11 @@ connection and plain values, and run inside the caller's transaction. All SQL of
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
@@ -23,12 +25,18 @@ from minicpm_rag.messages import Message, reason_of
 BUSY_MILLISECONDS = 30_000
 
 
-def _keep_private(home: Path) -> None:
-    """Take the rights on the home folder from all but its owner; what is not ours to change `doctor` tells."""
-    with suppress(OSError, NotImplementedError):
-        mode = home.stat().st_mode
-        if mode & 0o077:
-            home.chmod(mode & 0o700)
+def _keep_private(home: Path, file: Path) -> None:
+    """Take the rights on home folder and ledger from all but their owner; `doctor` tells what is not ours to change.
+
+    The file is made here, since SQLite would make it as open as the umask lets it, and its other files like it.
+    """
+    for path in (home, file):
+        with suppress(OSError, NotImplementedError):
+            if not path.exists():
+                path.touch(mode=0o600)
+            mode = path.stat().st_mode
+            if mode & 0o077:
+                path.chmod(mode & 0o700)
 
 
 class Ledger:
@@ -44,7 +52,7 @@ class Ledger:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
             raise LibraryError("library.home_not_made", folder=home, why=reason_of(exc)) from exc
-        _keep_private(home)
+        _keep_private(home, self.path)
         with self.reading() as connection:
             version = migrations.version(connection)
         self._number = self._file_number()
@@ -173,7 +181,7 @@ def write_ahead(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with what to do about them."""
+    """Turn SQLite's errors, and those of values that are damaged, into ours, with what to do about them."""
     try:
         yield
     except sqlite3.OperationalError as exc:
@@ -189,6 +197,9 @@ def translated(path: Path) -> Iterator[None]:
         raise LibraryError("library.ledger_refused", path=path, why=_why(exc)) from exc
     except sqlite3.DatabaseError as exc:
         raise LibraryError("library.ledger_damaged", path=path, why=_why(exc)) from exc
+    except (json.JSONDecodeError, zlib.error) as exc:  # a stored value that is not what was stored
+        why = Message("library.value_damaged", why=reason_of(exc))
+        raise LibraryError("library.ledger_failed", path=path, why=why) from exc
 
 
 # What SQLite says where it fails (its error codes are in Python from 3.11 on only), and how we say it.
