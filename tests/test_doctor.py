@@ -14,6 +14,7 @@ from hub_server import Hub, serve
 from minicpm_rag import doctor
 from minicpm_rag.cli import main
 from minicpm_rag.doctor import Finding, examine
+from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.llm import decoding
 from minicpm_rag.llm.checkpoint import read_config
 from minicpm_rag.llm.checkpoint.weights import find_weights
@@ -138,6 +139,18 @@ def test_a_library_that_is_damaged_is_a_problem(on_processor: None) -> None:
     settings.home.mkdir(parents=True)
     (settings.home / "ledger.sqlite3").write_bytes(b"not a database" * 1000)
     assert by_name(examine(settings, check=True))["Library"].problem
+
+
+def test_a_destroyed_ledger_is_a_problem_without_being_checked(on_processor: None) -> None:
+    settings = load_settings()
+    settings.home.mkdir(parents=True)
+    ledger = settings.home / "ledger.sqlite3"
+    Ledger(settings.home).close()
+    assert "Library" not in by_name(examine(settings))
+    ledger.write_bytes(bytes(range(256)) * 400)
+    finding = by_name(examine(settings))["Library"]
+    assert finding.problem
+    assert "ledger.sqlite3 is damaged" in str(finding.advice)
 
 
 def test_a_driver_without_cuda_in_torch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from minicpm_rag.indexing import Worker, follow
 from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import TOKEN_SIGNS
+from minicpm_rag.library.ledger import jobs
 from minicpm_rag.messages import Message
 from minicpm_rag.records import ChunkSize
 
@@ -396,3 +397,29 @@ def test_an_export_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
             done(library, worker.submit_import(library, tmp_path / "bad.zip", "bad"))
         assert [entry.name for entry in library.knowledge_bases()] == [KB]
         assert len(library.vectors.collections()) == 1
+
+
+@pytest.mark.parametrize("headway", [False, True])
+def test_a_job_is_given_up_once_three_owners_died_of_it_and_none_got_further(tmp_path: Path, headway: bool) -> None:
+    with Library(tmp_path / "home", embedder=None) as library, library.ledger.writing() as connection:
+        job = jobs.submit(connection, "sweep", None, {})
+        for _ in range(jobs.MOST_ATTEMPTS):
+            assert jobs.take(connection) is not None
+            if headway:
+                jobs.note_headway(connection, job)
+            jobs.requeue(connection)
+        state = jobs.get(connection, job)
+        assert state is not None
+        assert state.status == ("queued" if headway else "failed")
+
+
+def test_an_owner_that_stops_cleanly_is_none_that_died(tmp_path: Path) -> None:
+    with Library(tmp_path / "home", embedder=None) as library, library.ledger.writing() as connection:
+        job = jobs.submit(connection, "sweep", None, {})
+        for _ in range(2 * jobs.MOST_ATTEMPTS):
+            assert jobs.take(connection) is not None
+            jobs.finish(connection, job, "queued")
+        assert jobs.take(connection) is not None
+        jobs.requeue(connection)
+        state = jobs.get(connection, job)
+        assert state is not None and state.status == "queued"
