@@ -20,7 +20,17 @@ from minicpm_rag.messages import Message
 _WHAT = Message("loaders.file")
 _EXCEL_READ_ONLY = "VelvetSweatshop"  # Excel encrypts workbooks that may only be read with this, and asks nobody
 # What the library raises for files that are not what they claim to be.
-_DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, ArithmeticError, SyntaxError)
+_DAMAGED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    SyntaxError,
+    AssertionError,
+    EOFError,
+    NotImplementedError,
+)
 
 
 def is_encrypted(path: Path) -> bool:

@@ -36,6 +36,7 @@ _STREAMS = (
     ("__properties_version1.0", "msg"),
 )
 _OPEN_DOCUMENTS = {"text": "odt", "presentation": "odp", "spreadsheet": "xlsx"}
+_KINDLE = (b"BOOKMOBI", b"TEXtREAd")
 _HTML_SIGNS = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
@@ -66,6 +67,8 @@ def _by_content(path: Path, suffix: str, head: bytes) -> str | None:
         return _kind_of_archive(path, KIND_BY_SUFFIX.get(suffix, ""))
     if head.startswith(_OLD_OFFICE):
         return _kind_of_old_office(path)
+    if head[60:68] in _KINDLE:
+        return "mobi"
     if head.startswith(b"{\\rtf") and suffix not in (".tex", ".rst"):
         return "rtf"
     # Two letters prove little: text may begin with BM.

@@ -76,3 +76,10 @@ def test_an_encrypted_file_that_does_not_say_how_is_damaged(tmp_path: Path, info
     path = make_compound_file(tmp_path / "a.docx", {"EncryptionInfo": info, "EncryptedPackage": bytes(5000)})
     with pytest.raises(DocumentError, match="damaged"):
         load_file(path, password="x")
+
+
+def test_an_old_presentation_that_is_odd_is_left_to_its_reader(tmp_path: Path) -> None:
+    streams = {"PowerPoint Document": bytes(600), "Current User": b"\xff" * 600}
+    with pytest.raises(DocumentError) as caught:
+        load_file(make_compound_file(tmp_path / "a.ppt", streams))
+    assert caught.value.reason.key in ("loaders.wants_libreoffice", "loaders.damaged", "loaders.no_text")

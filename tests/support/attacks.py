@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from compound_files import Folder, make_compound_file, message_of
-from office_files import make_docx, make_epub, make_open_document, make_pptx, make_xlsx
+from office_files import make_docx, make_epub, make_mobi, make_open_document, make_pptx, make_xlsx
 
 Maker = Callable[[Path], Path]
 ATTACKS: dict[str, Maker] = {}
@@ -370,6 +370,20 @@ def book_of_one_chapter_again_and_again(folder: Path) -> Path:
 @attack
 def book_of_many_empty_chapters(folder: Path) -> Path:
     return make_epub(folder / "a.epub", ["<p></p>"] * 5000 + ["<p>text</p>"])
+
+
+@attack
+def kindle_book_of_copies(folder: Path) -> Path:
+    path = make_mobi(folder / "a.mobi", "x" * 3_000_000)
+    data = path.read_bytes()
+    return written(
+        path, data.replace(b"x" * 4000, b"<p>x " + b"\x80\x0f" * 1997 + b"x", 700).replace(b"\0\1\0\0", b"\0\2\0\0", 1)
+    )
+
+
+@attack
+def kindle_book_of_page_breaks(folder: Path) -> Path:
+    return make_mobi(folder / "a.mobi", "<mbp:pagebreak/>x" * 150_000)
 
 
 # OpenDocument

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compound_files import make_compound_file, message_of
-from office_files import make_docx, make_epub, make_pdf, make_pptx, make_xlsx, png_of
+from office_files import make_docx, make_epub, make_mobi, make_pdf, make_pptx, make_xlsx, png_of
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import isolated
@@ -70,6 +70,7 @@ def originals() -> list[tuple[str, bytes]]:
         attachments = [message_of({0x3707: "a.pdf"}), message_of({}) | {"__substg1.0_3701000D": inner}]
         message = message_of({0x0037: "Pump", 0x0C1A: "Li", 0x1000: WORDS * 3}, attachments=attachments)
         make_compound_file(top / "a.msg", message)
+        make_mobi(top / "a.mobi", f"<h1>Pump</h1><p>{WORDS * 30}</p><mbp:pagebreak/>x", packing=2)
         make_epub(top / "a.epub", [f"<h1>Pump</h1><p>{WORDS * 3}</p>", f"<table><tr><td>{WORDS}</table>"])
         found += [(path.suffix, path.read_bytes()) for path in sorted(top.iterdir())]
     boundary = "Content-Type: multipart/mixed; boundary=b\n\n"

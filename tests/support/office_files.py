@@ -179,3 +179,28 @@ def make_open_document(
         "META-INF/manifest.xml": "<manifest/>",
     }
     return make_zip(path, members | (extra or {}))
+
+
+def make_mobi(
+    path: Path, html: str, *, packing: int = 1, encryption: int = 0, flags: int = 0, tail: bytes = b""
+) -> Path:
+    """Write a book of the Kindle family; each record of text ends with `tail`, as the flags say."""
+    import struct
+
+    data = html.encode()
+    texts = [data[place : place + 4000] + tail for place in range(0, len(data), 4000)]
+    if packing == 2:
+        texts = [
+            b"".join(bytes([1, byte]) if byte < 9 or byte >= 0x80 else bytes([byte]) for byte in text) for text in texts
+        ]
+    head = struct.pack(">HHIHHHH", packing, 0, len(data), len(texts), 4096, encryption, 0)
+    head += b"MOBI" + struct.pack(">III", 232, 2, 65001)
+    head = head.ljust(242, b"\0") + struct.pack(">H", flags)
+    records = [head, *texts]
+    start = 78 + 8 * len(records)
+    index = b""
+    for record in records:
+        index += struct.pack(">II", start, 0)
+        start += len(record)
+    path.write_bytes(bytes(60) + b"BOOKMOBI" + bytes(8) + struct.pack(">H", len(records)) + index + b"".join(records))
+    return path
