@@ -409,7 +409,8 @@ class Retrieval:
 
     `evidence` is the calibrated probability that they answer the question; under `threshold` no model is called,
     and the chain says so by `refused`. `trace` explains the result where our own retriever found it. `readings` has
-    one entry for each document, None for one that was not read, and none at all where there is no reader.
+    one entry for each document, None for one that was not read, and none at all where there is no reader. `question`
+    is what was searched for, without polite words and typing errors; empty where another retriever found it.
     """
 
     documents: list[Document]
@@ -418,6 +419,7 @@ class Retrieval:
     readings: list[Reading | None] = field(default_factory=list, repr=False, compare=False)
     trace: Trace | None = field(default=None, repr=False, compare=False)
     refused: bool = False
+    question: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         if refused:
             found = replace(found, documents=found.documents[:NEAREST], refused=True)
         yield found
-        begun = Answer(standalone_question=standalone, documents=found.documents, seconds=seconds)
+        begun = Answer(standalone_question=found.question or standalone, documents=found.documents, seconds=seconds)
         if question.cancel.is_set():
             yield replace(begun, mode="stopped")
         elif refused:

@@ -177,6 +177,7 @@ class HybridRetriever(BaseRetriever):
             evidence=best.evidence if best else 0.0,
             threshold=calibration.threshold_for(best.features if best else Features()),
             readings=_readings(chosen, candidates) if self.reader is not None else [],
+            question=question,
             trace=Trace(searches.dense_weight, best.features if best else Features(), candidates),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,6 +132,9 @@ def test_politeness_typing_errors_and_other_forms_change_nothing(
     found = retriever.retrieve(asked)
     assert found.documents[0].metadata["title"] == title
     assert found.evidence >= found.threshold
+    assert not {"麻烦", "急用", "please", "Thanks", "biult", "Oakfrod", "修保期"} & set(
+        re.findall(r"修保期|麻烦|急用|\w+", found.question)
+    )
 
 
 @pytest.mark.parametrize(
