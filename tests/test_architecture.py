@@ -58,7 +58,7 @@ HEAVY = {
 }  # fmt: skip
 
 # Files that are torch through and through; they are themselves imported inside functions.
-TORCH_ITSELF = {"llm.checkpoint.int8_linear"}
+TORCH_ITSELF = {"llm.checkpoint.int8_linear", "llm.checkpoint.int4_linear"}
 
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
 STAGES = {name.split(".")[0] for name in MODULES}

@@ -201,11 +201,12 @@ class MiniCPM_LLM(LLM):
         """How the model runs now."""
         engine = self._open_generator().engine
         held = getattr(engine, "memory", None)
-        quantized = any(type(module).__name__ == "Int8Linear" for module in self._model.modules())
+        kinds = {type(module).__name__ for module in self._model.modules()}
+        weights = "int4" if "Int4Linear" in kinds else "int8" if "Int8Linear" in kinds else "full"
         return Running(
             device=str(getattr(engine, "device", self._model.device)),
             precision=str(self._model.dtype).removeprefix("torch."),
-            weights=getattr(engine, "weights", "int8" if quantized else "full"),
+            weights=getattr(engine, "weights", weights),
             attention=getattr(engine, "attention", None) or attention_in_use(self._model),
             weight_bytes=self._model.get_memory_footprint() if held is None else held.weights,
             cache_bytes=0 if held is None else held.cache + held.slots,

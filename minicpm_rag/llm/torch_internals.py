@@ -31,3 +31,19 @@ def int8_product(rows: torch.Tensor, weights: torch.Tensor, scales: torch.Tensor
     import torch
 
     return torch._weight_int8pack_mm(rows, weights, scales)
+
+
+def int4_pack(whole: torch.Tensor) -> torch.Tensor:
+    """Whole numbers 0..15 [outputs, columns] in the layout that `int4_product` reads on this processor."""
+    import torch
+
+    packed: torch.Tensor = torch.ops.aten._convert_weight_to_int4pack_for_cpu(whole.to(torch.int32).contiguous(), 1)
+    return packed
+
+
+def int4_product(rows: torch.Tensor, packed: torch.Tensor, group: int, scales: torch.Tensor) -> torch.Tensor:
+    """rows [n, columns] in bfloat16 times packed weights; scales [groups, outputs, 2] are of whole - 8, and offsets."""
+    import torch
+
+    product: torch.Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(rows, packed, group, scales)
+    return product

@@ -45,6 +45,12 @@ _FOLDER: dict[str, tuple[str, str]] = {
         "{path} is a GGUF file, which is for llama.cpp. Serve it with llama.cpp, Ollama or LM Studio and set "
         "MINICPM_RAG_LLM_URL to its address, or fetch the model's safetensors version.",
     ),
+    "llm.packing_unknown": (
+        "{path} 的权重以 {kind} 方式压缩，读不了。能读的有 4 比特的 GPTQ、AWQ（gemm）和 "
+        "compressed-tensors（pack-quantized）；请换用其中一种，或未压缩的版本。",
+        "The weights of {path} are packed as {kind}, which cannot be read. GPTQ, AWQ (gemm) and compressed-tensors "
+        "(pack-quantized) in 4 bits can; take one of these, or the full version.",
+    ),
     "llm.adapter_without_base": (
         "{folder} 是 LoRA 适配器，它的基座模型 {base} 不在这台电脑上。"
         "请下载基座模型（`python -m minicpm_rag download {base} --dir {place}`），然后仍指定适配器的文件夹。",
@@ -221,10 +227,6 @@ _PLACEMENT: dict[str, tuple[str, str]] = {
         "请运行 `pip install 'minicpm-rag[gpu]'`，或设置 MINICPM_RAG_ATTENTION=sdpa。",
         "flash_attention_2 was asked for, but flash-attn is not installed. "
         "Run `pip install 'minicpm-rag[gpu]'`, or set MINICPM_RAG_ATTENTION=sdpa.",
-    ),
-    "llm.weights_need_gpu": (
-        "{weights} 权重需要 NVIDIA GPU。设备是 {device} 时请设置 MINICPM_RAG_WEIGHTS=full。",
-        "{weights} weights need an NVIDIA GPU. Set MINICPM_RAG_WEIGHTS=full for device {device}.",
     ),
     "llm.weights_need_engine": (
         "{weights} 权重需要 Granite 或 Llama 结构的模型、一块 NVIDIA GPU 和 Triton，这里没有全部具备。"

@@ -499,8 +499,6 @@ def test_asking_for_a_gpu_or_flash_attention_that_is_not_there_says_what_to_do()
         load(SHARDED_BIN, device="cuda")
     with pytest.raises(ModelError, match="MINICPM_RAG_ATTENTION=sdpa"):
         load(SHARDED_BIN, attention="flash_attention_2")
-    with pytest.raises(ModelError, match="MINICPM_RAG_WEIGHTS=full"):
-        load(SHARDED_BIN, weights="int4")
 
 
 @pytest.mark.parametrize("option", [{"device": "tpu"}, {"precision": "int3"}, {"attention": "fast"}], ids=str)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from minicpm_rag.llm.checkpoint import placement
 from minicpm_rag.llm.checkpoint.adapter import Adapter, base_folder, grown_vocabulary, load_adapter
 from minicpm_rag.llm.checkpoint.conversion import convert
 from minicpm_rag.llm.checkpoint.folder import locate
+from minicpm_rag.llm.checkpoint.packed import PACKED_NAMES, Packed, Packing, packing, unpacked
 from minicpm_rag.llm.checkpoint.tokenizer import load_tokenizer
 from minicpm_rag.llm.checkpoint.weights import WeightFiles, find_weights, read_json, tensors
 from minicpm_rag.messages import reason_of
@@ -50,6 +51,10 @@ def read_config(folder: str | Path) -> PretrainedConfig:
     raw = read_json(path)
     # Names of classes in the folder's own code, which is never imported.
     raw.pop("auto_map", None)
+    packing(raw, path)
+    # transformers would ask for the library that made them; the weights are unpacked here.
+    for told in ("quantization_config", "compression_config"):
+        raw.pop(told, None)
     family = raw.get("model_type")
     if family == "minicpm" and raw.get("num_experts"):
         raise CheckpointError("llm.mixture_of_experts", path=path, known=FAMILIES)
@@ -147,7 +152,9 @@ def load_model(
     adapter = load_adapter(folder)
     if (rows := grown_vocabulary(adapter)) is not None:
         config.vocab_size = rows
-    files = find_weights(base_folder(folder))
+    base = base_folder(folder)
+    files = find_weights(base)
+    packed = packing(read_json(base / "config.json"), base / "config.json")
     target = placement.choose_device(device)
     model = _empty_model(config)
     dtype = placement.choose_precision(precision, target, placement.model_bytes(model, torch.float32))
@@ -156,13 +163,14 @@ def load_model(
     if target.startswith("cuda"):
         # cuDNN's attention compiles a plan for each new length and thread: in decoding, for nearly every token.
         torch.backends.cuda.enable_cudnn_sdp(False)
-    weights = placement.choose_weights(weights, target, precision)
+    weights = placement.choose_weights(weights, target, precision, packed=packed is not None)
     quantize_here = weights != "full" and not target.startswith("cuda")
     if weights != "full":
         target = "cpu"
     places = placement.device_map(model, dtype, target, memory)
     try:
-        _fill(model, base_folder(folder), files, adapter, dtype, places)
+        keep_packed = quantize_here and weights == "int4"
+        _fill(model, base, files, _stored(files, packed, adapter), dtype, places, keep_packed=keep_packed)
     except torch.OutOfMemoryError as exc:
         raise placement.out_of_memory_loading(model, dtype) from exc
     model.config.dtype = dtype
@@ -172,6 +180,10 @@ def load_model(
     if quantize_here:
         from minicpm_rag.llm.checkpoint.int8_linear import quantize_linears
 
+        if weights == "int4":
+            from minicpm_rag.llm.checkpoint.int4_linear import pack_linears
+
+            pack_linears(model)
         quantize_linears(model)
     if len(places) > 1:
         from accelerate import dispatch_model
@@ -191,17 +203,35 @@ def _empty_model(config: PretrainedConfig) -> Any:
     return model
 
 
+def _stored(files: WeightFiles, packed: Packing | None, adapter: Adapter | None) -> Iterator[tuple[Path, str, Any]]:
+    """The weights (file, name, tensor or `Packed`) that the architecture wants."""
+    stored: Iterator[tuple[Path, str, Any]]
+    stored = ((path, name, tensor) for path in files.files for name, tensor in tensors(path))
+    if packed is not None:
+        stored = unpacked(stored, packed)
+    return stored if adapter is None else adapter.applied(stored)
+
+
 def _fill(
-    model: Any, folder: Path, files: WeightFiles, adapter: Adapter | None, dtype: torch.dtype, places: Mapping[str, Any]
+    model: Any,
+    folder: Path,
+    files: WeightFiles,
+    stored: Iterable[tuple[Path, str, Any]],
+    dtype: torch.dtype,
+    places: Mapping[str, Any],
+    *,
+    keep_packed: bool,
 ) -> None:
     import torch
 
+    if keep_packed:
+        from minicpm_rag.llm.checkpoint.int4_linear import replace_linear
     wanted = {name: parameter.shape for name, parameter in model.named_parameters()}
     tied = set(dict(model.named_parameters(remove_duplicate=False))) - set(wanted)
-    _check_listed(folder, files, set(wanted))
+    if not any(name.endswith(PACKED_NAMES) for name in files.listed):
+        _check_listed(folder, files, set(wanted))
     missing = set(wanted)
-    stored = ((path, name, tensor) for path in files.files for name, tensor in tensors(path))
-    for path, name, tensor in stored if adapter is None else adapter.applied(stored):
+    for path, name, tensor in stored:
         # Copies of tied weights, and rotary frequencies, which old checkpoints hold too.
         if name in tied or name.endswith("rotary_emb.inv_freq"):
             continue
@@ -212,8 +242,13 @@ def _fill(
             raise CheckpointError("llm.weight_shape", path=path, name=name, shape=shape, wanted=needed)
         # Converted on the host, so that the device never holds the wider numbers; always copied, so that
         # no tensor keeps the file mapped.
-        value = tensor.to(dtype, copy=True).to(_place(name, places))
         module, _, leaf = name.rpartition(".")
+        if isinstance(tensor, Packed):
+            if keep_packed and replace_linear(model, module, tensor):
+                missing.discard(name)
+                continue
+            tensor = tensor.float()
+        value = tensor.to(dtype, copy=True).to(_place(name, places))
         model.get_submodule(module).register_parameter(leaf, torch.nn.Parameter(value, requires_grad=False))
         missing.discard(name)
     if missing:

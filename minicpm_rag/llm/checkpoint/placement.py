@@ -40,18 +40,18 @@ def choose_device(wanted: str) -> str:
     return wanted
 
 
-def choose_weights(wanted: str, device: str, precision: str) -> str:
+def choose_weights(wanted: str, device: str, precision: str, *, packed: bool = False) -> str:
     """full, int8 or int4; `auto` is int8 on a processor, unless a precision is asked for, and full on a GPU.
 
-    Decoding waits for memory: a processor gains much from 8 bits, a GPU little with the 2B model.
+    Decoding waits for memory: a processor gains much from 8 bits, a GPU little with the 2B model. A checkpoint that
+    is `packed` in 4 bits keeps these on a processor.
     """
     if wanted not in WEIGHTS:
         raise ModelError("llm.weights_unknown", weights=wanted, known=WEIGHTS)
     on_processor = not device.startswith("cuda")
-    if on_processor and wanted == "int4":
-        raise ModelError("llm.weights_need_gpu", weights=wanted, device=device)
     if wanted == "auto":
-        return "int8" if on_processor and precision == "auto" else "full"
+        few = "int4" if packed else "int8"
+        return few if on_processor and precision == "auto" else "full"
     return wanted
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Weights = Literal["full", "int8", "int4"]
 INT4_GROUP = 64
+_SHARES = (1.0, 0.9, 0.8, 0.7)  # of the scale at which nothing is cut off
 
 
 @dataclass
@@ -90,7 +91,27 @@ def _int4(weight: torch.Tensor) -> Matrix:
     grouped = weight.float().view(rows, -1, INT4_GROUP)
     # The scale's sign is such that the weight of largest magnitude becomes -8: all 16 values are used.
     extreme = grouped.gather(2, grouped.abs().argmax(dim=2, keepdim=True))
-    scale = (extreme / -8).where(extreme != 0, torch.ones_like(extreme))
+    scale = _fitted(grouped, (extreme / -8).where(extreme != 0, torch.ones_like(extreme)))
     whole = ((grouped / scale).round().clamp(-8, 7) + 8).to(torch.uint8).view(rows, columns)
     packed = whole[:, : columns // 2] | (whole[:, columns // 2 :] << 4)
     return Matrix(packed.contiguous(), scale.squeeze(2).contiguous(), 4, rows, columns)
+
+
+def _fitted(grouped: torch.Tensor, widest: torch.Tensor) -> torch.Tensor:
+    """The scales [rows, groups, 1] of least squared error among some that cut off the largest weights.
+
+    Each is fitted to its own whole numbers: where these are fixed, the best scale is <weights, whole> / <whole, whole>.
+    """
+    import torch
+
+    best, least = widest, torch.full_like(widest, float("inf"))
+    for share in _SHARES:
+        scale = widest * share
+        for _ in range(2):
+            whole = (grouped / scale).round().clamp(-8, 7)
+            square = whole.square().sum(dim=2, keepdim=True)
+            scale = ((grouped * whole).sum(dim=2, keepdim=True) / square.clamp(min=1)).where(square > 0, scale)
+            scale = scale.where(scale != 0, widest)
+        error = (grouped - (grouped / scale).round().clamp(-8, 7) * scale).square().sum(dim=2, keepdim=True)
+        best, least = scale.where(error < least, best), error.minimum(least)
+    return best
