@@ -20,7 +20,7 @@ from minicpm_rag.llm.checkpoint.weights import read_json, tensors
 if TYPE_CHECKING:
     import torch
 
-    Stored = tuple[Path, str, torch.Tensor]  # file, name and weight
+    Stored = tuple[Path, str, Any]  # file, name and weight: a tensor or a `packed.Packed`
 
 CONFIG = "adapter_config.json"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")

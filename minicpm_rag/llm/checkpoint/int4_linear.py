@@ -19,7 +19,7 @@ from minicpm_rag.llm.torch_internals import int4_pack, int4_product
 FEW_ROWS = 16  # for so many torch's 4-bit kernel is faster than a product of converted weights
 _GROUPS = (32, 64, 128, 256)  # columns; what the kernel knows
 _MIDDLE = 8
-GROUP = 64  # columns of a weight that is packed here
+GROUP = 32  # columns of a weight that is packed here: with 64 a small model loses several times as much
 
 
 def fits_kernel(packed: Packed) -> bool:
