@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders.archive import check_archive, damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.opendocument.blocks import Blocks
@@ -39,7 +39,7 @@ def read_text(path: Path) -> LoadedFile:
             blocks.write(body)
             for text in (*_heads_and_feet(styles, blocks), *blocks.apart):
                 writer.paragraph(text)
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, SyntaxError) as exc:  # lxml's are of the last
+    except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:  # lxml's are of the last
         raise damaged(_TEXT) from exc
     return loaded(path.name, [writer.page(1)])
 
@@ -55,7 +55,7 @@ def read_slides(path: Path) -> LoadedFile:
             known, objects = Styles([styles, content]), _objects(archive)
             slides = enumerate(body.iterchildren(f"{DRAW}page"), start=1)
             pages = [_slide(number, slide, known, objects) for number, slide in slides]
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, SyntaxError) as exc:
+    except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:
         raise damaged(_SLIDES) from exc
     return loaded(path.name, pages)
 
