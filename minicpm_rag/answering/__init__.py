@@ -162,7 +162,9 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         if refused:
             found = replace(found, documents=found.documents[:NEAREST], refused=True)
         yield found
-        begun = Answer(standalone_question=found.question or standalone, documents=found.documents, seconds=seconds)
+        asked = found.question or standalone
+        missed = Message("answering.table_not_understood") if self._is_missed(standalone, question.scope) else None
+        begun = Answer(standalone_question=asked, documents=found.documents, seconds=seconds, note=missed)
         if question.cancel.is_set():
             yield replace(begun, mode="stopped")
         elif refused:
@@ -253,6 +255,14 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             return tables.compute(question, self.library, name, within=self.library.within(name, scope))
         except NotFoundError:  # a document was removed meanwhile: passages are searched as ever
             return None
+
+    def _is_missed(self, question: str, scope: Scope) -> bool:
+        """Whether the question seems to ask for a computation over a table that was not understood."""
+        if self.library is None or not self._knowledge_base:
+            return False
+        return tables.seems_asked(
+            question, self.library, self._knowledge_base, within=self.library.within(self._knowledge_base, scope)
+        )
 
     def _retrieve(self, question: str, scope: Scope, config: RunnableConfig) -> Retrieval:
         """Find passages. A retriever that gives no evidence is trusted: what it finds counts as evidence."""

@@ -169,6 +169,8 @@ def _make_ready(workspace: Workspace, knowledge_base: str | None) -> None:
 def _show(answer: Answer, retrieval: Retrieval | None) -> None:
     from minicpm_rag.answering.source_language import source_note
 
+    if answer.note is not None and answer.mode == "extractive":
+        click.echo(said(answer.note), err=True)
     if answer.citations:
         click.echo()
         click.echo(t("ask.citations"))

@@ -153,6 +153,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Beside an answer
     "answering.source_in_chinese": ("来源是中文。", "The source is in Chinese."),
     "answering.source_in_english": ("来源是英文。", "The source is in English."),
+    "answering.table_not_understood": (
+        "这个问题像是要在表格上计算，但没有看懂要算什么；下面是文档中的原文，没有经过计算。",
+        "This seems to ask for a computation over a table, but what to compute was not understood; below is what the "
+        "documents say, nothing was computed.",
+    ),
     # What became of a passage that a search found
     "answering.passage": ("第 {number} 段", "passage {number}"),
     "answering.joined": ("并入第 {number} 段", "joined to passage {number}"),

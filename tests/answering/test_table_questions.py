@@ -1,4 +1,4 @@
-"""Two hundred questions over twenty tables: at least nine in ten of those answered are right, seven in ten answered."""
+"""Of questions over made tables at least seven in ten are answered, and of these at least nine in ten right."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from library_parts import ingest, opened
-from table_questions import TableSet, first_half, second_half
+from table_questions import TableSet, first_half, fresh, second_half
 
 from minicpm_rag.answering import tables
 from minicpm_rag.answering.tables.telling import Computed
@@ -31,7 +31,7 @@ def is_right(gold: Any, computed: Computed) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("half", [first_half, second_half])
+@pytest.mark.parametrize("half", [first_half, second_half, fresh])
 def test_questions_over_tables_are_right_or_left_to_the_passages(
     tmp_path: Path, half: Callable[[], list[TableSet]]
 ) -> None:
@@ -45,4 +45,4 @@ def test_questions_over_tables_are_right_or_left_to_the_passages(
                 if (found := tables.compute(question, library, f"kb {number}")) is not None:
                     answered += 1
                     right += len(found.computed) == 1 and is_right(gold, found.computed[0])
-    assert asked == 100 and answered >= 0.7 * asked and right >= 0.9 * answered
+    assert asked >= 40 and answered >= 0.7 * asked and right >= 0.9 * answered

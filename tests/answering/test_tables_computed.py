@@ -123,6 +123,12 @@ def test_what_is_not_understood_is_left_to_the_passages(chain: AnswerChain, ques
     assert ask(chain, question).mode != "computed"
 
 
+def test_that_a_computation_was_not_understood_is_said(chain: AnswerChain) -> None:
+    note = ask(chain, "total amount of blue orders").note
+    assert note is not None and note.key == "answering.table_not_understood"
+    assert ask(chain, "What is the warranty of the laptop?").note is None
+
+
 def test_sql_sees_the_tables_it_was_given_and_only_reads(library: Library) -> None:
     tables = [table for table in library.tables(KB) if table.title == "orders.csv"]
     assert table_queries.run(library.ledger, tables, 'SELECT count(*) FROM "orders"').rows == ((7,),)

@@ -509,3 +509,85 @@ def second_half() -> list[TableSet]:
         ("Espresso vs Mocha income", {k: a for k, a in group(rows, "Drink", "Income").items() if k in ("Espresso", "Mocha")}),
     ], {}))  # fmt: skip
     return sets
+
+
+def fresh() -> list[TableSet]:
+    """Six more tables, written after the rules were done and asked once; see docs/decisions.md for the first run."""
+    r = random.Random(3)
+    sets = []
+
+    rows = [
+        {"下单日期": day(r, (2023, 2024)), "客户名称": r.choice(["东方商贸", "兴隆百货", "佳美超市"]), "商品": r.choice(["牛奶", "酸奶", "奶酪"]), "件数": r.randint(1, 99),
+         "实付金额": r.randint(100, 9999), "付款方式": r.choice(["现金", "转账", "赊账"])}
+        for _ in range(60)
+    ]  # fmt: skip
+    v = "实付金额"
+    in23 = [x for x in rows if x["下单日期"][:4] == "2023"]
+    sets.append(TableSet("乳品订单.csv", tuple(rows[0]), rows, [
+        ("兴隆百货总共付了多少钱？", total(where(rows, 客户名称="兴隆百货"), v)),
+        ("2023年下了多少单？", float(len(in23))),
+        ("哪种商品卖出的件数最多？", best(group(rows, "商品", "件数"))),
+        ("用转账付款的订单有几个", float(len(where(rows, 付款方式="转账")))),
+        ("平均每单实付多少", mean(rows, v)),
+        ("2023年第四季度酸奶的实付金额", total([x for x in in23 if x["商品"] == "酸奶" and int(x["下单日期"][5:7]) > 9], v)),
+        ("按客户统计实付金额", group(rows, "客户名称", v)),
+        ("实付金额不低于9000的订单数量", float(len([x for x in rows if x[v] >= 9000]))),
+        ("赊账金额一共有多少", total(where(rows, 付款方式="赊账"), v)),
+        ("佳美超市买了多少件奶酪", total(where(rows, 客户名称="佳美超市", 商品="奶酪"), "件数")),
+    ], {}))  # fmt: skip
+
+    rows = [
+        {"Flight": f"ZX{100 + n}", "From": r.choice(["Oslo", "Rome", "Vienna"]), "To": r.choice(["Dublin", "Athens"]), "Departure": day(r), "Passengers": r.randint(20, 180),
+         "Delay (minutes)": r.choice([0, 5, 20, 45, 120]), "Cancelled": r.choice(["yes", "no", "no", "no"])}
+        for n in range(50)
+    ]  # fmt: skip
+    v = "Delay (minutes)"
+    sets.append(TableSet("flights.csv", tuple(rows[0]), rows, [
+        ("How many flights departed from Rome?", float(len([x for x in rows if x["From"] == "Rome"]))),
+        ("What's the average delay for flights to Athens?", mean([x for x in rows if x["To"] == "Athens"], v)),
+        ("How many flights were cancelled?", float(len(where(rows, Cancelled="yes")))),
+        ("Which flight carried the most passengers?", best({x["Flight"]: x["Passengers"] for x in rows})),
+        ("total passengers in May and June", total(months(rows, "Departure", 5, 6), "Passengers")),
+        ("flights delayed more than 60 minutes", float(len([x for x in rows if x[v] > 60]))),
+        ("number of passengers by destination", group(rows, "To", "Passengers")),
+        ("What is the longest delay?", float(max(x[v] for x in rows))),
+        ("How many passengers flew from Vienna to Dublin?", total([x for x in rows if x["From"] == "Vienna" and x["To"] == "Dublin"], "Passengers")),
+        ("Which city has the highest average delay?", best(group(rows, "From", v, mean))),
+    ], {}))  # fmt: skip
+
+    rows = [
+        {"序号": n, "姓名": name, "性别": r.choice(["男", "女"]), "学历": r.choice(["本科", "硕士", "博士"]), "职称": r.choice(["讲师", "副教授", "教授"]), "年度课时": r.randint(40, 300), "论文数": r.randint(0, 12)}
+        for n, name in enumerate(["安然", "柏青", "程远", "戴维", "方舟", "顾城", "韩冰", "姜山", "柯南", "雷鸣", "孟浩", "倪妮"], 1)
+    ]  # fmt: skip
+    sets.append(TableSet("教师情况.csv", tuple(rows[0]), rows, [
+        ("博士有多少位？", float(len(where(rows, 学历="博士")))),
+        ("教授的论文总数", total(where(rows, 职称="教授"), "论文数")),
+        ("论文数最多的老师是谁？", best({x["姓名"]: x["论文数"] for x in rows})),
+        ("女教师平均年度课时是多少？", mean(where(rows, 性别="女"), "年度课时")),
+        ("年度课时超过200的有哪些人？", {x["姓名"] for x in rows if x["年度课时"] > 200}),
+        ("各职称的人数", group(rows, "职称")),
+        ("课时最少的三位老师", top({x["姓名"]: x["年度课时"] for x in rows}, 3, lowest=True)),
+        ("硕士学历的讲师有几位", float(len(where(rows, 学历="硕士", 职称="讲师")))),
+        ("全部老师的年度课时之和", total(rows, "年度课时")),
+        ("发表论文5篇以上的有几个人？", float(len([x for x in rows if x["论文数"] >= 5]))),
+    ], {}))  # fmt: skip
+
+    rows = [
+        {"Campaign": f"C-{n}", "Channel": r.choice(["Email", "Search", "Social"]), "Start": day(r, (2023, 2024)), "Clicks": r.randint(100, 9000), "Spend (EUR)": r.randint(50, 4000),
+         "Conversion rate": f"{r.randint(1, 90) / 10}%"}
+        for n in range(1, 31)
+    ]  # fmt: skip
+    v = "Spend (EUR)"
+    sets.append(TableSet("campaigns.csv", tuple(rows[0]), rows, [
+        ("How much was spent on search campaigns?", total(where(rows, Channel="Search"), v)),
+        ("Which channel got the most clicks?", best(group(rows, "Channel", "Clicks"))),
+        ("How many campaigns started in 2024?", float(len([x for x in rows if x["Start"][:4] == "2024"]))),
+        ("average spend per channel", group(rows, "Channel", v, mean)),
+        ("campaigns with a conversion rate above 8%", {x["Campaign"] for x in rows if float(x["Conversion rate"][:-1]) > 8}),
+        ("Top three campaigns by clicks", top({x["Campaign"]: x["Clicks"] for x in rows}, 3)),
+        ("What is the total spend since January 2024?", total([x for x in rows if x["Start"] >= "2024"], v)),
+        ("Which campaign was the most expensive?", best({x["Campaign"]: x[v] for x in rows})),
+        ("How many social campaigns cost less than 1,000 euros?", float(len([x for x in rows if x["Channel"] == "Social" and x[v] < 1000]))),
+        ("clicks per quarter", {f"{y} Q{k}": total(p, "Clicks") for y in ("2023", "2024") for k in range(1, 5) if (p := [x for x in rows if x["Start"][:4] == y and (int(x["Start"][5:7]) + 2) // 3 == k])}),
+    ], {v: lambda n: f"€{n:,}"}))  # fmt: skip
+    return sets

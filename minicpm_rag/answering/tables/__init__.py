@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from minicpm_rag.answering.tables.mentions import folded
+from minicpm_rag.answering.tables.mentions import column_mentions, folded, may_name
 from minicpm_rag.answering.tables.telling import Computed, tell
 from minicpm_rag.answering.tables.understanding import Understood, understand
-from minicpm_rag.answering.tables.vocabulary import CUE
+from minicpm_rag.answering.tables.vocabulary import COUNT, CUE, MEAN, SUM
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import table_queries
 from minicpm_rag.library.ledger.table_queries import Condition, TableQuery, TableResult, TableRow
@@ -45,12 +45,28 @@ def compute(
     """
     if not CUE.search(folded(question)):
         return None
-    tables = library.tables(knowledge_base)
-    if within is not None:
-        tables = [table for table in tables if table.document_id in within]
+    tables = _tables(library, knowledge_base, within)
     understood = understand(question, tables, lambda table, column: _texts_within(library, table, column, question))
     computed = tuple(_computed(library, one) for one in understood)
     return TableAnswer(computed) if computed else None
+
+
+def seems_asked(question: str, library: Library, knowledge_base: str, *, within: Collection[int] | None = None) -> bool:
+    """Whether a question that is not understood seems to ask for a computation: it names a column of numbers."""
+    plain = folded(question)
+    if not any(pattern.search(plain) for pattern in (SUM, MEAN, COUNT)):
+        return False
+    tables = may_name(plain, _tables(library, knowledge_base, within))
+    return any(
+        mention.weight >= 1 and tables[field.table].columns[field.column].kind == "number"
+        for mention in column_mentions(plain, tables)
+        for field in mention.fields
+    )
+
+
+def _tables(library: Library, knowledge_base: str, within: Collection[int] | None) -> list[DataTable]:
+    tables = library.tables(knowledge_base)
+    return tables if within is None else [table for table in tables if table.document_id in within]
 
 
 def answer(begun: Answer, found: TableAnswer, library: Library) -> Iterator[AnswerEvent]:

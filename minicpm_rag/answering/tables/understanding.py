@@ -31,6 +31,7 @@ from minicpm_rag.text.scripts import is_chinese, is_han
 TextsWithin = Callable[[DataTable, int], Sequence[str]]
 
 _ROW_NOUNS = frozenset(map(stem, words.ROW_NOUNS))
+_AKIN = 6  # letters that two words of one family begin with
 _NEAR = 14  # characters between a comparison and the column that it means
 _MOST_CANDIDATES = 3  # tables that are equally meant and all answer
 
@@ -110,6 +111,8 @@ class _Reading:
     def understood(self) -> Understood | None:
         comparisons = self._comparisons()
         top = self._take(words.TOP)
+        if not any("数量" in column.name for column in self._all_columns()):
+            self.row_count = self._take(words.ROW_COUNT)
         in_total = self._take(re.compile(r"总共|一共|共计|\bin total\b"))
         periods = self._spans()
         self._mentions()
@@ -351,6 +354,7 @@ class _Reading:
 
     measured_periods: tuple[Field, ...] = ()
     asks_most = False
+    row_count: re.Match[str] | None = None
     counts = False
 
     def _named(self, years: tuple[float, ...]) -> bool:
@@ -423,8 +427,10 @@ class _Reading:
         share = self._take(words.SHARE)
         if share is not None:
             return None
+        if words.MEAN.search(self._rest()):
+            self._take(words.EACH_ROW)
         mean, total = self._take(words.MEAN), self._take(words.SUM) or in_total
-        counted = self._take(words.COUNT)
+        counted = self.row_count or self._take(words.COUNT)
         distinct = counted is not None and words.DISTINCT.search(self.text) is not None
         if distinct:
             self._take(words.DISTINCT)
@@ -455,6 +461,8 @@ class _Reading:
                 total is not None,
                 asked is not None or who is not None,
             )
+        if counted is not None and not measures and (own := self._counter_column(counted)) is not None:
+            return self._of("sum", (own,), group)
         if counted is not None and not measures:
             noun = self._counted_field(counted)
             if noun is not None and group != noun and self._column(noun).distinct < self.tables[noun.table].rows:
@@ -479,13 +487,8 @@ class _Reading:
             return self._of("count", (), group) if self._is_row_noun_last() and group is None else None
         if group is not None and not measures:
             return None
-        if (
-            measures
-            and how_much is not None
-            and self.conditions
-            and all(map(self._adds_up, measures))
-            and self._is_of_many()
-        ):
+        asks = how_much is not None or not re.search(r"[a-z]", self.text)  # in Chinese its name alone asks for a sum
+        if measures and asks and self.conditions and all(map(self._adds_up, measures)) and self._is_of_many():
             return self._of("sum", measures, group)
         aggregate = "rows"
         if (
@@ -680,6 +683,14 @@ class _Reading:
                     return fields[0]
         return None
 
+    def _counter_column(self, counted: re.Match[str]) -> Field | None:
+        """The column that counts in the question's own counter: "多少件" where there is a column 件数."""
+        counter = counted.group()[-1:]
+        if not is_han(counter) or counter in "个种数量少":
+            return None
+        fits = [field for field in self._numeric() if self._column(field).name.startswith(f"{counter}数")]
+        return fits[0] if len(fits) == 1 else None
+
     def _is_counted(self, counted: re.Match[str], measures: tuple[Field, ...]) -> bool:
         """Whether the measure is what "how many" asks for: it stands beside it."""
         if self.measured_periods:
@@ -807,8 +818,16 @@ class _Reading:
             and is_content(stem(word))
             and stem(word) not in stems
             and stem(word) not in _ROW_NOUNS
+            and not self._is_like_a_column(word)
         ]
         return " ".join(left)
+
+    def _is_like_a_column(self, word: str) -> bool:
+        """Whether a word is of the family of a column's name ("departed" of "Departure"), or its unit."""
+        names = [part for column in self._all_columns() for part in re.findall(r"[a-z]+", folded(column.name))]
+        units = [folded(column.unit) for column in self._all_columns() if column.unit]
+        is_akin = len(word) >= _AKIN and any(name[:_AKIN] == word[:_AKIN] for name in names)
+        return is_akin or stem(word) in map(stem, units)
 
     def _rest(self) -> str:
         return "".join(" " if taken else character for character, taken in zip(self.text, self.taken, strict=True))

@@ -18,7 +18,7 @@ _COUNT = rf"\d{{1,3}}|{'|'.join(sorted(_NUMBER_WORDS, key=len, reverse=True))}"
 CUE = re.compile(
     r"多少|几|总|合计|共|平均|均[值价]|最|前\s*[\d一二两三四五六七八九十]|[各每]"
     r"|分别|按|哪|列出|超过|大于|高于|低于|少于|小于"
-    r"|多于|以上|以下|不足|不到|至少|之间|累计|求和|统计|占|比例|对比|比较|排名|倒数|谁"
+    r"|多于|以上|以下|不足|不到|至少|之间|累计|求和|统计|季度|半年|月|占|比例|对比|比较|排名|倒数|谁"
     r"|\b(?:how (?:many|much)|total|sum|average|mean|avg|count|number|most|than|least|fewest|max\w*|min\w*|top"
     r"|bottom|highest"
     r"|lowest|largest|smallest|biggest|greatest|best|worst|cheapest|oldest|youngest|latest|earliest|newest"
@@ -29,7 +29,8 @@ CUE = re.compile(
 )
 
 SUM = re.compile(
-    r"合计|总计|总共|一共|总和|总额|总量|总数|总体|共计|累计|汇总|求和|总(?![裁经监部是])|共(?=有|卖|售|花|支|收|销)"
+    r"合计|总计|总共|一共|总和|总额|总量|总数|总体|共计|累计|汇总|求和|之和|总(?![裁经监部是])|共(?=有|卖|售|花"
+    r"|支|收|销)"
     r"|\b(?:in total|together|the total|totals?|sum(?: up)?(?: of)?|altogether|in all|combined|overall|add up)\b"
 )
 MEAN = re.compile(r"平均(?:值|数|分数?|成绩)?|均值|\b(?:on average|the average|averages?|mean|avg)\b")
@@ -39,6 +40,9 @@ COUNT = re.compile(
     r"|(?:个|条|笔|人|行|家|种|件|次|份|订单|记录)数(?:量)?(?:是多少|有多少)?|有多少"
     r"|\bhow many(?: different| distinct| unique)?\b|\b(?:the )?(?:total )?number of\b|\bcount(?: of| the)?\b"
 )
+ROW_COUNT = re.compile(r"(?:订单|记录|合同|项目|单据|客户|员工)(?:的)?(?:总)?数量?(?!的)")
+# "平均每单", "on average per order": of each row, which is what an average is of.
+EACH_ROW = re.compile(r"每一?(?:单|笔|条|次|件)|\bper (?:order|row|record|sale|transaction|item)\b")
 DISTINCT = re.compile(r"不同|不重复|几种|多少种|\b(?:different|distinct|unique)\b")
 HOW_MUCH = re.compile(r"多少钱|(?:是|为|有|达)?多少|几何|\bhow much\b|\bwhat(?:'s| is| was| were| are)?\b")
 LIST = re.compile(
@@ -190,7 +194,7 @@ PERIODS = (
     ("month", re.compile(r"每个?月|各个?月份?|按月份?|月度|逐月|\b(?:monthly|by month|per month|each month|every month"
                          r"|for each month)\b")),
     ("quarter", re.compile(r"每个?季度?|各个?季度|按季度?|\b(?:quarterly|by quarter|per quarter|each quarter)\b")),
-    ("year", re.compile(r"每一?年|各年|按年份?|逐年|年度|\b(?:yearly|annually|annual|by year|per year|each year"
+    ("year", re.compile(r"每一?年|各年|按年份?|逐年|\b(?:yearly|annually|annual|by year|per year|each year"
                         r"|every year)\b")),
 )  # fmt: skip
 ASKED_PERIODS = (
@@ -283,7 +287,8 @@ _ROW_NOUNS_TEXT = """
 """
 ROW_NOUNS = frozenset(_ROW_NOUNS_TEXT.split())
 ROW_NOUNS_ZH = re.compile(
-    r"订单|记录|数据|单子|交易|员工|职员|同事|人|客户|商品|产品|学生|成员|条目|笔|单|个|位|名|家|种|件|条|款|份"
+    r"老师|教师|医生|司机|选手|球员|航班|活动|订单|记录|数据|单子|交易|员工|职员|同事|人|客户|商品|产品|学生"
+    r"|成员|条目|笔|单|个|位|名|家|种|件|条|款|份"
     r"|起|次|台|项|批|场|辆|间|张"
 )
 # What cannot be added up over rows unless somebody says so.
@@ -295,10 +300,10 @@ NOT_ADDED = re.compile(
 # Words that say nothing of which rows are meant.
 FILLERS = re.compile(
     r"请问|请|帮我|帮忙|告诉我|告诉|查一下|查询|查|看看|看一下|算一下|计算|统计|算|一下|根据|表格?中?里?|数据"
-    r"|记录|当中|其中|其[他它余]|各有|工作|上班|就职|居住|全部|所有|整个|公司"
+    r"|记录|当中|其中|其[他它余]|各有|支付|发表|拥有|通过|乘坐|工作|上班|就职|居住|全部|所有|整个|公司"
     r"|的|了|是|有|在|中|里|内|和|与|及|以及|且|并且|并|而|又|为|呢|吗|啊|吧|我们?|你|咱们?|它们?|他们?|这|那"
     r"|个|些|就|都|也|把|对|于|从|来自|属于|期间"
-    r"|卖出?|售出?|销售|购买|买|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
+    r"|卖出?|售出?|下|用|付|乘|写|教|销售|购买|买|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
     r"|哪里|哪一|哪|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
     r"|笔|条|单|件"
 )
@@ -313,6 +318,10 @@ _FILLER_WORDS_TEXT = """
     send sent book booked stay stayed stays write wrote written publish published brings take took taken use used
     contain include included still ever together
     popular popularity also only just most-of altogether put sign signed belongs
+    carry carried carries depart departed fly flew flown run ran got score scored visit visited travel travelled leave
+    left
+    arrive arrived serve served teach taught drive drove
+    win won play played
 """
 FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
 WHOLE_WORDS_ONLY = 3  # letters: a shorter value is meant only where it is written as it is in the table
