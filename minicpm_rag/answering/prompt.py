@@ -39,9 +39,14 @@ CountTokens = Callable[["Sequence[BaseMessage]"], int]
 _INSTRUCTION = {
     "zh": "请只根据下面的资料，用简洁的中文回答问题。每句话末尾用方括号注明所依据资料的编号，例如[1]。"
     "资料里没有答案时，只回答“资料中没有提到”。",
-    "en": "Answer the question briefly, using only the passages below. "
+    "en": "Answer the question briefly and in its own language, using only the passages below. "
     "End each sentence with the number of the passage it comes from, such as [1]. "
     'If the passages do not contain the answer, reply only "The passages do not say."',
+}
+# For a model that is small: a rule more, or a line that is no sentence, and it copies that instead of answering.
+_PLAIN_INSTRUCTION = {
+    "zh": "请只根据下面的资料，用简洁的中文回答问题。",
+    "en": "Answer the question briefly in its own language, using only the text below.",
 }
 _PASSAGES = {"zh": "资料：", "en": "Passages:"}
 _HISTORY = {"zh": "此前的对话：\n{history}\n\n", "en": "Earlier in this conversation:\n{history}\n\n"}
@@ -66,6 +71,23 @@ _MARK = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True)
+class Shape:
+    """How much a prompt asks of its model: `passages` at most, and `plain` without their names and without marks."""
+
+    passages: int | None = None
+    plain: bool = False
+
+
+_SMALL = 1_000_000_000  # parameters
+_SMALL_SHAPE = Shape(passages=2, plain=True)
+
+
+def shape_for(parameters: int | None) -> Shape:
+    """The shape for a model of that many parameters; one that does not say is taken for a large one."""
+    return Shape() if parameters is None or parameters >= _SMALL else _SMALL_SHAPE
+
+
+@dataclass(frozen=True)
 class Prompt:
     """Messages that fit the budget, the passages that are in them, and their exact size."""
 
@@ -81,16 +103,18 @@ def build_prompt(
     *,
     count_tokens: CountTokens,
     limit_tokens: int,
+    shape: Shape = Shape(),
 ) -> Prompt:
-    """Fit as many whole passages as `limit_tokens` allows, best first.
+    """Fit as many whole passages as `limit_tokens` and the shape allow, best first.
 
     Where not even the best one fits, history is left out, and then that passage is cut at a sentence end.
     Raises PromptTooLongError where the question leaves no room for a single passage.
     """
     language = language_of(question)
+    documents = documents[: shape.passages]
 
     def write(passages: Sequence[Document], turns: Sequence[Turn]) -> tuple[list[BaseMessage], int]:
-        messages = _messages(language, question, passages, turns)
+        messages = _messages(language, question, passages, turns, shape)
         return messages, count_tokens(messages)
 
     _, bare_tokens = write([], [])
@@ -112,7 +136,7 @@ def build_prompt(
 
 def echoes() -> list[str]:
     """How a copy of a prompt begins, of any of its parts."""
-    parts = (_INSTRUCTION, _PASSAGES, _HISTORY, _QUESTION)
+    parts = (_INSTRUCTION, _PLAIN_INSTRUCTION, _PASSAGES, _HISTORY, _QUESTION)
     return [text.splitlines()[0].partition("{")[0] for part in parts for text in part.values()]
 
 
@@ -134,26 +158,26 @@ def place_of(document: Document, language: Language) -> str:
 
 
 def _messages(
-    language: Language, question: str, documents: Sequence[Document], turns: Sequence[Turn]
+    language: Language, question: str, documents: Sequence[Document], turns: Sequence[Turn], shape: Shape
 ) -> list[BaseMessage]:
     from langchain_core.messages import HumanMessage
 
-    passages = "\n\n".join(_passage(number, document, language) for number, document in enumerate(documents, 1))
+    names = [""] * len(documents) if shape.plain else headers(documents, language)
+    passages = "\n\n".join(_passage(name, document) for name, document in zip(names, documents, strict=True))
     earlier = "\n".join(
         _TURN[language].format(question=plain(turn.question), answer=_shortened(turn.answer)) for turn in turns
     )
     text = (
-        f"{_INSTRUCTION[language]}\n\n{_PASSAGES[language]}\n{passages}\n\n"
+        f"{(_PLAIN_INSTRUCTION if shape.plain else _INSTRUCTION)[language]}\n\n{_PASSAGES[language]}\n{passages}\n\n"
         + (_HISTORY[language].format(history=earlier) if earlier else "")
         + _QUESTION[language].format(question=plain(question))
     )
     return [HumanMessage(text)]
 
 
-def _passage(number: int, document: Document, language: Language) -> str:
-    metadata = document.metadata
-    lines = [_header(number, document, language)]
-    header = str(metadata.get(TABLE_HEADER) or "")
+def _passage(name: str, document: Document) -> str:
+    lines = [name] if name else []
+    header = str(document.metadata.get(TABLE_HEADER) or "")
     if header and not document.page_content.startswith(header):
         lines.append(header)
     lines.append(document.page_content.strip())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.answering.citations import CitedAnswer, quote_statements
 from minicpm_rag.answering.extractive import excerpts
 from minicpm_rag.answering.guard import Guard
-from minicpm_rag.answering.prompt import build_prompt, echoes, headers
+from minicpm_rag.answering.prompt import build_prompt, echoes, headers, shape_for
 from minicpm_rag.llm.streams import is_ours, stream_text, token_counter
 from minicpm_rag.llm.thoughts import Anew
 from minicpm_rag.messages import Language, Message, text
@@ -78,7 +78,7 @@ def write(
     """Answer with the model, cited while it writes. Closing it or setting `cancel` stops the model.
 
     `history` is what the prompt tells of the conversation: nothing, where the question stands alone. Below an answer
-    of which nothing is proven stand the quotes that answer, where there `has_evidence` for any.
+    stand the quotes that answer, where it `has_evidence` for any and no sentence is proven by one of them.
     """
     new_tokens = min(new_tokens, context_tokens // 2)  # a small window is halved between passages and answer
     question = begun.standalone_question
@@ -88,6 +88,7 @@ def write(
         history,
         count_tokens=token_counter(llm),
         limit_tokens=context_tokens - new_tokens,
+        shape=shape_for(getattr(llm, "parameters", None)),
     )
 
     def begin() -> tuple[CitedAnswer, Guard]:
@@ -161,9 +162,9 @@ def write(
         else None,
     )
     below: list[tuple[str, list[Citation]]] = [(text(language, message), []) for message in said if message is not None]
-    if not cited.citations and has_evidence:
+    if has_evidence:
         quotes, citations = _quotes(question, prompt.documents, readings, page_text, similarity)
-        if quotes:
+        if quotes and not any(_overlap(one, other) for one in cited.citations for other in citations):
             below += [(text(language, Message("answering.documents_say")), []), (quotes, citations)]
     for part, citations in below:
         before = "\n" if citations else "\n\n"
@@ -181,6 +182,11 @@ def _quotes(
 ) -> tuple[str, list[Citation]]:
     chosen = excerpts(question, documents, readings, similarity=similarity)
     return quote_statements([(excerpt.number, excerpt.statement) for excerpt in chosen], documents, page_text)
+
+
+def _overlap(one: Citation, other: Citation) -> bool:
+    """Tell whether both quote the same words."""
+    return one.number == other.number and one.quote_start < other.quote_end and other.quote_start < one.quote_end
 
 
 def _with_part(answer: Answer, before: str, part: str, citations: Sequence[Citation]) -> Answer:

@@ -180,6 +180,16 @@ class MiniCPM_LLM(LLM):
         return tuple(sorted(found))
 
     @property
+    def parameters(self) -> int:
+        """About how many parameters the model has, by its shape: norms and biases are not counted."""
+        config = self._model.config
+        width, heads = config.hidden_size, config.num_attention_heads
+        attention = 2 * width * width * (1 + getattr(config, "num_key_value_heads", heads) / heads)
+        layers = config.num_hidden_layers * (attention + 3 * width * config.intermediate_size)
+        tables = 1 if getattr(config, "tie_word_embeddings", False) else 2
+        return int(layers + tables * width * config.vocab_size)
+
+    @property
     def model(self) -> PreTrainedModel:
         """The transformers model."""
         model: PreTrainedModel = self._model

@@ -10,7 +10,7 @@ from conftest import SHARED
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
-from minicpm_rag.answering.prompt import build_prompt, place_of
+from minicpm_rag.answering.prompt import build_prompt, place_of, shape_for
 from minicpm_rag.errors import PromptTooLongError
 from minicpm_rag.records import Turn
 from minicpm_rag.text.sentences import sentence_spans
@@ -65,6 +65,16 @@ def test_headings_and_the_header_of_a_continued_table_go_with_the_passage() -> N
     row = passage(1, "A1 | 399", headings="价格 > 滤芯", table_header="型号 | 价格")
     prompt = build_prompt("A1多少钱？", [row], count_tokens=characters, limit_tokens=5000)
     assert "(价格 > 滤芯)\n型号 | 价格\nA1 | 399" in content(prompt.messages)
+
+
+@pytest.mark.parametrize(("parameters", "passages"), [(135_000_000, 2), (2_700_000_000, 4), (None, 4)])
+def test_a_small_model_gets_few_passages_without_names_or_marks(parameters: int | None, passages: int) -> None:
+    documents = [passage(number) for number in range(1, 5)]
+    prompt = build_prompt(
+        "保修期多久？", documents, count_tokens=characters, limit_tokens=9000, shape=shape_for(parameters)
+    )
+    assert prompt.documents == documents[:passages]
+    assert ("[1]" in content(prompt.messages)) == ("file1.pdf" in content(prompt.messages)) == (passages == 4)
 
 
 def test_only_whole_passages_are_used_best_first() -> None:

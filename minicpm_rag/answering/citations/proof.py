@@ -27,6 +27,7 @@ from minicpm_rag.text.claims import (
     names,
     says_not_known,
 )
+from minicpm_rag.text.columns import is_of_another_column
 from minicpm_rag.text.measures import is_bare_number, units_differ, without_units
 from minicpm_rag.text.numerals import is_numeral, numbers
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
@@ -187,6 +188,10 @@ FACTS: tuple[ProofTest, ...] = (
     (
         "has no other units",
         lambda one: not units_differ(one.claim, one.source.folded),
+    ),
+    (
+        "stands in the column that is named",
+        lambda one: not is_of_another_column(one.claim, one.question, one.source.statement),
     ),
     ("is a finding", Comparison.is_found),
     ("is not turned round", lambda one: not turns_round(one.claim, one.source.statement.text)),
