@@ -140,8 +140,9 @@ def _joined(pages: Iterable[Page]) -> Iterator[_Found]:
 def _on_page(page: Page) -> Iterator[_Found]:
     for number, table in enumerate(page.tables, start=1):
         header = table_rows.cells(table.header)
+        said: dict[str, str] = {}  # a long table says the same again and again: each text is held once
         rows = [
-            (page.number, row, start, table_rows.cells(page.text[start : _line_end(page.text, start)]))
+            (page.number, row, start, [said.setdefault(cell, cell) for cell in _cells_at(page.text, start)])
             for start, row in table.rows
         ]
         if _is_data(header, [cells for *_, cells in rows]):
@@ -173,6 +174,10 @@ def _caption(page: Page, table: Table) -> str:
     is_near = 0 < len(before) <= _LONGEST_CAPTION and not table_rows.is_row(before)
     parts = [*headings[-1:], *([before] if is_near and before not in headings[-1:] else [])]
     return " ".join(parts)[: 2 * _LONGEST_CAPTION]
+
+
+def _cells_at(text: str, start: int) -> list[str]:
+    return table_rows.cells(text[start : _line_end(text, start)])
 
 
 def _line_end(text: str, start: int) -> int:
