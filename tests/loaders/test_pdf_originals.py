@@ -322,3 +322,17 @@ def test_letters_of_no_size_are_no_defect() -> None:
 
     dots = [Glyph(letter, 0.001 * number, 0.0, 0.001 * number, 0.0) for number, letter in enumerate("tiny words")]
     assert lay_out(glyphs_of(dots)).text.replace(" ", "") == "tinywords"
+
+
+def test_notes_in_the_margin_do_not_run_into_the_lines_beside_them(tmp_path: Path) -> None:
+    from office_files import make_pdf
+
+    body = [
+        (50.0, 700.0 - 14 * line, 10.0, f"Line {line} of a long paragraph that says what the operator does with it")
+        for line in range(10)
+    ]
+    notes = [(450.0, 672.0, 10.0, "Shift work"), (450.0, 658.0, 10.0, "163")]
+    [page] = load_file(make_pdf(tmp_path / "a.pdf", [[*body, *notes]])).pages
+    paragraph, *rest = page.text.split("\n\n")
+    assert paragraph.count("Line") == 10
+    assert "Shift work" in rest[-1]

@@ -11,6 +11,8 @@ from statistics import median
 from minicpm_rag.loaders.pdf.lines import Fragment
 
 _MOST_COLUMNS = 5
+_PROSE_WORDS = 5  # of a line of prose beside which margin notes may stand
+_FEWEST_PROSE_LINES = 6
 _FEWEST_LINES = 4  # a side with fewer is no column
 _MOST_CROSSING = 0.25  # share of the fragments: titles and figures across both columns
 _FILLED = 0.55  # share of a column's width that its usual line fills
@@ -21,6 +23,10 @@ def arrange(fragments: Sequence[Fragment]) -> list[list[Fragment]]:
     """Return blocks of fragments in reading order; within a block the drawing order is kept."""
     gutter = _gutter(fragments)
     if gutter is None:
+        notes = _margin_notes(fragments)
+        if notes:
+            beside = set(map(id, notes))
+            return [*arrange([fragment for fragment in fragments if id(fragment) not in beside]), notes]
         return [list(fragments)] if fragments else []
     crossing = sorted((f for f in fragments if _crosses(f, gutter)), key=lambda f: -f.top)
     blocks: list[list[Fragment]] = []
@@ -36,6 +42,19 @@ def arrange(fragments: Sequence[Fragment]) -> list[list[Fragment]]:
             else:
                 blocks.append([divider])
     return [block for block in blocks if block]
+
+
+def _margin_notes(fragments: Sequence[Fragment]) -> list[Fragment]:
+    """The fragments beside a column of prose, in its margin: they belong to no line of it."""
+    if not fragments:
+        return []
+    width = max(f.right for f in fragments) - min(f.left for f in fragments)
+    prose = [f for f in fragments if f.width >= 0.5 * width and f.word_count >= _PROSE_WORDS]
+    if len(prose) < _FEWEST_PROSE_LINES:
+        return []
+    left, right = min(f.left for f in prose), max(f.right for f in prose)
+    notes = [f for f in fragments if f.right <= left + 1 or f.left >= right - 1]
+    return notes if len(notes) <= 0.5 * len(prose) else []
 
 
 def _crosses(fragment: Fragment, x: float) -> bool:

@@ -74,6 +74,11 @@ class Fragment:
         """Distance between left and right edge."""
         return self.right - self.left
 
+    @property
+    def word_count(self) -> int:
+        """How many words it has, three Chinese characters counted as one."""
+        return len(self.text.split()) + len(_ALL_WIDE.findall(self.text)) // 3
+
     def turned(self, turns: int, other: int) -> Fragment:
         """A fragment of text with so many quarter turns, placed as on the page turned by the other number."""
         box = numpy.array([(self.left, self.bottom, self.right, self.top)], numpy.float32)

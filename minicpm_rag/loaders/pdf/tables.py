@@ -176,7 +176,7 @@ def _table(lines: Sequence[Line], level: Sequence[Rule]) -> list[float] | None:
         labels = [text_ends_label(fragment) for column in cells[::2] for fragment in column]
         if sum(labels) > _MOST_LABELS * len(labels):
             return None  # a form: "Name: Ana Soto"
-    wordy = [median(len(fragment.text.split()) for fragment in column) >= _PROSE_WORDS for column in cells if column]
+    wordy = [median(fragment.word_count for fragment in column) >= _PROSE_WORDS for column in cells if column]
     if all(wordy) and not ruled:
         return None
     return places
