@@ -109,9 +109,10 @@ def test_forged_widget_states_change_nothing(server: Server, attacker: Client) -
     assert rows(server, "SELECT id, source, status FROM documents") == before
 
 
-def test_a_question_is_taken_up_to_the_limit_only(server: Server, attacker: Client) -> None:
+def test_a_question_beyond_the_limit_is_refused_and_not_stored(server: Server, attacker: Client) -> None:
     attacker.run({attacker.find("question"): ("chat", "泵" * (100 * LONGEST_QUESTION))})
-    assert rows(server, "SELECT max(length(question)) FROM exchanges") == [(LONGEST_QUESTION,)]
+    assert "1,000,000 characters; 10,000 are the most" in " ".join(attacker.shown)
+    assert rows(server, f"SELECT 1 FROM exchanges WHERE length(question) > {LONGEST_QUESTION}") == []
 
 
 NAMES = [

@@ -38,7 +38,7 @@ def spoken() -> str:
 def ask(question: str) -> None:
     """Ask in the conversation on the page, or begin one; what it is held to is named in front."""
     question = " ".join([*(f"@“{name}”" for name in state.scope()), question])
-    check_question(question)  # the page's own box takes no longer one
+    check_question(question)  # here, so that a text that is too long is not given back in the error
     conversations, owner = shared.conversations(), state.user()
     try:
         current = state.conversation()

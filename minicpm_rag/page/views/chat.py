@@ -16,7 +16,6 @@ from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import language, t
 from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, uploads
 from minicpm_rag.page.views.callbacks import attempt
-from minicpm_rag.text.questions import LONGEST_QUESTION
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -72,7 +71,7 @@ def _input(reply: Reply | None) -> None:
             with st.container(key="stop", horizontal=True, horizontal_alignment="center"):
                 st.button(t("stop"), icon=":material/stop_circle:", key="stop-answer", on_click=reply.stop)
         _scope()
-        st.chat_input(t("ask_placeholder"), key="question", on_submit=asked, max_chars=LONGEST_QUESTION)
+        st.chat_input(t("ask_placeholder"), key="question", on_submit=asked)
 
 
 def _scope() -> None:
