@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from minicpm_rag.text.terms import fold
 
 _DIGITS = re.compile(r"(?<![a-z\d])(?<![a-z]-)(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*)")  # not in "AL-200"
-_SCALE_AFTER = re.compile(r"\s*(百万|千万|万亿|十亿|百|千(?![克米瓦卡帕伏])|万|亿|hundred|thousand|million|billion|trillion)(?![a-z])")
+_SCALE_AFTER = re.compile(
+    r"\s*(百万|千万|万亿|十亿|百|千(?![克米瓦卡帕伏])|万|亿|hundred|thousand|million|billion|trillion)(?![a-z])"
+)
 _SCALES = {
     "百": 1e2, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "十亿": 1e9, "万亿": 1e12,
     "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12,
