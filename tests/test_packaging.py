@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,25 @@ def test_the_script_of_the_container_is_a_shell_script_that_starts_what_it_is_to
     script = REPOSITORY / "packaging" / "in-container"
     subprocess.run(["sh", "-n", str(script)], check=True)
     assert "--port 8501 --no-browser" in script.read_text() and "--port 8600" in script.read_text()
+
+
+@pytest.mark.parametrize(("address", "handed_on"), [("127.0.0.1", False), ("172.17.0.2", True)])
+def test_the_script_hands_on_the_containers_address_only(tmp_path: Path, address: str, handed_on: bool) -> None:
+    for name in ("socat", "minicpm-rag"):
+        played = tmp_path / name
+        played.write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/called\n')
+        played.chmod(0o755)
+    script = str(REPOSITORY / "packaging" / "in-container")
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CONTAINER_ADDRESS": address}
+    subprocess.run(["sh", script, "serve", "--rate", "5"], env=environment, check=True, timeout=30)
+    subprocess.run(["sh", script, "ingest", "/documents"], env=environment, check=True, timeout=30)
+    expected = {"minicpm-rag serve --port 8600 --rate 5", "minicpm-rag ingest /documents"}
+    if handed_on:
+        expected.add(f"socat TCP-LISTEN:8600,bind={address},fork,max-children=256,reuseaddr TCP:127.0.0.1:8600")
+    end = time.monotonic() + 20
+    while (called := set((tmp_path / "called").read_text().splitlines())) != expected:  # socat runs in the background
+        assert time.monotonic() < end, called
+        time.sleep(0.05)
 
 
 def test_what_the_dockerfile_copies_is_let_through_by_dockerignore() -> None:

@@ -6,7 +6,7 @@ Every result quotes with its place: title, document, page, offsets. Errors are s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -19,7 +19,7 @@ from minicpm_rag.api.limits import Walls
 from minicpm_rag.errors import RAGError
 from minicpm_rag.fields import answer_fields, passage_fields
 from minicpm_rag.gate import LOCAL_HOSTS, Gate
-from minicpm_rag.messages import text
+from minicpm_rag.messages import Message, text
 from minicpm_rag.records import (
     DOCUMENT_ID,
     END,
@@ -31,6 +31,7 @@ from minicpm_rag.records import (
     TITLE,
     Question,
     Retrieval,
+    Scope,
     Turn,
 )
 from minicpm_rag.text.questions import language_of
@@ -182,6 +183,20 @@ def create_server(workspace: Workspace) -> MCPServer:
             )
 
         return _told("", work)
+
+    @server.tool(annotations=_READS, structured_output=True)
+    def summarize(
+        document: Annotated[int, Field(ge=1, le=2**53)],
+        language: Annotated[Literal["zh", "en"], Field(description="of the summary's own words")] = "en",
+    ) -> Answered:
+        """Summarize a whole document section by section, each sentence proven by a literal quote with its page."""
+
+        def work() -> Answered:
+            row = library.document(document)
+            question = Question(text(language, Message("api.summarize")), scope=Scope(documents=(row.id,)))
+            return _answer(workspace, row.knowledge_base, question)
+
+        return _told("你好" if language == "zh" else "", work)
 
     @server.tool(annotations=_READS, structured_output=True)
     def list_documents(knowledge_base: KnowledgeBaseName = "") -> list[Listed]:

@@ -30,6 +30,7 @@ from minicpm_rag.records import (
     Question,
     Retrieval,
     Rewritten,
+    Scope,
     Text,
     Turn,
     Waiting,
@@ -72,6 +73,9 @@ class AskRequest(BaseModel):
     question: str = Field(min_length=1, max_length=LONGEST_QUESTION)
     history: list[EarlierTurn] = Field(default_factory=list, max_length=1000)
     answer_anyway: bool = False
+    documents: list[Annotated[int, Field(ge=1, le=2**53)]] = Field(
+        default_factory=list, max_length=1000, description="numbers of the documents that the question is held to"
+    )
     stream: bool = Field(False, description="server-sent events: rewritten, retrieval, waiting, text, answer")
 
 
@@ -216,7 +220,8 @@ def ask(name: Name, body: AskRequest, request: Request) -> JSONResponse | Stream
     context, language = context_of(request), language_of(request)
     context.workspace.library.knowledge_base(name)
     turns = [Turn(turn.question, turn.answer) for turn in body.history]
-    question = Question(body.question, history=turns, answer_anyway=body.answer_anyway)
+    scope = Scope(documents=tuple(body.documents))
+    question = Question(body.question, history=turns, answer_anyway=body.answer_anyway, scope=scope)
     asked = Asked(context, context.workspace.chain(name), question, str(request.base_url), language)
     if not body.stream:
         return JSONResponse(asked.finished().fields())

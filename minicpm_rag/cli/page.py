@@ -11,8 +11,9 @@ from minicpm_rag.cli.language import t
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="page.port")
 @click.option("--no-browser", is_flag=True, help="page.no_browser")
 @click.option("--window", is_flag=True, help="page.window")
+@click.option("--base-path", default="", help="serve.base_path")
 @click.pass_context
-def page(context: click.Context, port: int, no_browser: bool, window: bool) -> None:
+def page(context: click.Context, port: int, no_browser: bool, window: bool, base_path: str) -> None:
     """Serve the page until Ctrl-C, or until its window is closed."""
     if window:
         from minicpm_rag.page.window import open_window
@@ -25,7 +26,7 @@ def page(context: click.Context, port: int, no_browser: bool, window: bool) -> N
     from minicpm_rag.page import server
 
     click.echo(t("page.starting", port=port), err=True)
-    server.run(server_port=port, server_headless=no_browser)
+    server.run(server_port=port, server_headless=no_browser, server_baseUrlPath=base_path.strip("/"))
 
 
 @click.group(help="desktop.help")

@@ -27,6 +27,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "api.no_such_link": ("这个链接无效，或者令牌已经更换。", "This link is not valid, or the token has changed since."),
     "api.no_user_message": ("最后没有用户的消息，所以没有问题可答。", "No message of the user is left to answer."),
+    "api.summarize": ("总结这份文档", "Summarize this document"),
     "api.not_installed": (
         "这个命令需要另外安装：`pip install 'minicpm-rag[api]'`（缺少 {module}）。",
         "This command needs more packages: `pip install 'minicpm-rag[api]'` ({module} is missing).",

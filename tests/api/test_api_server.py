@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +21,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
 from api_parts import TOKEN, client_of, serving, workspace_over
+from conftest import REPOSITORY
 from scripted_llm import ScriptedLLM
 
 from minicpm_rag.api.limits import Buckets
@@ -319,6 +325,39 @@ def test_a_client_that_leaves_stops_the_model(
     with client_of(address) as client, client.stream("POST", "/v1/chat/completions", json=body) as response:
         next(response.iter_lines())
     assert llm.stopped.wait(30)
+
+
+# Beside the page, or alone
+
+
+@pytest.mark.timeout(240)
+def test_the_command_serves_beside_the_owner_of_the_library(workspace: Workspace, tmp_path: Path) -> None:
+    """This process owns the library, as the page would; what is uploaded there is read here, and found there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "MINICPM_RAG_HOME": str(workspace.settings.home), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "minicpm_rag", "serve", "--port", str(port), "--token", TOKEN]
+    server = subprocess.Popen(command, env=environment, cwd=tmp_path)
+    try:
+        with client_of(f"http://127.0.0.1:{port}") as client:
+            while True:
+                try:
+                    assert client.get("/health").status_code == 200
+                    break
+                except httpx.ConnectError:
+                    assert server.poll() is None
+                    time.sleep(0.2)
+            words = "The turbine of station seven is inspected every nine weeks."
+            files = [("files", ("turbine.txt", words.encode()))]
+            job = client.post("/api/knowledge-bases/beside/documents", files=files).json()["job"]
+            assert followed(client, job)[-1]["status"] == "done"
+            asked = {"question": "How often is the turbine of station seven inspected?"}
+            assert "nine weeks" in client.post("/api/knowledge-bases/beside/ask", json=asked).json()["answer"]
+            assert client.delete("/api/knowledge-bases/beside").status_code == 202
+    finally:
+        server.terminate()
+        assert server.wait(30) in (0, -15)
 
 
 # The command

@@ -40,7 +40,7 @@ async def called(client: Client, name: str, **arguments: Any) -> Any:
 async def test_the_tools_say_what_they_do_and_only_read(workspace: Workspace) -> None:
     async with Client(create_server(workspace)) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert {"search", "ask", "read_page", "list_documents"} <= tools.keys()
+    assert {"search", "ask", "read_page", "list_documents", "summarize"} <= tools.keys()
     assert all(tool.description and tool.annotations and tool.annotations.read_only_hint for tool in tools.values())
 
 
@@ -76,6 +76,18 @@ async def test_pages_and_the_list_of_documents_are_resources(workspace: Workspac
         number = next(entry["document"] for entry in listed if entry["title"] == "员工手册.pdf")
         page = await client.read_resource(f"document://{number}/page/3")
         assert page.contents[0].text == workspace.library.page_text(number, 3)
+
+
+async def test_a_whole_document_is_summarized_with_quotes(workspace: Workspace) -> None:
+    async with Client(create_server(workspace)) as client:
+        listed = (await called(client, "list_documents"))["result"]
+        number = next(entry["document"] for entry in listed if entry["title"] == "员工手册.pdf")
+        for language in ("zh", "en"):
+            summary = await called(client, "summarize", document=number, language=language)
+            assert summary["citations"] and {quote["document"] for quote in summary["citations"]} == {number}
+            for quote in summary["citations"]:
+                page = workspace.library.page_text(number, quote["page"])
+                assert page[quote["start"] : quote["end"]] == quote["quote"]
 
 
 @pytest.mark.parametrize(
