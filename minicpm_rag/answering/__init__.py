@@ -152,6 +152,8 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             return
         began = time.monotonic()
         computed = self._computed(standalone, question.scope)
+        if computed is None and self.llm is not None and self._is_missed(standalone, question.scope):
+            computed = self._drafted(standalone, question, config)
         if computed is not None and self.library is not None:
             begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
             yield from tables.answer(begun, computed, self.library)
@@ -255,6 +257,15 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             return tables.compute(question, self.library, name, within=self.library.within(name, scope))
         except NotFoundError:  # a document was removed meanwhile: passages are searched as ever
             return None
+
+    def _drafted(self, standalone: str, question: Question, config: RunnableConfig) -> TableAnswer | None:
+        """What the SQL that the model writes gives."""
+        assert self.library is not None and self.llm is not None
+        name = self._knowledge_base
+        within = self.library.within(name, question.scope)
+        return tables.draft(
+            standalone, self.library, name, self.llm, within=within, cancel=question.cancel, config=config
+        )
 
     def _is_missed(self, question: str, scope: Scope) -> bool:
         """Whether the question seems to ask for a computation over a table that was not understood."""

@@ -153,6 +153,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Beside an answer
     "answering.source_in_chinese": ("来源是中文。", "The source is in Chinese."),
     "answering.source_in_english": ("来源是英文。", "The source is in English."),
+    "answering.table_by_model": (
+        "这条 SQL 由模型写成，只检查了它是否安全；请核对它算的是不是你要的。",
+        "This SQL was written by the model; only its safety was checked. See whether it computes what you asked.",
+    ),
     "answering.table_not_understood": (
         "这个问题像是要在表格上计算，但没有看懂要算什么；下面是文档中的原文，没有经过计算。",
         "This seems to ask for a computation over a table, but what to compute was not understood; below is what the "

@@ -79,6 +79,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "这个表格查询不能执行：{why}。查询是：{sql}",
         "This query of a table cannot be run: {why}. The query is: {sql}",
     ),
+    "library.query_no_select": ("它不是一条 SELECT 语句", "it is not one SELECT statement"),
+    "library.query_other": ("没有名为“{name}”的表", "there is no table '{name}'"),
     # Conversations
     "library.no_conversation": (
         "没有这段对话（编号 {number}），可能已经删除，请开始新的对话。",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from library_parts import KB, ingest, opened
+from scripted_llm import ScriptedLLM
 
 from minicpm_rag.answering import AnswerChain, build_chain
 from minicpm_rag.errors import LibraryError
@@ -127,6 +128,19 @@ def test_that_a_computation_was_not_understood_is_said(chain: AnswerChain) -> No
     note = ask(chain, "total amount of blue orders").note
     assert note is not None and note.key == "answering.table_not_understood"
     assert ask(chain, "What is the warranty of the laptop?").note is None
+
+
+def test_a_model_may_write_the_sql_which_is_checked_and_shown(library: Library) -> None:
+    retriever = HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB)
+    question = "total amount of orders on blue days"
+    sql = """SELECT sum("Amount") FROM "orders" WHERE "Region" <> 'West'"""
+    written = ScriptedLLM(answers=[f"```sql\n{sql};\n```"])
+    answer = ask(build_chain(retriever=retriever, llm=written), question)
+    assert answer.mode == "computed" and answer.text.startswith("30,200") and f"`{sql}`" in answer.text
+    assert "written by the model" in answer.text
+    for refused in ("DROP TABLE documents", "SELECT * FROM documents", "I cannot tell.", f"{sql}; {sql}"):
+        llm = ScriptedLLM(answers=[refused, "The documents do not say."])
+        assert ask(build_chain(retriever=retriever, llm=llm), question).mode != "computed"
 
 
 def test_sql_sees_the_tables_it_was_given_and_only_reads(library: Library) -> None:

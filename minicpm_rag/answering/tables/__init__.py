@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.answering.tables.drafting import drafted
 from minicpm_rag.answering.tables.mentions import column_mentions, folded, may_name
 from minicpm_rag.answering.tables.telling import Computed, tell
 from minicpm_rag.answering.tables.understanding import Understood, understand
@@ -22,7 +23,11 @@ from minicpm_rag.records import Answer, AnswerEvent, Citation, Computation, Data
 from minicpm_rag.text.questions import language_of
 
 if TYPE_CHECKING:
+    import threading
+
     from langchain_core.documents import Document
+    from langchain_core.language_models import BaseLanguageModel
+    from langchain_core.runnables import RunnableConfig
 
 _MOST_PLACES = 5_000  # rows that are counted one by one
 _MOST_TEXTS = 20  # of a column with many, that a question may name
@@ -49,6 +54,22 @@ def compute(
     understood = understand(question, tables, lambda table, column: _texts_within(library, table, column, question))
     computed = tuple(_computed(library, one) for one in understood)
     return TableAnswer(computed) if computed else None
+
+
+def draft(
+    question: str,
+    library: Library,
+    knowledge_base: str,
+    llm: BaseLanguageModel[Any],
+    *,
+    within: Collection[int] | None,
+    cancel: threading.Event,
+    config: RunnableConfig | None = None,
+) -> TableAnswer | None:
+    """What the SQL that a model writes gives, over the tables that the question may name."""
+    tables = may_name(folded(question), _tables(library, knowledge_base, within))
+    computed = drafted(question, tables, library, llm, cancel=cancel, config=config) if tables else None
+    return None if computed is None else TableAnswer((computed,))
 
 
 def seems_asked(question: str, library: Library, knowledge_base: str, *, within: Collection[int] | None = None) -> bool:

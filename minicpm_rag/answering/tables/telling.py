@@ -184,6 +184,7 @@ def _notes(computed: Computed, language: Language) -> Iterator[str]:
     if computed.counted > MOST_CITED:
         yield text(language, Message("answering.table_more_rows", count=computed.counted, cited=MOST_CITED))
     if query is None:
+        yield text(language, Message("answering.table_by_model"))
         return
     if computed.tied:
         yield text(language, Message("answering.table_tied"))

@@ -16,7 +16,7 @@ from typing import Literal
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.library.ledger.tables import data_table
-from minicpm_rag.messages import reason_of
+from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import DataTable
 
 MOST_SECONDS = 5.0
@@ -140,6 +140,25 @@ def places_sql(query: TableQuery) -> str:
             text += f" ORDER BY {order} {'DESC' if descending else 'ASC'}"
             return f"{text} LIMIT {query.limit or MOST_ROWS}" if query.aggregate == "rows" else f"{text} LIMIT 1"
     return text
+
+
+def check(sql: str, tables: Sequence[DataTable]) -> None:
+    """Raise LibraryError unless the SQL is one SELECT over these tables' views and nothing else."""
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        statements = sqlglot.parse(sql, read="sqlite")
+    except (SqlglotError, RecursionError) as exc:
+        raise LibraryError("library.query_refused", sql=sql, why=reason_of(exc)) from exc
+    known = {name.casefold() for name in view_names(tables)}
+    if len(statements) != 1 or not isinstance(statements[0], exp.Select):
+        raise LibraryError("library.query_refused", sql=sql, why=Message("library.query_no_select"))
+    for table in statements[0].find_all(exp.Table):
+        own = {common.alias.casefold() for common in statements[0].find_all(exp.CTE)}
+        if table.name.casefold() not in known | own or table.db:
+            raise LibraryError("library.query_refused", sql=sql, why=Message("library.query_other", name=table.name))
 
 
 def run(ledger: Ledger, tables: Sequence[DataTable], sql: str, *, most_rows: int = MOST_ROWS) -> TableResult:
