@@ -1,6 +1,7 @@
-"""Measures decoding on the CPU: number formats, 8-bit weights, compiled or not, against what memory allows.
+"""Measures decoding on the CPU: number formats, 8-bit and 4-bit weights, compiled or not, against what memory allows.
 
-Runs transformers' modules as `TransformersEngine` does; knows nothing of the GPU engine.
+By transformers' modules as `TransformersEngine` runs them, and by our own engine, which answers by default; without
+draft tokens, which random weights would accept far too often.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.bench import random_model
-from minicpm_rag.llm.generation import Sampling
+from minicpm_rag.llm.decoding.processor import ProcessorEngine
+from minicpm_rag.llm.generation import Engine, Sampling
 from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
 
 if TYPE_CHECKING:
@@ -37,26 +39,34 @@ class CpuRow:
 
 def cpu_table(name: str, bandwidth: float) -> Iterator[CpuRow]:
     """Measure a published shape in each number format; `bandwidth` is the memory's, in bytes a second."""
-    for path, dtype, prepare in _variants():
+    for path, dtype, prepare, engine in _variants():
         model = random_model(name, "cpu", dtype)
         start = time.perf_counter()
         model, weight_bytes = prepare(model)
-        _answer(model, SAMPLING.max_new_tokens // 4)  # the first call compiles
+        running = engine(model)
+        _answer(running, model, SAMPLING.max_new_tokens // 4)  # the first call compiles
         prepared = time.perf_counter() - start
-        prompt_seconds, rate = _answer(model, SAMPLING.max_new_tokens)
+        prompt_seconds, rate = _answer(running, model, SAMPLING.max_new_tokens)
         yield CpuRow(path, rate, bandwidth / weight_bytes, PROMPT_TOKENS / prompt_seconds, prepared)
 
 
-def _variants() -> list[tuple[str, torch.dtype, Callable[[Any], tuple[Any, int]]]]:
+def _ours(model: Any) -> Engine:
+    return ProcessorEngine(model, drafting=False)
+
+
+def _variants() -> list[tuple[str, torch.dtype, Callable[[Any], tuple[Any, int]], Callable[[Any], Engine]]]:
     import torch
 
     return [
-        ("float32", torch.float32, _as_it_is),
-        ("bfloat16", torch.bfloat16, _as_it_is),
-        ("bfloat16, int8 weights", torch.bfloat16, _int8_weights),
-        ("float32, int8 weights", torch.float32, _int8_weights),
-        ("float32, int8 dynamic", torch.float32, _dynamic_int8),
-        ("bfloat16, compiled", torch.bfloat16, _compiled),
+        ("float32", torch.float32, _as_it_is, TransformersEngine),
+        ("bfloat16", torch.bfloat16, _as_it_is, TransformersEngine),
+        ("bfloat16, int8 weights", torch.bfloat16, _int8_weights, TransformersEngine),
+        ("bfloat16, ours", torch.bfloat16, _as_it_is, _ours),
+        ("bfloat16, int8 weights, ours", torch.bfloat16, _int8_weights, _ours),
+        ("bfloat16, int4 weights, ours", torch.bfloat16, _int4_weights, _ours),
+        ("float32, int8 weights, ours", torch.float32, _int8_weights, _ours),
+        ("float32, int8 dynamic", torch.float32, _dynamic_int8, TransformersEngine),
+        ("bfloat16, compiled", torch.bfloat16, _compiled, TransformersEngine),
     ]
 
 
@@ -70,6 +80,14 @@ def _int8_weights(model: Any) -> tuple[Any, int]:
     quantize_linears(model)
     # Decoding a token reads all linear layers, but only one row of the embedding.
     return model, sum(buffer.nbytes for name, buffer in model.named_buffers() if name.endswith(("whole", "scale")))
+
+
+def _int4_weights(model: Any) -> tuple[Any, int]:
+    from minicpm_rag.llm.checkpoint.int4_linear import pack_linears
+
+    pack_linears(model)
+    model, head = _int8_weights(model)
+    return model, head + sum(buffer.nbytes for name, buffer in model.named_buffers() if name.endswith(".packed"))
 
 
 def _dynamic_int8(model: Any) -> tuple[Any, int]:
@@ -96,11 +114,11 @@ def _compiled(model: Any) -> tuple[Any, int]:
     return model, weight_bytes
 
 
-def _answer(model: Any, tokens: int) -> tuple[float, float]:
+def _answer(engine: Engine, model: Any, tokens: int) -> tuple[float, float]:
     """Seconds for the prompt and the first token, then tokens a second."""
     chooser = random.Random(0)
     prompt = [chooser.randrange(3, model.config.vocab_size) for _ in range(PROMPT_TOKENS)]
     sampling = Sampling(max_new_tokens=tokens, seed=1)
-    stream = TransformersEngine(model).stream(prompt, sampling, threading.Event())
+    stream = engine.stream(prompt, sampling, threading.Event())
     times = [time.perf_counter(), *(time.perf_counter() for _ in stream)]
     return times[1] - times[0], (len(times) - 2) / (times[-1] - times[1])
