@@ -37,6 +37,7 @@ _SHORT_CHARACTERS, _SHORT_PENALTY = 12, 0.1
 
 _READ_WEIGHT = 1.0  # where the reader finds the answer
 _READ_WELL = 0.4  # from which the reader is taken to find the answer there
+_ANSWERS, _SILENT = 0.5, 0.01  # the reader's probability that a passage answers, and that it does not
 _ENOUGH = 0.6  # an excerpt whose words score less than this share of the best ones' is left out
 _READ_SURELY = 0.8
 _ENOUGH_BESIDE = 0.9  # the same beside a row, or beside what the reader surely takes for the answer
@@ -107,11 +108,18 @@ def excerpts(
         cosines = similarity(question, [candidate.statement.text for candidate in candidates])
     scores = _scores(question, candidates, overlaps, cosines or [0.0] * len(candidates))
     scored = [_Scored(one, words, _read(one, readings)) for one, words in zip(candidates, scores, strict=True)]
-    chosen = _best_of(question, sorted(scored, key=lambda found: -found.score), most)
+    chosen = _best_of(question, sorted(scored, key=lambda found: -found.score), most, _silent(readings))
     return [Excerpt(found.one.number, found.one.statement, found.score) for found in _in_reading_order(chosen)]
 
 
-def _best_of(question: str, ranked: Sequence[_Scored], most: int) -> list[_Scored]:
+def _silent(readings: Sequence[Reading | None]) -> frozenset[int]:
+    """The numbers of the passages in which the reader surely sees no answer, where it sees one in another."""
+    if not any(reading is not None and reading.answers > _ANSWERS for reading in readings):
+        return frozenset()
+    return frozenset(n for n, reading in enumerate(readings, 1) if reading is not None and reading.answers < _SILENT)
+
+
+def _best_of(question: str, ranked: Sequence[_Scored], most: int, silent: frozenset[int]) -> list[_Scored]:
     """The best candidates: of both sides where the question compares, with all items where it asks for a list.
 
     Enough is what shares about as many words as the best, or what the reader takes for the answer: so each of several
@@ -121,7 +129,12 @@ def _best_of(question: str, ranked: Sequence[_Scored], most: int) -> list[_Score
     compared = sides(question)
     if compared is not None and (both := _both_sides(compared, ranked)):
         return both
-    ranked = [found for found in ranked if not _is_of_another_subject(question, found.one, best.one)]
+    ranked = [
+        found
+        for found in ranked
+        if found is best
+        or (found.one.number not in silent and not _is_of_another_subject(question, found.one, best.one))
+    ]
     answered = best.one.statement.header or best.read >= _READ_SURELY
     enough = (_ENOUGH_BESIDE if answered else _ENOUGH) * max(found.words for found in ranked)
     chosen = [found for found in ranked if found.words >= enough or found.read >= _READ_WELL][:most]

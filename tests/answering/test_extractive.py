@@ -9,6 +9,7 @@ from conftest import SHARED
 from langchain_core.documents import Document
 
 from minicpm_rag.answering.extractive import excerpts
+from minicpm_rag.records import Reading
 
 ZH = Document(
     "公司成立于2012年，总部设在杭州。创始人兼总经理是沈听澜女士，技术总监是陈嘉树先生。现有员工一百三十六人。",
@@ -123,3 +124,17 @@ def test_in_the_right_passage_the_answer_is_shown(name: str, least: float) -> No
         found = excerpts(question["question"], [document])
         shown += any(answer in one.statement.text for answer in question["answers"] for one in found)
     assert shown / len(questions) >= least
+
+
+def test_a_passage_in_which_the_reader_sees_no_answer_is_left_out_beside_one_that_answers() -> None:
+    question = "Wer leitet das Lager?"  # no word of it stands in either passage
+    right = Document(
+        "Mr Okoro runs the depot.", metadata={"title": "a", "document_id": 1, "page": 1, "start": 0, "score": 0.9}
+    )
+    wrong = Document(
+        "Ms Lind runs the canteen.", metadata={"title": "b", "document_id": 2, "page": 1, "start": 0, "score": 0.9}
+    )
+    answers, silent, unsure = Reading(0, 8, 0.95, 0.9), Reading(0, 7, 0.002, 0.3), Reading(0, 7, 0.3, 0.3)
+    assert [one.number for one in excerpts(question, [right, wrong], [answers, silent])] == [1]
+    assert [one.number for one in excerpts(question, [right, wrong], [answers, unsure])] == [1, 2], "it may be there"
+    assert [one.number for one in excerpts(question, [right, wrong], [silent, answers])] == [2]
