@@ -21,7 +21,7 @@ from minicpm_rag.indexing import storing
 from minicpm_rag.indexing.repair import lies_in
 from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, LENGTH_BYTES, MANIFEST, TOKEN_SIGNS, VECTORS
-from minicpm_rag.library.ledger import knowledge_bases
+from minicpm_rag.library.ledger import knowledge_bases, scopes
 from minicpm_rag.library.ledger.documents import page_of
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.ledger.old_reasons import message_of
@@ -103,6 +103,8 @@ def _validate(archive: zipfile.ZipFile, manifest: dict[str, Any]) -> None:
                 raise ValueError(f"pages of {new.title!r}")
             for source, title in values["names"]:
                 _check_name(str(source), str(title))
+            for name in (*values.get("tags", ()), *filter(None, values.get("folder", "").split("/"))):
+                scopes.clean(name)
             for chunk in _chunks(values, new.title):
                 if not lies_in(chunk, texts):
                     raise LibraryError("indexing.chunk_apart", title=new.title)
@@ -184,7 +186,7 @@ class _Import:
                 values = json.loads(line)
                 yield IngestProgress(values["source"], "writing", number, self.files)
                 new = self._document(values, numbers, signs)
-                self._store(new, values["names"])
+                self._store(new, values)
                 yield IngestProgress(new.source, "done", number, self.files, storing.verdict(new, "indexed"))
 
     def _document(self, values: dict[str, Any], numbers: IO[bytes], signs: IO[bytes]) -> NewDocument:
@@ -211,13 +213,16 @@ class _Import:
             chunks.append(replace(chunk, vector=vector, token_signs=token_signs))
         return chunks
 
-    def _store(self, new: NewDocument, names: list[list[str]]) -> None:
+    def _store(self, new: NewDocument, values: dict[str, Any]) -> None:
         if self.index is None:
             self.index = storing.begin_index(self.library, self.kb_id, self.embedder)
         (document_id,) = storing.store(self.library, self.index, [new])
-        for source, title in names:
+        for source, title in values["names"]:
             if source != new.source:
                 storing.add_name(self.library, self.kb_id, document_id, source, title)
+        with self.library.ledger.writing() as connection:  # files exported before there were tags have none
+            scopes.change_tags(connection, [document_id], add=values.get("tags", ()))
+            scopes.move(connection, [document_id], values.get("folder", ""))
 
 
 def _message(plain: Any) -> Message | None:

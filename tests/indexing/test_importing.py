@@ -147,3 +147,16 @@ def test_the_home_folder_is_for_its_owner_only(tmp_path: Path) -> None:
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.glob("ledger.sqlite3*")}
         assert "ledger.sqlite3" in files and set(files.values()) == {0o600}
+
+
+def test_tags_and_folders_come_with_an_export(tmp_path: Path) -> None:
+    files = write_files(tmp_path / "files", 1)
+    with opened(tmp_path / "first") as library:
+        ingest(library, *files)
+        library.change_tags([library.documents(KB)[0].id], add=["Legal"])
+        library.move([library.documents(KB)[0].id], "Contracts/2026")
+        library.export(KB, tmp_path / "export.zip")
+    with opened(tmp_path / "second") as library:
+        done(library, worker.submit_import(library, tmp_path / "export.zip", "gift"))
+        (row,) = library.documents("gift")
+        assert (row.tags, row.folder) == (("Legal",), "Contracts/2026")
