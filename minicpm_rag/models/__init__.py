@@ -207,11 +207,14 @@ def _unknown_model(folder: Path) -> Model:
     key_value_heads = int(config.get("num_key_value_heads") or heads)
     head = int(config.get("head_dim") or int(config.get("hidden_size") or 0) // heads)
     why = refused_by_config(config)
+    # MiniCPM's embedding and rerank models say that their tokens attend to all others.
+    answers = config.get("model_type") in ("minicpm", "minicpm3", "llama") and config.get("is_causal") is not False
     return Model(
         folder.name,
         "",
-        "chat" if why is not None or str(config.get("model_type")) in ("minicpm", "minicpm3", "llama") else "embedding",
-        sum(path.stat().st_size for path in weights) // stored,
+        "chat" if why is not None or answers else "embedding",
+        # Packed in 4 bits; a GPU unpacks them.
+        sum(path.stat().st_size for path in weights) * 2 // (1 if config.get("quantization_config") else 2 * stored),
         int(config.get("max_position_embeddings") or USUAL_CONTEXT_TOKENS),
         2 * layers * key_value_heads * head,
         stored,

@@ -216,6 +216,36 @@ def test_local_models_are_known_by_folder_name_by_manifest_or_by_their_files(tmp
     )
 
 
+def test_an_embedding_model_of_the_family_is_no_answerer(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": "minicpm", "is_causal": False}))
+    assert find_local(tmp_path)[0].model.kind == "embedding"
+
+
+def test_a_folder_packed_in_four_bits_is_as_large_as_its_weights_unpacked(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "packed"
+    folder.mkdir(parents=True)
+    config = {"model_type": "llama", "quantization_config": {"quant_method": "awq", "bits": 4}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").write_bytes(bytes(1000))
+    assert find_local(tmp_path)[0].model.parameters == 2000
+
+
+def test_a_lora_adapter_is_as_large_as_its_base_and_names_the_one_that_is_missing(tmp_path: Path) -> None:
+    base, mine, lost = (tmp_path / "models" / name for name in ("MiniCPM4-0.5B", "mine", "lost"))
+    for folder, named in ((mine, "openbmb/MiniCPM4-0.5B"), (lost, "openbmb/MiniCPM5-2B")):
+        folder.mkdir(parents=True)
+        (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": named}))
+    base.mkdir()
+    (base / "config.json").write_text("{}")
+    found = {local.folder.name: local.model for local in find_local(tmp_path)}
+    assert found["mine"].parameters == find_model("MiniCPM4-0.5B").parameters
+    assert found["mine"].usable and not found["lost"].usable
+    assert "openbmb/MiniCPM5-2B" in str(found["lost"].note)
+    assert choose(machine(24), [found["lost"]]).is_present is False
+
+
 def test_a_folder_with_a_broken_configuration_does_not_break_the_list(tmp_path: Path) -> None:
     folder = tmp_path / "models" / "broken"
     folder.mkdir(parents=True)

@@ -7,6 +7,8 @@ Token ids in, token ids out; text and stop strings are `generation.text`'s. The 
                           step        begin (drafting), layers, head, choose (sampling)
                           plain, fast the operations of a step: in torch, and as kernels (linear, attention, choice)
 
+On a processor `processor` serves instead, one sequence at a time.
+
 They work on `weights` (fused, perhaps quantized), `cache` (blocks of keys and values), `rope` (rotation tables) and
 `slots` (the device's side of each sequence).
 """
