@@ -30,6 +30,13 @@ def test_torch_multiplies_with_weights_of_8_bits() -> None:
     assert torch_internals.int8_product(rows, weights, scales).tolist() == [[96.0] * 32]
 
 
+def test_torch_multiplies_with_weights_of_4_bits() -> None:
+    rows, scales = torch.ones(1, 64, dtype=torch.bfloat16), torch.tensor([0.5, 1.0], dtype=torch.bfloat16)
+    packed = torch_internals.int4_pack(torch.full((32, 64), 11, dtype=torch.uint8))
+    product = torch_internals.int4_product(rows, packed, 64, scales.repeat(1, 32, 1))
+    assert product.tolist() == [[64 * ((11 - 8) * 0.5 + 1.0)] * 32]
+
+
 def test_torch_still_says_whether_the_processor_has_bfloat16() -> None:
     """Where all probes are gone `cpu_has_bfloat16` would quietly be False on every processor."""
     x86 = [name for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported") if hasattr(torch.cpu, name)]
