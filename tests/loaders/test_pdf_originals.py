@@ -305,11 +305,15 @@ def test_text_of_single_letters_or_of_shifted_ones_is_poor() -> None:
 
     assert is_poor("\n\n".join("Quarterly report"))
     assert is_poor("Wkh zduudqwb ri wkh sxps uxqv iru 24 prqwkv iurp wkh gdwh ri gholyhub dqg hqgv wkhuhdiwhu zlwkrxw")
-    assert is_poor("7KH ZDUUDQW RI WKH SXPS UXQV IRU PRQWKV IURP WKH GDWH RI GHOLYHU DQG HQGV WKHUHDIWHU LQ DOO")
+    assert is_poor("7KH ZDUUDQW RI WKH SXPS UXQV IRU PRQWKV IURP WKH GDWH RI GHOLYHU DQG HQGV WKHUHDIWHU LQ DOO " * 4)
     for good in (
         "The warranty of the pump runs for 24 months from the date of delivery, and PDF or XML files come with it.",
         "Gwarancja na pompę trwa 24 miesiące od dnia dostawy; w przypadku źdźbeł i chrząszczy nie obowiązuje wcale.",
         "def get_value(self, my_param): return fooBar + someThing if otherName else lastOne[firstTwo] or nothing",
+        "WBC 5.2 NEU 3.1 LYM 1.4 MON 0.3 RBC 4.6 HGB 141 HCT 0.42 MCV 90 MCH 30 MCHC 334 PLT 210 PCT 0.2 PDW 16 MPV 9"
+        * 3,
+        "白细胞计数(WBC) 中性粒细胞(NEU) 淋巴细胞(LYM) 血小板(PLT) 红细胞(RBC) 血红蛋白(HGB) CRP MCH MCHC RDW PDW",
+        "公告见 www.cninfo.com.cn 和 www.hkexnews.hk。" * 8,
         "公司规定员工每年享有十天带薪年假，申请须提前两周提交给部门经理。",
         "| 1 | 2 | 3 |\n| 4 | 5 | 6 |\n" * 20,
     ):

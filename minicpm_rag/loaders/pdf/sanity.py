@@ -14,7 +14,7 @@ _MOST_LONE = 0.4  # share of paragraphs that are one letter
 _FEWEST_PARAGRAPHS = 12
 _MOST_STRANGE = 0.35  # share of words that no language has
 _FEWEST_WORDS = 12
-_MOST_CAPITALS = 0.6  # share of words in capitals: in fewer they may be abbreviations, without a vowel
+_FEWEST_WORDS_IN_CAPITALS, _MOST_CAPITALS, _MOST_DIGITS = 40, 0.6, 0.05  # of prose in capitals, not of abbreviations
 _MOST_RARE = 0.4  # share of Han characters that are in no national set of the 1980s
 _FEWEST_HAN = 20
 
@@ -24,6 +24,7 @@ _CONSONANT = (
 )
 _WORD = re.compile(rf"(?<![\w'’])[{_LETTERS}]{{3,}}")
 _CAPITALS = re.compile(r"(?<![\w'’])\d?[A-Z]{3,}(?!\w)")
+_ADDRESS = re.compile(r"(?<!\S)\S{0,40}(?:www\.|://|@)\S*")
 # What no language writes: words without a vowel, six consonants in a row, a capital after small letters.
 _STRANGE = re.compile(
     rf"(?<![\w'’])\d?(?:[{_CONSONANT}]{{3,}}(?![\w'’])|[{_LETTERS}]*?[{_CONSONANT}]{{6}}|[a-z]{{1,2}}[A-Z])"
@@ -41,9 +42,20 @@ def is_poor(text: str) -> bool:
     han = count_han(text)
     if han >= _FEWEST_HAN and sum(map(_is_rare, text)) > _MOST_RARE * han:
         return True
+    text = _ADDRESS.sub(" ", text)
     words, strange = len(_WORD.findall(text)), len(_STRANGE.findall(text))
-    if len(_CAPITALS.findall(text)) < _MOST_CAPITALS * words:
-        strange -= len(_ABBREVIATION.findall(text))
+    if han > words:  # a page in Chinese, with names and units among it
+        return False
+    abbreviations = len(_ABBREVIATION.findall(text))
+    digits = sum(map(str.isdigit, text))
+    prose_in_capitals = (
+        words >= _FEWEST_WORDS_IN_CAPITALS
+        and len(_CAPITALS.findall(text)) > _MOST_CAPITALS * words
+        and digits < _MOST_DIGITS * len(text)
+        and not han
+    )
+    if not prose_in_capitals:  # lists of values name them by three letters
+        words, strange = words - abbreviations, strange - abbreviations
     return words >= _FEWEST_WORDS and strange > _MOST_STRANGE * words
 
 
