@@ -23,7 +23,7 @@ from minicpm_rag.records import ChunkSize, IngestProgress
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.1  # between two looks at the queue, while there was something to do just now
-QUIET_SECONDS = 0.5  # later: ten looks a second took half a percent of a core
+QUIET_SECONDS = 1.0  # later: ten looks a second took half a percent of a core
 CLAIM_SECONDS = 0.5  # between two tries to become the owner
 RECORD_SECONDS = 0.1  # progress is written at most this often, because each time is a transaction
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 BUSY_SECONDS = 0.7  # how often the progress of jobs is drawn
-IDLE_SECONDS = 3.0  # how often jobs of other processes are looked for
+IDLE_SECONDS = 5.0  # how often jobs of other processes are looked for
 TONES = {"failed": "bad", "skipped": "warn"}
 
 
