@@ -97,10 +97,12 @@ def kill_at_random_moments(tmp_path: Path, files: int, kills: int, seed: int) ->
     steps = output.count("\n")
     chance = random.Random(seed)
     killed = 0
-    for _ in range(kills):
+    for _ in range(3 * kills):  # some processes come to their end first
+        if killed == kills:
+            break
         process = start(tmp_path / "home", folder)
         assert process.stdout is not None
-        for _ in range(chance.randrange(1, steps)):
+        for _ in range(chance.randrange(1, steps // 2)):
             process.stdout.readline()
         time.sleep(chance.uniform(0, 0.1))
         process.kill()
@@ -135,4 +137,4 @@ def test_work_of_every_kind_goes_on_where_it_was_killed(tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [21, 22])
 def test_thirty_kills_of_work_of_every_kind_lose_nothing(tmp_path: Path, seed: int) -> None:
-    assert kill_at_random_moments(tmp_path, files=12, kills=30, seed=seed) >= 25
+    assert kill_at_random_moments(tmp_path, files=12, kills=30, seed=seed) == 30
