@@ -78,13 +78,13 @@ class Shape:
     plain: bool = False
 
 
-_SMALL = 1_000_000_000  # parameters
-_SMALL_SHAPE = Shape(passages=2, plain=True)
+# By the parameters under which a model gets the shape.
+_SHAPES = ((300_000_000, Shape(passages=1, plain=True)), (1_000_000_000, Shape(passages=2, plain=True)))
 
 
 def shape_for(parameters: int | None) -> Shape:
     """The shape for a model of that many parameters; one that does not say is taken for a large one."""
-    return Shape() if parameters is None or parameters >= _SMALL else _SMALL_SHAPE
+    return next((shape for most, shape in _SHAPES if parameters is not None and parameters < most), Shape())
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ def test_headings_and_the_header_of_a_continued_table_go_with_the_passage() -> N
     assert "(价格 > 滤芯)\n型号 | 价格\nA1 | 399" in content(prompt.messages)
 
 
-@pytest.mark.parametrize(("parameters", "passages"), [(135_000_000, 2), (2_700_000_000, 4), (None, 4)])
+@pytest.mark.parametrize(
+    ("parameters", "passages"), [(135_000_000, 1), (500_000_000, 2), (2_700_000_000, 4), (None, 4)]
+)
 def test_a_small_model_gets_few_passages_without_names_or_marks(parameters: int | None, passages: int) -> None:
     documents = [passage(number) for number in range(1, 5)]
     prompt = build_prompt(
