@@ -235,8 +235,10 @@ def test_callbacks_see_our_retriever_and_the_model_inside_the_chains_run(retriev
     (whole,) = [number for number, (_, _, parent) in runs.began.items() if parent is None]
     assert list(runs.began.values()) == [
         ("chain", "AnswerChain", None),
+        ("chain", "rewrite", whole),
         ("retriever", LEAVE, whole),
         ("llm", "", whole),
+        ("chain", "proof", whole),
     ]
     assert set(runs.ended) == set(runs.began) and runs.ended[-1] == whole
     assert isinstance(runs.output, Answer) and runs.output.mode == "model"
@@ -249,7 +251,9 @@ def test_langchains_event_stream_shows_the_retriever(retriever: HybridRetriever)
     events = asyncio.run(collect())
     (found,) = [event for event in events if event["event"] == "on_retriever_end"]
     assert found["data"]["output"][0].metadata["title"] == "员工手册.pdf"
-    assert [event["name"] for event in events if event["event"] == "on_chain_end"] == ["AnswerChain"]
+    assert [event["name"] for event in events if event["event"] == "on_chain_end"] == [
+        *("rewrite", "proof", "AnswerChain"),
+    ]
 
 
 def test_closing_the_stream_stops_the_model(retriever: HybridRetriever) -> None:
