@@ -39,6 +39,7 @@ _READ_WEIGHT = 1.0  # where the reader finds the answer
 _READ_WELL = 0.4  # from which the reader is taken to find the answer there
 _ANSWERS, _SILENT = 0.5, 0.01  # the reader's probability that a passage answers, and that it does not
 _ENOUGH = 0.6  # an excerpt whose words score less than this share of the best ones' is left out
+_ENOUGH_UNREAD = 0.75  # the same where no reader has read: words alone say less
 _READ_SURELY = 0.8
 _ENOUGH_BESIDE = 0.9  # the same beside a row, or beside what the reader surely takes for the answer
 _NAMED = 0.6  # of the terms of a side: what holds less does not speak of it
@@ -136,7 +137,8 @@ def _best_of(question: str, ranked: Sequence[_Scored], most: int, silent: frozen
         or (found.one.number not in silent and not _is_of_another_subject(question, found.one, best.one))
     ]
     answered = best.one.statement.header or best.read >= _READ_SURELY
-    enough = (_ENOUGH_BESIDE if answered else _ENOUGH) * max(found.words for found in ranked)
+    share = _ENOUGH if any(found.read for found in ranked) else _ENOUGH_UNREAD
+    enough = (_ENOUGH_BESIDE if answered else share) * max(found.words for found in ranked)
     chosen = [found for found in ranked if found.words >= enough or found.read >= _READ_WELL][:most]
     for found in chosen:
         items = _list_around(found, ranked)
