@@ -366,7 +366,8 @@ class Reading:
 class Candidate:
     """A passage that a search found, and what each stage made of it; the fields are filled in from top to bottom.
 
-    Ranks count from 1. A score is None where that search did not find the passage, or where nothing was compared.
+    Ranks count from 1; one is None where that search did not find the passage. A score is None where nothing was
+    compared.
     """
 
     document: Document

@@ -42,6 +42,7 @@ _ENOUGH = 0.6  # an excerpt whose words score less than this share of the best o
 _ENOUGH_UNREAD = 0.75  # the same where no reader has read: words alone say less
 _READ_SURELY = 0.8
 _ENOUGH_BESIDE = 0.9  # the same beside a row, or beside what the reader surely takes for the answer
+_BESIDE_THE_POINT = 0.5  # a passage with less than this share of the best one's words of the question
 _NAMED = 0.6  # of the terms of a side: what holds less does not speak of it
 _MOST_OF_A_SIDE = 12  # statements that are paired with those of the other
 _MOST_ITEMS = 12
@@ -133,8 +134,7 @@ def _best_of(question: str, ranked: Sequence[_Scored], most: int, silent: frozen
     ranked = [
         found
         for found in ranked
-        if found is best
-        or (found.one.number not in silent and not _is_of_another_subject(question, found.one, best.one))
+        if found is best or (found.one.number not in silent and not _is_of_another_subject(question, found, best))
     ]
     answered = best.one.statement.header or best.read >= _READ_SURELY
     share = _ENOUGH if any(found.read for found in ranked) else _ENOUGH_UNREAD
@@ -177,17 +177,27 @@ def _alike(one: _Candidate, other: _Candidate) -> float:
     return len(one.terms & other.terms) / (len(one.terms | other.terms) or 1)
 
 
-def _is_of_another_subject(question: str, one: _Candidate, best: _Candidate) -> bool:
-    """Whether the question names what the best one's document or section is about, and the other's says nothing of it.
+def _is_of_another_subject(question: str, found: _Scored, best: _Scored) -> bool:
+    """Whether a passage of another document speaks of something else than the one of the best statement.
 
-    Three project pages alike answer "who leads it?"; the one that was asked about is told by its name.
+    Three project pages alike answer "who leads it?"; the one that was asked about is told by its name. And a password
+    that is changed every half year does not answer when a filter is, unless the reader is sure of it. What is in
+    another language shares no words, and is not held to them.
     """
-    if one.number == best.number or one.passage.metadata.get(DOCUMENT_ID) == best.passage.metadata.get(DOCUMENT_ID):
+    one, first = found.one, best.one
+    if one.number == first.number or one.passage.metadata.get(DOCUMENT_ID) == first.passage.metadata.get(DOCUMENT_ID):
         return False
     wanted = frozenset(term for term in content_terms(question) if len(term) > 1 or not is_han(term))
-    naming = wanted & (best.above | best.section)
     other = one.terms | one.above | one.section | frozenset(terms(one.passage.page_content))
-    return bool(naming - other)
+    if wanted & (first.above | first.section) - other:
+        return True
+    told = wanted & (first.terms | first.above | first.section | frozenset(terms(first.passage.page_content)))
+    is_other_script = _is_chinese(one.statement.text) != _is_chinese(first.statement.text)
+    return found.read < _READ_SURELY and not is_other_script and len(told & other) < _BESIDE_THE_POINT * len(told)
+
+
+def _is_chinese(text: str) -> bool:
+    return any(map(is_han, text))
 
 
 def _list_around(best: _Scored, ranked: Sequence[_Scored]) -> list[_Scored]:

@@ -57,9 +57,16 @@ _PLACE = {
         "page": "第{label}页",
         "slide": "第{label}张幻灯片",
         "sheet": "工作表“{label}”",
+        "row": "第{first}行",
         "rows": "第{first}–{last}行",
     },
-    "en": {"page": "page {label}", "slide": "slide {label}", "sheet": "sheet {label}", "rows": "rows {first}–{last}"},
+    "en": {
+        "page": "page {label}",
+        "slide": "slide {label}",
+        "sheet": "sheet {label}",
+        "row": "row {first}",
+        "rows": "rows {first}–{last}",
+    },
 }
 _HISTORY_TURNS = 2
 _HISTORY_ANSWER_CHARACTERS = 160
@@ -153,7 +160,8 @@ def place_of(document: Document, language: Language) -> str:
     label = metadata.get(PAGE_LABEL) or (metadata.get(PAGE) if kind != "sheet" else None)
     places = [words[kind].format(label=label)] if kind in words and label else []
     if kind == "sheet" and ROW_START in metadata:
-        places.append(words["rows"].format(first=metadata[ROW_START], last=metadata[ROW_END]))
+        first, last = metadata[ROW_START], metadata[ROW_END]
+        places.append(words["row" if first == last else "rows"].format(first=first, last=last))
     return " ".join(places)
 
 

@@ -195,6 +195,10 @@ def _show(answer: Answer, retrieval: Retrieval | None) -> None:
             click.echo(passage_line(number, document), err=True)
 
 
+def _scored(score: float, rank: int | None) -> str:
+    return f"{score:.3f}" + (f" #{rank}" if rank else "")
+
+
 def _explain(trace: Trace) -> None:
     click.echo("\n" + t("search.dense_weight", weight=trace.dense_weight))
     columns = ("score", "keyword", "dense", "words", "fate", "place", "text")
@@ -204,7 +208,7 @@ def _explain(trace: Trace) -> None:
             [
                 f"{candidate.score:.3f}",
                 "" if candidate.keyword_score is None else f"{candidate.keyword_score:.2f} #{candidate.keyword_rank}",
-                "" if candidate.dense_score is None else f"{candidate.dense_score:.3f} #{candidate.dense_rank}",
+                "" if candidate.dense_score is None else _scored(candidate.dense_score, candidate.dense_rank),
                 "" if candidate.closeness is None else f"{candidate.closeness:.2f}",
                 said(candidate.fate),
                 _cut(origin(candidate.document)),

@@ -274,6 +274,10 @@ class Library:
             found = chunks.fetch(connection, knowledge_bases.find(connection, knowledge_base), chunk_ids)
         return [_as_document(chunk) for chunk in found]
 
+    def similarities(self, vector: Sequence[float], chunk_ids: Sequence[str]) -> dict[str, float]:
+        """The cosine similarity of each of these chunks to a vector of their embedder, of those that are sound."""
+        return self._dense.similarities(vector, chunk_ids)
+
     def token_signs(self, chunk_ids: Sequence[str]) -> dict[str, bytes]:
         """The signs of the chunks' token vectors (see embedding/token_signs.py), of those that have any."""
         with self.ledger.reading() as connection:

@@ -76,6 +76,12 @@ class DenseSearch:
         rows = [row for row, name in enumerate(scan.ids) if name in wanted]
         return [(scan.ids[rows[place]], cosine) for place, cosine in nearest(scan.units[rows], vector, limit)]
 
+    def similarities(self, vector: Sequence[float], ids: Sequence[str]) -> dict[str, float]:
+        """The cosine similarity of each of these chunks to the vector; a damaged one is left out."""
+        with self._ledger.reading() as connection:
+            found, stored = chunks.sound_vectors(connection, ids)
+        return {found[row]: similarity for row, similarity in nearest(unit(stored), vector, len(found))}
+
     def _asked_of_chroma(
         self, index: Index, vector: Sequence[float], limit: int, among: Sequence[str] | None = None
     ) -> list[tuple[str, float]]:

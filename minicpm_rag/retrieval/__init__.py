@@ -214,8 +214,14 @@ class HybridRetriever(BaseRetriever):
             for document in self.library.passages(self.knowledge_base, list(scores))
             if document.metadata[records.DOCUMENT_ID] not in without
             for name in [str(document.id)]
-        ]
-        return found[:most]
+        ][:most]
+        if searches.read is not None:
+            # Those that only the words found are compared too: in a large library the nearest fill up before them,
+            # and what was not compared would count as what is not near at all.
+            by_words = {str(one.document.id): one for one in found if one.dense_score is None}
+            for name, cosine in self.library.similarities(searches.read.vector, list(by_words)).items():
+                by_words[name].dense_score = cosine
+        return found
 
     def _ranked(
         self,

@@ -126,6 +126,38 @@ def test_in_the_right_passage_the_answer_is_shown(name: str, least: float) -> No
     assert shown / len(questions) >= least
 
 
+@pytest.mark.parametrize(
+    ("question", "right", "wrong", "foreign"),
+    [
+        (
+            "加湿器的滤芯多久换一次？",
+            "加湿器的滤芯每三个月换一次。",
+            "门禁密码每半年换一次。",
+            "Change the cartridge each quarter.",
+        ),
+        (
+            "How often is the humidifier filter replaced?",
+            "The humidifier filter is replaced every three months.",
+            "Every badge is replaced once a year.",
+            "滤芯每三个月更换。",
+        ),
+    ],
+)
+def test_what_is_said_of_another_thing_stands_beside_only_where_the_reader_is_sure(
+    question: str, right: str, wrong: str, foreign: str
+) -> None:
+    passages = [
+        Document(text, metadata={"title": f"{number}", "document_id": number, "page": 1, "start": 0, "score": 0.9})
+        for number, text in enumerate([right, wrong], 1)
+    ]
+    well, unsure, surely = (Reading(0, len(wrong), answers, 0.9) for answers in (0.95, 0.5, 0.95))
+    assert [one.number for one in excerpts(question, passages, [well, unsure])] == [1]
+    assert [one.number for one in excerpts(question, passages, [well, surely])] == [1, 2]
+    passages[1] = Document(foreign, metadata=passages[1].metadata)
+    found = excerpts(question, passages, [well, Reading(0, len(foreign), 0.6, 0.9)])
+    assert [one.number for one in found] == [1, 2], "in another language no words are shared"
+
+
 def test_a_passage_in_which_the_reader_sees_no_answer_is_left_out_beside_one_that_answers() -> None:
     question = "Wer leitet das Lager?"  # no word of it stands in either passage
     right = Document(

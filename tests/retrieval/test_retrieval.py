@@ -195,6 +195,21 @@ def test_each_candidate_has_its_part_from_each_search(retriever: HybridRetriever
     assert {one.closeness is None for one in trace.candidates} == {True, False}
 
 
+def test_a_passage_that_only_words_found_is_compared_with_the_question_too(
+    retriever: HybridRetriever, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a large library it stands behind the nearest, which is no sign that it is far."""
+    question = "Who built the mill at Oakford? 水泵"
+    cosines = dict(library.dense_search("default", retriever.embedder.embed_query(question), 1000))
+    monkeypatch.setattr("minicpm_rag.retrieval.DEPTH", 3)
+    trace = retriever.retrieve(question).trace
+    assert trace is not None
+    by_words = [one for one in trace.candidates if one.dense_rank is None]
+    assert by_words
+    for one in by_words:
+        assert one.dense_score == pytest.approx(cosines[str(one.document.id)], abs=1e-4)
+
+
 def test_callbacks_see_a_retriever_run_with_its_passages(retriever: HybridRetriever) -> None:
     seen: list[Any] = []
 
