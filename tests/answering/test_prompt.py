@@ -192,6 +192,6 @@ def test_never_one_token_over_a_4096_window(question: str) -> None:
 def test_rows_of_a_sheet_are_named() -> None:
     rows = {"page_kind": "sheet", "row_start": 2, "row_end": 6}
     assert place_of(passage(1, **rows, page_label="Prices"), "en") == "sheet Prices rows 2–6"
-    one = rows | {"row_end": rows["row_start"]}
+    one = rows | {"row_end": rows["row_start"], "page_label": ""}
     assert place_of(passage(1, **one), "en") == "row 2" and place_of(passage(1, **one), "zh") == "第2行"
     assert place_of(passage(1, **rows, page_label=""), "zh") == "第2–6行"
