@@ -483,8 +483,11 @@ def test_a_question_that_cannot_be_kept_is_given_back_with_the_reason(
 
 def test_the_last_question_is_edited_and_asked_again_in_its_place(workspace: FakeWorkspace, home: Path) -> None:
     app = ask(page())
+    button(app, "source-").click().run()
+    assert app.session_state["source"] is not None
     next(found for found in app.text_area if (found.key or "").startswith("edited-")).set_value("病假有几天？")
     button(app, "ask-this-").click().run()
+    assert app.session_state["source"] is None, "the source of the answer that is gone does not stay beside the new one"
     (exchange,) = Conversations(Ledger(home)).exchanges("browser:ann", app.session_state["conversation"])
     assert exchange.question == "病假有几天？" and exchange.answer is not None
     assert [asked["question"].text for asked in workspace.asked] == [QUESTION, "病假有几天？"]

@@ -57,6 +57,7 @@ def ask(question: str) -> None:
 def again(conversation: Conversation, exchange: Exchange, question: Question) -> None:
     """Answer the question of an exchange again, reworded perhaps, in place of the answer it has."""
     reply.shared().stop(conversation.id)
+    state.close_source()  # it was opened from an answer, perhaps from the one that goes
     if question.text != exchange.question:
         shared.conversations().reword(state.user(), conversation.id, exchange.id, question.text)
     _start(conversation, exchange.id, question)
