@@ -26,6 +26,7 @@ from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.records import Page, Turn
 from minicpm_rag.retrieval.fusion import readable_share
 from minicpm_rag.text.claims import denied, names
+from minicpm_rag.text.measures import is_bare_number, measures
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.questions import language_of
 from minicpm_rag.text.sentences import sentence_spans
@@ -85,7 +86,8 @@ UNITS = (
     "a", "报", "不", ".", "。", " ", "\n", "\t", "\u3000", "A.", "a b ", "A-1 ", "1,", "1.1", "1. ", "- ", "第1",
     "一、", "|", "| a ", "| a | b |\n", "<", "<p>", "<a href=x>", "<b><i>", "<table><tr><td>", "<!--", "&amp;", "[1]",
     "[[1", "[", "(", "（", "“", '"', "'", "《", "《a》", "# a\n", "#", "```\n", "=\n", "--\n", "a\n\n", "1) a\n",
-    "not ", "没有", "；a", "Mr. ", "U.S. ", "January 5 ", "百万", "亿", "5% ", "\u200b", "\u0301", "😀", "a@b.c ", "{",
+    "not ", "没有", "；a", "Mr. ", "U.S. ", "January 5 ", "百万", "亿", "1", "5% ",
+    "\u200b", "\u0301", "😀", "a@b.c ", "{",
     '[{"a":1},', "*a* ", "Is it ", "什么是a？", "？！",
 )  # fmt: skip
 SHORT, LONG = 15_000, 60_000
@@ -118,6 +120,8 @@ WORK: dict[str, Callable[[str], object]] = {
     "language": language_of,
     "names": names,
     "numbers": numbers,
+    "measures": measures,
+    "bare numbers": is_bare_number,
     "denied": denied,
     "statements": lambda text: statements(passage(text)),
     "readable": lambda text: readable_share(text, {}),

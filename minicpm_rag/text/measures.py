@@ -17,12 +17,23 @@ _UNITS = {
     "tonne": "tonnes?|tons?|吨", "kilometre": "km|kilomet(?:re|er)s?|公里|千米", "metre": "m|met(?:re|er)s?|米",
     "square metre": "m2|平方米|square met(?:re|er)s?", "cubic metre": "m3(?:/h)?|立方米|cubic met(?:re|er)s?",
     "kilometre an hour": "km/h|公里每小时", "litre": "l|lit(?:re|er)s?|升", "millilitre": "ml|毫升",
-    "watt": "w|watts?|瓦", "kilowatt": "kw|千瓦", "volt": "v|volts?|伏", "hertz": "hz|赫兹", "gigahertz": "ghz",
+    "watt": "w|watts?|瓦(?!时)", "kilowatt": "kw|千瓦(?!时)", "volt": "v|volts?|伏",
+    "hertz": "hz|赫兹", "gigahertz": "ghz",
     "centimetre": "cm|centimet(?:re|er)s?|厘米", "millimetre": "mm|millimet(?:re|er)s?|毫米",
+    "microgram a cubic metre": "μg/m3|微克(?:/|每)立方米|(?:μg|micrograms?) per cubic met(?:re|er)",
+    "milligram a cubic metre": "mg/m3|毫克(?:/|每)立方米|(?:mg|milligrams?) per cubic met(?:re|er)",
+    "milligram a litre": "mg/l|毫克(?:/|每)升|(?:mg|milligrams?) per lit(?:re|er)",
+    "milligram": "mg|milligrams?|毫克", "microgram": "μg|micrograms?|微克",
+    "part in a million": "ppm", "degree Celsius": "°c|degrees? celsius|摄氏度",
+    "degree Fahrenheit": "°f|degrees? fahrenheit|华氏度", "pascal": "pa|pascals?|帕",
+    "kilopascal": "kpa|千帕", "megapascal": "mpa|兆帕", "kilowatt hour": "kwh|千瓦时|度电|kilowatt hours?",
+    "milliampere hour": "mah|毫安时", "millisecond": "ms|milliseconds?|毫秒", "decibel": r"db(?:\(a\))?|decibels?|分贝",
     "yuan": "yuan|rmb|cny|元(?!月)", "dollar": "dollars?|usd|美元", "euro": "euros?|eur|欧元",
 }  # fmt: skip
+# Bounded, and begun only where a number begins: else a long run of digits takes time in the square of its length.
 _NUMBER = (
-    r"\d+(?:,\d{3})*(?:\.\d+)?\s?[百千万亿]*|[〇零一二两三四五六七八九十百千万亿]+"
+    r"(?<!\d)\d{1,20}(?:,\d{3}){0,6}(?:\.\d{1,20})?\s?(?:[百万亿]|千(?![克米瓦帕])){0,4}"
+    r"|(?<![〇零一二两三四五六七八九十百千万亿])[〇零一二两三四五六七八九十百千万亿]{1,20}"
     r"|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|eighteen|twenty|thirty|forty|fifty"
     r"|sixty|ninety)\b"
 )

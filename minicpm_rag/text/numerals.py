@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from minicpm_rag.text.terms import fold
 
-_DIGITS = re.compile(r"(?<![a-z\d])(?<![a-z]-)(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*)")  # not in "AL-200"
+# Not in "AL-200", nor the 5 of "PM2.5": they are names.
+_DIGITS = re.compile(r"(?<![a-z\d])(?<![a-z]-)(?<!\d\.)(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*)")
 _SCALE_AFTER = re.compile(
     r"\s*(百万|千万|万亿|十亿|百|千(?![克米瓦卡帕伏])|万|亿|hundred|thousand|million|billion|trillion)(?![a-z])"
 )

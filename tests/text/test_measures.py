@@ -14,6 +14,9 @@ from minicpm_rag.text.measures import is_bare_number, measures, units_differ, wi
         ("fifteen weeks", {15: {"week"}}),
         ("320 m³ per hour, 40 m²", {320: {"cubic metre"}, 40: {"square metre"}}),
         ("AL-200, 20 to 25", {}),
+        ("3 千克, 12 千瓦, 5 千元", {3: {"kilogram"}, 12: {"kilowatt"}, 5000: {"yuan"}}),
+        ("PM2.5 up to 500 µg/m³, 20 ℃", {500: {"microgram a cubic metre"}, 20: {"degree Celsius"}}),
+        ("5 毫克每升, 12 千瓦时", {5: {"milligram a litre"}, 12: {"kilowatt hour"}}),
     ],
 )
 def test_a_number_stands_with_its_unit(text: str, found: dict[float, set[str]]) -> None:
@@ -26,6 +29,9 @@ def test_a_number_stands_with_its_unit(text: str, found: dict[float, set[str]]) 
         ("45 months.", "Invoices are due within 45 days.", True),
         ("320 grams.", "Its airflow is 320 m³ per hour.", True),
         ("五百元", "500 美元", True),
+        ("500 grams.", "| PM2.5 | 0 to 500 µg/m³ |", True),
+        ("5 mg", "5 mg per litre", True),
+        ("16 GB", "内存 16G", False),
         ("45 天", "within 45 days", False),
         ("500 grams", "It weighs 500 g.", False),
         ("500 grams", "| AL-200 | 500 | 5680 |", False),

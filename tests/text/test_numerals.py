@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from minicpm_rag.text.numerals import numbers
+
+
+@pytest.mark.parametrize("name", ["PM2.5", "AL-200", "USB3.0", "v1.2.10", "HX-2.5"])
+def test_no_part_of_a_name_is_a_number(name: str) -> None:
+    assert not numbers(f"It measures {name}.")
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("No.5", {5}),
+        ("2.5 hours", {2.5}),
+        ("1,234.50", {1234.5}),
+        ("version 1.2.10", {1, 2, 10}),
+        ("PM2.5 within 2.5 hours", {2.5}),
+    ],
+)
+def test_what_stands_by_itself_is_one(text: str, values: set[float]) -> None:
+    assert numbers(text) == values
