@@ -6,6 +6,7 @@ Compared in processor time of this thread, so a loaded machine changes nothing; 
 from __future__ import annotations
 
 import gc
+import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -67,16 +68,22 @@ def is_slow(expression: Expression, attack: tuple[str, str, str]) -> bool:
     return thousand > 0.0004 and taken(4000) > 8 * thousand
 
 
+def some_of(found: list[tuple[str, str, str]], most: int | None) -> list[tuple[str, str, str]]:
+    return found if most is None or len(found) <= most else random.Random(0).sample(found, most)
+
+
 pytestmark = pytest.mark.timeout(600)  # they measure processor time, of which a loaded machine gives little
 
 
+@pytest.mark.parametrize("most", [40, pytest.param(None, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("part", PARTS)
-def test_no_regular_expression_is_quadratic(part: str) -> None:
+def test_no_regular_expression_is_quadratic(part: str, most: int | None) -> None:
+    """A pattern of many words has ten thousands of attacks: some of them, the same each time, and all when slow."""
     slow = {
         expression.place: attack
         for expression in expressions(part)
         if expression.place not in FEW_CHARACTERS
-        for attack in attacks(expression.pattern)
+        for attack in some_of(list(attacks(expression.pattern)), most)
         if is_slow(expression, attack)
     }
     assert slow == {}
