@@ -169,7 +169,7 @@ def test_a_follow_up_is_completed_in_the_open_and_can_be_changed(visitor: Visito
     visitor.ask("那病假呢？")
     searched = visitor.page.locator(".rag-searched")
     assert "病假" in searched.inner_text()
-    visitor.click(part("popover button"))
+    visitor.click(f'[class*="st-key-searched-"] {part("popover button")}')
     box = visitor.page.get_by_label(words("edit_search"))
     box.last.fill("病假需要什么证明？")
     visitor.page.get_by_role("button", name=words("search_with_this")).click()

@@ -83,7 +83,9 @@ def _edit(exchange: Exchange, ask_again: AskAgain) -> None:
 
 
 def _rewritten(exchange: Exchange, answer: Answer, ask_again: AskAgain) -> None:
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+    with st.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="center", key=f"searched-{exchange.id}"
+    ):
         searched = markup.plain(t("searched_for", question=answer.standalone_question))
         st.html(f'<div class="rag-searched">{searched}</div>', width="content")
         with (
