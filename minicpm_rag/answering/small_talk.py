@@ -41,6 +41,7 @@ _PATTERNS: dict[Kind, str] = {
     r"|do you (?:have|know)|have you got))?|(?:please )?(?:list|show)(?: me)?(?: all)?(?: the"
     r"| my)? (?:documents|files|docs)",
 }
+LONGEST = 200  # characters; the patterns are quadratic, and nobody greets at such length
 _COMPILED = {kind: re.compile(f"{_EDGE}(?:请问)?(?:{pattern}){_EDGE}", re.I) for kind, pattern in _PATTERNS.items()}
 _REPLIES: dict[Kind, str] = {
     "greeting": "answering.greeting",
@@ -52,6 +53,8 @@ _REPLIES: dict[Kind, str] = {
 
 def small_talk(typed: str) -> Kind | None:
     """What was typed, where it is no question to the documents."""
+    if len(typed) > LONGEST:
+        return None
     plain = to_simplified(typed)
     return next((kind for kind, pattern in _COMPILED.items() if pattern.fullmatch(plain)), None)
 

@@ -292,7 +292,7 @@ def _is_day_first(said: Sequence[str]) -> bool:
 
 def _has_comma_decimals(said: Sequence[str]) -> bool:
     """Whether a column writes 12,5 for 12.5: a comma that can part no thousands tells, unless a point is one too."""
-    found = [plain(cell) for cell in said if "," in cell]
+    found = [plain(cell) for cell in said if "," in cell and len(cell) <= _LONGEST]
     return any(_COMMA_DECIMAL.search(cell) and not _THOUSANDS.search(cell) for cell in found) and not any(
         _THOUSANDS.search(cell) for cell in found
     )

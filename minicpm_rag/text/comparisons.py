@@ -10,6 +10,7 @@ import re
 from minicpm_rag.text.scripts import has_han
 from minicpm_rag.text.terms import fold, terms
 
+LONGEST = 400  # characters of a question in which two sides are looked for; the patterns are quadratic
 _LEADING_ZH = re.compile(r"^(?:请|麻烦|帮我)?(?:比较|对比|问|说说|一下)*(?:一下)?|^(?:在|从|对于)")
 _SIDES_ZH = re.compile(
     r"^(?P<one>[^，,。；？?]{1,24}?)\s*(?:和|与|跟|(?<![合相不共一])同(?![样时意一事])|比|还是|以及|、)\s*(?P<other>[^，,。；？?]{1,24}?)\s*"
@@ -47,7 +48,7 @@ _ASKS_FOR_LIST = re.compile(
 
 def sides(question: str) -> tuple[str, str] | None:
     """What is compared; None where nothing is."""
-    text = question.strip()
+    text = question.strip()[:LONGEST]
     if has_han(text):
         found = _SIDES_ZH.search(_LEADING_ZH.sub("", text))
         return _sides(found, _common_end(found, text)) if found else None

@@ -32,6 +32,7 @@ TextsWithin = Callable[[DataTable, int], Sequence[str]]
 
 _ROW_NOUNS = frozenset(map(stem, words.ROW_NOUNS))
 _AKIN = 6  # letters that two words of one family begin with
+LONGEST = 400  # characters of a question that is read; the vocabulary's patterns are quadratic
 _NEAR = 14  # characters between a comparison and the column that it means
 _MOST_CANDIDATES = 3  # tables that are equally meant and all answer
 
@@ -49,7 +50,7 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
 
     Empty where it is not understood.
     """
-    if not words.CUE.search(folded(question)):
+    if len(question) > LONGEST or not words.CUE.search(folded(question)):
         return []
     plain = folded(question)
     hinting = [pattern for pattern, _ in words.ADDED_NOUNS]

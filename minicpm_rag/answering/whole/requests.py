@@ -16,6 +16,7 @@ from minicpm_rag.text.terms import fold
 
 _POLITE = r"(?:请|麻烦|帮我|帮忙|能不能|可以|你能|请你|给我|please|can you|could you|kindly)*\s*"
 _END = r"[\s。.!！?？吗呢]*$"
+LONGEST = 400  # characters of a question that may ask for whole documents; the patterns are quadratic
 _SUMMARY = (
     re.compile(
         rf"^{_POLITE}(?:总结|概括|归纳|概述|简述|摘要|梳理)(?:一下|下)?(?P<what>.*?)(?:的)?(?:主要)?(?:内容"
@@ -65,6 +66,8 @@ def requested(question: str, rows: Sequence[DocumentRow], *, is_held: bool) -> R
 
     `rows` are the documents it may mean; with `is_held` the question was held to them by its scope.
     """
+    if len(question) > LONGEST:
+        return None
     plain = fold(question).strip()
     for kind, patterns in (("comparison", _COMPARISON), ("summary", _SUMMARY)):
         for pattern in patterns:
