@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("page") / "home", max_new_tokens="7000", upload_megabytes="1")
+    started = Server(tmp_path_factory.mktemp("page") / "home", max_new_tokens="60000", upload_megabytes="1")
     started.start()
     yield started
     started.stop()
@@ -422,7 +422,7 @@ def endless_model(folder: Path) -> None:
     shutil.copytree(TINY, folder, dirs_exist_ok=True)
     config = json.loads((folder / "config.json").read_text())
     # Room for an answer that takes several seconds even of a tiny model.
-    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 8192}))
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 65536}))
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     marks = [token["id"] for token in tokenizer["added_tokens"]]
     marks += [number for token, number in tokenizer["model"]["vocab"].items() if token.startswith("<")]

@@ -41,8 +41,8 @@ def draw(workspace: Workspace) -> None:
         changed["max_new_tokens"] = st.slider(
             t("length"),
             64,
-            LONGEST_ANSWER_TOKENS,
-            min(LONGEST_ANSWER_TOKENS, max(64, kept.get("max_new_tokens", settings.max_new_tokens))),
+            max(LONGEST_ANSWER_TOKENS, settings.max_new_tokens),  # a longer one may be set in the settings
+            max(64, kept.get("max_new_tokens", settings.max_new_tokens)),
             64,
             key="length",
             help=t("length_help"),
