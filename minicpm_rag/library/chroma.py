@@ -87,6 +87,10 @@ def session_of(client: Any) -> Any:
 def translated(place: str, *, server: bool) -> Iterator[None]:
     """Turn what Chroma and its network client raise into VectorStoreError."""
     import httpx
+
+    # Python waits for a package that another thread is importing, but not where a part of it is wanted, as Chroma
+    # wants numpy.typing: both threads would get half of numpy, and fail.
+    import numpy  # noqa: F401
     from chromadb.errors import ChromaError
 
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import struct
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -135,3 +137,46 @@ def test_files_of_an_unknown_format_that_chroma_cannot_load_are_replaced(tmp_pat
         assert not indexing.check(library, repair=False).problems
         assert len(contents(library)) == 5
         assert embedder.embedded == 0
+
+
+IMPORTS = """
+import sys, threading, time
+from minicpm_rag.library import chroma
+
+half, wanted, errors = threading.Event(), threading.Event(), []
+
+def pause(event, arguments):  # an audit hook: a finder would hold the lock of all imports
+    if event != "exec":
+        return
+    name = arguments[0].co_filename.replace("\\\\", "/")
+    if name.endswith("numpy/lib/__init__.py"):  # half of numpy is there
+        half.set()
+        if wanted.wait(5):
+            time.sleep(0.5)  # the other thread goes on to wait for the whole of numpy
+    elif name.endswith("numpy/_typing/_array_like.py"):
+        wanted.set()
+
+def told(work):
+    try:
+        work()
+    except ImportError as error:
+        errors.append(error)
+
+def open_chroma():
+    half.wait()
+    with chroma.translated("folder", server=False):
+        pass
+
+sys.addaudithook(pause)
+threads = [threading.Thread(target=told, args=(work,)) for work in (lambda: __import__("numpy"), open_chroma)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+sys.exit(str(errors) if errors else 0)
+"""
+
+
+def test_chroma_is_opened_while_another_thread_imports_numpy() -> None:
+    ended = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
