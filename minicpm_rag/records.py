@@ -244,6 +244,17 @@ class Scope:
     since: str = ""  # ISO dates of indexing, both included
     until: str = ""
 
+    def joined(self, other: Scope) -> Scope:
+        """What either names; where both give a date, the other's counts."""
+        return Scope(
+            self.documents + other.documents,
+            self.folders + other.folders,
+            self.tags + other.tags,
+            self.formats + other.formats,
+            other.since or self.since,
+            other.until or self.until,
+        )
+
 
 @dataclass(frozen=True)
 class KnowledgeBase:

@@ -18,6 +18,7 @@ from regular_expressions import Expression, attacks, expressions, repeated, seco
 from minicpm_rag.answering.citations.proof import Proof
 from minicpm_rag.answering.extractive import excerpts
 from minicpm_rag.answering.followups import stands_alone
+from minicpm_rag.answering.small_talk import small_talk
 from minicpm_rag.chunking import ChunkSize, split_pages
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import decode
@@ -26,7 +27,9 @@ from minicpm_rag.loaders.text import markdown_page
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.records import Page, Turn
 from minicpm_rag.retrieval.fusion import readable_share
+from minicpm_rag.text.cells import split_unit, typed
 from minicpm_rag.text.claims import denied, names
+from minicpm_rag.text.comparisons import sides
 from minicpm_rag.text.measures import is_bare_number, measures
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.questions import language_of
@@ -53,9 +56,13 @@ FEW_CHARACTERS = {
     "minicpm_rag.text.comparisons._": "sides: 400 characters",
     "minicpm_rag.text.dates._PATTERNS": "understand: 400 characters",
     "minicpm_rag.text.cells._COMMA_DECIMAL": "number, _has_comma_decimals: 60 characters",
+    "minicpm_rag.text.cells._HEADER_UNIT": "split_unit: the last 60 characters",
+    "minicpm_rag.text.cells._NUMBER": "number: 60 characters",
+    "minicpm_rag.text.cells._YMD": "date: 60 characters",
     "minicpm_rag.answering.tables.": "understand: 400 characters",
     "minicpm_rag.answering.whole.requests._": "requested: 400 characters",
     "minicpm_rag.answering.small_talk._COMPILED": "small_talk: 200 characters",
+    "minicpm_rag.loaders.sheets.values._": "shown: 255 characters",
     "minicpm_rag.loaders.tables._VALUE": "is_value: 60 characters",
     "minicpm_rag.loaders.pdf.layout: re.compile('[^\\\\W\\\\d_](?:[\\\\w-]*)-\\\\Z')": "_join: 40 characters",
 }
@@ -81,10 +88,16 @@ def some_of(found: list[tuple[str, str, str]], most: int | None) -> list[tuple[s
 pytestmark = pytest.mark.timeout(600)  # they measure processor time, of which a loaded machine gives little
 
 
-@pytest.mark.parametrize("most", [40, pytest.param(None, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    ("part", "most"),
+    [
+        *((part, None) for part in PARTS if part != "text"),
+        ("text", 40),
+        pytest.param("text", None, marks=pytest.mark.slow),
+    ],
+)
 def test_no_regular_expression_is_quadratic(part: str, most: int | None) -> None:
-    """A pattern of many words has ten thousands of attacks: some of them, the same each time, and all when slow."""
+    """The patterns of `text` are of many words, with ten thousands of attacks: some of them, and all when slow."""
     slow = {
         expression.place: attack
         for expression in expressions(part)
@@ -148,6 +161,10 @@ WORK: dict[str, Callable[[str], object]] = {
     "proof in a passage": lambda text: Proof(QUESTION, [passage(text)]).of(CLAIM, frozenset()),
     "proof of a question": lambda text: Proof(text, FACTS).of(CLAIM, frozenset()),
     "excerpts": lambda text: excerpts(QUESTION, [passage(text)]),
+    "a column": lambda text: typed(text, [text, "1"]),
+    "a header with a unit": lambda text: split_unit(f"价格 (单位: a/a {text}\x01"),
+    "two sides": lambda text: sides(f"how do the a and the {text}"),
+    "small talk": lambda text: small_talk(f" 请问你{text}"),
     "a follow-up": lambda text: stands_alone(text, [Turn("q", "a")]),
 }
 

@@ -330,6 +330,24 @@ def facts_document(domain: dict, lang: str, rng: random.Random) -> dict:
     }
 
 
+def of_sentences(
+    domain: str, lang: str, test: bool, title: str, text: Text, questions: list, claims: list, headings: str = ""
+) -> dict:
+    """A document of running sentences, without a table."""
+    return {
+        "lang": lang,
+        "domain": domain,
+        "form": "sentences",
+        "test": test,
+        "title": title,
+        "headings": headings,
+        "header": "",
+        "text": str(text).strip(),
+        "questions": questions,
+        "claims": claims,
+    }
+
+
 def relations_document(relation: dict, lang: str, rng: random.Random) -> dict:
     """Who does what to whom."""
     test = bool(relation.get("test"))
@@ -363,18 +381,7 @@ def relations_document(relation: dict, lang: str, rng: random.Random) -> dict:
             told(rng.choice(ask_a).format(b=b), rng.choice(SHORT[lang]).format(v=wrong), 0, spots["a"], "other subject")
         )
     title = {"en": ["Notes", "Overview", "Who is who", "Minutes"], "zh": ["记录", "概况", "人物与单位", "纪要"]}[lang]
-    return {
-        "lang": lang,
-        "domain": "relation",
-        "form": "sentences",
-        "test": test,
-        "title": rng.choice(title),
-        "headings": "",
-        "header": "",
-        "text": str(text).strip(),
-        "questions": questions,
-        "claims": claims,
-    }
+    return of_sentences("relation", lang, test, rng.choice(title), text, questions, claims)
 
 
 def rules_document(rule: dict, lang: str, rng: random.Random) -> dict:
@@ -409,18 +416,7 @@ def rules_document(rule: dict, lang: str, rng: random.Random) -> dict:
     questions.append(asked_of(rng.choice(asked).format(x=absent), NOWHERE, "other subject"))
     claims.append(told("", fill(rng.choice([*allowed, *forbidden]), lang, x=absent), 0, NOWHERE, "other subject"))
     title = {"en": ["Rules", "House rules", "Guideline"], "zh": ["规定", "守则", "须知"]}[lang]
-    return {
-        "lang": lang,
-        "domain": "rules",
-        "form": "sentences",
-        "test": bool(rule.get("test")),
-        "title": rng.choice(title),
-        "headings": "",
-        "header": "",
-        "text": str(text).strip(),
-        "questions": questions,
-        "claims": claims,
-    }
+    return of_sentences("rules", lang, bool(rule.get("test")), rng.choice(title), text, questions, claims)
 
 
 def aims_document(aim: dict, lang: str, rng: random.Random) -> dict:
@@ -465,18 +461,7 @@ def aims_document(aim: dict, lang: str, rng: random.Random) -> dict:
         if rng.random() < 0.3:
             text.add(rng.choice(FILLERS[lang]) + gap)
     title = {"en": ["Report", "Outlook", "Strategy paper"], "zh": ["报告", "展望", "战略规划"]}[lang]
-    return {
-        "lang": lang,
-        "domain": "aims",
-        "form": "sentences",
-        "test": test,
-        "title": rng.choice(title),
-        "headings": "",
-        "header": "",
-        "text": str(text).strip(),
-        "questions": questions,
-        "claims": claims,
-    }
+    return of_sentences("aims", lang, test, rng.choice(title), text, questions, claims)
 
 
 def tiers_document(tier: dict, lang: str, rng: random.Random) -> dict:
@@ -504,18 +489,7 @@ def tiers_document(tier: dict, lang: str, rng: random.Random) -> dict:
         claims.append(told("", statement.format(n=n, v=wrong.text), 0, spots, "neighbour"))
     questions.append(asked_of(rng.choice(asked).format(n=absent), NOWHERE, "other value"))
     title = {"en": ["Conditions", "Price list", "Terms"], "zh": ["条件", "价目表", "条款"]}[lang]
-    return {
-        "lang": lang,
-        "domain": "tiers",
-        "form": "sentences",
-        "test": test,
-        "title": rng.choice(title),
-        "headings": "",
-        "header": "",
-        "text": str(text).strip(),
-        "questions": questions,
-        "claims": claims,
-    }
+    return of_sentences("tiers", lang, test, rng.choice(title), text, questions, claims)
 
 
 def lists_document(listing: dict, lang: str, rng: random.Random) -> dict:
@@ -574,18 +548,7 @@ def lists_document(listing: dict, lang: str, rng: random.Random) -> dict:
     questions.append(asked_of(fill(rng.choice(asked), lang, e=absent), NOWHERE, "other subject"))
     claims.append(told("", fill(one, lang, e=absent, x=everything[0]), 0, NOWHERE, "other subject"))
     title = {"en": ["Contents", "Checklist", "Overview"], "zh": ["清单", "一览", "说明"]}[lang]
-    return {
-        "lang": lang,
-        "domain": "lists",
-        "form": "sentences",
-        "test": test,
-        "title": rng.choice(title),
-        "headings": "",
-        "header": "",
-        "text": str(text).strip(),
-        "questions": questions,
-        "claims": claims,
-    }
+    return of_sentences("lists", lang, test, rng.choice(title), text, questions, claims)
 
 
 def clauses_document(clause: dict, lang: str, rng: random.Random) -> dict:
@@ -657,18 +620,7 @@ def clauses_document(clause: dict, lang: str, rng: random.Random) -> dict:
         "en": ["Rules of the house", "Agreement", "handbook.docx", "Customer service"],
         "zh": ["管理制度", "协议", "手册.docx", "客户服务"],
     }[lang]
-    return {
-        "lang": lang,
-        "domain": "clauses",
-        "form": "sentences",
-        "test": test,
-        "title": rng.choice(title),
-        "headings": headings,
-        "header": "",
-        "text": str(text).strip(),
-        "questions": questions,
-        "claims": claims,
-    }
+    return of_sentences("clauses", lang, test, rng.choice(title), text, questions, claims, headings)
 
 
 MAKERS = [

@@ -447,25 +447,6 @@ def add_cross(rows: Rows, root: Path, rng: random.Random) -> None:
                     says=1,
                     **common,
                 )
-                third = rng.choice(list(data[asked_in][1].values()))
-                if (
-                    third["passage_id"].replace(asked_in, "") == question["passage_id"].replace(read_in, "")
-                    and third is not other
-                    and not set(third["answers"]) & set(other["answers"])
-                ):
-                    rows.add(
-                        "cross",
-                        fold,
-                        "same",
-                        asked,
-                        passage["title"],
-                        number,
-                        window,
-                        claim=third["answers"][0],
-                        span=span,
-                        says=0,
-                        **common,
-                    )
                 siblings = [
                     q
                     for q in data[asked_in][1].values()
@@ -473,7 +454,9 @@ def add_cross(rows: Rows, root: Path, rng: random.Random) -> None:
                     and q is not other
                     and not set(q["answers"]) & set(other["answers"])
                 ]
-                for wrong in rng.sample(siblings, min(1, len(siblings))):
+                third = rng.choice(list(data[asked_in][1].values()))
+                wrongs = [q for q in siblings if q is third]
+                for wrong in [*wrongs, *rng.sample(siblings, min(1, len(siblings)))]:
                     rows.add(
                         "cross",
                         fold,

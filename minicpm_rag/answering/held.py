@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library import Library
-from minicpm_rag.records import Question, Scope
+from minicpm_rag.records import Question
 
 _AT = re.compile(r"(?<![\w.])[@＠]")
 _QUOTED = re.compile(r"[\"“《「]([^\"”》」]{1,200})[\"”》」]")
@@ -38,16 +38,8 @@ def held(question: Question, library: Library, knowledge_base: str) -> Question:
     if not found or not rest:
         return question
     named = library.scope(knowledge_base, found)
-    scope = question.scope
-    joined = Scope(
-        scope.documents + named.documents,
-        scope.folders + named.folders,
-        scope.tags + named.tags,
-        scope.formats + named.formats,
-        scope.since or named.since,
-        scope.until or named.until,
-    )
-    return replace(question, text=rest, scope=joined)
+    # The chips' dates count, where they give any.
+    return replace(question, text=rest, scope=named.joined(question.scope))
 
 
 def _name(text: str, start: int, titles: list[str]) -> tuple[int, str]:

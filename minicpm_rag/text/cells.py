@@ -201,9 +201,10 @@ def year(text: str) -> int | None:
 
 def split_unit(header: str) -> tuple[str, str]:
     """A column's name without the unit that its header gives in brackets or after a slash, and that unit."""
-    found = _HEADER_UNIT.search(header)
+    header = header.strip()
+    found = _HEADER_UNIT.search(header, max(0, len(header) - _LONGEST))  # the pattern is quadratic
     if found is None or not header[: found.start()].strip() or not _is_unit(found[1]):
-        return header.strip(), ""
+        return header, ""
     said = plain(found[1])
     return header[: found.start()].strip(), _CURRENCY_OF.get(said, found[1].strip())
 

@@ -235,15 +235,17 @@ class Proof:
 
     def _by_rules(self, claim: str, marked: frozenset[int]) -> list[Support]:
         whole = self._by_words(claim, marked)
-        return [whole] if whole else self._by_clauses(claim, marked) or self._by_similarity(claim, marked)
+        if whole:
+            return [whole]
+        by_clauses = self._by_clauses(claim, lambda clause, names_too: self._by_words(clause, marked, names_too))
+        return by_clauses or self._by_similarity(claim, marked)
 
     def _by_reader(self, claim: str, marked: frozenset[int], reader: ReaderProof) -> list[Support]:
         """What passes the tests of facts, and the reader finds said.
 
         A statement that is copied whole proves itself, unless its subject stands before it.
         """
-        comparisons = self.compare(claim)
-        passing = [one for one in comparisons if not first_failure(one, (NOT_DENIED, *FACTS))]
+        passing = self._passing(claim)
         text = _bare_text(claim)
         copied = [one for one in passing if text == _bare_text(one.source.statement.text)]
         if copied and not _POINTS_BACK.match(claim):
@@ -259,7 +261,16 @@ class Proof:
             proven = [one for one in proven if odds[one.source.number] == best or one.source.number in marked]
             return [self._best(proven, marked)] if proven else []
         whole = self._said(claim, passing, marked, reader)
-        return [whole] if whole else self._clauses_said(claim, marked, reader)
+        if whole:
+            return [whole]
+        return self._by_clauses(
+            claim,
+            lambda clause, names_too: self._said(clause, self._passing(clause, names_too), marked, reader),
+        )
+
+    def _passing(self, claim: str, names_too: frozenset[str] = frozenset()) -> list[Comparison]:
+        """The comparisons that pass the tests of facts; see `compare`."""
+        return [one for one in self.compare(claim, names_too) if not first_failure(one, (NOT_DENIED, *FACTS))]
 
     def _is_bare(self, claim: str, text: str) -> bool:
         """Whether the claim is an answer that needs its question, not a statement that stands by itself."""
@@ -291,23 +302,6 @@ class Proof:
 
         proven = [one for one in ranked if said.get(one.source.number, 0.0) >= needed(one)]
         return self._best(proven, marked) if proven else None
-
-    def _clauses_said(self, claim: str, marked: frozenset[int], reader: ReaderProof) -> list[Support]:
-        """Prove clause by clause a sentence that joins what stands in several places; see `_by_clauses`."""
-        clauses = _clauses(claim)
-        found: list[Support] = []
-        spoken_of: frozenset[str] = frozenset()
-        for clause in clauses if len(clauses) > 1 else ():
-            own = names(clause)
-            comparisons = self.compare(clause, frozenset() if own else spoken_of)
-            passing = [one for one in comparisons if not first_failure(one, (NOT_DENIED, *FACTS))]
-            support = self._said(clause, passing, marked, reader)
-            if support is None:
-                return []
-            spoken_of = own or spoken_of
-            if support not in found:
-                found.append(support)
-        return found
 
     def _best(self, proven: Sequence[Comparison], marked: frozenset[int]) -> Support:
         """Of what is proven, the statement that shares most."""
@@ -369,19 +363,18 @@ class Proof:
         # A statement that denies the claim with as many shared words is the one on its subject: the other is not.
         return best[1] if best and not (denied >= _SHARED and denied > best[1].share - _DENIED) else None
 
-    def _by_clauses(self, claim: str, marked: frozenset[int]) -> list[Support]:
+    def _by_clauses(self, claim: str, prove: Callable[[str, frozenset[str]], Support | None]) -> list[Support]:
         """Prove clause by clause a sentence that joins what stands in several places.
 
-        A clause without a name of its own is about the names before it, so the passage must say it of them.
+        A clause without a name of its own is about the names before it, so the passage must say it of them: `prove`
+        is given the clause and these names.
         """
         clauses = _clauses(claim)
-        if len(clauses) < 2:
-            return []
         found: list[Support] = []
         spoken_of: frozenset[str] = frozenset()
-        for clause in clauses:
+        for clause in clauses if len(clauses) > 1 else ():
             own = names(clause)
-            support = self._by_words(clause, marked, frozenset() if own else spoken_of)
+            support = prove(clause, frozenset() if own else spoken_of)
             if support is None:
                 return []
             spoken_of = own or spoken_of

@@ -460,7 +460,6 @@ class _Reading:
                 limit,
                 mean is not None,
                 total is not None,
-                asked is not None or who is not None,
             )
         if counted is not None and not measures and (own := self._counter_column(counted)) is not None:
             return self._of("sum", (own,), group)
@@ -627,7 +626,6 @@ class _Reading:
         limit: int,
         is_mean: bool,
         is_sum: bool,
-        is_asked: bool,
     ) -> TableQuery | None:
         """Which is highest: a row where the column has each value once, else a group of rows."""
         if target is not None and (target.part or self._column(target).distinct < self.tables[target.table].rows):

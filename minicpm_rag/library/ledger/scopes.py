@@ -80,7 +80,7 @@ def named(connection: sqlite3.Connection, kb_id: int, wanted: Sequence[str]) -> 
     rows = [row for row in documents.listed(connection, kb_id) if row.status == "ready"]
     found = Scope()
     for word in filter(None, map(str.strip, wanted)):
-        found = _joined(found, _named(rows, word))
+        found = found.joined(_named(rows, word))
     return found
 
 
@@ -135,14 +135,3 @@ def _lies_in(row: DocumentRow, folder: str) -> bool:
         if any(end == wanted or PurePath(end).name == wanted or end.endswith("/" + wanted) for end in ends):
             return True
     return False
-
-
-def _joined(one: Scope, other: Scope) -> Scope:
-    return Scope(
-        one.documents + other.documents,
-        one.folders + other.folders,
-        one.tags + other.tags,
-        one.formats + other.formats,
-        other.since or one.since,
-        other.until or one.until,
-    )

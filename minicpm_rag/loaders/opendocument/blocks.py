@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from minicpm_rag.loaders.bounds import count, number_of
+from minicpm_rag.loaders.elements import inside
 from minicpm_rag.loaders.html.formulas import formula_text
 from minicpm_rag.loaders.opendocument.names import CHART, DRAW, DUBLIN, FIELD, LINK, MATH, OFFICE, STYLE, TABLE, TEXT
 from minicpm_rag.loaders.opendocument.styles import Styles
@@ -269,15 +270,7 @@ def _repeated(element: Any, what: str, has_text: bool) -> int:
 
 def _direct(element: Any, tag: str) -> Iterator[Any]:
     """Yield what is inside with that tag, without entering the tables inside."""
-    stack = [iter(element)]
-    while stack:
-        child = next(stack[-1], None)
-        if child is None:
-            stack.pop()
-        elif child.tag == tag:
-            yield child
-        elif isinstance(child.tag, str) and child.tag.startswith(TABLE) and child.tag != f"{TABLE}table":
-            stack.append(iter(child))
+    return inside(element, tag, lambda other: other.startswith(TABLE) and other != f"{TABLE}table")
 
 
 def _up_to(element: Any, end: Any) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+_LONGEST = 255  # characters of a format, Excel's own limit; reading a longer one could take quadratic time
 _DECIMALS = re.compile(r"(#,##)?0(?:\.(0+))?(%)?")  # the formats of nearly all cells, quicker by hand
 
 
@@ -19,6 +20,8 @@ def shown(value: Any, number_format: str) -> str:
     """The text of a cell; "" for an empty one."""
     if value is None:
         return ""
+    if len(number_format) > _LONGEST:
+        number_format = ""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, str):

@@ -14,6 +14,7 @@ from typing import Any
 
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import MOST_STYLES, count, number_of
+from minicpm_rag.loaders.elements import inside
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
@@ -251,15 +252,7 @@ def _table_rows(table: Any, runs: Runs) -> Iterator[tuple[int, list[str]]]:
 
 def _direct(element: Any, tag: str) -> Iterator[Any]:
     """Yield children of that tag, those inside content controls included, without entering nested tables."""
-    stack = [iter(element)]
-    while stack:
-        child = next(stack[-1], None)
-        if child is None:
-            stack.pop()
-        elif child.tag == tag:
-            yield child
-        elif child.tag in (f"{W}sdt", f"{W}sdtContent", f"{W}ins", f"{W}customXml"):
-            stack.append(iter(child))
+    return inside(element, tag, {f"{W}sdt", f"{W}sdtContent", f"{W}ins", f"{W}customXml"}.__contains__)
 
 
 def _cell_text(cell: Any, runs: Runs) -> str:

@@ -96,8 +96,8 @@ def _talk(workspace: Workspace | None, conversation: Conversation | None, reply:
     if conversation is None:
         _first_screen(workspace)
         return None
-    conversation_menu.draw(conversation)
     exchanges = shared.conversations().exchanges(state.user(), conversation.id)
+    conversation_menu.draw(conversation, exchanges)
     slot = None
     for exchange in exchanges:
         if reply is not None and exchange.id == reply.exchange:

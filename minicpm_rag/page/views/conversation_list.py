@@ -38,11 +38,12 @@ def draw() -> None:
             if not rows:
                 st.html(f'<div class="rag-caption">{markup.plain(t("no_conversation_found"))}</div>')
     count = st.session_state.get("conversations_shown", AT_FIRST)
+    current = state.conversation() if state.view() == "chat" else None
     for group, members in groupby(rows[:count], key=lambda row: group_of(row, _today())):
         st.html(f'<div class="rag-caption">{markup.plain(t(f"conversations_{group}"))}</div>')
         with st.container(gap=None):
             for row in members:
-                _row(row)
+                _row(row, is_here=current is not None and current.id == row.id)
     if len(rows) > count:
         st.button(
             t("more_conversations", count=len(rows) - count),
@@ -67,9 +68,8 @@ def _today() -> date:
     return datetime.now().astimezone().date()
 
 
-def _row(row: Conversation) -> None:
-    shown = state.conversation()
-    here = "-here" if shown is not None and shown.id == row.id and state.view() == "chat" else ""
+def _row(row: Conversation, *, is_here: bool) -> None:
+    here = "-here" if is_here else ""
     with st.container(key=f"talk-{row.id}{here}"):
         st.button(
             markup.label(row.title or t("untitled")),

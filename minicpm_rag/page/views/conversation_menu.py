@@ -15,10 +15,10 @@ from minicpm_rag.page.views import export, notices
 from minicpm_rag.page.views.callbacks import attempt
 
 if TYPE_CHECKING:
-    from minicpm_rag.records import Conversation
+    from minicpm_rag.records import Conversation, Exchange
 
 
-def draw(conversation: Conversation) -> None:
+def draw(conversation: Conversation, exchanges: list[Exchange]) -> None:
     """Draw title and menu."""
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
         notices.quiet(conversation.title or t("untitled"))
@@ -31,7 +31,6 @@ def draw(conversation: Conversation) -> None:
                 args=(conversation,),
             )
             _rename(conversation)
-            exchanges = shared.conversations().exchanges(state.user(), conversation.id)
             st.download_button(
                 t("export"),
                 export.as_markdown(conversation, exchanges),
