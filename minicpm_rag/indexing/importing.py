@@ -55,6 +55,7 @@ def import_file(library: Library, file: Path, name: str | None, size: ChunkSize)
             with library.ledger.writing() as connection:
                 if knowledge_bases.exists(connection, name):
                     raise LibraryError("indexing.import_name_taken", name=name)
+                knowledge_bases.new_name(name)
                 # Without a name it is hidden, and cleared should this process die.
                 kb_id = knowledge_bases.create_hidden(connection)
             try:

@@ -8,6 +8,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "已有知识库“{name}”，请换个名称。",
         "There already is a knowledge base '{name}'. Choose another name.",
     ),
+    "library.default_name": ("默认", "Default"),
+    "library.name_of_default": (
+        "网页上把知识库 {default} 叫作“{name}”，请换个名称；要用它本身，请写 {default}。",
+        "'{name}' is what the page calls the knowledge base '{default}'. Choose another name, or write '{default}'.",
+    ),
     "library.unusable_name": (
         "“{name}”不能作为知识库的名称，请用一行以内的 1 到 {most} 个字。",
         "'{name}' cannot name a knowledge base. Use 1 to {most} characters of any script, on one line.",

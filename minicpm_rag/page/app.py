@@ -11,10 +11,10 @@ from pathlib import Path
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.messages import Message
+from minicpm_rag.messages import Language, Message
 from minicpm_rag.page import shared, state, streamlit_private
 from minicpm_rag.page.html import bridge, theme
-from minicpm_rag.page.language import language, t
+from minicpm_rag.page.language import language, t, text
 from minicpm_rag.page.server import Gate
 from minicpm_rag.page.views import callbacks, login, notices, sidebar
 
@@ -30,7 +30,7 @@ def show() -> None:
     theme.draw(language())
     try:
         if streamlit_private.is_served() and not Gate.is_in_place:
-            _failed(t("unguarded"))
+            _stay_closed()
         elif login.is_missing():
             login.draw()
         else:
@@ -60,6 +60,17 @@ def _show() -> None:
     sidebar.draw()
     callbacks.tell()
     {"chat": chat.show, "library": library.show, "model": model.show}[state.view()]()
+
+
+def _stay_closed() -> None:
+    """Say, here and in the terminal, that a server which somebody set up by themselves lets anybody in."""
+    logger.warning(_unguarded("en"))
+    _failed(_unguarded(language()))
+
+
+def _unguarded(language: Language) -> str:
+    address = streamlit_private.open_address()
+    return text(language, "unguarded_open", address=address) if address else text(language, "unguarded")
 
 
 def _failed(what: Message | str) -> None:

@@ -82,6 +82,12 @@ def is_served() -> bool:
     return bool(runtime.exists())
 
 
+def open_address() -> str | None:
+    """The address that the server listens on, where other machines may reach it ("*" for all); None for this one's."""
+    address = str(config.get_option("server.address") or "*")
+    return None if address == "localhost" or address == "::1" or address.startswith("127.") else address
+
+
 def look_up_no_address() -> None:
     """Keep Streamlit from asking an outside service for this machine's external address.
 

@@ -97,6 +97,27 @@ def test_counts_and_the_embedder_are_known(library: Library) -> None:
     assert entry.chunks == sum(row.chunks for row in library.documents(KB))
 
 
+@pytest.mark.parametrize("name", ["默认", "Default", " DEFAULT ", "Ｄｅｆａｕｌｔ"])
+def test_no_way_makes_a_second_knowledge_base_that_the_page_would_call_the_default(
+    library: Library, folder: Path, tmp_path: Path, name: str
+) -> None:
+    ingest(library, folder)
+    library.create("other")
+    library.export("other", tmp_path / "other.zip")
+    before = [entry.name for entry in library.knowledge_bases()]
+    for attempt in (
+        lambda: library.create(name),
+        lambda: library.rename("other", name),
+        lambda: worker.submit_ingest(library, name, [folder]),
+        lambda: worker.save_upload(library, name, "a.txt", b"x"),
+        lambda: done(library, worker.submit_import(library, tmp_path / "other.zip", name)),
+    ):
+        with pytest.raises(LibraryError, match=f"'{name.strip()}' is what the page calls .*'default'"):
+            attempt()
+    assert [entry.name for entry in library.knowledge_bases()] == before
+    library.rename("other", "default")  # by its own name it may be made
+
+
 def test_knowledge_bases_are_made_renamed_and_told_apart(library: Library, folder: Path) -> None:
     library.create("other")
     with pytest.raises(LibraryError, match="already is"):

@@ -51,6 +51,16 @@ def test_broken_xml_inside_is_called_damaged(tmp_path: Path) -> None:
         assert "damaged" in str(refusal(path).reason)
 
 
+def test_a_workbook_that_names_an_encoding_nobody_knows_is_read_by_the_second_reader(tmp_path: Path) -> None:
+    sound = make_xlsx(tmp_path / "sound.xlsx")
+    with zipfile.ZipFile(sound) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = parts["xl/worksheets/sheet1.xml"].partition(b"?>")[2] or parts["xl/worksheets/sheet1.xml"]
+    parts["xl/worksheets/sheet1.xml"] = b'<?xml version="1.0" encoding="UTF-99999"?>' + sheet
+    read = load_file(make_zip(tmp_path / "a.xlsx", parts))
+    assert "| 台灯 | 29 | 2024-05-01 |" in read.pages[0].text
+
+
 def test_truncated_pdfs_and_garbage_named_pdf_are_refused(tmp_path: Path) -> None:
     whole = make_pdf(tmp_path / "a.pdf", [[(50, 700, 12, "Hello")]]).read_bytes()
     assert "PDF is damaged" in str(refusal(written(tmp_path / "b.pdf", whole[:200])).reason)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from browser_parts import Server
 from conftest import REPOSITORY
+from page_client import Client
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
@@ -181,3 +183,22 @@ def test_a_page_that_somebody_starts_without_the_gate_stays_closed(monkeypatch: 
     shown = AppTest.from_file(str(server.SCRIPT), default_timeout=20).run()
     assert "minicpm-rag page" in " ".join(element.proto.body for element in shown.get("html"))
     assert not shown.chat_input
+
+
+@pytest.mark.parametrize(("address", "says"), [("", "(address: *)"), ("127.0.0.1", "not guarded: any web site")])
+def test_two_lines_that_a_user_runs_by_themselves_open_nothing(tmp_path: Path, address: str, says: str) -> None:
+    (tmp_path / "mine.py").write_text("from minicpm_rag.page.app import show\nshow()\n", encoding="utf-8")
+    options = ["--server.headless", "true", "--server.fileWatcherType", "none", "--server.address", address]
+    mine = Server(tmp_path / "home", script=tmp_path / "mine.py", options=options)
+    mine.start()
+    try:
+        with Client(mine.address) as anybody:
+            anybody.run()
+            shown = " ".join(anybody.shown)
+            assert says in shown, shown
+            assert "minicpm-rag page" in shown
+            assert set(anybody.widgets.values()) <= {"button"}  # to try again
+        assert says in mine.log()
+        assert not (mine.home / "ledger.sqlite3").exists()
+    finally:
+        mine.stop()

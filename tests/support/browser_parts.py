@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,22 @@ PATIENCE = 60_000  # milliseconds; two cores may be shared with the rest of the 
 
 
 class Server:
-    """`streamlit run streamlit_app.py` on a home of its own; may be stopped and started again."""
+    """`streamlit run streamlit_app.py` on a home of its own; may be stopped and started again.
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    Another script is run in its own folder, so without the project's configuration.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        script: Path = REPOSITORY / "streamlit_app.py",
+        options: Sequence[str] = (),
+        **settings: str,
+    ) -> None:
         self.home = home
+        self.script = script
+        self.options = options
         self.settings = {f"MINICPM_RAG_{name.upper()}": value for name, value in settings.items()}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -52,12 +65,13 @@ class Server:
                     "-m",
                     "streamlit",
                     "run",
-                    "streamlit_app.py",
+                    self.script.name,
                     "--server.port",
                     str(self.port),
+                    *self.options,
                 ],
-                cwd=REPOSITORY,
-                env=clean | {"MINICPM_RAG_HOME": str(self.home)} | self.settings,
+                cwd=self.script.parent,
+                env=clean | {"PYTHONPATH": str(REPOSITORY)} | {"MINICPM_RAG_HOME": str(self.home)} | self.settings,
                 stdout=log,
                 stderr=log,
             )

@@ -14,6 +14,7 @@ from langchain_core.documents import Document
 
 from minicpm_rag.errors import ModelError, NotFoundError
 from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.library.ledger.knowledge_bases import new_name
 from minicpm_rag.llm.remote import Connection
 from minicpm_rag.messages import Message
 from minicpm_rag.records import (
@@ -119,7 +120,7 @@ class FakeLibrary:
         return [KnowledgeBase(name, "fake", 8, *counts.get(name, (0, 0, 0))) for name in self.names]
 
     def create(self, name: str) -> None:
-        self.names.append(name)
+        self.names.append(new_name(name))
 
     def rename(self, name: str, new_name: str) -> None:
         self.names[self.names.index(name)] = new_name

@@ -15,10 +15,11 @@ from typing import Any, Literal
 
 from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError
 from minicpm_rag.library.ledger import keywords, now, tables
-from minicpm_rag.messages import Message
+from minicpm_rag.messages import LANGUAGES, Message, text
 from minicpm_rag.records import KnowledgeBase
 
 LONGEST_NAME = 100
+DEFAULT = "default"  # the one that is there before any was made; the page shows its name translated
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,14 @@ def create(connection: sqlite3.Connection, name: str) -> int:
     """Make an empty knowledge base. Raises LibraryError where the name is taken or unusable."""
     if exists(connection, name):
         raise LibraryError("library.name_taken", name=name)
-    cursor = connection.execute("INSERT INTO knowledge_bases(name, created_at) VALUES (?, ?)", (clean(name), now()))
+    cursor = connection.execute("INSERT INTO knowledge_bases(name, created_at) VALUES (?, ?)", (new_name(name), now()))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
 def ensure(connection: sqlite3.Connection, name: str) -> int:
     """The row id of the knowledge base of that name, made where it is missing."""
-    connection.execute(
-        "INSERT INTO knowledge_bases(name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
-        (clean(name), now()),
-    )
-    return find(connection, name)
+    return find(connection, name) if exists(connection, name) else create(connection, name)
 
 
 def create_hidden(connection: sqlite3.Connection) -> int:
@@ -99,15 +96,17 @@ def reveal(connection: sqlite3.Connection, kb_id: int, name: str) -> None:
     """Name a hidden knowledge base. Raises LibraryError where the name was taken meanwhile."""
     if exists(connection, name):
         raise LibraryError("library.name_taken", name=name)
-    connection.execute("UPDATE knowledge_bases SET name = ? WHERE id = ?", (clean(name), kb_id))
+    connection.execute("UPDATE knowledge_bases SET name = ? WHERE id = ?", (new_name(name), kb_id))
 
 
-def rename(connection: sqlite3.Connection, name: str, new_name: str) -> None:
+def rename(connection: sqlite3.Connection, name: str, wanted: str) -> None:
     """Give a knowledge base another name."""
     kb_id = find(connection, name)
-    if exists(connection, new_name) and find(connection, new_name) != kb_id:
-        raise LibraryError("library.name_taken", name=new_name)
-    connection.execute("UPDATE knowledge_bases SET name = ? WHERE id = ?", (clean(new_name), kb_id))
+    if exists(connection, wanted):
+        if find(connection, wanted) == kb_id:
+            return
+        raise LibraryError("library.name_taken", name=wanted)
+    connection.execute("UPDATE knowledge_bases SET name = ? WHERE id = ?", (new_name(wanted), kb_id))
 
 
 def hide(connection: sqlite3.Connection, kb_id: int) -> None:
@@ -182,10 +181,22 @@ def names(connection: sqlite3.Connection) -> dict[int, str]:
 
 def clean(name: str) -> str:
     """The name as it is stored. Raises LibraryError where it cannot be one."""
-    text = unicodedata.normalize("NFC", name.strip())
-    if not text or len(text) > LONGEST_NAME or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
+    stored = unicodedata.normalize("NFC", name.strip())
+    if not stored or len(stored) > LONGEST_NAME or any(unicodedata.category(each) in ("Cc", "Cs") for each in stored):
         raise LibraryError("library.unusable_name", name=name, most=LONGEST_NAME)
-    return text
+    return stored
+
+
+def new_name(name: str) -> str:
+    """A name for another knowledge base, as it is stored.
+
+    Raises LibraryError where it cannot be one, or is what the page calls the default one: two would look alike there.
+    """
+    stored = clean(name)
+    shown = {text(language, Message("library.default_name")).casefold() for language in LANGUAGES}
+    if stored != DEFAULT and unicodedata.normalize("NFKC", stored).casefold() in shown:
+        raise LibraryError("library.name_of_default", name=stored, default=DEFAULT)
+    return stored
 
 
 # Indexes

@@ -41,10 +41,9 @@ _HIDDEN = "{title} (hidden / 隐藏)"
 _DAMAGED = (
     *BROKEN_ZIP,
     OSError,
-    KeyError,
+    LookupError,  # as for an encoding that nobody knows
     TypeError,
     AttributeError,
-    IndexError,
     SyntaxError,
 )
 

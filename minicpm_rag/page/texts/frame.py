@@ -9,7 +9,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "view_library": ("资料库", "Library"),
     "view_model": ("模型", "Model"),
     "knowledge_base": ("知识库", "Knowledge base"),
-    "default_name": ("默认", "Default"),
     "conversations_pinned": ("置顶", "Pinned"),
     "conversations_today": ("今天", "Today"),
     "conversations_week": ("最近七天", "Last seven days"),
@@ -27,6 +26,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "请用 `minicpm-rag page` 或 `streamlit run streamlit_app.py` 启动。",
         "This page is not guarded: any web site could read your documents through your browser, so it stays closed. "
         "Start it with `minicpm-rag page` or `streamlit run streamlit_app.py`.",
+    ),
+    "unguarded_open": (
+        "这个服务器没有受到保护，而且在地址 {address} 上接受网络中其他电脑的连接，所以页面没有打开。请停止它，"
+        "用 `minicpm-rag page` 或 `streamlit run streamlit_app.py` 启动：它们只接受本机的连接。",
+        "This server is not guarded, and it takes connections from other machines on the network (address: {address}), "
+        "so the page stays closed. Stop it and start `minicpm-rag page` or `streamlit run streamlit_app.py`, which "
+        "listen to this machine only.",
     ),
     "log_in": ("登录", "Log in"),
     "log_out": ("退出登录", "Log out"),

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.errors import LibraryError, RAGError
-from minicpm_rag.messages import LANGUAGES
+from minicpm_rag.errors import RAGError
+from minicpm_rag.messages import Message
 from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.language import t, text
+from minicpm_rag.page.language import said, t
 from minicpm_rag.page.views import notices
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def names(workspace: Workspace) -> list[str]:
 
 def shown(name: str) -> str:
     """A knowledge base as the page names it: the first one has a translated name."""
-    return t("default_name") if name == DEFAULT else name
+    return said(Message("library.default_name")) if name == DEFAULT else name
 
 
 def labels(names: Sequence[str]) -> dict[str, str]:
@@ -39,14 +39,6 @@ def labels(names: Sequence[str]) -> dict[str, str]:
     return {
         name: f"{shown(name)} ({name})" if name == DEFAULT and shown(name) in names else shown(name) for name in names
     }
-
-
-def _check(name: str) -> str:
-    """A new name without what surrounds it. Raises LibraryError where the page calls another one so."""
-    name = name.strip()
-    if name != DEFAULT and name.casefold() in {text(known, "default_name").casefold() for known in LANGUAGES}:
-        raise LibraryError("library.name_taken", name=name)
-    return name
 
 
 def choose() -> None:
@@ -83,7 +75,7 @@ def _new(workspace: Workspace) -> None:
     with st.form("create-knowledge-base", border=False, clear_on_submit=True):
         name = st.text_input(t("new_name"), key="create-name")
         if st.form_submit_button(t("create"), key="create-submit"):
-            _do(lambda: _create(workspace, _check(name)))
+            _do(lambda: _create(workspace, name.strip()))
 
 
 def manage(workspace: Workspace) -> None:
@@ -96,7 +88,7 @@ def manage(workspace: Workspace) -> None:
         with st.form("rename-knowledge-base", border=False):
             renamed = st.text_input(t("rename_to"), value=current, key=f"rename-name-{current}")
             if st.form_submit_button(t("rename"), key="rename-submit"):
-                _do(lambda: _rename(workspace, current, _check(renamed)))
+                _do(lambda: _rename(workspace, current, renamed.strip()))
         st.divider()
         sure = st.checkbox(markup.label(t("delete_sure", name=shown(current))), key=f"delete-sure-{current}")
         if st.button(t("delete"), icon=":material/delete:", disabled=not sure, key="delete-submit"):
