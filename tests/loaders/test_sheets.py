@@ -54,7 +54,8 @@ def test_a_header_of_two_rows_names_each_column() -> None:
         (-0.001, "0.00", "0.00"), (datetime.datetime(2024, 3, 1), 'yyyy"年"m"月"', "2024年3月"),
         (datetime.datetime(2024, 3, 1), "m/d/yyyy", "2024-03-01"),
         (datetime.datetime(2024, 3, 1, 18, 30), "General", "2024-03-01 18:30"), (datetime.time(9, 5), "h:mm", "9:05"),
-        (5, "no [format", "5"), (True, "General", "TRUE"), (None, "General", ""), (1e300, "#,##0", "1e+300"), (7, "0" * 300, "7"),
+        (5, "no [format", "5"), (True, "General", "TRUE"), (None, "General", ""), (1e300, "#,##0", "1e+300"),
+        (7, "0" * 300, "7"),
     ],
 )  # fmt: skip
 def test_values_are_shown_in_their_formats(value: Any, number_format: str, text: str) -> None:
