@@ -34,8 +34,7 @@ class ChatMiniCPM(BaseChatModel):
     """A MiniCPM checkpoint as a LangChain chat model: `ChatMiniCPM(llm=MiniCPM_LLM(folder))`.
 
     Tools are told to the model by its checkpoint's own template. `with_structured_output` holds the model to the schema
-    token by token where transformers' own loop answers (a processor), and checks the text elsewhere. Raises ModelError
-    where the template knows no tools, and what MiniCPM_LLM raises.
+    token by token. Raises ModelError where the template knows no tools, and what MiniCPM_LLM raises.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -49,14 +49,17 @@ class Constraint:
             raise ModelError("llm.no_constraint", why=problem[:300])
         self._size = vocabulary.size
 
-    def restrict(self, logits: torch.Tensor) -> torch.Tensor:
-        """The logits of shape (1, vocabulary), minus infinity for tokens that would break the schema."""
+    def allowed(self) -> torch.Tensor:
+        """Which tokens [vocabulary] may come next, as booleans on the host."""
         import llguidance.torch
 
         mask = llguidance.torch.allocate_token_bitmask(1, self._size)
         llguidance.torch.fill_next_token_bitmask(self._matcher, mask)
-        bits = mask.view(-1, 1).bitwise_right_shift(_shifts()).bitwise_and(1).bool().reshape(-1)[: self._size]
-        return logits.masked_fill(~bits.to(logits.device), float("-inf"))
+        return mask.view(-1, 1).bitwise_right_shift(_shifts()).bitwise_and(1).bool().reshape(-1)[: self._size]
+
+    def restrict(self, logits: torch.Tensor) -> torch.Tensor:
+        """The logits of shape (1, vocabulary), minus infinity for tokens that would break the schema."""
+        return logits.masked_fill(~self.allowed().to(logits.device), float("-inf"))
 
     def add(self, token: int) -> None:
         """Take the token that was chosen."""

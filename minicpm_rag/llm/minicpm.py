@@ -408,11 +408,8 @@ class MiniCPM_LLM(LLM):
             return None
         return Thinking(self.thinking_tokens, self._format.opens_thoughts, THOUGHT, THOUGHT_END)
 
-    def _constraint(self, schema: dict[str, Any]) -> Constraint | None:
-        """What holds an answer to the schema; None where the engine cannot be held to one."""
-        engine = self._open_generator().engine
-        if not getattr(engine, "keeps_constraints", False):
-            return None
+    def _constraint(self, schema: dict[str, Any]) -> Constraint:
+        """What holds an answer to the schema."""
         if self.loaded.vocabulary is None:
             size = self._model.config.vocab_size
             self.loaded.vocabulary = Vocabulary(self._tokenizer, size, self._end_tokens[0])

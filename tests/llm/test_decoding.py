@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from minicpm_rag.errors import ModelError, OutOfMemoryError, PromptTooLongError
-from minicpm_rag.llm.checkpoint import load_model
+from minicpm_rag.llm.checkpoint import load_model, load_tokenizer
 from minicpm_rag.llm.decoding import GraphEngine
 from minicpm_rag.llm.decoding import plain as decoding_plain
+from minicpm_rag.llm.decoding.processor import ProcessorEngine
 from minicpm_rag.llm.decoding.weights import gather
 from minicpm_rag.llm.generation import Sampling
 from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
@@ -107,6 +108,61 @@ def test_a_seeded_answer_is_the_same_alone_together_plain_and_drafted(engine: Gr
     plain.close()
     assert together == alone
     assert len({tuple(answer) for answer in alone}) == 8
+
+
+def test_json_of_a_schema_is_kept_to_beside_answers_that_are_free(prompt: list[int]) -> None:
+    pytest.importorskip("llguidance")
+    from minicpm_rag.llm.constraint import Constraint, Vocabulary
+
+    model, tokenizer = model_of("minicpm4-tiny"), load_tokenizer(GOLDEN / "minicpm4-tiny")
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    vocabulary = Vocabulary(tokenizer, model.config.vocab_size, end)
+    colour = {"type": "object", "properties": {"colour": {"enum": ["red", "绿"]}}, "required": ["colour"]}
+    count = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 7, "maximum": 9}}, "required": ["n"]}
+    schemas = [schema | {"additionalProperties": False} for schema in (colour, count)]
+
+    def held_to(schema: dict[str, Any], **options: Any) -> Sampling:
+        options = {"temperature": 0, "repetition_penalty": 1, "max_new_tokens": 60, "end_tokens": (end,)} | options
+        return Sampling(constraint=Constraint(vocabulary, schema), **options)
+
+    others = [collect(make(model_of("minicpm4-tiny")), prompt[:40], held_to(colour | {"additionalProperties": False}))
+              for make in (TransformersEngine, ProcessorEngine)]  # fmt: skip
+    engine = GraphEngine(model)  # with draft tokens, which a constraint does without
+    free = collect(engine, prompt[:40], GREEDY)
+    assert [collect(engine, prompt[:40], held_to(schemas[0]))] * 2 == others
+    wanted = [GREEDY, held_to(schemas[0], temperature=1.5, seed=1, top_k=3, top_p=0.5), GREEDY,
+              held_to(schemas[1], temperature=1.5, seed=2, repetition_penalty=1.5), GREEDY]  # fmt: skip
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(lambda sampling: collect(engine, prompt[:40], sampling), wanted))
+    assert answers[0::2] == [free] * 3
+    assert json.loads(tokenizer.decode(answers[1]))["colour"] in ("red", "绿")
+    assert json.loads(tokenizer.decode(answers[3]))["n"] in (7, 8, 9)
+    assert collect(engine, prompt[:40], GREEDY) == free  # nothing of a constraint stays in a slot
+    engine.close()
+
+
+@pytest.mark.parametrize("part", ["model.norm.weight", "model.layers.1.mlp.down_proj.weight", "lm_head.weight"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_weights_that_are_no_numbers_are_refused_when_they_are_gathered(part: str, number: str) -> None:
+    model = model_of("minicpm-1b-tiny")
+    with torch.no_grad():
+        model.get_parameter(part).view(-1)[-1] = float(number)
+    with pytest.raises(ModelError, match="no numbers"):
+        GraphEngine(model)
+
+
+def test_a_prompt_whose_numbers_overflow_ends_with_an_error_and_others_go_on(prompt: list[int]) -> None:
+    model = model_of("minicpm-2b-tiny")
+    engine = GraphEngine(model)
+    free = collect(engine, prompt[:40], GREEDY)
+    embedding, row = engine._decoder.weights.embedding.data, prompt[50]
+    sound = embedding[row].clone()
+    embedding[row] = torch.finfo(embedding.dtype).max
+    with pytest.raises(ModelError, match="no numbers"):
+        collect(engine, [*prompt[:40], row, *prompt[:20]], GREEDY)
+    embedding[row] = sound
+    assert collect(engine, prompt[:40], GREEDY) == free
+    engine.close()
 
 
 def test_end_tokens_and_the_limit_end_an_answer(engine: GraphEngine, prompt: list[int]) -> None:

@@ -49,8 +49,8 @@ class Steps:
         """Whether steps are replayed from graphs; never on a CPU."""
         return len(self._graphs) == len(self.shapes)
 
-    def run(self, slots: Sequence[int], tokens: int, longest: int) -> torch.Tensor:
-        """Run `Decoder.step` on these slots, whose longest sequence has `longest` tokens.
+    def run(self, slots: Sequence[int], tokens: int, longest: int, *, captured: bool = True) -> torch.Tensor:
+        """Run `Decoder.step` on these slots, whose longest sequence has `longest` tokens; unless `captured`, in torch.
 
         Returns [at least len(slots), 1 + tokens] on the device, valid until the next call.
         """
@@ -63,7 +63,7 @@ class Steps:
             self._rows[size].copy_(rows, non_blocking=True)
             self._members[size] = members
         graph = self._graphs.get((size, tokens))
-        if graph is not None:
+        if graph is not None and captured:
             graph[0].replay()
             return graph[1]
         blocks = -(-(longest + 2 * tokens) // BLOCK)

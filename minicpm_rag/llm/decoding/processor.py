@@ -59,7 +59,6 @@ class ProcessorEngine:
 
     slots = 1
     attention = "sdpa"
-    keeps_constraints = True
 
     def __init__(self, model: Any, *, drafting: bool = True) -> None:
         """Join the model's weights where they are multiplied together. `drafting` verifies draft tokens."""

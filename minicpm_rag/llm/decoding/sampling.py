@@ -51,6 +51,7 @@ def draw(logits: torch.Tensor, state: Slots, slots: torch.Tensor, drafts: torch.
         later.scatter_(2, drafts[:, place].view(-1, 1, 1).expand(-1, later.shape[1], 1), True)
     penalty = state.penalty[slots][:, None, None]
     scores = torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+    scores = scores.masked_fill(~state.allowed[slots][:, None], float("-inf"))
     temperature = state.temperature[slots][:, None, None]
     greedy = temperature == 0
     scores = scores / torch.where(greedy, 1.0, temperature)

@@ -36,6 +36,9 @@ class Scheduler:
     One step is always in flight: the next is launched before the tokens of the last are read, so that the GPU
     never waits for the host. That a sequence has ended is therefore noticed one step late; what that step made
     for it is dropped.
+
+    What a sequence with a constraint (`llm.constraint`) may write next is known only once its last token was read.
+    While there is one, no step is in flight, no draft tokens are verified, and plain torch computes the steps.
     """
 
     def __init__(self, decoder: Decoder, steps: Steps, *, drafting: bool) -> None:
@@ -153,10 +156,21 @@ class Scheduler:
         self._queue.tell_places()
         if self._prefilling is not None:
             self._prefill(self._prefilling)
+        if self._constrained:
+            self._land()
         launched = self._launch() if self._decoding else None
-        if self._in_flight is not None:
-            self._read(*self._in_flight)
+        self._land()
         self._in_flight = launched
+
+    @property
+    def _constrained(self) -> list[TokenSequence]:
+        return [sequence for sequence in self._decoding if sequence.sampling.constraint is not None]
+
+    def _land(self) -> None:
+        """Read the step that is in flight, if there is one."""
+        if self._in_flight is not None:
+            landing, self._in_flight = self._in_flight, None
+            self._read(*landing)
 
     def _admit(self) -> None:
         """Give the first waiting request a slot and blocks, if there are any for it."""
@@ -194,7 +208,9 @@ class Scheduler:
             if start < end:
                 ids = torch.tensor(sequence.ids[start:end]).to(device, non_blocking=True)
                 blocks = torch.tensor(sequence.blocks).to(device, non_blocking=True)
-                self._decoder.prefill(ids, blocks, start, sequence.prefilled + 1)
+                residual = self._decoder.prefill(ids, blocks, start, sequence.prefilled + 1)
+                if residual.rows[end - start - 1].isnan().any():  # it has read all before it
+                    raise ModelError("llm.not_a_number")
                 sequence.cached = end
             if sequence.cached >= sequence.prefilled:
                 self._decoder.state.fill(sequence.slot, sequence.ids, sequence.blocks, sequence.sampling, sequence.seed)
@@ -208,11 +224,16 @@ class Scheduler:
         import torch
 
         sequences = list(self._decoding)
+        constrained = self._constrained
+        for sequence in constrained:
+            assert sequence.sampling.constraint is not None
+            self._decoder.state.allow(sequence.slot, sequence.sampling.constraint.allowed())
         # A single sequence leaves room in the step: several rows cost about as much as one.
-        drafted = self._drafting and len(sequences) == 1 and sequences[0].wants_drafts()
+        drafted = self._drafting and len(sequences) == 1 and not constrained and sequences[0].wants_drafts()
         tokens = 1 + DRAFT_TOKENS if drafted else 1
         longest = max(sequence.room for sequence in sequences)
-        result = self._steps.run([sequence.slot for sequence in sequences], tokens, longest)
+        slots = [sequence.slot for sequence in sequences]
+        result = self._steps.run(slots, tokens, longest, captured=not constrained)
         if result.device.type != "cuda":
             return sequences, result, None
         host = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
@@ -233,6 +254,8 @@ class Scheduler:
                 sequence.note_accepted(accepted)
             for token in tokens[:accepted]:
                 sequence.ids.append(token)
+                if sequence.sampling.constraint is not None:
+                    sequence.sampling.constraint.add(token)
                 sequence.cached = len(sequence.ids) - 1
                 ended = token in sequence.sampling.end_tokens
                 if not ended:

@@ -37,6 +37,7 @@ class Slots:
         self.length = zeros(rows) + 1
         self.blocks = zeros(rows, -(-room // block_tokens))
         self.seen = zeros(rows, vocabulary, dtype=torch.bool)
+        self.allowed = zeros(rows, vocabulary, dtype=torch.bool) | True  # what a constraint leaves, see `allow`
         self.temperature = zeros(rows, dtype=torch.float32)
         self.top_p = zeros(rows, dtype=torch.float32) + 1
         self.top_k = zeros(rows)
@@ -60,9 +61,15 @@ class Slots:
         self.blocks[slot, : len(blocks)] = torch.tensor(blocks, dtype=torch.int32).to(device, non_blocking=True)
         self.seen[slot] = False
         self.seen[slot, prompt] = True
+        self.allowed[slot] = True
         self.length[slot] = len(ids)
         self.temperature[slot] = sampling.temperature
         self.top_p[slot] = sampling.top_p
         self.top_k[slot] = sampling.top_k
         self.penalty[slot] = sampling.repetition_penalty
         self.seed[slot] = seed
+
+    def allow(self, slot: int, allowed: torch.Tensor) -> None:
+        """Let the next token of a slot be one of those [vocabulary]. Only `plain` steps, without drafts, keep to it."""
+        self.allowed[slot] = False  # a head may have more rows than the vocabulary
+        self.allowed[slot, : len(allowed)] = allowed.to(self.allowed.device, non_blocking=True)

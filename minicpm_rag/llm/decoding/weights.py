@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.checkpoint.quantization import Matrix, Weights, matrix
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def gather(model: Any, device: torch.device, weights: Weights = "full") -> Decod
     """Copy a model's weights to `device`, fused and, where asked, quantized.
 
     In full precision the model's own parameters become views of the fused matrices, so that nothing is in memory
-    twice and the model still works. Quantized, the model keeps its own weights where they are.
+    twice and the model still works. Quantized, the model keeps its own weights where they are. Raises ModelError where
+    a weight is no number.
     """
     import torch
 
@@ -81,13 +83,13 @@ def gather(model: Any, device: torch.device, weights: Weights = "full") -> Decod
         # No later layer evens out the rounding of the head: where other matrices have 4 bits, it and the embedding
         # keep 8, which costs little time and memory.
         outer: Weights = "int8" if weights == "int4" else weights
-        embedding = matrix(model.model.embed_tokens.weight.detach().to(device), outer)
+        embedding = matrix(_on(model.model.embed_tokens.weight, device), outer)
         tied = model.lm_head.weight is model.model.embed_tokens.weight
-        head = embedding if tied else matrix(model.lm_head.weight.detach().to(device), outer)
+        head = embedding if tied else matrix(_on(model.lm_head.weight, device), outer)
     return DecoderWeights(
         embedding=embedding,
         layers=layers,
-        norm=model.model.norm.weight.detach().to(device),
+        norm=_on(model.model.norm.weight, device),
         head=head,
         heads=config.num_attention_heads,
         key_heads=config.num_key_value_heads,
@@ -105,24 +107,34 @@ def gather(model: Any, device: torch.device, weights: Weights = "full") -> Decod
 def _layer(layer: Any, device: torch.device, weights: Weights) -> LayerWeights:
     attention, mlp = layer.self_attn, layer.mlp
     return LayerWeights(
-        attention_norm=layer.input_layernorm.weight.detach().to(device),
+        attention_norm=_on(layer.input_layernorm.weight, device),
         qkv=_fused((attention.q_proj, attention.k_proj, attention.v_proj), device, weights),
-        out=matrix(attention.o_proj.weight.detach().to(device), weights),
-        mlp_norm=layer.post_attention_layernorm.weight.detach().to(device),
+        out=matrix(_on(attention.o_proj.weight, device), weights),
+        mlp_norm=_on(layer.post_attention_layernorm.weight, device),
         gate_up=_fused((mlp.gate_proj, mlp.up_proj), device, weights),
-        down=matrix(mlp.down_proj.weight.detach().to(device), weights),
+        down=matrix(_on(mlp.down_proj.weight, device), weights),
     )
 
 
 def _fused(linears: tuple[Any, ...], device: torch.device, weights: Weights) -> Matrix:
     import torch
 
-    fused = torch.cat([linear.weight.detach().to(device) for linear in linears])
+    fused = torch.cat([_on(linear.weight, device) for linear in linears])
     if weights == "full" and linears[0].weight.device == device:
         parts = torch.split(fused, [linear.weight.shape[0] for linear in linears])
         for linear, part in zip(linears, parts, strict=True):
             linear.weight.data = part
     return matrix(fused, weights)
+
+
+def _on(weight: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A weight on the device. A captured step cannot stop where it computes no numbers, so it is found here."""
+    import torch
+
+    moved = weight.detach().to(device)
+    if not torch.stack(torch.aminmax(moved)).isfinite().all():
+        raise ModelError("llm.not_a_number")
+    return moved
 
 
 def head_dimension(config: Any) -> int:

@@ -35,7 +35,9 @@ class Sampling:
     max_new_tokens: int = MAX_NEW_TOKENS
     seed: int | None = None
     end_tokens: tuple[int, ...] = ()
-    constraint: Constraint | None = field(default=None, compare=False)  # for engines that keep to one
+    constraint: Constraint | None = field(
+        default=None, compare=False
+    )  # it knows the tokens chosen so far: one for each request
 
     def __post_init__(self) -> None:
         if not (self.temperature >= 0 and 0 < self.top_p <= 1 and self.top_k >= 0 and self.repetition_penalty > 0):

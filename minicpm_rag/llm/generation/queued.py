@@ -28,7 +28,6 @@ class Queued:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.slots = engine.slots
-        self.keeps_constraints = getattr(engine, "keeps_constraints", False)
         self._queue: RequestQueue[Request] = RequestQueue()
         self._lock = threading.Lock()
         self._free = engine.slots

@@ -47,7 +47,6 @@ class TransformersEngine:
     """
 
     slots = 1
-    keeps_constraints = True
 
     def __init__(self, model: Any) -> None:
         self._model = model
