@@ -55,7 +55,8 @@ class Constraint:
 
         mask = llguidance.torch.allocate_token_bitmask(1, self._size)
         llguidance.torch.fill_next_token_bitmask(self._matcher, mask)
-        return mask.view(-1, 1).bitwise_right_shift(_shifts()).bitwise_and(1).bool().reshape(-1)[: self._size]
+        bits: torch.Tensor = mask.view(-1, 1).bitwise_right_shift(_shifts()).bitwise_and(1).bool()
+        return bits.reshape(-1)[: self._size]
 
     def restrict(self, logits: torch.Tensor) -> torch.Tensor:
         """The logits of shape (1, vocabulary), minus infinity for tokens that would break the schema."""
