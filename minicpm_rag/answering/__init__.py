@@ -22,6 +22,7 @@ from langchain_core.runnables.config import run_in_executor
 from minicpm_rag.answering import tables, whole
 from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.held import held
+from minicpm_rag.answering.named import named
 from minicpm_rag.answering.rewrite import standalone_question
 from minicpm_rag.answering.runs import step
 from minicpm_rag.answering.small_talk import fixed, reply, small_talk
@@ -30,9 +31,11 @@ from minicpm_rag.answering.writing import quote, write
 from minicpm_rag.errors import NotFoundError, RAGError
 from minicpm_rag.messages import Message, text
 from minicpm_rag.records import (
+    DOCUMENT_ID,
     EVIDENCE,
     Answer,
     AnswerEvent,
+    DocumentRow,
     PageText,
     Question,
     Retrieval,
@@ -141,24 +144,32 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             yield from reply(talk, question.text, self.library, self._knowledge_base)
             return
         began = time.monotonic()
+        rows = self._rows(question.scope)
+        after = None if question.standalone else whole.following(question.text, question.history, rows)
         with step(config, "rewrite", question.text) as rewriting:
-            standalone = yield from standalone_question(question, self.llm, self.context_tokens, rewriting.config)
+            if after is None:
+                standalone = yield from standalone_question(question, self.llm, self.context_tokens, rewriting.config)
+            else:
+                standalone = after.question
             rewriting.output = standalone
         seconds = {"rewrite": time.monotonic() - began}
         yield Rewritten(question.text, standalone, standalone != question.text)
-        request = self._requested(standalone, question.scope)
+        request = whole.requested(standalone, rows, is_held=question.scope != Scope())
         if request is not None:
             yield from self._whole(request, Answer(standalone_question=standalone, seconds=seconds), question, config)
             return
+        likely = named(standalone, rows) or (after.documents if after is not None else ())
+        first = Scope(documents=tuple(row.id for row in likely)) if 0 < len(likely) < len(rows) else None
         began = time.monotonic()
-        computed = self._computed(standalone, question.scope)
+        computed = None if first is None else self._computed(standalone, first)
+        computed = computed or self._computed(standalone, question.scope)
         if computed is None and self.llm is not None and self._is_missed(standalone, question.scope):
             computed = self._drafted(standalone, question, config)
         if computed is not None and self.library is not None:
             begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
             yield from tables.answer(begun, computed, self.library)
             return
-        found = self._retrieve(standalone, question.scope, config)
+        found = self._found(standalone, question, first, config)
         seconds["retrieve"] = time.monotonic() - began
         refused = not found.documents or (found.evidence < found.threshold and not question.answer_anyway)
         if refused:
@@ -199,14 +210,13 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
     def _knowledge_base(self) -> str:
         return self.retriever.knowledge_base if isinstance(self.retriever, HybridRetriever) else ""
 
-    def _requested(self, question: str, scope: Scope) -> whole.Request | None:
-        """The whole documents that a question asks of; None for any other question."""
+    def _rows(self, scope: Scope) -> list[DocumentRow]:
+        """The documents that a question may be about."""
         if self.library is None or not self._knowledge_base:
-            return None
+            return []
         within = self.library.within(self._knowledge_base, scope)
-        rows = [row for row in self.library.documents(self._knowledge_base) if row.status == "ready"]
-        held = [row for row in rows if within is None or row.id in within]
-        return whole.requested(question, held, is_held=within is not None)
+        rows = self.library.documents(self._knowledge_base)
+        return [row for row in rows if row.status == "ready" and (within is None or row.id in within)]
 
     def _whole(
         self, request: whole.Request, begun: Answer, question: Question, config: RunnableConfig
@@ -274,6 +284,18 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         return tables.seems_asked(
             question, self.library, self._knowledge_base, within=self.library.within(self._knowledge_base, scope)
         )
+
+    def _found(self, standalone: str, question: Question, first: Scope | None, config: RunnableConfig) -> Retrieval:
+        """Passages of the documents that the question is likely about; of others, where those have no evidence."""
+        if first is None:
+            return self._retrieve(standalone, question.scope, config)
+        found = self._retrieve(standalone, first, config)
+        if found.evidence >= found.threshold or (question.answer_anyway and found.documents):
+            return found
+        everywhere = self._retrieve(standalone, question.scope, config)
+        # A document has more evidence among others than by itself, because its name is a part of the question.
+        is_elsewhere = everywhere.documents and everywhere.documents[0].metadata[DOCUMENT_ID] not in first.documents
+        return everywhere if is_elsewhere else found
 
     def _retrieve(self, question: str, scope: Scope, config: RunnableConfig) -> Retrieval:
         """Find passages. A retriever that gives no evidence is trusted: what it finds counts as evidence."""

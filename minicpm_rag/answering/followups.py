@@ -26,13 +26,15 @@ _OPENER_ZH = re.compile(r"^\s*(?:那么?|还有|另外|然后|再|而且|并且|
 _ELLIPSIS_ZH = re.compile(r"的?呢[？?。\s]*$")
 # 哪个电话 asks for a telephone number; it does not speak of one.
 _ASKED_FOR_ZH = re.compile(rf"(?:哪一?[个些条种位家天年]|什么|几[个条种位家天年片次]?|多少)[{HAN}]{{0,3}}")
+_COUNTED_ZH = re.compile(r"(?:哪一?|几|多少)[个些条种位家天年月日次片台块]?")
 # Words for a property: a question with no other noun is about the subject of the question before.
 _PROPERTY_ZH = re.compile(
     r"价格|价钱|费用|时间|日期|地址|地点|电话|号码|原因|颜色|重量|尺寸|大小|长度|高度|面积|人口|数量|作者|名字|名称"
     r"|意思|好处|优点|缺点|区别|条件|要求|步骤|方法|结果|情况|期限|期间|时候|时长|频率|用途|作用|功能|部分"
 )
 _PRONOUN_EN = re.compile(
-    r"\b(?:it|its|he|him|his|she|hers?|they|them|theirs?|these|those|this|that one|ones?|there(?=\s*[?.!]|$)"
+    r"\b(?:it|its|he|him|his|she|hers?|they|them|theirs?|these|those|this|that one|ones?"
+    r"|(?<!are )(?<!is )(?<!was )(?<!were )there(?=\s*[?.!]|$)"
     r"|that(?=\s*(?:[?.!]|$|\w+\s*[?.!]))"
     r"|the (?:other|former|latter|same|first|second|third|last|next)(?= ones?\b|\s*(?:[?.!]|$)))\b",
     re.IGNORECASE,
@@ -56,6 +58,13 @@ _ASKING_EN = re.compile(
     re.IGNORECASE,
 )
 _OBJECT_EN = re.compile(r"^(?P<before>.*\b(?:of|for|about|with|on|in|to) )(?P<object>[^?]+)\?*$", re.IGNORECASE)
+# "When is the product meeting?", "When does the agreement end?"
+_NAMED_EN = re.compile(
+    r"(?:wh(?:en|ere|at|o|y)|how) (?:is|are|was|were) (?:the )?(?P<subject>[\w-]+(?: [\w-]+){0,3})(?<!ed)(?<!en)"
+    r"|wh.* (?:does|did) the (?P<of_verb>[\w-]+(?: [\w-]+){0,3}) [a-z]+",
+    re.IGNORECASE,
+)
+_IT_EN = re.compile(r"\b(?:it|its)\b", re.IGNORECASE)
 # They say how much or how it goes on, not of what: "What happens above 500?"
 _NO_SUBJECT_EN = "above below beyond after before more less least most happen apply else next"
 _MANY_VERBS_ZH = 4
@@ -94,6 +103,12 @@ def stands_alone(question: str, history: Sequence[Turn]) -> bool:
 def deciding_rule(question: str) -> Rule:
     """The first rule that applies to a question."""
     return next(rule for rule in RULES[language_of(question)] if rule.applies(question))
+
+
+def points_back(question: str) -> bool:
+    """Tell whether a question says itself that it goes on, and does not only name nothing."""
+    rule = deciding_rule(question)
+    return not rule.stands_alone and rule is not RULES[language_of(question)][-1]
 
 
 def carry_over(question: str, history: Sequence[Turn]) -> str:
@@ -165,9 +180,9 @@ def _pronoun_replaced_zh(question: str, before: str) -> str:
     return f"{rest[: pronoun.start()]}{name}{'的' if pronoun.group() == '其' else ''}{rest[pronoun.end() :]}"
 
 
-def _in_brackets_zh(question: str, before: str) -> str:
-    known = _content_zh(before)
-    return f"{_OPENER_ZH.sub('', question).rstrip(_MARKS)}（{known}）？" if known else ""
+def _put_before_zh(question: str, before: str) -> str:
+    known = "".join(_content_zh(_COUNTED_ZH.sub("什么", before)).split())
+    return f"{known}，{_OPENER_ZH.sub('', question).rstrip(_MARKS)}？" if known else ""
 
 
 def _common_end(one: str, other: str) -> int:
@@ -222,6 +237,21 @@ def _counterpart_replaced_en(question: str, before: str) -> str:
     return f"{counterpart['before']}{own}?"
 
 
+def _pronoun_replaced_en(question: str, before: str) -> str:
+    """Put the thing that was asked about in the place of "it"; only where it is clear which words name it."""
+    plain = before.strip().rstrip("?.! ")
+    counterpart, named = _OBJECT_EN.match(plain), _NAMED_EN.fullmatch(plain)
+    found = [*(counterpart.groups()[1:] if counterpart else ()), *(named.groups() if named else ())]
+    subject = next(filter(None, found), "")
+    pronoun = _IT_EN.search(question)
+    if not subject or pronoun is None or _PRONOUN_EN.search(subject) or len(subject.split()) > _FEW_WORDS_EN:
+        return ""
+    subject = re.sub(r"^(?:the|an?)\s+", "", subject)
+    article = "the " if re.search(rf"\b(?:the|an?) {re.escape(subject)}", plain, re.IGNORECASE) else ""
+    owned = "'s" if pronoun.group().lower() == "its" else ""
+    return _IT_EN.sub(lambda _: f"{article}{subject}{owned}", _OPENER_EN.sub("", question), count=1).strip()
+
+
 def _in_brackets_en(question: str, before: str) -> str:
     known = _ASKING_EN.sub("", _OPENER_EN.sub("", before.strip().rstrip("?.! "))).strip()
     return f"{question.strip().rstrip('?.! ')} ({known})?" if known else ""
@@ -270,9 +300,9 @@ COMPLETIONS: dict[Language, tuple[Completion, ...]] = {
             ("云杉仪器的技术总监是谁？", "他什么时候入职的？", "云杉仪器的技术总监什么时候入职的？"),
         ),
         Completion(
-            "what was asked before, in brackets",
-            _in_brackets_zh,
-            ("供应商协议什么时候到期？", "能提前终止吗？", "能提前终止吗（供应商协议 到期）？"),
+            "what was asked before, put before it",
+            _put_before_zh,
+            ("供应商协议什么时候到期？", "能提前终止吗？", "供应商协议到期，能提前终止吗？"),
         ),
     ),
     "en": (
@@ -282,9 +312,18 @@ COMPLETIONS: dict[Language, tuple[Completion, ...]] = {
             ("What is the warranty of the X100?", "And the X200?", "What is the warranty of the X200?"),
         ),
         Completion(
+            'the subject before in the place of "it"',
+            _pronoun_replaced_en,
+            ("When is the product meeting?", "Who chairs it?", "Who chairs the product meeting?"),
+        ),
+        Completion(
             "what was asked before, in brackets",
             _in_brackets_en,
-            ("When is the product meeting?", "Who chairs it?", "Who chairs it (product meeting)?"),
+            (
+                "How long is the probation period?",
+                "Can they take leave then?",
+                "Can they take leave then (probation period)?",
+            ),
         ),
     ),
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from minicpm_rag.settings import Settings
 
 
+PARTLY_DONE = 3  # exit code where some files failed, and others did not
 _LONG_SECONDS = 60  # a file that takes longer is announced
 
 
@@ -81,7 +82,8 @@ def report(
 ) -> None:
     """Show a job until it is done.
 
-    Raises LibraryError where every file failed, and exits with 130 where it was interrupted.
+    Raises LibraryError where every file failed; exits with PARTLY_DONE where some did, and with 130 where it was
+    interrupted.
     """
     from minicpm_rag.indexing import follow
 
@@ -103,8 +105,11 @@ def report(
     if interruption.is_set():
         click.echo(t("job.stopped", done=len(verdicts), files=files), err=True)
         raise click.exceptions.Exit(130)
-    if verdicts and all(verdict.status == "failed" for verdict in verdicts):
+    failed = sum(verdict.status == "failed" for verdict in verdicts)
+    if failed and failed == len(verdicts):
         raise LibraryError("system.nothing_read")
+    if failed:
+        raise click.exceptions.Exit(PARTLY_DONE)
 
 
 @contextmanager

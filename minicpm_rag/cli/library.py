@@ -25,7 +25,7 @@ def ingest(
     sources: tuple[str, ...], knowledge_base: str | None, sync: bool, watch: bool, password: str, as_json: bool
 ) -> None:
     """Bring files, folders and web pages into a knowledge base."""
-    from minicpm_rag.cli.following import Interruption, following, report
+    from minicpm_rag.cli.following import PARTLY_DONE, Interruption, following, report
     from minicpm_rag.indexing import is_address, submit_ingest
 
     if watch and any(is_address(source) for source in sources):
@@ -39,7 +39,11 @@ def ingest(
 
         def once() -> None:
             job = submit_ingest(library, name, sources, password=password, sync=sync)
-            report(library, worker, job, interruption, as_json=as_json)
+            try:
+                report(library, worker, job, interruption, as_json=as_json)
+            except click.exceptions.Exit as end:
+                if not watch or end.exit_code != PARTLY_DONE:  # a watch goes on, whatever becomes of one file
+                    raise
 
         once()
         if watch:

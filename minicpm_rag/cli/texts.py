@@ -88,9 +88,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # ingest, list, remove
     "ingest.help": (
-        "把文件、文件夹和网页收进知识库。\n\n没有变化的文件不会重复处理；有变化的文件替换旧版本。",
+        "把文件、文件夹和网页收进知识库。\n\n没有变化的文件不会重复处理；有变化的文件替换旧版本。\n\n"
+        "退出码：有些文件读不出来为 3，全部读不出来为 1。",
         "Bring files, folders and web pages into a knowledge base.\n\n"
-        "Files that are there already, unchanged, cost nothing; a changed file replaces its old version.",
+        "Files that are there already, unchanged, cost nothing; a changed file replaces its old version.\n\n"
+        "The exit code is 3 where some files could not be read, and 1 where none could.",
     ),
     "ingest.sync": (
         "同时移除已经不在所给文件夹里的文档。",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from scripted_llm import ScriptedLLM
 from minicpm_rag.answering import AnswerChain, build_chain
 from minicpm_rag.answering.small_talk import small_talk
 from minicpm_rag.library import Library
-from minicpm_rag.records import Answer, Question, Text
+from minicpm_rag.records import Answer, Question, Retrieval, Scope, Text, Turn
 from minicpm_rag.retrieval import HybridRetriever
 
 FIRST = """# Delivery
@@ -97,6 +98,69 @@ def test_a_comparison_shows_what_differs_first(library: Library) -> None:
     assert [line.count("—") for line in lines] == [0, 0, 1]  # other numbers, then what only one has
     assert "10 days" in lines[0] and "14 days" in lines[0] and "2 alike" in answer.text
     assert len(proven(answer, library)) == 5
+
+
+def test_without_headings_the_rows_of_a_comparison_are_named_by_what_they_share(tmp_path: Path) -> None:
+    lines = [
+        "甲方：港湾物流有限公司。",
+        "租金按季度支付，每季度首月十日前付清。",
+        "任何一方解除合同，须提前六十天书面通知对方。",
+    ]
+    others = [
+        lines[0].replace("港湾物流", "子午线仓储"),
+        lines[1].replace("十日", "五日"),
+        lines[2].replace("六", "三"),
+    ]
+    with opened(tmp_path / "home") as library:
+        for name, content in (("甲合同.txt", lines), ("乙合同.txt", others)):
+            (tmp_path / name).write_text("\n".join(content), encoding="utf-8")
+            ingest(library, tmp_path / name)
+        answer = ask(chain(library), "比较甲合同和乙合同")
+        rows = [line.split(" | ") for line in answer.text.splitlines() if line.startswith("| ")][2:]
+        assert len(rows) == 3 and len(proven(answer, library)) == 6
+    subjects = {row[0].strip("| ") for row in rows}
+    assert "甲方" in subjects and any("租金" in subject for subject in subjects) and "" not in subjects
+
+
+def test_a_comparison_of_something_in_two_documents_is_none_of_the_whole_ones(library: Library) -> None:
+    answer = ask(chain(library), "Compare the delivery of contract A and contract B", answer_anyway=True)
+    assert "alike" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "searched", "said", "not_said"),
+    [
+        ("Summarize contract B", "How long does it run?", "How long does contract B run?", "24 months", "12 months"),
+        ("Summarize contract B", "For how long?", "For how long?", "24 months", "12 months"),
+        ("Summarize contract B", "When are invoices paid?", "When are invoices paid?", "30 days", ""),
+        ("Summarize contract B", "What about contract A?", "Summarize contract A", "**Term**", "24 months"),
+        ("总结一下会议纪要", "谁负责？", "谁负责？", "李娜", ""),
+        ("总结一下会议纪要", "它由谁负责？", "会议纪要由谁负责？", "李娜", ""),
+        ("你好", "How long does the contract run?", "How long does the contract run?", "months", ""),
+    ],
+)
+def test_what_follows_a_summary_is_about_its_document_only_where_it_says_nothing_else(
+    library: Library, before: str, question: str, searched: str, said: str, not_said: str
+) -> None:
+    answer = ask(chain(library), question, history=[Turn(before, "…")], answer_anyway=True)
+    assert answer.standalone_question.rstrip() == searched
+    assert said in answer.text and not (not_said and not_said in answer.text)
+
+
+def test_a_question_that_the_summarized_document_does_not_answer_is_asked_of_all(library: Library) -> None:
+    (row,) = (row for row in library.documents(KB) if row.title == "contract B.md")
+    scopes: list[Scope] = []
+    made = chain(library)
+    retrieve = made._retrieve
+
+    def watched(text: str, scope: Scope, config: Any) -> Retrieval:
+        scopes.append(scope)
+        return retrieve(text, scope, config)
+
+    made._retrieve = watched  # type: ignore[method-assign]
+    list(made.stream(Question("Where is the launch?", history=[Turn("Summarize contract B", "…")])))
+    list(made.stream(Question("Where is the product launch?", history=[Turn("Summarize contract B", "…")])))
+    assert scopes == [Scope(documents=(row.id,)), Scope(), Scope()]
 
 
 def test_the_scope_says_which_documents_are_meant(library: Library) -> None:

@@ -92,7 +92,7 @@ def test_ingest_and_list_in_chinese(capsys: pytest.CaptureFixture[str], tmp_path
     write_files(tmp_path / "f", 2)
     (tmp_path / "f" / "empty.txt").write_bytes(b"")
     code, out, err = run(capsys, "--lang", "zh", "ingest", tmp_path / "f")
-    assert code == 0 and out.startswith("3 个文件：未能收录 1 个、收录 2 个（")
+    assert code == 3 and out.startswith("3 个文件：未能收录 1 个、收录 2 个（")
     assert err.startswith(f"未能收录：{tmp_path / 'f' / 'empty.txt'}：")
     assert run(capsys, "--lang", "zh", "list")[1].split()[:4] == ["标题", "状态", "页数", "片段"]
     verdicts = json.loads(run(capsys, "--lang", "zh", "ingest", tmp_path / "f", "--json")[1])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.citations import quote_statements
 from minicpm_rag.answering.whole.comparison import MOST_SENTENCES, compared
-from minicpm_rag.answering.whole.requests import Request, requested
+from minicpm_rag.answering.whole.requests import Following, Request, following, requested
 from minicpm_rag.answering.whole.sections import Section, central, sections
 from minicpm_rag.library import Library
 from minicpm_rag.messages import Language, Message, text
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from langchain_core.documents import Document
 
-__all__ = ["Request", "ask_which", "compare", "requested", "summarize"]
+__all__ = ["Following", "Request", "ask_which", "compare", "following", "requested", "summarize"]
 
 _LONG_SECTION = 700  # characters, from which on two sentences stand for it
 _MARK = re.compile(r"\[(\d{1,3})\]")
@@ -83,7 +83,7 @@ def compare(begun: Answer, request: Request, library: Library, language: Languag
         subject = text(language, Message("answering.compared_subject"))
         yield growing.add(f"| {subject} | {first.title} | {second.title} |\n| --- | --- | --- |\n")
     for row in found.rows[:MOST_SENTENCES]:
-        yield growing.add(f"| {_cell(row.heading)} ")
+        yield growing.add(f"| {_cell(row.subject)} ")
         for passage, statement in (row.first, row.second):
             yield growing.add("| ")
             if passage is None or statement is None:

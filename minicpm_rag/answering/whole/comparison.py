@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.whole.sections import Section, told
 from minicpm_rag.records import HEADINGS
 from minicpm_rag.text.numerals import numbers
+from minicpm_rag.text.questions import chinese_words, is_content
+from minicpm_rag.text.scripts import HAN, is_chinese
 from minicpm_rag.text.statements import Statement
 from minicpm_rag.text.terms import terms
 
@@ -19,7 +24,12 @@ MOST_SENTENCES = 20  # rows that are shown
 _MOST_COMPARED = 400  # sentences of each document
 _PAIR = 0.45  # shared terms, of all of both, from which on two sentences are about the same
 _SAME_HEADING = 0.15  # counts for two sentences under headings of the same words
+_SAME_LABEL = 0.5  # counts for two sentences that begin with the same words and a colon: "甲方："
 _LEAST_TERMS = 3
+_MOST_SUBJECT_WORDS = 2
+_FIRST = 2.0  # how much more the first word of a subject counts
+_LABEL = re.compile(r"\s*(?P<label>[^\s:：，,。][^:：，,。]{0,30}?)\s*[:：]")
+_WORD = re.compile(rf"[{HAN}]+|[^\W\d_{HAN}]{{3,}}")
 
 Side = tuple["Document | None", "Statement | None"]
 
@@ -28,7 +38,7 @@ Side = tuple["Document | None", "Statement | None"]
 class Difference:
     """A sentence of each document on the same subject, or of one that the other lacks."""
 
-    heading: str
+    subject: str  # the heading above, else words that tell it from the other rows
     first: Side
     second: Side
     similarity: float
@@ -48,6 +58,7 @@ class _Sentence:
     passage: Document
     statement: Statement
     terms: frozenset[str]
+    label: str
 
 
 def compared(first: Sequence[Section], second: Sequence[Section]) -> Comparison:
@@ -91,7 +102,47 @@ def compared(first: Sequence[Section], second: Sequence[Section]) -> Comparison:
     for number, two in enumerate(other):
         if number not in taken:
             rows.append(Difference(two.heading, (None, None), (two.passage, two.statement), 0.0))
-    return Comparison(rows, alike)
+    return Comparison(_with_subjects(rows), alike)
+
+
+def _with_subjects(rows: Sequence[Difference]) -> list[Difference]:
+    """The rows, those without a heading with what they share: the label before a colon, else their rarest words."""
+    shared = [_shared_words(row) for row in rows]
+    spread = Counter(word for words in shared for word in words)
+    weight = {word: math.log(1 + len(rows) / count) for word, count in spread.items()}
+    named = []
+    for row, words in zip(rows, shared, strict=True):
+        subject = row.subject or _label(_text(row.first) or _text(row.second))
+        if not subject:
+            # A sentence begins with what it is about.
+            best = sorted(words, key=lambda word: -weight[word] * (_FIRST if word == words[0] else 1))
+            best = best[:_MOST_SUBJECT_WORDS]
+            subject = " ".join(word for word in words if word in best)
+        named.append(replace(row, subject=subject))
+    return named
+
+
+def _shared_words(row: Difference) -> list[str]:
+    """The words that both sides of a row say, those of the only one where there is one, in reading order."""
+    first, second = (list(dict.fromkeys(_words(_text(side)))) for side in (row.first, row.second))
+    return [word for word in first or second if not first or not second or word in second]
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words that say something."""
+    for piece in _WORD.findall(text):
+        if not is_chinese(piece):
+            if is_content(piece.lower()) and piece.lower() != "per":
+                yield piece.lower()
+            continue
+        for word, kind in chinese_words(piece):
+            if len(word) > 1 and kind[0] in "nv":
+                yield word
+
+
+def _label(text: str) -> str:
+    found = _LABEL.match(text)
+    return found["label"] if found is not None else ""
 
 
 def _sentences(parts: Sequence[Section]) -> list[_Sentence]:
@@ -101,6 +152,7 @@ def _sentences(parts: Sequence[Section]) -> list[_Sentence]:
             part.passages[place],
             statement,
             frozenset(terms(statement.text)),
+            _label(statement.text),
         )
         for part in parts
         for place, statement in told(part)
@@ -111,7 +163,11 @@ def _sentences(parts: Sequence[Section]) -> list[_Sentence]:
 def _similarity(one: _Sentence, two: _Sentence) -> float:
     shared = len(one.terms & two.terms) / len(one.terms | two.terms)
     headings = (frozenset(terms(one.heading)), frozenset(terms(two.heading)))
-    return shared + (_SAME_HEADING if headings[0] and headings[0] == headings[1] else 0.0)
+    return (
+        shared
+        + (_SAME_HEADING if headings[0] and headings[0] == headings[1] else 0.0)
+        + (_SAME_LABEL if one.label and one.label == two.label else 0.0)
+    )
 
 
 def _text(side: Side) -> str:

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
-from minicpm_rag.records import DocumentRow
+from minicpm_rag.answering.followups import carry_over, points_back, stands_alone
+from minicpm_rag.answering.named import named, without_names
+from minicpm_rag.answering.small_talk import small_talk
+from minicpm_rag.records import DocumentRow, Turn
+from minicpm_rag.text.questions import content_terms, language_of
 from minicpm_rag.text.terms import fold
 
 _POLITE = r"(?:请|麻烦|帮我|帮忙|能不能|可以|你能|请你|给我|please|can you|could you|kindly)*\s*"
@@ -51,6 +55,27 @@ _GENERAL = re.compile(
     r"|contracts?|agreements?|manuals?"
     r"|papers?|articles?|texts?|it|them|pdfs?)?"
 )
+# What may stand beside the names of whole documents that are compared.
+_BESIDE = re.compile(
+    r"和|与|跟|同|及|、|的|这|那|两|份|个|一下|主要|全部|内容|之间|有|区别|异同|差异|不同|分别|都|各自"
+    r"|\b(?:and|with|to|vs|versus|against|between|the|both|two|main|differences?|whole|entire|full|content|contents)\b"
+)
+_PART_OF = re.compile(r"^\s*(?:里面?|中)?的\s*(?P<part>.+)$")
+_OF = re.compile(r"^(?P<part>.+?)\s+(?:of|in|from)\s+")
+_NO_PART = re.compile(
+    r"(?:主要|全部|所有|核心|整个)*(?:内容|要点|重点|大意|全文)?|(?:the |all |main |key |whole )*(?:points?|contents?)?"
+)
+
+
+@dataclass(frozen=True)
+class Following:
+    """A question that follows a summary or a comparison.
+
+    As it can be understood by itself, and the documents that it is likely about: () where it does not point back.
+    """
+
+    question: str
+    documents: tuple[DocumentRow, ...]
 
 
 @dataclass(frozen=True)
@@ -84,9 +109,9 @@ def requested(question: str, rows: Sequence[DocumentRow], *, is_held: bool) -> R
 def _meant(what: str, rows: Sequence[DocumentRow], *, is_held: bool, kind: str) -> tuple[DocumentRow, ...] | None:
     """The documents that are meant: () where it must be asked; None where no document is."""
     count = 2 if kind == "comparison" else 1
-    named = tuple(row for row in rows if _names(what, row))
-    if len(named) >= count and (kind == "summary" or len(named) == 2):
-        return named[:1] if kind == "summary" and len(named) == 1 else named
+    meant = tuple(row for row in rows if _names(what, row)) or named(what, rows)
+    if len(meant) >= count and (kind == "summary" or len(meant) == 2):
+        return None if _is_of_a_part(what, meant, kind) else meant
     if _GENERAL.fullmatch(what) is None:
         return None
     if is_held and len(rows) >= count:
@@ -94,6 +119,37 @@ def _meant(what: str, rows: Sequence[DocumentRow], *, is_held: bool, kind: str) 
     if len(rows) == count:
         return tuple(rows)
     return () if len(rows) > count and what else None
+
+
+def following(question: str, history: Sequence[Turn], rows: Sequence[DocumentRow]) -> Following | None:
+    """What is asked right after whole documents were summarized or compared; None after anything else."""
+    turns = [turn for turn in history if small_talk(turn.question) is None]
+    before = requested(turns[-1].question, rows, is_held=False) if turns else None
+    if before is None:
+        return None
+    if stands_alone(question, turns) or not before.documents:
+        return Following(question, ())
+    if not points_back(question):
+        return Following(question, before.documents)
+    other = named(question, rows)
+    if other and before.kind == "summary":
+        verb = "总结一下" if language_of(question) == "zh" else "Summarize "
+        return Following(f"{verb}{PurePath(other[0].title).stem}", other[:1])
+    names = [PurePath(row.title).stem for row in before.documents]
+    subject = "和".join(names) if language_of(question) == "zh" else f"What is {' and '.join(names)}?"
+    return Following(carry_over(question, [Turn(subject, "")]), before.documents)
+
+
+def _is_of_a_part(what: str, meant: Sequence[DocumentRow], kind: str) -> bool:
+    """Whether something in the documents is asked about, not the whole of them: "the deposit of A and B"."""
+    if kind == "comparison":
+        return bool(content_terms(_BESIDE.sub(" ", without_names(what, meant))))
+    behind = max(
+        (what.rfind(stem) + len(stem) for row in meant if (stem := fold(PurePath(row.title).stem)) in what), default=0
+    )
+    found = _PART_OF.match(what[behind:]) if behind else None
+    found = found or _OF.match(what)
+    return found is not None and _NO_PART.fullmatch(found["part"]) is None
 
 
 def _names(what: str, row: DocumentRow) -> bool:
