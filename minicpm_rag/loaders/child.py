@@ -59,7 +59,11 @@ def _answer(request: dict[str, Any], recognised: Callable[[], None]) -> tuple[by
             from minicpm_rag.loaders.pdf.marked import page_picture
 
             picture, found = page_picture(
-                Path(request["path"]), request["page"], request["quotes"], width_pixels=request["width_pixels"]
+                Path(request["path"]),
+                request["page"],
+                request["quotes"],
+                chosen=request["chosen"],
+                width_pixels=request["width_pixels"],
             )
             return frames.PICTURE, (b"1" if found else b"0") + picture
         if request["work"] == "address":

@@ -71,9 +71,12 @@ def load_address(address: str) -> LoadedFile:
         raise
 
 
-def page_picture(path: Path, page: int, quotes: Sequence[str], *, width_pixels: int) -> tuple[bytes, bool]:
-    """Draw a page as `loaders.pdf.pages.page_picture` does, in a child. Raises DocumentError, and no other error."""
-    request = {"work": "picture", "path": str(path), "page": page, "quotes": list(quotes), "width_pixels": width_pixels}
+def page_picture(
+    path: Path, page: int, quotes: Sequence[str], *, chosen: Sequence[str] = (), width_pixels: int
+) -> tuple[bytes, bool]:
+    """Draw a page as `loaders.pdf.marked.page_picture` does, in a child. Raises DocumentError, and no other error."""
+    drawn = {"quotes": list(quotes), "chosen": list(chosen), "width_pixels": width_pixels}
+    request = {"work": "picture", "path": str(path), "page": page, **drawn}
     return _done(request, PICTURE_SECONDS, 0, frames.to_picture)
 
 

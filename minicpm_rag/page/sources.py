@@ -6,20 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag import records
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from minicpm_rag.records import Answer
+    from minicpm_rag.records import Answer, Citation, DocumentRow
+
+Quote = tuple[int, int, str]  # start, end, words
 
 
 @dataclass(frozen=True)
 class Source:
-    """What to show: a passage, and the words on its page that are marked, as (start, end, words)."""
+    """What to show: a passage, and the words on its page that are marked.
+
+    Those `chosen` among them, of the sentence that was clicked, are marked more strongly. A document that is shown
+    as a whole has no quotes.
+    """
 
     document: Document
-    quotes: tuple[tuple[int, int, str], ...]
+    quotes: tuple[Quote, ...]
+    chosen: tuple[Quote, ...] = ()
 
     @classmethod
     def of_passage(cls, document: Document) -> Source:
@@ -27,16 +35,38 @@ class Source:
         start = int(document.metadata.get(records.START, 0))
         return cls(document, ((start, start + len(document.page_content), document.page_content),))
 
+    @classmethod
+    def of_document(cls, row: DocumentRow) -> Source:
+        """A whole document, from its first page."""
+        from langchain_core.documents import Document
 
-def cited(answer: Answer, number: int) -> Source | None:
-    """The source behind a number in an answer."""
+        metadata = {records.DOCUMENT_ID: row.id, records.TITLE: row.title, records.PAGE: 1}
+        return cls(Document(page_content="", metadata=metadata), ())
+
+
+def cited(answer: Answer, number: int, which: int | None = None) -> Source | None:
+    """The source behind a number in an answer; `which` of the answer's marks was clicked, where one was."""
     citations = [citation for citation in answer.citations if citation.number == number]
     if citations:
-        quotes = {(citation.quote_start, citation.quote_end, citation.quote) for citation in citations}
-        return Source(citations[0].document, tuple(sorted(quotes)))
+        chosen = {_quote(citation) for citation in citations if citation in _of_mark(answer, citations, which)}
+        quotes = {_quote(citation) for citation in citations}
+        return Source(citations[0].document, tuple(sorted(quotes)), tuple(sorted(chosen)) if quotes != chosen else ())
     if 1 <= number <= len(answer.documents):
         return Source.of_passage(answer.documents[number - 1])
     return None
+
+
+def _quote(citation: Citation) -> Quote:
+    return (citation.quote_start, citation.quote_end, citation.quote)
+
+
+def _of_mark(answer: Answer, citations: list[Citation], which: int | None) -> list[Citation]:
+    """Those of the sentence that a mark stands at, the one that ends nearest to it."""
+    places = markup.mark_places(answer.text)
+    if which is None or which >= len(places):
+        return []
+    end = min((citation.sentence_end for citation in citations), key=lambda end: abs(end - places[which]))
+    return [citation for citation in citations if citation.sentence_end == end]
 
 
 def place(document: Document) -> str:

@@ -137,7 +137,8 @@ def source() -> Source | None:
 def open_source(opened: Source) -> None:
     """Show a source."""
     st.session_state.source = opened
-    st.session_state.pop("source_page", None)
+    for name in ("source_page", "source_goal", "source_zoom"):
+        st.session_state.pop(name, None)
 
 
 def close_source() -> None:

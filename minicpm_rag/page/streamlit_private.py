@@ -28,6 +28,7 @@ TEST_IDS = {
     "close sidebar": "stSidebarCollapseButton",
     "open sidebar": "stExpandSidebarButton",
     "layout": "stLayoutWrapper",
+    "column": "stColumn",
     "popover": "stPopover",
     "popover button": "stPopoverButton",
     "icon": "stIconMaterial",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from fake_workspace import FakeWorker, FakeWorkspace, page_of, row, slow, usual_script, wait_until
+from fake_workspace import FakeWorker, FakeWorkspace, page_of, passage, row, slow, usual_script, wait_until
 from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.errors import (
@@ -27,7 +27,7 @@ from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger, knowledge_bases
 from minicpm_rag.library.ledger import jobs as queue
 from minicpm_rag.messages import LANGUAGES, Language, Message
-from minicpm_rag.page import door, once, server, shared
+from minicpm_rag.page import door, once, server, shared, sources
 from minicpm_rag.page.background import downloads, reply, switching
 from minicpm_rag.page.background import jobs as page_jobs
 from minicpm_rag.page.background.reply import Reply
@@ -35,6 +35,7 @@ from minicpm_rag.page.language import text
 from minicpm_rag.records import (
     Answer,
     AnswerEvent,
+    Citation,
     IngestProgress,
     Question,
     Retrieval,
@@ -183,7 +184,7 @@ def test_another_knowledge_base_of_the_same_name_has_questions_of_its_own(worksp
     library = workspace.library
     library.number = 2
     library.rows = [row(number + 2, f"other-{number}.md") for number in (1, 2)]  # as many changes as before
-    library.pages = {
+    library.first_pages = {
         found.id: page_of("# Other\n\n## Painting\n\nGreen.\n\n## Varnish\n\nNone.\n") for found in library.rows
     }
     assert "painting" in button(app.run(), "ask-0").label
@@ -298,6 +299,50 @@ def test_a_click_on_a_mark_opens_its_source(workspace: FakeWorkspace) -> None:
         clicked = AppTest.from_function(click, args=(owner, number, mark)).run()
         assert not clicked.exception
         assert ("source" in clicked.session_state) is opens, mark
+
+
+def test_the_sentence_that_was_clicked_is_marked_more_strongly_than_the_others() -> None:
+    page = page_of("Leave is 12 days. It is asked for in advance.")
+    text = "12 days. [1] In advance. [1]"
+    quotes = ("Leave is 12 days.", "It is asked for in advance.")
+    cited = [
+        Citation(
+            1,
+            start,
+            end,
+            quote,
+            page.text.index(quote),
+            page.text.index(quote) + len(quote),
+            0.9,
+            passage(page, "Leave", 1, "a"),
+        )
+        for quote, start, end in zip(quotes, (0, 13), (8, 24), strict=True)
+    ]
+    answer = Answer(text, "model", "q", cited)
+    for which, quote in enumerate(quotes):
+        found = sources.cited(answer, 1, which)
+        assert found is not None and len(found.quotes) == 2
+        assert [words for _, _, words in found.chosen] == [quote]
+    assert sources.cited(answer, 1) == sources.cited(answer, 1, 7), "a mark that is not there chooses nothing"
+
+
+def test_a_document_is_opened_from_the_library_with_its_sections_and_what_was_understood(
+    workspace: FakeWorkspace,
+) -> None:
+    app = page(view="library")
+    button(app, "preview-1").click().run()
+    assert "<h5>员工手册</h5>" in html(app) and "<mark>" not in html(app)
+    section = next(box for box in app.selectbox if box.key == "section-1")
+    assert [option.strip() for option in section.options] == ["员工手册", "年假", "报销"]
+    section.select_index(2).run()
+    assert '<h5 class="rag-goal">报销</h5>' in html(app)
+    assert "年假须提前" not in html(app), "what stands before it is left out"
+    button(app, "zoom-in").click().run()
+    assert app.session_state["source_zoom"] == 125
+    app.segmented_control(key="source-side-1").set_value("understood").run()
+    assert words("outline") in html(app)
+    button(app, "close-source").click().run()
+    assert words("outline") not in html(app)
 
 
 def test_a_removed_documents_passage_is_still_shown(workspace: FakeWorkspace) -> None:

@@ -13,8 +13,8 @@ def test_paragraphs_headings_and_tables_are_drawn() -> None:
     text = "# 价目表\n\n第一行\n第二行\n\n| 型号 | 价格 |\n| --- | --- |\n| X1 | 5 元 |\n\n结束"
     assert passages.drawn(text, []) == (
         "<h5>价目表</h5><p>第一行<br>第二行</p>"
-        '<table class="rag-grid"><tbody><tr><td>型号</td><td>价格</td></tr>'
-        "<tr><td>X1</td><td>5 元</td></tr></tbody></table><p>结束</p>"
+        '<table class="rag-grid"><thead><tr><th>型号</th><th>价格</th></tr></thead>'
+        "<tbody><tr><td>X1</td><td>5 元</td></tr></tbody></table><p>结束</p>"
     )
 
 
@@ -46,3 +46,20 @@ def test_a_heading_that_only_the_file_knows_is_drawn_as_one() -> None:
     assert passages.drawn(text, [], [0, text.index("Travel")]) == (
         "<h5>Leave</h5><p>Twelve days a year.</p><h5>Travel</h5><p>Ask first.</p>"
     )
+
+
+def test_the_marked_row_is_lit_and_a_table_keeps_its_header() -> None:
+    text = "| X1 | 5 元 |\n| X2 | 6 元 |\n| X3 |\n"
+    start = text.index("X2")
+    drawn = passages.drawn(text, [(start, start + 2)], header="| 型号 | 价格 |")
+    assert drawn.startswith('<table class="rag-grid"><thead><tr><th>型号</th><th>价格</th></tr></thead>')
+    assert re.findall('<tr class="lit">(.*?)</tr>', drawn) == ["<td><mark>X2</mark></td><td>6 元</td>"]
+    assert "<tr><td>X3</td><td></td></tr>" in drawn
+    known = passages.drawn("| A | B |\n| 1 | 2 |", [], header_rows=[0])
+    assert known.startswith('<table class="rag-grid"><thead><tr><th>A</th><th>B</th></tr></thead><tbody>')
+
+
+def test_the_chosen_sentence_and_the_section_gone_to_stand_out() -> None:
+    text = "# Leave\nTwelve days. Ask first.\n"
+    drawn = passages.drawn(text, [(8, 20), (21, 31)], chosen=[(21, 31)], goal=0)
+    assert drawn == '<h5 class="rag-goal">Leave</h5><p><mark>Twelve days.</mark> <mark><b>Ask first.</b></mark></p>'

@@ -102,7 +102,7 @@ class FakeWorker:
 class FakeLibrary:
     def __init__(self, pages: dict[int, Page] | None = None, rows: list[DocumentRow] | None = None) -> None:
         self.home = Path()
-        self.pages = pages if pages is not None else {1: page_of(HANDBOOK), 2: page_of(MANUAL)}
+        self.first_pages = pages if pages is not None else {1: page_of(HANDBOOK), 2: page_of(MANUAL)}
         self.rows = rows if rows is not None else [row(1, "员工手册.md"), row(2, "x100-manual.md")]
         self.names = ["default"]
         self.number = 1  # of the knowledge base "default"
@@ -144,15 +144,18 @@ class FakeLibrary:
         raise NotFoundError("gone")
 
     def page(self, document_id: int, page_number: int) -> Page:
-        if page_number != 1 or document_id not in self.pages:
+        if page_number != 1 or document_id not in self.first_pages:
             raise NotFoundError("gone")
-        return self.pages[document_id]
+        return self.first_pages[document_id]
 
     def page_text(self, document_id: int, page_number: int) -> str:
         return self.page(document_id, page_number).text
 
     def page_texts(self, document_id: int) -> dict[int, str]:
-        return {1: self.pages[document_id].text}
+        return {1: self.first_pages[document_id].text}
+
+    def pages(self, document_id: int) -> list[Page]:
+        return [self.first_pages[document_id]]
 
     def original_path(self, document_id: int) -> Path | None:
         return None
@@ -216,7 +219,7 @@ class FakeWorkspace:
         return self
 
     def retrieve(self, question: str, limit: int) -> Retrieval:
-        found = passage(self.library.pages[1], "每年有 12 天带薪年假。", 1, "员工手册.md", "员工手册 > 年假")
+        found = passage(self.library.first_pages[1], "每年有 12 天带薪年假。", 1, "员工手册.md", "员工手册 > 年假")
         return Retrieval([found], 0.9, 0.5)
 
 

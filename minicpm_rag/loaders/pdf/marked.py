@@ -17,14 +17,16 @@ from minicpm_rag.loaders.pdf.margins import NEAR_PAGES
 from minicpm_rag.loaders.pdf.pages import Pdf, RawPage, open_pdf
 
 _MARK_COLOUR = (255, 226, 90)
+_CHOSEN_COLOUR = (255, 190, 40)
 
 
 def page_picture(
-    path: Path, page_number: int, quotes: Sequence[str], *, width_pixels: int = 1000
+    path: Path, page_number: int, quotes: Sequence[str], *, chosen: Sequence[str] = (), width_pixels: int = 1000
 ) -> tuple[bytes, bool]:
     """Return a PNG of the page with the quotes marked, and whether all of them were found on it.
 
-    White space is ignored, so that a quote from the page's text is found although its lines were joined.
+    The `chosen` ones among them are marked more strongly. White space is ignored, so that a quote from the page's text
+    is found although its lines were joined.
     """
     from PIL import Image, ImageChops, ImageDraw
 
@@ -35,17 +37,19 @@ def page_picture(
         raw = pdf.page(page_number - 1)
         picture = pdf.draw(page_number - 1, width_pixels / raw.width)
         text = _text_of(pdf, raw, count)
-    found = [_origins(text, quote) for quote in quotes]
+    found = {quote: _origins(text, quote) for quote in quotes}
     marks = Image.new("RGB", picture.size, "white")
     draw = ImageDraw.Draw(marks)
     scale = picture.width / raw.width
-    for box in (box for origins in found for box in _line_boxes(raw.glyphs, origins)):
-        corners = raw.upright(numpy.array([box], numpy.float32))[0] * scale
-        draw.rectangle([round(float(corner)) for corner in corners], fill=_MARK_COLOUR)
+    for quote in sorted(found, key=lambda quote: quote in chosen):
+        colour = _CHOSEN_COLOUR if quote in chosen else _MARK_COLOUR
+        for box in _line_boxes(raw.glyphs, found[quote]):
+            corners = raw.upright(numpy.array([box], numpy.float32))[0] * scale
+            draw.rectangle([round(float(corner)) for corner in corners], fill=colour)
     buffer = io.BytesIO()
     # Multiplied, the marks tint the paper and leave the letters dark.
     ImageChops.multiply(picture, marks).save(buffer, format="PNG")
-    return buffer.getvalue(), bool(found) and all(found)
+    return buffer.getvalue(), bool(found) and all(found.values())
 
 
 def _text_of(pdf: Pdf, raw: RawPage, count: int) -> PageText:

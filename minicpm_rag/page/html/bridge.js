@@ -26,7 +26,7 @@ export default function ({ data, setTriggerValue }) {
     const leads = '[class*="st-key-go-"], [class*="st-key-open-"], .st-key-new-conversation'
     if (innerWidth <= 768 && inSidebar?.closest(leads))
       document.querySelector(`${parts["close sidebar"]} button`)?.click()
-    if (button?.dataset.mark) setTriggerValue("opened", button.dataset.mark)
+    if (button?.dataset.mark) setTriggerValue("opened", `${button.dataset.mark}:${button.dataset.which}`)
     else if (button?.dataset.copy) copy(button)
   }
   const nameOf = (chip) => chip.querySelector(parts["file name"])?.title ?? ""
@@ -106,11 +106,14 @@ export default function ({ data, setTriggerValue }) {
   stay()
   // Bring the marked words of a source into view, inside its pane only.
   const bring = () => {
-    const mark = document.querySelector(".st-key-source-pane mark")
+    const pane = document.querySelector(".st-key-source-pane")
+    const mark = pane?.querySelector("mark b") ?? pane?.querySelector("mark, .rag-goal")
     if (!mark || mark === window.ragMark) return
     window.ragMark = mark
-    const pane = mark.closest(".st-key-source-pane")
-    pane.scrollTop += mark.getBoundingClientRect().top - pane.getBoundingClientRect().top - pane.clientHeight / 3
+    for (const box of [mark.closest(".rag-grid"), pane]) {
+      if (!box) continue
+      box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3
+    }
   }
   // Each run of the page calls this function again: keep one listener and one observer.
   document.removeEventListener("click", window.ragClicked)

@@ -59,23 +59,35 @@ def answer(
 ) -> str:
     """An answer as HTML: `[n]` of a cited passage is a button, an unsupported sentence looks different.
 
-    `cited` has for each number what the button is called by those who hear the page.
+    `cited` has for each number what the button is called by those who hear the page. `data-which` of a button counts
+    the `[n]` before it in the text, as `mark_places` does.
     """
     environment = {
         "exchange": exchange,
         "cited": cited,
         "unsupported": False,
+        "marks": 0,
         "hint": escape(unsupported_hint, quote=True),
     }
     html: str = _reader().render(_with_sentinels(text, unsupported), environment)
     return f'<div class="rag-answer">{html}</div>'
 
 
-def marked(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """Text as HTML with some spans of it marked; overlapping spans are joined."""
+def mark_places(text: str) -> list[int]:
+    """Where each `[n]` of an answer's text stands."""
+    return [mark.start() for mark in _MARK.finditer(text)]
+
+
+def marked(text: str, spans: Sequence[tuple[int, int]], chosen: Sequence[tuple[int, int]] = ()) -> str:
+    """Text as HTML with some spans of it marked, the chosen ones among them more strongly; overlaps are joined."""
+    return _marked(text, spans, chosen, "mark")
+
+
+def _marked(text: str, spans: Sequence[tuple[int, int]], within: Sequence[tuple[int, int]], tag: str) -> str:
     pieces, position = [], 0
     for start, end in _joined(spans, len(text)):
-        pieces += [plain(text[position:start]), f"<mark>{plain(text[start:end])}</mark>"]
+        inside = _marked(text[start:end], [(first - start, last - start) for first, last in within], (), "b")
+        pieces += [plain(text[position:start]), f"<{tag}>{inside}</{tag}>"]
         position = end
     pieces.append(plain(text[position:]))
     return "".join(pieces)
@@ -143,12 +155,12 @@ class _InertRenderer(RendererHTML):
 
     def code_inline(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         """Draw code inside a line."""
-        return "<code>" + self._pieces(tokens[index].content, env, lambda text, env: escape(text)) + "</code>"
+        return "<code>" + self._pieces(tokens[index].content, env, _as_code) + "</code>"
 
     def fence(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         """Draw a code block without its language, which would become a class name."""
         content = tokens[index].content.replace(_OPEN, "").replace(_CLOSE, "")
-        return f"<pre><code>{escape(content)}</code></pre>"
+        return f"<pre><code>{_as_code(content, env)}</code></pre>"
 
     def code_block(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         """Draw an indented code block."""
@@ -166,15 +178,22 @@ class _InertRenderer(RendererHTML):
         return "".join(html)
 
 
+def _as_code(text: str, env: Any) -> str:
+    env["marks"] += len(_MARK.findall(text))
+    return escape(text)
+
+
 def _with_buttons(text: str, env: Any) -> str:
     html, position = [], 0
     for mark in _MARK.finditer(text):
         number = int(mark[1])
+        env["marks"] += 1
         if number in env["cited"]:
             html.append(escape(text[position : mark.start()]))
             place = f'data-mark="{env["exchange"]}:{number}"'
             called = f'aria-label="{attribute(env["cited"][number])}"'
-            html.append(f'<button type="button" class="rag-mark" {place} {called}>{number}</button>')
+            which = f'data-which="{env["marks"] - 1}"'
+            html.append(f'<button type="button" class="rag-mark" {place} {called} {which}>{number}</button>')
             position = mark.end()
     html.append(escape(text[position:]))
     return "".join(html)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from minicpm_rag.page.html import markup
@@ -16,24 +17,37 @@ Spans = Sequence[tuple[int, int]]
 _HEADING = re.compile(r"#{1,6}[ \t]+(?=\S)")
 
 
-def drawn(text: str, spans: Spans, headings: Collection[int] = ()) -> str:
+def drawn(
+    text: str,
+    spans: Spans,
+    headings: Collection[int] = (),
+    *,
+    chosen: Spans = (),
+    goal: int | None = None,
+    header_rows: Collection[int] = (),
+    header: str = "",
+) -> str:
     """The text as HTML with the spans of it marked; every character that means something is shown.
 
-    `headings` are offsets of lines that are headings without looking like one, as in a Word document.
+    `headings` are offsets of lines that are headings without looking like one, as in a Word document. The `chosen`
+    spans are marked more strongly. `goal` is the offset of the heading that the page is scrolled to, `header_rows` are
+    offsets of header rows that have no rule below them, and `header` is that of a table that the text begins inside.
     """
+    page = _Page(text, spans, chosen)
     html = []
-    kinds = ((line, _kind(text[line[0] : line[1]], line[0] in headings)) for line in _lines(text))
+    kinds = [(line, _kind(text[line[0] : line[1]], line[0] in headings)) for line in _lines(text)]
     # The rule under a table's header is drawn by the style, and must not split the table in two.
-    shown = [(kind, line) for line, kind in kinds if kind != "rule"]
-    for kind, group in groupby(shown, lambda pair: pair[0]):
+    heads = {kinds[index - 1][0] for index, (_, kind) in enumerate(kinds) if kind == "rule" and index}
+    heads |= {line for line, kind in kinds if kind == "table" and line[0] in header_rows}
+    for kind, group in groupby(((kind, line) for line, kind in kinds if kind != "rule"), lambda pair: pair[0]):
         lines = [line for _, line in group]
         if kind == "table":
-            rows = (_row(text, start, end, spans) for start, end in lines)
-            html.append(f'<table class="rag-grid"><tbody>{"".join(rows)}</tbody></table>')
+            continued = header if lines[0][0] == 0 else ""
+            html.append(page.table(lines, heads, continued))
         elif kind == "heading":
-            html += [f"<h5>{_heading(text, start, end, spans)}</h5>" for start, end in lines]
+            html += [page.heading(start, end, is_goal=start == goal) for start, end in lines]
         elif kind == "text":
-            html.append("<p>" + "<br>".join(_marked(text, start, end, spans) for start, end in lines) + "</p>")
+            html.append("<p>" + "<br>".join(page.marked(start, end) for start, end in lines) + "</p>")
     return "".join(html)
 
 
@@ -55,18 +69,40 @@ def _kind(line: str, is_heading: bool) -> str:
     return "heading" if is_heading or _HEADING.match(line) else "text"
 
 
-def _heading(text: str, start: int, end: int, spans: Spans) -> str:
-    mark = _HEADING.match(text, start, end)
-    return _marked(text, mark.end() if mark else start, end, spans)
+@dataclass(frozen=True)
+class _Page:
+    text: str
+    spans: Spans
+    chosen: Spans
 
+    def heading(self, start: int, end: int, *, is_goal: bool) -> str:
+        mark = _HEADING.match(self.text, start, end)
+        attributes = ' class="rag-goal"' if is_goal else ""
+        return f"<h5{attributes}>{self.marked(mark.end() if mark else start, end)}</h5>"
 
-def _row(text: str, start: int, end: int, spans: Spans) -> str:
-    cells = (
-        _marked(text, start + first, start + last, spans).replace("\\|", "|")
-        for first, last in cell_spans(text[start:end])
-    )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    def table(self, lines: Spans, heads: Collection[tuple[int, int]], continued: str) -> str:
+        """A table whose header rows, where it has some, stay in view; rows with marked words are lit."""
+        width = max(len(cell_spans(self.text[start:end])) for start, end in lines)
+        rows = next((index for index, line in enumerate(lines) if line not in heads), len(lines))
+        head = "".join(self._row(start, end, "th", width) for start, end in lines[:rows])
+        if not head and continued:
+            head = _Page(continued, (), ())._row(0, len(continued), "th", width)
+        body = "".join(self._row(start, end, "td", width) for start, end in lines[rows:])
+        return f'<table class="rag-grid">{f"<thead>{head}</thead>" if head else ""}<tbody>{body}</tbody></table>'
 
+    def _row(self, start: int, end: int, tag: str, width: int) -> str:
+        cells = [
+            self.marked(start + first, start + last).replace("\\|", "|")
+            for first, last in cell_spans(self.text[start:end])
+        ]
+        cells += [""] * (width - len(cells))
+        lit = ' class="lit"' if any(first < end and start < last for first, last in self.spans) else ""
+        return f"<tr{lit}>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
 
-def _marked(text: str, start: int, end: int, spans: Spans) -> str:
-    return markup.marked(text[start:end], [(first - start, last - start) for first, last in spans])
+    def marked(self, start: int, end: int) -> str:
+        """A stretch of the text with its part of the marks."""
+
+        def here(spans: Spans) -> Spans:
+            return [(first - start, last - start) for first, last in spans]
+
+        return markup.marked(self.text[start:end], here(self.spans), here(self.chosen))

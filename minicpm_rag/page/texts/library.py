@@ -71,7 +71,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "document_menu": ("重试、移除", "Retry, remove"),
     "retry": ("重试", "Try again"),
-    "understood": ("读懂了什么", "What was understood"),
     "outline": ("大纲", "Outline"),
     "outline_none": ("没有找到标题。", "No headings were found."),
     "tables_found": ("表格", "Tables"),

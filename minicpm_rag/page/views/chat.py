@@ -48,14 +48,15 @@ def show() -> None:
 
 @attempt
 def open_mark(mark: str) -> None:
-    """Open the source behind a citation mark, given as `exchange:number`."""
+    """Open the source behind a citation mark, given as `exchange:number:which`, the last one where it is known."""
     current = state.conversation()
-    exchange, _, number = mark.partition(":")
-    if current is None or not (exchange.isdigit() and number.isdigit()):
+    exchange, _, rest = mark.partition(":")
+    number, _, which = rest.partition(":")
+    if current is None or not (exchange.isdecimal() and number.isdecimal()):
         return
     for row in shared.conversations().exchanges(state.user(), current.id):
         if row.id == int(exchange) and row.answer is not None:
-            source = sources.cited(row.answer, int(number))
+            source = sources.cited(row.answer, int(number), int(which) if which.isdecimal() else None)
             if source is not None:
                 state.open_source(source)
 

@@ -17,7 +17,8 @@ from minicpm_rag.page import state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
-from minicpm_rag.page.views import notices, understood
+from minicpm_rag.page.sources import Source
+from minicpm_rag.page.views import notices
 from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.text.sizes import file_size
 
@@ -45,11 +46,18 @@ def draw(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
 
 
 def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
-    with st.container(border=True, key=f"document-{row.id}"):
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.html(_described(row), width="stretch")
-            _menu(workspace, row)
-        understood.draw(workspace, row)
+    with (
+        st.container(border=True, key=f"document-{row.id}"),
+        st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"),
+    ):
+        st.html(_described(row), width="stretch")
+        if row.status == "ready":
+            st.button(t("open"), key=f"preview-{row.id}", type="tertiary", on_click=_open, args=(row,))
+        _menu(workspace, row)
+
+
+def _open(row: DocumentRow) -> None:
+    state.open_source(Source.of_document(row))
 
 
 def _menu(workspace: Workspace, row: DocumentRow) -> None:
@@ -63,7 +71,6 @@ def _menu(workspace: Workspace, row: DocumentRow) -> None:
                 on_click=_ask_about,
                 args=(row.title,),
             )
-            understood.button(row)
             _tags(workspace, row)
         if row.status == "failed":
             st.button(

@@ -9,42 +9,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
 from minicpm_rag.messages import joined
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
 
 if TYPE_CHECKING:
     from minicpm_rag.records import DocumentRow, Page
-    from minicpm_rag.workspace import Workspace
 
-_SHOWN = "understood_document"  # id in the session's state
 MOST_HEADINGS = 200
 MOST_TABLES = 50
 HEADER_CHARACTERS = 120
-
-
-def button(row: DocumentRow) -> None:
-    """Draw the button that shows and hides it."""
-    st.button(
-        t("understood"),
-        icon=":material/account_tree:",
-        key=f"understood-{row.id}",
-        width="stretch",
-        on_click=_toggle,
-        args=(row.id,),
-    )
-
-
-def draw(workspace: Workspace, row: DocumentRow) -> None:
-    """Draw it where it was asked for."""
-    if st.session_state.get(_SHOWN) == row.id:
-        st.html(described(row, workspace.library.pages(row.id)))
-
-
-def _toggle(document_id: int) -> None:
-    st.session_state[_SHOWN] = None if st.session_state.get(_SHOWN) == document_id else document_id
 
 
 def described(row: DocumentRow, pages: Sequence[Page]) -> str:

@@ -1,0 +1,100 @@
+"""What the page shows of documents, in a real Chromium: previews beside the Library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browser_parts import CHROMIUM, PATIENCE, Server, Visitor, launch
+
+from minicpm_rag.page.language import text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+playwright_api = pytest.importorskip("playwright.sync_api")
+playwright_api.expect.set_options(timeout=PATIENCE)
+
+KNOWLEDGE = Path(__file__).parents[2] / "knowledge"
+FILES = ["员工手册.pdf", "employee_handbook.docx", "price_list.csv"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.timeout(300),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with playwright_api.sync_playwright() as playwright:
+        launched = launch(playwright)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def user(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+    """One user with a few documents, on a server of this module's own."""
+    server = Server(tmp_path_factory.mktemp("page") / "home")
+    server.start()
+    opened = Visitor(browser, server)
+    opened.page.wait_for_selector(".st-key-add-documents")
+    opened.upload([KNOWLEDGE / name for name in FILES])
+    yield opened
+    opened.close()
+    server.stop()
+
+
+def words(key: str) -> str:
+    return text("zh", key)
+
+
+def open_document(user: Visitor, title: str) -> None:
+    user.go("library")
+    row = user.page.locator('[class*="st-key-document-"]', has_text=title)
+    row.locator('[class*="st-key-preview-"] button').click()
+    playwright_api.expect(user.page.locator(".rag-source-title")).to_have_text(title)
+
+
+def test_a_document_is_looked_through_from_the_library_and_downloaded(user: Visitor) -> None:
+    open_document(user, "员工手册.pdf")
+    picture = user.page.locator(".st-key-source-pane img")
+    picture.wait_for()
+    narrow = picture.evaluate("image => image.clientWidth")
+    user.click(".st-key-zoom-in button")
+    user.page.wait_for_function(
+        "before => document.querySelector('.st-key-source-pane img')?.clientWidth > 1.2 * before", arg=narrow
+    )
+    user.click(".st-key-page-onward button")
+    user.page.get_by_text("2 / 5").wait_for()
+    with user.page.expect_download() as downloading:
+        user.click(".st-key-download-source button")
+    assert Path(downloading.value.path()).read_bytes() == (KNOWLEDGE / "员工手册.pdf").read_bytes()
+    user.page.get_by_role("radio", name=words("side_understood")).click()
+    user.page.get_by_text(words("outline"), exact=True).wait_for()
+
+
+def test_a_section_that_is_chosen_comes_into_view_and_a_table_keeps_its_header(user: Visitor) -> None:
+    open_document(user, "employee_handbook.docx")
+    user.page.locator('[class*="st-key-section-"] input').fill("Travel")
+    user.page.keyboard.press("Enter")
+    goal = user.page.locator(".rag-goal")
+    playwright_api.expect(goal).to_have_text("Travel expenses")
+    playwright_api.expect(goal).to_be_in_viewport()
+    open_document(user, "price_list.csv")
+    header = user.page.locator(".rag-grid th").first
+    playwright_api.expect(header).to_have_text("型号")
+    assert header.evaluate("cell => getComputedStyle(cell).position") == "sticky"
+
+
+def test_at_twice_the_size_a_source_lies_over_the_conversation_whole(user: Visitor) -> None:
+    user.page.set_viewport_size({"width": 720, "height": 450})
+    pane = user.page.locator(".st-key-source-pane")
+    box = pane.bounding_box()
+    assert box is not None and box["width"] > 500 and box["x"] + box["width"] <= 721
+    user.click(".st-key-close-source button")
+    pane.wait_for(state="detached")
+    user.page.set_viewport_size({"width": 1440, "height": 900})
