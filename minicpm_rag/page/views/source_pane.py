@@ -175,14 +175,14 @@ def _turn(numbers: list[int], number: int, home: int) -> None:
     """The buttons that turn pages and enlarge them."""
     index = numbers.index(number) if number in numbers else 0
     if len(numbers) > 1:
-        _icon("page-back", "chevron_left", "previous_page", index > 0 and numbers[index - 1], _turn_to)
-        _icon("page-onward", "chevron_right", "next_page", index + 1 < len(numbers) and numbers[index + 1], _turn_to)
+        _icon("page-back", "chevron_left", t("previous_page"), index > 0 and numbers[index - 1], _turn_to)
+        _icon("page-onward", "chevron_right", t("next_page"), index + 1 < len(numbers) and numbers[index + 1], _turn_to)
         notices.quiet(t("page_of", number=number, count=numbers[-1]))
     zoom = ZOOMS.index(_zoom())
-    _icon("zoom-out", "zoom_out", "zoom_out", zoom > 0 and ZOOMS[zoom - 1], _zoom_to)
-    _icon("zoom-in", "zoom_in", "zoom_in", zoom + 1 < len(ZOOMS) and ZOOMS[zoom + 1], _zoom_to)
+    _icon("zoom-out", "zoom_out", t("zoom_out"), zoom > 0 and ZOOMS[zoom - 1], _zoom_to)
+    _icon("zoom-in", "zoom_in", t("zoom_in"), zoom + 1 < len(ZOOMS) and ZOOMS[zoom + 1], _zoom_to)
     if zoom > 1:
-        _icon("zoom-fit", "fit_width", "zoom_fit", ZOOMS[0], _zoom_to)
+        _icon("zoom-fit", "fit_width", t("zoom_fit"), ZOOMS[0], _zoom_to)
     if number != home:
         st.button(t("back_to_passage"), key="page-home", type="tertiary", on_click=_turn_to, args=(home,))
 
@@ -194,7 +194,7 @@ def _icon(key: str, icon: str, words: str, to: int, does: Callable[[int], None])
         icon=f":material/{icon}:",
         key=key,
         disabled=not to,
-        help=t(words),
+        help=words,
         type="tertiary",
         on_click=does,
         args=(int(to),),
