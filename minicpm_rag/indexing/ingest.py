@@ -18,7 +18,7 @@ from minicpm_rag.errors import DocumentError, EmbeddingError
 from minicpm_rag.indexing import sources, storing
 from minicpm_rag.indexing.removing import remove_missing
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import checksums, documents, knowledge_bases
+from minicpm_rag.library.ledger import documents, knowledge_bases
 from minicpm_rag.library.originals import UPLOAD, upload_source
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import (
@@ -169,7 +169,7 @@ class _Ingest:
         if document is None:
             return _Case("new")
         with self.library.ledger.reading() as connection:
-            if checksums.damage(connection, document.id):
+            if documents.damage(connection, document.id):
                 return _Case("damaged", document)
         names = (document.source, *document.other_names)
         if new.source in names:

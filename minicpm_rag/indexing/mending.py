@@ -11,7 +11,7 @@ from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError, LibraryError, RAGError
 from minicpm_rag.indexing import storing
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import documents, knowledge_bases
+from minicpm_rag.library.ledger import documents, knowledge_bases, tables
 from minicpm_rag.library.ledger.checksums import Damage
 from minicpm_rag.loaders import isolated
 from minicpm_rag.messages import Message, joined
@@ -20,6 +20,8 @@ from minicpm_rag.records import ChunkSize, DocumentRow, NewDocument
 
 def mend(library: Library, document_id: int, damage: Damage, size: ChunkSize, *, ocr: bool) -> Message:
     """Store a damaged document anew in place of itself. Raises RAGError where it cannot be made again."""
+    if not damage.of_pages and not damage.chunks:
+        return _mend_tables(library, document_id)
     with library.ledger.reading() as connection:
         row = documents.one(connection, document_id)
         kb_id = documents.knowledge_base_of(connection, document_id)
@@ -36,6 +38,13 @@ def mend(library: Library, document_id: int, damage: Damage, size: ChunkSize, *,
         pass
     key = "indexing.mended_from_original" if damage.of_pages else "indexing.mended_from_pages"
     return Message(key, source=row.source)
+
+
+def _mend_tables(library: Library, document_id: int) -> Message:
+    with library.ledger.writing() as connection:
+        tables.add(connection, document_id, documents.pages(connection, document_id))
+        knowledge_bases.note_change(connection, documents.knowledge_base_of(connection, document_id))
+        return Message("indexing.mended_tables", source=documents.one(connection, document_id).source)
 
 
 def why_not(error: RAGError) -> Message:

@@ -16,7 +16,7 @@ from minicpm_rag.errors import LibraryError, RAGError, VectorStoreError
 from minicpm_rag.indexing import mending
 from minicpm_rag.indexing.storing import clear_documents
 from minicpm_rag.library import Library, ledger
-from minicpm_rag.library.ledger import checksums, chunks, documents, keywords, knowledge_bases
+from minicpm_rag.library.ledger import chunks, conversations, documents, keywords, knowledge_bases
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.messages import Message, from_plain, joined
 from minicpm_rag.records import END, PAGE, START, Chunk, ChunkSize
@@ -84,6 +84,10 @@ def compare(library: Library, size: ChunkSize, *, repair: bool, ocr: bool = True
         current = knowledge_bases.indexes(connection)
         report.documents = len(ready)
         report.chunks = sum(chunks.count(connection, index.id) for index in current)
+        report.unmended += [
+            Message("indexing.conversation_damaged", title=title, count=count)
+            for title, count in conversations.damaged(connection)
+        ]
     _compare_documents(library, ready, report, size, repair=repair, ocr=ocr)
     with library.ledger.reading() as connection:
         left = len({document_id for document_id, *_ in documents.leftovers(connection)})
@@ -116,7 +120,7 @@ def _compare_documents(
         with library.ledger.reading() as connection:
             if documents.one(connection, document_id).status != "ready":
                 continue  # removed meanwhile
-            damage = checksums.damage(connection, document_id)
+            damage = documents.damage(connection, document_id)
             if not damage:
                 texts = {page.number: page.text for page in documents.pages(connection, document_id)}
                 if all(lies_in(chunk, texts) for chunk in chunks.of_document(connection, document_id)):

@@ -61,7 +61,7 @@ def export(ledger: Ledger, knowledge_base: str, file: Path) -> None:
             with archive.open(TOKEN_SIGNS, "w", force_zip64=True) as numbers:
                 for row in rows:
                     ids = chunks.ids(connection, row.id)
-                    stored = chunks.token_signs(connection, ids)
+                    stored = chunks.token_signs(connection, ids, strict=True)
                     for chunk in ids:
                         signs = stored.get(chunk, b"")
                         numbers.write(len(signs).to_bytes(LENGTH_BYTES, "little") + signs)

@@ -127,6 +127,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{source} 保存的页面已损坏，已根据原文件重建。",
         "Stored pages of {source} were damaged and were read again from the original file.",
     ),
+    "indexing.mended_tables": (
+        "{source} 的表格数据已损坏，已根据保存的页面重建。",
+        "Tables of {source} were damaged and were made again from its stored pages.",
+    ),
+    "indexing.conversation_damaged": (
+        "对话“{title}”里有 {count} 条问答已损坏，读不出来了：请在页面上重新提问，或删除这段对话。",
+        "In the conversation '{title}', {count:exchange|exchanges} of question and answer cannot be read any more. Ask "
+        "again on the page, or delete the conversation.",
+    ),
     "indexing.not_mended": (
         "{source} 保存的内容已损坏，无法修复：{why}请移除后重新添加。",
         "What is stored of {source} is damaged and cannot be mended: {why} Remove it and ingest it again.",

@@ -146,6 +146,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "library.sqlite_readonly": ("数据库是只读的", "the database is read-only"),
     "library.sqlite_unopened": ("数据库文件打不开", "unable to open the database file"),
     "library.sqlite_foreign": ("这不是数据库文件", "the file is not a database"),
+    "library.answer_damaged": (
+        "这条问答保存的内容已损坏，读不出来了。请再问一次。",
+        "What was stored of this question and its answer is damaged and cannot be read any more. Ask again.",
+    ),
     "library.value_damaged": ("保存的一个值已损坏（{why}）", "a stored value is damaged ({why})"),
     "library.sqlite_malformed": ("数据库文件已损坏", "the database file is malformed"),
     # Chroma

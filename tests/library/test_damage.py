@@ -18,7 +18,10 @@ from minicpm_rag.embedding.embedder import ReadPassage
 from minicpm_rag.errors import LibraryError, RAGError
 from minicpm_rag.indexing import Worker
 from minicpm_rag.library import Library
+from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import checksums
+from minicpm_rag.messages import Message
+from minicpm_rag.records import Answer
 
 TITLE = "note03.md"
 OF = "(SELECT id FROM documents WHERE title = ?)"
@@ -92,9 +95,18 @@ def _vector_no_numbers(home: Path) -> None:
     change(home, f"UPDATE vectors SET vector = ?, checksum = ? {_VECTOR}", nothing, checksums.crc32("blob", nothing))
 
 
+def _token_signs(home: Path) -> None:
+    change(home, f"UPDATE token_signs SET signs = flipped(signs) {_VECTOR}")
+
+
+def _token_signs_no_bytes(home: Path) -> None:
+    change(home, f"UPDATE token_signs SET signs = 'text' {_VECTOR}")
+
+
 DAMAGE_OF_PAGES = [_page_text, _page_marks, _page_lost]
 DAMAGE_OF_CHUNKS = [
     _chunk_text, _chunk_metadata, _chunk_no_text, _vector, _vector_short, _vector_lost, _vector_no_numbers,
+    _token_signs, _token_signs_no_bytes,
 ]  # fmt: skip
 DAMAGE = [*DAMAGE_OF_PAGES, *DAMAGE_OF_CHUNKS]
 Damage = Callable[[Path], None]
@@ -241,3 +253,91 @@ def test_a_bit_flipped_anywhere_in_the_ledger_ends_in_an_answer_or_a_sentence(ho
                     attempt()
         for left in home.glob("ledger.sqlite3-*"):
             left.unlink()
+
+
+# Tables
+
+_TABLE = "(SELECT id FROM data_tables WHERE document_id = (SELECT id FROM documents WHERE title = 'orders.csv'))"
+DAMAGE_OF_TABLES = {
+    "a value": "UPDATE data_{n} SET c1 = 999 WHERE position = 0",
+    "a place": "UPDATE data_{n} SET start = start + 1 WHERE position = 1",
+    "a row": "DELETE FROM data_{n} WHERE position = 1",
+    "a text that is none": "UPDATE data_{n} SET c0 = CAST(x'ff' AS TEXT) WHERE position = 1",
+    "the table": "DROP TABLE data_{n}",
+    "a column's description": "UPDATE data_tables SET columns = '{{' WHERE id = {n}",
+    "the number of rows": "UPDATE data_tables SET row_count = 7 WHERE id = {n}",
+    "no checksum": "UPDATE data_tables SET checksum = NULL WHERE id = {n}",
+}
+
+
+@pytest.mark.parametrize("statement", DAMAGE_OF_TABLES.values(), ids=DAMAGE_OF_TABLES)
+def test_damaged_tables_have_a_name_and_are_made_again_from_their_pages(home: Path, statement: str) -> None:
+    orders = home.parent / "orders.csv"
+    orders.write_text("area,amount\nnorth,5\nsouth,7\nwest,9\n", encoding="utf-8")
+
+    def rows(library: Library) -> list[tuple[object, ...]]:
+        (table,) = library.tables(KB)
+        with library.ledger.reading() as connection:
+            return [tuple(row) for row in connection.execute(f"SELECT * FROM data_{table.id} ORDER BY position")]
+
+    def damage() -> None:
+        with closing(sqlite3.connect(home / "ledger.sqlite3")) as ledger:
+            (number,) = ledger.execute(f"SELECT {_TABLE}").fetchone()
+            ledger.execute(statement.format(n=number))
+            ledger.commit()
+
+    with opened(home) as library:
+        ingest(library, orders)
+        before, tables = rows(library), library.tables(KB)
+        damage()
+        report = indexing.check(library, repair=False)
+        assert ["orders.csv" in str(problem) for problem in report.problems] == [True]
+        assert "again from its stored pages" in str(indexing.check(library, repair=True))
+        assert not indexing.check(library, repair=False).problems
+        assert rows(library) == before
+        assert [table.columns for table in library.tables(KB)] == [table.columns for table in tables]
+        damage()
+        assert ingest(library, orders)["orders.csv"].status == "replaced"
+        assert rows(library) == before
+
+
+# Conversations
+
+
+@pytest.mark.parametrize(
+    ("change_of_answer", "question"),
+    [
+        ("answer = replace(answer, '90', '91')", "Which days?"),
+        ("answer = '{'", "Which days?"),
+        ("answer = CAST(x'ff' AS TEXT)", "Which days?"),
+        ("question = CAST(x'5768ff' AS TEXT)", "Wh\ufffd"),
+        ("asked_at = 'never'", "Which days?"),
+    ],
+)
+def test_a_damaged_answer_is_a_sentence_and_may_be_asked_again(
+    home: Path, change_of_answer: str, question: str
+) -> None:
+    answer = Answer("Every 90 days.", "model", "Which days?", [], [], [], {}, None)
+    with opened(home) as library:
+        conversations = Conversations(library.ledger)
+        talk = conversations.create("ann", KB, "Pumps")
+        first, second = (conversations.ask("ann", talk.id, "Which days?") for _ in range(2))
+        for exchange in (first, second):
+            conversations.answer("ann", talk.id, exchange, answer)
+            conversations.rate("ann", talk.id, exchange, 1)
+        assert not indexing.check(library, repair=False).unmended
+        with library.ledger.writing() as connection:
+            connection.execute(f"UPDATE exchanges SET {change_of_answer} WHERE id = {first}")
+        for repair in (False, True):
+            (said,) = indexing.check(library, repair=repair).unmended
+            assert "'Pumps', 1 exchange " in str(said)
+        assert [(one.question, one.answer) for one in conversations.exchanges("ann", talk.id)] == [
+            (question, Answer(mode="failed", error=Message("library.answer_damaged"))), ("Which days?", answer),
+        ]  # fmt: skip
+        assert len(conversations.history("ann", talk.id)) == 1
+        assert [one.id for one in conversations.praised(KB)] == [second]
+        assert conversations.holding("ann", "Every 90")
+        conversations.reword("ann", talk.id, first, "Which days, again?")
+        conversations.answer("ann", talk.id, first, answer)
+        assert not indexing.check(library, repair=False).unmended
+        assert len(conversations.exchanges("ann", talk.id)) == 2

@@ -1,13 +1,15 @@
-"""Checksums of stored pages, chunks and vectors, so that a bit that flips on the disk is noticed and has a name.
+"""Checksums of what is stored, so that a bit that flips on the disk is noticed and has a name.
 
-CRC-32 of a row's values; it finds every change of up to 32 bits in a row. Token signs have none: a wrong sign moves a
-passage by a little, and wrong lengths count for nothing (embedding/token_signs.py).
+CRC-32 of a row's values (pages, chunks, vectors, token signs, questions with their answers) or of a data table's rows;
+it finds every change of up to 32 bits in a row.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -19,6 +21,8 @@ def _summed(*columns: str) -> str:
 
 OF_PAGE = _summed("pages.number", "pages.kind", "pages.label", "pages.text", "pages.marks")
 OF_CHUNK = _summed("chunks.position", "chunks.text", "chunks.metadata")
+OF_SIGNS = _summed("token_signs.signs")
+OF_EXCHANGE = _summed("exchanges.question", "exchanges.asked_at", "exchanges.answer")
 
 MIGRATION = f"""
 ALTER TABLE pages ADD COLUMN checksum INTEGER;  -- see checksums.py
@@ -28,6 +32,15 @@ UPDATE pages SET checksum = {OF_PAGE};
 UPDATE chunks SET checksum = {OF_CHUNK};
 UPDATE vectors SET checksum = crc32('blob', vector);
 """
+# Tables are made again from their pages, with a checksum, by the owner.
+MORE = f"""
+ALTER TABLE token_signs ADD COLUMN checksum INTEGER;
+ALTER TABLE data_tables ADD COLUMN checksum INTEGER;
+ALTER TABLE exchanges ADD COLUMN checksum INTEGER;
+UPDATE token_signs SET checksum = {OF_SIGNS};
+UPDATE exchanges SET checksum = {OF_EXCHANGE};
+UPDATE documents SET tables_read = 0;
+"""
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,8 @@ class Damage:
 
     pages: tuple[int, ...] = ()  # their numbers
     lost_pages: int = 0
-    chunks: int = 0  # whose text or vector is damaged or gone
+    chunks: int = 0  # whose text, vector or token signs are damaged or gone
+    tables: int = 0  # whose values are
 
     @property
     def of_pages(self) -> bool:
@@ -44,7 +58,7 @@ class Damage:
         return bool(self.pages or self.lost_pages)
 
     def __bool__(self) -> bool:
-        return self.of_pages or bool(self.chunks)
+        return self.of_pages or bool(self.chunks or self.tables)
 
 
 def register(connection: sqlite3.Connection) -> None:
@@ -71,7 +85,7 @@ def damaged_pages(connection: sqlite3.Connection, document_id: int) -> tuple[int
 
 
 def damage(connection: sqlite3.Connection, document_id: int) -> Damage:
-    """Compare all that is stored of a ready document with its checksums, and the numbers of its pages and chunks."""
+    """Compare a ready document's pages and chunks with their checksums and numbers; not its tables."""
     lost_pages, lost_chunks = connection.execute(
         "SELECT pages_indexed - (SELECT count(*) FROM pages WHERE document_id = documents.id), "
         "chunks - (SELECT count(*) FROM chunks JOIN indexes ON indexes.id = index_id AND indexes.status = 'current' "
@@ -80,12 +94,21 @@ def damage(connection: sqlite3.Connection, document_id: int) -> Damage:
     ).fetchone()
     (damaged,) = connection.execute(
         "SELECT count(*) FROM chunks JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current' "
-        "LEFT JOIN vectors ON vectors.chunk = chunks.id WHERE chunks.document_id = ? "
-        f"AND (chunks.checksum IS NOT {OF_CHUNK} "
+        "LEFT JOIN vectors ON vectors.chunk = chunks.id LEFT JOIN token_signs ON token_signs.chunk = chunks.id "
+        f"WHERE chunks.document_id = ? AND (chunks.checksum IS NOT {OF_CHUNK} "
+        f"OR (token_signs.chunk IS NOT NULL AND token_signs.checksum IS NOT {OF_SIGNS}) "
         "OR NOT is_sound_vector(vectors.vector, vectors.checksum, indexes.dimension))",
         (document_id,),
     ).fetchone()
     return Damage(damaged_pages(connection, document_id), max(lost_pages, 0), damaged + max(lost_chunks, 0))
+
+
+def of_rows(rows: Iterable[Sequence[object]]) -> int:
+    """The CRC-32 of rows of plain values, written as JSON."""
+    value = 0
+    for row in rows:
+        value = zlib.crc32(json.dumps(tuple(row), default=repr).encode(), value)
+    return value
 
 
 def crc32(*parts: object) -> int:

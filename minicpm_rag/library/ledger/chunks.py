@@ -34,8 +34,9 @@ SELECT chunks.index_id, chunks.document_id, chunks.position, chunks.text, chunks
 FROM chunks JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current'
 JOIN documents ON documents.id = chunks.document_id AND documents.status = 'ready'
 """
-_SIGNS = """
-SELECT chunks.index_id, chunks.document_id, chunks.position, signs
+_SIGNS = f"""
+SELECT chunks.index_id, chunks.document_id, chunks.position, signs,
+       token_signs.checksum IS {checksums.OF_SIGNS} AS is_sound
 FROM chunks JOIN token_signs ON token_signs.chunk = chunks.id
 """
 _VECTORS = """
@@ -67,7 +68,10 @@ def add(connection: sqlite3.Connection, index_id: int, document_id: int, chunks:
             "INSERT INTO vectors(chunk, vector, checksum) VALUES (?1, ?2, crc32('blob', ?2))", (row, vector)
         )
         if chunk.token_signs:
-            connection.execute("INSERT INTO token_signs(chunk, signs) VALUES (?, ?)", (row, chunk.token_signs))
+            signs = (row, chunk.token_signs)
+            connection.execute(
+                "INSERT INTO token_signs(chunk, signs, checksum) VALUES (?1, ?2, crc32('blob', ?2))", signs
+            )
         texts.append((row, indexed_text(chunk)))
     connection.execute(
         f"UPDATE chunks SET checksum = {checksums.OF_CHUNK} WHERE index_id = ? AND document_id = ?",
@@ -158,9 +162,16 @@ def ids_of_rows(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int
     return found
 
 
-def token_signs(connection: sqlite3.Connection, wanted: Sequence[str]) -> dict[str, bytes]:
-    """The signs of the chunks' token vectors, by chunk id, of those that have any."""
-    return {_id(row): bytes(row["signs"]) for row in _rows(connection, wanted, select=_SIGNS)}
+def token_signs(connection: sqlite3.Connection, wanted: Sequence[str], *, strict: bool = False) -> dict[str, bytes]:
+    """The signs of the chunks' token vectors, by chunk id, of those that have any and are as they were stored.
+
+    Raises LibraryError in `strict` where some are not.
+    """
+    rows = list(_rows(connection, wanted, select=_SIGNS))
+    damaged = [_id(row) for row in rows if not row["is_sound"]]
+    if strict and damaged:
+        raise _damaged(connection, damaged)
+    return {_id(row): bytes(row["signs"]) for row in rows if row["is_sound"]}
 
 
 def vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> Vectors:
@@ -170,10 +181,14 @@ def vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> Vectors:
     """
     found, matrix = sound_vectors(connection, wanted)
     if len(found) < len(wanted):
-        lost = next(each for each in wanted if each not in set(found))
-        document = connection.execute("SELECT source FROM documents WHERE id = ?", (_key(lost)[1],)).fetchone()
-        raise LibraryError("library.chunks_damaged", source=document[0], count=len(wanted) - len(found))
+        known = set(found)
+        raise _damaged(connection, [each for each in wanted if each not in known])
     return matrix
+
+
+def _damaged(connection: sqlite3.Connection, ids: Sequence[str]) -> LibraryError:
+    document = connection.execute("SELECT source FROM documents WHERE id = ?", (_key(ids[0])[1],)).fetchone()
+    return LibraryError("library.chunks_damaged", source=document[0], count=len(ids))
 
 
 def sound_vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> tuple[list[str], Vectors]:

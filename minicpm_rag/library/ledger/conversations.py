@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
+from minicpm_rag.library.ledger.checksums import OF_EXCHANGE
 from minicpm_rag.messages import Message
 from minicpm_rag.records import Answer, Citation, Computation, Conversation, Exchange
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 TITLE_CHARACTERS = 40
 
 _SELECT = "SELECT id, title, knowledge_base, changed_at, pinned FROM conversations"
+# Instead of an answer that is damaged there is a sentence; its question is shown as far as it can be read.
+_IS_SOUND = f"exchanges.checksum IS {OF_EXCHANGE}"
+_EXCHANGE = (
+    f"SELECT exchanges.id, CASE WHEN {_IS_SOUND} THEN question ELSE hex(question) END AS question, asked_at, "
+    f"CASE WHEN {_IS_SOUND} THEN answer END AS answer, rating, note, {_IS_SOUND} AS is_sound FROM exchanges"
+)
 _LAST_USED_FIRST = "ORDER BY pinned DESC, changed_at DESC, id DESC"
 
 
@@ -37,7 +44,7 @@ def holding(connection: sqlite3.Connection, user: str, words: str) -> list[Conve
     rows = connection.execute(
         f"{_SELECT} WHERE owner = ? AND (title LIKE ? ESCAPE '\\' OR EXISTS ("
         "SELECT 1 FROM exchanges WHERE conversation = conversations.id AND (question LIKE ? ESCAPE '\\' "
-        "OR json_extract(answer, '$.text') LIKE ? ESCAPE '\\'))) " + _LAST_USED_FIRST,
+        f"OR CASE WHEN {_IS_SOUND} THEN json_extract(answer, '$.text') END LIKE ? ESCAPE '\\'))) {_LAST_USED_FIRST}",
         (user, pattern, pattern, pattern),
     )
     return [_conversation(row) for row in rows]
@@ -88,11 +95,17 @@ def delete(connection: sqlite3.Connection, user: str, conversation: int) -> None
 def exchanges(connection: sqlite3.Connection, user: str, conversation: int) -> list[Exchange]:
     """The questions and answers, oldest first."""
     get(connection, user, conversation)
-    rows = connection.execute(
-        "SELECT id, question, asked_at, answer, rating, note FROM exchanges WHERE conversation = ? ORDER BY id",
-        (conversation,),
-    )
+    rows = connection.execute(f"{_EXCHANGE} WHERE conversation = ? ORDER BY id", (conversation,))
     return [_exchange(row) for row in rows]
+
+
+def damaged(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """The titles of everybody's conversations with damaged questions or answers, and how many these are."""
+    rows = connection.execute(
+        "SELECT title, count(*) FROM exchanges JOIN conversations ON conversations.id = conversation "
+        f"WHERE NOT {_IS_SOUND} GROUP BY conversation ORDER BY conversation"
+    )
+    return [(str(title), int(count)) for title, count in rows]
 
 
 def reword(connection: sqlite3.Connection, user: str, conversation: int, exchange: int, question: str) -> None:
@@ -101,6 +114,7 @@ def reword(connection: sqlite3.Connection, user: str, conversation: int, exchang
     connection.execute(
         "UPDATE exchanges SET question = ? WHERE id = ? AND conversation = ?", (question, exchange, conversation)
     )
+    _sum_up(connection, exchange)
 
 
 def rate(
@@ -117,17 +131,19 @@ def rate(
 def praised(connection: sqlite3.Connection, knowledge_base: str) -> list[Exchange]:
     """The exchanges about a knowledge base whose answers their users called good, whoever they are; oldest first."""
     rows = connection.execute(
-        "SELECT exchanges.id, question, asked_at, answer, rating, note FROM exchanges "
-        "JOIN conversations ON conversations.id = conversation "
-        "WHERE rating = 1 AND answer IS NOT NULL AND knowledge_base = ? ORDER BY exchanges.id",
+        f"{_EXCHANGE} JOIN conversations ON conversations.id = conversation "
+        f"WHERE rating = 1 AND answer IS NOT NULL AND {_IS_SOUND} AND knowledge_base = ? ORDER BY exchanges.id",
         (knowledge_base,),
     )
     return [_exchange(row) for row in rows]
 
 
 def _exchange(row: sqlite3.Row) -> Exchange:
-    answer = _decoded(json.loads(row["answer"])) if row["answer"] else None
-    return Exchange(row["id"], row["question"], row["asked_at"], answer, row["rating"], row["note"])
+    question, answer = row["question"], _decoded(json.loads(row["answer"])) if row["answer"] else None
+    if not row["is_sound"]:
+        question = bytes.fromhex(question).decode(errors="replace")
+        answer = Answer(mode="failed", error=Message("library.answer_damaged"))
+    return Exchange(row["id"], question, row["asked_at"], answer, row["rating"], row["note"])
 
 
 def ask(connection: sqlite3.Connection, user: str, conversation: int, question: str) -> int:
@@ -141,6 +157,7 @@ def ask(connection: sqlite3.Connection, user: str, conversation: int, question: 
         (_now(), current.title or _shortened(question), conversation),
     )
     assert cursor.lastrowid is not None
+    _sum_up(connection, cursor.lastrowid)
     return cursor.lastrowid
 
 
@@ -154,6 +171,11 @@ def set_answer(
         "UPDATE exchanges SET answer = ?, rating = NULL, note = '' WHERE id = ? AND conversation = ?",
         (encoded, exchange, conversation),
     )
+    _sum_up(connection, exchange)
+
+
+def _sum_up(connection: sqlite3.Connection, exchange: int) -> None:
+    connection.execute(f"UPDATE exchanges SET checksum = {OF_EXCHANGE} WHERE id = ?", (exchange,))
 
 
 def _shortened(text: str) -> str:

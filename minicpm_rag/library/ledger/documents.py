@@ -10,11 +10,12 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library.ledger import as_column, checksums, chunks, now, tables
+from minicpm_rag.library.ledger.checksums import Damage
 from minicpm_rag.messages import Message
 from minicpm_rag.records import DocumentRow, Heading, NewDocument, Page, Table
 
@@ -289,6 +290,12 @@ def pages(connection: sqlite3.Connection, document_id: int, number: int | None =
     wanted, values = ("", [document_id]) if number is None else (" AND number = ?", [document_id, number])
     rows = connection.execute(f"SELECT * FROM pages WHERE document_id = ?{wanted} ORDER BY number", values)
     return [_page(row) for row in rows]
+
+
+def damage(connection: sqlite3.Connection, document_id: int) -> Damage:
+    """What of a ready document is not as it was stored."""
+    found = checksums.damage(connection, document_id)
+    return replace(found, tables=tables.damaged(connection, document_id))
 
 
 def page_of(values: dict[str, Any]) -> Page:

@@ -184,6 +184,7 @@ MIGRATIONS = (
     Migration(8, "conversations are pinned", PINNED),
     Migration(9, "answers are rated", RATED),
     Migration(10, "tags and folders", SCOPES),
+    Migration(11, "token signs, tables and answers have checksums", checksums.MORE),
 )
 NEWEST = MIGRATIONS[-1].number
 

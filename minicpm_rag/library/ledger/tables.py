@@ -10,7 +10,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 
+from minicpm_rag.library.ledger import checksums
 from minicpm_rag.records import Column, DataTable, Page, Table
 from minicpm_rag.text import table_rows
 from minicpm_rag.text.cells import Value, total_label, typed
@@ -42,12 +44,39 @@ def add(connection: sqlite3.Connection, document_id: int, pages: Iterable[Page])
     for found in _joined(pages):
         if len(found.rows) >= _LEAST_ROWS and len(found.header) > 1:
             _add_one(connection, document_id, found)
+    for number in _numbers(connection, document_id):
+        connection.execute("UPDATE data_tables SET checksum = ? WHERE id = ?", (_checksum(connection, number), number))
     connection.execute("UPDATE documents SET tables_read = 1 WHERE id = ?", (document_id,))
+
+
+def damaged(connection: sqlite3.Connection, document_id: int) -> int:
+    """How many of a document's tables are not as they were stored; those never stored (`unread`) are none."""
+    rows = connection.execute(
+        "SELECT data_tables.id, checksum FROM data_tables JOIN documents ON documents.id = document_id "
+        "WHERE document_id = ? AND tables_read = 1",
+        (document_id,),
+    ).fetchall()
+    return sum(_checksum(connection, number) != checksum for number, checksum in rows)
+
+
+def _checksum(connection: sqlite3.Connection, number: int) -> int | None:
+    """Of a table's description and rows; None where they cannot be read."""
+    described = "SELECT page, label, caption, columns, row_count FROM data_tables WHERE id = ?"
+    try:
+        rows = connection.execute(f"SELECT * FROM {data_table(number)} ORDER BY position")
+        return checksums.of_rows(chain(connection.execute(described, (number,)), rows))
+    except sqlite3.DatabaseError:  # the table is gone, or a text is none any more
+        return None
+
+
+def _numbers(connection: sqlite3.Connection, document_id: int) -> list[int]:
+    rows = connection.execute("SELECT id FROM data_tables WHERE document_id = ?", (document_id,))
+    return [int(row[0]) for row in rows]
 
 
 def remove(connection: sqlite3.Connection, document_id: int) -> None:
     """Delete the tables of a document."""
-    for (number,) in connection.execute("SELECT id FROM data_tables WHERE document_id = ?", (document_id,)).fetchall():
+    for number in _numbers(connection, document_id):
         connection.execute(f"DROP TABLE IF EXISTS {data_table(number)}")
     connection.execute("DELETE FROM data_tables WHERE document_id = ?", (document_id,))
 
