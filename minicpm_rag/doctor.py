@@ -210,11 +210,15 @@ def _searching(settings: Settings) -> Iterator[Finding]:
 
     embeddings_by = Message("doctor.embeddings_by")
     try:
-        found = load_embedders(settings.embedder, settings.home)
-        yield Finding(embeddings_by, _words(found.default.name), found.instead is not None, found.instead)
+        found = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
+        name = found.default.name  # a server is asked for it, which tells whether it is there
+        yield Finding(embeddings_by, _words(name), found.instead is not None, found.instead)
     except RAGError as error:
-        yield Finding(embeddings_by, _words(settings.embedder), True, error.message)
-    if settings.reranker is not None:
+        yield Finding(embeddings_by, _words(settings.embedder_url or settings.embedder), True, error.message)
+    if settings.reranker_url is not None:
+        server = Message("doctor.server", address=settings.reranker_url)
+        yield Finding(Message("doctor.reranks_with"), server)
+    elif settings.reranker is not None:
         there = (settings.reranker / "config.json").is_file()
         advice = None if there else Message("doctor.reranker_no_config")
         yield Finding(Message("doctor.reranks_with"), _words(settings.reranker), not there, advice)
@@ -242,7 +246,7 @@ def _library(settings: Settings) -> Iterator[Finding]:
 
     name = Message("doctor.library")
     try:
-        embedders = load_embedders(settings.embedder, settings.home)
+        embedders = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
         embedder, older = embedders.default, embedders.older
     except RAGError:  # told where embeddings are examined; only damaged documents need them here
         embedder, older = None, ()

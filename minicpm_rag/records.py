@@ -131,6 +131,20 @@ class ChunkSize:
 
 
 @dataclass(frozen=True)
+class Service:
+    """A model that another program serves: its address, its name there, the key, and what goes before its texts.
+
+    Prefixes that are None are those that are known for the model's name.
+    """
+
+    address: str
+    model: str | None = None
+    key: str | None = field(default=None, repr=False)
+    query_prefix: str | None = None
+    passage_prefix: str | None = None
+
+
+@dataclass(frozen=True)
 class Chunk:
     """A piece of a page, from where it is split off until retrieval hands it out as a LangChain `Document`.
 

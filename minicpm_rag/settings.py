@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from minicpm_rag.errors import SettingsError
 from minicpm_rag.messages import Message, joined
-from minicpm_rag.records import ChunkSize
+from minicpm_rag.records import ChunkSize, Service
 
 # Defaults that the parts have too where they are used without settings
 PASSAGES = 5
@@ -49,7 +49,10 @@ class Settings(BaseSettings):
     )
     gpu_gigabytes: float | None = Field(None, gt=0, description="most that weights and cache may take on a GPU")
     attention: Literal["sdpa", "flash_attention_2", "eager"] = Field("sdpa", description="attention implementation")
-    llm_url: str | None = Field(None, description="address of an OpenAI-compatible server that answers instead")
+    llm_url: str | None = Field(
+        None,
+        description="address of an OpenAI-compatible server that answers instead; several with commas share the work",
+    )
     llm_model: str | None = Field(None, description="model name to ask that server for")
     llm_api_key: SecretStr | None = Field(None, description="key for that server, if it wants one")
     llm_context_tokens: int | None = Field(
@@ -73,7 +76,19 @@ class Settings(BaseSettings):
 
     # Embedding and retrieval
     embedder: str = Field("multilingual-e5-small", description="embedding model: a packaged one, or a folder")
+    embedder_url: str | None = Field(
+        None, description="address of a server that embeds instead: OpenAI-compatible (ending in /v1), else TEI's own"
+    )
+    embedder_model: str | None = Field(None, description="model name to ask that server for; else its first")
+    embedder_api_key: SecretStr | None = Field(None, description="key for that server, if it wants one")
+    embedder_query_prefix: str | None = Field(None, description="what its model reads before a question, if anything")
+    embedder_passage_prefix: str | None = Field(None, description="what its model reads before a passage, if anything")
     reranker: Path | None = Field(None, description="folder of a cross-encoder that reorders the passages")
+    reranker_url: str | None = Field(
+        None, description="address of a server that reorders instead: vLLM, Jina or Cohere (.../v1), else TEI's own"
+    )
+    reranker_model: str | None = Field(None, description="model name to ask that server for; else its first")
+    reranker_api_key: SecretStr | None = Field(None, description="key for that server, if it wants one")
     passages: int = Field(PASSAGES, ge=1, le=50, description="passages given to the answer")
     chunk_characters: int = Field(
         ChunkSize().characters, ge=50, le=4000, description="usual length of a chunk, in characters"
@@ -97,6 +112,21 @@ class Settings(BaseSettings):
         """Both numbers about chunks as one value."""
         return ChunkSize(self.chunk_characters, self.chunk_overlap_characters)
 
+    @property
+    def embedder_service(self) -> Service | None:
+        """The server that embeds, where one is set."""
+        if self.embedder_url is None:
+            return None
+        prefixes = (self.embedder_query_prefix, self.embedder_passage_prefix)
+        return Service(self.embedder_url, self.embedder_model, _secret(self.embedder_api_key), *prefixes)
+
+    @property
+    def reranker_service(self) -> Service | None:
+        """The server that reorders passages, where one is set."""
+        if self.reranker_url is None:
+            return None
+        return Service(self.reranker_url, self.reranker_model, _secret(self.reranker_api_key))
+
     @field_validator("hosts", "administrators", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
@@ -108,6 +138,10 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_user(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -61,7 +61,7 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
     from minicpm_rag.settings import load_settings
 
     settings = load_settings()
-    found = load_embedders(settings.embedder, settings.home)
+    found = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
     library = Library(settings.home, embedder=found.default, older=found.older, chroma_url=settings.chroma_url)
     worker = Worker(library, settings.chunk_size, ocr=settings.ocr)
     with library:

@@ -83,7 +83,7 @@ def list_documents(knowledge_base: str | None, held_to: tuple[str, ...], as_json
     from minicpm_rag.text.sizes import file_size
 
     settings = load_settings()
-    found = load_embedders(settings.embedder, settings.home)
+    found = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
     with Library(settings.home, embedder=found.default, older=found.older, chroma_url=settings.chroma_url) as library:
         name = knowledge_base or settings.knowledge_base
         empty = knowledge_base is None and not library.knowledge_bases()

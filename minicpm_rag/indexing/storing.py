@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from minicpm_rag.chunking import indexed_text, is_sampled
-from minicpm_rag.errors import EmbeddingError, LibraryError
+from minicpm_rag.errors import EmbedderMismatchError, EmbeddingError, LibraryError
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import chunks, documents, jobs, keywords, knowledge_bases, tables
 from minicpm_rag.library.ledger.knowledge_bases import Index
@@ -87,6 +87,10 @@ def store(library: Library, index: Index, new: Sequence[NewDocument]) -> Iterato
     either side of it (vectors without chunks) no reader sees; `clear_documents` deletes it. The vectors of many small
     documents go into Chroma together, because each call there is slow.
     """
+    if any(len(one.vector) != index.dimension for document in new for one in document.chunks if one.vector is not None):
+        with library.ledger.reading() as connection:
+            name = knowledge_bases.name_of(connection, index.kb_id)
+        raise EmbedderMismatchError("library.other_revision", name=name, old=index.embedder)
     with library.ledger.writing() as connection:
         ids = [documents.announce(connection, index.kb_id, document) for document in new]
     try:

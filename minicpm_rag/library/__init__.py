@@ -220,6 +220,8 @@ class Library:
             knowledge_bases.refuse_other_embedder(index, knowledge_base, embedder.name, embedder.revision)
         elif self.embedder is not None:
             self.embedder_for(index, knowledge_base)
+        if len(vector) != index.dimension:  # a server has another model under the same name
+            raise EmbedderMismatchError("library.other_revision", name=knowledge_base, old=index.embedder)
         return self._dense.nearest(index, vector, limit, within=within)
 
     def keyword_search(

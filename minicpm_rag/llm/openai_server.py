@@ -9,7 +9,7 @@ import ipaddress
 import logging
 import re
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -86,7 +86,7 @@ class OpenAIServer:
         """
         if self._window is None:
             try:
-                self._window = self._told_window() or USUAL_WINDOW
+                self._window = self.told_window() or USUAL_WINDOW
             except ModelError:
                 return USUAL_WINDOW
         return self._window
@@ -96,15 +96,20 @@ class OpenAIServer:
         return [str(entry.get("id", "")) for entry in self._entries()]
 
     def stream(
-        self, messages: list[dict[str, Any]], options: Mapping[str, Any], cancelled: threading.Event
+        self,
+        messages: list[dict[str, Any]],
+        options: Mapping[str, Any],
+        cancelled: threading.Event,
+        *,
+        is_patient: bool = True,
     ) -> Generator[Piece]:
         """Yield an answer as it comes; its last piece tells the ending. Closing it makes the server stop.
 
-        Waits and asks again where the server is busy, and without an option where the server refuses that.
+        Where the server is busy a patient caller waits and asks again; without an option where the server refuses that.
         """
         has_begun = False
         try:
-            raw = self._open(messages, options, cancelled)
+            raw = self._open(messages, options, cancelled, RETRY_SECONDS if is_patient else ())
             has_begun = True
             with closing(raw.http_response):
                 yield from _pieces(raw)
@@ -118,11 +123,17 @@ class OpenAIServer:
         ) as said:
             return next((piece.text for piece in said if piece.text), "")
 
-    def _open(self, messages: list[dict[str, Any]], options: Mapping[str, Any], cancelled: threading.Event) -> Any:
+    def _open(
+        self,
+        messages: list[dict[str, Any]],
+        options: Mapping[str, Any],
+        cancelled: threading.Event,
+        retry_seconds: Sequence[float],
+    ) -> Any:
         """Ask for a stream; returns openai's raw response to the first request that the server accepts."""
         import openai
 
-        waits = list(RETRY_SECONDS)
+        waits = list(retry_seconds)
         while True:
             fields = {name: value for name, value in options.items() if name not in self._refused}
             if "max_tokens" in self._refused and "max_tokens" in options:
@@ -153,7 +164,7 @@ class OpenAIServer:
         data = listed.get("data") if isinstance(listed, dict) else None
         return [entry for entry in data or () if isinstance(entry, dict)]
 
-    def _told_window(self) -> int | None:
+    def told_window(self) -> int | None:
         """The context length that the server says its model has."""
         model = self.model
         entry: dict[str, Any] = next((entry for entry in self._entries() if entry.get("id") == model), {})

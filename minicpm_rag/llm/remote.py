@@ -26,6 +26,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
 from minicpm_rag.errors import ModelError, OnlyThoughtsError
 from minicpm_rag.llm.openai_server import READ_SECONDS, OpenAIServer, Piece
+from minicpm_rag.llm.server_group import ServerGroup
 from minicpm_rag.llm.streams import read_in_thread
 from minicpm_rag.llm.thoughts import Anew, Thoughts
 from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
@@ -50,14 +51,16 @@ def connect(
     """Make an LLM of a server, which is first called when a question comes.
 
     Without a `model` name the first that the server lists and that answers is used, without `context_tokens` what the
-    server says. Raises ModelError where the address is none.
+    server says. `base_url` may hold several addresses with commas between them, which serve the same model
+    (server_group). Raises ModelError where an address is none.
     """
-    address = base_url.strip().rstrip("/")
-    parts = urlparse(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ModelError("llm.server_address", address=base_url)
+    addresses = [one.strip().rstrip("/") for one in base_url.split(",")]
+    for address in addresses:
+        parts = urlparse(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ModelError("llm.server_address", address=address or base_url)
     secret = SecretStr(key or "none")
-    return RemoteLLM(base_url=address, model=model, key=secret, window=context_tokens, **options)
+    return RemoteLLM(base_url=",".join(addresses), model=model, key=secret, window=context_tokens, **options)
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,17 @@ class RemoteLLM(LLM):
         return self.server.window
 
     @cached_property
-    def server(self) -> OpenAIServer:
-        """The server that answers."""
-        return OpenAIServer(self.base_url, self.key.get_secret_value(), model=self.model, window=self.window)
+    def server(self) -> OpenAIServer | ServerGroup:
+        """The server that answers, or several as one."""
+        key = self.key.get_secret_value()
+        addresses = self.base_url.split(",")
+        servers = [OpenAIServer(one, key, model=self.model, window=self.window) for one in addresses]
+        return servers[0] if len(servers) == 1 else ServerGroup(servers, window=self.window)
+
+    def close(self) -> None:
+        """End what runs beside the answers."""
+        if isinstance(self.server, ServerGroup):
+            self.server.close()
 
     def test(self) -> Connection:
         """Ask the server for its models and for a first word. Raises ModelError."""
@@ -127,10 +138,11 @@ class RemoteLLM(LLM):
         """The same server as a LangChain chat model, which an agent can give tools to."""
         from langchain_openai.chat_models.base import BaseChatOpenAI
 
+        server = self.server.best if isinstance(self.server, ServerGroup) else self.server
         # Not ChatOpenAI: it renames max_tokens to a newer field that not every server knows.
         return BaseChatOpenAI(
-            model=self.server.model,
-            base_url=self.base_url,
+            model=server.model,
+            base_url=server.address,
             api_key=self.key,
             temperature=self.temperature,
             max_tokens=self.max_new_tokens,
@@ -138,7 +150,7 @@ class RemoteLLM(LLM):
             streaming=True,
             stream_usage=False,
             use_responses_api=False,
-            http_client=self.server.http_client,
+            http_client=server.http_client,
         )
 
     def count_prompt_tokens(self, prompt: LanguageModelInput) -> int:

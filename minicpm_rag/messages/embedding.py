@@ -77,4 +77,31 @@ TEXTS: dict[str, tuple[str, str]] = {
         "阅读模型没能读完“{question}”的段落：{why}。请重试，或关闭一些占用内存的程序。",
         "The reader could not read the passages for “{question}”: {why}. Try again, or close programs that use memory.",
     ),
+    # Models that another program serves
+    "embedding.service_address": (
+        "{setting}={address} 不是服务地址，应类似 http://127.0.0.1:8080 或 http://127.0.0.1:8000/v1。",
+        "{setting}={address!r} is no address. It looks like http://127.0.0.1:8080 or http://127.0.0.1:8000/v1.",
+    ),
+    "embedding.service_unreachable": (
+        "连不上 {url}（{why}）。请启动那里的服务，或检查 {setting}。",
+        "The model service at {url} cannot be reached: {why}. Start it, or check {setting}.",
+    ),
+    "embedding.service_refuses_key": (
+        "{url} 拒绝了密钥，请检查 {setting}。",
+        "The model service at {url} refuses the key. Check {setting}.",
+    ),
+    "embedding.service_refused": (
+        "{url} 返回了错误 {status}：{words}。请检查 {setting} 和那里运行的模型。",
+        "The model service at {url} answered with error {status}: {words}. Check {setting}, and the model there.",
+    ),
+    "embedding.service_no_answer": (
+        "{url} 返回的内容不符合要求（{why}）。请检查 {setting}：OpenAI 兼容的地址以 /v1 结尾，TEI 的没有。",
+        "The model service at {url} sent something else than was asked for ({why}). "
+        "Check {setting}: an OpenAI-compatible address ends in /v1, that of TEI does not.",
+    ),
+    "embedding.service_other_dimension": (
+        "{url} 上的 {name} 先前给出 {before} 维的向量，现在是 {now} 维。它换了模型吗？请重新启动本程序并重建索引。",
+        "{name} at {url} gave vectors of {before} numbers before, now of {now}. Was the model changed there? "
+        "Start this program again and reindex.",
+    ),
 }

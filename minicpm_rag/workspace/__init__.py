@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from minicpm_rag.embedding.choice import Embedders
     from minicpm_rag.embedding.embedder import Embedder
     from minicpm_rag.embedding.reranker import Reranker
+    from minicpm_rag.embedding.served_reranker import ServedReranker
     from minicpm_rag.library import Library
     from minicpm_rag.llm.minicpm import MiniCPM_LLM
     from minicpm_rag.llm.remote import Connection, RemoteLLM
@@ -58,7 +59,7 @@ class Workspace:
         self._building = threading.RLock()
         self._embedders: Embedders | None = None
         self._library: Library | None = None
-        self._reranker: Reranker | None = None
+        self._reranker: Reranker | ServedReranker | None = None
 
     def __enter__(self) -> Workspace:
         return self
@@ -85,7 +86,8 @@ class Workspace:
 
         with self._building:
             if self._embedders is None:
-                self._embedders = load_embedders(self.settings.embedder, self.settings.home)
+                settings = self.settings
+                self._embedders = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
             return self._embedders
 
     @property
@@ -105,11 +107,14 @@ class Workspace:
             return self._library
 
     @property
-    def reranker(self) -> Reranker | None:
-        """The cross-encoder, where a setting names one."""
+    def reranker(self) -> Reranker | ServedReranker | None:
+        """The cross-encoder, where a setting names one: on a server, or in a folder."""
         from minicpm_rag.embedding.reranker import open_reranker
+        from minicpm_rag.embedding.served_reranker import ServedReranker
 
         with self._building:
+            if self._reranker is None and self.settings.reranker_service is not None:
+                self._reranker = ServedReranker(self.settings.reranker_service)
             if self._reranker is None and self.settings.reranker is not None:
                 self._reranker = open_reranker(self.settings.reranker)
             return self._reranker

@@ -47,6 +47,6 @@ def draw(workspace: Workspace) -> None:
             key="length",
             help=t("length_help"),
         )
-    if settings.reranker is not None:
+    if settings.reranker is not None or settings.reranker_url is not None:
         changed["rerank"] = st.toggle(t("rerank"), kept.get("rerank", True), key="rerank", help=t("rerank_help"))
     st.session_state.options = changed
