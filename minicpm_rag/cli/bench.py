@@ -1,4 +1,6 @@
-"""`bench decode`, `bench cpu`: how fast a model decodes here; `bench loaders`: what the readers make of a folder."""
+"""`bench decode`, `bench cpu`: how fast a model decodes here; `bench loaders`: what the readers make of a folder;
+`bench page`, `bench search`: how quick the page and a large library are.
+"""
 
 from __future__ import annotations
 
@@ -108,6 +110,47 @@ def page(files: int, idle: float) -> None:
     found = measure(files=files, idle_seconds=idle)
     click.echo(t("bench.page_idle_share", share=found.idle_share))
     click.echo(t("bench.page_ingest", files=found.files, seconds=found.ingest_seconds, cpu=found.ingest_cpu_seconds))
+
+
+@bench.command(help="bench.search")
+@click.option("--chunks", type=click.IntRange(100), default=100_000, show_default=True, help="bench.search_chunks")
+@click.option("--questions", type=click.IntRange(20), default=200, show_default=True, help="bench.search_questions")
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="bench.search_home")
+@click.option("--json", "as_json", is_flag=True, help="option.json")
+def search(chunks: int, questions: int, home: Path | None, as_json: bool) -> None:
+    """Measure a large library: made texts, real stores."""
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from minicpm_rag.bench.search import measure
+    from minicpm_rag.text.sizes import file_size
+
+    if home is not None and (home / "ledger.sqlite3").exists() and not list(home.glob("made-*")):
+        raise click.UsageError(t("bench.search_not_made", folder=home))
+    console = Console(stderr=True)
+    with (
+        TemporaryDirectory(prefix="minicpm-rag-bench-") as temporary,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task(t("bench.search_building"), total=chunks)
+        found = measure(home or Path(temporary), chunks, questions, lambda made: bar.update(task, completed=made))
+    if as_json:
+        echo_json([found])
+        return
+    if found.build is not None:
+        click.echo(t("bench.search_build", chunks=found.chunks, seconds=found.build, size=file_size(found.disk)))
+    click.echo(t("bench.search_opening", milliseconds=found.opening * 1000))
+    for language in found.median:
+        click.echo(
+            t(
+                f"bench.asked_{language}",
+                median=found.median[language] * 1000,
+                tail=found.tail[language] * 1000,
+            )
+        )
+    click.echo(t("bench.search_memory", size=file_size(found.memory)))
 
 
 @bench.command("loaders", help="bench.loaders")

@@ -499,6 +499,40 @@ TEXTS: dict[str, tuple[str, str]] = {
         "旁边收录 {files} 个小文件：{seconds:.0f} 秒，服务进程用处理器 {cpu:.0f} 秒",
         "{files} small files beside it: {seconds:.0f} s, {cpu:.0f} s of processor time in the server",
     ),
+    "bench.search": (
+        "测量大型资料库：打开要多久、两种语言的提问要多久、占多少内存。\n\n"
+        "文本和向量是编造的，账本、Chroma 和检索是真的；不含嵌入问题的时间。",
+        "Measure a large library: how long it takes to open and to search in two languages, and its memory.\n\n"
+        "Texts and vectors are made up; ledger, Chroma and retriever are real. Embedding the question is left out.",
+    ),
+    "bench.search_chunks": ("资料库的片段数。", "Chunks in the library."),
+    "bench.search_questions": ("每种语言的提问数。", "Questions in each language."),
+    "bench.search_home": (
+        "保留编造的资料库的文件夹；下次不必重建。",
+        "A folder that keeps the made library, so that the next run need not build it.",
+    ),
+    "bench.search_not_made": (
+        "{folder} 是别的资料库。请用一个新文件夹。",
+        "{folder} holds another library. Name a new folder.",
+    ),
+    "bench.search_building": ("正在建库", "Building"),
+    "bench.search_build": (
+        "建立 {chunks} 个片段：{seconds:.0f} 秒，占磁盘 {size}",
+        "{chunks} chunks made: {seconds:.0f} s, {size} on disk",
+    ),
+    "bench.search_opening": (
+        "打开到首次检索：{milliseconds:.0f} 毫秒",
+        "Opened and searched once: {milliseconds:.0f} ms",
+    ),
+    "bench.asked_zh": (
+        "中文检索：中位 {median:.0f} 毫秒，95% 不超过 {tail:.0f} 毫秒",
+        "Chinese searches: median {median:.0f} ms, 95 % within {tail:.0f} ms",
+    ),
+    "bench.asked_en": (
+        "英文检索：中位 {median:.0f} 毫秒，95% 不超过 {tail:.0f} 毫秒",
+        "English searches: median {median:.0f} ms, 95 % within {tail:.0f} ms",
+    ),
+    "bench.search_memory": ("内存：{size}", "Memory: {size}"),
     "bench.decode": (
         "在 GPU 上测量解码速度，并与两种基准比较。\n\n依次测量教程的写法、transformers 的固定缓存和本程序的引擎。",
         "Measure decoding on the GPU beside two baselines.\n\n"

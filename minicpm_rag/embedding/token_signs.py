@@ -6,6 +6,7 @@ Also called MaxSim (Khattab and Zaharia 2020, ColBERT). Of a passage's token vec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,20 +23,27 @@ def packed(tokens: Vectors) -> bytes:
     return numpy.packbits(tokens > 0, axis=1).tobytes()
 
 
-def nearness(question: Vectors, signs: bytes) -> Vectors:
-    """How near the passage with those signs comes to each token of a question: about its best cosine, -1..1.
+def nearness(question: Vectors, signs: Sequence[bytes]) -> list[Vectors]:
+    """How near each passage with those signs comes to each token of a question: about its best cosine, -1..1.
 
     `question` is (tokens, dimension) with rows of unit length. No signs, or those of another embedder's length,
-    say nothing: 0.
+    say nothing: 0. All passages are compared in one product, because a small one each costs ten times the time.
     """
     import numpy
 
     tokens, dimension = question.shape
     width = (dimension + 7) // 8
-    if not signs or len(signs) % width:
-        return numpy.zeros(tokens, dtype=numpy.float32)
-    bits = numpy.unpackbits(numpy.frombuffer(signs, dtype=numpy.uint8).reshape(-1, width), axis=1, count=dimension)
-    # A vector of signs has the length of the root of its dimension.
-    cosines = question @ (bits.astype(numpy.float32) * 2 - 1).T / numpy.sqrt(numpy.float32(dimension))
-    best: Vectors = cosines.max(axis=1)
-    return best
+    counts = [0 if len(one) % width else len(one) // width for one in signs]
+    found = [numpy.zeros(tokens, dtype=numpy.float32) for _ in signs]
+    known = [number for number, count in enumerate(counts) if count]
+    if not known:
+        return found
+    packed_signs = numpy.frombuffer(b"".join(signs[number] for number in known), dtype=numpy.uint8)
+    bits = numpy.unpackbits(packed_signs.reshape(-1, width), axis=1, count=dimension).astype(numpy.float32)
+    # A sign is twice its bit less one; a vector of signs has the length of the root of its dimension.
+    products = 2 * (bits @ question.T) - question.sum(axis=1)
+    starts = numpy.cumsum([0, *(counts[number] for number in known[:-1])])
+    best = numpy.maximum.reduceat(products, starts, axis=0) / numpy.sqrt(numpy.float32(dimension))
+    for number, row in zip(known, best, strict=True):
+        found[number] = row
+    return found

@@ -62,10 +62,10 @@ def closeness(
 
     rooted = numpy.asarray([_weight(word, weights) for word in question.words])
     shares = rooted / (rooted.sum() or 1.0)
-    nearest = [nearness(question.tokens, one) if one else None for one in signs]
+    nearest = nearness(question.tokens, signs)
     found: list[float | None] = []
     for group in beside:
-        together = [one for one in (nearest[number] for number in group) if one is not None]
+        together = [nearest[number] for number in group if signs[number]]
         found.append(max(0.0, float(numpy.max(together, axis=0) @ shares)) if together else None)
     return found
 
