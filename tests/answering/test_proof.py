@@ -119,6 +119,33 @@ def test_a_bare_answer_belongs_where_the_question_is_answered() -> None:
     assert found and rows.page_content[found[0].start : found[0].end] == "乙仪器保修15天。"
 
 
+@pytest.mark.parametrize(
+    ("question", "claim", "is_proven"),
+    [
+        ("Within how many days must expenses be handed in?", "Expenses must be handed in within 45 days.", False),
+        ("Within how many days must expenses be handed in?", "Expenses are due within 45 days.", False),
+        ("Within how many days must expenses be handed in?", "Expenses have to be handed in within 28 days.", True),
+        ("When are invoices due?", "Invoices are due within 45 days.", True),
+        ("Who approves travel requests?", "Astrid Lindqvist.", False),
+        ("Who approves travel requests?", "Petra Nyman.", True),
+        ("报销单要在多少天内交？", "报销单应在45天内提交。", False),
+        ("报销单要在多少天内交？", "报销单要在28天内交。", True),
+        ("出差申请由谁审批？", "陈嘉树。", False),
+        ("出差申请由谁审批？", "林晓燕。", True),
+    ],
+)
+def test_what_is_said_of_another_subject_proves_nothing_without_a_reader(
+    question: str, claim: str, is_proven: bool
+) -> None:
+    documents = [
+        Document("Invoices are due within 45 days. Astrid Lindqvist manages the key accounts.", metadata={"title": "S"}),
+        Document("Hand in expenses within 28 days. Petra Nyman approves travel requests.", metadata={"title": "T"}),
+        Document("发票应在45天内付款。陈嘉树负责重点客户。", metadata={"title": "甲"}),
+        Document("报销单须在28天内提交。出差申请由林晓燕审批。", metadata={"title": "乙"}),
+    ]
+    assert bool(Proof(question, documents).of(claim)) is is_proven
+
+
 def test_the_passage_a_model_named_decides_between_equals() -> None:
     twins = [Document("年假为十五天。", metadata={"title": title}) for title in ("a", "b")]
     proof = Proof("年假有多少天？", twins)

@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 _SHARED = 0.45  # of all words of the sentence, by weight
 _SHARED_NEW = 0.62  # of the words that the question did not hold: what the sentence adds
 _SHARED_ASKED = 0.2  # of the question's words that the sentence repeats: what it is said of
-_SUBJECT = 0.6  # of the words asked about that the best statement holds: what a bare number's statement must hold
+# Of the words asked about that the best statement holds, what the statement of an answer must hold: of a number and its
+# unit, of other few words. A whole statement counts by its own words and those asked about together.
+_SUBJECT, _SUBJECT_OF_WORDS, _TOPIC = 0.6, 0.2, 0.5
+_REPEATED = 0.6  # the same of the question's words that a whole statement repeats
 _DENIED = 0.2  # by which a supporting statement must share more than one that says the opposite
 _SIMILAR = 0.8  # cosine that stands in for shared words
 _MARKED_BONUS = 0.1  # for the passage the model named: it decides between near equals, no more
@@ -138,6 +141,9 @@ class Comparison:
     share_new: float  # of those that the question did not hold
     share_asked: float  # of those that it did
     subject: float  # of what was asked about that statement and headings hold, beside the best of them
+    topic: float  # the same of what was asked about and is claimed together, numbers apart
+    repeated: float  # the same of what was asked about and the claim repeats
+    is_bare: bool  # whether the claim needs its question: a few words that repeat none of it
     numbers: frozenset[float]  # of the claim
     names: frozenset[str]
     given_numbers: frozenset[float]  # of the question
@@ -159,8 +165,15 @@ class Comparison:
         )
 
     def is_of_the_subject(self) -> bool:
-        """A bare number belongs where what was asked about stands; what has words of its own says it itself."""
-        return not is_bare_number(self.claim) or (self.subject >= _SUBJECT and self.is_of_the_asked())
+        """An answer belongs where what was asked about stands: no other statement may hold far more of that.
+
+        "Expenses: within 45 days" is not said by "Invoices are due within 45 days" beside a clause on expenses.
+        """
+        if is_bare_number(self.claim):
+            return self.subject >= _SUBJECT and self.is_of_the_asked()
+        if self.is_bare:
+            return self.subject >= _SUBJECT_OF_WORDS
+        return self.topic >= _TOPIC and self.repeated >= _REPEATED
 
     def is_of_the_asked(self) -> bool:
         """Whether the statement names no other year and no other of a series than the question."""
@@ -274,7 +287,7 @@ class Proof:
 
     def _is_bare(self, claim: str, text: str) -> bool:
         """Whether the claim is an answer that needs its question, not a statement that stands by itself."""
-        own = {term for term in _words(claim) if not _is_weak(term)}
+        own = _own_terms(claim)
         if len(own) <= _BARE_TERMS and not self._asked & own:
             return True
         copied = [there for source in self._sources if text in (there := _bare_text(source.statement.text))]
@@ -322,30 +335,39 @@ class Proof:
         claimed_numbers, claimed_names = numbers(claim), names(claim) | names_too
         subject_terms = self._asked - wanted - frozenset(content_terms(claim))
         subjects = [self._share(subject_terms, source, source.heading_terms) for source in self._sources]
-        most = max(subjects, default=0.0) or 1.0
-        found = []
-        for source, subject in zip(self._sources, subjects, strict=True):
-            # What headings say need not be said again, nor what was asked of a title: it counts neither for nor
-            # against. A title proves nothing by itself.
-            above = source.heading_terms | (source.title_terms & self._asked)
-            counted = wanted - (above - source.terms)
-            found.append(
-                Comparison(
-                    claim,
-                    self._question,
-                    source,
-                    self._share(counted, source) if counted else 0.0,
-                    self._share(counted - self._asked, source),
-                    self._share(counted & self._asked, source),
-                    subject / most,
-                    claimed_numbers,
-                    claimed_names,
-                    self._given_numbers,
-                    self._given_names,
-                    self._wants_aim,
-                )
+        own = _own_terms(claim)
+        topic_terms = frozenset(term for term in self._asked | own if not is_numeral(term))
+        topics = [self._share(topic_terms, source, source.heading_terms) for source in self._sources]
+        # What headings say need not be said again, nor what was asked of a title: it counts neither for nor
+        # against. A title proves nothing by itself.
+        counted = [
+            wanted - ((source.heading_terms | (source.title_terms & self._asked)) - source.terms)
+            for source in self._sources
+        ]
+        asked = [self._share(terms & self._asked, one) for terms, one in zip(counted, self._sources, strict=True)]
+        most, most_of_topic, most_asked = (max(found, default=0.0) or 1.0 for found in (subjects, topics, asked))
+        return [
+            Comparison(
+                claim,
+                self._question,
+                source,
+                self._share(terms, source) if terms else 0.0,
+                self._share(terms - self._asked, source),
+                share_asked,
+                subject / most,
+                topic / most_of_topic,
+                share_asked / most_asked,
+                len(own) <= _BARE_TERMS and not self._asked & own,
+                claimed_numbers,
+                claimed_names,
+                self._given_numbers,
+                self._given_names,
+                self._wants_aim,
             )
-        return found
+            for source, terms, share_asked, subject, topic in zip(
+                self._sources, counted, asked, subjects, topics, strict=True
+            )
+        ]
 
     def _by_words(self, claim: str, marked: frozenset[int], names_too: frozenset[str] = frozenset()) -> Support | None:
         """The statement that passes all tests and shares most."""
@@ -457,6 +479,10 @@ def _years(values: Collection[float]) -> set[float]:
 def _bare_text(text: str) -> str:
     """A text without white space and marks, as copies are compared."""
     return "".join(filter(str.isalnum, fold(text)))
+
+
+def _own_terms(claim: str) -> frozenset[str]:
+    return frozenset(term for term in _words(claim) if not _is_weak(term))
 
 
 def _words(claim: str) -> list[str]:
