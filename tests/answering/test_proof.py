@@ -138,7 +138,7 @@ def test_what_is_said_of_another_subject_proves_nothing_without_a_reader(
     question: str, claim: str, is_proven: bool
 ) -> None:
     documents = [
-        Document("Invoices are due within 45 days. Astrid Lindqvist manages the key accounts.", metadata={"title": "S"}),
+        Document("Invoices are due within 45 days. Astrid Lindqvist manages key accounts.", metadata={"title": "S"}),
         Document("Hand in expenses within 28 days. Petra Nyman approves travel requests.", metadata={"title": "T"}),
         Document("发票应在45天内付款。陈嘉树负责重点客户。", metadata={"title": "甲"}),
         Document("报销单须在28天内提交。出差申请由林晓燕审批。", metadata={"title": "乙"}),
