@@ -11,7 +11,7 @@ a model the sentences that answer are quoted. Knows no page, and builds neither 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 
-from minicpm_rag.answering import tables, whole
+from minicpm_rag.answering import in_parts, tables, whole
 from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.held import held
 from minicpm_rag.answering.named import named
+from minicpm_rag.answering.parts import Part, parts
 from minicpm_rag.answering.rewrite import standalone_question
 from minicpm_rag.answering.runs import step
 from minicpm_rag.answering.small_talk import fixed, reply, small_talk
@@ -169,6 +170,13 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
             yield from tables.answer(begun, computed, self.library)
             return
+        asked_parts = parts(standalone, rows)
+        searched = self._in_parts(asked_parts, question, config) if asked_parts else []
+        if any(one.has_evidence for one in searched):
+            seconds["retrieve"] = time.monotonic() - began
+            begun = Answer(standalone_question=standalone, seconds=seconds)
+            yield from _proven(self._answered_in_parts(begun, searched, question, config), config)
+            return
         found = self._found(standalone, question, first, config)
         seconds["retrieve"] = time.monotonic() - began
         refused = not found.documents or (found.evidence < found.threshold and not question.answer_anyway)
@@ -257,6 +265,47 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
                 write=None if llm is None else by_model,
                 cancel=question.cancel,
             )
+
+    def _in_parts(self, asked: Sequence[Part], question: Question, config: RunnableConfig) -> list[in_parts.Found]:
+        """What each part's own search finds, in the documents that it names."""
+        found = []
+        for part in asked:
+            if question.cancel.is_set():
+                return []
+            scope = Scope(documents=tuple(row.id for row in part.documents)) if part.documents else question.scope
+            computed = self._computed(part.question, scope)
+            retrieval = Retrieval([], 0.0, 0.0) if computed else self._retrieve(part.question, scope, config)
+            found.append(in_parts.Found(part, retrieval, computed))
+        return found
+
+    def _answered_in_parts(
+        self, begun: Answer, found: Sequence[in_parts.Found], question: Question, config: RunnableConfig
+    ) -> Iterator[AnswerEvent]:
+        """Answer each part with quotes, or the whole by the model, from the passages of all parts."""
+        language = language_of(question.text)
+        if self.llm is None or any(one.computed is not None for one in found):
+            yield from in_parts.quoted(
+                begun, found, self.library, language, page_text=self._page_text, similarity=self._similarity
+            )
+            return
+        joined = in_parts.joined(found)
+        yield joined
+        yield from in_parts.with_missing(
+            write(
+                replace(begun, documents=joined.documents),
+                self.llm,
+                history=(),
+                page_text=self._page_text,
+                similarity=None,
+                reader=self._reader,
+                context_tokens=self.context_tokens,
+                new_tokens=self.max_new_tokens,
+                temperature=self.temperature,
+                cancel=question.cancel,
+                config=config,
+            ),
+            in_parts.missing(found, language),
+        )
 
     def _computed(self, question: str, scope: Scope) -> TableAnswer | None:
         """What the tables of the knowledge base give by computing; None where nothing is to be computed."""

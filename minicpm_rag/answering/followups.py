@@ -69,6 +69,7 @@ _IT_EN = re.compile(r"\b(?:it|its)\b", re.IGNORECASE)
 _NO_SUBJECT_EN = "above below beyond after before more less least most happen apply else next"
 _MANY_VERBS_ZH = 4
 _FEW_TERMS_EN = 2
+_LONGEST_BEFORE = 200  # characters of a question that is looked at for what "it" stands for
 _FEW_WORDS_EN = 4  # an ellipsis names its new subject in so few words
 _MARKS = " ，,？?。.！!“”\"'"
 
@@ -240,6 +241,8 @@ def _counterpart_replaced_en(question: str, before: str) -> str:
 def _pronoun_replaced_en(question: str, before: str) -> str:
     """Put the thing that was asked about in the place of "it"; only where it is clear which words name it."""
     plain = before.strip().rstrip("?.! ")
+    if len(plain) > _LONGEST_BEFORE:
+        return ""
     counterpart, named = _OBJECT_EN.match(plain), _NAMED_EN.fullmatch(plain)
     found = [*(counterpart.groups()[1:] if counterpart else ()), *(named.groups() if named else ())]
     subject = next(filter(None, found), "")

@@ -70,6 +70,12 @@ def named(question: str, rows: Sequence[DocumentRow]) -> tuple[DocumentRow, ...]
     return found
 
 
+def title_words(text: str) -> frozenset[str]:
+    """The pieces of a title or a name by which it is compared with others, folded, words for documents apart."""
+    title = _title(f"{text}.txt")
+    return frozenset([*title.own, *(piece for piece in title.pieces if not title.own)])
+
+
 def without_names(text: str, rows: Sequence[DocumentRow]) -> str:
     """The text without the words of these documents' titles and without words for documents, folded."""
     plain = fold(text)

@@ -13,13 +13,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.answering.citations import CitedAnswer, quote_statements
-from minicpm_rag.answering.extractive import excerpts
+from minicpm_rag.answering.extractive import Excerpt, excerpts
 from minicpm_rag.answering.guard import Guard
 from minicpm_rag.answering.prompt import build_prompt, echoes, headers, shape_for
 from minicpm_rag.llm.streams import is_ours, stream_text, token_counter
 from minicpm_rag.llm.thoughts import Anew
 from minicpm_rag.messages import Language, Message, text
-from minicpm_rag.records import Answer, AnswerEvent, Citation, PageText, Reading, Similarity, Text, Turn, Waiting
+from minicpm_rag.records import (
+    DOCUMENT_ID,
+    Answer,
+    AnswerEvent,
+    Citation,
+    PageText,
+    Reading,
+    Similarity,
+    Text,
+    Turn,
+    Waiting,
+)
 from minicpm_rag.text.questions import language_of
 from minicpm_rag.text.scripts import count_han, has_han
 from minicpm_rag.text.table_rows import ROWS
@@ -52,7 +63,8 @@ def quote(
 ) -> Iterator[AnswerEvent]:
     """Answer with the statements that answer best."""
     began = time.monotonic()
-    quotes, citations = _quotes(begun.standalone_question, begun.documents, readings, page_text, similarity)
+    chosen = excerpts(begun.standalone_question, begun.documents, readings, similarity=similarity)
+    quotes, citations = _written(chosen, begun.documents, page_text)
     seconds = begun.seconds | {"generate": time.monotonic() - began}
     for line in quotes.splitlines(keepends=True):
         yield Text(line)
@@ -78,7 +90,8 @@ def write(
     """Answer with the model, cited while it writes. Closing it or setting `cancel` stops the model.
 
     `history` is what the prompt tells of the conversation: nothing, where the question stands alone. Below an answer
-    stand the quotes that answer, where it `has_evidence` for any and no sentence is proven by one of them.
+    stand the quotes that answer, where it `has_evidence` for any and no sentence is proven by one of them, and else
+    those of other documents that answer as well.
     """
     new_tokens = min(new_tokens, context_tokens // 2)  # a small window is halved between passages and answer
     question = begun.standalone_question
@@ -163,9 +176,16 @@ def write(
     )
     below: list[tuple[str, list[Citation]]] = [(text(language, message), []) for message in said if message is not None]
     if has_evidence:
-        quotes, citations = _quotes(question, prompt.documents, readings, page_text, similarity)
+        chosen = excerpts(question, prompt.documents, readings, similarity=similarity)
+        quotes, citations = _written(chosen, prompt.documents, page_text)
         if quotes and not any(_overlap(one, other) for one in cited.citations for other in citations):
             below += [(text(language, Message("answering.documents_say")), []), (quotes, citations)]
+        elif others := _of_other_documents(chosen, cited.citations, prompt.documents):
+            # Of five projects with five leaders the model may name one at random.
+            below += [
+                (text(language, Message("answering.other_documents_say")), []),
+                _written(others, prompt.documents, page_text, with_names=True),
+            ]
     for part, citations in below:
         before = "\n" if citations else "\n\n"
         yield Text(before + part)
@@ -173,15 +193,19 @@ def write(
     yield written_answer
 
 
-def _quotes(
-    question: str,
-    documents: Sequence[Document],
-    readings: Sequence[Reading | None],
-    page_text: PageText | None,
-    similarity: Similarity | None,
+def _written(
+    chosen: Sequence[Excerpt], documents: Sequence[Document], page_text: PageText | None, *, with_names: bool = False
 ) -> tuple[str, list[Citation]]:
-    chosen = excerpts(question, documents, readings, similarity=similarity)
-    return quote_statements([(excerpt.number, excerpt.statement) for excerpt in chosen], documents, page_text)
+    statements = [(excerpt.number, excerpt.statement) for excerpt in chosen]
+    return quote_statements(statements, documents, page_text, with_names=with_names)
+
+
+def _of_other_documents(
+    chosen: Sequence[Excerpt], citations: Sequence[Citation], documents: Sequence[Document]
+) -> list[Excerpt]:
+    """Those of the excerpts whose document the answer does not cite."""
+    cited = {documents[one.number - 1].metadata.get(DOCUMENT_ID, -one.number) for one in citations}
+    return [one for one in chosen if documents[one.number - 1].metadata.get(DOCUMENT_ID, -one.number) not in cited]
 
 
 def _overlap(one: Citation, other: Citation) -> bool:

@@ -14,6 +14,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # What is said below a model's answer
     "answering.documents_say": ("文档中的原文：", "The documents say:"),
+    "answering.other_documents_say": ("其他文档中的说法：", "Other documents say:"),
     "answering.cut_short": ("（回答达到长度上限，到此中断。）", "(The answer reached its length limit and ends here.)"),
     "answering.looped": (
         "（模型开始重复，回答到此停止。）",
@@ -76,6 +77,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "answering.compared_subject": ("主题", "Subject"),
     "answering.compared_more": ("（还有 {count} 处没有列出）", "({count} more are not shown)"),
+    # Questions in parts
+    "answering.part_without_evidence": ("资料中没有找到依据", "The documents hold no evidence for this."),
+    "answering.parts_without_evidence": (
+        "这些部分在资料中没有找到依据：{parts}",
+        "The documents hold no evidence for these parts: {parts}",
+    ),
     # What was computed over a table: the result
     "answering.table_named": ("**{name}**", "**{name}**"),
     "answering.table_result_sum": (

@@ -156,17 +156,22 @@ class CitedAnswer:
 
 
 def quote_statements(
-    chosen: Sequence[tuple[int, Statement]], documents: Sequence[Document], page_text: PageText | None
+    chosen: Sequence[tuple[int, Statement]],
+    documents: Sequence[Document],
+    page_text: PageText | None,
+    *,
+    with_names: bool = False,
 ) -> tuple[str, list[Citation]]:
     """Write an answer of nothing but quotes: each (passage number, statement) on a line, with its mark.
 
-    Where they come from several documents, each is named before its words. One that its page does not hold is left out.
+    Where they come from several documents, or `with_names`, each is named before its words. One that its page does not
+    hold is left out.
     """
     lines: list[str] = []
     citations: list[Citation] = []
     position = 0
     name = ""
-    several = len({documents[number - 1].metadata.get(DOCUMENT_ID, -number) for number, _ in chosen}) > 1
+    several = with_names or len({documents[number - 1].metadata.get(DOCUMENT_ID, -number) for number, _ in chosen}) > 1
     for number, statement in chosen:
         document = documents[number - 1]
         place = find_quote(document, statement.start, statement.end, page_text)

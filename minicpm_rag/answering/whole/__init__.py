@@ -6,29 +6,26 @@ by the model from its own passages. Knows no retrieval.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.citations import quote_statements
+from minicpm_rag.answering.composed import Composed, cell
 from minicpm_rag.answering.whole.comparison import MOST_SENTENCES, compared
 from minicpm_rag.answering.whole.requests import Following, Request, following, requested
 from minicpm_rag.answering.whole.sections import Section, central, sections
 from minicpm_rag.library import Library
 from minicpm_rag.messages import Language, Message, text
-from minicpm_rag.records import TITLE, Answer, AnswerEvent, Citation, PageText, Retrieval, Text
+from minicpm_rag.records import TITLE, Answer, AnswerEvent, PageText, Retrieval
 
 if TYPE_CHECKING:
     import threading
 
-    from langchain_core.documents import Document
-
 __all__ = ["Following", "Request", "ask_which", "compare", "following", "requested", "summarize"]
 
 _LONG_SECTION = 700  # characters, from which on two sentences stand for it
-_MARK = re.compile(r"\[(\d{1,3})\]")
 # Writes an answer to a question from passages with the model: the chain's events.
 Write = Callable[[Answer], "Iterator[AnswerEvent]"]
 
@@ -50,7 +47,7 @@ def summarize(
 ) -> Iterator[AnswerEvent]:
     """Summarize documents section by section; `write` is the model, None where sentences are quoted."""
     began = time.monotonic()
-    growing = _Growing(begun)
+    growing = Composed(begun)
     yield Retrieval([], 1.0, 0.0)
     key = "answering.summary_written" if write is not None else "answering.summary_quoted"
     for row in request.documents:
@@ -75,7 +72,7 @@ def compare(begun: Answer, request: Request, library: Library, language: Languag
     began = time.monotonic()
     first, second = request.documents[:2]
     yield Retrieval([], 1.0, 0.0)
-    growing = _Growing(begun)
+    growing = Composed(begun)
     found = compared(*(sections(row, library.pages(row.id)) for row in (first, second)))
     said = Message("answering.compared", alike=found.alike, different=len(found.rows))
     yield growing.add(text(language, said) + "\n\n")
@@ -83,14 +80,14 @@ def compare(begun: Answer, request: Request, library: Library, language: Languag
         subject = text(language, Message("answering.compared_subject"))
         yield growing.add(f"| {subject} | {first.title} | {second.title} |\n| --- | --- | --- |\n")
     for row in found.rows[:MOST_SENTENCES]:
-        yield growing.add(f"| {_cell(row.subject)} ")
+        yield growing.add(f"| {cell(row.subject)} ")
         for passage, statement in (row.first, row.second):
             yield growing.add("| ")
             if passage is None or statement is None:
                 yield growing.add("— ")
                 continue
             quoted, citations = quote_statements([(1, statement)], [passage], library.page_text)
-            yield growing.add_cited(_cell(quoted), [] if "|" in quoted else citations, [passage])
+            yield growing.add_cited(cell(quoted), [] if "|" in quoted else citations, [passage])
             yield growing.add(" ")
         yield growing.add("|\n")
     if len(found.rows) > MOST_SENTENCES:
@@ -100,60 +97,7 @@ def compare(begun: Answer, request: Request, library: Library, language: Languag
     yield replace(growing.answer, mode="extractive", seconds=begun.seconds | {"generate": time.monotonic() - began})
 
 
-class _Growing:
-    """An answer made of parts: the marks and places of each are moved to where it stands in the whole."""
-
-    def __init__(self, begun: Answer) -> None:
-        self.answer = replace(begun, documents=[])
-
-    def add(self, part: str) -> Text:
-        """Add text without citations."""
-        self.answer = replace(self.answer, text=self.answer.text + part)
-        return Text(part)
-
-    def add_cited(
-        self,
-        part: str,
-        citations: Sequence[Citation],
-        documents: Sequence[Document],
-        unsupported: Sequence[tuple[int, int]] = (),
-    ) -> Text:
-        """Add text whose marks number `documents` from 1; a passage that was cited before keeps its number."""
-        known = list(self.answer.documents)
-        numbers: dict[int, int] = {}
-        for local, document in enumerate(documents, start=1):
-            if document not in known:
-                known.append(document)
-            numbers[local] = known.index(document) + 1
-        start = len(self.answer.text)
-
-        def written(mark: re.Match[str]) -> str:
-            return f"[{numbers.get(int(mark[1]), mark[1])}]"
-
-        def place(offset: int) -> int:
-            return start + len(_MARK.sub(written, part[:offset]))
-
-        moved = _MARK.sub(written, part)
-        placed = [
-            replace(
-                one,
-                number=numbers[one.number],
-                sentence_start=place(one.sentence_start),
-                sentence_end=place(one.sentence_end),
-            )
-            for one in citations
-        ]
-        self.answer = replace(
-            self.answer,
-            text=self.answer.text + moved,
-            documents=known,
-            citations=[*self.answer.citations, *placed],
-            unsupported=[*self.answer.unsupported, *((place(first), place(last)) for first, last in unsupported)],
-        )
-        return Text(moved)
-
-
-def _quoted(section: Section, heading: str, growing: _Growing, page_text: PageText) -> Iterator[AnswerEvent]:
+def _quoted(section: Section, heading: str, growing: Composed, page_text: PageText) -> Iterator[AnswerEvent]:
     """The most central sentences of a section, as a list under its heading; nothing where there are none."""
     for place, statement in central(section, 2 if section.length >= _LONG_SECTION else 1):
         quoted, citations = quote_statements([(1, statement)], [section.passages[place]], page_text)
@@ -165,7 +109,7 @@ def _quoted(section: Section, heading: str, growing: _Growing, page_text: PageTe
 
 
 def _written(
-    section: Section, begun: Answer, language: Language, write: Write, growing: _Growing
+    section: Section, begun: Answer, language: Language, write: Write, growing: Composed
 ) -> Iterator[AnswerEvent]:
     """What the model writes of a section, once it is whole and its sentences are proven."""
     about = section.heading or str(section.passages[0].metadata[TITLE])
@@ -175,8 +119,3 @@ def _written(
         told = events[-1]
         yield growing.add_cited(told.text, told.citations, told.documents, told.unsupported)
         yield growing.add("\n")
-
-
-def _cell(cell: str) -> str:
-    """Text for a cell of a Markdown table."""
-    return " ".join(cell.replace("|", "\\|").split())
