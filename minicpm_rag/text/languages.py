@@ -33,7 +33,14 @@ _COMMON = {
     "vi": "là và của có cho các được trong một không người với này những để",
     "id": "yang dan di dengan untuk dari pada ini itu dalam tidak adalah akan atau oleh",
 }
+# Letters that no other of these languages has: short texts have few of the commonest words.
+_LETTERS = {
+    "ąęłśźż": "pl", "ěřů": "cs", "ß": "de", "œ": "fr", "ñ¿¡": "es", "ãõ": "pt", "æø": "da", "ğı": "tr", "őű": "hu",
+    "ășț": "ro",
+}  # fmt: skip
+_LANGUAGE_OF = {letter: language for letters, language in _LETTERS.items() for letter in letters}
 _WORDS = {language: frozenset(words.split()) for language, words in _COMMON.items()}
+_ADDRESS = re.compile(r"\S*[@/]\S*|\w+(?:\.\w+)+")  # "de" in them is no word
 _WORD = re.compile(r"[^\W\d_]+")
 _JAPANESE = re.compile(f"[{KANA}]")
 _KOREAN = re.compile(f"[{HANGUL}]")
@@ -56,7 +63,9 @@ def language_of(text: str) -> str:
         return "ko"
     if script != "LATIN":
         return _OF_SCRIPT.get(script, "")
-    words = Counter(_WORD.findall(text.lower()))
+    words = Counter(_WORD.findall(_ADDRESS.sub(" ", text.lower())))
     hits = {language: sum(words[word] for word in common) for language, common in _WORDS.items()}
+    for letter, language in _LANGUAGE_OF.items():
+        hits[language] += text.lower().count(letter)
     best = max(hits, key=lambda language: hits[language])
     return best if hits[best] >= _FEWEST_HITS else ""

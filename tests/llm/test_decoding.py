@@ -426,7 +426,8 @@ def test_steps_stay_plain_where_capturing_fails(
     assert not engine._steps.ready_to_capture
 
 
-def test_the_head_keeps_eight_bits_where_others_have_four() -> None:
+def test_the_head_and_the_down_projection_keep_eight_bits_where_others_have_four() -> None:
     weights = gather(model_of("minicpm4-tiny"), torch.device("cpu"), "int4")
-    assert weights.layers[0].qkv.bits == 4
+    layer = weights.layers[0]
+    assert (layer.qkv.bits, layer.out.bits, layer.gate_up.bits, layer.down.bits) == (4, 4, 4, 8)
     assert weights.head.bits == weights.embedding.bits == 8

@@ -340,3 +340,38 @@ def test_notes_in_the_margin_do_not_run_into_the_lines_beside_them(tmp_path: Pat
     paragraph, *rest = page.text.split("\n\n")
     assert paragraph.count("Line") == 10
     assert "Shift work" in rest[-1]
+
+
+@pytest.mark.parametrize("name", ["arabic_by_browser", "arabic_ligatures"])
+def test_arabic_is_read_in_order_whoever_wrote_the_file(name: str) -> None:
+    found = text_of(name)
+    assert found.startswith("دليل الموظف\nيحق لكل موظف إجازة سنوية مدتها 21 يوماً مدفوعة الأجر.\nساعات العمل")
+    assert "وتنتهي في الرابعة مساءً." in found
+    assert "| القسم | المدير |\n| المبيعات | ليلى حسن |\n| الدعم | سامي علي |" in found
+
+
+def test_an_arabic_quote_is_marked() -> None:
+    assert page_picture(FILES / "pdf_arabic_by_browser.pdf", 1, ["إجازة سنوية مدتها 21 يوماً"], width_pixels=300)[1]
+
+
+@pytest.mark.parametrize("name", ["table_lines_below_cells", "table_frames_of_cells"])
+def test_lines_below_or_around_single_cells_part_the_columns(name: str) -> None:
+    [page] = loaded(name).pages
+    [table] = page.tables
+    rows = page.text[table.start : table.end].split("\n")
+    assert rows[0] == "| Plant | Jan | Feb | Mar | Apr | May | Jun | Jul | Aug | Sep | Oct | Nov | Dec | Total |"
+    assert rows[1] == "| Gdańsk North | 310 | 298 |  | 322 | 330 | 341 | 350 |  | 333 | 320 | 305 | 301 | 3210 |"
+
+
+def test_a_sidebar_is_read_apart_from_the_text_beside_it() -> None:
+    found = text_of("sidebar")
+    assert found.index("Spanish, English, Catalan") < found.index("María López")
+    assert "Analyst, Aguas de Levante  2021 – today\nBuilt the forecast of water demand" in found
+
+
+def test_a_watermark_is_no_heading_and_in_no_chunk() -> None:
+    file = loaded("watermark")
+    assert [heading.text for page in file.pages[1:] for heading in page.headings] == [
+        "1 Pump", "1.1 Starting", "1.2 Stopping", "2 Maintenance", "2.1 Every month", "2.2 Every year",
+    ]  # fmt: skip
+    assert not any("DRAFT" in chunk.text for chunk in chunks_of(file))

@@ -106,13 +106,15 @@ def gather(model: Any, device: torch.device, weights: Weights = "full") -> Decod
 
 def _layer(layer: Any, device: torch.device, weights: Weights) -> LayerWeights:
     attention, mlp = layer.self_attn, layer.mlp
+    # Nearly all that 4 bits lose they lose in this matrix (docs/decisions.md).
+    last: Weights = "int8" if weights == "int4" else weights
     return LayerWeights(
         attention_norm=_on(layer.input_layernorm.weight, device),
         qkv=_fused((attention.q_proj, attention.k_proj, attention.v_proj), device, weights),
         out=matrix(_on(attention.o_proj.weight, device), weights),
         mlp_norm=_on(layer.post_attention_layernorm.weight, device),
         gate_up=_fused((mlp.gate_proj, mlp.up_proj), device, weights),
-        down=matrix(_on(mlp.down_proj.weight, device), weights),
+        down=matrix(_on(mlp.down_proj.weight, device), last),
     )
 
 

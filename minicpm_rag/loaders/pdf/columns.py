@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from minicpm_rag.loaders.pdf.drawing import Box
 from minicpm_rag.loaders.pdf.lines import Fragment
 
 _MOST_COLUMNS = 5
@@ -16,7 +17,45 @@ _FEWEST_PROSE_LINES = 6
 _FEWEST_LINES = 4  # a side with fewer is no column
 _MOST_CROSSING = 0.25  # share of the fragments: titles and figures across both columns
 _FILLED = 0.55  # share of a column's width that its usual line fills
+_FEWEST_BOXED_LINES = 3
+_MOST_LEVEL = 0.5  # share of a box's lines that stand level with lines beside it
 _PROSE_WIDTH = 8.0  # of the line height: narrower fragments are cells, not lines of prose
+
+
+def arrange_page(fragments: Sequence[Fragment], areas: Sequence[Box]) -> list[list[Fragment]]:
+    """Blocks of fragments in reading order; text in one of the areas comes before the text that is beside it."""
+    if areas and _gutter(fragments) is None:
+        for area in sorted(areas, key=lambda box: (box[0] - box[2]) * (box[3] - box[1])):
+            inside = [f for f in fragments if _is_in(f, area)]
+            if not _is_text_box(fragments, inside, area):
+                continue
+            outside = [f for f in fragments if not _is_in(f, area)]
+            above = [f for f in outside if (f.bottom + f.top) / 2 >= area[3]]
+            below = [f for f in outside if (f.bottom + f.top) / 2 <= area[1]]
+            others = [other for other in areas if other != area]
+            parts = (above, inside, _beside(outside, area), below)
+            return [block for part in parts for block in arrange_page(part, others)]
+    return arrange(fragments)
+
+
+def _is_in(fragment: Fragment, area: Box) -> bool:
+    left, bottom, right, top = area
+    return left < (fragment.left + fragment.right) / 2 < right and bottom < (fragment.bottom + fragment.top) / 2 < top
+
+
+def _beside(fragments: Sequence[Fragment], area: Box) -> list[Fragment]:
+    return [f for f in fragments if area[1] < (f.bottom + f.top) / 2 < area[3]]
+
+
+def _is_text_box(fragments: Sequence[Fragment], inside: Sequence[Fragment], area: Box) -> bool:
+    """Whether an area holds a text of its own beside other text; a shaded column's lines stand beside its rows'."""
+    beside = [f for f in _beside(fragments, area) if not _is_in(f, area)]
+    crossing = any(f.left < area[0] - 1 or f.right > area[2] + 1 for f in inside)
+    if crossing or not beside or any(f.left < area[2] - 1 and f.right > area[0] + 1 for f in beside):
+        return False
+    heights = {round(f.bottom) for f in inside}
+    level = sum(any(abs(height - f.bottom) < 1.5 for f in beside) for height in heights)
+    return len(heights) >= _FEWEST_BOXED_LINES and level <= _MOST_LEVEL * len(heights)
 
 
 def arrange(fragments: Sequence[Fragment]) -> list[list[Fragment]]:

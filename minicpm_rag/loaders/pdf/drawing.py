@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+import numpy
+
 from minicpm_rag.loaders.pdf.calls import calls
+from minicpm_rag.loaders.pdf.glyphs import turned
 
 _THIN = 3.0  # page units: what is thinner is a line, not an area
 _SHORT = 8.0
+_WIDE, _HIGH = 60.0, 30.0  # of an area that may hold a paragraph
 _NEAR = 2.5  # lines whose distance is less are one
 _MOST_OBJECTS = 20_000  # of a page; maps and drawings have more
 _MOST_LINES = 1_500
-_MOST_SEGMENTS = 8  # of a path that is a line or a rectangle
+_MOST_SEGMENTS = 10  # of a path that is a line, a rectangle, or the frame between two
 _DEEPEST = 3  # forms inside forms
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in page units
@@ -36,6 +40,7 @@ class Rules:
 
     level: list[Rule] = field(default_factory=list)
     upright: list[Rule] = field(default_factory=list)
+    areas: list[Box] = field(default_factory=list)  # as large as paragraphs
 
     def add(self, left: float, bottom: float, right: float, top: float) -> None:
         """Add what a path draws, by its box: a line, or the four edges of an area."""
@@ -47,16 +52,24 @@ class Rules:
         elif width >= _SHORT and height >= _SHORT:
             self.level += [Rule(bottom, left, right), Rule(top, left, right)]
             self.upright += [Rule(left, bottom, top), Rule(right, bottom, top)]
+            if width >= _WIDE and height >= _HIGH:
+                self.areas.append((left, bottom, right, top))
 
     def turned(self, turns: int) -> Rules:
         """The lines on a page that is turned clockwise by so many quarters, about the origin."""
         if turns == 0:
             return self
+        areas = [_turned(area, turns) for area in self.areas]
         if turns == 2:
-            return Rules(_negated(self.level), _negated(self.upright))
+            return Rules(_negated(self.level), _negated(self.upright), areas)
         if turns == 1:  # x' = y, y' = -x
-            return Rules([Rule(-r.at, r.start, r.end) for r in self.upright], self.level)
-        return Rules(self.upright, [Rule(-r.at, r.start, r.end) for r in self.level])
+            return Rules([Rule(-r.at, r.start, r.end) for r in self.upright], self.level, areas)
+        return Rules(self.upright, [Rule(-r.at, r.start, r.end) for r in self.level], areas)
+
+
+def _turned(area: Box, turns: int) -> Box:
+    left, bottom, right, top = turned(numpy.array([area], numpy.float32), turns)[0].tolist()
+    return left, bottom, right, top
 
 
 def _negated(rules: Iterable[Rule]) -> list[Rule]:

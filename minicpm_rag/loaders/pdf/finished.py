@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy
 
 from minicpm_rag.loaders.pdf import over_pages
-from minicpm_rag.loaders.pdf.glyphs import turned
+from minicpm_rag.loaders.pdf.glyphs import SLANTED, turned
 from minicpm_rag.loaders.pdf.layout import PageText, fragments_by_turns, lay_out_fragments
 from minicpm_rag.loaders.pdf.lines import Fragment
 from minicpm_rag.loaders.pdf.margins import NEAR_PAGES, EdgeLine, edge_lines, running
@@ -97,9 +97,17 @@ def _without_running_lines(window: list[_Page], position: int) -> tuple[_Page, P
     lines, page.label = running(page.edges, near, page.raw.number, page.raw.label)
     gone = {id(fragment) for line in lines for fragment in line.fragments}
     kept = {turns: [f for f in own if id(f) not in gone] for turns, own in page.fragments.items()}
+    apart = [line.text for line in lines] + _watermark(page.raw)
     if not any(kept.values()):  # nothing else stands on the page
         return page, lay_out_fragments(page.fragments, page.raw.rules), ""
-    return page, lay_out_fragments(kept, page.raw.rules), "\n".join(line.text for line in lines)
+    return page, lay_out_fragments(kept, page.raw.rules), "\n".join(apart)
+
+
+def _watermark(raw: RawPage) -> list[str]:
+    """The words that are written large and slanting across a page."""
+    numbers = numpy.flatnonzero(raw.glyphs.turns == SLANTED)
+    words = " ".join("".join(raw.glyphs.texts[number] for number in numbers.tolist()).split())
+    return [words] if words else []
 
 
 def _with_paragraph(page: PageText, text: str) -> PageText:

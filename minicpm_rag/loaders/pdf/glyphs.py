@@ -20,18 +20,22 @@ import numpy
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import clean
 from minicpm_rag.loaders.pdf.calls import calls
+from minicpm_rag.loaders.pdf.right_to_left import RIGHT_TO_LEFT, put_in_order
 from minicpm_rag.text.scripts import COMMON_HAN, HANGUL, is_wide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-INKED, SPACE, LINE_END, WIDE, UNTOLD = 1, 2, 4, 8, 16  # flags of a character
+INKED, SPACE, LINE_END, WIDE, UNTOLD, LEFTWARD = 1, 2, 4, 8, 16, 32  # flags of a character
 UNKNOWN = "\ufffd"  # text of a character whose font does not say what it is: left out
 _HANGUL = re.compile(f"[{HANGUL}]")  # as wide as Han, but written with spaces
 _MOST_PAGE_CHARACTERS = 500_000
 _BULLETS = frozenset([0xF06C, 0xF06E, 0xF0A7, 0xF0B7, 0xF0D8, 0xF0FC])  # of Symbol and Wingdings, as Word uses them
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|simhei|heiti|CMBX|SFBX|-medi|[-,]bd?\b", re.IGNORECASE)
 _BOLD_WEIGHT = 650  # pdfium guesses it from the width of stems; regular ones come to 500
+_SLANT = 0.15  # of a quarter turn
+_WATERMARK_SIZE = 28.0  # of a slanted text's letters: smaller ones name the bars of a chart
+SLANTED = 4  # turns of a watermark, which is no part of the page's text
 _MATRIX = (ctypes.c_float * 6)()  # filled by pdfium, under the lock around it
 _FILLED_AND_STROKED = 2  # text render mode: how programs fake bold
 
@@ -57,7 +61,8 @@ class Glyphs:
     """All characters of a page in the order they were drawn; the position in these arrays is a character's number.
 
     `boxes` has left, bottom, right, top in page units, the origin at the bottom left. `turns` says how many quarter
-    turns counter-clockwise the writing has taken from left-to-right in the page's own coordinates.
+    turns counter-clockwise the writing has taken from left-to-right in the page's own coordinates; SLANTED for a
+    watermark.
     """
 
     texts: list[str]
@@ -143,6 +148,10 @@ def read_glyphs(page: Any) -> Glyphs:
         looks = numpy.repeat(looks, numpy.concatenate([[before], lengths]) if len(starts) else [count], axis=0)
         texts, classes = _texts(codes)
         numpy.nan_to_num(rectangles, copy=False, posinf=0.0, neginf=0.0)
+        order = put_in_order(texts, (classes & INKED) > 0, rectangles)
+        if order is not None:
+            texts, classes = [texts[place] for place in order], classes[order]
+            rectangles, looks = rectangles[order], looks[order]
         return Glyphs(
             texts,
             classes,
@@ -185,8 +194,11 @@ def _style(pointer: int | None, index: int, handle: int, fonts: dict[int, _Font]
     a, b, c, d, *_ = _MATRIX
     if not all(map(math.isfinite, (a, b, c, d))):
         return 0, 0.0, False, 0
-    turns = round(math.atan2(b, a) / (math.pi / 2)) % 4
+    quarters = math.atan2(b, a) / (math.pi / 2)
+    turns = round(quarters) % 4
     size = call.font_size(pointer, index) * math.hypot(c, d)
+    if abs(quarters - round(quarters)) > _SLANT and size >= _WATERMARK_SIZE:
+        turns = SLANTED
     font = call.font(handle) or 0
     if font not in fonts:
         name = ctypes.create_string_buffer(128)
@@ -222,6 +234,8 @@ def _class_of(text: str) -> int:
         return UNTOLD if text else 0
     if text.isspace():
         return SPACE | (LINE_END if text == "\n" else 0)
+    if RIGHT_TO_LEFT.match(text):
+        return INKED | LEFTWARD
     return INKED | (WIDE if is_wide(text) and not _HANGUL.match(text) else 0)
 
 

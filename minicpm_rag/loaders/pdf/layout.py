@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from minicpm_rag.loaders.pdf.columns import arrange
+from minicpm_rag.loaders.pdf.columns import arrange_page
 from minicpm_rag.loaders.pdf.drawing import Grid, Rules, grids_of
 from minicpm_rag.loaders.pdf.glyphs import Glyphs
 from minicpm_rag.loaders.pdf.lines import Fragment, Line, fragments_of, lines_of, usual_size
@@ -95,7 +95,7 @@ def lay_out_fragments(fragments: dict[int, list[Fragment]], rules: Rules | None 
 
 def _lay_out_direction(rest: Sequence[Fragment], tables: dict[int, FoundTable], rules: Rules, writer: _Writer) -> None:
     style = _Style(rest)
-    for block in arrange(rest):
+    for block in arrange_page(rest, rules.areas):
         lines = lines_of(block)
         runs = {start: (end, table) for start, end, table in table_runs(lines, rules.level)}
         position = 0

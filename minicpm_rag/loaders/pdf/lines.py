@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from minicpm_rag.loaders.pdf.glyphs import INKED, LINE_END, SPACE, WIDE, Glyphs, turned
+from minicpm_rag.loaders.pdf.glyphs import INKED, LEFTWARD, LINE_END, SPACE, WIDE, Glyphs, turned
 from minicpm_rag.text import scripts
 from minicpm_rag.text.scripts import is_wide
 
@@ -25,6 +25,7 @@ _VERTICAL_HEIGHT = 2.5  # of the font size
 _FEWEST_DOWN = 3  # steps downward that are vertical writing
 _LEAST_SIZE = 0.01  # a page's unit may be a metre
 _CELL_GAP = 0.95  # of the line height: a wider gap may part cells, in justified lines it may be a space
+_BACKWARD_GAP = 2.0  # of the line height, against the direction of writing or in text that runs to the left
 _WIDE_GAP = 1.5  # of the line height: a wider gap parts whatever stands on a line
 ITEM_MARK = re.compile(r"[^\w\s]{1,2}|[o§]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|[①-⑳]")
 _ALL_WIDE = re.compile(f"[{scripts.WIDE}]")
@@ -195,7 +196,10 @@ def fragments_of(glyphs: Glyphs, turns: int = 0) -> list[Fragment]:
     taller = numpy.maximum(height[1:], height[:-1])
     line_ends = numpy.cumsum((glyphs.classes & LINE_END) > 0)[numbers]
     apart = (overlap < 0.3 * numpy.minimum(height[1:], height[:-1])) | (gap > _CELL_GAP * taller)
-    apart |= (gap < -2 * taller) | (line_ends[1:] != line_ends[:-1])
+    leftward = (glyphs.classes[numbers] & LEFTWARD) > 0
+    mixed = leftward[1:] ^ leftward[:-1]  # a Latin word in such a line lies beyond its own width
+    back = numpy.where(leftward[1:], left[:-1] - right[1:] > _BACKWARD_GAP * taller, gap < -_BACKWARD_GAP * taller)
+    apart |= (back & ~mixed) | (line_ends[1:] != line_ends[:-1])
     wide = (glyphs.classes[numbers] & WIDE) > 0
     below = _goes_down(left, bottom, right, top) & wide[1:] & wide[:-1]
     apart &= ~below
@@ -204,6 +208,9 @@ def fragments_of(glyphs: Glyphs, turns: int = 0) -> list[Fragment]:
     spaced = numpy.zeros(len(numbers), bool)
     counted = numpy.concatenate([[0], numpy.cumsum((glyphs.classes & SPACE) > 0)])
     spaced[1:] = between & (counted[numbers[1:]] > counted[numbers[:-1]]) & ~apart
+    for place in numpy.flatnonzero(mixed & ~apart).tolist():
+        a, b = glyphs.texts[numbers[place]], glyphs.texts[numbers[place + 1]]
+        spaced[place + 1] |= a.isalpha() and b.isalpha()
     spaced[1:] &= ~(wide[1:] & wide[:-1] & (gap < 0.2 * height[1:]))
     return _fragments(glyphs, numbers, spaced, apart, (left, bottom, right, top), below)
 

@@ -14,11 +14,13 @@ from statistics import median
 
 from minicpm_rag.loaders.pdf.drawing import Grid, Rule
 from minicpm_rag.loaders.pdf.lines import ITEM_MARK, Fragment, Line, lines_of
+from minicpm_rag.loaders.pdf.right_to_left import RIGHT_TO_LEFT
 from minicpm_rag.loaders.tables import header_rows_of, is_value
 
 _FEWEST_ROWS = 3
 _CONTENTS = re.compile(r"(\S.*?[^\s.·…_])((?:[ ]?[.·…_]){4,}\s*)(\d{1,4}|[ivxlcIVXLC]{1,6}|[A-Z]-\d{1,3})")
 _FULL_ROWS = 0.6  # share of rows that must have a cell in every column where there are only two
+_CELL_SPACING = 6.0  # page units, between the lines below neighbouring cells
 _FILLED_CELLS = 0.35  # of a grid: a drawing has lines too
 _FEWEST_FILLED = 0.2  # share of rows in which a column has a cell
 _MOST_CROSSING = 0.12  # share of rows that may cross the space between two columns: headers above several
@@ -29,9 +31,6 @@ _PROSE_WORDS = 4  # of the usual cell: more in every column are columns of prose
 
 Cell = list[Fragment]
 Row = list[Cell]
-
-
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def _run_end(lines: Sequence[Line], start: int) -> int:
 def _table(lines: Sequence[Line], level: Sequence[Rule]) -> list[float] | None:
     """The x positions between the columns of a run of lines; None where they are no table."""
     several = [line for line in lines if len(line.fragments) > 1]
-    places = _between_columns(several)
+    places = _between_rules(lines, level) or _between_columns(several)
     if not places:
         return None
     ruled = _rules_within(lines, level) >= 2
@@ -221,6 +220,24 @@ def _between_columns(lines: Sequence[Line]) -> list[float]:
             break
         places.pop()
     return places
+
+
+def _between_rules(lines: Sequence[Line], level: Sequence[Rule]) -> list[float]:
+    """The x positions between lines that are drawn end to end, one below each cell, at two heights or more."""
+    top, bottom = lines[0].top + 6, lines[-1].bottom - 6
+    inside = sorted((rule for rule in level if bottom <= rule.at <= top), key=lambda rule: (round(rule.at), rule.start))
+    between = sorted(
+        (a.end + b.start) / 2
+        for a, b in itertools.pairwise(inside)
+        if round(a.at) == round(b.at) and 0 < b.start - a.end < _CELL_SPACING
+    )
+    groups: list[list[float]] = []
+    for place in between:
+        if groups and place - groups[-1][0] < 2:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return [group[0] for group in groups if len(group) > 1]
 
 
 def _rules_within(lines: Sequence[Line], level: Sequence[Rule]) -> int:
@@ -340,7 +357,7 @@ def _goes_on(above: Row, cells: Row, gap: float, tight: float, *, is_spaced: boo
 def _found(rows: list[Row]) -> FoundTable:
     """The table of rows as they stand from left to right; where the language runs to the left, so do the cells."""
     text = "".join(_text(cell) for row in rows for cell in row)
-    if 2 * len(_RIGHT_TO_LEFT.findall(text)) > sum(map(str.isalpha, text)):
+    if 2 * len(RIGHT_TO_LEFT.findall(text)) > sum(map(str.isalpha, text)):
         rows = [row[::-1] for row in rows]
     return FoundTable(rows, _headers(rows))
 
