@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from minicpm_rag import records
@@ -31,8 +31,8 @@ _EDGES = " \t\n.。?？!！,，;；:：\"'“”"
 class _PassageTerms:
     """A passage's terms: what stands above it (title, headings, table header) and each of its sentences."""
 
-    above: Counter[str]
-    sentences: list[Counter[str]]
+    above: set[str]
+    sentences: list[set[str]]
     whole: Counter[str]
     order: list[str]  # of the sentences
 
@@ -110,11 +110,11 @@ class QuestionMatch:
     def _terms(self, document: Document) -> _PassageTerms:
         identity = str(document.id)
         if identity not in self._read:
-            above = Counter(terms("\n".join(_above(document))))
+            above = terms("\n".join(_above(document)))
             text = document.page_content
             read = [terms(text[start:end]) for start, end in sentence_spans(text)]
-            order = [term for sentence in read for term in sentence]
-            self._read[identity] = _PassageTerms(above, [Counter(one) for one in read], above + Counter(order), order)
+            order = list(chain.from_iterable(read))
+            self._read[identity] = _PassageTerms(set(above), list(map(set, read)), Counter(chain(above, order)), order)
         return self._read[identity]
 
 
@@ -130,9 +130,10 @@ def _above(document: Document) -> list[str]:
 
 def _best_sentence(weights: Mapping[str, float], read: _PassageTerms) -> float:
     everything = sum(weights.values())
+    # Most sentences hold no term of the question, and what stands above them is the same for all.
     shares = (
-        sum(weight for term, weight in weights.items() if term in sentence or term in read.above)
-        for sentence in read.sentences
+        sum(weight for term, weight in weights.items() if term in read.above or term in held)
+        for held in {frozenset(sentence.intersection(weights)) for sentence in read.sentences}
     )
     return max(shares, default=0.0) / everything if everything else 0.0
 

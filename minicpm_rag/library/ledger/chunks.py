@@ -28,12 +28,16 @@ log = logging.getLogger(__name__)
 
 _GROUP = 300  # three variables each, under the 999 that old SQLite builds allow
 
-_SELECT = f"""
-SELECT chunks.index_id, chunks.document_id, chunks.position, chunks.text, chunks.metadata,
-       documents.source, documents.title, chunks.checksum IS {checksums.OF_CHUNK} AS is_sound
+_READY = """
 FROM chunks JOIN indexes ON indexes.id = chunks.index_id AND indexes.status = 'current'
 JOIN documents ON documents.id = chunks.document_id AND documents.status = 'ready'
 """
+_SELECT = f"""
+SELECT chunks.index_id, chunks.document_id, chunks.position, chunks.text, chunks.metadata,
+       documents.source, documents.title, chunks.checksum IS {checksums.OF_CHUNK} AS is_sound
+{_READY}
+"""
+_KEYS = f"SELECT chunks.index_id, chunks.document_id, chunks.position {_READY}"
 _SIGNS = f"""
 SELECT chunks.index_id, chunks.document_id, chunks.position, signs,
        token_signs.checksum IS {checksums.OF_SIGNS} AS is_sound
@@ -146,7 +150,7 @@ def neighbours(connection: sqlite3.Connection, chunk: str) -> tuple[Chunk | None
 
 def ready(connection: sqlite3.Connection, wanted: Sequence[str]) -> set[str]:
     """Those of the chunk ids that readers see."""
-    return {_id(row) for row in _rows(connection, wanted)}
+    return {_id(row) for row in _rows(connection, wanted, select=_KEYS)}
 
 
 def ids_of_rows(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, str]:
