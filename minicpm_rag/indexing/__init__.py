@@ -18,6 +18,7 @@ from minicpm_rag.indexing import passwords
 from minicpm_rag.indexing.ingest import would_take_long
 from minicpm_rag.indexing.owner import Worker
 from minicpm_rag.indexing.passwords import wants_password
+from minicpm_rag.indexing.recognition import wants_recognition
 from minicpm_rag.indexing.repair import CheckReport, compare
 from minicpm_rag.indexing.sources import absolute, is_address, is_inside
 from minicpm_rag.library import Library, originals
@@ -44,6 +45,7 @@ __all__ = [
     "submit_reindex",
     "submit_remove",
     "wants_password",
+    "wants_recognition",
     "would_take_long",
 ]
 

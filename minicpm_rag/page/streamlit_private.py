@@ -25,6 +25,8 @@ TEST_IDS = {
     "sidebar": "stSidebar",
     "sidebar header": "stSidebarHeader",
     "sidebar content": "stSidebarUserContent",
+    "sidebar frame": "stSidebarContent",
+    "block": "stVerticalBlock",
     "close sidebar": "stSidebarCollapseButton",
     "open sidebar": "stExpandSidebarButton",
     "layout": "stLayoutWrapper",

@@ -14,12 +14,14 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import RAGError
+from minicpm_rag.library.originals import UPLOAD
 from minicpm_rag.messages import Message
 from minicpm_rag.page.once import Once
 from minicpm_rag.records import IngestProgress, Verdict
 
 if TYPE_CHECKING:
     from minicpm_rag.library import Library
+    from minicpm_rag.records import DocumentRow
 
 logger = logging.getLogger(__name__)
 SHOWN_KINDS = ("ingest", "remove", "reindex", "import")
@@ -28,8 +30,12 @@ SHOWN_KINDS = ("ingest", "remove", "reindex", "import")
 class Job:
     """A job of the worker, as far as it has come."""
 
-    def __init__(self, library: Library, kind: str, knowledge_base: str, number: int) -> None:
+    def __init__(
+        self, library: Library, kind: str, knowledge_base: str, number: int, sources: Sequence[str] = ()
+    ) -> None:
+        """`sources` are those of an ingest, which goes on with them after a pause."""
         self.kind = kind
+        self.sources = list(sources)
         self.knowledge_base = knowledge_base
         self.number = number
         self.latest: IngestProgress | None = None
@@ -37,14 +43,21 @@ class Job:
         self.error: Message | None = None
         self.done = threading.Event()
         self.cancelled = threading.Event()
-        self._library = library
+        self.library = library
         threading.Thread(target=self._follow, name=f"job-{number}", daemon=True).start()
+
+    @property
+    def left(self) -> int:
+        """How many files a pause left unread."""
+        if not (self.cancelled.is_set() and self.done.is_set() and self.sources and self.latest):
+            return 0
+        return max(0, self.latest.files - len(self.verdicts))
 
     def _follow(self) -> None:
         from minicpm_rag import indexing
 
         try:
-            for step in indexing.follow(self._library, self.number, cancelled=self.cancelled.is_set):
+            for step in indexing.follow(self.library, self.number, cancelled=self.cancelled.is_set):
                 self.latest = step
                 if step.verdict is not None:
                     self.verdicts.append(step.verdict)
@@ -66,10 +79,14 @@ class Jobs:
         self._lock = threading.Lock()
         self._adding = threading.Lock()  # held while the ledger is read, which can take a while
 
-    def begin(self, library: Library, kind: str, knowledge_base: str, submit: Callable[[], int]) -> None:
+    def begin(
+        self, library: Library, kind: str, knowledge_base: str, submit: Callable[[], int], sources: Sequence[str] = ()
+    ) -> Job:
         """Hand a job to the worker and follow it."""
         with self._adding:
-            self._follow(Job(library, kind, knowledge_base, submit()))
+            job = Job(library, kind, knowledge_base, submit(), sources)
+            self._follow(job)
+        return job
 
     def adopt(self, library: Library) -> None:
         """Follow the jobs that another process began, or this one before it was restarted."""
@@ -78,7 +95,8 @@ class Jobs:
         with self._adding:
             for job, knowledge_base in indexing.jobs_under_way(library, self._known):
                 if job.kind in SHOWN_KINDS:
-                    self._follow(Job(library, job.kind, knowledge_base, job.id))
+                    sources = job.arguments.get("sources", ()) if job.kind == "ingest" else ()
+                    self._follow(Job(library, job.kind, knowledge_base, job.id, sources))
 
     def _follow(self, job: Job) -> None:
         self._known.add(job.number)
@@ -116,7 +134,7 @@ def shared() -> Jobs:
 
 def ingest(
     library: Library, knowledge_base: str, sources: Sequence[str], *, password: str = "", asks: bool = True
-) -> None:
+) -> Job:
     """Have files read into a knowledge base; the password is for the encrypted ones among them.
 
     If it `asks`, files that would take long are left with a question.
@@ -126,7 +144,19 @@ def ingest(
     def submit() -> int:
         return indexing.submit_ingest(library, knowledge_base, sources, password=password, asks=asks)
 
-    shared().begin(library, "ingest", knowledge_base, submit)
+    return shared().begin(library, "ingest", knowledge_base, submit, sources)
+
+
+def go_on(job: Job) -> None:
+    """Read what a pause left; what was read before is passed over quickly."""
+    shared().put_away(job)
+    ingest(job.library, job.knowledge_base, job.sources)
+
+
+def place(library: Library, row: DocumentRow) -> str:
+    """Where the file of a document lies, to be read again; an uploaded one is kept until its document is removed."""
+    kept = library.original_path(row.id) if row.source.startswith(UPLOAD) else None
+    return row.source if kept is None else str(kept)
 
 
 def remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> None:

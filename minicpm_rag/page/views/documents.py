@@ -1,4 +1,4 @@
-"""The documents of a knowledge base: listed, filtered, tried again, removed.
+"""The documents of a knowledge base: listed in an order, filtered, opened, tagged, tried again, removed.
 
 It does not read or remove files itself; `jobs` has the worker do it.
 """
@@ -6,19 +6,21 @@ It does not read or remove files itself; `jobs` has the worker do it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from minicpm_rag.indexing import wants_password, would_take_long
-from minicpm_rag.library.originals import UPLOAD
+from minicpm_rag.indexing import wants_password, wants_recognition, would_take_long
+from minicpm_rag.loaders import ocr
 from minicpm_rag.messages import joined
 from minicpm_rag.page import state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
 from minicpm_rag.page.sources import Source
-from minicpm_rag.page.views import notices
+from minicpm_rag.page.views import notices, several
 from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.text.sizes import file_size
 
@@ -27,33 +29,90 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 ROWS_PER_SCREEN = 20
+# What each order sorts by. First stands what could not be read, whatever the order but newest.
+ORDERS: dict[str, Callable[[DocumentRow], Any]] = {
+    "name": lambda row: (row.status != "failed", row.title.casefold()),
+    "newest": lambda row: [-ord(letter) for letter in row.indexed_at],
+    "largest": lambda row: (row.status != "failed", -row.size_bytes),
+}
 
 
 def draw(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
-    """Draw the documents whose name holds the wanted words."""
-    shown = [row for row in rows if wanted.casefold() in row.title.casefold()]
-    shown.sort(key=lambda row: (row.status != "failed", row.title.casefold()))
-    if not shown:
-        if rows:
-            notices.quiet(t("no_document_named", name=wanted))
+    """Draw the documents whose name holds the wanted words, as they are filtered and sorted."""
+    named = [row for row in rows if wanted.casefold() in row.title.casefold()]
+    if not named:
+        notices.quiet(t("no_document_named", name=wanted))
         return
+    order, kept = _choices(rows)
+    shown = sorted((row for row in named if _is_kept(row, kept)), key=ORDERS[order])
+    chosen = several.draw(workspace, shown)
     screens = -(-len(shown) // ROWS_PER_SCREEN)
     screen = 1
     if screens > 1:
         screen = st.pagination(screens, key=f"documents-screen-{wanted}") or 1
     for row in shown[(screen - 1) * ROWS_PER_SCREEN : screen * ROWS_PER_SCREEN]:
-        _draw_row(workspace, row)
+        _draw_row(workspace, row, chosen)
 
 
-def _draw_row(workspace: Workspace, row: DocumentRow) -> None:
-    with (
-        st.container(border=True, key=f"document-{row.id}"),
-        st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"),
-    ):
-        st.html(_described(row), width="stretch")
-        if row.status == "ready":
-            st.button(t("open"), key=f"preview-{row.id}", type="tertiary", on_click=_open, args=(row,))
-        _menu(workspace, row)
+def _choices(rows: list[DocumentRow]) -> tuple[str, str]:
+    """The order, and what is kept, as they are chosen above the list."""
+    if len(rows) < 2:
+        return next(iter(ORDERS)), ""
+    kinds = sorted({PurePath(row.title).suffix.lower() for row in rows} - {""})
+    tags = sorted({f"#{tag}" for row in rows for tag in row.tags})
+    poor = ["poor"] if any(row.reason is not None for row in rows) else []
+    orders = {order: t(f"sort_{order}") for order in ORDERS}
+    shown = {"": t("show_all"), "poor": t("show_poor")}
+    with st.container(horizontal=True, key="list-choices", vertical_alignment="bottom"):
+        order = st.selectbox(t("sort_by"), list(orders), format_func=orders.__getitem__, key="sort-documents")
+        kept = st.selectbox(
+            t("show_only"),
+            ["", *poor, *kinds, *tags],
+            format_func=lambda kept: shown.get(kept, kept),
+            key="filter-documents",
+        )
+        several.switch()
+    return order, kept
+
+
+def _is_kept(row: DocumentRow, kept: str) -> bool:
+    if kept == "poor":
+        return row.reason is not None
+    return not kept or row.title.lower().endswith(kept) or kept.removeprefix("#") in row.tags
+
+
+def _draw_row(workspace: Workspace, row: DocumentRow, chosen: set[int] | None) -> None:
+    with st.container(border=True, key=f"document-{row.id}", gap="xsmall"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
+            if chosen is not None:
+                several.choice(row)
+            st.html(_described(row), width="stretch")
+            if row.status == "ready":
+                st.button(t("preview"), key=f"preview-{row.id}", type="tertiary", on_click=_open, args=(row,))
+            _menu(workspace, row)
+        _remedies(workspace, row)
+
+
+def _remedies(workspace: Workspace, row: DocumentRow) -> None:
+    """What can be done at once about a document that could not be read, or not wholly."""
+    if row.status == "failed" and wants_password(row.reason):
+        _ask_password(workspace, row)
+    elif row.status == "failed" and would_take_long(row.reason):
+        st.button(
+            t("index_anyway"),
+            icon=":material/hourglass_top:",
+            key=f"index-anyway-{row.id}",
+            on_click=_index_anyway,
+            args=(workspace, row),
+        )
+    elif wants_recognition(row.reason, row.remedy) and ocr.is_available():
+        st.button(
+            t("recognise"),
+            icon=":material/document_scanner:",
+            key=f"recognise-{row.id}",
+            on_click=_retry,
+            args=(workspace, row),
+        )
 
 
 def _open(row: DocumentRow) -> None:
@@ -72,26 +131,14 @@ def _menu(workspace: Workspace, row: DocumentRow) -> None:
                 args=(row.title,),
             )
             _tags(workspace, row)
-        if row.status == "failed":
-            st.button(
-                t("retry"),
-                icon=":material/refresh:",
-                key=f"retry-{row.id}",
-                width="stretch",
-                on_click=_retry,
-                args=(workspace, row),
-            )
-        if row.status == "failed" and wants_password(row.reason):
-            _ask_password(workspace, row)
-        if row.status == "failed" and would_take_long(row.reason):
-            st.button(
-                t("index_anyway"),
-                icon=":material/hourglass_top:",
-                key=f"index-anyway-{row.id}",
-                width="stretch",
-                on_click=_index_anyway,
-                args=(workspace, row),
-            )
+        st.button(
+            t("retry" if row.status == "failed" else "read_again"),
+            icon=":material/refresh:",
+            key=f"retry-{row.id}",
+            width="stretch",
+            on_click=_retry,
+            args=(workspace, row),
+        )
         sure = st.checkbox(t("remove_sure"), key=f"remove-sure-{row.id}")
         st.button(
             t("remove"),
@@ -146,7 +193,10 @@ def _described(row: DocumentRow) -> str:
 
 def _ask_password(workspace: Workspace, row: DocumentRow) -> None:
     key = f"password-{row.id}"
-    with st.form(f"unlock-{row.id}", border=False):
+    with (
+        st.form(f"unlock-{row.id}", border=False),
+        st.container(horizontal=True, wrap=False, vertical_alignment="bottom"),
+    ):
         st.text_input(t("password"), type="password", key=key, autocomplete="off")
         st.form_submit_button(t("unlock"), icon=":material/lock_open:", on_click=_unlock, args=(workspace, row, key))
 
@@ -154,23 +204,17 @@ def _ask_password(workspace: Workspace, row: DocumentRow) -> None:
 @attempt
 def _unlock(workspace: Workspace, row: DocumentRow, key: str) -> None:
     password, st.session_state[key] = st.session_state[key], ""
-    jobs.ingest(workspace.library, row.knowledge_base, [_place(workspace, row)], password=password)
+    jobs.ingest(workspace.library, row.knowledge_base, [jobs.place(workspace.library, row)], password=password)
 
 
 @attempt
 def _index_anyway(workspace: Workspace, row: DocumentRow) -> None:
-    jobs.ingest(workspace.library, row.knowledge_base, [_place(workspace, row)], asks=False)
+    jobs.ingest(workspace.library, row.knowledge_base, [jobs.place(workspace.library, row)], asks=False)
 
 
 @attempt
 def _retry(workspace: Workspace, row: DocumentRow) -> None:
-    jobs.ingest(workspace.library, row.knowledge_base, [_place(workspace, row)])
-
-
-def _place(workspace: Workspace, row: DocumentRow) -> str:
-    """Where the file of a document lies that could not be read: an uploaded one is kept until its line is removed."""
-    kept = workspace.library.original_path(row.id) if row.source.startswith(UPLOAD) else None
-    return row.source if kept is None else str(kept)
+    jobs.ingest(workspace.library, row.knowledge_base, [jobs.place(workspace.library, row)])
 
 
 @attempt

@@ -11,7 +11,7 @@ import streamlit as st
 
 from minicpm_rag import records
 from minicpm_rag.page import shared, sources, state
-from minicpm_rag.page.html import markup
+from minicpm_rag.page.html import hits, markup
 from minicpm_rag.page.language import said, t
 from minicpm_rag.page.sources import Source
 from minicpm_rag.page.views import documents, knowledge, notices, opening, source_pane, uploads
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 HITS = 6
-HIT_CHARACTERS = 220
 
 
 def show() -> None:
@@ -95,7 +94,7 @@ def _hits(workspace: Workspace, name: str, wanted: str) -> None:
             title = markup.plain(
                 " · ".join(filter(None, (str(passage.metadata.get(records.TITLE, "")), sources.place(passage))))
             )
-            words = markup.plain(_beginning(passage.page_content))
+            words = hits.drawn(passage.page_content, wanted)
             st.html(f'<div class="rag-hit"><div class="rag-quiet">{title}</div>{words}</div>', width="stretch")
             st.button(
                 t("open"),
@@ -111,9 +110,3 @@ def _found(_workspace: Workspace, name: str, version: tuple[int, int], wanted: s
     # Cached, so that a rerun of the page does not embed the same words again.
     passages = _workspace.retriever(name).retrieve(wanted, HITS).documents
     return passages
-
-
-def _beginning(text: str) -> str:
-    """The beginning of a passage on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= HIT_CHARACTERS else line[:HIT_CHARACTERS] + "…"

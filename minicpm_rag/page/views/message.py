@@ -198,16 +198,7 @@ def _button(key: str, icon: str, exchange: Exchange, does: Callable[[], None]) -
 
 
 def timings(answer: Answer) -> str:
-    """Seconds of each stage, speed and model, in one line."""
-    parts = [
-        t(f"seconds_{stage}", seconds=f"{answer.seconds[stage]:.1f}")
-        for stage in ("rewrite", "retrieve", "first_token", "generate")
-        if answer.seconds.get(stage, 0) >= 0.05
-    ]
-    if answer.tokens_per_second:
-        parts.append(t("tokens_per_second", speed=f"{answer.tokens_per_second:.0f}"))
-    if answer.model:
-        parts.append(answer.model)
-    elif answer.mode == "extractive":
-        parts.append(t("extracted"))
-    return " · ".join(parts)
+    """How long it took and which model answered, in one line."""
+    taken = sum(answer.seconds.get(stage, 0) for stage in ("rewrite", "retrieve", "generate"))
+    parts = [t("took", seconds=f"{taken:.1f}") if taken >= 0.05 else "", answer.model]
+    return " · ".join(filter(None, parts))

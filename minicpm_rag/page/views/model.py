@@ -19,6 +19,7 @@ from minicpm_rag.page.views import answering, model_list, notices, opening
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from minicpm_rag.llm.remote import Connection
     from minicpm_rag.workspace import Workspace
 
 
@@ -95,20 +96,27 @@ def _server(workspace: Workspace) -> None:
                 test = st.form_submit_button(t("server_test"), key="server-test")
         if not address.strip():
             return
-        if use:
-            switch(lambda: workspace.use_server(address.strip(), name.strip() or None, key or None))
-            st.rerun()
-        if test and state.may_administer():
-            _test(workspace, address.strip(), name.strip() or None, key or None)
+        given = (address.strip(), name.strip() or None, key or None)
+        if (use or test) and state.may_administer():
+            found = _tested(workspace, *given)
+            if use and found is not None:  # one that does not answer never takes the place of what does
+                switch(lambda: workspace.use_server(*given))
+                st.rerun()
+            elif found is not None:
+                _say(found)
 
 
-def _test(workspace: Workspace, address: str, name: str | None, key: str | None) -> None:
+def _tested(workspace: Workspace, address: str, name: str | None, key: str | None) -> Connection | None:
+    """What a server answers; None where it does not, which is said with its cause."""
     try:
         with st.spinner(t("server_testing")):
-            found = workspace.test_server(address, name, key)
+            return workspace.test_server(address, name, key)
     except RAGError as error:
         notices.bad(error.message)
-        return
+        return None
+
+
+def _say(found: Connection) -> None:
     notices.calm(
         t(
             "server_answers",

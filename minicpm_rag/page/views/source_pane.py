@@ -82,10 +82,11 @@ def _head(document: Document, row: DocumentRow | None, original: Path | None) ->
 
 def _side(row: DocumentRow) -> str:
     """What is shown of the document: its pages, or what was understood of them."""
+    sides = {"pages": t("side_pages"), "understood": t("side_understood")}
     chosen = st.segmented_control(
         t("shown_of_it"),
-        ["pages", "understood"],
-        format_func=lambda side: t(f"side_{side}"),
+        list(sides),
+        format_func=sides.__getitem__,
         default="pages",
         required=True,
         key=f"source-side-{row.id}",

@@ -149,6 +149,14 @@ def _job(job: Job) -> None:
                 t(f"verdict_{status}") + f" {counts[status]}" for status in sorted(counts, key=TONES.__contains__)
             )
             st.html(f'<div class="rag-row-title">{markup.plain(words or t("nothing_read"))}</div>')
+            if job.left:
+                st.button(
+                    t("resume_reading", count=job.left),
+                    icon=":material/play_arrow:",
+                    key=f"resume-{job.number}",
+                    on_click=_go_on,
+                    args=(job,),
+                )
             st.button(
                 t("put_away"),
                 key=f"put-away-{job.number}",
@@ -176,10 +184,23 @@ def _progress(job: Job) -> None:
         line = t("with_time_left", line=line, time=_time(step.seconds_left))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, max(0, done) / step.files), text=markup.label(line))
-        st.button(t("stop"), key=f"stop-job-{job.number}", type="tertiary", on_click=job.cancelled.set)
+        paused = job.cancelled.is_set()
+        st.button(
+            t("pausing" if paused else "pause"),
+            icon=":material/pause:",
+            key=f"stop-job-{job.number}",
+            type="tertiary",
+            disabled=paused,
+            on_click=job.cancelled.set,
+        )
     bad = [verdict for verdict in job.verdicts if verdict.status in TONES]
     if bad:
         verdict_table(bad)
+
+
+@attempt
+def _go_on(job: Job) -> None:
+    jobs.go_on(job)
 
 
 def _time(seconds: int) -> str:
