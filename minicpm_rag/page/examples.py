@@ -1,4 +1,6 @@
-"""Three example questions for the first screen, made from the user's own documents, the page's language first.
+"""Three example questions for the first screen, drawn from the user's own documents, the page's language first.
+
+From sentences that answer them, cells of tables, and where there are none of these, headings.
 
 Made by rules and not by a model: the first screen must appear at once.
 """
@@ -13,7 +15,7 @@ import streamlit as st
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.messages import Language
 from minicpm_rag.page.language import text
-from minicpm_rag.text import subjects
+from minicpm_rag.text import asked, subjects
 from minicpm_rag.text.scripts import is_chinese
 
 if TYPE_CHECKING:
@@ -65,11 +67,12 @@ def _about(page: Page, title: str) -> Iterator[str]:
     for name, column in subjects.table_cells(page):
         shown = subjects.in_a_sentence(column)
         yield text(_language(name + column), "example_cell", name=name, column=shown)
+    yield from asked.of_page(page)
     for subject in subjects.of_page(page):
         language, shown = _language(subject + title), subjects.in_a_sentence(subject)
         if subject.endswith(("?", "？")):
             yield subject
-        elif subject != title:
+        elif subject.casefold() not in title.casefold() and title.casefold() not in subject.casefold():
             told = title if language == "zh" else subjects.with_article(title)
             yield text(language, "example", title=told, subject=shown)
 

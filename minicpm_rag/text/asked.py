@@ -1,0 +1,116 @@
+"""Questions that a sentence answers: its number is asked for. By rule, in Chinese and English.
+
+"员工结婚享有十三天婚假。" gives 员工结婚享有多少天婚假？, and "Parents receive 18 weeks of leave." gives "How many
+weeks of leave do parents receive?". A sentence that holds two numbers, or leans on another one, gives none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from minicpm_rag.text import subjects
+from minicpm_rag.text.scripts import is_chinese
+from minicpm_rag.text.sentences import sentence_spans
+from minicpm_rag.text.table_rows import is_row
+
+if TYPE_CHECKING:
+    from minicpm_rag.records import Page
+
+LONGEST_CHINESE, LONGEST_ENGLISH = 42, 130  # characters
+CHARACTERS_READ = 8_000
+
+_CHINESE_NUMBER = r"(?:\d+(?:\.\d+)?|[一二两三四五六七八九十百千万]+)"
+_CHINESE_UNIT = (
+    "个工作日|工作日|个月|个小时|小时|分钟|天|周|万元|元|人|次|份|公里|公斤|千克|克|平方米|米|厘米|家|台|件|年"
+)
+_COUNTED = re.compile(
+    rf"(?<![第\d.一二两三四五六七八九十百千万A-Za-z-])({_CHINESE_NUMBER})\s*({_CHINESE_UNIT})(?![月初底末度级代份])"
+)
+_ANY_NUMBER = re.compile(
+    r"\d+(?:[.,:：]\d+)*|[一二两三四五六七八九十百千万]{1,6}(?=[个天年月日周次份元人条章号点分小])"
+)
+# A sentence that begins so says of something named before.
+_CHINESE_LEANS = re.compile(
+    "[须应可并但且其该此它这那如若则]|以[上下]|同时|另外|因此|所以|如果|例如|其中|否则|还|也|或|他|她|本|上述|前款"
+)
+_NUMBER_WORDS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|sixty|ninety"
+_ENGLISH_NUMBER = rf"(?:\d+(?:\.\d+)?|{_NUMBER_WORDS})"
+_ENGLISH_LEANS = re.compile(
+    r"(?:it|they|this|these|that|those|he|she|we|its|their|there|such|both|each|if|when|for|in|on|at|to|from|by|with|"
+    r"as|but|and|or|also|however|then|otherwise|after|before|during|please|note|see|all|one)\b",
+    re.IGNORECASE,
+)
+_QUALITY = r"(?:about |around |up to |at least |at most |only |a maximum of )?"
+_UNIT = r"(?P<unit>[a-z]+(?: (?!(?:and|or|but|to|from|if|when|which|that|by|with|is|are)\b)[a-z-]+){0,6})"
+_SUBJECT = r"(?P<subject>[A-Z][^,;:()\d]{1,60}?)"
+_HAVE = re.compile(
+    rf"{_SUBJECT} (?P<verb>have|has|receives?|gets?|needs?|takes?|lasts?|weighs?|holds?|covers?|includes?) "
+    rf"{_QUALITY}{_ENGLISH_NUMBER} {_UNIT}(?=[.,;]| and | to | from | or | but |$)"
+)
+_MAY = re.compile(
+    rf"{_SUBJECT} (?P<verb>may|can|must|should|will) (?P<does>[a-z][a-z ]{{1,50}}?) "
+    rf"{_QUALITY}{_ENGLISH_NUMBER} {_UNIT}(?=[.,;]|$)"
+)
+_WITHIN = re.compile(
+    rf"{_SUBJECT} (?P<verb>is|are|may|can|must|should|will) (?P<does>[a-z][a-z ]{{1,60}}?) within {_ENGLISH_NUMBER} "
+    r"(?P<unit>[a-z]+(?: days)?)\b"
+)
+_ENGLISH_NUMBERS = re.compile(rf"\d+(?:[.,:]\d+)*|\b(?:{_NUMBER_WORDS})\b", re.IGNORECASE)
+
+
+def of_page(page: Page) -> Iterator[str]:
+    """The questions that sentences of the page answer, in their order."""
+    lines = [line for line in page.text[:CHARACTERS_READ].split("\n") if not is_row(line) and not line.startswith("#")]
+    for line in lines:
+        for start, end in sentence_spans(line):
+            question = answered_by(line[start:end].strip().lstrip("-*•· "))
+            if question:
+                yield question
+
+
+def answered_by(sentence: str) -> str:
+    """The question after the one number of a sentence; empty where none can be made."""
+    return _chinese(sentence) if is_chinese(sentence) else _english(sentence)
+
+
+def _chinese(sentence: str) -> str:
+    found = list(_COUNTED.finditer(sentence))
+    told = sentence.rstrip("。；; ")
+    if len(found) != 1 or len(_ANY_NUMBER.findall(sentence)) != 1 or not 8 <= len(told) <= LONGEST_CHINESE:
+        return ""
+    if sentence[-1:] != "。" or _CHINESE_LEANS.match(sentence) or re.search("[？?“”：:]", sentence):
+        return ""
+    start, end = found[0].span(1)
+    if found[0][2] == "年" and sentence[start:end].isdecimal() and int(sentence[start:end]) > 99:
+        return ""  # a date
+    clause = re.split("[，；;]", told[end:], maxsplit=1)[0]
+    if clause.endswith("的"):  # else what follows says more than is asked
+        clause = told[end:]
+    return told[:start].rstrip() + "多少" + clause.strip() + "？"
+
+
+def _english(sentence: str) -> str:
+    if not 15 <= len(sentence) <= LONGEST_ENGLISH or len(_ENGLISH_NUMBERS.findall(sentence)) != 1:
+        return ""
+    if sentence[-1:] != "." or _ENGLISH_LEANS.match(sentence):
+        return ""
+    if (found := _WITHIN.match(sentence)) is not None:
+        return f"Within how many {found['unit']} {found['verb']} {_named(found['subject'])} {found['does']}?"
+    if (found := _MAY.match(sentence)) is not None:
+        return f"How many {found['unit']} {found['verb']} {_named(found['subject'])} {found['does']}?"
+    if (found := _HAVE.match(sentence)) is not None:
+        verb, helper = found["verb"], "do"
+        if verb == "has" or verb.endswith("s"):
+            verb, helper = "have" if verb == "has" else verb[:-1], "does"
+        return f"How many {found['unit']} {helper} {_named(found['subject'])} {verb}?"
+    return ""
+
+
+def _named(subject: str) -> str:
+    if subject == "You":
+        return "I"
+    if re.match("(?:The|An?|Our|Every|Most) ", subject):
+        return subject[0].lower() + subject[1:]
+    return subjects.in_a_sentence(subject).strip("“”")
