@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import DATA
 
+from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_file
 from minicpm_rag.loaders.sheets import layout
 from minicpm_rag.loaders.sheets.layout import write_grid
@@ -112,6 +114,62 @@ def test_workbooks_of_other_programs_are_read(name: str) -> None:
     assert page.text == "| 品名 | 单价 |\n| 水泵 | 120.5 |\n| 阀门 | 35 |"
     assert (page.label, page.kind) == ("库存", "sheet")
     assert [number for _, number in page.tables[0].rows] == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["formats.xls", "formats.ods"])
+def test_older_and_open_workbooks_show_values_in_their_formats(name: str) -> None:
+    sheet, hidden = load_file(OFFICE / name).pages
+    assert "| Lyon | 2019-04-01 | 1,234,567.89 € | 12.3% | 37:30 |" in sheet.text
+    assert sheet.text.startswith("Ventes par magasin – exercice 2026\n\n| Magasin | Ouverture | CA | Marge | Heures |")
+    assert hidden.label == "Caché (hidden / 隐藏)"
+    assert name != "formats.ods" or sheet.text.endswith("C4: Chiffre provisoire")
+
+
+def test_numbers_in_an_old_workbook_keep_their_zeros_and_dates() -> None:
+    (page,) = load_file(OFFICE / "stock.xls").pages
+    assert "| 00017 | 螺栓 | 1200 | 2026年6月3日 |" in page.text
+
+
+def open_sheet(path: Path, rows: str, styles: str = "") -> Path:
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text", "style")
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {names}>{styles}<office:body><office:spreadsheet>"
+            f'<table:table table:name="S">{rows}</table:table></office:spreadsheet></office:body>'
+            "</office:document-content>",
+        )
+    return path
+
+
+def test_an_open_sheet_repeats_and_spans_cells(tmp_path: Path) -> None:
+    def cell(text: str, more: str = "") -> str:
+        return f"<table:table-cell {more}><text:p>{text}</text:p></table:table-cell>"
+
+    spanning = cell("Lyon", "table:number-rows-spanned='2'")
+    repeated = cell("B", "table:number-columns-repeated='2'")
+    rows = (
+        f"<table:table-row>{cell('Site')}{cell('Pump')}{cell('Price')}</table:table-row>"
+        f"<table:table-row>{spanning}{cell('A')}{cell('7')}</table:table-row>"
+        f"<table:table-row><table:covered-table-cell/>{repeated}"
+        "<table:table-cell table:number-columns-repeated='16000'/></table:table-row>"
+        "<table:table-row table:number-rows-repeated='1000000'><table:table-cell/></table:table-row>"
+    )
+    (page,) = load_file(open_sheet(tmp_path / "a.ods", rows)).pages
+    assert page.text == "| Site | Pump | Price |\n| Lyon | A | 7 |\n| Lyon | B | B |"
+
+
+def test_an_open_sheet_that_stands_for_millions_of_cells_is_refused(tmp_path: Path) -> None:
+    rows = (
+        "<table:table-row table:number-rows-repeated='1000000'><table:table-cell table:number-columns-repeated='1000'>"
+        "<text:p>x</text:p></table:table-cell></table:table-row>"
+    )
+    with pytest.raises(DocumentError, match="cells"):
+        load_file(open_sheet(tmp_path / "a.ods", rows))
 
 
 def test_a_long_sheet_is_written_as_it_would_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:

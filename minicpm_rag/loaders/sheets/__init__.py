@@ -10,16 +10,18 @@ import functools
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.sheets.layout import Row, write_grid
 from minicpm_rag.loaders.sheets.old import calamine_pages
+from minicpm_rag.loaders.sheets.open_document import open_document_pages
 from minicpm_rag.loaders.sheets.values import shown
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import Message
@@ -55,10 +57,12 @@ def read(path: Path) -> LoadedFile:
 
 def _pages(path: Path) -> list[Page]:
     if not zipfile.is_zipfile(path):  # xls; xlsb and ods are zip files, but openpyxl knows neither
-        return calamine_pages(path, _WHAT)
+        return calamine_pages(path, _WHAT, _HIDDEN)
     names = check_archive(path, _WHAT)
+    if "content.xml" in names and "xl/workbook.xml" not in names:
+        return _open_document(path, names)
     if "xl/workbook.xml" not in names:
-        return calamine_pages(path, _WHAT)
+        return calamine_pages(path, _WHAT, _HIDDEN)
     try:
         pages = open_office(path, _read)
     except _DAMAGED as exc:
@@ -66,8 +70,21 @@ def _pages(path: Path) -> list[Page]:
             raise  # the disk's fault, not the workbook's
         if isinstance(exc, zipfile.BadZipFile):
             raise damaged(_WHAT) from exc
-        return calamine_pages(path, _WHAT)  # openpyxl is stricter than Excel, about styles for one
+        return calamine_pages(path, _WHAT, _HIDDEN)  # openpyxl is stricter than Excel, about styles for one
     return pages
+
+
+def _open_document(path: Path, names: Collection[str]) -> list[Page]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in names else b""
+            if b"encryption-data" in manifest:
+                raise DocumentError("loaders.protected_open_document")
+            if archive.getinfo("content.xml").file_size <= _WHOLE_BYTES:
+                return open_document_pages(archive, _HIDDEN)
+    except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:
+        raise damaged(_WHAT) from exc
+    return calamine_pages(path, _WHAT, _HIDDEN)  # in the values as they are stored, of which it holds many more
 
 
 def _read(file: BinaryIO) -> list[Page]:
