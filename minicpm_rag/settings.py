@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         (), description="e-mail addresses or subjects of users who may choose the model where a login is set up"
     )
     upload_megabytes: int = Field(200, ge=1, description="largest file the page takes, in megabytes")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="how the page and the servers log; json has one object a line, without texts and names"
+    )
     ocr: bool = Field(True, description="read scanned pages where the ocr extra is installed")
 
     @property

@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": {"answering", "indexing", "library", "llm", "retrieval", "workspace"},
     "bench": {"embedding", "indexing", "library", "llm", "loaders", "retrieval"},
     "gate": set(),
+    "logs": set(),
     "agent": {"answering", "llm", "workspace"},
     "fields": set(),
     "__init__": {"answering", "llm", "loaders", "retrieval", "workspace"},

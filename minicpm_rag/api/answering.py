@@ -11,6 +11,7 @@ from starlette.concurrency import iterate_in_threadpool
 
 from minicpm_rag.answering import AnswerChain
 from minicpm_rag.api.context import Context
+from minicpm_rag.errors import RAGError
 from minicpm_rag.fields import answer_fields
 from minicpm_rag.messages import Language
 from minicpm_rag.records import DOCUMENT_ID, PAGE, Answer, AnswerEvent, Question, Retrieval
@@ -30,11 +31,19 @@ class Asked:
 
     def events(self) -> Generator[AnswerEvent]:
         """The chain's events. Raises what the chain raises."""
-        for event in self._chain.stream(self.question):
-            self.answer = self.answer.after(event)
-            if isinstance(event, Retrieval):
-                self.retrieval = event
-            yield event
+        try:
+            for event in self._chain.stream(self.question):
+                self.answer = self.answer.after(event)
+                if isinstance(event, Retrieval):
+                    self.retrieval = event
+                yield event
+        except RAGError as error:
+            self._context.metrics.failed(error)
+            raise
+        except GeneratorExit:  # the client has left
+            self._context.metrics.answered(self.answer)
+            raise
+        self._context.metrics.answered(self.answer)
 
     def finished(self) -> Asked:
         """Read the answer to its end."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from minicpm_rag.api.links import Links
+from minicpm_rag.api.metrics import Metrics
 from minicpm_rag.messages import Language, guess_language
 from minicpm_rag.workspace import Workspace
 
@@ -18,6 +19,7 @@ class Context:
     workspace: Workspace
     links: Links
     most_upload_bytes: int
+    metrics: Metrics
 
 
 def context_of(request: Request) -> Context:

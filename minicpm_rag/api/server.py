@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from minicpm_rag import __version__
-from minicpm_rag.api import openai_routes, problems, rest
+from minicpm_rag.api import metrics, openai_routes, problems, rest
 from minicpm_rag.api.context import Context
 from minicpm_rag.api.limits import Walls
 from minicpm_rag.api.links import Links
@@ -47,14 +47,17 @@ def create_app(
         lifespan=lifespan,
     )
     # Without a token, links live as long as the process.
-    app.state.context = Context(workspace, Links(token or secrets.token_hex()), most_upload_bytes)
+    counters = metrics.Metrics(workspace.library)
+    app.state.context = Context(workspace, Links(token or secrets.token_hex()), most_upload_bytes, counters)
     problems.install(app)
     app.include_router(openai_routes.router)
     app.include_router(rest.router)
+    app.include_router(metrics.router)
     app.add_api_route("/docs", _documentation, include_in_schema=False, response_class=HTMLResponse)
     app.add_middleware(Walls, token=token, per_minute=per_minute, most_upload_bytes=most_upload_bytes + 1_000_000)
     app.add_middleware(BasePath, base_path=base_path)
     app.add_middleware(Gate, hosts=LOCAL_HOSTS | set(settings.hosts))
+    app.add_middleware(metrics.Counted, metrics=counters)
     return app
 
 

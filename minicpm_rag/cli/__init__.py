@@ -17,6 +17,7 @@ import click
 from minicpm_rag import __version__
 from minicpm_rag.cli import (
     ask,
+    backup,
     bench,
     click_language,
     evaluate,
@@ -40,6 +41,7 @@ COMMANDS: tuple[click.Command, ...] = (
     *whole.COMMANDS,
     *evaluate.COMMANDS,
     *knowledge_bases.COMMANDS,
+    *backup.COMMANDS,
     *models.COMMANDS,
     *bench.COMMANDS,
 )

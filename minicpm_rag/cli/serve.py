@@ -29,7 +29,7 @@ no_token_option = click.option("--no-token", is_flag=True, help="serve.no_token"
 @click.option("--base-path", default="", help="serve.base_path")
 def serve(port: int, token: str | None, no_token: bool, rate: int, base_path: str) -> None:
     """Serve the HTTP API until Ctrl-C."""
-    needs("fastapi", "uvicorn", "multipart")
+    needs("fastapi", "uvicorn", "multipart", "prometheus_client")
     from minicpm_rag.api.server import create_app, run
 
     chosen = _token(token, no_token)
@@ -92,6 +92,7 @@ def needs(*modules: str) -> None:
 @contextmanager
 def working() -> Iterator[Workspace]:
     """The workspace, its models loaded, with a worker that does the jobs where no other process does."""
+    from minicpm_rag import logs
     from minicpm_rag.cli.language import said
     from minicpm_rag.errors import RAGError
     from minicpm_rag.indexing import Worker
@@ -99,6 +100,8 @@ def working() -> Iterator[Workspace]:
     from minicpm_rag.workspace import open_workspace
 
     settings = load_settings()
+    if settings.log_format == "json":
+        logs.write_json()
     with (
         open_workspace(settings) as workspace,
         Worker(workspace.library, settings.chunk_size, ocr=settings.ocr),

@@ -218,6 +218,32 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "kb.import.help": ("读入 kb export 写出的知识库。", "Read a knowledge base that `kb export` wrote."),
     "kb.import.name": ("换一个名称导入。", "Another name than it was exported with."),
+    "backup.help": (
+        "把整个资料库写成一个文件 FILE。\n\n"
+        "含文字、向量、对话和上传的原文件，不含按路径导入的文件。网页运行时也可以备份。",
+        "Write the whole library into one file.\n\nIt holds texts, vectors, conversations and uploaded originals, "
+        "not the files that were ingested by path. The page may run meanwhile.",
+    ),
+    "backup.working": ("正在备份", "Backing up"),
+    "backup.done": (
+        "已备份到 {file}：{originals:,} 个原文件，共 {size:bytes}",
+        "Backed up into {file}: {originals:original|originals}, {size:bytes}",
+    ),
+    "restore.help": (
+        "用备份 FILE 替换整个资料库。\n\n先检查备份是否完整，再替换；请先关闭网页。",
+        "Put a backup in place of the whole library.\n\nThe file is checked as a whole before anything is replaced. "
+        "Close the page first.",
+    ),
+    "restore.yes": ("不再询问。", "Do not ask."),
+    "restore.unsure": (
+        "{home} 里的资料库会被备份取代。如果确定，请加上 --yes。",
+        "The library in {home} would be replaced by the backup. If you are sure, add --yes.",
+    ),
+    "restore.working": ("正在恢复", "Restoring"),
+    "restore.done": (
+        "已恢复 {made_at} 的备份：{originals:,} 个原文件，共 {size:bytes}",
+        "Restored the backup of {made_at}: {originals:original|originals}, {size:bytes}",
+    ),
     "kb.reindex.help": (
         "用现在设置的向量模型重建索引。\n\n新索引建好之前，旧索引照常使用。",
         "Build the index again with the embedder that is set now.\n\nThe old index answers until the new one is whole.",

@@ -152,7 +152,9 @@ def heal(library: Library) -> None:
         library.vectors.create(index.collection)
         if library.vectors.count(index.collection) != len(ids) or not _findable(library, index, ids, START_SAMPLE):
             log.warning("Chroma is not in line with the ledger and is repaired")
+            library.vectors.complete = False
             _compare_vectors(library, index, repair=True)
+    library.vectors.complete = True
 
 
 def rebuild_folder(library: Library) -> None:

@@ -97,6 +97,8 @@ class VectorStore:
                     return False  # on a read-only disk all are readers
                 raise LibraryError("library.not_locked", path=lock.lock_file, why=reason_of(exc)) from exc
             self._lock = lock
+            # A folder that is not there, as after a restore, is made from the ledger first (indexing/repair.heal).
+            self.complete = self.complete and self.folder.is_dir()
             return True
 
     def release(self) -> None:

@@ -66,6 +66,22 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{file} 无法写入：{why}。请换个位置。",
         "{file} cannot be written: {why}. Choose another place.",
     ),
+    "library.not_restored": (
+        "{file} 不能恢复：{why}。资料库没有改变；请换一个 minicpm-rag backup 写出的文件。",
+        "{file} cannot be restored: {why}. The library is as it was; use a file that `minicpm-rag backup` wrote.",
+    ),
+    "library.backup_damaged": (
+        "备份 {file} 已损坏（{name}），资料库没有改变。请换一个备份。",
+        "The backup {file} is damaged ({name}); the library is as it was. Use another backup.",
+    ),
+    "library.backup_of_later": (
+        "备份 {file} 来自更新的版本，资料库没有改变。请先升级本程序。",
+        "The backup {file} is of a later version; the library is as it was. Upgrade this program first.",
+    ),
+    "library.restore_busy": (
+        "{folder} 里的资料库正由另一个程序使用。请先关闭网页和其他命令，再恢复。",
+        "The library in {folder} is in use. Close the page and other commands, then restore.",
+    ),
     # Tags, folders, scopes
     "library.unusable_tag": (
         "“{name}”不能作为标签或文件夹的名称，请用 1 到 {most} 个字，不含逗号。",

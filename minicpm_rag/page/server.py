@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag import gate
+from minicpm_rag import gate, logs
 from minicpm_rag.gate import LOCAL_HOSTS
 from minicpm_rag.messages import Message
 from minicpm_rag.page import door, streamlit_private
@@ -36,7 +36,10 @@ def middleware() -> list[Middleware]:
 
     streamlit_private.look_up_no_address()
     Gate.is_in_place = True
-    return [Middleware(Gate, hosts=LOCAL_HOSTS | set(load_settings().hosts))]
+    settings = load_settings()
+    if settings.log_format == "json":
+        logs.write_json()
+    return [Middleware(Gate, hosts=LOCAL_HOSTS | set(settings.hosts))]
 
 
 def run(**options: Any) -> None:

@@ -35,7 +35,7 @@ class Pausing(HashedEmbedder):
 def embedder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pausing]:
     embedder = Pausing()
     found = choice.Embedders(embedder)  # type: ignore[arg-type]
-    monkeypatch.setattr(choice, "load_embedders", lambda name, home: found)
+    monkeypatch.setattr(choice, "load_embedders", lambda name, home, **_: found)
     yield embedder
 
 
@@ -98,7 +98,7 @@ def test_list_says_once_what_reindexing_would_bring(
     embedder.name = choice.MINILM
     run(capsys, "ingest", folder)
     found = choice.Embedders(HashedEmbedder(choice.DEFAULT), (embedder,))  # type: ignore[arg-type]
-    monkeypatch.setattr(choice, "load_embedders", lambda name, home: found)
+    monkeypatch.setattr(choice, "load_embedders", lambda name, home, **_: found)
     assert "kb reindex 'default'" in run(capsys, "list")[2]
     assert run(capsys, "list")[2] == ""
     code, out, _ = run(capsys, "search", "保修期")  # by the embedder it was made with

@@ -54,7 +54,7 @@ class CountingEmbedder(HashedEmbedder):
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     work = Work()
 
-    def load_embedders(*values: Any) -> Embedders:
+    def load_embedders(*values: Any, **_: Any) -> Embedders:
         work.counts["embedders loaded"] += 1
         return Embedders(CountingEmbedder(work))  # type: ignore[arg-type]
 
