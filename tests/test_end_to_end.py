@@ -7,7 +7,6 @@ that a right answer can only have been read from the passages that were found.
 from __future__ import annotations
 
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from free_port import free_port
 from langchain_core.messages import HumanMessage
 from tiny_language import ATTRIBUTES, Fact, make_example, make_fact, make_name
 
@@ -126,8 +126,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     folder = tmp_path_factory.mktemp("served")
     load_model(READER, device="cpu", precision="float32").save_pretrained(folder)
     load_tokenizer(READER).save_pretrained(folder)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [Path(sys.executable).with_name("transformers"), "serve", folder, "--device", "cpu"]
     process = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)])
     try:
@@ -138,7 +137,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
         yield f"http://127.0.0.1:{port}/v1", str(folder)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def answers(port: int) -> bool:

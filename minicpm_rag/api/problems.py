@@ -66,6 +66,9 @@ def install(app: FastAPI) -> None:
         places = [
             {"at": ".".join(map(str, one["loc"])), "what": str(one["msg"])} for one in error.errors()
         ]  # fmt: skip
+        is_json = request.headers.get("content-type", "").partition(";")[0].strip().endswith("json")
+        if any(one["type"] == "json_invalid" or (one["loc"] == ("body",) and not is_json) for one in error.errors()):
+            return answer(request, 422, Message("api.no_json"), errors=places)
         named = Message("api.invalid", places=[place["at"] for place in places])
         return answer(request, 422, named, errors=places)
 

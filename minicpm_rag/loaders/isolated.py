@@ -41,6 +41,13 @@ _MOST_CHILDREN = 3  # at once: two files of an ingest, and a page's picture
 _FILES_EACH, _BYTES_EACH = 200, 500_000_000  # then a child ends, and with it whatever its libraries have leaked
 _KEPT_SHARE = 4  # a child that holds more than this part of MEMORY_BYTES after its file ends at once
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a child at work
+_SMALL_BYTES = 1_000_000  # a file below that is not split where it takes too much: something is wrong with it
+_TOO_MUCH = (
+    "loaders.needs_memory",
+    "loaders.reader_overran",
+    "loaders.unpacks_too_large",
+    "loaders.pdf_unpacks_too_large",
+)
 # The child imports from where this process does, so that both run the same code.
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
@@ -58,7 +65,12 @@ def load_file(path: Path, *, ocr: bool = True, password: str = "") -> LoadedFile
         raise DocumentError("loaders.cannot_be_opened", why=reason_of(exc)) from exc
     seconds = FILE_SECONDS + SECONDS_A_MEGABYTE * size // 1_000_000
     request = {"work": "file", "path": str(path), "ocr": ocr, "password": password}
-    return _done(request, seconds, size, frames.to_loaded)
+    try:
+        return _done(request, seconds, size, frames.to_loaded)
+    except DocumentError as exc:
+        if size < _SMALL_BYTES and exc.reason.key in _TOO_MUCH:
+            raise DocumentError(exc.reason, "loaders.too_much_for_its_size") from exc
+        raise
 
 
 def load_address(address: str) -> LoadedFile:

@@ -20,6 +20,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The file {name!r} is larger than {most:bytes} (MINICPM_RAG_UPLOAD_MEGABYTES).",
     ),
     "api.invalid": ("请求里有不合要求的值：{places:list}。", "The request has values that will not do: {places:list}."),
+    "api.no_json": (
+        "请求体要用 JSON，并写明请求头 Content-Type: application/json。",
+        "The body must be JSON, with the header Content-Type: application/json.",
+    ),
     "api.no_such_path": ("没有这个地址，全部地址见 /docs。", "There is no such address; /docs lists them all."),
     "api.no_such_method": (
         "这个地址不支持这种请求方法，见 /docs。",

@@ -208,6 +208,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.page_too_large": ("网页太大，或者传得太慢。", "The page is too large or comes too slowly."),
     "loaders.page_too_large.remedy": ("请用浏览器保存后添加文件。", "Save it in a browser and add the file."),
     # The child process that reads a file
+    "loaders.too_much_for_its_size": (
+        "文件这么小，却要占用这么多，多半是损坏了，或者是有意做成这样的。"
+        "请用原来的程序重新保存（PDF 可以打印成新的 PDF），否则不要添加它。",
+        "So small a file should not take that much: it may be damaged, or made to do harm. Save it again with its "
+        "program (print a PDF to a new one), or leave it out.",
+    ),
     "loaders.reader_died": ("读取它的程序崩溃了（{cause}）。", "The program that reads it crashed ({cause})."),
     "loaders.reader_died.remedy": _SAVE_AGAIN,
     "loaders.reader_failed": ("读取时出错：{kind}：{why}。", "Its reader failed with {kind}: {why}."),

@@ -7,12 +7,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hashed_embedder import HashedEmbedder
-from library_parts import KB, opened, write_files
+from library_parts import KB, opened, wait_for_the_wish, write_files
 
 from minicpm_rag.cli import main
 from minicpm_rag.embedding import choice
@@ -182,7 +182,7 @@ def test_control_c_finishes_the_file_in_hand_and_says_how_to_go_on(
     def interrupt() -> None:
         if embedder.embedded:
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.5)
+            wait_for_the_wish(Path(os.environ["MINICPM_RAG_HOME"]))
 
     embedder.pause = interrupt
     code, out, err = run(capsys, "ingest", folder)
@@ -213,18 +213,21 @@ def test_watch_follows_a_folder_until_control_c(capsys: pytest.CaptureFixture[st
     def change() -> None:
         with Library(home, embedder=None) as library:
 
-            def wait_for(present: str, gone: str) -> None:
-                for _ in range(300):
+            def wait_for(present: str, gone: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+                for turn in range(900):
                     titles = {row.title for row in library.documents("default")} if library.knowledge_bases() else set()
                     if present in titles and gone not in titles:
                         break
+                    if turn % 20 == 0:
+                        meanwhile()
                     time.sleep(0.05)
                 seen.append(titles)
 
+            def write() -> None:  # again and again: nobody says when the folder is being watched
+                (folder / "新文件.txt").write_text("后来放进来的文件。", encoding="utf-8")
+
             wait_for("note05.md", "x")
-            time.sleep(1)  # until the folder is being watched
-            (folder / "新文件.txt").write_text("后来放进来的文件。", encoding="utf-8")
-            wait_for("新文件.txt", "x")
+            wait_for("新文件.txt", "x", write)
             (folder / "新文件.txt").unlink()
             wait_for("note05.md", "新文件.txt")
         os.kill(os.getpid(), signal.SIGINT)

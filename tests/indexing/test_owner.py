@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
-import time
 import zipfile
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hashed_embedder import HashedEmbedder
-from library_parts import KB, by_name, contents, done, found, ingest, opened, remove, write_files
+from library_parts import KB, by_name, contents, done, found, ingest, opened, remove, wait_for_the_wish, write_files
 
 from minicpm_rag import indexing as worker
 from minicpm_rag.errors import EmbedderMismatchError, EmbeddingError, LibraryError, NotFoundError
 from minicpm_rag.indexing import Worker, follow
-from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import TOKEN_SIGNS
 from minicpm_rag.library.ledger import jobs
@@ -60,14 +56,6 @@ def start(home: Path, folder: Path, pause: float = 0.0) -> subprocess.Popen[str]
     )
 
 
-def wait_for_the_wish(home: Path) -> None:
-    """Return once somebody's wish to cancel a job has been written down, and the owner will look again."""
-    with closing(sqlite3.connect(home / "ledger.sqlite3")) as ledger:
-        while not ledger.execute("SELECT 1 FROM jobs WHERE cancel_requested").fetchone():
-            time.sleep(0.02)
-    time.sleep(1.5 * RECORD_SECONDS)
-
-
 def every_vector_is_found(library: Library) -> bool:
     """By Chroma's own query, which is where two writers lose them."""
     with library.ledger.reading() as connection:
@@ -83,7 +71,7 @@ def test_two_ingests_at_once_are_done_by_one_owner(tmp_path: Path) -> None:
     write_files(tmp_path / "two" / "deeper", 12)
     (tmp_path / "two" / "deeper" / "note01.md").write_text("Only here: a zeppelin.", encoding="utf-8")
     processes = [start(home, tmp_path / "one", 0.05), start(home, tmp_path / "two", 0.05)]
-    output = [process.communicate(timeout=60)[0].split() for process in processes]
+    output = [process.communicate(timeout=110)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert [len(lines) for lines in output] == [9, 13]
     with opened(home) as library:
@@ -100,7 +88,7 @@ def test_an_ingest_beside_the_owner_is_done_by_the_owner(tmp_path: Path) -> None
     with opened(tmp_path / "home") as library:
         assert isinstance(library.embedder, HashedEmbedder)
         process = start(tmp_path / "home", folder)
-        output = process.communicate(timeout=60)[0].split()
+        output = process.communicate(timeout=110)[0].split()
         assert output == ["started"] + ["indexed"] * 6
         assert library.embedder.embedded > 6
         assert "note03.md" in found(library, "Instrument 3 calibrated")

@@ -17,6 +17,7 @@ from children import misbehaving  # noqa: F401 (a fixture)
 from office_files import make_docx, make_pdf
 from web_server import Handler, served
 
+import minicpm_rag
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import frames, isolated, load_file
 
@@ -230,6 +231,18 @@ def test_files_are_read_at_the_same_time_by_a_few_children(tmp_path: Path) -> No
     futures = [isolated.begin(lambda: isolated.load_file(path)) for _ in range(8)]
     assert all(future.result().pages for future in futures)
     assert len(isolated._idle) <= isolated._MOST_CHILDREN
+
+
+def test_a_small_file_that_takes_too_much_is_not_to_be_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "MEMORY_BYTES", 400_000_000)
+    with pytest.raises(DocumentError) as small:
+        minicpm_rag.load_file(LOOP)  # the public name reads in a child too
+    assert "made to do harm" in str(small.value.remedy) and "Split" not in str(small.value)
+    large = tmp_path / "large.pdf"
+    large.write_bytes(LOOP.read_bytes() + b"\n%" + b" " * isolated._SMALL_BYTES)
+    with pytest.raises(DocumentError) as caught:
+        minicpm_rag.load_file(large)
+    assert "Split" in str(caught.value.remedy)
 
 
 def test_a_form_that_draws_itself_ends_its_child_only(monkeypatch: pytest.MonkeyPatch) -> None:

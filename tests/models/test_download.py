@@ -57,7 +57,7 @@ def test_a_connection_that_drops_half_way_is_picked_up_where_it_broke(hub: Hub, 
 
 def test_a_stopped_download_goes_on_from_the_bytes_that_arrived(hub: Hub, tmp_path: Path) -> None:
     stop, hub.hold["model.safetensors"] = threading.Event(), threading.Event()
-    threading.Thread(target=lambda: (hub.half_sent.wait(30), time.sleep(0.5), stop.set()), daemon=True).start()
+    threading.Thread(target=lambda: (hub.half_sent.wait(60), time.sleep(0.5), stop.set()), daemon=True).start()
     with pytest.raises(DownloadStoppedError, match="run it again"):
         download(MODEL, tmp_path / "m", cancel=stop)
     kept = (tmp_path / "m/model.safetensors.incomplete").stat().st_size
@@ -141,11 +141,11 @@ def test_two_downloads_into_one_folder_do_not_mix(hub: Hub, tmp_path: Path) -> N
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert hub.half_sent.wait(30)
+    assert hub.half_sent.wait(60)
     with pytest.raises(DownloadError, match="another download"):
         download(MODEL, tmp_path / "m")
     stop.set()
-    thread.join(20)
+    thread.join(60)
     assert [type(error) for error in outcome] == [DownloadStoppedError]
 
 
@@ -156,9 +156,9 @@ def test_the_downloading_process_ends_with_its_parent(hub: Hub, tmp_path: Path) 
     for message in ({"id": "OpenBMB/tiny", "revision": "master", "folder": str(tmp_path / "m")}, []):
         process.stdin.write(json.dumps(message) + "\n")
         process.stdin.flush()
-    assert hub.half_sent.wait(30)
+    assert hub.half_sent.wait(60)
     process.stdin.close()  # what a killed parent leaves behind
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     process.stdout.close()
 
 

@@ -84,7 +84,7 @@ def patch_opening(monkeypatch: pytest.MonkeyPatch, opened: Callable[[object], ob
 
 def page(owner: str = "browser:ann", language: str = "en", view: str = "chat") -> AppTest:
     """The page after its workspace is open."""
-    app = AppTest.from_file(APP, default_timeout=20)
+    app = AppTest.from_file(APP, default_timeout=60)
     app.session_state["user"] = owner
     app.session_state["language"] = language
     app.session_state["view"] = view
@@ -202,11 +202,11 @@ def test_the_page_is_there_before_the_workspace_is(monkeypatch: pytest.MonkeyPat
     release = threading.Event()
 
     def opened(settings: object) -> FakeWorkspace:
-        release.wait(10)
+        release.wait(60)
         return FakeWorkspace()
 
     patch_opening(monkeypatch, opened)
-    app = AppTest.from_file(APP, default_timeout=20)
+    app = AppTest.from_file(APP, default_timeout=60)
     app.session_state["language"] = "en"
     app.run()
     assert words("opening_line") in html(app)
@@ -220,7 +220,7 @@ def test_where_a_login_is_set_up_nobody_gets_in_without(
 ) -> None:
     person = {"is_logged_in": logged_in, "iss": "https://id.example", "sub": "ann"}
     monkeypatch.setattr(type(st.user), "to_dict", lambda user: person)
-    app = AppTest.from_file(APP, default_timeout=20)
+    app = AppTest.from_file(APP, default_timeout=60)
     app.secrets["auth"] = {"client_id": "x"}
     app.session_state["language"] = "en"
     app.run()
@@ -240,7 +240,7 @@ def test_behind_a_login_only_administrators_choose_the_model(
     monkeypatch.setenv("MINICPM_RAG_ADMINISTRATORS", "Ann@example.org, carl")
     user = {"is_logged_in": True, "iss": "https://id.example", "sub": "x", "email": email}
     monkeypatch.setattr(type(st.user), "to_dict", lambda _: user)
-    app = AppTest.from_file(APP, default_timeout=20)
+    app = AppTest.from_file(APP, default_timeout=60)
     app.secrets["auth"] = {"client_id": "x"}
     app.session_state["language"] = "en"
     app.session_state["view"] = "model"
@@ -489,7 +489,7 @@ def test_a_workspace_that_cannot_open_is_a_sentence_and_can_be_tried_again(
 
 def test_a_wrong_setting_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINICPM_RAG_PASSAGES", "many")
-    app = AppTest.from_file(APP, default_timeout=20)
+    app = AppTest.from_file(APP, default_timeout=60)
     app.session_state["language"] = "en"
     app.run()
     assert not app.exception
@@ -576,13 +576,13 @@ def test_a_reload_comes_back_to_the_conversation_that_the_address_names(workspac
     app = ask(page())
     number = app.session_state["conversation"]
     assert str(number) in app.query_params["conversation"]
-    again = AppTest.from_file(APP, default_timeout=20)
+    again = AppTest.from_file(APP, default_timeout=60)
     again.session_state["user"] = "browser:ann"
     again.query_params["conversation"] = str(number)
     again.run()
     wait_until(lambda: shared.opening().done() and not switching.shared().is_running)
     assert "12 天带薪年假" in html(again.run())
-    stranger = AppTest.from_file(APP, default_timeout=20)
+    stranger = AppTest.from_file(APP, default_timeout=60)
     stranger.session_state["user"] = "browser:bob"
     stranger.query_params["conversation"] = str(number)
     assert "12 天带薪年假" not in html(stranger.run())
@@ -654,7 +654,7 @@ def test_stopping_does_not_wait_for_a_device_that_hangs(
         def stream(self, question: Question) -> Iterator[AnswerEvent]:
             yield Retrieval([], 0.9, 0.5)
             yield Text("Begun.")
-            hang.wait(20)
+            hang.wait(60)
             yield late
 
     workspace.chain = lambda *values, **options: Hanging()  # type: ignore[method-assign,assignment]
@@ -840,7 +840,7 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     bad = Verdict("/x/b.pdf", "b.pdf", "failed", *protected)
     jobs["steps"] = [
         IngestProgress("/x/a.md", "embedding", 1, 2),
-        lambda: release.wait(10),
+        lambda: release.wait(60),
         IngestProgress("/x/a.md", "done", 1, 2, good),
         IngestProgress("/x/b.pdf", "done", 2, 2, bad),
     ]
@@ -1114,7 +1114,7 @@ def test_a_model_on_this_machine_is_switched_to_without_a_restart(workspace: Fak
 
 def test_a_switch_waits_for_the_one_before_instead_of_being_forgotten() -> None:
     change, order, release = switching.Switching(), [], threading.Event()
-    change.start(lambda: release.wait(10) and order.append("warm"))
+    change.start(lambda: release.wait(60) and order.append("warm"))
     change.start(lambda: order.append("switch"))
     assert change.is_running
     release.set()
@@ -1143,7 +1143,7 @@ def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(
         calls.append(model.name)
         on_progress(250_000_000, 1_000_000_000)
         if len(calls) == 1:
-            assert cancel.wait(10)
+            assert cancel.wait(60)
             raise DownloadStoppedError("stopped")
         if len(calls) == 2:
             raise DownloadError("models.arrived_damaged", name=model.name, why="sha256", folder=folder)

@@ -180,7 +180,7 @@ def test_the_configuration_names_options_that_streamlit_knows() -> None:
 def test_a_page_that_somebody_starts_without_the_gate_stays_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamlit.runtime.exists", lambda: True)
     monkeypatch.setattr(Gate, "is_in_place", False)
-    shown = AppTest.from_file(str(server.SCRIPT), default_timeout=20).run()
+    shown = AppTest.from_file(str(server.SCRIPT), default_timeout=60).run()
     assert "minicpm-rag page" in " ".join(element.proto.body for element in shown.get("html"))
     assert not shown.chat_input
 

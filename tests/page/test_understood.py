@@ -28,7 +28,7 @@ def drawn() -> None:
 
 
 def html(language: str) -> str:
-    app = AppTest.from_function(drawn, default_timeout=30)
+    app = AppTest.from_function(drawn, default_timeout=60)
     app.session_state.files = str(FILES)
     app.session_state.shown_in = language
     app.run()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from hashed_embedder import HashedEmbedder
 
 from minicpm_rag import indexing as worker
 from minicpm_rag.indexing import Worker
+from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
 from minicpm_rag.records import ChunkSize, Verdict
 
@@ -69,6 +72,14 @@ def contents(library: Library, kb: str = KB) -> dict[str, Any]:
             "token signs": list(library.token_signs(library.chunk_ids(row.id)).values()),
         }
     return held
+
+
+def wait_for_the_wish(home: Path) -> None:
+    """Return once somebody's wish to cancel a job has been written down, and the owner will look again."""
+    with closing(sqlite3.connect(home / "ledger.sqlite3")) as ledger:
+        while not ledger.execute("SELECT 1 FROM jobs WHERE cancel_requested").fetchone():
+            time.sleep(0.02)
+    time.sleep(1.5 * RECORD_SECONDS)
 
 
 def write_files(folder: Path, count: int = 6) -> list[Path]:

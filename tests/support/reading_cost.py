@@ -50,9 +50,9 @@ def ingest_seconds(folder: Path, home: Path) -> tuple[float, float, int]:
 
 
 def _processor_seconds() -> float:
-    """Of this process and its children, which live on from one file to the next."""
+    """Of this process and its children: those that live on from one file to the next, and those that have ended."""
     process = psutil.Process()
-    return sum(sum(one.cpu_times()[:2]) for one in (process, *process.children()))
+    return sum(sum(one.cpu_times()[:4]) for one in (process, *process.children()))
 
 
 def main() -> None:
