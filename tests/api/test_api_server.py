@@ -190,11 +190,11 @@ def test_a_file_is_uploaded_followed_listed_read_searched_asked_about_and_remove
     assert client.get("/api/knowledge-bases/pumps").status_code == 404
 
 
-@pytest.mark.parametrize("address", ["/v1/chat/completions", "/api/knowledge-bases"])
-def test_a_body_that_is_no_json_is_said_to_be_none(client: httpx.Client, address: str) -> None:
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/knowledge-bases"])
+def test_a_body_that_is_no_json_is_said_to_be_none(client: httpx.Client, path: str) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl sends where nothing else is said
     for body, headers in ((b'{"name": "x"}', form), (b'{"name": ', {"Content-Type": "application/json"})):
-        refused = client.post(address, content=body, headers=headers)
+        refused = client.post(path, content=body, headers=headers)
         assert refused.status_code == 422
         assert "Content-Type: application/json" in refused.text
 
