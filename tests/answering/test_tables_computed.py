@@ -86,6 +86,93 @@ def test_a_question_over_a_table_is_computed(chain: AnswerChain, question: str, 
     assert answer.text.partition("\n")[0].partition("[1]")[0] == first_line
 
 
+STATES = """订单编号,日期,地区,商品,数量,金额(元),状态
+A1,2026-01-05,华东,净化器,3,5400,已完成
+A2,2026-01-18,华北,加湿器,10,3990,已取消
+A3,2026-02-02,华东,加湿器,4,1596,已取消
+A4,2026-02-20,华南,净化器,1,1800,已完成
+A5,2026-03-03,华北,净化器,6,10800,已取消
+"""
+TICKETS = """Ticket,Opened,Team,Priority,Hours to resolve
+T1,2026-02-01,Network,High,4
+T2,2026-02-09,Billing,Low,30
+T3,2026-03-11,Network,Low,9
+T4,2026-04-02,Hardware,High,50
+"""
+
+
+@pytest.fixture(scope="module")
+def other_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
+    folder = tmp_path_factory.mktemp("kinds")
+    for name, content in {"订单.csv": STATES, "tickets.csv": TICKETS}.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with opened(folder / "home") as library:
+        ingest(library, folder / "订单.csv", folder / "tickets.csv")
+        yield build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("各地区的取消订单数量", [("华东", "1"), ("华北", "2")]),
+        ("每月订单数", [("2026-01", "2"), ("2026-02", "2"), ("2026-03", "1")]),
+        ("各状态的分布", [("已取消", "3"), ("已完成", "2")]),
+        ("订单金额的中位数", [("3,990 元",)]),
+        ("各地区金额的中位数", [("华东", "3,498 元"), ("华北", "7,395 元"), ("华南", "1,800 元")]),
+        ("已取消的订单占比是多少", [("60%",)]),
+        ("华东的金额占总金额的百分之几", [("29.6617%",)]),
+        ("各状态订单的比例", [("已取消", "60%"), ("已完成", "40%")]),
+        ("华东和华北的金额相差多少", [("7,794 元",)]),
+        ("加湿器卖了多少台", [("14",)]),
+        ("哪种商品取消最多", [("加湿器", "2")]),
+        ("tickets per month", [("2026-02", "2"), ("2026-03", "1"), ("2026-04", "1")]),
+        ("breakdown of tickets by priority", [("High", "2"), ("Low", "2")]),
+        ("What is the median of the hours to resolve?", [("19.5",)]),
+        ("What percentage of tickets are high priority?", [("50%",)]),
+        ("What share of Network tickets are high priority?", [("50%",)]),
+        ("difference between Network and Billing in hours to resolve", [("17",)]),
+        ("Which team is slowest on average?", [("Hardware", "50")]),
+    ],
+)
+def test_each_kind_of_computation_gives_its_rows(
+    other_chain: AnswerChain, question: str, rows: list[tuple[str, ...]]
+) -> None:
+    answer = ask(other_chain, question)
+    (computation,) = answer.computations
+    assert sorted(computation.rows) == sorted(rows)
+    assert computation.query and computation.sql in answer.text.replace("`", "")
+
+
+@pytest.mark.parametrize(
+    ("question", "labels"),
+    [
+        ("列出华北已取消的订单", ["A2", "A5"]),
+        ("金额低于两千的有哪些订单", ["A3", "A4"]),
+        ("list the high priority tickets", ["T1", "T4"]),
+        ("tickets opened after February 2026", ["T3", "T4"]),
+        ("Show me the two tickets that took longest", ["T4", "T2"]),
+    ],
+)
+def test_rows_are_listed_and_cited(other_chain: AnswerChain, question: str, labels: list[str]) -> None:
+    answer = ask(other_chain, question)
+    assert answer.mode == "computed" and [row[0] for row in answer.computations[0].rows] == labels
+    assert len(answer.citations) == len(labels)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many days of annual leave are there?",  # days are no rows of these tables
+        "未取消的订单有多少",  # 取消 with 未 before it is another state
+        "What is the total value of the stock?",  # pieces have no value
+        "华东净化器的占比是多少",  # of the region's orders, or of all?
+        "印刷费用占总费用的比例",
+    ],
+)
+def test_what_may_mean_two_things_gets_no_number(other_chain: AnswerChain, question: str) -> None:
+    assert ask(other_chain, question).mode != "computed"
+
+
 def test_the_answer_shows_the_query_and_cites_each_row_that_counts(chain: AnswerChain, library: Library) -> None:
     answer = ask(chain, "华东区第一季度的销售额合计")
     (computation,) = answer.computations

@@ -46,6 +46,8 @@ _SAYS_LITTLE = re.compile(
     r"额|量|数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
     r"|km2?|usd|eur)+\w*"
 )
+_DONE_WEIGHT = 0.65
+_NOT_DONE = "未没不待可已"  # characters before "取消" that make something else of it
 _PERIOD = " period"  # stands for a column called after a time, and for a time in the question
 _MOST_PART = 5  # words or characters of a name that are looked for alone
 
@@ -117,6 +119,8 @@ def value_mentions(
                 for form in _value_forms(text):
                     for start, end in _occurrences(question, words, form):
                         if not _is_meant(text, column.name, question, start, end, original[start:end]):
+                            continue
+                        if form.weight == _DONE_WEIGHT and question[start - 1 : start] in tuple(_NOT_DONE):
                             continue
                         after = _VALUE_GOES_ON.match(question, end) if is_chinese(question[start:end]) else None
                         end = after.end() if after else end
@@ -265,7 +269,8 @@ def _value_forms(text: str) -> tuple[_Form, ...]:
     plain = " ".join(folded(text).split())
     found = []
     short = _VALUE_ENDS.sub("", plain)
-    for words, weight in ((plain, 1.0), (short, 0.7)):
+    done = plain[1:] if plain[:1] == "已" and len(plain) > 2 else ""  # "取消的订单" for "已取消"
+    for words, weight in ((plain, 1.0), (short, 0.7), (done, _DONE_WEIGHT)):
         if not words or (weight < 1 and (words == plain or len(words) < 2)):
             continue
         if is_chinese(words):

@@ -24,6 +24,9 @@ _DECIMALS = 4
 _RESULT = {
     "sum": "answering.table_result_sum",
     "mean": "answering.table_result_mean",
+    "median": "answering.table_result_median",
+    "share": "answering.table_result_share",
+    "difference": "answering.table_result_difference",
     "min": "answering.table_result_min",
     "max": "answering.table_result_max",
     "count": "answering.table_result_count",
@@ -32,6 +35,9 @@ _RESULT = {
 _DO = {
     "sum": "answering.table_do_sum",
     "mean": "answering.table_do_mean",
+    "median": "answering.table_do_median",
+    "share": "answering.table_do_share",
+    "difference": "answering.table_do_difference",
     "min": "answering.table_do_min",
     "max": "answering.table_do_max",
     "count": "answering.table_do_count",
@@ -40,6 +46,7 @@ _DO = {
 _OF = {
     "sum": "answering.table_of_sum",
     "mean": "answering.table_of_mean",
+    "median": "answering.table_of_median",
 }
 _PART = {
     "year": "answering.table_part_year",
@@ -137,7 +144,7 @@ def in_words(query: TableQuery, language: Language) -> str:
     """What a query computes, as a sentence."""
     names = [_table_name(table) for table in query.tables]
     parts = [text(language, Message("answering.table_in", name=" + ".join(names)))]
-    parts += _conditions_in_words(query, language)
+    parts += _conditions_in_words(query, query.conditions, language)
     measure = " + ".join(_name(query, field) for field in query.measures)
     group = "" if query.group is None else _name(query, query.group, language)
     if query.aggregate == "rows":
@@ -145,7 +152,13 @@ def in_words(query: TableQuery, language: Language) -> str:
         descending = bool(query.descending)
     else:
         key, descending = _DO[query.aggregate], bool(query.descending)
-    words = [*parts, text(language, Message(key, measure=measure))]
+    if query.aggregate in ("share", "difference"):
+        measure = _inner_in_words(query, language)
+    between = {"share": ("且", " and "), "difference": ("与", " and of those where ")}.get(query.aggregate, ("", ""))
+    said = between[language == "en"].join(_conditions_in_words(query, query.part, language))
+    if query.aggregate == "share" and query.group is not None:
+        key = "answering.table_do_shares"
+    words = [*parts, text(language, Message(key, measure=measure, part=said))]
     if group:
         words.append(text(language, Message("answering.table_by", group=group)))
     if query.descending is not None:
@@ -165,6 +178,8 @@ def _headline(computed: Computed, language: Language) -> str:
         return text(language, Message("answering.table_no_rows"))
     if query.group is None and query.aggregate != "rows":
         value = _value_text(rows[0][0], _unit(query) if query.aggregate not in ("count", "distinct") else "")
+        if query.aggregate in ("share", "difference"):
+            measure = _inner_in_words(query, language)
         return text(language, Message(_RESULT[query.aggregate], value=value, measure=measure, rows=computed.counted))
     if query.descending is not None and len(rows) == 1:
         *labels, last = rows[0]
@@ -172,7 +187,7 @@ def _headline(computed: Computed, language: Language) -> str:
         label = " · ".join(_value_text(cell) for cell in labels)
         if query.aggregate == "count":
             measure = text(language, Message("answering.table_row_count"))
-        elif query.aggregate in ("sum", "mean"):
+        elif query.aggregate in _OF:
             measure = text(language, Message(_OF[query.aggregate], measure=measure))
         key = "answering.table_best" if label else "answering.table_value"
         return text(language, Message(key, label=label, measure=measure, value=said))
@@ -199,8 +214,16 @@ def _notes(computed: Computed, language: Language) -> Iterator[str]:
             yield text(language, Message(key, name=said, row=place.row, value=number_text(value)))
 
 
-def _conditions_in_words(query: TableQuery, language: Language) -> Iterator[str]:
-    for condition in query.conditions:
+def _inner_in_words(query: TableQuery, language: Language) -> str:
+    """What a share or a difference is of: the number of rows, or a column's sum or mean."""
+    if query.inner == "count" or not query.measures:
+        return text(language, Message("answering.table_row_count"))
+    measure = " + ".join(_name(query, field) for field in query.measures)
+    return text(language, Message(_OF[query.inner], measure=measure))
+
+
+def _conditions_in_words(query: TableQuery, conditions: Sequence[Condition], language: Language) -> Iterator[str]:
+    for condition in conditions:
         name = _name(query, condition.field)
         values = [_condition_value(query, condition, value) for value in condition.values]
         operator = {"in": "is", "not in": "is_not", "<": "below", "<=": "at_most", ">": "over", ">=": "at_least"}
@@ -230,7 +253,9 @@ def _name(query: TableQuery, field: Field, language: Language = "en") -> str:
 
 
 def _unit(query: TableQuery) -> str:
-    if query.aggregate in ("count", "distinct") or not query.measures:
+    if query.aggregate == "share":
+        return "%"
+    if query.aggregate in ("count", "distinct") or not query.measures or query.inner == "count":
         return ""
     field = query.measures[0]
     column = query.tables[field.table].columns[field.column]
@@ -268,8 +293,10 @@ def _shown(computed: Computed) -> tuple[list[str], list[list[str]]]:
             units = ["" if column.kind in ("year", "month", "quarter") else column.unit for column in columns]
         elif query.group is not None:
             measure = " + ".join(_name(query, field) for field in query.measures) or "count"
-            header = [_name(query, query.group), measure]
+            header = [_name(query, query.group), f"{measure} %" if query.aggregate == "share" else measure]
             units = ["", _unit(query)]
+        else:
+            units = [_unit(query)]
     rows = [[_value_text(row[place], units[place]) for place in kept] for row in computed.result.rows[:_MOST_SHOWN]]
     return [header[place] for place in kept], rows
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.mentions import (
@@ -22,8 +23,9 @@ from minicpm_rag.answering.tables.mentions import (
 )
 from minicpm_rag.library.ledger.table_queries import Aggregate, Condition, Field, Part, TableQuery
 from minicpm_rag.records import Column, DataTable
-from minicpm_rag.text.cells import CURRENCIES, number, unit_scale
+from minicpm_rag.text.cells import CURRENCIES, Number, number, unit_scale
 from minicpm_rag.text.dates import DateSpan, date_spans
+from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.questions import is_content
 from minicpm_rag.text.scripts import is_chinese, is_han
 
@@ -34,6 +36,7 @@ _ROW_NOUNS = frozenset(map(stem, words.ROW_NOUNS))
 _AKIN = 6  # letters that two words of one family begin with
 LONGEST = 400  # characters of a question that is read; the vocabulary's patterns are quadratic
 _NEAR = 14  # characters between a comparison and the column that it means
+_MOST_SHOWN = 8  # columns of rows that are listed
 _MOST_CANDIDATES = 3  # tables that are equally meant and all answer
 
 
@@ -92,6 +95,16 @@ def _joinable(tables: Sequence[DataTable]) -> list[tuple[tuple[DataTable, DataTa
     ]
 
 
+def _amount(said: str) -> Number | None:
+    """The number that a comparison names: "10,000", "2万元", "一万"."""
+    plain = said.strip().removesuffix("块钱").removesuffix("块")
+    if (found := number(plain)) is not None or not is_chinese(plain):
+        return found
+    values = numbers(plain)
+    unit = plain.lstrip("一二两三四五六七八九十百千万亿零")
+    return Number(next(iter(values)), unit if unit else "", True) if len(values) == 1 else None
+
+
 class _Reading:
     """One question read over one table, or two that are joined."""
 
@@ -112,8 +125,13 @@ class _Reading:
     def understood(self) -> Understood | None:
         comparisons = self._comparisons()
         top = self._take(words.TOP)
-        if not any("数量" in column.name for column in self._all_columns()):
+        counting = words.ROW_COUNT.search(self.text)  # unless there is a column of that name: "订单数"
+        if counting is not None and not any(counting.group() in folded(column.name) for column in self._all_columns()):
             self.row_count = self._take(words.ROW_COUNT)
+            noun = counting.group()[:2]
+            _, runs = table_words(self.tables)
+            if any(noun in name for name in (*runs, *(folded(column.name) for column in self._all_columns()))):
+                self.own += len(noun)
         in_total = self._take(re.compile(r"总共|一共|共计|\bin total\b"))
         periods = self._spans()
         self._mentions()
@@ -122,6 +140,12 @@ class _Reading:
         query = self._query(top, in_total)
         if query is None or self._left_over() or not self._all_used(query):
             return None
+        if (
+            words.WORTH.search(self.text)
+            and query.aggregate != "count"
+            and not any(map(self._is_money, query.measures))
+        ):
+            return None  # the value of what is in stock is no number of pieces
         if not self.own:
             return None
         if self.on is not None and not self._uses_both(query):
@@ -192,15 +216,15 @@ class _Reading:
         """Give each comparison its column."""
         for match, operator in comparisons:
             said = [value for name, value in match.groupdict().items() if value]
-            numbers = [number(value.strip().removesuffix("块").removesuffix("块钱")) for value in said]
-            if any(one is None for one in numbers):
+            amounts = list(map(_amount, said))
+            if any(one is None for one in amounts):
                 return False
             mention, field = self._compared(match, said[0])
             if field is None:
                 return False
             column = self._column(field)
             values = []
-            for one in numbers:
+            for one in amounts:
                 assert one is not None
                 value = one.value
                 scale, unit = unit_scale(column.unit)
@@ -242,7 +266,7 @@ class _Reading:
         for pattern, hint in words.COMPARED:
             if pattern.search(around) and (field := self._hinted(hint)) is not None:
                 return None, field
-        unit = one.unit.removeprefix("个") if (one := number(said.strip())) is not None else ""
+        unit = one.unit.removeprefix("个") if (one := _amount(said)) is not None else ""
         if unit:
             named = [field for field in self._numeric() if self._counts_in(field, unit)]
             if len(named) == 1:
@@ -261,6 +285,8 @@ class _Reading:
         own = unit_scale(column.unit)[1].removeprefix("个")
         name = folded(column.name)
         called = unit in name if is_han(unit[0]) else stem(unit) in map(stem, re.findall(r"[a-z]+", name))
+        if own and words.UNIT_WORDS.get(unit, unit) == words.UNIT_WORDS.get(own.lower(), own.lower()):
+            return True
         return own == unit or (called and len(unit) > 1) or stem(own.lower()) == stem(unit)
 
     def _date(self, spans: list[DateSpan]) -> bool:
@@ -425,9 +451,10 @@ class _Reading:
     def _query(self, top: re.Match[str] | None, in_total: re.Match[str] | None) -> TableQuery | None:
         superlative, descending, hint, limit = self._superlative(top)
         group, asked = self._groups()
-        share = self._take(words.SHARE)
+        share, difference = self._take(words.SHARE), self._take(words.DIFFERENCE)
         if share is not None:
-            return None
+            self._take(words.OF_ALL)
+        median, spread = self._take(words.MEDIAN), self._take(words.SPREAD)
         if words.MEAN.search(self._rest()):
             self._take(words.EACH_ROW)
         mean, total = self._take(words.MEAN), self._take(words.SUM) or in_total
@@ -436,7 +463,7 @@ class _Reading:
         if distinct:
             self._take(words.DISTINCT)
         how_much = self._take(words.HOW_MUCH) if counted is None else None
-        self._take(words.LIST)
+        listed = self._take(words.LIST)
         who = self._take(words.WHO)
         if self._take(words.RESPECTIVELY) is not None and group is None:
             group = self._compared_values()
@@ -444,7 +471,13 @@ class _Reading:
         measures = self._measures(hint)
         if measures is None:
             return None
-        aggregate: Aggregate
+        if share is not None or difference is not None:
+            if superlative or median is not None or (share is not None and difference is not None):
+                return None
+            of = self._part_of_all if share is not None else self._difference
+            return of(measures, group, is_mean=mean is not None)
+        if median is not None:
+            return self._of("median", measures, group) if measures and not superlative and mean is None else None
         if superlative:
             target = asked or group
             if target is None and who is not None and (target := self._name_field()) is None:
@@ -463,11 +496,13 @@ class _Reading:
             )
         if counted is not None and not measures and (own := self._counter_column(counted)) is not None:
             return self._of("sum", (own,), group)
+        if counted is not None and not measures and (sold := self._sold(counted)) is not None:
+            return self._of("sum", (sold,), group)
         if counted is not None and not measures:
             noun = self._counted_field(counted)
             if noun is not None and group != noun and self._column(noun).distinct < self.tables[noun.table].rows:
                 return self._of("distinct", (noun,), group)
-            return self._of("count", (), group)
+            return self._of("count", (), group) if self._counts_rows(counted) else None
         if counted is not None and measures and not self._is_counted(counted, measures):
             return None
         if mean is not None:
@@ -485,29 +520,86 @@ class _Reading:
             return self._of("sum", (spent,), group)
         if total is not None and not measures and counted is None:
             return self._of("count", (), group) if self._is_row_noun_last() and group is None else None
-        if group is not None and not measures:
-            return None
+        if group is not None and not measures:  # "tickets per month": the rows of each are counted
+            is_counted = mean is None and (spread is not None or self._is_counting())
+            return self._of("count", (), group) if is_counted else None
         asks = how_much is not None or not re.search(r"[a-z]", self.text)  # in Chinese its name alone asks for a sum
         if measures and asks and self.conditions and all(map(self._adds_up, measures)) and self._is_of_many():
             return self._of("sum", measures, group)
-        aggregate = "rows"
-        if (
-            not measures
-            and mean is None
-            and total is None
-            and counted is None
-            and any(
-                condition.operator not in ("in", "not in") and self._column(condition.field).kind == "number"
-                for condition in self.conditions
-            )
-        ):
-            label = asked or self._other_text(measures) or (self._name_field() if who else None) or self._label_field()
-            compared = [condition.field for condition in self.conditions if condition.operator not in ("in", "not in")]
-            shown = dict.fromkeys(
-                [*([label] if label else []), *(replace(field, part="") for field in compared), *measures]
-            )
-            return TableQuery(self.tables, aggregate, (), (), None, None, None, tuple(shown), self.on)
-        return None
+        if measures or mean is not None or total is not None or counted is not None:
+            return None
+        return self._listed(asked, measures, is_listed=listed is not None, is_who=who is not None)
+
+    def _listed(
+        self, asked: Field | None, measures: tuple[Field, ...], *, is_listed: bool, is_who: bool
+    ) -> TableQuery | None:
+        """The rows themselves: "orders over 500", 列出华东已取消的订单."""
+        is_compared = any(
+            condition.operator not in ("in", "not in") and self._column(condition.field).kind == "number"
+            for condition in self.conditions
+        )
+        names_rows = self._is_counting() and (is_listed or not words.HOW_MUCH.search(self.text))
+        if not self.conditions or not (is_compared or names_rows):
+            return None
+        held = {replace(condition.field, part="") for condition in self.conditions}
+        other = self._other_text((*measures, *held))
+        label = asked or other or (self._name_field() if is_who else None) or self._label_field()
+        own = [replace(condition.field, part="") for condition in self.conditions]
+        shown = dict.fromkeys([*([label] if label else []), *own, *measures])
+        if not is_compared:
+            shown |= dict.fromkeys(field for field in self._fields() if field.table == 0)
+        return TableQuery(self.tables, "rows", (), (), None, None, None, tuple(shown)[:_MOST_SHOWN], self.on)
+
+    def _part_of_all(self, measures: tuple[Field, ...], group: Field | None, *, is_mean: bool) -> TableQuery | None:
+        """A share: of each group, or of the rows that fit the last condition among those that fit the others."""
+        measures = measures or self._money_said()
+        if is_mean or not all(map(self._adds_up, measures)):
+            return None
+        if not measures and self._speaks_of_money():
+            return None
+        inner: Literal["count", "sum"] = "sum" if measures else "count"
+        whole = TableQuery(self.tables, "share", measures, joined_on=self.on, inner=inner)
+        if group is not None:
+            return replace(whole, group=group)
+        parts = [one for one in self.conditions if self._column(one.field).kind in ("text", "number")]
+        if not parts or (len(parts) == 2 and not self._is_between(parts)) or len(parts) > 2:
+            return None
+        part = self._said_last(parts) if is_chinese(self.text) or len(parts) > 1 else parts[0]
+        self.conditions = [one for one in self.conditions if one is not part]
+        return replace(whole, part=(part,))
+
+    def _difference(self, measures: tuple[Field, ...], group: Field | None, *, is_mean: bool) -> TableQuery | None:
+        """How far two values of one column are apart in a sum, a mean or a number of rows."""
+        measures = measures or self._money_said()
+        two = [one for one in self.conditions if one.operator == "in" and len(one.values) == 2]
+        if group is not None or len(two) != 1 or (is_mean and not measures):
+            return None
+        if (not is_mean and not all(map(self._adds_up, measures))) or (not measures and self._speaks_of_money()):
+            return None
+        inner: Literal["count", "sum", "mean"] = "mean" if is_mean else "sum" if measures else "count"
+        part = tuple(replace(two[0], values=(value,)) for value in two[0].values)
+        return TableQuery(self.tables, "difference", measures, joined_on=self.on, part=part, inner=inner)
+
+    def _money_said(self) -> tuple[Field, ...]:
+        spent = self._added_noun()
+        return () if spent is None else (spent,)
+
+    def _speaks_of_money(self) -> bool:
+        """Whether more than rows is meant, though no column of it is named: 水电费用占总费用的比例."""
+        return any(pattern.search(self.text) for pattern, _ in words.ADDED_NOUNS)
+
+    def _is_between(self, parts: list[Condition]) -> bool:
+        """Whether a word parts the whole from its part: "of Network tickets are high priority", 华东订单中."""
+        places = sorted(self._place_of(part) for part in parts)
+        return words.PART_BETWEEN.search(self.text[places[0] : places[1]]) is not None
+
+    def _said_last(self, parts: list[Condition]) -> Condition:
+        return max(parts, key=self._place_of)
+
+    def _place_of(self, condition: Condition) -> int:
+        """Where the question names a condition's value; at its end where it is a number."""
+        places = [mention.start for mention in self.values if set(mention.values) & set(condition.values)]
+        return places[0] if places else len(self.text)
 
     def _is_spent(self) -> bool:
         """Whether the most is spent: "who spent the most"."""
@@ -554,6 +646,10 @@ class _Reading:
                 if extra is not None and count and not any(self.taken[extra.start() : extra.end()]):
                     limit = words.count_of(extra["n"])
                     self._mark(extra.start(), extra.end())
+            several = words.NUMBERED_ROWS.search(self.text[: match.start()])
+            if limit == 1 and several is not None and not any(self.taken[several.start("n") : several.end("n")]):
+                limit = words.count_of(several["n"])
+                self._mark(several.start("n"), several.end("n"))
             break
         return found, descending, hint, limit
 
@@ -611,6 +707,14 @@ class _Reading:
             return None
         if not numeric and not hint and self._is_spent():
             hint = "spending"
+        if (
+            not numeric
+            and not hint
+            and self.asks_most
+            and not self.counts
+            and (added := self._added_noun()) is not None
+        ):
+            return (added,)
         if not numeric and hint:
             field = self._hinted(hint) if hint != "date" else None
             if field is None and hint in ("date", "age"):  # the oldest building has no age, but a year
@@ -630,7 +734,7 @@ class _Reading:
         """Which is highest: a row where the column has each value once, else a group of rows."""
         if target is not None and (target.part or self._column(target).distinct < self.tables[target.table].rows):
             if not measures:
-                if not self._is_counting():
+                if not self._is_counting() and not (self.conditions and words.MOST.search(self.text)):
                     return None
                 return TableQuery(self.tables, "count", (), (), target, descending, limit, (), self.on)
             adds = all(map(self._adds_up, measures))
@@ -655,7 +759,12 @@ class _Reading:
         """Whether "the most" counts rows: what is left names them, and nothing else."""
         if self.counts:
             return True
-        texts = [mention for mention in self.columns if self._column(mention.fields[0]).kind == "text"]
+        held = {condition.field for condition in self.conditions}
+        texts = [
+            mention
+            for mention in self.columns
+            if mention.fields and self._column(mention.fields[0]).kind == "text" and not held & set(mention.fields)
+        ]
         if len(texts) == 1 and self._column(texts[0].fields[0]).distinct == self.tables[0].rows:
             return True  # "the most orders", where each row has an order's number
         rest = self._rest()
@@ -681,6 +790,22 @@ class _Reading:
                 if fields:
                     return fields[0]
         return None
+
+    def _sold(self, counted: re.Match[str]) -> Field | None:
+        """The column of pieces where it is asked how many of a thing were sold, not how many orders there were."""
+        said = counted.group()
+        is_of_rows = said[-1:] not in words.PIECES if is_chinese(said) else self._is_counting()
+        return None if is_of_rows or words.SOLD.search(self.text) is None else self._hinted("quantity")
+
+    def _counts_rows(self, counted: re.Match[str]) -> bool:
+        """Whether what is counted are rows: "how many days" over rows that are no days is something else."""
+        said = re.match(r"\s*(?:of |the |different |more |such )*([a-z]+)", self.text[counted.end() :])
+        if said is None or self.conditions or self._is_counting():
+            return True
+        noun = stem(said[1])
+        title, _ = table_words([replace(table, caption="") for table in self.tables])
+        own = {stem(word) for column in self._all_columns() for word in re.findall(r"[a-z]+", folded(column.name))}
+        return noun in title | own | _ROW_NOUNS
 
     def _counter_column(self, counted: re.Match[str]) -> Field | None:
         """The column that counts in the question's own counter: "多少件" where there is a column 件数."""
@@ -772,7 +897,7 @@ class _Reading:
     def _all_used(self, query: TableQuery) -> bool:
         """Whether each column that is named has its part in the query; one beside its own value has it there."""
         used = {replace(field, part="") for field in (*query.measures, *query.shown)}
-        used |= {replace(condition.field, part="") for condition in self.conditions}
+        used |= {replace(condition.field, part="") for condition in (*self.conditions, *query.part)}
         used |= {replace(query.group, part="")} if query.group is not None else set()
         return all(
             set(mention.fields) & used or any(map(self._is_each_row, mention.fields)) or self._names_rows(mention)
@@ -825,6 +950,10 @@ class _Reading:
         """Whether a word is of the family of a column's name ("departed" of "Departure"), or its unit."""
         names = [part for column in self._all_columns() for part in re.findall(r"[a-z]+", folded(column.name))]
         units = [folded(column.unit) for column in self._all_columns() if column.unit]
+        if word in ("time", "times", "long", "duration") and any(
+            words.DURATION.search(one) for one in (*names, *units)
+        ):
+            return True
         is_akin = len(word) >= _AKIN and any(name[:_AKIN] == word[:_AKIN] for name in names)
         return is_akin or stem(word) in map(stem, units)
 
@@ -839,10 +968,12 @@ class _Reading:
     # Small things
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """The first match over text that nothing accounts for yet, which it then does."""
-        for match in pattern.finditer(self.text):
+        match = pattern.search(self.text)
+        while match is not None:
             if match.group().strip() and not any(self.taken[match.start() : match.end()]):
                 self._mark(match.start(), match.end())
                 return match
+            match = pattern.search(self.text, match.start() + 1)  # a shorter one may begin within this one
         return None
 
     def _mark(self, start: int, end: int) -> None:

@@ -17,7 +17,7 @@ _COUNT = rf"\d{{1,3}}|{'|'.join(sorted(_NUMBER_WORDS, key=len, reverse=True))}"
 # What may ask for a computation at all: only such questions look at tables. The rest pays nothing.
 CUE = re.compile(
     r"多少|几|总|合计|共|平均|均[值价]|最|前\s*[\d一二两三四五六七八九十]|[各每]"
-    r"|分别|按|哪|列出|超过|大于|高于|低于|少于|小于"
+    r"|分别|按|哪|列[出举]|找出|中位|相差|差[多额距]|分布|比重|[几两]成|百分|以[前后来]|之[前后]|超过|大于|高于|低于|少于|小于"
     r"|多于|以上|以下|不足|不到|至少|之间|累计|求和|统计|季度|半年|月|占|比例|对比|比较|排名|倒数|谁"
     r"|\b(?:how (?:many|much)|total|sum|average|mean|avg|count|number|most|than|least|fewest|max\w*|min\w*|top"
     r"|bottom|highest"
@@ -25,24 +25,43 @@ CUE = re.compile(
     r"|longest|shortest"
     r"|heaviest|lightest|per|each|every|by|list|which|who|whose|what|show|over|above|below|under|more|less"
     r"|fewer|between"
-    r"|at least|at most|share|percentage|proportion|altogether|combined|overall|together|compare|versus|vs)\b"
+    r"|at least|at most|share|percent(?:age)?|proportion|fraction|altogether|combined|overall|together|compare|versus"
+    r"|vs"
+    r"|median|differences?|breakdown|distribution|slowest|fastest|quickest|after|before|since|with)\b"
+    r"|\b(?:[a-z]+s|staff|people) (?:of|from|in|by|for|[a-z]+ed|made|sold|that|without)\b"
 )
+MEDIAN = re.compile(r"中位数?(?:值|水平)?|\b(?:the )?median\b")
+DIFFERENCE = re.compile(
+    r"相差(?:了)?(?:多少)?|差(?:了)?多少|差[额距值](?:是多少|有多大)?|之差"
+    r"|\b(?:what is )?(?:the )?differences?(?: (?:in|of|between))?\b"
+)
+# What is sold is counted in pieces, where a column has them.
+SOLD = re.compile(r"卖|售|销|买|采购|出库|入库|\b(?:sold|sells?|bought|purchased|shipped|delivered)\b")
+PIECES = "台件个本部辆双瓶包箱盒只套张把斤"
+WORTH = re.compile(r"价值|货值|\b(?:values?|worth)\b")
+MOST = re.compile(r"最[多少]|\b(?:the most|most|fewest|least)\b")
+DURATION = re.compile(r"hour|minute|day|week|时|分钟|天")
+SPREAD = re.compile(r"分布(?:情况)?|构成|\b(?:the )?(?:breakdown|distribution|split)(?: of)?\b")
 
 SUM = re.compile(
     r"合计|总计|总共|一共|总和|总额|总量|总数|总体|共计|累计|汇总|求和|之和|总(?![裁经监部是])|共(?=有|卖|售|花"
     r"|支|收|销)"
     r"|\b(?:in total|together|the total|totals?|sum(?: up)?(?: of)?|altogether|in all|combined|overall|add up)\b"
 )
-MEAN = re.compile(r"平均(?:值|数|分数?|成绩)?|均值|\b(?:on average|the average|averages?|mean|avg)\b")
+MEAN = re.compile(r"平均(?:值|数(?!量)|分数?|成绩)?|均值|\b(?:on average|the average|averages?|mean|avg)\b")
 COUNT = re.compile(
     r"(?:有|共|是)?(?:多少|几)\s*(?:个|条|笔|名|位|家|种|款|件|项|次|台|本|张|户|所|套|部|辆|只|座|门|份|行|类"
     r"|单|人|起|间|批|场)"
     r"|(?:个|条|笔|人|行|家|种|件|次|份|订单|记录)数(?:量)?(?:是多少|有多少)?|有多少"
     r"|\bhow many(?: different| distinct| unique)?\b|\b(?:the )?(?:total )?number of\b|\bcount(?: of| the)?\b"
 )
-ROW_COUNT = re.compile(r"(?:订单|记录|合同|项目|单据|客户|员工)(?:的)?(?:总)?数量?(?!的)")
+ROW_COUNT = re.compile(
+    r"(?:订单|记录|合同|项目|单据|客户|员工|工单|发票|设备|学生|商品|产品|会员|用户|案件|车辆|任务)(?:的)?(?:总)?数(?:量|目)?(?!的)"
+)
 # "平均每单", "on average per order": of each row, which is what an average is of.
-EACH_ROW = re.compile(r"每一?(?:单|笔|条|次|件)|\bper (?:order|row|record|sale|transaction|item)\b")
+EACH_ROW = re.compile(
+    r"每一?(?:单|笔|条|次|件|张|份)|\bper (?:order|row|record|sale|transaction|item|invoice|ticket|flight|trip)\b"
+)
 DISTINCT = re.compile(r"不同|不重复|几种|多少种|\b(?:different|distinct|unique)\b")
 HOW_MUCH = re.compile(r"多少钱|(?:是|为|有|达)?多少|几何|\bhow much\b|\bwhat(?:'s| is| was| were| are)?\b")
 LIST = re.compile(
@@ -50,9 +69,13 @@ LIST = re.compile(
     r"|\bwhich\b|\bwhat\b"
 )
 SHARE = re.compile(
-    r"占比|占(?:了|总)?(?:多少|百分之几|几成)|百分比|比重|\b(?:what )?(?:share|percentage|percent|proportion"
-    r"|fraction)(?: of)?\b"
+    r"(?:所)?占(?:比|了|有)?(?:全部|所有|总数?(?:量|额)?)?(?:[一-鿿]{0,6}?的)?(?:比例|比重|百分比|百分之几|多少比例|几成|多少|比)"
+    r"|百分比|百分之几|几成|比例|比重|\b(?:what )?(?:the )?(?:share|percentage|percent"
+    r"|per cent|proportion|fraction)(?: of)?(?: all| the)*\b"
 )
+OF_ALL = re.compile(r"所?占(?:到|了|比)?(?:总|全部|所有)?")
+# Between the whole and its part: "what share of Network tickets are high priority"
+PART_BETWEEN = re.compile(r"中|里|当中|\b(?:are|is|were|was|have|has|had)\b")
 
 MORE, LESS = True, False
 # (pattern, descending, which column is meant where none is named)
@@ -90,6 +113,19 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"最轻|\blightest\b"), LESS, "weight"),
     (re.compile(r"最早|最先|\b(?:earliest|first)\b"), LESS, "date"),
     (re.compile(r"最晚|最近|最新|最后|\b(?:latest|newest|most recent|last)\b"), MORE, "date"),
+    (
+        re.compile(
+            r"(?:用时|耗时|时间|花时间)最[长久多]|最慢|\b(?:took|takes?|lasted|ran) (?:the )?longest\b"
+            r"|\b(?:the )?slowest\b"
+        ),
+        MORE,
+        "hours",
+    ),
+    (
+        re.compile(r"(?:用时|耗时|时间)最[短少]|\b(?:took|takes?) (?:the )?shortest\b|\b(?:the )?quickest\b"),
+        LESS,
+        "hours",
+    ),
     (re.compile(r"倒数|\b(?:bottom)\b"), LESS, ""),
     (
         re.compile(
@@ -103,8 +139,8 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     ),
     (
         re.compile(
-            r"最[低小少短差慢近](?:值|的|分)?|更[低小少短差]|\b(?:the )?(?:lowest|smallest|least|fewest|worst"
-            r"|shortest|slowest"
+            r"最[低小少短差近](?:值|的|分)?|更[低小少短差]|\b(?:the )?(?:lowest|smallest|least|fewest|worst"
+            r"|shortest"
             r"|minimum|min)\b"
         ),
         LESS,
@@ -117,10 +153,12 @@ TOP = re.compile(
 )
 # "the three most expensive", "最高的五个"
 NUMBERED_BEFORE = re.compile(rf"\b(?P<n>{_COUNT})\s+$")
+# "the five tickets that took longest"
+NUMBERED_ROWS = re.compile(rf"\b(?P<n>{_COUNT})\s+[a-z]+s\b")
 NUMBERED_AFTER = re.compile(rf"\s*的?\s*(?P<n>{_COUNT})\s*(?:名|个|位|条|家|种|款|笔|单|项|件|天|城市)")
 
 _AMOUNT = (
-    r"(?P<{0}>[$¥￥€£]?\s*\d[\d,]*(?:\.\d+)?\s*(?:万亿|十亿|百万|千万|万|亿|千|百|thousand|million|billion|k(?![a-z])"
+    r"(?P<{0}>[$¥￥€£]?\s*(?:\d[\d,]*(?:\.\d+)?|[一二两三四五六七八九十百千]+(?=[百千万亿]))\s*(?:万亿|十亿|百万|千万|万|亿|千|百|thousand|million|billion|k(?![a-z])"
     r"|m(?![a-z])|bn)?"
     r"\s*(?:%|％|[$€£]|元|块钱?|美元|人民币|rmb|usd|eur|dollars?|euros?|yuan|kg|公斤|千克|吨|km|公里|岁|分|件"
     r"|个?月|个|台|人|天|小时|年|nights?"
@@ -182,6 +220,9 @@ COMPARED = (
     (re.compile(r"\bearn|\bpaid\b|挣"), "salary"),
 )
 
+# What units are called in words
+UNIT_WORDS = {"minutes": "min", "minute": "min", "hours": "h", "hour": "h", "seconds": "s", "kilometers": "km",
+              "kilometres": "km", "分钟": "min", "小时": "h", "公里": "km", "公斤": "kg", "千克": "kg"}  # fmt: skip
 # Units that numbers of every column may have.
 COUNTERS = frozenset(("个", "件", "台", "人", "分", "units", "unit", "pieces", "piece", "points", "point"))
 EACH_BEFORE = re.compile(
@@ -194,7 +235,7 @@ PERIODS = (
     ("month", re.compile(r"每个?月|各个?月份?|按月份?|月度|逐月|\b(?:monthly|by month|per month|each month|every month"
                          r"|for each month)\b")),
     ("quarter", re.compile(r"每个?季度?|各个?季度|按季度?|\b(?:quarterly|by quarter|per quarter|each quarter)\b")),
-    ("year", re.compile(r"每一?年|各年|按年份?|逐年|\b(?:yearly|annually|annual|by year|per year|each year"
+    ("year", re.compile(r"每一?年|各年|按年份?|逐年|\b(?:yearly|annually|by year|per year|each year"
                         r"|every year)\b")),
 )  # fmt: skip
 ASKED_PERIODS = (
@@ -234,7 +275,7 @@ SYNONYMS: dict[str, str] = {
     "rating": "rating|评分|评级",
     "population": "population|人口|人口数",
     "area": "area|面积",
-    "hours": "hours|工时|小时数|时长",
+    "hours": "hours|minutes|duration|time spent|工时|小时数|时长|用时|耗时",
     "discount": "discount|折扣",
     "date": "date|day|日期|时间",
     "region": "region|territory|区域|地区|大区|片区",
@@ -269,6 +310,7 @@ HINTED = {
     "sales": ("sales", "amount", "quantity"),
     "salary": ("salary",),
     "age": ("age",),
+    "hours": ("hours",),
     "weight": ("weight",),
     "date": ("date",),
     "spending": ("cost", "amount", "sales", "price"),
@@ -293,13 +335,13 @@ ROW_NOUNS_ZH = re.compile(
 )
 # What cannot be added up over rows unless somebody says so.
 NOT_ADDED = re.compile(
-    r"价|率|比|分$|分数|成绩|得分|评分|年龄|温度|平均|均值|等级|工资|薪|身高|体重|折扣|指数|排名|\b(?:price"
+    r"[单均售定进报市原现]价|价格|价$|率|比(?!赛)|分$|分数|成绩|得分|评分|年龄|温度|平均|均值|等级|工资|薪|身高|体重|折扣|指数|排名|\b(?:price"
     r"|rate|ratio|percent\w*|score|rating"
     r"|grade|age|temperature|average|avg|mean|salary|wage|height|discount|index|rank|gpa|margin|level|speed)\b"
 )
 # Words that say nothing of which rows are meant.
 FILLERS = re.compile(
-    r"请问|请|帮我|帮忙|告诉我|告诉|查一下|查询|查|看看|看一下|算一下|计算|统计|算|一下|根据|表格?中?里?|数据"
+    r"已经?|请问|请|帮我|帮忙|告诉我|告诉|查一下|查询|查|看看|看一下|算一下|计算|统计|算|一下|根据|表格?中?里?|数据"
     r"|记录|当中|其中|其[他它余]|各有|支付|发表|拥有|通过|乘坐|工作|上班|就职|居住|全部|所有|整个|公司"
     r"|的|了|是|有|在|中|里|内|和|与|及|以及|且|并且|并|而|又|为|呢|吗|啊|吧|我们?|你|咱们?|它们?|他们?|这|那"
     r"|个|些|就|都|也|把|对|于|从|来自|属于|期间"
@@ -320,6 +362,8 @@ _FILLER_WORDS_TEXT = """
     popular popularity also only just most-of altogether put sign signed belongs
     carry carried carries depart departed fly flew flown run ran got score scored visit visited travel travelled leave
     left
+    lead leads led manage manages managed handle handles handled own owns owned
+    need needed needs require required requires take-up happen happened supplied
     arrive arrived serve served teach taught drive drove
     win won play played
 """

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from minicpm_rag.errors import LibraryError
@@ -30,7 +30,7 @@ _FUNCTIONS_TEXT = """
 """
 _FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 
-Aggregate = Literal["count", "distinct", "sum", "mean", "min", "max", "rows"]
+Aggregate = Literal["count", "distinct", "sum", "mean", "median", "min", "max", "share", "difference", "rows"]
 Part = Literal["", "year", "month", "quarter"]  # of a date
 
 
@@ -68,6 +68,9 @@ class TableQuery:
     limit: int | None = None
     shown: tuple[Field, ...] = ()  # columns of "rows"
     joined_on: tuple[int, int] | None = None
+    # Of "share" the conditions of the part, in percent of all; of "difference" those of one and of the other.
+    part: tuple[Condition, ...] = ()
+    inner: Literal["count", "sum", "mean"] = "sum"  # what a share or a difference is of
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ def sql_of(query: TableQuery) -> str:
         order = "".join(f" + {_number(query, field)}" for field in query.measures).removeprefix(" + ")
         if order and query.descending is not None:
             text += f" ORDER BY {order} {'DESC' if query.descending else 'ASC'}"
+    elif query.aggregate == "median":
+        text = _median(query)
     else:
         value = _value(query)
         text = f"SELECT {value}{_source(query)}"
@@ -128,8 +133,26 @@ def sql_of(query: TableQuery) -> str:
     return text if query.limit is None else f"{text} LIMIT {query.limit}"
 
 
+def _median(query: TableQuery) -> str:
+    """SQL for a median: the mean of the one or two values in the middle, of all rows or of each group."""
+    value = " + ".join(_number(query, field) for field in query.measures)
+    group = "" if query.group is None else _field(query, query.group)
+    each, named = (f"PARTITION BY {group} ", f'{group} AS "group", ') if group else ("", "")
+    inner = (
+        f"SELECT {named}{value} AS value, row_number() OVER ({each}ORDER BY {value}) "
+        f"AS place, count(*) OVER ({each.strip()}) AS number{_source(query)}"
+    )
+    middle = f"FROM ({inner}) WHERE place IN ((number + 1) / 2, (number + 2) / 2)"
+    if not group:
+        return f"SELECT avg(value) {middle}"
+    order = '"group" ASC' if query.descending is None else f"avg(value) {'DESC' if query.descending else 'ASC'}"
+    return f'SELECT "group", avg(value) {middle} GROUP BY "group" ORDER BY {order}'
+
+
 def places_sql(query: TableQuery) -> str:
-    """SQL for the rows that count: where each stands in its file."""
+    """SQL for the rows that count: where each stands in its file. Of a share these are the rows of the part."""
+    if query.aggregate == "share":
+        query = replace(query, conditions=(*query.conditions, *query.part))
     first = _quoted(view_names(query.tables)[0])
     places = ", ".join(f"{first}.{_quoted(name)}" for name in PLACE_COLUMNS)
     text = f"SELECT {places}{_source(query)}"
@@ -234,7 +257,8 @@ def _source(query: TableQuery) -> str:
         own, other = (Field(column, table) for table, column in enumerate(query.joined_on))
         text += f" JOIN {views[1]} ON {_field(query, own)} = {_field(query, other)}"
     conditions = [_condition(query, condition) for condition in query.conditions]
-    if query.aggregate in ("sum", "mean", "min", "max", "rows") and query.measures and len(query.measures) == 1:
+    computes = query.aggregate not in ("count", "distinct") or query.inner == "mean"
+    if computes and query.measures and len(query.measures) == 1:
         conditions.append(f"{_field(query, query.measures[0])} IS NOT NULL")
     return f"{text} WHERE {' AND '.join(conditions)}" if conditions else text
 
@@ -244,8 +268,29 @@ def _value(query: TableQuery) -> str:
         return "count(*)"
     if query.aggregate == "distinct":
         return f"count(DISTINCT {_field(query, query.measures[0])})"
+    if query.aggregate == "share":
+        return _share(query)
+    if query.aggregate == "difference":
+        one, other = (_of_part(query, (condition,)) for condition in query.part)
+        return f"abs({one} - {other})"
     function = {"sum": "sum", "mean": "avg", "min": "min", "max": "max"}[query.aggregate]
     return f"{function}({' + '.join(_number(query, field) for field in query.measures)})"
+
+
+def _share(query: TableQuery) -> str:
+    """A part in percent of all; of each group where there is one."""
+    whole = "count(*)" if not query.measures else f"sum({' + '.join(_number(query, one) for one in query.measures)})"
+    if query.group is not None:
+        return f"100.0 * {whole} / sum({whole}) OVER ()"
+    return f"100.0 * {_of_part(query, query.part)} / {whole}"
+
+
+def _of_part(query: TableQuery, part: Sequence[Condition]) -> str:
+    """A count, sum or mean over the rows that satisfy more conditions."""
+    value = " + ".join(_number(query, field) for field in query.measures) or "1"
+    function = "avg" if query.inner == "mean" else "sum"
+    rest = "" if query.inner == "mean" else " ELSE 0"
+    return f"{function}(CASE WHEN {' AND '.join(_condition(query, one) for one in part)} THEN {value}{rest} END)"
 
 
 def _number(query: TableQuery, field: Field) -> str:
