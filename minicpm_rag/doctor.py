@@ -54,7 +54,7 @@ def examine(settings: Settings, *, check: bool = False) -> list[Finding]:
     findings += _machine(hardware)
     findings += _answering(settings, hardware)
     findings += _searching(settings)
-    findings += _library(settings) if check else _ledger(settings.home)
+    findings += _library(settings) if check else _ledger(settings.home, settings.database_url)
     return findings
 
 
@@ -224,14 +224,15 @@ def _searching(settings: Settings) -> Iterator[Finding]:
         yield Finding(Message("doctor.reranks_with"), _words(settings.reranker), not there, advice)
 
 
-def _ledger(home: Path) -> Iterator[Finding]:
+def _ledger(home: Path, database: str | None) -> Iterator[Finding]:
     """A problem where there is a ledger that cannot be opened."""
-    from minicpm_rag.library.ledger import Ledger, knowledge_bases
+    from minicpm_rag.library.ledger import knowledge_bases
+    from minicpm_rag.library.ledger.opening import open_ledger
 
-    if not (home / "ledger.sqlite3").exists():
+    if database is None and not (home / "ledger.sqlite3").exists():
         return
     try:
-        ledger = Ledger(home)
+        ledger = open_ledger(home, database)
         with ledger.reading() as connection:
             knowledge_bases.listed(connection)
         ledger.close()
@@ -251,7 +252,13 @@ def _library(settings: Settings) -> Iterator[Finding]:
     except RAGError:  # told where embeddings are examined; only damaged documents need them here
         embedder, older = None, ()
     try:
-        with Library(settings.home, embedder=embedder, older=older, chroma_url=settings.chroma_url) as library:
+        with Library(
+            settings.home,
+            embedder=embedder,
+            older=older,
+            chroma_url=settings.chroma_url,
+            database=settings.database_url,
+        ) as library:
             report = check(library, settings.chunk_size, repair=True, ocr=settings.ocr)
     except RAGError as error:
         yield Finding(name, Message("doctor.not_checked"), True, error.message)

@@ -6,6 +6,8 @@ RAGError                      catch this for "one of ours"
 ├── LibraryError              the library (ledger, vectors, keyword index) cannot do what was asked
 │   ├── NotFoundError         no knowledge base or document of that name
 │   ├── LibraryBusyError      another process owns the library and does not answer
+│   ├── DatabaseUnreachableError  the PostgreSQL server does not answer; it may later
+│   ├── LeaseLostError        another worker has taken over the job
 │   ├── VectorStoreError      Chroma does not do what was asked; the ledger can replace what it holds
 │   └── EmbedderMismatchError the index was made with another embedding model
 ├── EmbeddingError            an embedding or rerank model cannot be loaded or run
@@ -75,6 +77,14 @@ class NotFoundError(LibraryError):
 
 class LibraryBusyError(LibraryError):
     """Another process owns the library and does not answer."""
+
+
+class DatabaseUnreachableError(LibraryError):
+    """The database does not answer; what was asked of it may be tried again."""
+
+
+class LeaseLostError(LibraryError):
+    """Another worker has taken over the job: what this one still wrote was refused."""
 
 
 class VectorStoreError(LibraryError):

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         description="folder of the library, uploads and downloaded models",
     )
     knowledge_base: str = Field("default", min_length=1, description="knowledge base used when none is named")
+    database: SecretStr | None = Field(
+        None, description="postgresql://user@host/database that keeps the library instead of files in the home folder"
+    )
     chroma_url: str | None = Field(None, description="http://host:port of a Chroma server instead of the embedded one")
 
     # The answering model
@@ -109,6 +112,11 @@ class Settings(BaseSettings):
         "text", description="how the page and the servers log; json has one object a line, without texts and names"
     )
     ocr: bool = Field(True, description="read scanned pages where the ocr extra is installed")
+
+    @property
+    def database_url(self) -> str | None:
+        """The address of the database with its password."""
+        return None if self.database is None else self.database.get_secret_value()
 
     @property
     def chunk_size(self) -> ChunkSize:

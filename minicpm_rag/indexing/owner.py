@@ -1,5 +1,7 @@
 """The worker: in the process that owns the library it runs the queued jobs, one after the other, in one thread.
 
+In PostgreSQL no process owns the library: the workers of all take jobs by leases.
+
 Knows which function does which job, and how progress is recorded; not how the work is done.
 """
 
@@ -11,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from minicpm_rag.errors import LibraryError, RAGError, VectorStoreError
+from minicpm_rag.errors import DatabaseUnreachableError, LeaseLostError, LibraryError, RAGError, VectorStoreError
 from minicpm_rag.indexing import importing, passwords, reindexing, removing, repair, storing
 from minicpm_rag.indexing.ingest import ingest
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import jobs, knowledge_bases
+from minicpm_rag.library.ledger import jobs, knowledge_bases, leases
 from minicpm_rag.library.ledger.jobs import Job
+from minicpm_rag.library.ledger.postgres import Lease, PostgresLedger
 from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import ChunkSize, IngestProgress
 
@@ -44,6 +47,7 @@ class Worker:
         self._prepared = False  # since this process became the owner, or a job failed
         self._compared = False
         self._quiet_looks = 0  # at the queue, since there was something to do
+        self._left: Lease | None = None  # of a job that was begun and not ended
 
     def __enter__(self) -> Worker:
         self.start()
@@ -92,6 +96,8 @@ class Worker:
         """Do the next thing there is to do; returns the seconds to wait after it."""
         if not self._claim():
             return CLAIM_SECONDS
+        if isinstance(self.library.ledger, PostgresLedger):
+            return self._step_leased(self.library.ledger)
         if not self._prepared:
             self._prepared = True
             with self.library.ledger.writing() as connection:
@@ -103,13 +109,41 @@ class Worker:
             if not self._compared:  # a power cut or a full disk may have left Chroma behind the ledger
                 self._compared = True
                 self._repaired(lambda: repair.heal(self.library))
-            self._quiet_looks += 1
-            return LOOK_SECONDS if self._quiet_looks < 50 else QUIET_SECONDS
+            return self._quiet()
         self._quiet_looks = 0
         with self.library.ledger.writing() as connection:
             job = jobs.take(connection)
         if job is not None:
             self._run(job)
+        return 0
+
+    def _quiet(self) -> float:
+        self._quiet_looks += 1
+        return LOOK_SECONDS if self._quiet_looks < 50 else QUIET_SECONDS
+
+    def _step_leased(self, ledger: PostgresLedger) -> float:
+        """Take a job and do it. One that this worker could not end is left to whoever can, itself included."""
+        if not self._prepared:
+            self._prepared = True
+            storing.clear_uploads(self.library)
+        if self._left is not None:
+            leases.hand_back(ledger, self._left)
+            self._left = None
+        taken = leases.claim(ledger)
+        if taken is None:
+            return self._quiet()
+        self._quiet_looks = 0
+        job, lease = taken
+        self._left = lease
+        try:
+            with leases.kept(ledger, lease):
+                if job.kind == "import":
+                    storing.clear(self.library)  # what another worker may have left of it
+                self._run(job)
+            self._left = None
+        except LeaseLostError as exc:
+            log.warning("%s", exc)
+            self._left = None
         return 0
 
     def _run(self, job: Job) -> None:
@@ -123,6 +157,8 @@ class Worker:
                 status = "cancelled"
             elif self._stop.is_set():
                 status = "queued"
+        except (DatabaseUnreachableError, LeaseLostError):
+            raise  # the job is not to blame
         except RAGError as exc:
             status, kind, error = "failed", type(exc).__name__, exc.message
             self._prepared = self._compared = False  # it may have left something, or broken Chroma
@@ -134,6 +170,10 @@ class Worker:
             recorder.record()
             with self.library.ledger.writing() as connection:
                 jobs.finish(connection, job.id, status, kind, error)
+                if (
+                    status == "failed" and job.kind != "sweep" and self.library.ledger.shared
+                ):  # nobody clears as an owner does at its start
+                    jobs.submit(connection, "sweep", None, {})
         except LibraryError as exc:  # a full disk: whoever follows in this process must still learn of it
             self.library.unrecorded[job.id] = LibraryError(error or exc.message)
             raise

@@ -49,7 +49,7 @@ def reindex(
         knowledge_bases.swap_index(connection, index)
         documents.count_chunks(connection, kb_id, index.id)
         knowledge_bases.note_change(connection, kb_id)
-    storing.clear_indexes(library)
+    storing.clear_indexes(library, kb_id)
 
 
 def _building(library: Library, kb_id: int, size: ChunkSize) -> Index:

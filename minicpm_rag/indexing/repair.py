@@ -79,7 +79,7 @@ def compare(library: Library, size: ChunkSize, *, repair: bool, ocr: bool = True
     with library.ledger.reading() as connection:
         damage = ledger.damage(connection)
         if damage:
-            raise LibraryError("library.ledger_damaged", path=library.ledger.path, why=damage)
+            raise LibraryError("library.ledger_damaged", path=library.ledger.place, why=damage)
         ready = documents.ready(connection)
         current = knowledge_bases.indexes(connection)
         report.documents = len(ready)
@@ -96,9 +96,9 @@ def compare(library: Library, size: ChunkSize, *, repair: bool, ocr: bool = True
     try:
         if left and repair:
             clear_documents(library)
-        for index in current:
+        for index in () if library.ledger.shared else current:  # there they are written with their document
             report.problems += _compare_vectors(library, index, repair=repair)
-        report.problems += _stray_collections(library, repair=repair)
+        report.problems += [] if library.ledger.shared else _stray_collections(library, repair=repair)
     except VectorStoreError as exc:
         if library.vectors.url is not None:
             raise

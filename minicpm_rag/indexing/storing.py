@@ -19,6 +19,7 @@ from minicpm_rag.chunking import indexed_text, is_sampled
 from minicpm_rag.errors import EmbedderMismatchError, EmbeddingError, LibraryError
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import chunks, documents, jobs, keywords, knowledge_bases, tables
+from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_path
 from minicpm_rag.messages import Message
@@ -75,6 +76,9 @@ def begin_index(
     """A new empty index of a knowledge base, for that embedder's vectors."""
     revision, dimension = embedder.revision, embedder.dimension  # both read files: before the ledger is locked
     with library.ledger.writing() as connection:
+        begun = knowledge_bases.find_index(connection, kb_id, status)
+        if begun is not None:  # another worker was quicker
+            return begun
         return knowledge_bases.make_index(
             connection, kb_id, embedder=embedder.name, revision=revision, dimension=dimension, status=status
         )
@@ -91,17 +95,21 @@ def store(library: Library, index: Index, new: Sequence[NewDocument]) -> Iterato
         with library.ledger.reading() as connection:
             name = knowledge_bases.name_of(connection, index.kb_id)
         raise EmbedderMismatchError("library.other_revision", name=name, old=index.embedder)
+    if library.ledger.shared:
+        for document in new:  # the vectors are in the ledger: one transaction has all, or nothing
+            with library.ledger.writing() as connection:
+                key = documents.announce(connection, index.kb_id, document)
+                _publish(connection, index, key, document)
+            yield key
+        clear_documents(library)
+        return
     with library.ledger.writing() as connection:
         ids = [documents.announce(connection, index.kb_id, document) for document in new]
     try:
         add_vectors(library, index, {key: document.chunks for key, document in zip(ids, new, strict=True)})
         for key, document in zip(ids, new, strict=True):
             with library.ledger.writing() as connection:
-                documents.add_pages(connection, key, document.pages)
-                tables.add(connection, key, document.pages)
-                chunks.add(connection, index.id, key, document.chunks)
-                documents.publish(connection, key)
-                knowledge_bases.note_change(connection, index.kb_id)
+                _publish(connection, index, key, document)
             yield key
     except BaseException:
         try:
@@ -110,6 +118,14 @@ def store(library: Library, index: Index, new: Sequence[NewDocument]) -> Iterato
             log.warning("What an interrupted write has left will be cleared later: %s", exc)
         raise
     clear_documents(library)
+
+
+def _publish(connection: Connection, index: Index, key: int, document: NewDocument) -> None:
+    documents.add_pages(connection, key, document.pages)
+    tables.add(connection, key, document.pages)
+    chunks.add(connection, index.id, key, document.chunks)
+    documents.publish(connection, key)
+    knowledge_bases.note_change(connection, index.kb_id)
 
 
 def add_vectors(library: Library, index: Index, new: dict[int, Sequence[Chunk]]) -> None:
@@ -172,7 +188,7 @@ def clear(library: Library) -> None:
         deleted = knowledge_bases.clear_hidden(connection)
     for kb_id in deleted:
         shutil.rmtree(library.uploads / str(kb_id), ignore_errors=True)
-    _clear_uploads(library)
+    clear_uploads(library)
     _read_tables(library)
 
 
@@ -204,10 +220,13 @@ def clear_documents(library: Library) -> None:
         documents.delete_leftovers(connection, {document_id for document_id, *_ in leftovers})
 
 
-def clear_indexes(library: Library) -> None:
-    """Delete retired indexes, those of deleted knowledge bases, and half-built ones that no job will finish."""
+def clear_indexes(library: Library, kb_id: int | None = None) -> None:
+    """Delete retired indexes, those of deleted knowledge bases, and half-built ones that no job will finish.
+
+    Of all knowledge bases, or of one.
+    """
     with library.ledger.reading() as connection:
-        finished = knowledge_bases.finished_indexes(connection)
+        finished = knowledge_bases.finished_indexes(connection, kb_id)
     for index in finished:
         delete_index(library, index)
 
@@ -226,7 +245,7 @@ def drop_upload(library: Library, kb_id: int, sha256: str, source: str) -> None:
             delete_upload(library.uploads, kb_id, sha256, source)
 
 
-def _clear_uploads(library: Library) -> None:
+def clear_uploads(library: Library) -> None:
     """Delete uploaded files that nothing lists, as when the program ended before they were read."""
     with library.ledger.reading() as connection:
         kept = {

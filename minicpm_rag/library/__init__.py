@@ -1,7 +1,7 @@
 """The library: knowledge bases of documents, their page texts, vectors and keywords, as one thing to read.
 
-Joins the ledger (SQLite: what is true) and the vectors (Chroma). It does not know how files are read, split or
-embedded, nor how documents are written: `indexing` does that.
+Joins the ledger (SQLite: what is true) and the vectors (Chroma), or has both in PostgreSQL. It does not know how
+files are read, split or embedded, nor how documents are written: `indexing` does that.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError
+from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError, SettingsError
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
-from minicpm_rag.library.ledger import Ledger, chunks, documents, keywords, knowledge_bases, scopes, tables
+from minicpm_rag.library.ledger import chunks, documents, keywords, knowledge_bases, scopes, tables
 from minicpm_rag.library.ledger.knowledge_bases import Index
+from minicpm_rag.library.ledger.opening import open_ledger
+from minicpm_rag.library.ledger.postgres import PostgresLedger
 from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
+from minicpm_rag.library.postgres_vectors import PostgresVectors
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.messages import Message
 from minicpm_rag.records import (
@@ -49,15 +52,29 @@ class Library:
     """
 
     def __init__(
-        self, home: Path, *, embedder: Embedder | None, older: Sequence[Embedder] = (), chroma_url: str | None = None
+        self,
+        home: Path,
+        *,
+        embedder: Embedder | None,
+        older: Sequence[Embedder] = (),
+        chroma_url: str | None = None,
+        database: str | None = None,
     ) -> None:
-        """Open a home. `embedder` is for new knowledge bases, `older` are others that one may have been made with."""
+        """Open a home. `embedder` is for new knowledge bases, `older` are others that one may have been made with.
+
+        With a `database` (postgresql://...) all but uploaded files is kept there. Raises RAGError.
+        """
         self.home = home
         self.embedder = embedder
         self._older = older
         self.uploads = home / "uploads"
-        self.ledger = Ledger(home)
-        self.vectors = VectorStore(home / "vectors", chroma_url)
+        if database and chroma_url:
+            raise SettingsError("library.database_and_chroma")
+        self.ledger = open_ledger(home, database)
+        if isinstance(self.ledger, PostgresLedger):
+            self.vectors: VectorStore = PostgresVectors(self.ledger)
+        else:
+            self.vectors = VectorStore(home / "vectors", chroma_url)
         self.unrecorded: dict[int, LibraryError] = {}  # errors of jobs that the ledger could not record
         self._dense = DenseSearch(self.ledger, self.vectors)
         self._tables: tuple[tuple[int, int], list[DataTable]] | None = None

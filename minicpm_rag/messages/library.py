@@ -155,6 +155,45 @@ TEXTS: dict[str, tuple[str, str]] = {
         "“{table}”不能作为关键词索引的名称，请用字母、数字和下划线。",
         "'{table}' is not a usable name for a keyword index. Use letters, digits and underscores.",
     ),
+    # PostgreSQL
+    "library.database_address": (
+        "MINICPM_RAG_DATABASE 的值 {url} 不是数据库地址。请写成 postgresql://用户@主机/数据库，或取消它，改用自带的资料库。",
+        "MINICPM_RAG_DATABASE is {url}, which is no address of a database. Write postgresql://user@host/database, "
+        "or unset it to use the library's own files.",
+    ),
+    "library.database_and_chroma": (
+        "MINICPM_RAG_DATABASE 已经保存向量，请取消 MINICPM_RAG_CHROMA_URL。",
+        "MINICPM_RAG_DATABASE keeps the vectors too. Unset MINICPM_RAG_CHROMA_URL.",
+    ),
+    "library.no_psycopg": (
+        '使用 PostgreSQL 需要 psycopg，请安装：pip install "minicpm-rag[postgres]"',
+        'PostgreSQL needs psycopg. Install it: pip install "minicpm-rag[postgres]"',
+    ),
+    "library.database_unreachable": (
+        "数据库 {place} 没有回应：{why}。没有丢失任何内容；请确认它在运行，稍后再试。",
+        "The database {place} does not answer: {why}. Nothing was lost; make sure that it runs, then try again.",
+    ),
+    "library.database_busy": (
+        "数据库 {place} 一直被占用：{why}。请稍后再试。",
+        "The database {place} is kept busy by others: {why}. Try again later.",
+    ),
+    "library.database_full": (
+        "数据库 {place} 无法写入：{why}。没有丢失任何内容；请在它的磁盘上腾出空间后再试。",
+        "The database {place} cannot be written: {why}. Nothing was lost; make room on its disk and run it again.",
+    ),
+    "library.database_rights": (
+        "数据库 {place} 不允许这样做：{why}。请让管理员给这个用户建表的权限，并执行 CREATE EXTENSION vector。",
+        "The database {place} does not allow this: {why}. Ask its administrator for the right to create tables, and "
+        "to run CREATE EXTENSION vector.",
+    ),
+    "library.no_pgvector": (
+        "数据库 {place} 没有 pgvector（0.7 或更高版本）：{why}。请在数据库服务器上安装它。",
+        "The database {place} lacks pgvector (0.7 or later): {why}. Install it on the database server.",
+    ),
+    "library.lease_lost": (
+        "任务 {number} 已由另一个进程接手，这里的结果没有写入。",
+        "Job {number} was taken over by another process, so nothing of it was written here. Nothing needs to be done.",
+    ),
     # SQLite's reasons
     "library.sqlite_full": ("磁盘已满", "the disk is full"),
     "library.sqlite_io": ("磁盘读写出错", "disk I/O error"),

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from minicpm_rag.library.conversations import Conversations
-from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.library.ledger.opening import open_ledger
 from minicpm_rag.page.background import switching
 from minicpm_rag.page.once import Once
 from minicpm_rag.settings import Settings, load_settings
@@ -34,7 +34,7 @@ def settings() -> Settings:
 @Once
 def conversations() -> Conversations:
     """The conversations of the home folder, open for all sessions."""
-    return Conversations(Ledger(settings().home))
+    return Conversations(open_ledger(settings().home, settings().database_url))
 
 
 @Once

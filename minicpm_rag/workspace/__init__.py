@@ -103,6 +103,7 @@ class Workspace:
                     embedder=self.embedders.default,
                     older=self.embedders.older,
                     chroma_url=settings.chroma_url,
+                    database=settings.database_url,
                 )
             return self._library
 

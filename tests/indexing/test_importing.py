@@ -20,6 +20,8 @@ from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import jobs
 from minicpm_rag.library.originals import upload_path
 
+pytestmark = pytest.mark.usefixtures("store")
+
 Parts = dict[str, Any]
 NAN = struct.pack("<f", float("nan"))
 

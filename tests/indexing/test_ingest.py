@@ -18,6 +18,8 @@ from minicpm_rag.indexing import ingest as ingesting
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import tables
 
+pytestmark = pytest.mark.usefixtures("store")
+
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:

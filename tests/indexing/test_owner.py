@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, by_name, contents, done, found, ingest, opened, remove, wait_for_the_wish, write_files
+from stores import embedded_only
 
 from minicpm_rag import indexing as worker
 from minicpm_rag.errors import EmbedderMismatchError, EmbeddingError, LibraryError, NotFoundError
@@ -23,6 +24,8 @@ from minicpm_rag.library.exporting import TOKEN_SIGNS
 from minicpm_rag.library.ledger import jobs
 from minicpm_rag.messages import Message
 from minicpm_rag.records import ChunkSize
+
+pytestmark = pytest.mark.usefixtures("store")
 
 # A process that ingests its argument and prints each verdict's status; a pause gives time to kill it.
 INGEST = """
@@ -82,6 +85,7 @@ def test_two_ingests_at_once_are_done_by_one_owner(tmp_path: Path) -> None:
         assert "note01.md" in found(library, "zeppelin")
 
 
+@embedded_only
 def test_an_ingest_beside_the_owner_is_done_by_the_owner(tmp_path: Path) -> None:
     folder = tmp_path / "文档"
     write_files(folder)
@@ -95,6 +99,7 @@ def test_an_ingest_beside_the_owner_is_done_by_the_owner(tmp_path: Path) -> None
         assert every_vector_is_found(library)
 
 
+@embedded_only
 def test_killing_the_owner_hands_its_jobs_and_the_waiting_ones_on(tmp_path: Path) -> None:
     write_files(tmp_path / "one", 30)
     write_files(tmp_path / "two", 4)
@@ -126,6 +131,7 @@ def test_progress_is_seen_from_the_beginning_however_late_one_looks(tmp_path: Pa
         }
 
 
+@embedded_only
 def test_a_cancelled_job_finishes_the_file_in_hand(tmp_path: Path) -> None:
     write_files(tmp_path / "文档", 16)
     cancelled = threading.Event()
@@ -149,6 +155,7 @@ def test_a_cancelled_job_finishes_the_file_in_hand(tmp_path: Path) -> None:
         assert len(library.documents(KB)) == 16
 
 
+@embedded_only
 def test_closing_leaves_the_rest_for_the_next_owner(tmp_path: Path) -> None:
     write_files(tmp_path / "文档", 16)
     with Library(tmp_path / "home", embedder=HashedEmbedder()) as library:  # type: ignore[arg-type]
@@ -263,6 +270,7 @@ def test_reindex_builds_beside_and_swaps(tmp_path: Path) -> None:
     assert all("note03.md" in titles for titles in asked_while_building)
 
 
+@embedded_only
 def test_an_interrupted_reindex_goes_on_where_it_was(tmp_path: Path) -> None:
     write_files(tmp_path / "文档")
     with opened(tmp_path / "home") as library:

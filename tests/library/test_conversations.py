@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
+from stores import embedded_only, open_store
 
 from minicpm_rag.errors import LibraryError, NotFoundError, OutOfMemoryError, RAGError
 from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.records import Answer, Citation, Turn
+
+pytestmark = pytest.mark.usefixtures("store")
 
 DOCUMENT = Document(id="1:0", page_content="员工每年有 12 天年假。", metadata={"page": 3, "title": "手册.pdf"})
 
@@ -26,14 +29,14 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_an_answer_comes_back_from_the_file_as_it_was_shown(file: Path) -> None:
-    first = Conversations(Ledger(file.parent))
+    first = Conversations(open_store(file.parent))
     conversation = first.create("ann", "default")
     exchange = first.ask("ann", conversation.id, "年假有几天？")
     answer = replace(finished(), model="MiniCPM")
     first.answer("ann", conversation.id, exchange, answer)
     first.close()
 
-    again = Conversations(Ledger(file.parent))
+    again = Conversations(open_store(file.parent))
     (kept,) = again.exchanges("ann", conversation.id)
     assert kept.question == "年假有几天？"
     assert kept.answer == answer
@@ -41,7 +44,7 @@ def test_an_answer_comes_back_from_the_file_as_it_was_shown(file: Path) -> None:
 
 
 def test_why_an_answer_failed_is_kept_to_be_said_in_either_language(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     conversation = conversations.create("ann", "default")
     exchange = conversations.ask("ann", conversation.id, "年假有几天？")
     error = OutOfMemoryError("system.ENOSPC").message
@@ -51,15 +54,15 @@ def test_why_an_answer_failed_is_kept_to_be_said_in_either_language(file: Path) 
 
 
 def test_a_question_is_kept_before_it_is_answered(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     conversation = conversations.create("ann", "default")
     conversations.ask("ann", conversation.id, "What is the price?")
-    (exchange,) = Conversations(Ledger(file.parent)).exchanges("ann", conversation.id)
+    (exchange,) = Conversations(open_store(file.parent)).exchanges("ann", conversation.id)
     assert (exchange.question, exchange.answer) == ("What is the price?", None)
 
 
 def test_an_answer_is_deleted_while_its_question_is_answered_again(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     conversation = conversations.create("ann", "default")
     first, second = (conversations.ask("ann", conversation.id, question) for question in "ab")
     for exchange in (first, second):
@@ -69,7 +72,7 @@ def test_an_answer_is_deleted_while_its_question_is_answered_again(file: Path) -
 
 
 def test_nobody_reads_or_changes_the_conversation_of_another(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     secret = conversations.create("ann", "default")
     exchange = conversations.ask("ann", secret.id, "secret")
     assert conversations.listed("bob") == []
@@ -88,7 +91,7 @@ def test_nobody_reads_or_changes_the_conversation_of_another(file: Path) -> None
 
 
 def test_an_answer_cannot_be_put_into_another_conversation(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     first, second = conversations.create("ann", "default"), conversations.create("ann", "default")
     exchange = conversations.ask("ann", first.id, "one")
     conversations.answer("ann", second.id, exchange, finished())
@@ -98,7 +101,7 @@ def test_an_answer_cannot_be_put_into_another_conversation(file: Path) -> None:
 def test_the_last_used_conversation_is_listed_first_and_a_deleted_one_is_gone_with_its_text(
     file: Path,
 ) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     old, new = conversations.create("ann", "default", "old"), conversations.create("ann", "default", "new")
     assert [row.title for row in conversations.listed("ann")] == ["new", "old"]
     conversations.ask("ann", old.id, "again")
@@ -112,14 +115,14 @@ def test_the_last_used_conversation_is_listed_first_and_a_deleted_one_is_gone_wi
 
 
 def test_a_blank_title_is_refused(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     conversation = conversations.create("ann", "default", "old")
     with pytest.raises(LibraryError, match="not blank"):
         conversations.rename("ann", conversation.id, "  ")
 
 
 def test_history_holds_answers_but_neither_refusals_nor_failures_nor_later_turns(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     conversation = conversations.create("ann", "default")
     numbers = [conversations.ask("ann", conversation.id, question) for question in ("一", "二", "三", "四", "五")]
     for number, mode in zip(numbers, ("model", "refused", "failed", "stopped"), strict=False):
@@ -128,12 +131,14 @@ def test_history_holds_answers_but_neither_refusals_nor_failures_nor_later_turns
     assert conversations.history("ann", conversation.id, before=numbers[3]) == [Turn("一", "答1")]
 
 
+@embedded_only
 def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite3").mkdir()
     with pytest.raises(LibraryError, match=r"ledger\.sqlite3.*Check the folder's rights"):
         Conversations(Ledger(tmp_path))
 
 
+@embedded_only
 def test_a_full_disk_is_one_sentence_and_the_conversation_survives(file: Path) -> None:
     ledger = Ledger(file.parent)
     conversations = Conversations(ledger)
@@ -148,7 +153,7 @@ def test_a_full_disk_is_one_sentence_and_the_conversation_survives(file: Path) -
 
 
 def test_pinned_conversations_are_listed_first_and_unpinned_ones_by_their_last_use(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     first, second, _third = (conversations.create("ann", "default", title) for title in ("one", "two", "three"))
     conversations.pin("ann", first.id, True)
     assert [row.title for row in conversations.listed("ann")] == ["one", "three", "two"]
@@ -161,7 +166,7 @@ def test_pinned_conversations_are_listed_first_and_unpinned_ones_by_their_last_u
 
 @pytest.mark.parametrize("words", ["年假", "ask hr", "three", "100%"])
 def test_a_conversation_is_found_by_its_title_its_questions_and_its_answers(file: Path, words: str) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     holds = {"年假": "年假有几天？", "ask hr": "Where?", "three": "three", "100%": "Is it 100%?"}[words]
     found = conversations.create("ann", "default", "other" if words != "three" else "three")
     exchange = conversations.ask("ann", found.id, holds)
@@ -174,6 +179,7 @@ def test_a_conversation_is_found_by_its_title_its_questions_and_its_answers(file
     assert [row.id for row in conversations.holding("bob", words)] == [stranger.id]
 
 
+@embedded_only
 def test_an_answer_that_is_damaged_is_a_sentence(file: Path) -> None:
     ledger = Ledger(file.parent)
     conversations = Conversations(ledger)
@@ -188,7 +194,7 @@ def test_an_answer_that_is_damaged_is_a_sentence(file: Path) -> None:
 
 
 def test_a_question_that_is_too_long_is_not_stored(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     conversation = conversations.create("ann", "default")
     with pytest.raises(RAGError, match="10,000 are the most"):
         conversations.ask("ann", conversation.id, "x" * 10_001)
@@ -196,7 +202,7 @@ def test_a_question_that_is_too_long_is_not_stored(file: Path) -> None:
 
 
 def test_a_rating_is_kept_with_its_note_until_the_question_is_answered_again(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     conversation = conversations.create("ann", "default")
     exchange = conversations.ask("ann", conversation.id, "年假有几天？")
     conversations.answer("ann", conversation.id, exchange, finished())
@@ -211,7 +217,7 @@ def test_a_rating_is_kept_with_its_note_until_the_question_is_answered_again(fil
 
 
 def test_praised_answers_are_those_about_a_knowledge_base_whoever_asked(file: Path) -> None:
-    conversations = Conversations(Ledger(file.parent))
+    conversations = Conversations(open_store(file.parent))
     for user, knowledge_base, rating in (("ann", "a", 1), ("bob", "a", 1), ("bob", "a", -1), ("bob", "b", 1)):
         conversation = conversations.create(user, knowledge_base)
         exchange = conversations.ask(user, conversation.id, f"{user} {knowledge_base} {rating}?")

@@ -12,6 +12,8 @@ from minicpm_rag.library import Library, dense
 from minicpm_rag.records import PAGE, START, TITLE, Scope
 from minicpm_rag.retrieval import HybridRetriever
 
+pytestmark = pytest.mark.usefixtures("store")
+
 QUESTIONS = (
     "第2号仪器的保修期是多久？",
     "How often is Instrument 3 calibrated?",

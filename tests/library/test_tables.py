@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from library_parts import KB, ingest, opened, remove
+from stores import embedded_only
 
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import tables
 from minicpm_rag.records import Page, Table
+
+pytestmark = pytest.mark.usefixtures("store")
 
 ORDERS = """订单号,日期,区域,金额（元）,折扣
 1001,2024-03-05,华东,"1,200.50",5%
@@ -35,7 +39,7 @@ def test_a_csv_file_becomes_a_typed_table_whose_rows_know_their_lines(tmp_path: 
         ]  # fmt: skip
         assert table.rows == 3 and table.columns[2].texts == ("华东", "华北")
         with library.ledger.reading() as connection:
-            rows = [tuple(row) for row in connection.execute(f"SELECT * FROM data_{table.id}")]
+            rows = [tuple(row) for row in tables.read_rows(connection, table.id)[1]]
         assert [row[5:] for row in rows] == [
             ("1001", "2024-03-05", "华东", 1200.5, 5), ("1002", "2024-03-17", "华北", 800, 0),
             ("1003", "2024-04-02", "华东", None, 10), ("合计", None, None, 2000.5, None),
@@ -45,6 +49,7 @@ def test_a_csv_file_becomes_a_typed_table_whose_rows_know_their_lines(tmp_path: 
         assert text[rows[0][3] :].startswith("| 1001 | 2024-03-05 | 华东 | 1,200.50 |")
 
 
+@embedded_only
 def test_a_removed_document_leaves_no_table(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     with opened(tmp_path / "home") as library:
@@ -54,6 +59,7 @@ def test_a_removed_document_leaves_no_table(tmp_path: Path) -> None:
         assert sql_tables(library) == [] and library.tables(KB) == []
 
 
+@embedded_only
 def test_tables_of_an_older_ledger_are_read_from_its_pages(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     with opened(tmp_path / "home") as library:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import stores  # noqa: F401 (a child process of a test uses its store)
 from hashed_embedder import HashedEmbedder
 
 from minicpm_rag import indexing as worker

@@ -14,11 +14,12 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.library.ledger import checksums, migrations
+from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 from minicpm_rag.library.originals import may_write
 from minicpm_rag.messages import Message, reason_of
 
@@ -42,6 +43,8 @@ def _keep_private(home: Path, file: Path) -> None:
 class Ledger:
     """The SQLite file of one home folder. Thread-safe; safe beside other processes."""
 
+    shared = False  # whether several processes may write documents, and the vectors are in it
+
     def __init__(self, home: Path) -> None:
         self.path = home / "ledger.sqlite3"
         self._idle: list[sqlite3.Connection] = []
@@ -62,8 +65,13 @@ class Ledger:
             with self.writing() as connection:
                 migrations.migrate(connection)
 
+    @property
+    def place(self) -> str:
+        """Where it is, as a user would say it."""
+        return str(self.path)
+
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """A connection that sees one unchanging state until the block ends."""
         with self._borrowed() as connection:
             connection.execute("BEGIN")
@@ -73,7 +81,7 @@ class Ledger:
                 connection.rollback()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Connection]:
         """One transaction: all of it is kept, or after any exception none of it."""
         with self._write_lock, self._borrowed() as connection:
             if self._file_number() != self._number:
@@ -149,9 +157,9 @@ class Ledger:
         return connection
 
 
-def now() -> str:
-    """The time of a row, ISO 8601 in UTC."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+def now(shift: timedelta = timedelta()) -> str:
+    """The time of a row, or one before or after, ISO 8601 in UTC."""
+    return (datetime.now(timezone.utc) + shift).isoformat(timespec="seconds")
 
 
 def as_column(message: Message | None) -> str:
@@ -159,8 +167,10 @@ def as_column(message: Message | None) -> str:
     return "" if message is None else message.as_json()
 
 
-def damage(connection: sqlite3.Connection) -> str:
-    """What SQLite finds wrong with the file; "" where it is sound."""
+def damage(connection: Connection) -> str:
+    """What SQLite finds wrong with the file; "" where it is sound, and for PostgreSQL, which checks as it reads."""
+    if not is_sqlite(connection):
+        return ""
     verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     return "" if verdict == "ok" else verdict
 

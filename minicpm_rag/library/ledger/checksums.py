@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from minicpm_rag.library.ledger.connection import Connection
+
 
 # What is summed up of a row. Cast to bytes, so that text which is no UTF-8 any more can be summed up too; with its
 # type, because one bit can make text of bytes.
@@ -23,6 +25,10 @@ OF_PAGE = _summed("pages.number", "pages.kind", "pages.label", "pages.text", "pa
 OF_CHUNK = _summed("chunks.position", "chunks.text", "chunks.metadata")
 OF_SIGNS = _summed("token_signs.signs")
 OF_EXCHANGE = _summed("exchanges.question", "exchanges.asked_at", "exchanges.answer")
+# The same of a row that is being inserted, by the places of the values in the statement.
+OF_NEW_PAGE = _summed("?2", "?3", "?4", "?5", "?6")
+OF_NEW_CHUNK = _summed("?3", "?4", "?5")
+OF_NEW_BLOB = "crc32('blob', ?2)"
 
 MIGRATION = f"""
 ALTER TABLE pages ADD COLUMN checksum INTEGER;  -- see checksums.py
@@ -76,7 +82,7 @@ def is_sound_vector(vector: object, checksum: object, dimension: object) -> bool
     return crc32("blob", vector) == checksum and bool(numpy.isfinite(numpy.frombuffer(vector, dtype="<f4")).all())
 
 
-def damaged_pages(connection: sqlite3.Connection, document_id: int) -> tuple[int, ...]:
+def damaged_pages(connection: Connection, document_id: int) -> tuple[int, ...]:
     """The numbers of a document's stored pages that are not as they were stored."""
     rows = connection.execute(
         f"SELECT number FROM pages WHERE document_id = ? AND checksum IS NOT {OF_PAGE} ORDER BY number", (document_id,)
@@ -84,7 +90,7 @@ def damaged_pages(connection: sqlite3.Connection, document_id: int) -> tuple[int
     return tuple(row[0] for row in rows)
 
 
-def damage(connection: sqlite3.Connection, document_id: int) -> Damage:
+def damage(connection: Connection, document_id: int) -> Damage:
     """Compare a ready document's pages and chunks with their checksums and numbers; not its tables."""
     lost_pages, lost_chunks = connection.execute(
         "SELECT pages_indexed - (SELECT count(*) FROM pages WHERE document_id = documents.id), "

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.chunking import indexed_text
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.library.ledger import checksums, keywords
+from minicpm_rag.library.ledger import checksums, halfvecs, keywords
+from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 from minicpm_rag.library.ledger.knowledge_bases import keyword_table
 from minicpm_rag.records import Chunk
 
@@ -56,42 +56,49 @@ def chunk_id(index_id: int, document_id: int, position: int) -> str:
 
 
 # Writing
-def add(connection: sqlite3.Connection, index_id: int, document_id: int, chunks: Sequence[Chunk]) -> None:
+def add(connection: Connection, index_id: int, document_id: int, chunks: Sequence[Chunk]) -> None:
     """Add the embedded chunks of a document to an index, in reading order, with their vectors and keywords."""
     import numpy
 
-    texts = []
-    for position, chunk in enumerate(chunks):
-        cursor = connection.execute(
-            "INSERT INTO chunks(index_id, document_id, position, text, metadata) VALUES (?, ?, ?, ?, ?)",
-            (index_id, document_id, position, chunk.text, json.dumps(chunk.metadata, ensure_ascii=False)),
-        )
-        assert cursor.lastrowid is not None
-        row, vector = cursor.lastrowid, numpy.asarray(chunk.vector, dtype="<f4").tobytes()
-        connection.execute(
-            "INSERT INTO vectors(chunk, vector, checksum) VALUES (?1, ?2, crc32('blob', ?2))", (row, vector)
-        )
-        if chunk.token_signs:
-            signs = (row, chunk.token_signs)
-            connection.execute(
-                "INSERT INTO token_signs(chunk, signs, checksum) VALUES (?1, ?2, crc32('blob', ?2))", signs
-            )
-        texts.append((row, indexed_text(chunk)))
-    connection.execute(
-        f"UPDATE chunks SET checksum = {checksums.OF_CHUNK} WHERE index_id = ? AND document_id = ?",
-        (index_id, document_id),
+    rows = _insert(connection, index_id, document_id, chunks)
+    vectors = [numpy.asarray(chunk.vector, dtype="<f4") for chunk in chunks]
+    connection.executemany(
+        f"INSERT INTO vectors(chunk, vector, checksum) VALUES (?1, ?2, {checksums.OF_NEW_BLOB})",
+        [(row, vector.tobytes()) for row, vector in zip(rows, vectors, strict=True)],
     )
-    keywords.add(connection, keyword_table(index_id), texts)
+    signs = [(row, chunk.token_signs) for row, chunk in zip(rows, chunks, strict=True) if chunk.token_signs]
+    connection.executemany(
+        f"INSERT INTO token_signs(chunk, signs, checksum) VALUES (?1, ?2, {checksums.OF_NEW_BLOB})", signs
+    )
+    keywords.add(connection, keyword_table(index_id), zip(rows, map(indexed_text, chunks), strict=True))
+    if not is_sqlite(connection):  # else they are in Chroma
+        halfvecs.add(connection, index_id, rows, vectors)
 
 
-def index_keywords(connection: sqlite3.Connection, document_id: int) -> None:
+def _insert(connection: Connection, index_id: int, document_id: int, chunks: Sequence[Chunk]) -> list[int]:
+    """Insert the rows of chunks; returns their numbers."""
+    connection.executemany(
+        "INSERT INTO chunks(index_id, document_id, position, text, metadata, checksum) "
+        f"VALUES (?1, ?2, ?3, ?4, ?5, {checksums.OF_NEW_CHUNK})",
+        [
+            (index_id, document_id, position, chunk.text, json.dumps(chunk.metadata, ensure_ascii=False))
+            for position, chunk in enumerate(chunks)
+        ],
+    )
+    rows = connection.execute(
+        "SELECT id FROM chunks WHERE index_id = ? AND document_id = ? ORDER BY position", (index_id, document_id)
+    )
+    return [row[0] for row in rows]
+
+
+def index_keywords(connection: Connection, document_id: int) -> None:
     """Index the keywords of a document's chunks again, because its title has changed."""
     for index_id, texts in _indexed_texts(connection, "document_id", document_id).items():
         keywords.remove(connection, keyword_table(index_id), [row for row, _ in texts])
         keywords.add(connection, keyword_table(index_id), texts)
 
 
-def rebuild_keywords(connection: sqlite3.Connection, index_id: int) -> None:
+def rebuild_keywords(connection: Connection, index_id: int) -> None:
     """Replace the keyword table of an index by one made from its chunks."""
     keywords.drop(connection, keyword_table(index_id))
     keywords.create(connection, keyword_table(index_id))
@@ -99,13 +106,15 @@ def rebuild_keywords(connection: sqlite3.Connection, index_id: int) -> None:
     keywords.add(connection, keyword_table(index_id), texts)
 
 
-def remove_document(connection: sqlite3.Connection, document_id: int) -> None:
+def remove_document(connection: Connection, document_id: int) -> None:
     """Delete the chunks of a document from all indexes, with vectors and keywords."""
     rows: dict[int, list[int]] = {}
     for row, index_id in connection.execute("SELECT id, index_id FROM chunks WHERE document_id = ?", (document_id,)):
         rows.setdefault(index_id, []).append(row)
     for index_id, of_index in rows.items():
         keywords.remove(connection, keyword_table(index_id), of_index)
+        if not is_sqlite(connection):
+            halfvecs.remove(connection, index_id, of_index)
     connection.execute(
         "DELETE FROM vectors WHERE chunk IN (SELECT id FROM chunks WHERE document_id = ?)", (document_id,)
     )
@@ -113,7 +122,7 @@ def remove_document(connection: sqlite3.Connection, document_id: int) -> None:
 
 
 # Reading
-def of_document(connection: sqlite3.Connection, document_id: int) -> list[Chunk]:
+def of_document(connection: Connection, document_id: int) -> list[Chunk]:
     """The chunks of a document, in reading order. Raises LibraryError where one is not as it was stored."""
     rows = connection.execute(f"{_SELECT} WHERE document_id = ? ORDER BY position", (document_id,)).fetchall()
     found = _sound(rows)
@@ -122,7 +131,7 @@ def of_document(connection: sqlite3.Connection, document_id: int) -> list[Chunk]
     return found
 
 
-def ids(connection: sqlite3.Connection, document_id: int) -> list[str]:
+def ids(connection: Connection, document_id: int) -> list[str]:
     """The ids of a document's chunks, in reading order."""
     rows = connection.execute(
         "SELECT index_id, document_id, position FROM chunks "
@@ -133,14 +142,14 @@ def ids(connection: sqlite3.Connection, document_id: int) -> list[str]:
     return [_id(row) for row in rows]
 
 
-def fetch(connection: sqlite3.Connection, kb_id: int, wanted: Sequence[str]) -> list[Chunk]:
+def fetch(connection: Connection, kb_id: int, wanted: Sequence[str]) -> list[Chunk]:
     """The chunks of a knowledge base, in the order asked for; those gone or damaged are left out."""
     rows = _rows(connection, wanted, " AND indexes.kb_id = ?", [kb_id])
     found = {chunk.id: chunk for chunk in _sound(rows)}
     return [found[each] for each in wanted if each in found]
 
 
-def neighbours(connection: sqlite3.Connection, chunk: str) -> tuple[Chunk | None, Chunk | None]:
+def neighbours(connection: Connection, chunk: str) -> tuple[Chunk | None, Chunk | None]:
     """The chunks before and after a chunk, in the same document."""
     index_id, document_id, position = _key(chunk)
     before, after = (chunk_id(index_id, document_id, position + step) for step in (-1, 1))
@@ -148,12 +157,12 @@ def neighbours(connection: sqlite3.Connection, chunk: str) -> tuple[Chunk | None
     return found.get(before), found.get(after)
 
 
-def ready(connection: sqlite3.Connection, wanted: Sequence[str]) -> set[str]:
+def ready(connection: Connection, wanted: Sequence[str]) -> set[str]:
     """Those of the chunk ids that readers see."""
     return {_id(row) for row in _rows(connection, wanted, select=_KEYS)}
 
 
-def ids_of_rows(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, str]:
+def ids_of_rows(connection: Connection, rows: Sequence[int]) -> dict[int, str]:
     """The chunk ids of rows of a keyword table."""
     found: dict[int, str] = {}
     for first in range(0, len(rows), _GROUP):
@@ -166,7 +175,7 @@ def ids_of_rows(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int
     return found
 
 
-def token_signs(connection: sqlite3.Connection, wanted: Sequence[str], *, strict: bool = False) -> dict[str, bytes]:
+def token_signs(connection: Connection, wanted: Sequence[str], *, strict: bool = False) -> dict[str, bytes]:
     """The signs of the chunks' token vectors, by chunk id, of those that have any and are as they were stored.
 
     Raises LibraryError in `strict` where some are not.
@@ -175,10 +184,11 @@ def token_signs(connection: sqlite3.Connection, wanted: Sequence[str], *, strict
     damaged = [_id(row) for row in rows if not row["is_sound"]]
     if strict and damaged:
         raise _damaged(connection, damaged)
-    return {_id(row): bytes(row["signs"]) for row in rows if row["is_sound"]}
+    found = {_id(row): bytes(row["signs"]) for row in rows if row["is_sound"]}
+    return {each: found[each] for each in wanted if each in found}
 
 
-def vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> Vectors:
+def vectors(connection: Connection, wanted: Sequence[str]) -> Vectors:
     """The vectors of chunks of any index, in the order asked for, as rows of a float32 matrix.
 
     Raises LibraryError where one is not as it was stored.
@@ -190,19 +200,19 @@ def vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> Vectors:
     return matrix
 
 
-def _damaged(connection: sqlite3.Connection, ids: Sequence[str]) -> LibraryError:
+def _damaged(connection: Connection, ids: Sequence[str]) -> LibraryError:
     document = connection.execute("SELECT source FROM documents WHERE id = ?", (_key(ids[0])[1],)).fetchone()
     return LibraryError("library.chunks_damaged", source=document[0], count=len(ids))
 
 
-def sound_vectors(connection: sqlite3.Connection, wanted: Sequence[str]) -> tuple[list[str], Vectors]:
+def sound_vectors(connection: Connection, wanted: Sequence[str]) -> tuple[list[str], Vectors]:
     """What `vectors` gives, of those chunks whose vectors are as they were stored, and the ids of these."""
     rows = {_id(row): row["vector"] for row in _rows(connection, wanted, select=_VECTORS) if row["is_sound"]}
     found = [each for each in wanted if each in rows]
     return found, _matrix([rows[each] for each in found])
 
 
-def all_vectors(connection: sqlite3.Connection, kb_id: int) -> tuple[list[str], Vectors]:
+def all_vectors(connection: Connection, kb_id: int) -> tuple[list[str], Vectors]:
     """The chunk ids and vectors of a knowledge base, as rows of a float32 matrix; damaged ones are left out."""
     found: list[str] = []
     packed: list[bytes] = []
@@ -220,7 +230,7 @@ def all_vectors(connection: sqlite3.Connection, kb_id: int) -> tuple[list[str], 
     return found, _matrix(packed)
 
 
-def rows_of(connection: sqlite3.Connection, index_id: int, document_ids: Collection[int]) -> dict[int, str]:
+def rows_of(connection: Connection, index_id: int, document_ids: Collection[int]) -> dict[int, str]:
     """The rows of documents' chunks in an index, with the chunks' ids."""
     found: dict[int, str] = {}
     for document_id in sorted(document_ids):
@@ -235,21 +245,19 @@ def rows_of(connection: sqlite3.Connection, index_id: int, document_ids: Collect
 def among(index_id: int, document_ids: Collection[int]) -> str:
     """SQL that holds a search of a keyword table to the chunks of documents."""
     listed = ",".join(str(int(document_id)) for document_id in sorted(document_ids))
-    return f" AND rowid IN (SELECT id FROM chunks WHERE index_id = {int(index_id)} AND document_id IN ({listed}))"
+    return f"SELECT id FROM chunks WHERE index_id = {int(index_id)} AND document_id IN ({listed})"
 
 
-def ids_of_index(connection: sqlite3.Connection, index_id: int) -> list[str]:
+def ids_of_index(connection: Connection, index_id: int) -> list[str]:
     """The ids of all chunks of an index, whatever its status."""
     rows = connection.execute("SELECT index_id, document_id, position FROM chunks WHERE index_id = ?", (index_id,))
     return [_id(row) for row in rows]
 
 
-def count(connection: sqlite3.Connection, index_id: int, document_id: int | None = None) -> int:
+def count(connection: Connection, index_id: int, document_id: int | None = None) -> int:
     """The number of chunks of an index, or of a document in it."""
-    row = connection.execute(
-        "SELECT count(*) FROM chunks WHERE index_id = ?1 AND (?2 IS NULL OR document_id = ?2)", (index_id, document_id)
-    ).fetchone()
-    return int(row[0])
+    of_document, values = ("", [index_id]) if document_id is None else (" AND document_id = ?", [index_id, document_id])
+    return int(connection.execute(f"SELECT count(*) FROM chunks WHERE index_id = ?{of_document}", values).fetchone()[0])
 
 
 def _key(chunk: str) -> tuple[int, int, int]:
@@ -260,19 +268,19 @@ def _key(chunk: str) -> tuple[int, int, int]:
     return int(parts[0]), int(parts[1]), int(parts[2])
 
 
-def _id(row: sqlite3.Row) -> str:
+def _id(row: Any) -> str:
     return chunk_id(row["index_id"], row["document_id"], row["position"])
 
 
 def _rows(
-    connection: sqlite3.Connection,
+    connection: Connection,
     wanted: Sequence[str],
     also: str = "",
     values: Sequence[Any] = (),
     *,
     select: str = _SELECT,
-) -> list[sqlite3.Row]:
-    found: list[sqlite3.Row] = []
+) -> list[Any]:
+    found: list[Any] = []
     for first in range(0, len(wanted), _GROUP):
         keys = [_key(chunk) for chunk in wanted[first : first + _GROUP]]
         marks = ",".join("(?,?,?)" for _ in keys)
@@ -283,7 +291,7 @@ def _rows(
     return found
 
 
-def _chunk(row: sqlite3.Row) -> Chunk:
+def _chunk(row: Any) -> Chunk:
     return Chunk(
         text=row["text"],
         metadata=json.loads(row["metadata"]),
@@ -294,7 +302,7 @@ def _chunk(row: sqlite3.Row) -> Chunk:
     )
 
 
-def _sound(rows: Iterable[sqlite3.Row]) -> list[Chunk]:
+def _sound(rows: Iterable[Any]) -> list[Chunk]:
     """The chunks of rows that are as they were stored."""
     found = []
     for row in rows:
@@ -313,7 +321,7 @@ def _matrix(packed: Sequence[bytes]) -> Vectors:
     return numpy.frombuffer(b"".join(packed), dtype="<f4").reshape(len(packed), -1)
 
 
-def _indexed_texts(connection: sqlite3.Connection, column: str, value: int) -> dict[int, list[tuple[int, str]]]:
+def _indexed_texts(connection: Connection, column: str, value: int) -> dict[int, list[tuple[int, str]]]:
     """The (row, text that is searched) pairs of the chunks with that value in the column, by index."""
     found: dict[int, list[tuple[int, str]]] = {}
     for row in connection.execute(

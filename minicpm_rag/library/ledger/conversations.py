@@ -7,13 +7,13 @@ It does not know who a user is (the page decides), nor how an answer is made or 
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library.ledger.checksums import OF_EXCHANGE
+from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.messages import Message
 from minicpm_rag.records import Answer, Citation, Computation, Conversation, Exchange
 
@@ -32,13 +32,13 @@ _EXCHANGE = (
 _LAST_USED_FIRST = "ORDER BY pinned DESC, changed_at DESC, id DESC"
 
 
-def listed(connection: sqlite3.Connection, user: str) -> list[Conversation]:
+def listed(connection: Connection, user: str) -> list[Conversation]:
     """The user's conversations, pinned ones first, then the last used first."""
     rows = connection.execute(f"{_SELECT} WHERE owner = ? {_LAST_USED_FIRST}", (user,))
     return [_conversation(row) for row in rows]
 
 
-def holding(connection: sqlite3.Connection, user: str, words: str) -> list[Conversation]:
+def holding(connection: Connection, user: str, words: str) -> list[Conversation]:
     """Those of the user's conversations whose title, questions or answers hold the words as they are written."""
     pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     rows = connection.execute(
@@ -50,11 +50,11 @@ def holding(connection: sqlite3.Connection, user: str, words: str) -> list[Conve
     return [_conversation(row) for row in rows]
 
 
-def _conversation(row: sqlite3.Row) -> Conversation:
+def _conversation(row: Any) -> Conversation:
     return replace(Conversation(*row), pinned=bool(row["pinned"]))
 
 
-def get(connection: sqlite3.Connection, user: str, conversation: int) -> Conversation:
+def get(connection: Connection, user: str, conversation: int) -> Conversation:
     """One conversation. Raises NotFoundError where it is gone or another's."""
     row = connection.execute(f"{_SELECT} WHERE owner = ? AND id = ?", (user, conversation)).fetchone()
     if row is None:
@@ -62,17 +62,16 @@ def get(connection: sqlite3.Connection, user: str, conversation: int) -> Convers
     return _conversation(row)
 
 
-def create(connection: sqlite3.Connection, user: str, knowledge_base: str, title: str) -> Conversation:
+def create(connection: Connection, user: str, knowledge_base: str, title: str) -> Conversation:
     """Begin a conversation; without a title its first question becomes one."""
-    cursor = connection.execute(
-        "INSERT INTO conversations (owner, title, knowledge_base, changed_at) VALUES (?, ?, ?, ?)",
+    row = connection.execute(
+        "INSERT INTO conversations (owner, title, knowledge_base, changed_at) VALUES (?, ?, ?, ?) RETURNING id",
         (user, _shortened(title), knowledge_base, _now()),
-    )
-    assert cursor.lastrowid is not None
-    return get(connection, user, cursor.lastrowid)
+    ).fetchone()
+    return get(connection, user, int(row[0]))
 
 
-def rename(connection: sqlite3.Connection, user: str, conversation: int, title: str) -> None:
+def rename(connection: Connection, user: str, conversation: int, title: str) -> None:
     """Give a conversation another title. Raises LibraryError where it is blank."""
     if not title.strip():
         raise LibraryError("library.blank_title")
@@ -80,35 +79,35 @@ def rename(connection: sqlite3.Connection, user: str, conversation: int, title: 
     connection.execute("UPDATE conversations SET title = ? WHERE id = ?", (_shortened(title), conversation))
 
 
-def pin(connection: sqlite3.Connection, user: str, conversation: int, pinned: bool) -> None:
+def pin(connection: Connection, user: str, conversation: int, pinned: bool) -> None:
     """Keep a conversation before the others, or no longer."""
     get(connection, user, conversation)
-    connection.execute("UPDATE conversations SET pinned = ? WHERE id = ?", (pinned, conversation))
+    connection.execute("UPDATE conversations SET pinned = ? WHERE id = ?", (int(pinned), conversation))
 
 
-def delete(connection: sqlite3.Connection, user: str, conversation: int) -> None:
+def delete(connection: Connection, user: str, conversation: int) -> None:
     """Delete a conversation with all its questions and answers."""
     get(connection, user, conversation)
     connection.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
 
 
-def exchanges(connection: sqlite3.Connection, user: str, conversation: int) -> list[Exchange]:
+def exchanges(connection: Connection, user: str, conversation: int) -> list[Exchange]:
     """The questions and answers, oldest first."""
     get(connection, user, conversation)
     rows = connection.execute(f"{_EXCHANGE} WHERE conversation = ? ORDER BY id", (conversation,))
     return [_exchange(row) for row in rows]
 
 
-def damaged(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+def damaged(connection: Connection) -> list[tuple[str, int]]:
     """The titles of everybody's conversations with damaged questions or answers, and how many these are."""
     rows = connection.execute(
         "SELECT title, count(*) FROM exchanges JOIN conversations ON conversations.id = conversation "
-        f"WHERE NOT {_IS_SOUND} GROUP BY conversation ORDER BY conversation"
+        f"WHERE NOT {_IS_SOUND} GROUP BY conversation, title ORDER BY conversation"
     )
     return [(str(title), int(count)) for title, count in rows]
 
 
-def reword(connection: sqlite3.Connection, user: str, conversation: int, exchange: int, question: str) -> None:
+def reword(connection: Connection, user: str, conversation: int, exchange: int, question: str) -> None:
     """Put other words in the place of a question; its answer goes."""
     set_answer(connection, user, conversation, exchange, None)
     connection.execute(
@@ -117,9 +116,7 @@ def reword(connection: sqlite3.Connection, user: str, conversation: int, exchang
     _sum_up(connection, exchange)
 
 
-def rate(
-    connection: sqlite3.Connection, user: str, conversation: int, exchange: int, rating: int | None, note: str
-) -> None:
+def rate(connection: Connection, user: str, conversation: int, exchange: int, rating: int | None, note: str) -> None:
     """Keep what the user thinks of an answer: 1 good, -1 bad, None nothing."""
     get(connection, user, conversation)
     connection.execute(
@@ -128,7 +125,7 @@ def rate(
     )
 
 
-def praised(connection: sqlite3.Connection, knowledge_base: str) -> list[Exchange]:
+def praised(connection: Connection, knowledge_base: str) -> list[Exchange]:
     """The exchanges about a knowledge base whose answers their users called good, whoever they are; oldest first."""
     rows = connection.execute(
         f"{_EXCHANGE} JOIN conversations ON conversations.id = conversation "
@@ -138,7 +135,7 @@ def praised(connection: sqlite3.Connection, knowledge_base: str) -> list[Exchang
     return [_exchange(row) for row in rows]
 
 
-def _exchange(row: sqlite3.Row) -> Exchange:
+def _exchange(row: Any) -> Exchange:
     question, answer = row["question"], _decoded(json.loads(row["answer"])) if row["answer"] else None
     if not row["is_sound"]:
         question = bytes.fromhex(question).decode(errors="replace")
@@ -146,24 +143,22 @@ def _exchange(row: sqlite3.Row) -> Exchange:
     return Exchange(row["id"], question, row["asked_at"], answer, row["rating"], row["note"])
 
 
-def ask(connection: sqlite3.Connection, user: str, conversation: int, question: str) -> int:
+def ask(connection: Connection, user: str, conversation: int, question: str) -> int:
     """Store a question that has no answer yet; returns the number of the exchange."""
     current = get(connection, user, conversation)
-    cursor = connection.execute(
-        "INSERT INTO exchanges (conversation, question, asked_at) VALUES (?, ?, ?)", (conversation, question, _now())
-    )
+    row = connection.execute(
+        "INSERT INTO exchanges (conversation, question, asked_at) VALUES (?, ?, ?) RETURNING id",
+        (conversation, question, _now()),
+    ).fetchone()
     connection.execute(
         "UPDATE conversations SET changed_at = ?, title = ? WHERE id = ?",
         (_now(), current.title or _shortened(question), conversation),
     )
-    assert cursor.lastrowid is not None
-    _sum_up(connection, cursor.lastrowid)
-    return cursor.lastrowid
+    _sum_up(connection, int(row[0]))
+    return int(row[0])
 
 
-def set_answer(
-    connection: sqlite3.Connection, user: str, conversation: int, exchange: int, answer: Answer | None
-) -> None:
+def set_answer(connection: Connection, user: str, conversation: int, exchange: int, answer: Answer | None) -> None:
     """Store the answer to a question in place of an earlier one and its rating; with None, delete it."""
     get(connection, user, conversation)
     encoded = None if answer is None else json.dumps(_encoded(answer), ensure_ascii=False)
@@ -174,7 +169,7 @@ def set_answer(
     _sum_up(connection, exchange)
 
 
-def _sum_up(connection: sqlite3.Connection, exchange: int) -> None:
+def _sum_up(connection: Connection, exchange: int) -> None:
     connection.execute(f"UPDATE exchanges SET checksum = {OF_EXCHANGE} WHERE id = ?", (exchange,))
 
 

@@ -7,7 +7,6 @@ knowledge base at most.
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -16,19 +15,20 @@ from typing import Any
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library.ledger import as_column, checksums, chunks, now, tables
 from minicpm_rag.library.ledger.checksums import Damage
+from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.messages import Message
 from minicpm_rag.records import DocumentRow, Heading, NewDocument, Page, Table
 
 _LISTED = """
 SELECT documents.*, knowledge_bases.name AS kb_name,
        (SELECT json_group_array(source) FROM (
-           SELECT source FROM names WHERE document_id = documents.id ORDER BY rowid)) AS sources,
+           SELECT source FROM names WHERE document_id = documents.id ORDER BY rowid) AS own_names) AS sources,
        (SELECT json_group_array(tag) FROM tags WHERE document_id = documents.id) AS own_tags
 FROM documents JOIN knowledge_bases ON knowledge_bases.id = documents.kb_id
 """
 
 
-def listed(connection: sqlite3.Connection, kb_id: int) -> list[DocumentRow]:
+def listed(connection: Connection, kb_id: int) -> list[DocumentRow]:
     """Ready documents and failed files of a knowledge base, by source."""
     rows = connection.execute(
         f"{_LISTED} WHERE documents.kb_id = ? AND documents.status IN ('ready', 'failed') "
@@ -38,13 +38,13 @@ def listed(connection: sqlite3.Connection, kb_id: int) -> list[DocumentRow]:
     return [_row(row) for row in rows]
 
 
-def ready(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+def ready(connection: Connection) -> list[tuple[int, str]]:
     """The (id, source) pairs of all ready documents, of every knowledge base."""
     rows = connection.execute("SELECT id, source FROM documents WHERE status = 'ready'")
     return [(row["id"], row["source"]) for row in rows]
 
 
-def one(connection: sqlite3.Connection, document_id: int) -> DocumentRow:
+def one(connection: Connection, document_id: int) -> DocumentRow:
     """A document, whatever its status. Raises NotFoundError."""
     found = _found(connection, "documents.id = ?", document_id)
     if found is None:
@@ -52,41 +52,40 @@ def one(connection: sqlite3.Connection, document_id: int) -> DocumentRow:
     return found
 
 
-def named(connection: sqlite3.Connection, kb_id: int, source: str) -> DocumentRow | None:
+def named(connection: Connection, kb_id: int, source: str) -> DocumentRow | None:
     """The ready document that the source is a name of."""
     return _found(
         connection, "documents.id = (SELECT document_id FROM names WHERE kb_id = ? AND source = ?)", kb_id, source
     )
 
 
-def of_bytes(connection: sqlite3.Connection, kb_id: int, sha256: str) -> DocumentRow | None:
+def of_bytes(connection: Connection, kb_id: int, sha256: str) -> DocumentRow | None:
     """The ready document with these bytes."""
     condition = "documents.kb_id = ? AND documents.sha256 = ? AND documents.status = 'ready'"
     return _found(connection, condition, kb_id, sha256)
 
 
-def knowledge_base_of(connection: sqlite3.Connection, document_id: int) -> int:
+def knowledge_base_of(connection: Connection, document_id: int) -> int:
     """The row id of the knowledge base that a document belongs to."""
     return int(connection.execute("SELECT kb_id FROM documents WHERE id = ?", (document_id,)).fetchone()[0])
 
 
 # Writing a document
-def announce(connection: sqlite3.Connection, kb_id: int, new: NewDocument) -> int:
+def announce(connection: Connection, kb_id: int, new: NewDocument) -> int:
     """Record that a document is being written, so that its vectors can be cleared whatever happens; returns its id."""
-    cursor = connection.execute(
+    row = connection.execute(
         "INSERT INTO documents(kb_id, source, title, status, sha256, size_bytes, pages_indexed, "
         "pages_present, chunks, encoding, reason, remedy, indexed_at) "
-        "VALUES (?, ?, ?, 'indexing', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, 'indexing', ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             kb_id, new.source, new.title, new.sha256, new.size_bytes, len(new.pages), new.pages_present,
             len(new.chunks), new.encoding, as_column(new.reason), as_column(new.remedy), now(),
         ),
-    )  # fmt: skip
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    ).fetchone()  # fmt: skip
+    return int(row[0])
 
 
-def publish(connection: sqlite3.Connection, document_id: int) -> None:
+def publish(connection: Connection, document_id: int) -> None:
     """Make an announced document, whose pages and chunks are stored, ready under its name.
 
     The document that its source named before, and one of the same bytes, are retired; the names of the latter move
@@ -96,7 +95,7 @@ def publish(connection: sqlite3.Connection, document_id: int) -> None:
     twin = of_bytes(connection, kb_id, new.sha256)
     for former in filter(None, (named(connection, kb_id, new.source), twin)):
         connection.execute(
-            "INSERT OR IGNORE INTO tags(document_id, tag) SELECT ?, tag FROM tags WHERE document_id = ?",
+            "INSERT INTO tags(document_id, tag) SELECT ?, tag FROM tags WHERE document_id = ? ON CONFLICT DO NOTHING",
             (document_id, former.id),
         )
         connection.execute("UPDATE documents SET folder = ? WHERE id = ?", (former.folder, document_id))
@@ -107,7 +106,7 @@ def publish(connection: sqlite3.Connection, document_id: int) -> None:
     add_name(connection, kb_id, new.source, new.title, document_id)
 
 
-def count_chunks(connection: sqlite3.Connection, kb_id: int, index_id: int) -> None:
+def count_chunks(connection: Connection, kb_id: int, index_id: int) -> None:
     """Set the chunk counts of a knowledge base's documents to those they have in that index."""
     connection.execute(
         "UPDATE documents SET chunks = (SELECT count(*) FROM chunks WHERE document_id = documents.id "
@@ -116,7 +115,7 @@ def count_chunks(connection: sqlite3.Connection, kb_id: int, index_id: int) -> N
     )
 
 
-def retire(connection: sqlite3.Connection, document_id: int) -> None:
+def retire(connection: Connection, document_id: int) -> None:
     """Take a document out of every answer: all but its row goes, which waits until Chroma is cleared."""
     chunks.remove_document(connection, document_id)
     tables.remove(connection, document_id)
@@ -125,7 +124,7 @@ def retire(connection: sqlite3.Connection, document_id: int) -> None:
     connection.execute("UPDATE documents SET status = 'retired' WHERE id = ?", (document_id,))
 
 
-def leftovers(connection: sqlite3.Connection) -> list[tuple[int, int, int | None, str | None]]:
+def leftovers(connection: Connection) -> list[tuple[int, int, int | None, str | None]]:
     """What retired documents and interrupted writes have left in Chroma.
 
     Each as (document id, chunks, index id, collection), once for each index of its knowledge base; index and
@@ -139,7 +138,7 @@ def leftovers(connection: sqlite3.Connection) -> list[tuple[int, int, int | None
     return [(row["id"], row["chunks"], row["index_id"], row["collection"]) for row in rows]
 
 
-def delete_leftovers(connection: sqlite3.Connection, document_ids: Iterable[int]) -> None:
+def delete_leftovers(connection: Connection, document_ids: Iterable[int]) -> None:
     """Delete the rows of documents that `leftovers` named, whose vectors are gone."""
     connection.executemany(
         "DELETE FROM documents WHERE id = ? AND status IN ('indexing', 'retired')",
@@ -147,7 +146,7 @@ def delete_leftovers(connection: sqlite3.Connection, document_ids: Iterable[int]
     )
 
 
-def traces(connection: sqlite3.Connection, document_id: int) -> list[str]:
+def traces(connection: Connection, document_id: int) -> list[str]:
     """The tables that still have rows of a document."""
     keys = {"documents": "id"} | dict.fromkeys(("names", "pages", "chunks", "data_tables", "tags"), "document_id")
     return [
@@ -158,7 +157,7 @@ def traces(connection: sqlite3.Connection, document_id: int) -> list[str]:
 
 
 # Files that could not be read
-def has_failed(connection: sqlite3.Connection, kb_id: int, source: str) -> bool:
+def has_failed(connection: Connection, kb_id: int, source: str) -> bool:
     """Whether the last try to read the source failed."""
     row = connection.execute(
         "SELECT 1 FROM documents WHERE kb_id = ? AND source = ? AND status = 'failed'", (kb_id, source)
@@ -166,7 +165,7 @@ def has_failed(connection: sqlite3.Connection, kb_id: int, source: str) -> bool:
     return row is not None
 
 
-def record_failure(connection: sqlite3.Connection, kb_id: int, failed: NewDocument) -> None:
+def record_failure(connection: Connection, kb_id: int, failed: NewDocument) -> None:
     """Keep why a file could not be read, in place of the failure before, and nothing else of it."""
     forget_failure(connection, kb_id, failed.source)
     connection.execute(
@@ -179,19 +178,19 @@ def record_failure(connection: sqlite3.Connection, kb_id: int, failed: NewDocume
     )  # fmt: skip
 
 
-def failures(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
+def failures(connection: Connection) -> list[tuple[int, str, str]]:
     """The (knowledge base, source, SHA-256) of every file that could not be read."""
     rows = connection.execute("SELECT kb_id, source, sha256 FROM documents WHERE status = 'failed'")
     return [(row["kb_id"], row["source"], row["sha256"]) for row in rows]
 
 
-def forget_failure(connection: sqlite3.Connection, kb_id: int, source: str) -> None:
+def forget_failure(connection: Connection, kb_id: int, source: str) -> None:
     """Delete the record that the source could not be read, where there is one."""
     connection.execute("DELETE FROM documents WHERE kb_id = ? AND source = ? AND status = 'failed'", (kb_id, source))
 
 
 # Names
-def add_name(connection: sqlite3.Connection, kb_id: int, source: str, title: str, document_id: int) -> None:
+def add_name(connection: Connection, kb_id: int, source: str, title: str, document_id: int) -> None:
     """Make the source a name of the document; the document that it named before is retired with its last name."""
     former = named(connection, kb_id, source)
     if former is not None and former.id != document_id:
@@ -204,7 +203,7 @@ def add_name(connection: sqlite3.Connection, kb_id: int, source: str, title: str
     forget_failure(connection, kb_id, source)
 
 
-def drop_name(connection: sqlite3.Connection, kb_id: int, source: str) -> int | None:
+def drop_name(connection: Connection, kb_id: int, source: str) -> int | None:
     """Take a name from its document, which is retired with its last one; returns the document that was retired."""
     row = connection.execute(
         "DELETE FROM names WHERE kb_id = ? AND source = ? RETURNING document_id", (kb_id, source)
@@ -223,13 +222,13 @@ def drop_name(connection: sqlite3.Connection, kb_id: int, source: str) -> int | 
     return None
 
 
-def names_of(connection: sqlite3.Connection, document_id: int) -> list[tuple[str, str]]:
+def names_of(connection: Connection, document_id: int) -> list[tuple[str, str]]:
     """The (source, title) pairs of a document, the one shown first."""
     rows = connection.execute("SELECT source, title FROM names WHERE document_id = ? ORDER BY rowid", (document_id,))
     return [(row["source"], row["title"]) for row in rows]
 
 
-def sources(connection: sqlite3.Connection, kb_id: int) -> list[str]:
+def sources(connection: Connection, kb_id: int) -> list[str]:
     """Every source the knowledge base knows, of ready documents and of failed files, in order."""
     rows = connection.execute(
         "SELECT source FROM names WHERE kb_id = ?1 "
@@ -239,7 +238,7 @@ def sources(connection: sqlite3.Connection, kb_id: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def titled(connection: sqlite3.Connection, kb_id: int, title: str) -> list[str]:
+def titled(connection: Connection, kb_id: int, title: str) -> list[str]:
     """Every source of that title, of ready documents and of failed files, in order."""
     rows = connection.execute(
         "SELECT source FROM names WHERE kb_id = ?1 AND title = ?2 UNION "
@@ -249,7 +248,7 @@ def titled(connection: sqlite3.Connection, kb_id: int, title: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def hashes(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
+def hashes(connection: Connection) -> list[tuple[int, str, str]]:
     """The (knowledge base, source, SHA-256) of every name of every ready document."""
     rows = connection.execute(
         "SELECT names.kb_id, names.source, documents.sha256 FROM names "
@@ -259,10 +258,11 @@ def hashes(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
 
 
 # Pages
-def add_pages(connection: sqlite3.Connection, document_id: int, pages: Iterable[Page]) -> None:
+def add_pages(connection: Connection, document_id: int, pages: Iterable[Page]) -> None:
     """Store the pages of a document."""
     connection.executemany(
-        "INSERT INTO pages(document_id, number, kind, label, text, marks) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pages(document_id, number, kind, label, text, marks, checksum) "
+        f"VALUES (?1, ?2, ?3, ?4, ?5, ?6, {checksums.OF_NEW_PAGE})",
         (
             (
                 document_id,
@@ -275,10 +275,9 @@ def add_pages(connection: sqlite3.Connection, document_id: int, pages: Iterable[
             for page in pages
         ),
     )
-    connection.execute(f"UPDATE pages SET checksum = {checksums.OF_PAGE} WHERE document_id = ?", (document_id,))
 
 
-def pages(connection: sqlite3.Connection, document_id: int, number: int | None = None) -> list[Page]:
+def pages(connection: Connection, document_id: int, number: int | None = None) -> list[Page]:
     """The stored pages of a document in order, or the one of that number.
 
     Raises LibraryError where one of them is not as it was stored.
@@ -292,7 +291,7 @@ def pages(connection: sqlite3.Connection, document_id: int, number: int | None =
     return [_page(row) for row in rows]
 
 
-def damage(connection: sqlite3.Connection, document_id: int) -> Damage:
+def damage(connection: Connection, document_id: int) -> Damage:
     """What of a ready document is not as it was stored."""
     found = checksums.damage(connection, document_id)
     return replace(found, tables=tables.damaged(connection, document_id))
@@ -318,12 +317,12 @@ def page_of(values: dict[str, Any]) -> Page:
     )
 
 
-def _found(connection: sqlite3.Connection, condition: str, *values: int | str) -> DocumentRow | None:
+def _found(connection: Connection, condition: str, *values: int | str) -> DocumentRow | None:
     row = connection.execute(f"{_LISTED} WHERE {condition}", values).fetchone()
     return None if row is None else _row(row)
 
 
-def _row(row: sqlite3.Row) -> DocumentRow:
+def _row(row: Any) -> DocumentRow:
     return DocumentRow(
         id=row["id"],
         knowledge_base=row["kb_name"] or "",
@@ -359,5 +358,5 @@ def _marks(page: Page) -> str:
     )
 
 
-def _page(row: sqlite3.Row) -> Page:
+def _page(row: Any) -> Page:
     return page_of(dict(row) | {"text": zlib.decompress(row["text"]).decode()} | json.loads(row["marks"]))

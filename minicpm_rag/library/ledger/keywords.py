@@ -1,6 +1,7 @@
-"""Keyword search: an FTS5 table of segmented text and BM25 over it, one table for each index.
+"""Keyword search: segmented text and BM25 over it, one table for each index.
 
-Knows row numbers and text, not documents or embeddings.
+SQLite finds rows with FTS5, PostgreSQL with a GIN index over the terms; both keep the terms of each row and how many
+rows hold each term. Knows row numbers and text, not documents or embeddings.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from minicpm_rag.errors import LibraryError
+from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 from minicpm_rag.text.terms import question_terms, terms
 
 # Rows a question may touch in the index: frequent terms beyond it cost most and weigh least. They are left
@@ -25,6 +27,8 @@ _TOTAL = ""  # the frequency row that holds the number of all rows
 _LENGTH = " "  # and the one that holds the number of all their terms
 _K1, _B = 1.2, 0.75  # BM25's constants, as FTS5 has them
 _VARIABLES = 500  # well under the 999 that old SQLite builds allow in one statement
+_TERMS = "string_to_array(terms, ' ')"
+_LONGEST_KEY = 200  # characters of a term in PostgreSQL, whose index refuses keys of more than some 2,700 bytes
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Statistics:
 
 
 @contextmanager
-def in_memory(texts: Iterable[str]) -> Iterator[sqlite3.Connection]:
+def in_memory(texts: Iterable[str]) -> Iterator[Connection]:
     """A database of its own whose table "texts" holds the texts by their position, for a measurement."""
     with closing(sqlite3.connect(":memory:")) as connection:
         create(connection, "texts")
@@ -54,58 +58,75 @@ def in_memory(texts: Iterable[str]) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def create(connection: sqlite3.Connection, table: str) -> None:
+def create(connection: Connection, table: str) -> None:
     """Make the tables of one keyword index, unless they are there."""
     name = _name(table)
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {name}_frequency (term TEXT PRIMARY KEY, in_rows INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    if not is_sqlite(connection):
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {name}_rows "
+            "(id BIGINT PRIMARY KEY, length INTEGER NOT NULL, terms TEXT NOT NULL)"
+        )
+        connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_terms ON {name}_rows USING gin ({_TERMS})")
+        return
     # The tokenizer "ascii" takes every non-ASCII character for a letter, so only our own blanks separate terms.
     # A contentless table keeps no copy of the terms; ours is compressed (docs/decisions.md).
     connection.execute(
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5(terms, content='', tokenize=\"ascii tokenchars '_+#'\")"
     )
     connection.execute(f"CREATE TABLE IF NOT EXISTS {name}_rows (id INTEGER PRIMARY KEY, terms BLOB NOT NULL)")
-    connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {name}_frequency (term TEXT PRIMARY KEY, in_rows INTEGER NOT NULL) WITHOUT ROWID"
-    )
 
 
-def exists(connection: sqlite3.Connection, table: str) -> bool:
+def exists(connection: Connection, table: str) -> bool:
     """Whether there is a keyword index of that name."""
-    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
-    return found is not None
+    if is_sqlite(connection):
+        listed = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    else:
+        listed = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ? || '_rows'"
+    return connection.execute(listed, (table,)).fetchone() is not None
 
 
-def drop(connection: sqlite3.Connection, table: str) -> None:
+def drop(connection: Connection, table: str) -> None:
     """Remove a keyword index with all its rows."""
     for suffix in ("", "_rows", "_frequency"):
         connection.execute(f"DROP TABLE IF EXISTS {_name(table)}{suffix}")
 
 
-def add(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[int, str]]) -> None:
+def add(connection: Connection, table: str, rows: Iterable[tuple[int, str]]) -> None:
     """Index the text of new rows. A row number already there is refused by SQLite (IntegrityError)."""
     name = _name(table)
-    segmented = [(row, terms(text)) for row, text in rows]
-    packed = [(row, " ".join(found)) for row, found in segmented]
-    connection.executemany(
-        f"INSERT INTO {name}_rows(id, terms) VALUES (?, ?)",
-        ((row, zlib.compress(text.encode(), 1)) for row, text in packed),
-    )
-    connection.executemany(f"INSERT INTO {name}(rowid, terms) VALUES (?, ?)", packed)
+    segmented = [(row, _keys(connection, terms(text))) for row, text in rows]
+    if is_sqlite(connection):
+        packed = [(row, " ".join(found)) for row, found in segmented]
+        connection.executemany(
+            f"INSERT INTO {name}_rows(id, terms) VALUES (?, ?)",
+            ((row, zlib.compress(text.encode(), 1)) for row, text in packed),
+        )
+        connection.executemany(f"INSERT INTO {name}(rowid, terms) VALUES (?, ?)", packed)
+    else:
+        connection.executemany(
+            f"INSERT INTO {name}_rows(id, length, terms) VALUES (?, ?, ?)",
+            [(row, len(found), " ".join(found)) for row, found in segmented],
+        )
     _count(connection, name, [found for _, found in segmented], +1)
 
 
-def remove(connection: sqlite3.Connection, table: str, rowids: Iterable[int]) -> None:
+def remove(connection: Connection, table: str, rowids: Iterable[int]) -> None:
     """Forget rows; numbers that are not there are ignored."""
     name = _name(table)
     known = list(_terms_of(connection, name, list(rowids)))
-    packed = [(row, " ".join(found)) for row, found in known]
-    # A contentless table must be told the very terms that were added.
-    connection.executemany(f"INSERT INTO {name}({name}, rowid, terms) VALUES ('delete', ?, ?)", packed)
-    connection.executemany(f"DELETE FROM {name}_rows WHERE id = ?", ((row,) for row, _ in packed))
+    if is_sqlite(connection):
+        # A contentless table must be told the very terms that were added.
+        packed = [(row, " ".join(found)) for row, found in known]
+        connection.executemany(f"INSERT INTO {name}({name}, rowid, terms) VALUES ('delete', ?, ?)", packed)
+    connection.executemany(f"DELETE FROM {name}_rows WHERE id = ?", [(row,) for row, _ in known])
     _count(connection, name, [found for _, found in known], -1)
 
 
 def search(
-    connection: sqlite3.Connection, table: str, question: str, limit: int, *, among: str = ""
+    connection: Connection, table: str, question: str, limit: int, *, among: str = ""
 ) -> list[tuple[int, float]]:
     """Rows that share terms with the question, best first, with their BM25 score (higher is better).
 
@@ -113,12 +134,17 @@ def search(
     """
     name = _name(table)
     wanted = question_terms(question) or list(dict.fromkeys(terms(question)))
-    known = statistics(connection, table, wanted)
+    known = statistics(connection, table, _keys(connection, wanted))
     chosen = _affordable(known)
     if not chosen:
         return []
     pruned = len(chosen) < len(known.frequencies)
+    if not is_sqlite(connection):
+        rows = _nearly_best(connection, name, chosen, known, max(2 * limit, RESCORED), among)
+        return _rescored(connection, name, rows, known)[:limit]
     match = " OR ".join(f'"{term}"' for term in chosen)
+    if among:
+        among = f" AND rowid IN ({among})"
     found = connection.execute(
         f"SELECT rowid, -rank FROM {name} WHERE {name} MATCH ?{among} ORDER BY rank LIMIT ?",
         (match, max(limit, RESCORED) if pruned else limit),
@@ -149,12 +175,12 @@ class Scoped:
         return Statistics(len(self.rows), dict(counts), length / max(1, len(self.rows)))
 
 
-def scoped(connection: sqlite3.Connection, table: str, rows: list[int]) -> Scoped:
+def scoped(connection: Connection, table: str, rows: list[int]) -> Scoped:
     """The rows with their terms, to be searched apart from all others."""
     return Scoped(dict(_terms_of(connection, _name(table), rows)))
 
 
-def statistics(connection: sqlite3.Connection, table: str, wanted: Sequence[str]) -> Statistics:
+def statistics(connection: Connection, table: str, wanted: Sequence[str]) -> Statistics:
     """Count the rows of the index, and those that hold each of the terms."""
     counts: dict[str, int] = {}
     for group in _groups([_TOTAL, _LENGTH, *wanted]):
@@ -176,7 +202,24 @@ def _affordable(known: Statistics) -> list[str]:
     return chosen
 
 
-def _rescored(connection: sqlite3.Connection, name: str, rows: list[int], known: Statistics) -> list[tuple[int, float]]:
+def _nearly_best(
+    connection: Connection, name: str, chosen: list[str], known: Statistics, limit: int, among: str
+) -> list[int]:
+    """The rows that share most with the question, as PostgreSQL can count it: as if each term were in a row once."""
+    if among:
+        among = f" AND id IN ({among})"
+    having = f"SELECT id, length, ?::float8 AS weight FROM {name}_rows WHERE {_TERMS} @> ARRAY[?]{among}"
+    values = [value for term in chosen for value in (known.weight(term), term)]
+    norm = f"{_K1} * ({1 - _B} + {_B} * min(length) / ?::float8)"
+    rows = connection.execute(
+        f"SELECT id FROM ({' UNION ALL '.join([having] * len(chosen))}) AS found "
+        f"GROUP BY id ORDER BY sum(weight) / (1 + {norm}) DESC, id LIMIT ?",
+        (*values, max(1.0, known.terms_per_row), limit),
+    )
+    return [row[0] for row in rows]
+
+
+def _rescored(connection: Connection, name: str, rows: list[int], known: Statistics) -> list[tuple[int, float]]:
     """Score rows by all terms of the question, those left out of the search too."""
     scores = [(row, _bm25(found, known)) for row, found in _terms_of(connection, name, rows)]
     return sorted(scores, key=lambda item: -item[1])
@@ -189,20 +232,21 @@ def _bm25(found: list[str], known: Statistics) -> float:
     return sum(known.weight(term) * count * (_K1 + 1) / (count + norm) for term, count in counts.items())
 
 
-def _terms_of(connection: sqlite3.Connection, name: str, rows: list[int]) -> Iterator[tuple[int, list[str]]]:
+def _terms_of(connection: Connection, name: str, rows: list[int]) -> Iterator[tuple[int, list[str]]]:
     for group in _groups(rows):
         query = f"SELECT id, terms FROM {name}_rows WHERE id IN ({','.join('?' * len(group))})"
         for row, stored in connection.execute(query, group):
-            yield int(row), zlib.decompress(stored).decode().split()
+            packed = stored if isinstance(stored, str) else zlib.decompress(stored).decode()
+            yield int(row), packed.split()
 
 
-def _count(connection: sqlite3.Connection, name: str, rows: list[list[str]], step: int) -> None:
+def _count(connection: Connection, name: str, rows: list[list[str]], step: int) -> None:
     counts = Counter(term for found in rows for term in set(found))
     counts[_TOTAL] = len(rows)
     counts[_LENGTH] = sum(map(len, rows))
     connection.executemany(
         f"INSERT INTO {name}_frequency(term, in_rows) VALUES (?, ?) "
-        "ON CONFLICT(term) DO UPDATE SET in_rows = in_rows + excluded.in_rows",
+        f"ON CONFLICT(term) DO UPDATE SET in_rows = {name}_frequency.in_rows + excluded.in_rows",
         ((term, step * count) for term, count in sorted(counts.items())),
     )
     if step < 0:
@@ -210,6 +254,11 @@ def _count(connection: sqlite3.Connection, name: str, rows: list[list[str]], ste
             f"DELETE FROM {name}_frequency WHERE term = ? AND in_rows <= 0",
             ((term,) for term in counts if term not in {_TOTAL, _LENGTH}),
         )
+
+
+def _keys(connection: Connection, found: list[str]) -> list[str]:
+    """Terms as the index takes them: in PostgreSQL only the beginning of very long ones."""
+    return found if is_sqlite(connection) else [term[:_LONGEST_KEY] for term in found]
 
 
 def _groups(values: list[int] | list[str]) -> Iterable[list[int] | list[str]]:

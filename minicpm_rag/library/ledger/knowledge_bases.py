@@ -7,14 +7,14 @@ current index, which questions are asked of, and one being built while it is rei
 from __future__ import annotations
 
 import json
-import sqlite3
 import unicodedata
 import uuid
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError
-from minicpm_rag.library.ledger import keywords, now, tables
+from minicpm_rag.library.ledger import halfvecs, keywords, now, tables
+from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 from minicpm_rag.messages import LANGUAGES, Message, text
 from minicpm_rag.records import KnowledgeBase
 
@@ -34,7 +34,7 @@ class Index:
     revision: str
 
 
-def listed(connection: sqlite3.Connection) -> list[KnowledgeBase]:
+def listed(connection: Connection) -> list[KnowledgeBase]:
     """All knowledge bases with their counts, by name."""
     rows = connection.execute(
         "SELECT name, coalesce(embedder, '') AS embedder, coalesce(dimension, 0) AS dimension, "
@@ -42,12 +42,12 @@ def listed(connection: sqlite3.Connection) -> list[KnowledgeBase]:
         "coalesce(sum(chunks), 0) AS chunks FROM knowledge_bases "
         "LEFT JOIN indexes ON indexes.kb_id = knowledge_bases.id AND indexes.status = 'current' "
         "LEFT JOIN documents ON documents.kb_id = knowledge_bases.id AND documents.status = 'ready' "
-        "WHERE name IS NOT NULL GROUP BY knowledge_bases.id ORDER BY name"
+        "WHERE name IS NOT NULL GROUP BY knowledge_bases.id, indexes.id ORDER BY name"
     )
     return [KnowledgeBase(**dict(row)) for row in rows]
 
 
-def find(connection: sqlite3.Connection, name: str) -> int:
+def find(connection: Connection, name: str) -> int:
     """The row id of a knowledge base. Raises NotFoundError naming those that exist."""
     row = connection.execute("SELECT id FROM knowledge_bases WHERE name = ?", (clean(name),)).fetchone()
     if row is not None:
@@ -60,46 +60,49 @@ def find(connection: sqlite3.Connection, name: str) -> int:
     raise NotFoundError("library.no_knowledge_base", name=name, known=known)
 
 
-def one(connection: sqlite3.Connection, name: str) -> KnowledgeBase:
+def one(connection: Connection, name: str) -> KnowledgeBase:
     """A knowledge base with its counts. Raises NotFoundError naming those that exist."""
     find(connection, name)
     return next(entry for entry in listed(connection) if entry.name == clean(name))
 
 
-def exists(connection: sqlite3.Connection, name: str) -> bool:
+def exists(connection: Connection, name: str) -> bool:
     """Whether there is a knowledge base of that name."""
     return connection.execute("SELECT 1 FROM knowledge_bases WHERE name = ?", (clean(name),)).fetchone() is not None
 
 
-def create(connection: sqlite3.Connection, name: str) -> int:
+def create(connection: Connection, name: str) -> int:
     """Make an empty knowledge base. Raises LibraryError where the name is taken or unusable."""
     if exists(connection, name):
         raise LibraryError("library.name_taken", name=name)
-    cursor = connection.execute("INSERT INTO knowledge_bases(name, created_at) VALUES (?, ?)", (new_name(name), now()))
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    return _insert(connection, new_name(name))
 
 
-def ensure(connection: sqlite3.Connection, name: str) -> int:
+def ensure(connection: Connection, name: str) -> int:
     """The row id of the knowledge base of that name, made where it is missing."""
     return find(connection, name) if exists(connection, name) else create(connection, name)
 
 
-def create_hidden(connection: sqlite3.Connection) -> int:
+def create_hidden(connection: Connection) -> int:
     """Make a knowledge base without a name, to be filled and then revealed."""
-    cursor = connection.execute("INSERT INTO knowledge_bases(name, created_at) VALUES (NULL, ?)", (now(),))
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    return _insert(connection, None)
 
 
-def reveal(connection: sqlite3.Connection, kb_id: int, name: str) -> None:
+def _insert(connection: Connection, name: str | None) -> int:
+    row = connection.execute(
+        "INSERT INTO knowledge_bases(name, created_at) VALUES (?, ?) RETURNING id", (name, now())
+    ).fetchone()
+    return int(row[0])
+
+
+def reveal(connection: Connection, kb_id: int, name: str) -> None:
     """Name a hidden knowledge base. Raises LibraryError where the name was taken meanwhile."""
     if exists(connection, name):
         raise LibraryError("library.name_taken", name=name)
     connection.execute("UPDATE knowledge_bases SET name = ? WHERE id = ?", (new_name(name), kb_id))
 
 
-def rename(connection: sqlite3.Connection, name: str, wanted: str) -> None:
+def rename(connection: Connection, name: str, wanted: str) -> None:
     """Give a knowledge base another name."""
     kb_id = find(connection, name)
     if exists(connection, wanted):
@@ -109,13 +112,13 @@ def rename(connection: sqlite3.Connection, name: str, wanted: str) -> None:
     connection.execute("UPDATE knowledge_bases SET name = ? WHERE id = ?", (new_name(wanted), kb_id))
 
 
-def hide(connection: sqlite3.Connection, kb_id: int) -> None:
+def hide(connection: Connection, kb_id: int) -> None:
     """Take the name away, which hides everything; the owner clears the rest."""
     connection.execute("UPDATE knowledge_bases SET name = NULL WHERE id = ?", (kb_id,))
     note_change(connection, kb_id)
 
 
-def clear_hidden(connection: sqlite3.Connection) -> list[int]:
+def clear_hidden(connection: Connection) -> list[int]:
     """Delete the rows of hidden knowledge bases whose indexes are gone already; returns their row ids."""
     hidden = [
         row[0]
@@ -136,37 +139,38 @@ def clear_hidden(connection: sqlite3.Connection) -> list[int]:
     return hidden
 
 
-def version(connection: sqlite3.Connection, kb_id: int) -> int:
+def version(connection: Connection, kb_id: int) -> int:
     """A number that grows with every change of what can be found."""
     return int(connection.execute("SELECT version FROM knowledge_bases WHERE id = ?", (kb_id,)).fetchone()[0])
 
 
-def note_change(connection: sqlite3.Connection, kb_id: int) -> None:
+def note_change(connection: Connection, kb_id: int) -> None:
     """Say that what can be found in the knowledge base has changed, once this transaction is kept."""
     connection.execute("UPDATE knowledge_bases SET version = version + 1 WHERE id = ?", (kb_id,))
 
 
-def setting(connection: sqlite3.Connection, kb_id: int, key: str) -> Any:
+def setting(connection: Connection, kb_id: int, key: str) -> Any:
     """The JSON value stored under the key, or None."""
     row = connection.execute("SELECT value FROM settings WHERE kb_id = ? AND key = ?", (kb_id, key)).fetchone()
     return None if row is None else json.loads(row[0])
 
 
-def settings(connection: sqlite3.Connection, kb_id: int) -> dict[str, Any]:
+def settings(connection: Connection, kb_id: int) -> dict[str, Any]:
     """All JSON values stored for the knowledge base, by key."""
     rows = connection.execute("SELECT key, value FROM settings WHERE kb_id = ? ORDER BY key", (kb_id,))
     return {row["key"]: json.loads(row["value"]) for row in rows}
 
 
-def set_setting(connection: sqlite3.Connection, kb_id: int, key: str, value: Any) -> None:
+def set_setting(connection: Connection, kb_id: int, key: str, value: Any) -> None:
     """Store a JSON value under the key, in place of the one before."""
     connection.execute(
-        "INSERT OR REPLACE INTO settings(kb_id, key, value) VALUES (?, ?, ?)",
+        "INSERT INTO settings(kb_id, key, value) VALUES (?, ?, ?) "
+        "ON CONFLICT (kb_id, key) DO UPDATE SET value = excluded.value",
         (kb_id, key, json.dumps(value, ensure_ascii=False)),
     )
 
 
-def name_of(connection: sqlite3.Connection, kb_id: int) -> str:
+def name_of(connection: Connection, kb_id: int) -> str:
     """The current name of a knowledge base. Raises NotFoundError where it was deleted."""
     row = connection.execute("SELECT name FROM knowledge_bases WHERE id = ?", (kb_id,)).fetchone()
     if row is None or row[0] is None:
@@ -174,7 +178,7 @@ def name_of(connection: sqlite3.Connection, kb_id: int) -> str:
     return str(row[0])
 
 
-def names(connection: sqlite3.Connection) -> dict[int, str]:
+def names(connection: Connection) -> dict[int, str]:
     """The name of each knowledge base by its row id."""
     return dict(connection.execute("SELECT id, name FROM knowledge_bases WHERE name IS NOT NULL").fetchall())
 
@@ -205,9 +209,7 @@ def keyword_table(index_id: int) -> str:
     return f"keywords_{index_id}"
 
 
-def find_index(
-    connection: sqlite3.Connection, kb_id: int, status: Literal["building", "current"] = "current"
-) -> Index | None:
+def find_index(connection: Connection, kb_id: int, status: Literal["building", "current"] = "current") -> Index | None:
     """The index that questions are asked of (or the one being built); None before the first document."""
     row = connection.execute(
         "SELECT id, kb_id, collection, embedder, dimension, revision FROM indexes WHERE kb_id = ? AND status = ?",
@@ -216,7 +218,7 @@ def find_index(
     return None if row is None else Index(*row)
 
 
-def indexes(connection: sqlite3.Connection, *, also_building: bool = False) -> list[Index]:
+def indexes(connection: Connection, *, also_building: bool = False) -> list[Index]:
     """The indexes that questions are asked of, of all knowledge bases; `also_building`, those to come."""
     statuses = "('current', 'building')" if also_building else "('current')"
     rows = connection.execute(
@@ -227,13 +229,19 @@ def indexes(connection: sqlite3.Connection, *, also_building: bool = False) -> l
     return [Index(*row) for row in rows]
 
 
-def collections(connection: sqlite3.Connection) -> set[str]:
+def index_of(connection: Connection, collection: str) -> int | None:
+    """The index with a collection of that name."""
+    row = connection.execute("SELECT id FROM indexes WHERE collection = ?", (collection,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def collections(connection: Connection) -> set[str]:
     """The names in Chroma of all indexes, of whatever status."""
     return {row[0] for row in connection.execute("SELECT collection FROM indexes")}
 
 
 def make_index(
-    connection: sqlite3.Connection,
+    connection: Connection,
     kb_id: int,
     *,
     embedder: str,
@@ -250,30 +258,39 @@ def make_index(
     index = find_index(connection, kb_id, status)
     assert index is not None
     keywords.create(connection, keyword_table(index.id))
+    if not is_sqlite(connection):
+        halfvecs.create(connection, index.id, dimension)
     return index
 
 
-def swap_index(connection: sqlite3.Connection, index: Index) -> None:
+def swap_index(connection: Connection, index: Index) -> None:
     """Make an index that was being built the one that is asked, and retire the one before."""
     connection.execute("UPDATE indexes SET status = 'retired' WHERE kb_id = ? AND status = 'current'", (index.kb_id,))
     connection.execute("UPDATE indexes SET status = 'current' WHERE id = ?", (index.id,))
 
 
-def finished_indexes(connection: sqlite3.Connection) -> list[Index]:
-    """Retired indexes, those of deleted knowledge bases, and half-built ones that no job will finish."""
+def finished_indexes(connection: Connection, kb_id: int | None = None) -> list[Index]:
+    """Retired indexes, those of deleted knowledge bases, and half-built ones that no job will finish.
+
+    Of all knowledge bases, or of one.
+    """
+    only, values = ("", []) if kb_id is None else (" AND kb_id = ?", [kb_id])
     rows = connection.execute(
         "SELECT indexes.id, kb_id, collection, embedder, dimension, revision FROM indexes "
         "JOIN knowledge_bases ON knowledge_bases.id = indexes.kb_id "
-        "WHERE indexes.status = 'retired' OR knowledge_bases.name IS NULL "
+        "WHERE (indexes.status = 'retired' OR knowledge_bases.name IS NULL "
         "OR (indexes.status = 'building' AND NOT EXISTS (SELECT 1 FROM jobs "
-        "WHERE jobs.kb_id = indexes.kb_id AND jobs.kind = 'reindex' AND jobs.status IN ('queued', 'running')))"
+        "WHERE jobs.kb_id = indexes.kb_id AND jobs.kind = 'reindex' AND jobs.status IN ('queued', 'running'))))" + only,
+        values,
     )
     return [Index(*row) for row in rows]
 
 
-def delete_index(connection: sqlite3.Connection, index_id: int) -> None:
+def delete_index(connection: Connection, index_id: int) -> None:
     """Delete an index with its keywords, vectors and chunks; the documents stay."""
     keywords.drop(connection, keyword_table(index_id))
+    if not is_sqlite(connection):
+        halfvecs.drop(connection, index_id)
     connection.execute("DELETE FROM vectors WHERE chunk IN (SELECT id FROM chunks WHERE index_id = ?)", (index_id,))
     connection.execute("DELETE FROM chunks WHERE index_id = ?", (index_id,))
     connection.execute("DELETE FROM indexes WHERE id = ?", (index_id,))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from minicpm_rag.library.ledger import checksums, old_reasons
+from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 
 DOCUMENTS = """
 CREATE TABLE knowledge_bases(
@@ -164,13 +165,32 @@ CREATE TABLE tags(
 """
 
 
+# What PostgreSQL has besides, before and after the migrations, which `dialect` puts into its words.
+POSTGRES_FIRST = """
+CREATE EXTENSION IF NOT EXISTS vector;
+CREATE TABLE schema_version(number INTEGER NOT NULL);
+INSERT INTO schema_version VALUES (0);
+"""
+POSTGRES_LAST = """
+CREATE TABLE data_rows(  -- of the data tables, packed, see tables.py
+    data_table INTEGER PRIMARY KEY REFERENCES data_tables(id) ON DELETE CASCADE,
+    rows BLOB NOT NULL
+);
+CREATE TABLE leases(  -- of running jobs, see leases.py
+    job_id INTEGER PRIMARY KEY REFERENCES jobs(id) ON DELETE CASCADE,
+    token TEXT NOT NULL,
+    ends_at TIMESTAMPTZ NOT NULL
+);
+"""
+
+
 @dataclass(frozen=True)
 class Migration:
     """One step from the schema before to schema `number`: SQL, or a function on the connection."""
 
     number: int
     name: str
-    change: str | Callable[[sqlite3.Connection], None]
+    change: str | Callable[[Connection], None]
 
 
 MIGRATIONS = (
@@ -189,20 +209,33 @@ MIGRATIONS = (
 NEWEST = MIGRATIONS[-1].number
 
 
-def version(connection: sqlite3.Connection) -> int:
-    """The number of the last migration that the ledger has had; 0 for a new file."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+def version(connection: Connection) -> int:
+    """The number of the last migration that the ledger has had; 0 for a new file or database."""
+    if is_sqlite(connection):
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    (table,) = connection.execute("SELECT to_regclass('schema_version')").fetchone()
+    return 0 if table is None else int(connection.execute("SELECT number FROM schema_version").fetchone()[0])
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: Connection) -> None:
     """Bring an older or new ledger to the newest schema, in the caller's transaction."""
-    for migration in MIGRATIONS[version(connection) :]:
+    before = version(connection)
+    if not before and not is_sqlite(connection):
+        for statement in _statements(POSTGRES_FIRST):
+            connection.execute(statement)
+    for migration in MIGRATIONS[before:]:
         if callable(migration.change):
             migration.change(connection)
         else:
             for statement in _statements(migration.change):
                 connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {migration.number}")
+    if not before and not is_sqlite(connection):
+        for statement in _statements(POSTGRES_LAST):
+            connection.execute(statement)
+    if is_sqlite(connection):
+        connection.execute(f"PRAGMA user_version = {NEWEST}")
+    else:
+        connection.execute("UPDATE schema_version SET number = ?", (NEWEST,))
 
 
 def _statements(script: str) -> list[str]:

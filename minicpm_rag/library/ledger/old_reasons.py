@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from functools import cache
 
+from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.messages import Message, joined
 
 # The sentences of old programs; `{name}` stands for a value. Frozen: what they became may be reworded, not this.
@@ -66,7 +66,7 @@ KINDS = {
 }
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: Connection) -> None:
     """Rewrite the reasons of documents, jobs and failed answers."""
     for table, column in (("documents", "reason"), ("documents", "remedy"), ("jobs", "error")):
         rows = connection.execute(f"SELECT id, {column} FROM {table} WHERE {column} <> ''").fetchall()

@@ -5,12 +5,12 @@ A document without a folder of its own is in that of its file.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePath
 
 from minicpm_rag.errors import LibraryError, NotFoundError
 from minicpm_rag.library.ledger import documents
+from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.records import DocumentRow, Scope
 
 LONGEST_TAG = 60  # characters
@@ -27,26 +27,27 @@ def clean(tag: str) -> str:
 
 
 def change_tags(
-    connection: sqlite3.Connection, document_ids: Iterable[int], *, add: Iterable[str] = (), drop: Iterable[str] = ()
+    connection: Connection, document_ids: Iterable[int], *, add: Iterable[str] = (), drop: Iterable[str] = ()
 ) -> None:
     """Give documents tags and take tags from them."""
     added, dropped = [clean(tag) for tag in add], [clean(tag) for tag in drop]
     for document_id in document_ids:
         connection.executemany(
-            "INSERT OR IGNORE INTO tags(document_id, tag) VALUES (?, ?)", [(document_id, tag) for tag in added]
+            "INSERT INTO tags(document_id, tag) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(document_id, tag) for tag in added],
         )
         connection.executemany(
             "DELETE FROM tags WHERE document_id = ? AND tag = ?", [(document_id, tag) for tag in dropped]
         )
 
 
-def move(connection: sqlite3.Connection, document_ids: Iterable[int], folder: str) -> None:
+def move(connection: Connection, document_ids: Iterable[int], folder: str) -> None:
     """Put documents into a folder of the library; "" puts them back into that of their file."""
     name = "/".join(clean(part) for part in folder.strip("/").split("/")) if folder.strip("/ ") else ""
     connection.executemany("UPDATE documents SET folder = ? WHERE id = ?", [(name, key) for key in document_ids])
 
 
-def tags(connection: sqlite3.Connection, kb_id: int) -> list[str]:
+def tags(connection: Connection, kb_id: int) -> list[str]:
     """All tags of a knowledge base's documents, in order."""
     rows = connection.execute(
         "SELECT DISTINCT tag FROM tags JOIN documents ON documents.id = tags.document_id "
@@ -56,7 +57,7 @@ def tags(connection: sqlite3.Connection, kb_id: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def held(connection: sqlite3.Connection, kb_id: int, scope: Scope) -> list[DocumentRow]:
+def held(connection: Connection, kb_id: int, scope: Scope) -> list[DocumentRow]:
     """The ready documents that a scope holds."""
     return [row for row in documents.listed(connection, kb_id) if row.status == "ready" and holds(scope, row)]
 
@@ -72,7 +73,7 @@ def holds(scope: Scope, row: DocumentRow) -> bool:
     return is_named and ending and (not scope.since or day >= scope.since) and (not scope.until or day <= scope.until)
 
 
-def named(connection: sqlite3.Connection, kb_id: int, wanted: Sequence[str]) -> Scope:
+def named(connection: Connection, kb_id: int, wanted: Sequence[str]) -> Scope:
     """The scope that words mean: each a title, path, folder, "#tag" or tag, ".pdf", "since:" or "until:2026-01-31".
 
     Raises NotFoundError where one of them means nothing in this knowledge base.

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.library.ledger import Ledger, tables
+from minicpm_rag.library.ledger.postgres import PostgresLedger
 from minicpm_rag.library.ledger.tables import data_table
 from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import DataTable
@@ -199,7 +200,7 @@ def run(ledger: Ledger, tables: Sequence[DataTable], sql: str, *, most_rows: int
 
 def totals(ledger: Ledger, table: DataTable, column: int) -> list[tuple[str, float, TableRow]]:
     """What the table's own total rows say of a column: (what the row is called, value, place)."""
-    with ledger.reading() as connection:
+    with closing(_with_rows(ledger, [table])) as connection:
         rows = connection.execute(
             f"SELECT total, c{column} AS value, page, row, start FROM {data_table(table.id)} "
             "WHERE total IS NOT NULL ORDER BY position"
@@ -225,7 +226,7 @@ def texts_within(ledger: Ledger, table: DataTable, column: int, question: str, l
 @contextmanager
 def _views(ledger: Ledger, tables: Sequence[DataTable]) -> Iterator[sqlite3.Connection]:
     """A connection of its own that can read views of these tables and nothing else."""
-    with closing(ledger.connect()) as connection:
+    with closing(_with_rows(ledger, tables)) as connection:
         for table, view in zip(tables, view_names(tables), strict=True):
             columns = [f"c{number} AS {_quoted(name)}" for number, name in enumerate(names(table))]
             places = [f"{name[1:]} AS {_quoted(name)}" for name in PLACE_COLUMNS]
@@ -248,6 +249,18 @@ def _views(ledger: Ledger, tables: Sequence[DataTable]) -> Iterator[sqlite3.Conn
         connection.set_authorizer(allow)
         connection.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS_BETWEEN_LOOKS)
         yield connection
+
+
+def _with_rows(ledger: Ledger, wanted: Sequence[DataTable]) -> sqlite3.Connection:
+    """A connection to a SQLite database that has the rows of these tables; the caller closes it."""
+    if not isinstance(ledger, PostgresLedger):
+        return ledger.connect()
+    scratch = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    scratch.row_factory = sqlite3.Row
+    with ledger.reading() as connection:
+        for table in wanted:
+            tables.write_rows(scratch, table.id, *tables.read_rows(connection, table.id))
+    return scratch
 
 
 def _source(query: TableQuery) -> str:

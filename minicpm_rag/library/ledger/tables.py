@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 
 from minicpm_rag.library.ledger import checksums
+from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 from minicpm_rag.records import Column, DataTable, Page, Table
 from minicpm_rag.text import table_rows
 from minicpm_rag.text.cells import Value, total_label, typed
@@ -38,7 +40,7 @@ def data_table(number: int) -> str:
     return f"data_{number}"
 
 
-def add(connection: sqlite3.Connection, document_id: int, pages: Iterable[Page]) -> None:
+def add(connection: Connection, document_id: int, pages: Iterable[Page]) -> None:
     """Store the tables of a document's pages, in place of those stored before."""
     remove(connection, document_id)
     for found in _joined(pages):
@@ -49,7 +51,7 @@ def add(connection: sqlite3.Connection, document_id: int, pages: Iterable[Page])
     connection.execute("UPDATE documents SET tables_read = 1 WHERE id = ?", (document_id,))
 
 
-def damaged(connection: sqlite3.Connection, document_id: int) -> int:
+def damaged(connection: Connection, document_id: int) -> int:
     """How many of a document's tables are not as they were stored; those never stored (`unread`) are none."""
     rows = connection.execute(
         "SELECT data_tables.id, checksum FROM data_tables JOIN documents ON documents.id = document_id "
@@ -59,9 +61,11 @@ def damaged(connection: sqlite3.Connection, document_id: int) -> int:
     return sum(_checksum(connection, number) != checksum for number, checksum in rows)
 
 
-def _checksum(connection: sqlite3.Connection, number: int) -> int | None:
+def _checksum(connection: Connection, number: int) -> int | None:
     """Of a table's description and rows; None where they cannot be read."""
     described = "SELECT page, label, caption, columns, row_count FROM data_tables WHERE id = ?"
+    if not is_sqlite(connection):
+        return checksums.of_rows(chain(connection.execute(described, (number,)), read_rows(connection, number)[1]))
     try:
         rows = connection.execute(f"SELECT * FROM {data_table(number)} ORDER BY position")
         return checksums.of_rows(chain(connection.execute(described, (number,)), rows))
@@ -69,25 +73,28 @@ def _checksum(connection: sqlite3.Connection, number: int) -> int | None:
         return None
 
 
-def _numbers(connection: sqlite3.Connection, document_id: int) -> list[int]:
+def _numbers(connection: Connection, document_id: int) -> list[int]:
     rows = connection.execute("SELECT id FROM data_tables WHERE document_id = ?", (document_id,))
     return [int(row[0]) for row in rows]
 
 
-def remove(connection: sqlite3.Connection, document_id: int) -> None:
+def remove(connection: Connection, document_id: int) -> None:
     """Delete the tables of a document."""
     for number in _numbers(connection, document_id):
-        connection.execute(f"DROP TABLE IF EXISTS {data_table(number)}")
+        if is_sqlite(connection):
+            connection.execute(f"DROP TABLE IF EXISTS {data_table(number)}")
+        else:
+            connection.execute("DELETE FROM data_rows WHERE data_table = ?", (number,))
     connection.execute("DELETE FROM data_tables WHERE document_id = ?", (document_id,))
 
 
-def unread(connection: sqlite3.Connection) -> list[int]:
+def unread(connection: Connection) -> list[int]:
     """Ready documents whose tables were never stored: those of an older version of this program."""
     rows = connection.execute("SELECT id FROM documents WHERE status = 'ready' AND tables_read = 0")
     return [int(row[0]) for row in rows]
 
 
-def listed(connection: sqlite3.Connection, kb_id: int) -> list[DataTable]:
+def listed(connection: Connection, kb_id: int) -> list[DataTable]:
     """The tables of a knowledge base's ready documents, in the order in which they were stored."""
     rows = connection.execute(
         "SELECT data_tables.*, documents.title FROM data_tables JOIN documents "
@@ -110,7 +117,7 @@ def listed(connection: sqlite3.Connection, kb_id: int) -> list[DataTable]:
     ]
 
 
-def _add_one(connection: sqlite3.Connection, document_id: int, found: _Found) -> None:
+def _add_one(connection: Connection, document_id: int, found: _Found) -> None:
     width = min(MOST_COLUMNS, len(found.header))
     totals = [total_label(cells) for *_, cells in found.rows]
     columns: list[Column] = []
@@ -120,28 +127,49 @@ def _add_one(connection: sqlite3.Connection, document_id: int, found: _Found) ->
         column, read = typed(found.header[position], texts, counts=[not total for total in totals])
         columns.append(column)
         values.append(read)
-    cursor = connection.execute(
-        "INSERT INTO data_tables(document_id, page, label, caption, columns, row_count) VALUES (?, ?, ?, ?, ?, ?)",
+    (number,) = connection.execute(
+        "INSERT INTO data_tables(document_id, page, label, caption, columns, row_count) "
+        "VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
         (
             document_id, found.page.number, found.page.label, found.caption,
             json.dumps([asdict(column) for column in columns], ensure_ascii=False), totals.count(""),
         ),
-    )  # fmt: skip
-    assert cursor.lastrowid is not None
-    name = data_table(cursor.lastrowid)
+    ).fetchone()  # fmt: skip
+    rows = [
+        (position, page, row, start, total or None, *(column[position] for column in values))
+        for position, ((page, row, start, _), total) in enumerate(zip(found.rows, totals, strict=True))
+    ]
+    write_rows(connection, number, width, rows)
+
+
+def write_rows(connection: Connection, number: int, width: int, rows: Sequence[Sequence[Value | None]]) -> None:
+    """Store the rows of a data table: position, page, row, start, label of a total, then `width` cells.
+
+    SQLite has a table for each, which it computes with. PostgreSQL has them packed: a question unpacks them into a
+    SQLite database in memory, so that SQL which a model wrote never reaches a server that others share.
+    """
+    if not is_sqlite(connection):
+        packed = zlib.compress(json.dumps([width, rows], ensure_ascii=False).encode(), 6)
+        connection.execute("INSERT INTO data_rows(data_table, rows) VALUES (?, ?)", (number, packed))
+        return
+    name = data_table(number)
     cells = ", ".join(f"c{position}" for position in range(width))
     connection.execute(
         f"CREATE TABLE {name}(position INTEGER PRIMARY KEY, page INTEGER NOT NULL, row INTEGER NOT NULL, "
         f"start INTEGER NOT NULL, total TEXT, {cells})"
     )
-    insert = f"INSERT INTO {name} VALUES ({', '.join('?' * (width + 5))})"
-    connection.executemany(
-        insert,
-        (
-            (position, page, row, start, total or None, *(column[position] for column in values))
-            for position, ((page, row, start, _), total) in enumerate(zip(found.rows, totals, strict=True))
-        ),
-    )
+    connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * (width + 5))})", rows)
+
+
+def read_rows(connection: Connection, number: int) -> tuple[int, list[list[Value | None]]]:
+    """What `write_rows` stored: the number of cells, and the rows."""
+    if not is_sqlite(connection):
+        (packed,) = connection.execute("SELECT rows FROM data_rows WHERE data_table = ?", (number,)).fetchone()
+        width, rows = json.loads(zlib.decompress(packed))
+        return width, rows
+    rows = [list(row) for row in connection.execute(f"SELECT * FROM {data_table(number)} ORDER BY position")]
+    (columns,) = connection.execute("SELECT columns FROM data_tables WHERE id = ?", (number,)).fetchone()
+    return len(json.loads(columns)), rows
 
 
 def _joined(pages: Iterable[Page]) -> Iterator[_Found]:

@@ -1,0 +1,148 @@
+"""The ledger in PostgreSQL keeps whole transactions or nothing, and says in plain words what is wrong."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stores
+
+from minicpm_rag.errors import DatabaseUnreachableError, LibraryError, SettingsError
+from minicpm_rag.library import Library
+from minicpm_rag.library.conversations import Conversations
+from minicpm_rag.library.ledger import keywords
+from minicpm_rag.library.ledger.connection import Connection
+from minicpm_rag.library.ledger.dialect import translated
+from minicpm_rag.library.ledger.postgres import PostgresLedger, shown
+from minicpm_rag.settings import load_settings
+
+
+@pytest.fixture
+def database(tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv(stores.SERVER, postgres)
+    found = stores.database_of(tmp_path)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def ledger(database: str) -> Iterator[PostgresLedger]:
+    ledger = PostgresLedger(database)
+    yield ledger
+    ledger.close()
+
+
+def names(ledger: PostgresLedger) -> list[str]:
+    with ledger.reading() as connection:
+        return [row[0] for row in connection.execute("SELECT name FROM knowledge_bases ORDER BY id")]
+
+
+def add(connection: Connection, name: str) -> None:
+    connection.execute("INSERT INTO knowledge_bases(name, created_at) VALUES (?, '')", (name,))
+
+
+def test_a_transaction_that_fails_leaves_nothing(ledger: PostgresLedger) -> None:
+    with pytest.raises(ZeroDivisionError), ledger.writing() as connection:
+        add(connection, "甲")
+        raise ZeroDivisionError
+    assert names(ledger) == []
+    with ledger.writing() as connection:
+        add(connection, "乙 50 % 'quoted'")
+    assert names(ledger) == ["乙 50 % 'quoted'"]
+
+
+def test_a_reader_sees_one_state_while_others_write(ledger: PostgresLedger) -> None:
+    with ledger.reading() as connection:
+        before = connection.execute("SELECT count(*) FROM knowledge_bases").fetchone()[0]
+        with ledger.writing() as writer:
+            add(writer, "new")
+        after = connection.execute("SELECT count(*) FROM knowledge_bases").fetchone()[0]
+    assert (before, after) == (0, 0)
+    assert names(ledger) == ["new"]
+
+
+def test_many_threads_and_two_handles_lose_no_write(database: str) -> None:
+    ledgers = [PostgresLedger(database), PostgresLedger(database)]
+
+    def write(worker: int) -> None:
+        for number in range(10):
+            with ledgers[worker % 2].writing() as connection:
+                add(connection, f"{worker}-{number}")
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(names(ledgers[0])) == 40
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_a_new_database_that_several_open_at_once_is_made_once(database: str) -> None:
+    opened: list[PostgresLedger] = []
+    threads = [threading.Thread(target=lambda: opened.append(PostgresLedger(database))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [names(ledger) for ledger in opened] == [[]] * 4
+    for ledger in opened:
+        ledger.close()
+
+
+def test_a_refused_row_and_a_text_that_no_database_takes_are_sentences(ledger: PostgresLedger) -> None:
+    with ledger.writing() as connection:
+        add(connection, "once")
+    with pytest.raises(LibraryError, match="refused a row"), ledger.writing() as connection:
+        add(connection, "once")
+    with pytest.raises(LibraryError, match="NUL"):
+        Conversations(ledger).create("ann", "default", "a\0b")
+    assert names(ledger) == ["once"]
+
+
+def test_a_database_of_a_later_version_is_not_touched(ledger: PostgresLedger) -> None:
+    with ledger.writing() as connection:
+        connection.execute("UPDATE schema_version SET number = 99")
+    with pytest.raises(LibraryError, match="schema 99"):
+        PostgresLedger(ledger.url)
+
+
+def test_a_server_that_is_not_there_is_a_sentence_without_the_password() -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(DatabaseUnreachableError, match="does not answer") as raised:
+        PostgresLedger("postgresql://ann:secret@127.0.0.1:1/rag")
+    assert "ann" in str(raised.value) and "secret" not in str(raised.value)
+    assert shown("postgresql:///rag?user=ann&password=secret") == "postgresql:///rag?user=ann&password=***"
+
+
+def test_another_address_is_refused_and_the_setting_keeps_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="no address of a database"):
+        PostgresLedger("mysql://localhost/rag")
+    monkeypatch.setenv("MINICPM_RAG_DATABASE", "postgresql://ann:secret@server/rag")
+    assert "secret" not in repr(load_settings())
+    assert load_settings().database_url == "postgresql://ann:secret@server/rag"
+
+
+def test_a_chroma_server_beside_a_database_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Unset MINICPM_RAG_CHROMA_URL"):
+        Library(tmp_path, embedder=None, chroma_url="http://localhost:1", database="postgresql://localhost/rag")
+
+
+def test_words_of_any_length_are_found(ledger: PostgresLedger) -> None:
+    with ledger.writing() as connection:
+        keywords.create(connection, "kb")
+        keywords.add(connection, "kb", [(1, "x" * 9_000), (2, "水泵的保修期"), (3, "The pump's warranty")])
+        assert [row for row, _ in keywords.search(connection, "kb", "x" * 9_000, 5)] == [1]
+        assert [row for row, _ in keywords.search(connection, "kb", "保修", 5)] == [2]
+        keywords.remove(connection, "kb", [1, 2])
+        assert keywords.search(connection, "kb", "保修", 5) == []
+        assert keywords.statistics(connection, "kb", []).rows == 1
+        assert keywords.exists(connection, "kb") and not keywords.exists(connection, "other")
+
+
+def test_statements_keep_their_literals_and_lose_their_comments() -> None:
+    assert translated("SELECT '?', \"a?b\", ? -- why?\n") == "SELECT '?', \"a?b\", %s \n"
+    assert translated("SELECT '%' LIKE ?2") == "SELECT '%%' ILIKE %(p2)s"
