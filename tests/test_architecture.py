@@ -194,7 +194,7 @@ def test_sql_is_in_the_ledger_only(name: str) -> None:
 
 
 # What may begin a transaction that writes, beside indexing: names and small values of knowledge bases; conversations.
-WRITERS = {"library.__init__", "library.conversations", "library.ledger.__init__"}
+WRITERS = {"library.__init__", "library.conversations", "library.ledger.__init__", "library.ledger.postgres"}
 
 
 @pytest.mark.parametrize("name", list(MODULES))

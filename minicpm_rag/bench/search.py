@@ -147,8 +147,12 @@ class MadeEmbedder(Embedder):
         raise NotImplementedError
 
 
-def measure(home: Path, chunks: int, questions: int, follow: Callable[[int], object]) -> SearchSpeed:
+def measure(
+    home: Path, chunks: int, questions: int, follow: Callable[[int], object], database: str | None = None
+) -> SearchSpeed:
     """Make a library of so many chunks in the folder, unless it has one, then ask; `follow` hears the chunks made.
+
+    With a `database` (postgresql://...), which must be empty, the library is there.
 
     Half of the chunks and questions are Chinese, half English; none is asked twice.
     """
@@ -159,12 +163,12 @@ def measure(home: Path, chunks: int, questions: int, follow: Callable[[int], obj
     build = None
     if not made.is_file():
         began = time.perf_counter()
-        with _opened(home, embedder) as library:
+        with _opened(home, embedder, database) as library:
             _build(library, embedder, chunks, follow)
         build = time.perf_counter() - began
         made.touch()
     began = time.perf_counter()
-    with _opened(home, embedder) as library:
+    with _opened(home, embedder, database) as library:
         times = {language: _asked(library, embedder, language, 1) for language in LANGUAGES[:1]}
         opening = time.perf_counter() - began
         for language in LANGUAGES:
@@ -173,7 +177,7 @@ def measure(home: Path, chunks: int, questions: int, follow: Callable[[int], obj
         return SearchSpeed(
             chunks,
             build,
-            sum(path.stat().st_size for path in home.rglob("*") if path.is_file()),
+            library.ledger.disk_bytes(),
             opening,
             {language: found[len(found) // 2] for language, found in times.items()},
             {language: found[len(found) * 95 // 100] for language, found in times.items()},
@@ -181,11 +185,11 @@ def measure(home: Path, chunks: int, questions: int, follow: Callable[[int], obj
         )
 
 
-def _opened(home: Path, embedder: MadeEmbedder) -> Library:
+def _opened(home: Path, embedder: MadeEmbedder, database: str | None) -> Library:
     from minicpm_rag.library import Library
 
     home.mkdir(parents=True, exist_ok=True)
-    library = Library(home, embedder=embedder)
+    library = Library(home, embedder=embedder, database=database)
     library.vectors.claim()  # as the page does, which owns the library
     return library
 

@@ -116,8 +116,9 @@ def page(files: int, idle: float) -> None:
 @click.option("--chunks", type=click.IntRange(100), default=100_000, show_default=True, help="bench.search_chunks")
 @click.option("--questions", type=click.IntRange(20), default=200, show_default=True, help="bench.search_questions")
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="bench.search_home")
+@click.option("--database", help="bench.search_database")
 @click.option("--json", "as_json", is_flag=True, help="option.json")
-def search(chunks: int, questions: int, home: Path | None, as_json: bool) -> None:
+def search(chunks: int, questions: int, home: Path | None, database: str | None, as_json: bool) -> None:
     """Measure a large library: made texts, real stores."""
     from tempfile import TemporaryDirectory
 
@@ -135,7 +136,8 @@ def search(chunks: int, questions: int, home: Path | None, as_json: bool) -> Non
         Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task(t("bench.search_building"), total=chunks)
-        found = measure(home or Path(temporary), chunks, questions, lambda made: bar.update(task, completed=made))
+        folder = home or Path(temporary)
+        found = measure(folder, chunks, questions, lambda made: bar.update(task, completed=made), database)
     if as_json:
         echo_json([found])
         return

@@ -537,6 +537,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "保留编造的资料库的文件夹；下次不必重建。",
         "A folder that keeps the made library, so that the next run need not build it.",
     ),
+    "bench.search_database": (
+        "把资料库建在这个空的 PostgreSQL 数据库里（postgresql://…）。",
+        "Make the library in this empty PostgreSQL database (postgresql://...).",
+    ),
     "bench.search_not_made": (
         "{folder} 是别的资料库。请用一个新文件夹。",
         "{folder} holds another library. Name a new folder.",

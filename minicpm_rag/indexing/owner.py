@@ -48,6 +48,7 @@ class Worker:
         self._compared = False
         self._quiet_looks = 0  # at the queue, since there was something to do
         self._left: Lease | None = None  # of a job that was begun and not ended
+        self._left_to_blame = False
 
     def __enter__(self) -> Worker:
         self.start()
@@ -127,14 +128,14 @@ class Worker:
             self._prepared = True
             storing.clear_uploads(self.library)
         if self._left is not None:
-            leases.hand_back(ledger, self._left)
+            leases.hand_back(ledger, self._left, to_blame=self._left_to_blame)
             self._left = None
         taken = leases.claim(ledger)
         if taken is None:
             return self._quiet()
         self._quiet_looks = 0
         job, lease = taken
-        self._left = lease
+        self._left, self._left_to_blame = lease, False
         try:
             with leases.kept(ledger, lease):
                 if job.kind == "import":
@@ -144,6 +145,11 @@ class Worker:
         except LeaseLostError as exc:
             log.warning("%s", exc)
             self._left = None
+        except RAGError:
+            raise
+        except Exception:
+            self._left_to_blame = True
+            raise
         return 0
 
     def _run(self, job: Job) -> None:

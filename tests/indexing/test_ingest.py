@@ -11,6 +11,7 @@ import pytest
 from children import misbehaving  # noqa: F401 (a fixture)
 from hashed_embedder import HashedEmbedder
 from library_parts import KB, by_name, contents, done, found, ingest, opened, remove, write_files
+from stores import embedded_only
 
 from minicpm_rag import indexing as worker
 from minicpm_rag.errors import EmbedderMismatchError
@@ -312,6 +313,7 @@ def test_one_long_document_is_cut_and_found_whole(library: Library, tmp_path: Pa
     assert covered == len(library.page_text(row.id, 1))
 
 
+@embedded_only
 def test_of_a_long_table_all_rows_are_data_and_samples_are_embedded(library: Library, tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     rows = "".join(f"A-{row:06},{row % 50},{('North', 'South')[row % 2]}\n" for row in range(6000))

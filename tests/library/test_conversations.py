@@ -98,6 +98,7 @@ def test_an_answer_cannot_be_put_into_another_conversation(file: Path) -> None:
     assert conversations.exchanges("ann", first.id)[0].answer is None
 
 
+@embedded_only
 def test_the_last_used_conversation_is_listed_first_and_a_deleted_one_is_gone_with_its_text(
     file: Path,
 ) -> None:

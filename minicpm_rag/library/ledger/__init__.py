@@ -26,12 +26,17 @@ from minicpm_rag.messages import Message, reason_of
 BUSY_MILLISECONDS = 30_000
 
 
-def _keep_private(home: Path, file: Path) -> None:
-    """Take the rights on home folder and ledger from all but their owner; `doctor` tells what is not ours to change.
+def make_home(home: Path, *files: Path) -> None:
+    """Make the home folder, and take the rights on it and on files in it from all but their owner.
 
-    The file is made here, since SQLite would make it as open as the umask lets it, and its other files like it.
+    `doctor` tells what is not ours to change. The ledger's file is made here, since SQLite would make it as open as the
+    umask lets it, and its other files like it. Raises LibraryError.
     """
-    for path in (home, file):
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise LibraryError("library.home_not_made", folder=home, why=reason_of(exc)) from exc
+    for path in (home, *files):
         with suppress(OSError, NotImplementedError):
             if not path.exists():
                 path.touch(mode=0o600)
@@ -51,11 +56,7 @@ class Ledger:
         self._idle_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._closed = False
-        try:
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as exc:
-            raise LibraryError("library.home_not_made", folder=home, why=reason_of(exc)) from exc
-        _keep_private(home, self.path)
+        make_home(home, self.path)
         with self.reading() as connection:
             version = migrations.version(connection)
         self._number = self._file_number()
@@ -64,6 +65,10 @@ class Ledger:
         if version < migrations.NEWEST:
             with self.writing() as connection:
                 migrations.migrate(connection)
+
+    def disk_bytes(self) -> int:
+        """What the home folder takes on the disk."""
+        return sum(path.stat().st_size for path in self.path.parent.rglob("*") if path.is_file())
 
     @property
     def place(self) -> str:

@@ -79,12 +79,15 @@ def kept(ledger: PostgresLedger, lease: Lease) -> Iterator[None]:
         thread.join()
 
 
-def hand_back(ledger: PostgresLedger, lease: Lease) -> None:
-    """Queue a job again that could not be done for no fault of its own, as when the database was away."""
+def hand_back(ledger: PostgresLedger, lease: Lease, *, to_blame: bool) -> None:
+    """Queue a job again that was not ended; one that is `to_blame` is given up after a few times.
+
+    It is not where the database was away.
+    """
     with ledger.transaction(CLAIM_LOCK_SECONDS) as connection:
-        connection.execute(
-            "UPDATE jobs SET status = 'queued', attempts = attempts - 1 WHERE id = ? AND status = 'running' "
-            "AND EXISTS (SELECT 1 FROM leases WHERE job_id = jobs.id AND token = ?)",
-            (lease.job_id, lease.token),
-        )
-        connection.execute("DELETE FROM leases WHERE job_id = ? AND token = ?", (lease.job_id, lease.token))
+        held = "DELETE FROM leases WHERE job_id = ? AND token = ? RETURNING job_id"
+        if connection.execute(held, (lease.job_id, lease.token)).fetchone() is None:
+            return
+        if not to_blame:
+            connection.execute("UPDATE jobs SET attempts = attempts - 1 WHERE id = ?", (lease.job_id,))
+        jobs.requeue(connection, lease.job_id)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.library.ledger import Ledger, make_home
 from minicpm_rag.library.ledger.postgres import PostgresLedger
 
 
 def open_ledger(home: Path, database: str | None = None) -> Ledger:
     """The ledger of a home folder, or of a PostgreSQL database where one is named. Raises RAGError."""
-    return Ledger(home) if database is None else PostgresLedger(database)
+    if database is None:
+        return Ledger(home)
+    make_home(home)  # for uploaded files
+    return PostgresLedger(database)

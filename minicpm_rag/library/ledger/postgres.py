@@ -118,6 +118,11 @@ class PostgresLedger(Ledger):
             with self.writing() as connection:
                 migrations.migrate(connection)
 
+    def disk_bytes(self) -> int:
+        """What the database takes on the disk."""
+        with self.reading() as connection:
+            return int(connection.execute("SELECT pg_database_size(current_database())").fetchone()[0])
+
     @property
     def place(self) -> str:
         """The address, without its password."""
