@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from minicpm_rag.cli.language import t
+from minicpm_rag.errors import SettingsError
 
 
 @click.command(help="backup.help")
@@ -18,8 +19,11 @@ def backup(file: Path) -> None:
     from minicpm_rag.library.backup import back_up
     from minicpm_rag.settings import load_settings
 
+    settings = load_settings()
+    if settings.database is not None:
+        raise SettingsError("library.backup_elsewhere")
     with _bar(t("backup.working")) as on_progress:
-        report = back_up(load_settings().home, file, on_progress)
+        report = back_up(settings.home, file, on_progress)
     click.echo(t("backup.done", file=file, originals=report.originals, size=report.bytes))
 
 
@@ -31,7 +35,10 @@ def restore(file: Path, yes: bool) -> None:
     from minicpm_rag.library import backup
     from minicpm_rag.settings import load_settings
 
-    home = load_settings().home
+    settings = load_settings()
+    if settings.database is not None:
+        raise SettingsError("library.backup_elsewhere")
+    home = settings.home
     if not yes and (home / backup.LEDGER).exists():
         raise click.UsageError(t("restore.unsure", home=home))
     with _bar(t("restore.working")) as on_progress:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
-from minicpm_rag.cli.language import t
+from minicpm_rag.cli.language import said, t
 from minicpm_rag.cli.library import json_option, knowledge_base_option
 from minicpm_rag.cli.preparing import prepare
 from minicpm_rag.cli.tables import echo_json, echo_table
@@ -131,4 +132,24 @@ def reindex(name: str | None, as_json: bool) -> None:
         report(library, worker, job, interruption, as_json=as_json)
 
 
-COMMANDS: tuple[click.Command, ...] = (kb,)
+@click.command(help="move.help")
+@click.option("--to", "target", required=True, help="move.to")
+def move(target: str) -> None:
+    """Copy the library into a PostgreSQL database, or from there into a folder."""
+    from rich.console import Console
+
+    from minicpm_rag.indexing import move_library
+    from minicpm_rag.settings import load_settings
+
+    settings = load_settings()
+    console = Console(stderr=True)
+    with console.status("") if console.is_terminal else nullcontext() as status:
+
+        def follow(table: str, rows: int) -> None:
+            if status is not None:
+                status.update(t("move.progress", table=table, rows=rows))
+
+        click.echo(said(move_library(settings.home, settings.database_url, target, follow)))
+
+
+COMMANDS: tuple[click.Command, ...] = (kb, move)

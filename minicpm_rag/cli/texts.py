@@ -244,6 +244,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "已恢复 {made_at} 的备份：{originals:,} 个原文件，共 {size:bytes}",
         "Restored the backup of {made_at}: {originals:original|originals}, {size:bytes}",
     ),
+    "move.help": (
+        "把整个资料库复制到 PostgreSQL 数据库，或从那里复制回文件夹。\n\n"
+        "中断后再运行一次会接着做；最后逐行核对。原资料库不变。",
+        "Copy the whole library into a PostgreSQL database, or from there into a folder.\n\n"
+        "Broken off, it goes on when run again. In the end all rows are compared. The source stays as it is.",
+    ),
+    "move.to": (
+        "空数据库的地址 postgresql://…，或新文件夹。",
+        "Address of an empty database, postgresql://..., or a new folder.",
+    ),
+    "move.progress": ("{table}：{rows} 行", "{table}: {rows:row|rows}"),
     "kb.reindex.help": (
         "用现在设置的向量模型重建索引。\n\n新索引建好之前，旧索引照常使用。",
         "Build the index again with the embedder that is set now.\n\nThe old index answers until the new one is whole.",

@@ -16,6 +16,7 @@ from minicpm_rag import errors
 from minicpm_rag.errors import LibraryError, NotFoundError, RAGError
 from minicpm_rag.indexing import passwords
 from minicpm_rag.indexing.ingest import would_take_long
+from minicpm_rag.indexing.moving import move_library
 from minicpm_rag.indexing.owner import Worker
 from minicpm_rag.indexing.passwords import wants_password
 from minicpm_rag.indexing.recognition import wants_recognition
@@ -37,6 +38,7 @@ __all__ = [
     "is_address",
     "job_state",
     "jobs_under_way",
+    "move_library",
     "named_sources",
     "save_upload",
     "submit_delete",

@@ -164,6 +164,34 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{source} 有片段不在保存的页面里：请移除后重新添加。",
         "Chunks of {source} are not in its stored pages: remove it and ingest it again.",
     ),
+    # Moving
+    "indexing.move_sides": (
+        "只能从文件搬到 PostgreSQL（postgresql://…），或从 PostgreSQL（MINICPM_RAG_DATABASE）搬到文件夹；目标是 {to}。",
+        "A library moves from files to PostgreSQL (postgresql://...), or from PostgreSQL (MINICPM_RAG_DATABASE) to a "
+        "folder. The target is {to}.",
+    ),
+    "indexing.move_owned": (
+        "资料库 {folder} 正被另一个进程使用。请先关闭网页和其他命令。",
+        "Another process works on the library in {folder}. Stop the page and other commands first.",
+    ),
+    "indexing.move_jobs": (
+        "资料库 {place} 还有未完成的任务。请等它们结束后再搬。",
+        "The library in {place} has jobs that are not done. Move it when they are.",
+    ),
+    "indexing.move_not_empty": (
+        "{place} 里已经有资料库。请指定一个空的数据库或新文件夹。",
+        "{place} holds a library already. Name an empty database or a new folder.",
+    ),
+    "indexing.move_apart": (
+        "搬完后表 {table} 与原来不同（原有 {was} 行，现有 {count} 行）：原资料库在中途被改过。请清空目标后重来。",
+        "After the move the table {table} differs ({was} rows before, {count} now): the source was changed meanwhile. "
+        "Empty the target and move again.",
+    ),
+    "indexing.moved_library": (
+        "已搬完并逐行核对：{documents} 份文档，{chunks} 个片段。原资料库没有改动。",
+        "Moved and compared row by row: {documents:document|documents}, {chunks:chunk|chunks}. The source is as it "
+        "was.",
+    ),
     # Import
     "indexing.no_export": ("没有文件 {file}，请检查路径。", "There is no file {file}. Check the path."),
     "indexing.bad_export": (

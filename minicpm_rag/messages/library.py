@@ -78,6 +78,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "备份 {file} 来自更新的版本，资料库没有改变。请先升级本程序。",
         "The backup {file} is of a later version; the library is as it was. Upgrade this program first.",
     ),
+    "library.backup_elsewhere": (
+        "资料库在数据库里（MINICPM_RAG_DATABASE），请用 pg_dump 和 pg_restore 备份，或运行 minicpm-rag move。",
+        "The library is in a database (MINICPM_RAG_DATABASE). Back it up with pg_dump and pg_restore, or run "
+        "`minicpm-rag move`.",
+    ),
     "library.restore_busy": (
         "{folder} 里的资料库正由另一个程序使用。请先关闭网页和其他命令，再恢复。",
         "The library in {folder} is in use. Close the page and other commands, then restore.",
@@ -189,6 +194,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "library.no_pgvector": (
         "数据库 {place} 没有 pgvector（0.7 或更高版本）：{why}。请在数据库服务器上安装它。",
         "The database {place} lacks pgvector (0.7 or later): {why}. Install it on the database server.",
+    ),
+    "library.move_unfinished": (
+        "资料库还没有全部搬进数据库 {place}。请再运行一次 minicpm-rag move，或换一个空的数据库。",
+        "The library was not moved whole into the database {place}. Run `minicpm-rag move` again, or name an empty "
+        "one.",
     ),
     "library.lease_lost": (
         "任务 {number} 已由另一个进程接手，这里的结果没有写入。",

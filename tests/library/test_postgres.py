@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import stores
 
+from minicpm_rag.cli import main
 from minicpm_rag.errors import DatabaseUnreachableError, LibraryError, SettingsError
 from minicpm_rag.library import Library
 from minicpm_rag.library.conversations import Conversations
@@ -129,6 +130,16 @@ def test_another_address_is_refused_and_the_setting_keeps_its_password(monkeypat
 def test_a_chroma_server_beside_a_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="Unset MINICPM_RAG_CHROMA_URL"):
         Library(tmp_path, embedder=None, chroma_url="http://localhost:1", database="postgresql://localhost/rag")
+
+
+def test_backup_and_restore_leave_a_database_to_its_own_tools(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MINICPM_RAG_DATABASE", "postgresql://ann@server/rag")
+    (tmp_path / "there.zip").touch()
+    for arguments in (["backup", str(tmp_path / "x.zip")], ["restore", str(tmp_path / "there.zip")]):
+        assert main(arguments) == 1
+        assert "pg_dump" in capsys.readouterr().err
 
 
 def test_words_of_any_length_are_found(ledger: PostgresLedger) -> None:

@@ -38,6 +38,14 @@ UPDATE pages SET checksum = {OF_PAGE};
 UPDATE chunks SET checksum = {OF_CHUNK};
 UPDATE vectors SET checksum = crc32('blob', vector);
 """
+# Statements that sum up all rows, but for data tables.
+ALL = (
+    f"UPDATE pages SET checksum = {OF_PAGE}",
+    f"UPDATE chunks SET checksum = {OF_CHUNK}",
+    "UPDATE vectors SET checksum = crc32('blob', vector)",
+    f"UPDATE token_signs SET checksum = {OF_SIGNS}",
+    f"UPDATE exchanges SET checksum = {OF_EXCHANGE}",
+)
 # Tables are made again from their pages, with a checksum, by the owner.
 MORE = f"""
 ALTER TABLE token_signs ADD COLUMN checksum INTEGER;

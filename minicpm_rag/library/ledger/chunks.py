@@ -106,6 +106,17 @@ def rebuild_keywords(connection: Connection, index_id: int) -> None:
     keywords.add(connection, keyword_table(index_id), texts)
 
 
+def index_again(connection: Connection, index_id: int, document_id: int) -> None:
+    """Make the keywords of a document's chunks in an index, and what else is searched, from their rows."""
+    keywords.add(connection, keyword_table(index_id), _indexed_texts(connection, "document_id", document_id)[index_id])
+    if not is_sqlite(connection):
+        found = connection.execute(
+            "SELECT chunk, vector FROM vectors JOIN chunks ON chunks.id = chunk WHERE document_id = ? AND index_id = ?",
+            (document_id, index_id),
+        ).fetchall()
+        halfvecs.add(connection, index_id, [row[0] for row in found], _matrix([row[1] for row in found]))
+
+
 def remove_document(connection: Connection, document_id: int) -> None:
     """Delete the chunks of a document from all indexes, with vectors and keywords."""
     rows: dict[int, list[int]] = {}

@@ -97,9 +97,12 @@ class PostgresLedger(Ledger):
 
     shared = True
 
-    def __init__(self, url: str) -> None:
-        """Open and migrate a database. Raises SettingsError for another address, LibraryError where it fails."""
-        if urlsplit(url).scheme not in _SCHEMES:
+    def __init__(self, url: str, *, filling: bool = False) -> None:
+        """Open and migrate a database. Raises SettingsError for another address, LibraryError where it fails.
+
+        One into which a library is being moved is opened by who is `filling` it only.
+        """
+        if not is_address(url):
             raise SettingsError("library.database_address", url=shown(url))
         try:
             import psycopg  # noqa: F401
@@ -112,6 +115,8 @@ class PostgresLedger(Ledger):
         self._job = threading.local()
         with self.reading() as connection:
             version = migrations.version(connection)
+            if not filling and connection.execute("SELECT to_regclass('moving')").fetchone()[0] is not None:
+                raise LibraryError("library.move_unfinished", place=self.place)
         if version > migrations.NEWEST:
             raise LibraryError("library.later_ledger", path=self.place, version=version, known=migrations.NEWEST)
         if version < migrations.NEWEST:
@@ -250,6 +255,11 @@ def _number_loader() -> Any:
             return int(text) if text.lstrip("-").isdigit() else float(text)
 
     return Number
+
+
+def is_address(text: str) -> bool:
+    """Whether it is the address of a PostgreSQL database."""
+    return urlsplit(text).scheme in _SCHEMES
 
 
 def shown(url: str) -> str:

@@ -46,9 +46,14 @@ def add(connection: Connection, document_id: int, pages: Iterable[Page]) -> None
     for found in _joined(pages):
         if len(found.rows) >= _LEAST_ROWS and len(found.header) > 1:
             _add_one(connection, document_id, found)
+    sum_up(connection, document_id)
+    connection.execute("UPDATE documents SET tables_read = 1 WHERE id = ?", (document_id,))
+
+
+def sum_up(connection: Connection, document_id: int) -> None:
+    """Give the tables of a document the checksums of what is stored."""
     for number in _numbers(connection, document_id):
         connection.execute("UPDATE data_tables SET checksum = ? WHERE id = ?", (_checksum(connection, number), number))
-    connection.execute("UPDATE documents SET tables_read = 1 WHERE id = ?", (document_id,))
 
 
 def damaged(connection: Connection, document_id: int) -> int:
