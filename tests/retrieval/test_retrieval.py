@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy
 import pytest
+import stores
 from embedders import minilm
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
@@ -62,9 +63,16 @@ def embedder() -> Any:
     return minilm()
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Iterator[Library]:
-    with build_library(tmp_path_factory.mktemp("small"), embedder) as built:
+@pytest.fixture(scope="module", params=["embedded", "postgres"])
+def library(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, embedder: Any
+) -> Iterator[Library]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "postgres":
+            patch.setenv(stores.SERVER, request.getfixturevalue("postgres"))
+            stores.use(patch)
+        built = build_library(tmp_path_factory.mktemp("small"), embedder)
+    with built:
         yield built
 
 
