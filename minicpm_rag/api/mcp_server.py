@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from minicpm_rag import __version__
 from minicpm_rag.api.limits import Walls
-from minicpm_rag.errors import RAGError
+from minicpm_rag.errors import LibraryError, NotFoundError, RAGError
 from minicpm_rag.fields import answer_fields, passage_fields
 from minicpm_rag.gate import LOCAL_HOSTS, Gate
 from minicpm_rag.messages import Message, text
@@ -29,6 +29,7 @@ from minicpm_rag.records import (
     SCORE,
     START,
     TITLE,
+    DocumentRow,
     Question,
     Retrieval,
     Scope,
@@ -39,6 +40,7 @@ from minicpm_rag.workspace import Workspace
 
 if TYPE_CHECKING:
     from minicpm_rag.gate import Application
+    from minicpm_rag.library import Library
 
 Result = TypeVar("Result")
 
@@ -47,6 +49,10 @@ MOST_CHARACTERS = 40_000  # of a page in one result; longer ones are read in pie
 
 KnowledgeBaseName = Annotated[
     str, Field(description="knowledge base to look in; empty for the usual one", max_length=200)
+]
+DocumentName = Annotated[
+    Annotated[int, Field(ge=1, le=2**53)] | Annotated[str, Field(max_length=1_000)],
+    Field(description="its number, as search and list_documents give it, or its title"),
 ]
 Words = Annotated[str, Field(description="a question or words, in any language", min_length=1, max_length=20_000)]
 
@@ -164,17 +170,18 @@ def create_server(workspace: Workspace) -> MCPServer:
 
     @server.tool(annotations=_READS, structured_output=True)
     def read_page(
-        document: Annotated[int, Field(ge=1, le=2**53)],
+        document: DocumentName,
         page: Annotated[int, Field(ge=1, le=2**53)] = 1,
         start: Annotated[int, Field(ge=0, description="character to begin at, for a long page")] = 0,
     ) -> PageOfDocument:
-        """Read the stored text of a page, slide or sheet. `document` is the number that search and list give."""
+        """Read the stored text of a page, slide or sheet."""
 
         def work() -> PageOfDocument:
-            title, found = library.document(document).title, library.page(document, page)
+            row = _named(library, document)
+            found = library.page(row.id, page)
             return PageOfDocument(
-                title=title,
-                document=document,
+                title=row.title,
+                document=row.id,
                 page=page,
                 label=found.label,
                 start=start,
@@ -182,17 +189,17 @@ def create_server(workspace: Workspace) -> MCPServer:
                 text=found.text[start : start + MOST_CHARACTERS],
             )
 
-        return _told("", work)
+        return _told(str(document), work)
 
     @server.tool(annotations=_READS, structured_output=True)
     def summarize(
-        document: Annotated[int, Field(ge=1, le=2**53)],
+        document: DocumentName,
         language: Annotated[Literal["zh", "en"], Field(description="of the summary's own words")] = "en",
     ) -> Answered:
         """Summarize a whole document section by section, each sentence proven by a literal quote with its page."""
 
         def work() -> Answered:
-            row = library.document(document)
+            row = _named(library, document)
             question = Question(text(language, Message("api.summarize")), scope=Scope(documents=(row.id,)))
             return _answer(workspace, row.knowledge_base, question)
 
@@ -247,6 +254,20 @@ def _told(words: str, work: Callable[[], Result]) -> Result:
         return work()
     except RAGError as error:
         raise ToolError(text(language_of(words), error.message)) from error
+
+
+def _named(library: Library, named: int | str) -> DocumentRow:
+    """The document of that number or title, in any knowledge base. Raises LibraryError where there is none or several."""
+    if isinstance(named, int) or named.isdecimal():
+        return library.document(min(int(named), 2**53))
+    title = named.strip().casefold()
+    rows = [row for entry in library.knowledge_bases() for row in library.documents(entry.name)]
+    titled = [row for row in rows if row.status == "ready" and row.title.casefold() == title]
+    if not titled:
+        raise NotFoundError("api.no_document_titled", title=named)
+    if len(titled) > 1:
+        raise LibraryError("api.several_titled", title=named, numbers=[row.id for row in titled])
+    return titled[0]
 
 
 def _answer(workspace: Workspace, knowledge_base: str, question: Question) -> Answered:

@@ -32,6 +32,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "api.no_such_link": ("这个链接无效，或者令牌已经更换。", "This link is not valid, or the token has changed since."),
     "api.no_user_message": ("最后没有用户的消息，所以没有问题可答。", "No message of the user is left to answer."),
     "api.summarize": ("总结这份文档", "Summarize this document"),
+    "api.no_document_titled": (
+        "没有名为“{title}”的文档：list_documents 会列出全部文档。",
+        "There is no document of the title {title!r}. list_documents lists them all.",
+    ),
+    "api.several_titled": (
+        "名为“{title}”的文档不止一份，请写编号：{numbers:list}。",
+        "Several documents have the title {title!r}. Take a number: {numbers:list}.",
+    ),
     "api.not_installed": (
         "这个命令需要另外安装：`pip install 'minicpm-rag[api]'`（缺少 {module}）。",
         "This command needs more packages: `pip install 'minicpm-rag[api]'` ({module} is missing).",

@@ -20,6 +20,7 @@ from conftest import REPOSITORY
 from mcp import Client, StdioServerParameters
 
 from minicpm_rag.api.mcp_server import create_server, http_application
+from minicpm_rag.indexing import follow, submit_ingest
 from minicpm_rag.workspace import Workspace
 
 QUESTION = "工龄满十年的员工年假有多少天？"
@@ -90,6 +91,31 @@ async def test_a_whole_document_is_summarized_with_quotes(workspace: Workspace) 
                 assert page[quote["start"] : quote["end"]] == quote["quote"]
 
 
+async def test_a_document_may_be_named_by_its_title(workspace: Workspace) -> None:
+    async with Client(create_server(workspace)) as client:
+        page = await called(client, "read_page", document=" 员工手册.PDF ", page=3)
+        assert page == await called(client, "read_page", document=str(page["document"]), page=3)
+        summary = await called(client, "summarize", document="员工手册.pdf", language="zh")
+        assert {quote["document"] for quote in summary["citations"]} == {page["document"]}
+
+
+async def test_a_title_that_several_documents_have_is_asked_back_with_their_numbers(
+    knowledge_home: Path, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "same.txt").write_text(f"Text {number}.", encoding="utf-8")
+    with workspace_over(knowledge_home, tmp_path / "w") as workspace:
+        job = submit_ingest(workspace.library, "default", [tmp_path / "1", tmp_path / "2"])
+        assert len([one for one in follow(workspace.library, job) if one.verdict is not None]) == 2
+        numbers = [row.id for row in workspace.library.documents("default") if row.title == "same.txt"]
+        async with Client(create_server(workspace)) as client:
+            result = await client.call_tool("read_page", {"document": "same.txt"})
+    assert result.is_error
+    assert f"Take a number: {numbers[0]}, {numbers[1]}" in result.content[0].text
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "words"),
     [
@@ -97,6 +123,9 @@ async def test_a_whole_document_is_summarized_with_quotes(workspace: Workspace) 
         ("search", {"query": "contract", "knowledge_base": "none"}, "There is no knowledge base 'none'"),
         ("read_page", {"document": 999}, "999"),
         ("read_page", {"document": -1}, "greater than or equal"),
+        ("read_page", {"document": "9" * 30}, "There is no document 9007199254740992"),
+        ("read_page", {"document": "no such file.pdf"}, "no document of the title 'no such file.pdf'"),
+        ("summarize", {"document": "没有这份.pdf", "language": "zh"}, "没有名为“没有这份.pdf”的文档"),
         ("ask", {"question": ""}, "at least 1 character"),
     ],
 )
