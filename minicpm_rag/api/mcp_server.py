@@ -257,7 +257,7 @@ def _told(words: str, work: Callable[[], Result]) -> Result:
 
 
 def _named(library: Library, named: int | str) -> DocumentRow:
-    """The document of that number or title, in any knowledge base. Raises LibraryError where there is none or several."""
+    """The document of that number or title, of any knowledge base. Raises LibraryError where none or several are."""
     if isinstance(named, int) or named.isdecimal():
         return library.document(min(int(named), 2**53))
     title = named.strip().casefold()
