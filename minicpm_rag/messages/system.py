@@ -15,6 +15,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{count:item needs|items need} attention: {names:list}.",
     ),
     "system.given_back": ("{reason}\n\n{question}", "{reason}\n\n{question}"),
+    "system.still_opening": (
+        "资料库还在打开，请稍等片刻再试。",
+        "Your library is still being opened. Try again in a moment.",
+    ),
+    "system.attached_unread": ("附上的 {name} 没有读成：{why}", "The attached {name} could not be read: {why}"),
     # Errors that nobody foresaw; the details are in the log.
     "system.fault": (
         "程序出了意外的错误，对话和资料都还在。请再试一次；若仍然如此，运行程序的终端里有详细记录。",

@@ -8,7 +8,7 @@ Made by rules and not by a model: the first screen must appear at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -39,19 +39,27 @@ def _drawn(_workspace: Workspace, knowledge_base: str, version: tuple[int, int],
     newest = sorted(documents, key=lambda row: row.indexed_at, reverse=True)[:DOCUMENTS_READ]
     by_document = [list(dict.fromkeys(_questions(_workspace, row))) for row in newest]
     in_turn = [
-        questions[turn]
+        questions[turn].question
         for turn in range(WANTED)
-        for questions in sorted(by_document, key=lambda questions: not _is_in(language, questions))
+        for questions in sorted(by_document, key=lambda questions: _rank(language, questions))
         if turn < len(questions)
     ]
     return list(dict.fromkeys(in_turn))[:WANTED]
 
 
-def _is_in(language: Language, questions: list[str]) -> bool:
-    return bool(questions) and (language == "zh") == is_chinese(questions[0])
+def _rank(language: Language, questions: list[_Example]) -> tuple[bool, bool]:
+    """Documents in the page's language first, and of these such as a sentence was asked of."""
+    if not questions:
+        return True, True
+    return (language == "zh") != is_chinese(questions[0].question), questions[0].is_of_heading
 
 
-def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[str]:
+class _Example(NamedTuple):
+    question: str
+    is_of_heading: bool = False
+
+
+def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[_Example]:
     title = subjects.file_title(row.title)
     for number in PAGES_READ:
         try:
@@ -63,18 +71,18 @@ def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[str]:
         yield from _about(page, title)
 
 
-def _about(page: Page, title: str) -> Iterator[str]:
+def _about(page: Page, title: str) -> Iterator[_Example]:
     for name, column in subjects.table_cells(page):
         shown = subjects.in_a_sentence(column)
-        yield text(_language(name + column), "example_cell", name=name, column=shown)
-    yield from asked.of_page(page)
+        yield _Example(text(_language(name + column), "example_cell", name=name, column=shown))
+    yield from map(_Example, asked.of_page(page))
     for subject in subjects.of_page(page):
         language, shown = _language(subject + title), subjects.in_a_sentence(subject)
         if subject.endswith(("?", "？")):
-            yield subject
+            yield _Example(subject, True)
         elif subject.casefold() not in title.casefold() and title.casefold() not in subject.casefold():
             told = title if language == "zh" else subjects.with_article(title)
-            yield text(language, "example", title=told, subject=shown)
+            yield _Example(text(language, "example", title=told, subject=shown), True)
 
 
 def _language(words: str) -> Language:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from minicpm_rag.records import Conversation
 
 USER_COOKIE = "minicpm_rag_owner"
+TOUR_COOKIE = "minicpm_rag_tour"
 VIEWS = ("chat", "library", "model")
 
 
@@ -50,7 +51,24 @@ def cookies() -> dict[str, str]:
     """What the browser should keep until the next visit."""
     kept: dict[str, str] = {LANGUAGE_COOKIE: language()}
     kind, _, token = user().partition(":")
+    if tour_is_over():
+        kept[TOUR_COOKIE] = "over"
     return kept | {USER_COOKIE: token} if kind == "browser" else kept
+
+
+def tour_is_over() -> bool:
+    """Whether the steps of the first run were put away, in this session or before."""
+    return bool(st.session_state.get("tour_is_over")) or st.context.cookies.get(TOUR_COOKIE) == "over"
+
+
+def end_tour() -> None:
+    """Show the steps of the first run no longer."""
+    st.session_state.tour_is_over = True
+
+
+def has_opened_source() -> bool:
+    """Whether a source was opened in this session."""
+    return bool(st.session_state.get("has_opened_source"))
 
 
 def view() -> str:
@@ -137,6 +155,7 @@ def source() -> Source | None:
 def open_source(opened: Source) -> None:
     """Show a source."""
     st.session_state.source = opened
+    st.session_state.has_opened_source = True
     for name in ("source_page", "source_goal", "source_zoom"):
         st.session_state.pop(name, None)
 

@@ -37,6 +37,7 @@ TEST_IDS = {
     "primary button": "stBaseButton-primary",
     "progress": "stProgress",
     "question": "stChatInputTextArea",
+    "question box": "stChatInput",
     "uploader": "stFileUploader",
     "dropzone": "stFileUploaderDropzone",
     "dropzone words": "stFileUploaderDropzoneInstructions",

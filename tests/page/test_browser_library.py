@@ -10,6 +10,7 @@ import pytest
 from browser_parts import CHROMIUM, PATIENCE, Server, Visitor, launch
 
 from minicpm_rag.page.language import text
+from minicpm_rag.page.streamlit_private import part
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -98,3 +99,13 @@ def test_at_twice_the_size_a_source_lies_over_the_conversation_whole(user: Visit
     user.click(".st-key-close-source button")
     pane.wait_for(state="detached")
     user.page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_a_file_attached_to_a_question_is_asked_about_alone(user: Visitor, tmp_path: Path) -> None:
+    file = tmp_path / "offer.txt"
+    file.write_text("Offer of Maple Ltd. The pump costs 480 euros.", encoding="utf-8")
+    user.page.locator(".st-key-new-conversation button").click()
+    user.page.locator(f"{part('question box')} input[type=file]").set_input_files(file)
+    user.page.locator(part("file name"), has_text="offer.txt").wait_for()
+    assert "480" in user.ask("What does the pump cost?")
+    playwright_api.expect(user.page.locator(".st-key-scope")).to_contain_text("offer.txt")

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Reply:
-    """One running answer. `stage` is opening, searching, waiting, reading, writing or done."""
+    """One running answer. `stage` is opening or attaching, searching, waiting, reading, writing or done."""
 
     def __init__(
         self,
@@ -40,13 +40,17 @@ class Reply:
         owner: str,
         conversation: int,
         exchange: int,
+        stage: str = "opening",
     ) -> None:
-        """`options` are those of `Workspace.chain`; the rest names where the answer is stored."""
+        """`options` are those of `Workspace.chain`; the rest names where the answer is stored.
+
+        `opening` gives the workspace once the question can be asked; `stage` says what is waited for until then.
+        """
         self.question = question
         self.conversation = conversation
         self.exchange = exchange
         self.answer = Answer()  # as far as it has come
-        self.stage = "opening"
+        self.stage = stage
         self.position = 0
         self.unsaved: Message | None = None  # why the answer could not be stored, where it could not
         self.shown = threading.Event()  # set by the page once the user sees the question

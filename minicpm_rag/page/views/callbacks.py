@@ -38,6 +38,6 @@ def attempt(callback: Callable[P, None]) -> Callable[P, None]:
 
 def tell() -> None:
     """Draw what went wrong with the last click."""
-    trouble: Message | None = st.session_state.pop("trouble", None)
+    trouble: Message | str | None = st.session_state.pop("trouble", None)
     if trouble is not None:
         notices.bad(trouble)

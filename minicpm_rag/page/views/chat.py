@@ -14,7 +14,7 @@ from minicpm_rag.page import examples, shared, sources, state, streamlit_private
 from minicpm_rag.page.background import reply as replies
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import language, t
-from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, uploads
+from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, tour, uploads
 from minicpm_rag.page.views.callbacks import attempt
 
 if TYPE_CHECKING:
@@ -63,8 +63,12 @@ def open_mark(mark: str) -> None:
 
 def _input(reply: Reply | None) -> None:
     def asked() -> None:
-        question = (st.session_state["question"] or "").strip()
-        if question:
+        given = st.session_state["question"]
+        question = str(getattr(given, "text", given) or "").strip()
+        files = getattr(given, "files", None)
+        if files:
+            asking.ask_about(question, files)
+        elif question:
             asking.ask(question)
 
     with st.bottom:
@@ -72,7 +76,15 @@ def _input(reply: Reply | None) -> None:
             with st.container(key="stop", horizontal=True, horizontal_alignment="center"):
                 st.button(t("stop"), icon=":material/stop_circle:", key="stop-answer", on_click=reply.stop)
         _scope()
-        st.chat_input(t("ask_placeholder"), key="question", on_submit=asked)
+        limit = shared.settings().upload_megabytes
+        streamlit_private.take_uploads_of(limit)
+        st.chat_input(
+            t("ask_placeholder"),
+            key="question",
+            accept_file="multiple",
+            max_upload_size=limit,
+            on_submit=asked,
+        )
 
 
 def _scope() -> None:
@@ -81,7 +93,7 @@ def _scope() -> None:
     if not names:
         return
     with st.container(horizontal=True, key="scope", gap="xsmall", vertical_alignment="center"):
-        notices.quiet(t("held_to"))
+        st.html(f'<div class="rag-quiet">{markup.plain(t("held_to"))}</div>', width="content")
         for number, name in enumerate(names):
             st.button(
                 markup.label(name),
@@ -120,7 +132,8 @@ def _first_screen(workspace: Workspace | None) -> None:
     if workspace is None:
         opening.wait()
         return
-    if not _documents(workspace):
+    documents = _documents(workspace)
+    if not documents:
         st.html(f'<div class="rag-lead">{markup.plain(t("lead_empty"))}</div>')
         st.button(
             t("add_documents"),
@@ -142,6 +155,7 @@ def _first_screen(workspace: Workspace | None) -> None:
                     on_click=asking.ask,
                     args=(example,),
                 )
+    tour.draw(workspace, documents)
     if workspace.mode == "extractive":
         with st.container(horizontal=True, vertical_alignment="center", key="no-model"):
             notices.quiet(t("no_model_line"))

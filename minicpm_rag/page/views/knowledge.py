@@ -92,7 +92,7 @@ def manage(workspace: Workspace) -> None:
         st.divider()
         sure = st.checkbox(markup.label(t("delete_sure", name=shown(current))), key=f"delete-sure-{current}")
         if st.button(t("delete"), icon=":material/delete:", disabled=not sure, key="delete-submit"):
-            _do(lambda: _delete(workspace, current))
+            _do(lambda: delete(workspace, current))
 
 
 def _do(change: Callable[[], None]) -> None:
@@ -117,7 +117,8 @@ def _rename(workspace: Workspace, name: str, new_name: str) -> None:
     st.session_state.knowledge_base = new_name
 
 
-def _delete(workspace: Workspace, name: str) -> None:
+def delete(workspace: Workspace, name: str) -> None:
+    """Delete a knowledge base, and choose another one."""
     from minicpm_rag import indexing
 
     indexing.submit_delete(workspace.library, name)

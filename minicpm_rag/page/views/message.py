@@ -43,7 +43,7 @@ def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
         if last:
             _again(exchange, ask_again)
         return
-    if answer.standalone_question and answer.standalone_question != exchange.question:
+    if answer.standalone_question and not _is_asked_so(exchange.question, answer.standalone_question):
         _rewritten(exchange, answer, ask_again)
     if answer.text and answer.mode != "refused":
         st.html(
@@ -69,6 +69,11 @@ def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
         st.html(f'<div class="rag-legend">〰 {markup.plain(t("unsupported_legend"))}</div>')
     _sources(exchange, answer)
     _tools(exchange, answer, last, ask_again)
+
+
+def _is_asked_so(question: str, searched: str) -> bool:
+    """Whether what was searched for is what was asked, but for the names that it is held to."""
+    return question == searched or (question.startswith("@") and question.endswith(f" {searched}"))
 
 
 def _edit(exchange: Exchange, ask_again: AskAgain) -> None:

@@ -5,6 +5,7 @@ It does not read files: the worker does, in the background.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -73,7 +74,18 @@ def _take(workspace: Workspace, key: str) -> None:
 
 
 def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[Message | str]:
-    """Keep the files and have them read; says which could not be. One that fails does not keep the others out."""
+    """Keep the files and have them read; says which could not be."""
+    sources, errors = keep(workspace, files)
+    try:
+        if sources:
+            jobs.ingest(workspace.library, state.knowledge_base(), sources)
+    except RAGError as error:
+        errors.append(error.message)
+    return errors
+
+
+def keep(workspace: Workspace, files: Sequence[UploadedFile]) -> tuple[list[str], list[Message | str]]:
+    """Keep uploaded files; returns where, and which could not be. One that fails does not keep the others out."""
     from minicpm_rag import indexing
 
     knowledge_base = state.knowledge_base()
@@ -86,12 +98,7 @@ def _hand_over(workspace: Workspace, files: list[UploadedFile]) -> list[Message 
             sources.append(str(indexing.save_upload(workspace.library, knowledge_base, file.name, file.getvalue())))
         except RAGError as error:  # noqa: PERF203 (each may fail alone)
             errors.append(error.message)
-    try:
-        if sources:
-            jobs.ingest(workspace.library, knowledge_base, sources)
-    except RAGError as error:
-        errors.append(error.message)
-    return errors
+    return sources, errors
 
 
 def watch(workspace: Workspace) -> None:
