@@ -1,20 +1,23 @@
-"""How quiet an idle page is, and what an open Library view costs an ingest: the real page, in a real browser.
+"""How quick and how quiet the page is: the real page, in a real browser, with a model that writes without end.
 
 Streamlit's garbage collection after every run made 300 small files take 280 s beside an open view; this would have
-shown it. Measures the server's processor time, not the browser's.
+shown it. Processor time is the server's, not the browser's; seconds are what a person waits.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,6 +26,8 @@ from minicpm_rag.errors import RAGError
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 START_SECONDS = 120
+PEOPLE = 5
+QUESTION = "How often is the pump of station 7 checked?"
 SETTLE_SECONDS = 20.0  # until models are loaded and the view is drawn
 
 
@@ -34,6 +39,11 @@ class PageSpeed:
     files: int
     ingest_seconds: float
     ingest_cpu_seconds: float  # of the page's server, which does the work
+    library_seconds: float  # from the click until the Library with these files stands
+    feedback_seconds: float  # from Enter until the question stands
+    stop_seconds: float  # from the click on "stop" until the answer is stopped
+    people: int
+    people_seconds: float  # from their asking at once until each sees the first words of an answer
 
 
 def measure(*, files: int = 300, idle_seconds: float = 40.0) -> PageSpeed:
@@ -47,8 +57,11 @@ def measure(*, files: int = 300, idle_seconds: float = 40.0) -> PageSpeed:
         raise RAGError("system.no_browser")
     with TemporaryDirectory(prefix="minicpm-rag-bench-") as folder:
         documents = _write(Path(folder) / "files", files)
-        environment = {**os.environ, "MINICPM_RAG_HOME": str(Path(folder) / "home")}
-        with _served(environment) as (address, server), sync_playwright() as playwright:
+        with (
+            _endless_model() as model,
+            _served(environment := _environment(folder, model)) as (address, server),
+            sync_playwright() as playwright,
+        ):
             chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
             page: Any = chromium.new_context(locale="en-US").new_page()
             page.set_default_timeout(START_SECONDS * 1000)
@@ -64,7 +77,102 @@ def measure(*, files: int = 300, idle_seconds: float = 40.0) -> PageSpeed:
             while ingest.poll() is None:
                 page.wait_for_timeout(200)  # the browser goes on meanwhile
             taken = time.monotonic() - began
-            return PageSpeed(idle / idle_seconds, files, taken, _cpu_seconds(server) - before)
+            cpu = _cpu_seconds(server) - before
+            asking = _asking(page, min(files, 20))
+            together = _together(chromium, address)
+            return PageSpeed(idle / idle_seconds, files, taken, cpu, *asking, PEOPLE, together)
+
+
+def _environment(folder: str, model: str) -> dict[str, str]:
+    return {**os.environ, "MINICPM_RAG_HOME": str(Path(folder) / "home"), "MINICPM_RAG_LLM_URL": model}
+
+
+def _asking(page: Any, rows: int) -> tuple[float, float, float]:
+    """Seconds until the Library stands with that many rows, a question is shown, and an answer has stopped."""
+    page.get_by_role("button", name="Conversation", exact=True).click()
+    page.locator(".rag-hello").wait_for()
+    page.wait_for_timeout(2000)
+    began = time.monotonic()
+    page.get_by_role("button", name="Library", exact=True).click()
+    page.wait_for_function(
+        "rows => document.querySelectorAll('[class*=\"st-key-document-\"]').length >= rows", arg=rows
+    )
+    library = time.monotonic() - began
+    page.get_by_role("button", name="Conversation", exact=True).click()
+    page.locator(".rag-hello").wait_for()
+    feedback = _ask(page, QUESTION)
+    page.locator(".rag-caret").wait_for()
+    began = time.monotonic()
+    page.locator(".st-key-stop-answer button").click()
+    page.locator(".st-key-stop").wait_for(state="detached")
+    return library, feedback, time.monotonic() - began
+
+
+def _ask(page: Any, question: str) -> float:
+    page.locator("textarea").first.fill(question)
+    began = time.monotonic()
+    page.keyboard.press("Enter")
+    page.locator(".rag-question").first.wait_for()
+    return time.monotonic() - began
+
+
+def _together(browser: Any, address: str) -> float:
+    """Seconds until each of several people who ask at once sees the first words of an answer."""
+    pages = [browser.new_context(locale="en-US").new_page() for _ in range(PEOPLE)]
+    for page in pages:
+        page.set_default_timeout(START_SECONDS * 1000)
+        page.goto(address)
+        page.locator(".rag-lead").wait_for()
+        page.locator("textarea").first.fill(QUESTION)
+    began = time.monotonic()
+    for page in pages:
+        page.keyboard.press("Enter")
+    for page in pages:
+        page.locator(".rag-caret").wait_for()
+    return time.monotonic() - began
+
+
+@contextmanager
+def _endless_model() -> Iterator[str]:
+    """A server of a model that writes twenty words a second; yields its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _EndlessModel)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+
+
+class _EndlessModel(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._send({"data": [{"id": "endless", "max_model_len": 32768}]})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not asked.get("stream"):
+            message = {"role": "assistant", "content": QUESTION}
+            self._send({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        with suppress(OSError):  # whoever asked has stopped
+            for number in range(2000):
+                words = {"choices": [{"index": 0, "delta": {"content": f"word{number} "}, "finish_reason": None}]}
+                self.wfile.write(f"data: {json.dumps(words)}\n\n".encode())
+                self.wfile.flush()
+                time.sleep(0.05)
+
+    def _send(self, content: dict[str, Any]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 def _write(folder: Path, files: int) -> Path:

@@ -104,12 +104,15 @@ def cpu(name: str) -> None:
 @click.option("--files", type=click.IntRange(1), default=300, show_default=True, help="bench.page_files")
 @click.option("--idle", type=click.FloatRange(1), default=40.0, show_default=True, help="bench.page_idle")
 def page(files: int, idle: float) -> None:
-    """Measure the page: an idle view, and an ingest beside it."""
+    """Measure the page: an idle view, an ingest beside it, and how long a person waits for it."""
     from minicpm_rag.bench.page import measure
 
     found = measure(files=files, idle_seconds=idle)
     click.echo(t("bench.page_idle_share", share=found.idle_share))
     click.echo(t("bench.page_ingest", files=found.files, seconds=found.ingest_seconds, cpu=found.ingest_cpu_seconds))
+    click.echo(t("bench.page_library", files=found.files, seconds=found.library_seconds))
+    click.echo(t("bench.page_asking", feedback=found.feedback_seconds, stop=found.stop_seconds))
+    click.echo(t("bench.page_people", people=found.people, seconds=found.people_seconds))
 
 
 @bench.command(help="bench.search")

@@ -525,8 +525,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bench.column_speed": ("页速，与 pypdfium2 之比", "pages, share of pypdfium2"),
     "bench.worst": ("{format}：{name} {share}", "{format}: {name} {share}"),
     "bench.page": (
-        "测量网页：打开资料库不动时占用的处理器，以及同时收录许多小文件要多久。\n\n需要 playwright 和 Chromium。",
-        "Measure the page: what an idle Library view costs, and how long many small files take beside it.\n\n"
+        "测量网页：打开资料库不动时占用的处理器，同时收录许多小文件要多久，以及打开资料库、提问、停止和五人同时提问要等多久。\n\n"
+        "需要 playwright 和 Chromium。",
+        "Measure the page: what an idle Library view costs, how long many small files take beside it, and how long one "
+        "waits for the Library, for a question to show, for Stop, and for five people who ask at once.\n\n"
         "Needs playwright and Chromium.",
     ),
     "bench.page_files": ("文件数。", "Number of files."),
@@ -535,6 +537,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bench.page_ingest": (
         "旁边收录 {files} 个小文件：{seconds:.0f} 秒，服务进程用处理器 {cpu:.0f} 秒",
         "{files} small files beside it: {seconds:.0f} s, {cpu:.0f} s of processor time in the server",
+    ),
+    "bench.page_library": (
+        "打开有 {files} 份文档的资料库：{seconds:.2f} 秒",
+        "The Library with {files} documents stands after {seconds:.2f} s",
+    ),
+    "bench.page_asking": (
+        "提问后 {feedback:.2f} 秒看到问题；停止用 {stop:.2f} 秒",
+        "A question shows after {feedback:.2f} s; Stop takes {stop:.2f} s",
+    ),
+    "bench.page_people": (
+        "{people} 人同时提问：{seconds:.1f} 秒后人人看到回答的开头",
+        "{people} people asking at once: each sees first words after {seconds:.1f} s",
     ),
     "bench.search": (
         "测量大型资料库：打开要多久、两种语言的提问要多久、占多少内存。\n\n"

@@ -37,7 +37,6 @@ TEST_IDS = {
     "primary button": "stBaseButton-primary",
     "progress": "stProgress",
     "question": "stChatInputTextArea",
-    "question box": "stChatInput",
     "uploader": "stFileUploader",
     "dropzone": "stFileUploaderDropzone",
     "dropzone words": "stFileUploaderDropzoneInstructions",

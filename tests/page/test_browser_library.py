@@ -105,7 +105,7 @@ def test_a_file_attached_to_a_question_is_asked_about_alone(user: Visitor, tmp_p
     file = tmp_path / "offer.txt"
     file.write_text("Offer of Maple Ltd. The pump costs 480 euros.", encoding="utf-8")
     user.page.locator(".st-key-new-conversation button").click()
-    user.page.locator(f"{part('question box')} input[type=file]").set_input_files(file)
+    user.page.locator(f"{part('bottom')} input[type=file]").set_input_files(file)
     user.page.locator(part("file name"), has_text="offer.txt").wait_for()
     assert "480" in user.ask("What does the pump cost?")
     playwright_api.expect(user.page.locator(".st-key-scope")).to_contain_text("offer.txt")
