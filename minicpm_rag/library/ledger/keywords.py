@@ -11,7 +11,7 @@ import re
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from minicpm_rag.text.terms import question_terms, terms
 # out of the search and count again when its best rows are scored.
 ROWS_TOUCHED = 10_000
 RESCORED = 200  # rows, at least
+NEARLY_BEST = 6  # rows scored for each that is wanted, where PostgreSQL chooses them
 _TOTAL = ""  # the frequency row that holds the number of all rows
 _LENGTH = " "  # and the one that holds the number of all their terms
 _K1, _B = 1.2, 0.75  # BM25's constants, as FTS5 has them
@@ -47,6 +48,11 @@ class Statistics:
         """
         frequency = max(1, self.frequencies.get(term, 0))
         return math.log(1 + (self.rows - frequency + 0.5) / (frequency + 0.5))
+
+    def fts5_weight(self, term: str) -> float:
+        """The same as SQLite's FTS5 has it: hardly anything for a term that is in more than half of the rows."""
+        frequency = self.frequencies.get(term, 0)
+        return max(1e-6, math.log((self.rows - frequency + 0.5) / (frequency + 0.5)))
 
 
 @contextmanager
@@ -140,8 +146,9 @@ def search(
         return []
     pruned = len(chosen) < len(known.frequencies)
     if not is_sqlite(connection):
-        rows = _nearly_best(connection, name, chosen, known, max(2 * limit, RESCORED), among)
-        return _rescored(connection, name, rows, known)[:limit]
+        weight = known.weight if pruned else known.fts5_weight  # whose scores SQLite has for these
+        rows = _nearly_best(connection, name, {term: weight(term) for term in chosen}, known, limit, among)
+        return _rescored(connection, name, rows, known, weight)[:limit]
     match = " OR ".join(f'"{term}"' for term in chosen)
     if among:
         among = f" AND rowid IN ({among})"
@@ -203,36 +210,43 @@ def _affordable(known: Statistics) -> list[str]:
 
 
 def _nearly_best(
-    connection: Connection, name: str, chosen: list[str], known: Statistics, limit: int, among: str
+    connection: Connection, name: str, weights: dict[str, float], known: Statistics, limit: int, among: str
 ) -> list[int]:
     """The rows that share most with the question, as PostgreSQL can count it: as if each term were in a row once."""
     if among:
         among = f" AND id IN ({among})"
     having = f"SELECT id, length, ?::float8 AS weight FROM {name}_rows WHERE {_TERMS} @> ARRAY[?]{among}"
-    values = [value for term in chosen for value in (known.weight(term), term)]
+    values = [value for term, weight in weights.items() for value in (weight, term)]
     # The planner takes splitting the terms of every row for cheap; it is a second for some thousands of rows.
     connection.execute("SET LOCAL enable_seqscan = off")
     norm = f"{_K1} * ({1 - _B} + {_B} * min(length) / ?::float8)"
     found = connection.execute(
-        f"SELECT id FROM ({' UNION ALL '.join([having] * len(chosen))}) AS found "
+        f"SELECT id FROM ({' UNION ALL '.join([having] * len(weights))}) AS found "
         f"GROUP BY id ORDER BY sum(weight) / (1 + {norm}) DESC, id LIMIT ?",
-        (*values, max(1.0, known.terms_per_row), limit),
+        (*values, max(1.0, known.terms_per_row), max(NEARLY_BEST * limit, RESCORED)),
     ).fetchall()
     connection.execute("SET LOCAL enable_seqscan = on")
     return [row[0] for row in found]
 
 
-def _rescored(connection: Connection, name: str, rows: list[int], known: Statistics) -> list[tuple[int, float]]:
+def _rescored(
+    connection: Connection,
+    name: str,
+    rows: list[int],
+    known: Statistics,
+    weight: Callable[[str], float] | None = None,
+) -> list[tuple[int, float]]:
     """Score rows by all terms of the question, those left out of the search too."""
-    scores = [(row, _bm25(found, known)) for row, found in _terms_of(connection, name, rows)]
-    return sorted(scores, key=lambda item: -item[1])
+    scores = [(row, _bm25(found, known, weight)) for row, found in _terms_of(connection, name, rows)]
+    return sorted(scores, key=lambda item: (-item[1], item[0]))
 
 
-def _bm25(found: list[str], known: Statistics) -> float:
+def _bm25(found: list[str], known: Statistics, weight: Callable[[str], float] | None = None) -> float:
     """The BM25 score of a row with these terms."""
     norm = _K1 * (1 - _B + _B * len(found) / max(1.0, known.terms_per_row))
     counts = Counter(term for term in found if term in known.frequencies)
-    return sum(known.weight(term) * count * (_K1 + 1) / (count + norm) for term, count in counts.items())
+    weight = weight or known.weight
+    return sum(weight(term) * count * (_K1 + 1) / (count + norm) for term, count in counts.items())
 
 
 def _terms_of(connection: Connection, name: str, rows: list[int]) -> Iterator[tuple[int, list[str]]]:
