@@ -136,9 +136,11 @@ def _best_of(question: str, ranked: Sequence[_Scored], most: int, silent: frozen
         for found in ranked
         if found is best or (found.one.number not in silent and not _is_of_another_subject(question, found, best))
     ]
-    answered = best.one.statement.header or best.read >= _READ_SURELY
+    most_words = max(found.words for found in ranked)
+    # Sure is also what words and reader agree on.
+    is_sure = best.read >= (_READ_WELL if best.words == most_words else _READ_SURELY)
     share = _ENOUGH if any(found.read for found in ranked) else _ENOUGH_UNREAD
-    enough = (_ENOUGH_BESIDE if answered else share) * max(found.words for found in ranked)
+    enough = (_ENOUGH_BESIDE if best.one.statement.header or is_sure else share) * most_words
     chosen = [found for found in ranked if found.words >= enough or found.read >= _READ_WELL][:most]
     for found in chosen:
         items = _list_around(found, ranked)
@@ -276,7 +278,10 @@ def _overlaps(question: str, candidates: Sequence[_Candidate], named: frozenset[
     badly, and what the question wants to know about it well. For the same reason a sentence need not name
     the subject that its passage has named; `named` are the terms of all subjects.
     """
-    wanted = set(content_terms(question))
+    # What no statement says and all their titles and headings do, such as the file's name, tells none from another.
+    everywhere = frozenset.intersection(*(candidate.subject | candidate.section for candidate in candidates))
+    said = frozenset().union(*(candidate.terms for candidate in candidates))
+    wanted = set(content_terms(question)) - (everywhere - said)
     frequency = Counter(term for candidate in candidates for term in candidate.terms & wanted)
     weights = {
         term: math.log(1 + len(candidates) / (frequency[term] + 0.5))
