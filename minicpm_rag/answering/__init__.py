@@ -238,6 +238,8 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             yield from events
         elif request.kind == "comparison":
             yield from whole.compare(begun, request, self.library, language)
+        elif request.kind == "deadlines":
+            yield from whole.list_deadlines(begun, request, self.library, language, question.cancel)
         else:
             llm = self.llm
 

@@ -77,6 +77,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "answering.compared_subject": ("主题", "Subject"),
     "answering.compared_more": ("（还有 {count} 处没有列出）", "({count} more are not shown)"),
+    "answering.deadlines": ("文档中写明期限的原句：", "Sentences of the documents that set a deadline:"),
+    "answering.no_deadlines": ("没有找到写明期限的句子。", "No sentence that sets a deadline was found."),
+    "answering.more_deadlines": ("（还有 {count} 句没有列出）", "({count} more are not shown)"),
     # Questions in parts
     "answering.part_without_evidence": ("资料中没有找到依据", "The documents hold no evidence for this."),
     "answering.parts_without_evidence": (

@@ -13,6 +13,7 @@ from scripted_llm import ScriptedLLM
 
 from minicpm_rag.answering import AnswerChain, build_chain
 from minicpm_rag.answering.small_talk import small_talk
+from minicpm_rag.answering.whole.deadlines import is_deadline
 from minicpm_rag.library import Library
 from minicpm_rag.records import Answer, Question, Retrieval, Scope, Text, Turn
 from minicpm_rag.retrieval import HybridRetriever
@@ -183,6 +184,47 @@ def test_a_question_about_something_in_the_documents_is_no_request_for_a_whole_o
     library: Library, question: str
 ) -> None:
     assert "by sections" not in ask(chain(library), question).text
+
+
+@pytest.mark.parametrize(
+    ("question", "titles"),
+    [
+        ("list all deadlines", ["contract A.md", "contract B.md", "会议纪要.md"]),
+        ("What are the deadlines in contract B?", ["contract B.md"]),
+        ("列出所有截止日期", ["contract A.md", "contract B.md", "会议纪要.md"]),
+        ("会议纪要里有哪些截止日期？", ["会议纪要.md"]),
+    ],
+)
+def test_deadlines_are_listed_under_each_document(library: Library, question: str, titles: list[str]) -> None:
+    answer = ask(chain(library), question)
+    assert [line.strip("*") for line in answer.text.splitlines() if line.startswith("**")] == titles
+    sentences = proven(answer, library)
+    assert all(is_deadline(sentence) for sentence in sentences)
+    assert any("三月底前" in one if "会议纪要.md" in titles else "14 days" in one for one in sentences)
+    assert not any("杭州" in one or "free of charge" in one for one in sentences)
+
+
+@pytest.mark.parametrize("question", ["What is the deadline for expenses?", "报销的截止日期是哪天？"])
+def test_one_deadline_is_a_question_like_any_other(library: Library, question: str) -> None:
+    assert "set a deadline" not in (text := ask(chain(library), question).text) and "写明期限" not in text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_one"),
+    [
+        ("Invoices are due within 45 days.", True),
+        ("The tenant may terminate with six months of notice.", True),
+        ("Hand in the form by Friday noon.", True),
+        ("The report was written by Anna Berg.", False),
+        ("The desk is 120 cm wide.", False),
+        ("报销单应在出差结束后十五天内提交。", True),
+        ("本合同至2027年6月30日到期。", True),
+        ("公司成立于2011年。", False),
+        ("他提前离开了会场。", False),
+    ],
+)
+def test_a_deadline_names_a_time_and_that_something_is_due(sentence: str, is_one: bool) -> None:
+    assert is_deadline(sentence) is is_one
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whole documents: a summary by sections, and a comparison of two, each sentence cited.
+"""Whole documents: a summary by sections, a comparison of two, and the deadlines in them, each sentence cited.
 
 Without a model a summary is the most central sentences of each section, in order; with one, each section is written
 by the model from its own passages. Knows no retrieval.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from minicpm_rag.answering.citations import quote_statements
 from minicpm_rag.answering.composed import Composed, cell
 from minicpm_rag.answering.whole.comparison import MOST_SENTENCES, compared
+from minicpm_rag.answering.whole.deadlines import deadlines
 from minicpm_rag.answering.whole.requests import Following, Request, following, requested
 from minicpm_rag.answering.whole.sections import Section, central, sections
 from minicpm_rag.library import Library
@@ -23,8 +24,9 @@ from minicpm_rag.records import TITLE, Answer, AnswerEvent, PageText, Retrieval
 if TYPE_CHECKING:
     import threading
 
-__all__ = ["Following", "Request", "ask_which", "compare", "following", "requested", "summarize"]
+__all__ = ["Following", "Request", "ask_which", "compare", "following", "list_deadlines", "requested", "summarize"]
 
+MOST_DEADLINES = 40  # sentences that are listed
 _LONG_SECTION = 700  # characters, from which on two sentences stand for it
 # Writes an answer to a question from passages with the model: the chain's events.
 Write = Callable[[Answer], "Iterator[AnswerEvent]"]
@@ -64,6 +66,38 @@ def summarize(
                 yield from _written(section, begun, language, write, growing)
         yield growing.add("\n")
     mode = "stopped" if cancel.is_set() else "model" if write is not None else "extractive"
+    yield replace(growing.answer, mode=mode, seconds=begun.seconds | {"generate": time.monotonic() - began})  # type: ignore[arg-type]
+
+
+def list_deadlines(
+    begun: Answer, request: Request, library: Library, language: Language, cancel: threading.Event
+) -> Iterator[AnswerEvent]:
+    """List the sentences of documents that say by when something is due, under each document's name."""
+    began = time.monotonic()
+    growing = Composed(begun)
+    yield Retrieval([], 1.0, 0.0)
+    yield growing.add(text(language, Message("answering.deadlines")) + "\n")
+    listed = left = 0
+    for row in request.documents:
+        if cancel.is_set():
+            break
+        heading = f"\n**{row.title}**\n\n"
+        for passage, statement in deadlines(sections(row, library.pages(row.id))):
+            if listed >= MOST_DEADLINES:
+                left += 1
+                continue
+            quoted, citations = quote_statements([(1, statement)], [passage], library.page_text)
+            if quoted:
+                yield growing.add(heading + ("" if quoted.startswith(("- ", "* ")) else "- "))
+                yield growing.add_cited(quoted, citations, [passage])
+                yield growing.add("\n")
+                heading = ""
+                listed += 1
+    if not listed:
+        yield growing.add("\n" + text(language, Message("answering.no_deadlines")))
+    if left:
+        yield growing.add("\n" + text(language, Message("answering.more_deadlines", count=left)))
+    mode = "stopped" if cancel.is_set() else "extractive"
     yield replace(growing.answer, mode=mode, seconds=begun.seconds | {"generate": time.monotonic() - began})  # type: ignore[arg-type]
 
 

@@ -47,6 +47,21 @@ _COMPARISON = (
     re.compile(rf"^{_POLITE}compare\s+(?P<what>.*?){_END}"),
     re.compile(rf"^what (?:is|are) the differences? between\s+(?P<what>.*?){_END}"),
 )
+_DEADLINES = (
+    re.compile(
+        rf"^{_POLITE}(?:列出|列举|给出|找出|整理|有|都有)?(?:一下)?(?P<what>.*?)(?:里面?|中)?(?:都|共)?有?(?:哪些|所有|全部|各个)?的?"
+        rf"(?:所有|全部)?的?(?:截止(?:日期|时间)|最后期限|到期日(?:期)?|时间节点|deadlines?)(?:有哪些|是什么|列表|清单)?{_END}"
+    ),
+    re.compile(
+        rf"^{_POLITE}(?:list|show|give me|find|what are|which are)(?: me)?(?: all)?(?: of)?(?: the| my)?"
+        rf"(?: important| key)? (?:deadlines?|due dates?)(?:\s+(?:are there|do we have))?"
+        rf"(?:\s+(?:of|in|from)\s+(?P<what>.*?))?{_END}"
+    ),
+    re.compile(
+        rf"^(?:what|which) (?:deadlines?|due dates?)(?: are there| do we have| apply)?"
+        rf"(?:\s+(?:in|of)\s+(?P<what>.*?))?{_END}"
+    ),
+)
 # Words for a document that do not say which.
 _GENERAL = re.compile(
     r"(?:这|那|该|本|上面|上述|以上)?(?:两|2|几|一)?(?:份|个|篇|本|些|张)?(?:的)?(?:文档|文件|资料|报告|合同"
@@ -54,6 +69,11 @@ _GENERAL = re.compile(
     r"|(?:the |this |that |these |those |both |my |whole |entire |two )*(?:documents?|files?|reports?"
     r"|contracts?|agreements?|manuals?"
     r"|papers?|articles?|texts?|it|them|pdfs?)?"
+)
+# All documents: "all deadlines", "the deadlines in my documents"
+_ALL = re.compile(
+    r"(?:我的|这些|所有|全部|各个|知识库|资料库|的)*(?:文档|文件|资料|合同|协议|项目)?(?:的|里|中)*"
+    r"|(?:all |the |my |these |our )*(?:documents?|files?|contracts?|agreements?|projects?|library)?"
 )
 # What may stand beside the names of whole documents that are compared.
 _BESIDE = re.compile(
@@ -82,7 +102,7 @@ class Following:
 class Request:
     """What is wanted of which documents; no documents where it must be asked which are meant."""
 
-    kind: Literal["summary", "comparison"]
+    kind: Literal["summary", "comparison", "deadlines"]
     documents: tuple[DocumentRow, ...]
 
 
@@ -94,7 +114,7 @@ def requested(question: str, rows: Sequence[DocumentRow], *, is_held: bool) -> R
     if len(question) > LONGEST:
         return None
     plain = fold(question).strip()
-    for kind, patterns in (("comparison", _COMPARISON), ("summary", _SUMMARY)):
+    for kind, patterns in (("deadlines", _DEADLINES), ("comparison", _COMPARISON), ("summary", _SUMMARY)):
         for pattern in patterns:
             match = pattern.match(plain)
             if match is None:
@@ -110,8 +130,10 @@ def _meant(what: str, rows: Sequence[DocumentRow], *, is_held: bool, kind: str) 
     """The documents that are meant: () where it must be asked; None where no document is."""
     count = 2 if kind == "comparison" else 1
     meant = tuple(row for row in rows if _names(what, row)) or named(what, rows)
-    if len(meant) >= count and (kind == "summary" or len(meant) == 2):
+    if len(meant) >= count and (kind != "comparison" or len(meant) == 2):
         return None if _is_of_a_part(what, meant, kind) else meant
+    if kind == "deadlines" and not meant and _ALL.fullmatch(what) is not None:
+        return tuple(rows) or None
     if _GENERAL.fullmatch(what) is None:
         return None
     if is_held and len(rows) >= count:
