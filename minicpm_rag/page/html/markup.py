@@ -14,8 +14,10 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from minicpm_rag.page.html import formulas
 from minicpm_rag.text.table_rows import cell_spans, is_row, is_rule
 
 # Put around an unsupported sentence while Markdown is parsed. Markdown takes these characters for punctuation, so
@@ -143,7 +145,21 @@ def _pieces_of_lines(text: str, start: int, end: int) -> Iterator[tuple[int, int
 def _reader() -> MarkdownIt:
     reader = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_InertRenderer)
     reader.enable(["table", "strikethrough"])
+    reader.inline.ruler.before("escape", "formula", _read_formula)
     return reader.disable(["link", "image", "autolink", "reference", "html_block", "html_inline"])
+
+
+def _read_formula(state: StateInline, silent: bool) -> bool:
+    """The rule for a formula, before those that take `\\(` for an escaped bracket and `_` for emphasis."""
+    found = formulas.FORMULA.match(state.src, state.pos) if state.src[state.pos] in "$\\" else None
+    if found is None:
+        return False
+    if not silent:
+        token = state.push("formula", "", 0)
+        token.content = found[found.lastgroup or 0]
+        token.meta = {"display": found.lastgroup in ("display", "bracket")}
+    state.pos = found.end()
+    return True
 
 
 class _InertRenderer(RendererHTML):
@@ -156,6 +172,15 @@ class _InertRenderer(RendererHTML):
     def code_inline(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         """Draw code inside a line."""
         return "<code>" + self._pieces(tokens[index].content, env, _as_code) + "</code>"
+
+    def formula(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        """Draw a formula."""
+        token = tokens[index]
+
+        def drawn(piece: str, env: Any) -> str:
+            return formulas.drawn(piece, display=token.meta["display"])
+
+        return self._pieces(token.content, env, drawn)
 
     def fence(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         """Draw a code block without its language, which would become a class name."""
