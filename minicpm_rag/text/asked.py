@@ -76,9 +76,11 @@ def answered_by(sentence: str) -> str:
 
 
 def _chinese(sentence: str) -> str:
-    found = list(_COUNTED.finditer(sentence))
     told = sentence.rstrip("。；; ")
-    if len(found) != 1 or len(_ANY_NUMBER.findall(sentence)) != 1 or not 8 <= len(told) <= LONGEST_CHINESE:
+    if not 8 <= len(told) <= LONGEST_CHINESE:
+        return ""
+    found = list(_COUNTED.finditer(sentence))
+    if len(found) != 1 or len(_ANY_NUMBER.findall(sentence)) != 1:
         return ""
     if sentence[-1:] != "。" or _CHINESE_LEANS.match(sentence) or re.search("[？?“”：:]", sentence):
         return ""

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 
 from minicpm_rag.page.html import markup
-from minicpm_rag.text.table_rows import is_rule
+from minicpm_rag.text.table_rows import is_row, is_rule
 from minicpm_rag.text.terms import fold, question_terms
 
 CHARACTERS = 220
 BEFORE = 50  # characters shown before the first hit
-_LINE_MARK = re.compile(r"^#{1,6}[ \t]+|^\|[ \t]*|[ \t]*\|$", re.MULTILINE)
+_HEADING = re.compile(r"#{1,6}[ \t]+")
 
 
 def drawn(text: str, wanted: str) -> str:
     """The stretch of the text that holds most of the wanted words, as HTML with these marked."""
-    lines = (line for line in text.splitlines() if not is_rule(line))
-    line = " ".join(" ".join(_LINE_MARK.sub("", line) for line in lines).split())
+    line = " ".join(" ".join(_without_marks(line) for line in text.splitlines() if not is_rule(line)).split())
     spans = _spans(line, wanted)
     start = max((start for start, _ in spans), key=lambda start: _inside(spans, start - BEFORE), default=0)
     first = max(0, start - BEFORE)
@@ -25,6 +24,14 @@ def drawn(text: str, wanted: str) -> str:
     last = line.rfind(" ", last - 15, last) if last < len(line) and " " in line[last - 15 : last] else last
     shown = markup.marked(line[first:last], [(start - first, end - first) for start, end in spans])
     return ("… " if first else "") + shown + (" …" if last < len(line) else "")
+
+
+def _without_marks(line: str) -> str:
+    """A line without what makes it a heading or the row of a table."""
+    if is_row(line):
+        return line.strip()[1:-1]
+    mark = _HEADING.match(line)
+    return line[mark.end() :] if mark else line
 
 
 def _spans(line: str, wanted: str) -> list[tuple[int, int]]:
