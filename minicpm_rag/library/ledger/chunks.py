@@ -296,7 +296,10 @@ def _rows(
         keys = [_key(chunk) for chunk in wanted[first : first + _GROUP]]
         marks = ",".join("(?,?,?)" for _ in keys)
         found += connection.execute(
-            f"{select} WHERE (chunks.index_id, chunks.document_id, chunks.position) IN (VALUES {marks}){also}",
+            # Joined, because SQLite searches its index by the first column only for "(a, b, c) IN (VALUES …)".
+            f"WITH wanted(index_id, document_id, position) AS (VALUES {marks}) {select} JOIN wanted "
+            "ON chunks.index_id = wanted.index_id AND chunks.document_id = wanted.document_id "
+            f"AND chunks.position = wanted.position{also}",
             [part for key in keys for part in key] + list(values),
         ).fetchall()
     return found
