@@ -48,6 +48,7 @@ _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tok
 class Running:
     """How a model runs: device, number formats, memory. `cache_bytes` is 0 where the cache grows with each answer."""
 
+    family: str  # as config.json names it: minicpm, minicpm3, llama
     device: str
     precision: str
     weights: str  # full, int8 or int4
@@ -213,7 +214,9 @@ class MiniCPM_LLM(LLM):
         held = getattr(engine, "memory", None)
         kinds = {type(module).__name__ for module in self._model.modules()}
         weights = "int4" if "Int4Linear" in kinds else "int8" if "Int8Linear" in kinds else "full"
+        family = str(self._model.config.model_type)
         return Running(
+            family="minicpm" if family == "granite" else family,
             device=str(getattr(engine, "device", self._model.device)),
             precision=str(self._model.dtype).removeprefix("torch."),
             weights=getattr(engine, "weights", weights),

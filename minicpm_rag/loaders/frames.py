@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -20,6 +21,8 @@ from minicpm_rag.records import LoadedFile, Page
 # A frame: one letter that says what it is, the number of bytes that follow, the bytes.
 _HEAD = struct.Struct(">cQ")
 _MOST_BYTES = 1 << 30
+# Of more, json's encoder would hold a string for each number in a table; importing pydantic is dearer for a small one.
+_MANY_CHARACTERS = 2_000_000
 
 WORK = b"w"  # parent to child: what to do
 STARTED = b"s"  # the child has the work
@@ -73,6 +76,11 @@ def from_loaded(loaded: LoadedFile) -> bytes:
     """A LoadedFile as JSON. Lone surrogates, which no store takes, become U+FFFD; offsets stay as they are."""
     note, remedy = (said.as_json() if said else "" for said in (loaded.note, loaded.remedy))
     sent = _Sent(loaded.title, loaded.pages, loaded.pages_present, loaded.encoding, note, remedy)
+    if sum(len(page.text) for page in loaded.pages) > _MANY_CHARACTERS:
+        import pydantic
+
+        with suppress(ValueError):  # for lone surrogates
+            return pydantic.TypeAdapter(_Sent).dump_json(sent)
     return without_surrogates(json.dumps(sent, default=vars, ensure_ascii=False)).encode()
 
 

@@ -5,6 +5,7 @@ Knows nothing of file formats. Text is cleaned here, so that every loader stores
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Sequence
 
@@ -22,7 +23,7 @@ class PageWriter:
     """The page being written."""
 
     def __init__(self) -> None:
-        self._parts: list[str] = []
+        self._text = io.StringIO(newline="")
         self._length = 0
         self._headings: list[Heading] = []
         self._tables: list[Table] = []
@@ -64,16 +65,16 @@ class PageWriter:
 
     def page(self, number: int, *, kind: PageKind = "text", label: str = "") -> Page:
         """Return what was written as a page."""
-        return Page(number, "".join(self._parts), kind, label, tuple(self._headings), tuple(self._tables))
+        return Page(number, self._text.getvalue(), kind, label, tuple(self._headings), tuple(self._tables))
 
     def _append(self, text: str, separator: str) -> int:
         """Add text, return the offset it starts at."""
         count("characters", len(separator) + len(text))
         if self._length:
-            self._parts.append(separator)
+            self._text.write(separator)
             self._length += len(separator)
         start = self._length
-        self._parts.append(text)
+        self._text.write(text)
         self._length += len(text)
         return start
 

@@ -39,6 +39,10 @@ _FOLDER: dict[str, tuple[str, str]] = {
         "There is no folder {id} here; it looks like the name of a repository. Fetch it first with "
         "`python -m minicpm_rag download {id}`, then name the folder that it prints.",
     ),
+    "llm.too_short_to_measure": (
+        "模型写得太短，测不出速度；请再试一次。",
+        "The model wrote too little to measure its speed. Try again.",
+    ),
     "llm.gguf": (
         "{path} 是 GGUF 文件，供 llama.cpp 使用。请用 llama.cpp、Ollama 或 LM Studio 运行它，"
         "再把 MINICPM_RAG_LLM_URL 设为其地址；或者下载这个模型的 safetensors 版。",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from minicpm_rag.library import Library
     from minicpm_rag.llm.minicpm import MiniCPM_LLM
     from minicpm_rag.llm.remote import Connection, RemoteLLM
+    from minicpm_rag.llm.speed import Speed
     from minicpm_rag.retrieval import HybridRetriever
 
 # What libraries would do without being asked: tracing, telemetry, requests to a hub. And OMP_WAIT_POLICY, because
@@ -208,7 +209,7 @@ class Workspace:
         _ = self.llm
 
     def facts(self) -> dict[str, str]:
-        """What answers and how it runs: model, device, precision, attention, memory of weights and cache."""
+        """What answers and how it runs: model, family, context, device, precision, attention, memory."""
         llm = self.llm
         if llm is None:
             return {"model": "", "device": ""}
@@ -219,12 +220,25 @@ class Workspace:
         running = llm.running
         return {
             "model": self.model_name or "",
+            "family": running.family,
+            "context": f"{llm.context_tokens:,}",
             "device": running.device,
             "precision": running.precision + ("" if running.weights == "full" else f", {running.weights}"),
             "attention": running.attention,
             "memory": file_size(running.weight_bytes),
             "cache": file_size(running.cache_bytes) if running.cache_bytes else "",
         }
+
+    def measure_speed(self) -> Speed | None:
+        """How quickly the loaded model writes a short text here; None where no model of this machine answers.
+
+        Raises ModelError where it writes too little.
+        """
+        from minicpm_rag.llm.minicpm import MiniCPM_LLM
+        from minicpm_rag.llm.speed import measure_speed
+
+        llm = self.llm
+        return measure_speed(llm) if isinstance(llm, MiniCPM_LLM) else None
 
     def _use(self, answerer: Answerer) -> None:
         with self._switching:

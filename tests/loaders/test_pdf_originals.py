@@ -375,3 +375,30 @@ def test_a_watermark_is_no_heading_and_in_no_chunk() -> None:
         "1 Pump", "1.1 Starting", "1.2 Stopping", "2 Maintenance", "2.1 Every month", "2.2 Every year",
     ]  # fmt: skip
     assert not any("DRAFT" in chunk.text for chunk in chunks_of(file))
+
+
+def test_headers_that_reach_into_the_next_column_stand_over_their_own() -> None:
+    found = text_of("table_close_headers")
+    assert (
+        "| Site | Samples taken | Mean (mg/l) | Std. dev. | Passed |\n| Upper dam | 1,204 | 0.31 | 0.05 | yes |"
+        in found
+    )
+    assert "| E03 | Leak at the flange between the tank and the outlet pipe | Tighten the six bolts to 24 Nm |" in found
+
+
+def test_latin_words_numbers_and_brackets_in_hebrew_keep_their_places() -> None:
+    assert text_of("hebrew_with_latin") == (
+        "הסכם שירות\n"
+        'הספק Acme Ltd יספק 250 יחידות עד ה-15 במרץ 2026 (כולל מע"מ).\n'
+        "| פריט | מחיר |\n| משאבה PX-200 | ₪ 1,450 |\n| מסנן | ₪ 89.90 |"
+    )
+
+
+def test_sections_of_a_chinese_document_are_headings_in_the_usual_font() -> None:
+    [page] = loaded("chinese_sections").pages
+    assert [heading.text for heading in page.headings] == [
+        "第三季度工作会议纪要",
+        "一、会议议题",
+        "二、决定事项",
+        "三、待办",
+    ]

@@ -1148,8 +1148,10 @@ def test_the_model_view_tells_what_runs_and_how(workspace: FakeWorkspace) -> Non
     app = page(view="model")
     reply.shared().speed = 31.44
     drawn = html(app.run())
-    for words_ in ("MiniCPM-2B", "float32", "1.2 GB", "31.4", "tokens/s"):
+    for words_ in ("MiniCPM-2B", "minicpm", "4,096", "float32", "1.2 GB", "31.4", "tokens/s"):
         assert words_ in drawn
+    button(app, "measure-speed").click().run()
+    assert "began after 0.4 s and wrote 17.3 tokens a second" in html(app)
 
 
 def test_a_model_that_does_not_load_is_a_sentence_and_the_others_can_be_chosen(

@@ -16,6 +16,7 @@ from minicpm_rag.errors import ModelError, NotFoundError
 from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.library.ledger.knowledge_bases import new_name
 from minicpm_rag.llm.remote import Connection
+from minicpm_rag.llm.speed import Speed
 from minicpm_rag.messages import Message
 from minicpm_rag.records import (
     Answer,
@@ -201,7 +202,13 @@ class FakeWorkspace:
         self.used.append("warm")
 
     def facts(self) -> dict[str, str]:
-        return {"model": self.model_name or "", "device": "cpu", "precision": "float32", "memory": "1.2 GB"}
+        return {
+            "model": self.model_name or "", "family": "minicpm", "context": "4,096",
+            "device": "cpu", "precision": "float32", "memory": "1.2 GB",
+        }  # fmt: skip
+
+    def measure_speed(self) -> Speed:
+        return Speed(0.42, 17.3)
 
     def use_model(self, folder: Path | None) -> None:
         self.used.append(folder)

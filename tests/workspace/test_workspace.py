@@ -42,6 +42,9 @@ def test_a_configured_folder_answers(settings: Settings) -> None:
         assert workspace.llm is workspace.llm is not None
         facts = workspace.facts()
         assert (facts["device"], facts["precision"], facts["attention"]) == ("cpu", "float32", "sdpa")
+        assert (facts["family"], facts["context"]) == ("minicpm", "512")
+        speed = workspace.measure_speed()
+        assert speed is not None and speed.first_token_seconds > 0 and speed.tokens_per_second > 0
         assert facts["memory"] == "2.1 MB", "a small model is not told to take 0.0 GB"
 
 

@@ -148,7 +148,7 @@ def read_glyphs(page: Any) -> Glyphs:
         looks = numpy.repeat(looks, numpy.concatenate([[before], lengths]) if len(starts) else [count], axis=0)
         texts, classes = _texts(codes)
         numpy.nan_to_num(rectangles, copy=False, posinf=0.0, neginf=0.0)
-        order = put_in_order(texts, (classes & INKED) > 0, rectangles)
+        order = put_in_order(texts, (classes & INKED) > 0, (classes & LINE_END) > 0, rectangles)
         if order is not None:
             texts, classes = [texts[place] for place in order], classes[order]
             rectangles, looks = rectangles[order], looks[order]

@@ -32,6 +32,10 @@ _BEGINS_ITEM = re.compile(
 _NUMBERED = re.compile(
     r"(?:(\d{1,2}(?:\.\d{1,2}){0,5})\.?|([A-Z])\.|(第.{1,4}[章编編])|(第.{1,4}[节節])|([一二三四五六七八九十]{1,3}、))\s*\S"
 )
+# The title of a section in a Chinese document, which need not look different.
+_SECTION = re.compile(
+    r"(?:[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十百\d]{1,4}[章节])\s*[^\s。，；：:,;]{2,20}"
+)
 _BULLETS = frozenset("•·●▪◆■◦○►☐☒☑")
 _SENTENCE_END = frozenset("。！？；.!?;:：")
 _HYPHENS = "-\u2010"
@@ -181,7 +185,8 @@ class _Style:
         size = min(line.size for line in lines) / self.size
         numbered = _NUMBERED.match(text)
         large = size >= _HEADING_SIZE and len(text) <= _HEADING_CHARACTERS
-        if not large and not self._stands_out(lines, text, size, apart=apart):
+        is_section = len(lines) == 1 and size > _SMALLEST and _SECTION.fullmatch(text)
+        if not large and not is_section and not self._stands_out(lines, text, size, apart=apart):
             return 0
         if (text[-1] == "." and not numbered) or text[0] in _BULLETS or _CAPTION.match(text):
             return 0

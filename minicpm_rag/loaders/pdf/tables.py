@@ -21,6 +21,8 @@ _FEWEST_ROWS = 3
 _CONTENTS = re.compile(r"(\S.*?[^\s.·…_])((?:[ ]?[.·…_]){4,}\s*)(\d{1,4}|[ivxlcIVXLC]{1,6}|[A-Z]-\d{1,3})")
 _FULL_ROWS = 0.6  # share of rows that must have a cell in every column where there are only two
 _CELL_SPACING = 6.0  # page units, between the lines below neighbouring cells
+_OVERHANG = 0.25  # of a word's width
+_MOSTLY_INSIDE = 0.7  # share of a fragment's width in one column
 _FILLED_CELLS = 0.35  # of a grid: a drawing has lines too
 _FEWEST_FILLED = 0.2  # share of rows in which a column has a cell
 _MOST_CROSSING = 0.12  # share of rows that may cross the space between two columns: headers above several
@@ -273,7 +275,9 @@ def _column_of(fragment: Fragment, edges: Sequence[float]) -> int:
     """The number of the column that a fragment stands in: by its middle, or by its left edge where it spans several."""
     first, last = bisect(edges, fragment.left, 1, len(edges) - 1), bisect_left(edges, fragment.right, 1, len(edges) - 1)
     if last - first > 1:
-        return first - 1
+        inside = [min(fragment.right, edges[n]) - max(fragment.left, edges[n - 1]) for n in range(first, last + 1)]
+        widest = max(range(len(inside)), key=inside.__getitem__)
+        return first - 1 + (widest if inside[widest] >= _MOSTLY_INSIDE * fragment.width else 0)
     return bisect(edges, (fragment.left + fragment.right) / 2, 1, len(edges) - 1) - 1
 
 
@@ -282,7 +286,7 @@ def _split_at(fragment: Fragment, places: Sequence[float]) -> list[Fragment]:
     if not any(fragment.left < place < fragment.right for place in places):
         return [fragment]
     words = fragment.words()
-    if any(word.left + 1 < place < word.right - 1 for word in words for place in places):
+    if any(_parts_word(word, place) for word in words for place in places):
         return [fragment]  # it spans columns
     parts: list[list[Fragment]] = []
     last = -1
@@ -294,6 +298,12 @@ def _split_at(fragment: Fragment, places: Sequence[float]) -> list[Fragment]:
             parts.append([word])
         last = column
     return [fragment.part(part[0].start - fragment.start, part[-1].end - fragment.start) for part in parts]
+
+
+def _parts_word(word: Fragment, place: float) -> bool:
+    """Whether a place lies well inside of a word: the headers of close columns reach a little into the next."""
+    margin = max(1.0, _OVERHANG * word.width)
+    return word.left + margin < place < word.right - margin
 
 
 def _rows(lines: Sequence[Line], places: Sequence[float], level: Sequence[Rule]) -> list[Row]:

@@ -75,6 +75,21 @@ def _facts(workspace: Workspace) -> None:
         if value
     )
     st.html(f'<div class="rag-facts">{cells}</div>')
+    if known.get("context") and state.may_administer():
+        _speed(workspace)
+
+
+def _speed(workspace: Workspace) -> None:
+    if not st.button(t("measure_speed"), icon=":material/speed:", key="measure-speed", type="tertiary"):
+        return
+    try:
+        with st.spinner(t("measuring_speed")):
+            found = workspace.measure_speed()
+    except RAGError as error:
+        notices.bad(error.message)
+        return
+    if found is not None:
+        notices.calm(t("speed_measured", seconds=found.first_token_seconds, rate=found.tokens_per_second))
 
 
 @st.fragment(run_every=0.5)
