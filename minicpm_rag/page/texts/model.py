@@ -22,7 +22,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "measuring_speed": ("模型正在写一段短文…", "The model is writing a short text…"),
     "speed_measured": (
         "{seconds:.1f} 秒后开始回答，每秒 {rate:.1f} 个词元（提示很短；段落越长，开始越晚）。",
-        "It began after {seconds:.1f} s and wrote {rate:.1f} tokens a second (to a short prompt; passages delay the beginning).",
+        "It began after {seconds:.1f} s and wrote {rate:.1f} tokens a second. The prompt was short; passages delay the "
+        "beginning.",
     ),
     "models_here": ("这台电脑能用的模型", "Models for this computer"),
     "models_other": ("其他模型", "Other models"),
