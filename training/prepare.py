@@ -84,6 +84,7 @@ COLUMNS = [
     "says",
 ]
 LONGEST = 340  # tokens of a passage window
+HERE = Path(__file__).parent
 
 
 class Rows:
@@ -216,10 +217,19 @@ class QuestionSet:
     """
 
     def __init__(
-        self, rows: Rows, name: str, passages: list[dict], questions: list[dict], unanswerable: list[dict], seed: int
+        self,
+        rows: Rows,
+        name: str,
+        passages: list[dict],
+        questions: list[dict],
+        unanswerable: list[dict],
+        seed: int,
+        own_words: dict[str, str] | None = None,
+        near: list[dict] | None = None,
     ) -> None:
         self.rows, self.name, self.passages, self.rng = rows, name, passages, random.Random(seed)
         self.questions, self.unanswerable = questions, unanswerable
+        self.own_words, self.near = own_words or {}, near or []  # by the question's id; questions on a beginning
         self.where = {p["id"]: n for n, p in enumerate(passages)}
         self.numbers = [rows.text(p["text"]) for p in passages]
         self.folds = [fold_of(p["title"] or p["id"]) for p in passages]
@@ -250,12 +260,28 @@ class QuestionSet:
             span = self.rows.span(self.numbers[place], at, at + len(answer)) if answer else None
             close = self.closest(number, place, answer, 9)
             self.question_rows(asked, place, answer, span, close)
+            if other_words := self.own_words.get(self.questions[number]["id"]):
+                self.question_rows(other_words, place, answer, span, close, judged=False)
             if answer and self.name != "pubmedqa_en":
                 for evaluation in (True, False):
                     self.claim_rows(asked, place, answer, at, span, close, evaluation)
         for number, question in enumerate(self.unanswerable, len(self.questions)):
             self.rows.groups += 1
             self.unanswerable_rows(number, question)
+        for question in self.near:
+            self.near_rows(question)
+
+    def near_rows(self, question: dict) -> None:
+        """A question written for the beginning of a passage, which answers it or only speaks of the same things."""
+        place = self.where[question["passage_id"]]
+        passage, answer = self.numbers[place], question["answer"]
+        last = self.rows.span(passage, 0, question["characters"])[1]
+        at = self.passages[place]["text"].find(answer) if answer else -1
+        span = self.rows.span(passage, at, at + len(answer)) if answer else None
+        self.rows.groups += 1
+        kind, window = "gold" if span else "adversarial", (0, min(last, LONGEST - 1))
+        for asked in (question["question"], as_asked(question["question"], self.rng)):
+            self.put(kind, asked, place, window, fold=self.folds[place], span=span, answers=int(bool(span)))
 
     def closest(self, number: int, own: int | None, answer: str, count: int) -> list[int]:
         """Other passages that share most words with the question and do not answer it."""
@@ -281,16 +307,24 @@ class QuestionSet:
         return first if span is None or span[1] <= first[1] else self.rows.window(self.numbers[place], span, self.rng)
 
     def question_rows(
-        self, asked: str, place: int, answer: str, span: tuple[int, int] | None, close: list[int]
+        self,
+        asked: str,
+        place: int,
+        answer: str,
+        span: tuple[int, int] | None,
+        close: list[int],
+        *,
+        judged: bool = True,
     ) -> None:
         """A question on its own passage, on others, spoiled, and on a part of its passage without the answer."""
         rng, fold, passage = self.rng, self.folds[place], self.numbers[place]
         fixed = self.fixed_window(place, span)
-        self.put("gold", asked, place, fixed, fold=fold, span=span, answers=1, evaluation=True)
-        for other in close:
-            self.put("hard", asked, other, self.beginning(other), fold=fold, answers=0, evaluation=True)
-        for kind, change in (("typo", mistyped), ("polite", polite), ("digits", other_digits)):
-            self.put(kind, change(asked, rng), place, fixed, fold=fold, span=span, answers=1, evaluation=True)
+        if judged:
+            self.put("gold", asked, place, fixed, fold=fold, span=span, answers=1, evaluation=True)
+            for other in close:
+                self.put("hard", asked, other, self.beginning(other), fold=fold, answers=0, evaluation=True)
+            for kind, change in (("typo", mistyped), ("polite", polite), ("digits", other_digits)):
+                self.put(kind, change(asked, rng), place, fixed, fold=fold, span=span, answers=1, evaluation=True)
         for _ in range(2):
             window = self.rows.window(passage, span, rng)
             self.put("gold", as_asked(asked, rng), place, window, fold=fold, span=span, answers=1)
@@ -647,7 +681,16 @@ def main(given: argparse.Namespace) -> None:
             {**q, "passage_id": q["passage_id"][0] if isinstance(q["passage_id"], list) else q["passage_id"]}
             for q in read(folder / "questions.jsonl")
         ]
-        QuestionSet(rows, name, passages, questions, read(folder / "questions_unanswerable.jsonl"), given.seed).add()
+        QuestionSet(
+            rows,
+            name,
+            passages,
+            questions,
+            read(folder / "questions_unanswerable.jsonl"),
+            given.seed,
+            {one["of"]: one["question"] for one in read(HERE / "own_words.jsonl") if one["set"] == name},
+            [one for one in read(HERE / "near_misses.jsonl") if one["set"] == name],
+        ).add()
         print(name, len(rows.rows), "rows", flush=True)
         if name == "drcd_zh":  # the same questions in simplified characters, training only
             where = {p["id"]: p for p in passages}

@@ -30,6 +30,7 @@ NO_ANSWER = -5.4  # the reader's log odds under which a passage surely does not 
 CLEARLY = 6.5  # between the reader's log odds for two passages
 _SUREST = 8.0  # log odds of the reader; beyond, it is only sure of itself
 _LEAST_SPAN = 1e-4
+_LEAST_LEAD, _MOST_LEAD = -0.05, 0.12  # in cosine and closeness; beyond, rivals are few or not read
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Calibration:
     foreign: float = 0.0
     foreign_dense_lead: float = 0.0
     foreign_closeness_lead: float = 0.0
+    dense_lead: float = 0.0
+    closeness_lead: float = 0.0
     chinese_threshold: float = 0.0  # where question and passage are Chinese; 0: the same
 
     def threshold_for(self, features: Features) -> float:
@@ -86,9 +89,10 @@ class Calibration:
 def signs(features: Features) -> dict[str, float]:
     """What the weights of a calibration are multiplied with, by their names.
 
-    How near a passage is in meaning counts where the embedder reads; how much nearer than others, where words tell
-    nothing because question and passage are in different languages.
+    How near a passage is in meaning counts where the embedder reads. How much nearer it is than others counts more
+    where question and passage are in different languages, because words tell nothing there.
     """
+    native = features.readable * (1 - features.is_foreign)
     return {
         "constant": 1.0,
         "lead": features.lead,
@@ -101,6 +105,8 @@ def signs(features: Features) -> dict[str, float]:
         "foreign": features.is_foreign,
         "foreign_dense_lead": features.is_foreign * features.dense_lead,
         "foreign_closeness_lead": features.is_foreign * features.closeness_lead,
+        "dense_lead": native * min(max(features.dense_lead, _LEAST_LEAD), _MOST_LEAD),
+        "closeness_lead": native * min(max(features.closeness_lead, _LEAST_LEAD), _MOST_LEAD),
     }
 
 

@@ -88,6 +88,14 @@ def test_only_a_passage_that_clearly_alone_answers_goes_before_the_first() -> No
     assert answering_first([]) == []
 
 
+def test_standing_out_in_meaning_is_evidence_in_one_language_and_across() -> None:
+    calibration = shipped_calibration(e5.NAME, e5.REVISION)
+    found = features(0.2, 1.0, 0.85)._replace(dense_lead=0.01)
+    for is_foreign in (0.0, 1.0):
+        native = found._replace(is_foreign=is_foreign)
+        assert calibration.probability(native._replace(dense_lead=0.06)) > calibration.probability(native)
+
+
 def test_the_calibrations_in_the_package_are_of_its_embedders() -> None:
     with_reader = shipped_calibration(e5.NAME, e5.REVISION)
     assert with_reader.answers > 0
