@@ -21,8 +21,8 @@ from minicpm_rag.records import LoadedFile, Page
 # A frame: one letter that says what it is, the number of bytes that follow, the bytes.
 _HEAD = struct.Struct(">cQ")
 _MOST_BYTES = 1 << 30
-# Of more, json's encoder would hold a string for each number in a table; importing pydantic is dearer for a small one.
-_MANY_CHARACTERS = 2_000_000
+# Of tables: of more, json's encoder would hold strings for all their numbers; for fewer, pydantic is dear to import.
+_MANY_ROWS = 20_000
 
 WORK = b"w"  # parent to child: what to do
 STARTED = b"s"  # the child has the work
@@ -76,7 +76,7 @@ def from_loaded(loaded: LoadedFile) -> bytes:
     """A LoadedFile as JSON. Lone surrogates, which no store takes, become U+FFFD; offsets stay as they are."""
     note, remedy = (said.as_json() if said else "" for said in (loaded.note, loaded.remedy))
     sent = _Sent(loaded.title, loaded.pages, loaded.pages_present, loaded.encoding, note, remedy)
-    if sum(len(page.text) for page in loaded.pages) > _MANY_CHARACTERS:
+    if sum(len(table.rows) for page in loaded.pages for table in page.tables) > _MANY_ROWS:
         import pydantic
 
         with suppress(ValueError):  # for lone surrogates

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ from web_server import Handler, served
 import minicpm_rag
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import frames, isolated, load_file
+from minicpm_rag.records import LoadedFile, Page, Table
 
 LOOP = Path(__file__).parents[1] / "data" / "hostile" / "form_draws_itself.pdf"
 
@@ -251,3 +253,13 @@ def test_a_form_that_draws_itself_ends_its_child_only(monkeypatch: pytest.Monkey
     with pytest.raises(DocumentError):
         isolated.page_picture(LOOP, 1, [], width_pixels=300)
     assert threading.active_count() < 50
+
+
+def test_a_file_with_many_rows_passes_to_this_process_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(0, 9, "| a |", ((2, 2), (7, 3)))
+    loaded = LoadedFile("a.csv", (Page(1, "| é | \ud800 |", "sheet", "1", (), (table,), body=(0, 5)),), 1, note=None)
+    as_usual = frames.to_loaded(frames.from_loaded(loaded))
+    monkeypatch.setattr(frames, "_MANY_ROWS", 1)
+    assert frames.to_loaded(frames.from_loaded(loaded)) == as_usual
+    whole = replace(loaded, pages=(replace(loaded.pages[0], text="| é | ü |"),))
+    assert frames.to_loaded(frames.from_loaded(whole)) == whole
