@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from minicpm_rag.cli.language import said, t
@@ -47,10 +49,19 @@ def ingest(
 
         once()
         if watch:
+            from watchfiles import Change, DefaultFilter
             from watchfiles import watch as changes
 
+            usual, home = DefaultFilter(), settings.home.resolve()
+
+            def counts(change: Change, path: str) -> bool:
+                """Not what the library itself writes, should its folder be inside."""
+                return usual(change, path) and not Path(path).resolve().is_relative_to(home)
+
             click.echo(t("ingest.watching"), err=True)
-            for _ in changes(*sources, stop_event=interruption, rust_timeout=500, raise_interrupt=False):
+            for _ in changes(
+                *sources, watch_filter=counts, stop_event=interruption, rust_timeout=500, raise_interrupt=False
+            ):
                 once()
             raise click.exceptions.Exit(130)
 

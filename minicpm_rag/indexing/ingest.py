@@ -112,7 +112,7 @@ class _Ingest:
     def all(self, named: Sequence[str], sync: bool, cancelled: Callable[[], bool]) -> Iterator[IngestProgress]:
         from minicpm_rag.loaders import SUFFIXES
 
-        found = sources.find_sources(named, SUFFIXES)
+        found = sources.find_sources(named, SUFFIXES, self.library.home)
         self.files = len(found.refused) + len(found.sources)
         for number, refusal in enumerate(found.refused, start=1):
             yield self._done(number, refusal)

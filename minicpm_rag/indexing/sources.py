@@ -60,10 +60,10 @@ def absolute(source: str | Path) -> str:
     return text if is_address(text) else os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 (keeps links)
 
 
-def find_sources(named: Sequence[str], suffixes: Collection[str]) -> Found:
+def find_sources(named: Sequence[str], suffixes: Collection[str], home: Path | None = None) -> Found:
     """List every single source under the named ones, which must be absolute, in a fixed order.
 
-    Hidden files in folders are passed over. A folder reached again through a link is listed once. Links that lead out
+    Hidden files in folders are passed over, and the library's own `home` in one of them. A folder reached again through a link is listed once. Links that lead out
     of the named folders are refused: a folder that came from somebody else must not bring in what it points to.
     """
     found = Found()
@@ -74,7 +74,7 @@ def find_sources(named: Sequence[str], suffixes: Collection[str]) -> Found:
             found.sources.append(source)
         elif _is_folder(path):
             found.folders.append(path)
-            _walk(path, suffixes, found, roots)
+            _walk(path, suffixes, found, roots, home)
         elif is_gone(source):
             found.refused.append(_refusal(source, "failed", Message("indexing.no_file")))
         else:
@@ -134,9 +134,11 @@ def measure_text(loaded: LoadedFile) -> tuple[str, int]:
     return hashlib.sha256(content).hexdigest(), len(content)
 
 
-def _walk(top: Path, suffixes: Collection[str], found: Found, roots: Sequence[Path]) -> None:
+def _walk(top: Path, suffixes: Collection[str], found: Found, roots: Sequence[Path], home: Path | None) -> None:
     """List what is under a folder, depth first and sorted. Not recursive: folders may be nested thousands deep."""
     seen: set[tuple[int, int]] = set()
+    if home is not None and (facts := _facts(home)) is not None and _facts(top) != facts:
+        seen.add(facts)
     waiting = [iter([top])]
     while waiting:
         entry = next(waiting[-1], None)
@@ -163,6 +165,15 @@ def _entries(folder: Path, found: Found, seen: set[tuple[int, int]]) -> list[Pat
         found.unlisted.append(folder)
         found.refused.append(_refusal(str(folder), "failed", Message("indexing.folder_closed", why=reason_of(exc))))
         return []
+
+
+def _facts(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from all others, under whatever name it is reached; None where nobody may look."""
+    try:
+        facts = folder.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _leads_outside(path: Path, roots: Sequence[Path]) -> bool:

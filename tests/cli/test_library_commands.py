@@ -206,8 +206,11 @@ def test_ingest_beside_the_page_is_done_by_the_page(capsys: pytest.CaptureFixtur
         assert page.knowledge_base(KB).documents == 5
 
 
-def test_watch_follows_a_folder_until_control_c(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    home = Path(os.environ["MINICPM_RAG_HOME"])
+def test_watch_follows_a_folder_until_control_c(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = folder / "home"  # inside: what the library writes is neither read nor watched
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(home))
     seen: list[set[str]] = []
 
     def change() -> None:
@@ -241,3 +244,4 @@ def test_watch_follows_a_folder_until_control_c(capsys: pytest.CaptureFixture[st
     assert "新文件.txt" not in seen[2]
     assert out.startswith("6 files: 6 indexed")
     assert "1 removed" in out
+    assert "skipped" not in out

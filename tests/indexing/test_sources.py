@@ -81,6 +81,18 @@ def test_names_that_are_no_text_are_refused_in_words_that_can_be_stored(tmp_path
         source.encode()
 
 
+def test_the_librarys_own_folder_is_passed_over_inside_another_and_read_where_it_is_named(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    for folder in (tmp_path, home):
+        (folder / "a.txt").write_text("a", encoding="utf-8")
+    (tmp_path / "linked").symlink_to(home)
+    found = find_sources([str(tmp_path)], SUFFIXES, home)
+    assert (found.sources, found.refused) == ([str(tmp_path / "a.txt")], [])
+    assert find_sources([str(home)], SUFFIXES, home).sources == [str(home / "a.txt")]
+    assert len(find_sources([str(tmp_path)], SUFFIXES, tmp_path / "elsewhere").sources) == 2
+
+
 def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
     folder, outside = tmp_path / "folder", tmp_path / "outside"
     for made in (folder / "inner", outside):
