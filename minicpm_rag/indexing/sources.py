@@ -63,8 +63,9 @@ def absolute(source: str | Path) -> str:
 def find_sources(named: Sequence[str], suffixes: Collection[str], home: Path | None = None) -> Found:
     """List every single source under the named ones, which must be absolute, in a fixed order.
 
-    Hidden files in folders are passed over, and the library's own `home` in one of them. A folder reached again through a link is listed once. Links that lead out
-    of the named folders are refused: a folder that came from somebody else must not bring in what it points to.
+    Hidden files in folders are passed over, and the library's own `home` in one of them. A folder reached again through
+    a link is listed once. Links that lead out of the named folders are refused: a folder that came from somebody else
+    must not bring in what it points to.
     """
     found = Found()
     roots = [Path(os.path.realpath(source)) for source in named if not is_address(source) and _is_folder(Path(source))]
