@@ -104,6 +104,8 @@ class DataTable:
     caption: str  # the heading or line above it, "" where there is none
     columns: tuple[Column, ...]
     rows: int  # without totals
+    # Of like sheets taken as one table: each of them with what its rows have in the last column, the sheet's.
+    parts: tuple[tuple[DataTable, str | float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.answering.tables.drafting import drafted
+from minicpm_rag.answering.tables.like_sheets import with_like_sheets
 from minicpm_rag.answering.tables.mentions import column_mentions, folded, may_name
 from minicpm_rag.answering.tables.telling import Computed, tell
 from minicpm_rag.answering.tables.understanding import Understood, understand
@@ -50,7 +51,7 @@ def compute(
     """
     if not CUE.search(folded(question)):
         return None
-    tables = _tables(library, knowledge_base, within)
+    tables = with_like_sheets(_tables(library, knowledge_base, within))
     understood = understand(question, tables, lambda table, column: _texts_within(library, table, column, question))
     computed = tuple(_computed(library, one) for one in understood)
     return TableAnswer(computed) if computed else None
@@ -147,6 +148,7 @@ def _computed(library: Library, understood: Understood) -> Computed:
         query.aggregate == "sum"
         and len(query.measures) == 1
         and len(tables) == 1
+        and not tables[0].parts
         and not (query.conditions or query.group)
     ):
         own = tuple(_grand_totals(library, tables[0], query.measures[0].column))

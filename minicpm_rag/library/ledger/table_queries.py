@@ -228,15 +228,11 @@ def _views(ledger: Ledger, tables: Sequence[DataTable]) -> Iterator[sqlite3.Conn
     """A connection of its own that can read views of these tables and nothing else."""
     with closing(_with_rows(ledger, tables)) as connection:
         for table, view in zip(tables, view_names(tables), strict=True):
-            columns = [f"c{number} AS {_quoted(name)}" for number, name in enumerate(names(table))]
-            places = [f"{name[1:]} AS {_quoted(name)}" for name in PLACE_COLUMNS]
-            connection.execute(
-                f"CREATE TEMP VIEW {_quoted(view)} AS SELECT {', '.join(columns + places)} "
-                f"FROM {data_table(table.id)} WHERE total IS NULL"
-            )
+            connection.execute(f"CREATE TEMP VIEW {_quoted(view)} AS {_rows_of(table)}")
         connection.row_factory = None
         connection.execute("PRAGMA query_only = ON")
-        allowed = {data_table(table.id) for table in tables} | set(view_names(tables))
+        stored = [part for table in tables for part in ([one for one, _ in table.parts] or [table])]
+        allowed = {data_table(table.id) for table in stored} | set(view_names(tables))
         deadline = time.monotonic() + MOST_SECONDS
 
         def allow(action: int, first: str | None, second: str | None, *_: str | None) -> int:
@@ -261,6 +257,19 @@ def _with_rows(ledger: Ledger, wanted: Sequence[DataTable]) -> sqlite3.Connectio
         for table in wanted:
             tables.write_rows(scratch, table.id, *tables.read_rows(connection, table.id))
     return scratch
+
+
+def _rows_of(table: DataTable) -> str:
+    """SQL for the rows of a table, totals apart; of like sheets one after the other, each with its own last column."""
+    called = names(table)
+    selects = []
+    for part, value in table.parts or ((table, None),):
+        stored = called if value is None else called[:-1]
+        columns = [f"c{number} AS {_quoted(name)}" for number, name in enumerate(stored)]
+        columns += [] if value is None else [f"{_literal(value)} AS {_quoted(called[-1])}"]
+        columns += [f"{name[1:]} AS {_quoted(name)}" for name in PLACE_COLUMNS]
+        selects.append(f"SELECT {', '.join(columns)} FROM {data_table(part.id)} WHERE total IS NULL")
+    return " UNION ALL ".join(selects)
 
 
 def _source(query: TableQuery) -> str:
