@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.1  # between two looks at the queue, while there was something to do just now
 QUIET_SECONDS = 1.0  # later: ten looks a second took half a percent of a core
 CLAIM_SECONDS = 0.5  # between two tries to become the owner
+AWAY_SECONDS = 2.0  # between two tries to reach a database that does not answer
 RECORD_SECONDS = 0.1  # progress is written at most this often, because each time is a transaction
 
 
@@ -82,7 +83,7 @@ class Worker:
                     pause = self._step()
                 except RAGError as exc:  # the disk is full, say; what a job raises is recorded with it
                     log.error("The library's worker tries again: %s", exc)
-                    pause = CLAIM_SECONDS
+                    pause = AWAY_SECONDS if isinstance(exc, DatabaseUnreachableError) else CLAIM_SECONDS
                 except Exception:  # a defect of ours: the thread must live on, or nothing is ever done again
                     log.exception("The library's worker tries again")
                     self._prepared = False  # queues the job again, and gives it up after a few times
@@ -180,6 +181,8 @@ class Worker:
                     status == "failed" and job.kind != "sweep" and self.library.ledger.shared
                 ):  # nobody clears as an owner does at its start
                     jobs.submit(connection, "sweep", None, {})
+        except (DatabaseUnreachableError, LeaseLostError):
+            raise  # it is done again
         except LibraryError as exc:  # a full disk: whoever follows in this process must still learn of it
             self.library.unrecorded[job.id] = LibraryError(error or exc.message)
             raise

@@ -281,12 +281,14 @@ def translated_errors(place: str) -> Iterator[None]:
         raise LibraryBusyError("library.database_busy", place=place, why=reason_of(exc)) from exc
     except errors.DiskFull as exc:
         raise LibraryError("library.database_full", place=place, why=reason_of(exc)) from exc
-    except (errors.UndefinedFile, errors.FeatureNotSupported) as exc:
+    except (errors.UndefinedFile, errors.UndefinedObject, errors.FeatureNotSupported) as exc:
         raise LibraryError("library.no_pgvector", place=place, why=reason_of(exc)) from exc
     except (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction) as exc:
         raise LibraryError("library.database_rights", place=place, why=reason_of(exc)) from exc
     except psycopg.OperationalError as exc:  # also what is raised while the server shuts down
-        raise DatabaseUnreachableError("library.database_unreachable", place=place, why=reason_of(exc)) from exc
+        said = " ".join(str(exc).split()).partition(" Is the server running")[0].rstrip(".")
+        why = Message("system.words", words=said)
+        raise DatabaseUnreachableError("library.database_unreachable", place=place, why=why) from exc
     except errors.IntegrityError as exc:
         raise LibraryError("library.ledger_refused", path=place, why=reason_of(exc)) from exc
     except (json.JSONDecodeError, zlib.error) as exc:  # a stored value that is not what was stored
