@@ -83,7 +83,7 @@ def _questions(question: str, rows: Sequence[DocumentRow]) -> Iterator[Part]:
     """The questions that are joined in one sentence, each with what it is about."""
     language = language_of(question)
     asked = _joined_zh(question) if language == "zh" else _joined_en(question)
-    if len(asked) < 2:
+    if len(asked) < 2 or any(map(_is_torn, asked)):
         return
     first = asked[0]
     about = named(question, rows)
@@ -91,6 +91,12 @@ def _questions(question: str, rows: Sequence[DocumentRow]) -> Iterator[Part]:
         said = one if number == 0 else (_completed_zh if language == "zh" else _completed_en)(one, first)
         own = named(said, rows)
         yield Part(f"{said[:1].upper()}{said[1:]}{'？' if language == 'zh' else '?'}", own or (about if number else ()))
+
+
+def _is_torn(piece: str) -> bool:
+    """Whether brackets begin in one piece and end in another: what a follow-up takes from before it stands in them."""
+    plain = fold(piece)
+    return plain.count("(") != plain.count(")")
 
 
 def _joined_en(question: str) -> list[str]:

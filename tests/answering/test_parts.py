@@ -39,6 +39,8 @@ ROWS = [
         ("报销需要哪些材料，交给谁？", ["报销需要哪些材料？", "报销需要材料，交给谁？"]),
         # Of one thing is asked
         ("Who leads Tidal?", []),
+        ("What about its weight (battery of the AirLeaf 200 last, and how do I charge it)?", []),  # after a follow-up
+        ("它多重（AirLeaf 的电池能用多久，怎么充电）？", []),
         ("What is the difference between a lease and a contract?", []),
         ("What happens when the filter is old and the fan is loud?", []),
         ("Who wrote and directed the play?", []),
