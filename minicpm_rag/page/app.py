@@ -53,6 +53,8 @@ def _show() -> None:
         cookies=state.cookies(),
         follow=asking.follow_mark(),
         spoken=asking.spoken(),
+        keys={"/": t("key_ask"), "Esc": t("key_close"), "← →": t("key_marks"), "?": t("key_help")},
+        keys_called=t("keys"),
         opened=chat.open_mark,
         refused=uploads.refuse,
         closed=state.close_source,

@@ -1271,6 +1271,7 @@ def test_a_server_is_tested_before_it_is_used(workspace: FakeWorkspace) -> None:
     assert words("server_answers", model="minicpm", seconds=0.25, tokens=8192, models=("bge-m3", "minicpm")) in html(
         app
     )
+    assert app.selectbox(key="server-model-choice").options == ["bge-m3", "minicpm"]
     app.text_input(key="server-address").set_value("http://nowhere:8000/v1")
     button(app, "server-test").click().run()
     assert "is not known" in html(app)

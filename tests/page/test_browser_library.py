@@ -101,6 +101,14 @@ def test_at_twice_the_size_a_source_lies_over_the_conversation_whole(user: Visit
     user.page.set_viewport_size({"width": 1440, "height": 900})
 
 
+def test_the_keys_are_listed_by_a_question_mark(user: Visitor) -> None:
+    user.page.locator("body").press("?")
+    listed = user.page.locator(".rag-keys")
+    playwright_api.expect(listed).to_contain_text(words("key_marks"))
+    user.page.keyboard.press("Escape")
+    playwright_api.expect(listed).not_to_be_visible()
+
+
 def test_a_file_attached_to_a_question_is_asked_about_alone(user: Visitor, tmp_path: Path) -> None:
     file = tmp_path / "offer.txt"
     file.write_text("Offer of Maple Ltd. The pump costs 480 euros.", encoding="utf-8")

@@ -82,11 +82,25 @@ export default function ({ data, setTriggerValue }) {
     document.body.append(live)
   }
   if (live.textContent !== data.spoken) live.textContent = data.spoken
-  // Keys: "/" to the question, Esc closes the source, the arrows go from citation to citation.
+  const showKeys = () => {
+    document.querySelector(".rag-keys")?.remove()
+    const dialog = Object.assign(document.createElement("dialog"), { className: "rag-keys" })
+    const list = dialog.appendChild(document.createElement("dl"))
+    for (const [key, words] of Object.entries(data.keys)) {
+      list.appendChild(document.createElement("dt")).textContent = key
+      list.appendChild(document.createElement("dd")).textContent = words
+    }
+    dialog.setAttribute("aria-label", data.keysCalled)
+    dialog.onclick = () => dialog.close()
+    document.body.append(dialog)
+    dialog.showModal()  // Esc closes it
+  }
+  // Keys: "/" to the question, Esc closes the source, the arrows go from citation to citation, "?" lists them.
   const keyed = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
     const at = event.target
     if (event.key === "Escape" && document.querySelector(".st-key-source-pane")) setTriggerValue("closed", Date.now())
+    else if (event.key === "?" && !at.closest?.("input, textarea, [contenteditable]")) showKeys()
     else if (event.key === "/" && !at.closest?.("input, textarea, [contenteditable]")) {
       event.preventDefault()
       document.querySelector(parts.question)?.focus()

@@ -104,21 +104,29 @@ def _server(workspace: Workspace) -> None:
         notices.quiet(t("server_explained"))
         with st.form("server", border=False):
             address = st.text_input(t("server_address"), placeholder="http://127.0.0.1:8000/v1", key="server-address")
-            name = st.text_input(t("server_model"), key="server-model")
+            models = list(st.session_state.get("server_models", ()))
+            name = (
+                st.selectbox(t("server_model"), models, index=None, accept_new_options=True, key="server-model-choice")
+                if models
+                else st.text_input(t("server_model"), key="server-model")
+            )
             key = st.text_input(t("server_key"), type="password", key="server-key")
             with st.container(horizontal=True):
                 use = st.form_submit_button(t("server_use"), key="server-submit")
                 test = st.form_submit_button(t("server_test"), key="server-test")
         if not address.strip():
             return
-        given = (address.strip(), name.strip() or None, key or None)
+        given = (address.strip(), (name or "").strip() or None, key or None)
         if (use or test) and state.may_administer():
             found = _tested(workspace, *given)
             if use and found is not None:  # one that does not answer never takes the place of what does
                 switch(lambda: workspace.use_server(*given))
                 st.rerun()
             elif found is not None:
-                _say(found)
+                st.session_state.server_models, st.session_state.server_found = found.models, found
+                st.rerun()  # with the server's models to choose from
+        if not (use or test) and (tested := st.session_state.pop("server_found", None)) is not None:
+            _say(tested)
 
 
 def _tested(workspace: Workspace, address: str, name: str | None, key: str | None) -> Connection | None:
