@@ -53,6 +53,7 @@ _MAY = re.compile(
     rf"{_SUBJECT} (?P<verb>may|can|must|should|will) (?P<does>[a-z][a-z ]{{1,50}}?) "
     rf"{_QUALITY}{_ENGLISH_NUMBER} {_UNIT}(?=[.,;]|$)"
 )
+_IS = re.compile(rf"{_SUBJECT} (?P<verb>is|was) (?:set at |limited to )?{_QUALITY}\d[\d,.]*(?: ?%| [a-z])")
 _WITHIN = re.compile(
     rf"{_SUBJECT} (?P<verb>is|are|may|can|must|should|will) (?P<does>[a-z][a-z ]{{1,60}}?) within {_ENGLISH_NUMBER} "
     r"(?P<unit>[a-z]+(?: days)?)\b"
@@ -102,6 +103,8 @@ def _english(sentence: str) -> str:
         return f"Within how many {found['unit']} {found['verb']} {_named(found['subject'])} {found['does']}?"
     if (found := _MAY.match(sentence)) is not None:
         return f"How many {found['unit']} {found['verb']} {_named(found['subject'])} {found['does']}?"
+    if (found := _IS.match(sentence)) is not None and found["subject"] != "You":
+        return f"What {found['verb']} {_named(found['subject'])}?"
     if (found := _HAVE.match(sentence)) is not None:
         verb, helper = found["verb"], "do"
         if verb == "has" or verb.endswith("s"):

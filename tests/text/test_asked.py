@@ -17,6 +17,7 @@ from minicpm_rag.text.asked import answered_by
         ("The device weighs 310 grams.", "How many grams does the device weigh?"),
         ("You may work from home two days a week.", "How many days a week may I work from home?"),
         ("Lost equipment must be reported within 24 hours.", "Within how many hours must lost equipment be reported?"),
+        ("The monthly rent is 2,450 euros, due on the first working day.", "What is the monthly rent?"),
         ("Delivery takes about 5 days.", "How many days does delivery take?"),
     ],
 )  # fmt: skip

@@ -20,6 +20,7 @@ from minicpm_rag.page.html import markup, passages
 from minicpm_rag.page.language import t
 from minicpm_rag.page.sources import Source, place
 from minicpm_rag.page.views import notices, understood
+from minicpm_rag.text.table_rows import is_row
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -286,7 +287,7 @@ def _text(
         last = max(end for _, end in spans) + AROUND_CHARACTERS
     else:
         first, last = 0, CHARACTERS_AT_FIRST
-    first, last = max(0, text.rfind("\n", 0, max(0, first)) + 1), min(len(text), last)
+    first, last = max(0, text.rfind("\n", 0, max(0, first)) + 1), _end(text, last)
     whole = first == 0 and last == len(text)
     if not whole and st.toggle(t("whole_page"), key="whole-page"):
         first, last = 0, len(text)
@@ -301,6 +302,13 @@ def _text(
     )
     before, after = "… " if first else "", " …" if last < len(text) else ""
     st.html(f'<div class="rag-passage">{before}{shown}{after}</div>')
+
+
+def _end(text: str, last: int) -> int:
+    """Where the shown text ends: not within a row of a table."""
+    line, end = text.rfind("\n", 0, last) + 1, text.find("\n", last)
+    end = len(text) if end < 0 else end
+    return end if is_row(text[line:end]) else min(len(text), last)
 
 
 def _header_rows(page: Page, first: int) -> list[int]:
