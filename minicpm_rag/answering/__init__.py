@@ -218,13 +218,13 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
     def _knowledge_base(self) -> str:
         return self.retriever.knowledge_base if isinstance(self.retriever, HybridRetriever) else ""
 
-    def _rows(self, scope: Scope) -> list[DocumentRow]:
+    def _rows(self, scope: Scope) -> Sequence[DocumentRow]:
         """The documents that a question may be about."""
         if self.library is None or not self._knowledge_base:
-            return []
+            return ()
         within = self.library.within(self._knowledge_base, scope)
-        rows = self.library.documents(self._knowledge_base)
-        return [row for row in rows if row.status == "ready" and (within is None or row.id in within)]
+        rows = self.library.ready_documents(self._knowledge_base)
+        return rows if within is None else [row for row in rows if row.id in within]
 
     def _whole(
         self, request: whole.Request, begun: Answer, question: Question, config: RunnableConfig
@@ -233,7 +233,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         assert self.library is not None
         language = language_of(question.text)
         if not request.documents:
-            titles = [row.title for row in self.library.documents(self._knowledge_base) if row.status == "ready"]
+            titles = [row.title for row in self.library.ready_documents(self._knowledge_base)]
             _, *events = fixed(question.text, whole.ask_which(request, titles, language))
             yield from events
         elif request.kind == "comparison":

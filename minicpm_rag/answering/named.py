@@ -76,6 +76,12 @@ def title_words(text: str) -> frozenset[str]:
     return frozenset([*title.own, *(piece for piece in title.pieces if not title.own)])
 
 
+@lru_cache(maxsize=20_000)
+def words_of_title(title: str) -> frozenset[str]:
+    """The `title_words` of a document's title, without its ending."""
+    return title_words(PurePath(title).stem)
+
+
 def without_names(text: str, rows: Sequence[DocumentRow]) -> str:
     """The text without the words of these documents' titles and without words for documents, folded."""
     plain = fold(text)

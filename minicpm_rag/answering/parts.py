@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from minicpm_rag.answering.followups import carry_over, points_back, stands_alone
-from minicpm_rag.answering.named import named, title_words
+from minicpm_rag.answering.named import named, title_words, words_of_title
 from minicpm_rag.records import DocumentRow, Turn
 from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, content_terms, language_of
 from minicpm_rag.text.terms import fold
@@ -176,7 +176,7 @@ def _meant(name: str, names: Sequence[str], rows: Sequence[DocumentRow]) -> tupl
     words = title_words(name)
     others = {word for other in names if other != name for word in title_words(other)}
     own = words - others or words
-    found = [row for row in rows if own and own <= title_words(PurePath(row.title).stem)]
+    found = [row for row in rows if own and own <= words_of_title(row.title)]
     return tuple(found) if len(found) == 1 else ()
 
 

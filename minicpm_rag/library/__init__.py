@@ -77,6 +77,7 @@ class Library:
             self.vectors = VectorStore(home / "vectors", chroma_url)
         self.unrecorded: dict[int, LibraryError] = {}  # errors of jobs that the ledger could not record
         self._dense = DenseSearch(self.ledger, self.vectors)
+        self._ready: tuple[tuple[str, int, int], tuple[DocumentRow, ...]] | None = None
         self._tables: tuple[tuple[int, int], list[DataTable]] | None = None
         self._scoped: tuple[object, keywords.Scoped] | None = None
         self._hashes: dict[tuple[Path, int, int], str] = {}
@@ -132,6 +133,20 @@ class Library:
         """Documents that are ready, and files whose last try failed, by source."""
         with self.ledger.reading() as connection:
             return documents.listed(connection, knowledge_bases.find(connection, knowledge_base))
+
+    def ready_documents(self, knowledge_base: str) -> tuple[DocumentRow, ...]:
+        """Documents that are ready, by source; kept until what can be found in the knowledge base changes.
+
+        For what is done at every question: their tags and folders may have changed meanwhile.
+        """
+        with self.ledger.reading() as connection:
+            kb_id = knowledge_bases.find(connection, knowledge_base)
+            state = (knowledge_base, kb_id, knowledge_bases.version(connection, kb_id))
+            kept = self._ready
+            if kept is None or kept[0] != state:
+                rows = tuple(row for row in documents.listed(connection, kb_id) if row.status == "ready")
+                kept = self._ready = (state, rows)
+        return kept[1]
 
     def document(self, document_id: int) -> DocumentRow:
         """One document. Raises NotFoundError."""

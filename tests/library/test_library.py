@@ -427,3 +427,21 @@ def test_a_chroma_server_that_comes_back_is_used_again(tmp_path: Path, folder: P
     with chroma_server(tmp_path / "server") as (url, _), opened(tmp_path / "home", chroma_url=url) as library:
         assert "note03.md" in found(library, "Instrument 3 calibrated")
         assert not worker.check(library, repair=False).problems
+
+
+def test_ready_documents_are_kept_until_something_changes(tmp_path: Path) -> None:
+    first, second, broken = tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "c.pdf"
+    first.write_text("The pump runs well.", encoding="utf-8")
+    second.write_text("The valve is shut.", encoding="utf-8")
+    broken.write_bytes(b"no pdf")
+    with opened(tmp_path / "home") as library:
+        ingest(library, first, broken)
+        kept = library.ready_documents(KB)
+        assert [row.title for row in kept] == ["a.txt"]
+        assert library.ready_documents(KB) is kept
+        ingest(library, second)
+        assert [row.title for row in library.ready_documents(KB)] == ["a.txt", "b.txt"]
+        remove(library, first)
+        assert [row.title for row in library.ready_documents(KB)] == ["b.txt"]
+        library.rename(KB, "other")
+        assert [row.knowledge_base for row in library.ready_documents("other")] == ["other"]
