@@ -5,6 +5,7 @@ RAGError                      catch this for "one of ours"
 ├── DocumentError             a file cannot become text: unreadable, protected, empty, too large
 ├── LibraryError              the library (ledger, vectors, keyword index) cannot do what was asked
 │   ├── NotFoundError         no knowledge base or document of that name
+│   ├── AccessError           the user may see it, but not do that with it
 │   ├── LibraryBusyError      another process owns the library and does not answer
 │   ├── DatabaseUnreachableError  the PostgreSQL server does not answer; it may later
 │   ├── LeaseLostError        another worker has taken over the job
@@ -73,6 +74,10 @@ class LibraryError(RAGError):
 
 class NotFoundError(LibraryError):
     """No knowledge base or document of that name."""
+
+
+class AccessError(LibraryError):
+    """The user may see the knowledge base, but not do with it what was asked."""
 
 
 class LibraryBusyError(LibraryError):

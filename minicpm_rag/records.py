@@ -132,6 +132,49 @@ class ChunkSize:
     overlap_characters: int = 50
 
 
+Level = Literal["read", "write", "manage"]  # each with what the ones before it may
+LEVELS: tuple[Level, ...] = ("read", "write", "manage")
+
+
+@dataclass(frozen=True)
+class User:
+    """A person who signed in. `names` are all by which something can be granted to them, `id` is one of these."""
+
+    id: str
+    names: frozenset[str]
+    groups: frozenset[str]
+    shown: str
+    is_administrator: bool = False
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a person or a group may do with a knowledge base."""
+
+    kind: Literal["user", "group"]
+    name: str
+    level: Level
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Who may do what with a knowledge base: everyone who signed in, persons and groups."""
+
+    everyone: Level | None
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """What a user did, and when (ISO 8601)."""
+
+    at: str
+    user: str
+    action: str
+    knowledge_base: str
+    detail: str
+
+
 @dataclass(frozen=True)
 class Service:
     """A model that another program serves: its address, its name there, the key, and what goes before its texts.

@@ -105,7 +105,12 @@ class Settings(BaseSettings):
         (), description="further host names under which the page may be opened (a proxy's), comma-separated"
     )
     administrators: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="e-mail addresses or subjects of users who may choose the model where a login is set up"
+        (),
+        description="e-mail addresses or subjects of users who may choose the model and see who did what, "
+        "where a login is set up",
+    )
+    groups_claim: str = Field(
+        "groups", min_length=1, description="what the login's provider calls a user's groups, to whom one may share"
     )
     upload_megabytes: int = Field(200, ge=1, description="largest file the page takes, in megabytes")
     log_format: Literal["text", "json"] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 
@@ -23,9 +23,10 @@ class Context:
 
 
 def context_of(request: Request) -> Context:
-    """The context of the application that got the request."""
+    """The context of the application that got the request, with the library as the token's user may see it."""
     context: Context = request.app.state.context
-    return context
+    user = getattr(request.state, "user", None)
+    return context if user is None else replace(context, workspace=context.workspace.seen_by(user))
 
 
 def language_of(request: Request) -> Language:

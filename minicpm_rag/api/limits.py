@@ -6,6 +6,7 @@ import hmac
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from minicpm_rag.api import problems
 from minicpm_rag.messages import Message
+from minicpm_rag.records import User
 
 if TYPE_CHECKING:
     from minicpm_rag.gate import Application, Receive, Scope, Send
@@ -27,8 +29,18 @@ MOST_CLIENTS = 10_000
 class Walls:
     """Refuses requests without the token, too many of one client, and bodies that are too large."""
 
-    def __init__(self, app: Application, *, token: str | None, per_minute: int, most_upload_bytes: int) -> None:
+    def __init__(
+        self,
+        app: Application,
+        *,
+        token: str | None,
+        per_minute: int,
+        most_upload_bytes: int,
+        user_of: Callable[[str], User | None] = lambda token: None,
+    ) -> None:
+        """`token` may everything; other tokens act for the users that `user_of` knows, in `request.state.user`."""
         self.app = app
+        self._user_of = user_of
         self._token = token
         self._buckets = Buckets(per_minute)
         self._most_upload_bytes = most_upload_bytes
@@ -50,10 +62,15 @@ class Walls:
             await self._within_size(request, scope, receive, send)
 
     def _admits(self, request: Request) -> bool:
-        if self._token is None or request.url.path.startswith(OPEN_PATHS):
+        request.state.user = None
+        if request.url.path.startswith(OPEN_PATHS):
             return True
         kind, _, given = request.headers.get("authorization", "").partition(" ")
-        return kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+        token = given.strip() if kind.lower() == "bearer" else ""
+        if self._token is not None and hmac.compare_digest(token.encode(), self._token.encode()):
+            return True
+        request.state.user = self._user_of(token) if token else None
+        return self._token is None or request.state.user is not None
 
     async def _within_size(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         uploads = request.method == "POST" and request.url.path.endswith(UPLOAD_PATH)

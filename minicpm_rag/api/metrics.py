@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from minicpm_rag import indexing
-from minicpm_rag.errors import RAGError
+from minicpm_rag.errors import AccessError, RAGError
 from minicpm_rag.library import Library
 from minicpm_rag.records import Answer
 
@@ -88,5 +88,8 @@ class Counted:
 @router.get("/metrics", tags=["server"], response_class=Response)
 def metrics(request: Request) -> Response:
     """Counts and times for Prometheus, which sends the token as its bearer token."""
+    user = getattr(request.state, "user", None)
+    if user is not None and not user.is_administrator:
+        raise AccessError("library.not_administrator")
     found: Metrics = request.app.state.context.metrics
     return Response(found.text(), media_type=CONTENT_TYPE_LATEST)

@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 # The first that fits, from the most special to the most general.
 _STATUS: tuple[tuple[type[errors.RAGError], int], ...] = (
     (errors.NotFoundError, 404),
+    (errors.AccessError, 403),
     (errors.LibraryBusyError, 503),
     (errors.OutOfMemoryError, 503),
     (errors.PromptTooLongError, 413),

@@ -6,6 +6,7 @@ import html
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -18,6 +19,7 @@ from minicpm_rag.api.context import Context
 from minicpm_rag.api.limits import Walls
 from minicpm_rag.api.links import Links
 from minicpm_rag.gate import LOCAL_HOSTS, Gate
+from minicpm_rag.records import User
 from minicpm_rag.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -54,11 +56,23 @@ def create_app(
     app.include_router(rest.router)
     app.include_router(metrics.router)
     app.add_api_route("/docs", _documentation, include_in_schema=False, response_class=HTMLResponse)
-    app.add_middleware(Walls, token=token, per_minute=per_minute, most_upload_bytes=most_upload_bytes + 1_000_000)
+    app.add_middleware(
+        Walls,
+        token=token,
+        per_minute=per_minute,
+        most_upload_bytes=most_upload_bytes + 1_000_000,
+        user_of=lambda given: _user_of(workspace, given),
+    )
     app.add_middleware(BasePath, base_path=base_path)
     app.add_middleware(Gate, hosts=LOCAL_HOSTS | set(settings.hosts))
     app.add_middleware(metrics.Counted, metrics=counters)
     return app
+
+
+def _user_of(workspace: Workspace, token: str) -> User | None:
+    user = workspace.library.user_of_token(token)
+    is_administrator = user is not None and bool(user.names & set(workspace.settings.administrators))
+    return None if user is None else replace(user, is_administrator=is_administrator)
 
 
 class BasePath:

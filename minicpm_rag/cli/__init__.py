@@ -26,6 +26,7 @@ from minicpm_rag.cli import (
     library,
     models,
     page,
+    people,
     serve,
     whole,
 )
@@ -42,6 +43,7 @@ COMMANDS: tuple[click.Command, ...] = (
     *evaluate.COMMANDS,
     *knowledge_bases.COMMANDS,
     *backup.COMMANDS,
+    *people.COMMANDS,
     *models.COMMANDS,
     *bench.COMMANDS,
 )

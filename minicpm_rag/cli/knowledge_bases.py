@@ -104,6 +104,32 @@ def export(file: Path, knowledge_base: str | None) -> None:
     click.echo(str(file))
 
 
+@kb.command(help="kb.share.help")
+@click.argument("name")
+@click.argument("who", required=False)
+@click.argument("level", required=False, type=click.Choice(["none", "read", "write", "manage"]))
+def share(name: str, who: str | None, level: str | None) -> None:
+    """Say who may use a knowledge base where users sign in, or change it."""
+    from minicpm_rag.library import Library
+    from minicpm_rag.records import LEVELS
+    from minicpm_rag.settings import load_settings
+
+    settings = load_settings()
+    with Library(
+        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
+    ) as library:
+        if who is not None:
+            kind, _, grantee = who.partition(":")
+            if kind not in ("everyone", "user", "group") or level is None or bool(grantee) is (kind == "everyone"):
+                raise click.UsageError(t("kb.share.usage"))
+            wanted = next((one for one in LEVELS if one == level), None)
+            library.share(name, kind, grantee, wanted)  # type: ignore[arg-type]
+        found = library.sharing(name)
+        rows = [["everyone", found.everyone or "none"]]
+        rows += [[f"{one.kind}:{library.shown(one.name)}", one.level] for one in found.grants]
+    echo_table([t("column.who"), t("column.level")], rows)
+
+
 @kb.command("import", help="kb.import.help")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--name", help="kb.import.name")

@@ -255,6 +255,40 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Address of an empty database, postgresql://..., or a new folder.",
     ),
     "move.progress": ("{table}：{rows} 行", "{table}: {rows:row|rows}"),
+    "kb.share.help": (
+        "查看或改变谁可以使用知识库 NAME（网页设有登录时）。\n\n"
+        "WHO 是 everyone、user:电子邮箱 或 group:用户组，LEVEL 是 none、read、write 或 manage。",
+        "Show or change who may use the knowledge base NAME, where the page has a login.\n\n"
+        "WHO is everyone, user:E-MAIL or group:NAME.",
+    ),
+    "kb.share.usage": (
+        "请写 everyone、user:电子邮箱 或 group:用户组，再写 none、read、write 或 manage。",
+        "Give everyone, user:E-MAIL or group:NAME, and then none, read, write or manage.",
+    ),
+    "people.help": (
+        "登录过的用户、他们做过什么、代表他们的令牌。",
+        "Users who signed in, what they did, tokens that act for them.",
+    ),
+    "people.list.help": ("列出登录过的用户。", "List the users who have signed in."),
+    "people.audit.help": (
+        "列出谁在何时上传、移除、共享和登录，最近的在前。",
+        "List who uploaded, removed, shared and signed in, the last first.",
+    ),
+    "people.audit.limit": ("最多多少行。", "At most so many lines."),
+    "people.token.help": (
+        "为 HTTP API 生成一个令牌，只能做用户 USER（电子邮箱）可以做的事。\n\n令牌只显示这一次。",
+        "Make a token for the HTTP API that may do what the user USER (e-mail address) may.\n\nIt is shown only now.",
+    ),
+    "people.end_tokens.help": ("使用户 USER 的所有令牌失效。", "End all tokens of the user USER."),
+    "people.ended": ("{user} 的 {count} 个令牌已失效", "Ended {count:token|tokens} of {user}"),
+    "column.user": ("用户", "User"),
+    "column.groups": ("用户组", "Groups"),
+    "column.at": ("时间", "Time"),
+    "column.action": ("操作", "Action"),
+    "column.knowledge_base": ("知识库", "Knowledge base"),
+    "column.detail": ("细节", "Detail"),
+    "column.who": ("谁", "Who"),
+    "column.level": ("可以", "May"),
     "kb.reindex.help": (
         "用现在设置的向量模型重建索引。\n\n新索引建好之前，旧索引照常使用。",
         "Build the index again with the embedder that is set now.\n\nThe old index answers until the new one is whole.",

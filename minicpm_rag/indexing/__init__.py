@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag import errors
-from minicpm_rag.errors import LibraryError, NotFoundError, RAGError
+from minicpm_rag.errors import AccessError, LibraryError, NotFoundError, RAGError
 from minicpm_rag.indexing import passwords
 from minicpm_rag.indexing.ingest import would_take_long
 from minicpm_rag.indexing.moving import move_library
@@ -22,11 +22,11 @@ from minicpm_rag.indexing.passwords import wants_password
 from minicpm_rag.indexing.recognition import wants_recognition
 from minicpm_rag.indexing.repair import CheckReport, compare
 from minicpm_rag.indexing.sources import absolute, is_address, is_inside
-from minicpm_rag.library import Library, originals
+from minicpm_rag.library import Library, access, originals
 from minicpm_rag.library.ledger import documents, jobs, knowledge_bases
 from minicpm_rag.library.ledger.jobs import Job
 from minicpm_rag.messages import Message, reason_of
-from minicpm_rag.records import ChunkSize, IngestProgress
+from minicpm_rag.records import ChunkSize, IngestProgress, Level
 
 __all__ = [
     "CheckReport",
@@ -77,8 +77,10 @@ def submit_ingest(
     if library.embedder is not None:
         library.embedder_of(knowledge_base)
     with library.ledger.writing() as connection:
-        kb_id = knowledge_bases.ensure(connection, knowledge_base)
+        kb_id = library.ensure(connection, knowledge_base)
         job = jobs.submit(connection, "ingest", kb_id, arguments)
+        for source in arguments["sources"]:
+            library.note(connection, "upload", knowledge_base, source.rpartition("/")[2] or source)
         passwords.hand_over(library.home, job, password)
     return job
 
@@ -89,7 +91,7 @@ def save_upload(library: Library, knowledge_base: str, name: str, content: bytes
     Raises LibraryError where it cannot be written.
     """
     with library.ledger.writing() as connection:
-        kb_id = knowledge_bases.ensure(connection, knowledge_base)
+        kb_id = library.ensure(connection, knowledge_base)
     try:
         return originals.save_upload(library.uploads, kb_id, name, content)
     except OSError as exc:
@@ -98,7 +100,7 @@ def save_upload(library: Library, knowledge_base: str, name: str, content: bytes
 
 def submit_remove(library: Library, knowledge_base: str, sources: Sequence[str]) -> int:
     """Queue the removal of documents by source; returns the job."""
-    return _submit(library, "remove", knowledge_base, {"sources": list(sources)})
+    return _submit(library, "remove", knowledge_base, {"sources": list(sources)}, "write")
 
 
 def named_sources(library: Library, knowledge_base: str, named: str) -> list[str]:
@@ -107,7 +109,7 @@ def named_sources(library: Library, knowledge_base: str, named: str) -> list[str
     Raises NotFoundError where nothing fits, LibraryError where a title fits several.
     """
     with library.ledger.reading() as connection:
-        kb_id = knowledge_bases.find(connection, knowledge_base)
+        kb_id = library.find(connection, knowledge_base)
         known = documents.sources(connection, kb_id)
         titled = documents.titled(connection, kb_id, named)
     path = absolute(named)
@@ -127,7 +129,8 @@ def named_sources(library: Library, knowledge_base: str, named: str) -> list[str
 def submit_delete(library: Library, knowledge_base: str) -> int:
     """Delete a knowledge base: gone for every reader at once; returns the job that clears the rest."""
     with library.ledger.writing() as connection:
-        kb_id = knowledge_bases.find(connection, knowledge_base)
+        kb_id = library.find(connection, knowledge_base, "manage")
+        library.note(connection, "delete", knowledge_base)
         jobs.stop_running(connection, kb_id)
         knowledge_bases.hide(connection, kb_id)
         return jobs.submit(connection, "sweep", None, {})
@@ -139,12 +142,15 @@ def submit_reindex(library: Library, knowledge_base: str) -> int:
     if embedder is None:
         raise LibraryError("indexing.no_embedder")
     arguments = {"embedder": embedder.name, "revision": embedder.revision}
-    return _submit(library, "reindex", knowledge_base, arguments)
+    return _submit(library, "reindex", knowledge_base, arguments, "manage")
 
 
 def submit_import(library: Library, file: Path, name: str | None = None) -> int:
     """Queue reading an exported knowledge base, under its own or another name; returns the job."""
-    return _submit(library, "import", None, {"file": absolute(file), "name": name})
+    arguments = {"file": absolute(file), "name": name}
+    if library.user is not None:
+        arguments["user"] = library.user.id
+    return _submit(library, "import", None, arguments, "write")
 
 
 def check(library: Library, size: ChunkSize | None = None, *, repair: bool, ocr: bool = True) -> CheckReport:
@@ -197,6 +203,8 @@ def follow(
                 jobs.request_cancel(connection, job)
         with library.ledger.reading() as connection:
             state = jobs.get(connection, job)
+            if state is not None and not access.may(connection, state, library.user, "read"):
+                raise NotFoundError("indexing.no_job", number=job)
             fresh = jobs.events(connection, job, seen)
         if state is not None and state.status == "queued" and not told:
             told = True
@@ -223,8 +231,8 @@ def job_state(library: Library, number: int) -> Job:
         job = jobs.get(connection, number)
         while job is not None and job.successor is not None:
             job = jobs.get(connection, job.successor)
-    if job is None:
-        raise NotFoundError("indexing.no_job", number=number)
+        if job is None or not access.may(connection, job, library.user, "read"):
+            raise NotFoundError("indexing.no_job", number=number)
     return job
 
 
@@ -232,6 +240,8 @@ def cancel_job(library: Library, number: int) -> None:
     """Ask for a job to end after its current file. Raises NotFoundError."""
     job = job_state(library, number)
     with library.ledger.writing() as connection:
+        if not access.may(connection, job, library.user, "write"):
+            raise AccessError("library.may_not_write", name=knowledge_bases.names(connection).get(job.kb_id or 0, ""))
         jobs.request_cancel(connection, job.id)
 
 
@@ -242,7 +252,7 @@ def jobs_under_way(library: Library, known: set[int]) -> list[tuple[Job, str]]:
     meanwhile is left out.
     """
     with library.ledger.reading() as connection:
-        found = jobs.under_way(connection)
+        found = [job for job in jobs.under_way(connection) if access.may(connection, job, library.user, "read")]
         for number in list(known) if found else ():
             while (job := jobs.get(connection, number)) is not None and job.successor is not None:
                 known.add(number := job.successor)
@@ -254,9 +264,12 @@ def jobs_under_way(library: Library, known: set[int]) -> list[tuple[Job, str]]:
     ]
 
 
-def _submit(library: Library, kind: str, knowledge_base: str | None, arguments: dict[str, Any]) -> int:
+def _submit(library: Library, kind: str, knowledge_base: str | None, arguments: dict[str, Any], need: Level) -> int:
     with library.ledger.writing() as connection:
-        kb_id = None if knowledge_base is None else knowledge_bases.find(connection, knowledge_base)
+        kb_id = None if knowledge_base is None else library.find(connection, knowledge_base, need)
+        details = arguments["sources"] if kind == "remove" else [""]
+        for detail in details:
+            library.note(connection, kind, knowledge_base or "", str(detail).removeprefix(originals.UPLOAD))
         return jobs.submit(connection, kind, kb_id, arguments)
 
 

@@ -21,7 +21,7 @@ from minicpm_rag.indexing import storing
 from minicpm_rag.indexing.repair import lies_in
 from minicpm_rag.library import Library
 from minicpm_rag.library.exporting import DOCUMENTS, FORMAT, LENGTH_BYTES, MANIFEST, TOKEN_SIGNS, VECTORS
-from minicpm_rag.library.ledger import knowledge_bases, scopes
+from minicpm_rag.library.ledger import knowledge_bases, people, scopes
 from minicpm_rag.library.ledger.documents import page_of
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.ledger.old_reasons import message_of
@@ -38,8 +38,10 @@ _DAMAGED = (
 )  # fmt: skip
 
 
-def import_file(library: Library, file: Path, name: str | None, size: ChunkSize) -> Iterator[IngestProgress]:
-    """Read an exported knowledge base under its own or another name, all of it or nothing.
+def import_file(
+    library: Library, file: Path, name: str | None, size: ChunkSize, maker: str | None = None
+) -> Iterator[IngestProgress]:
+    """Read an exported knowledge base under its own or another name, all of it or nothing; for its maker, if any.
 
     Its vectors are used where this library has the embedder they were made with; else its pages are embedded again.
     """
@@ -67,6 +69,8 @@ def import_file(library: Library, file: Path, name: str | None, size: ChunkSize)
             for key, value in manifest["settings"].items():
                 knowledge_bases.set_setting(connection, kb_id, str(key), json.loads(value))
             knowledge_bases.reveal(connection, kb_id, name)
+            if maker is not None:
+                people.make_private(connection, kb_id, maker)
     except FileNotFoundError as exc:
         raise LibraryError("indexing.no_export", file=file) from exc
     except (

@@ -196,7 +196,9 @@ class Worker:
         if job.kb_id is not None:
             yield from self._events_in(job.kb_id, job, stopped)
         elif job.kind == "import":
-            yield from importing.import_file(library, Path(arguments["file"]), arguments["name"], self.size)
+            yield from importing.import_file(
+                library, Path(arguments["file"]), arguments["name"], self.size, arguments.get("user")
+            )
         elif job.kind == "check":
             report = repair.compare(library, self.size, repair=arguments["repair"], ocr=self.ocr)
             with library.ledger.writing() as connection:

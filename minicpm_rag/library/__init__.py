@@ -6,15 +6,18 @@ files are read, split or embedded, nor how documents are written: `indexing` doe
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundError, SettingsError
+from minicpm_rag.errors import AccessError, EmbedderMismatchError, LibraryError, NotFoundError, SettingsError
+from minicpm_rag.library import access
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
-from minicpm_rag.library.ledger import chunks, documents, keywords, knowledge_bases, scopes, tables
+from minicpm_rag.library.ledger import chunks, documents, keywords, knowledge_bases, people, scopes, tables
+from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.ledger.opening import open_ledger
 from minicpm_rag.library.ledger.postgres import PostgresLedger
@@ -27,12 +30,17 @@ from minicpm_rag.records import (
     DOCUMENT_ID,
     SOURCE,
     TITLE,
+    AuditLine,
     Chunk,
     DataTable,
     DocumentRow,
+    Grant,
     KnowledgeBase,
+    Level,
     Page,
     Scope,
+    Sharing,
+    User,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +75,8 @@ class Library:
         self.home = home
         self.embedder = embedder
         self._older = older
+        self.user: User | None = None  # who asks; None may everything
+        self.common = "default"  # the knowledge base that is everybody's when it is made by an upload
         self.uploads = home / "uploads"
         if database and chroma_url:
             raise SettingsError("library.database_and_chroma")
@@ -93,30 +103,158 @@ class Library:
         self.vectors.close()
         self.ledger.close()
 
+    # Who asks
+    def seen_by(self, user: User | None) -> Library:
+        """The same library as a user may see and change it; None may everything. Not to be closed."""
+        seen = copy.copy(self)
+        seen.user = user
+        return seen
+
+    def find(self, connection: Connection, knowledge_base: str, need: Level = "read") -> int:
+        """The row id of a knowledge base with which the user may do so much. Raises NotFoundError, AccessError."""
+        return access.find(connection, knowledge_base, self.user, need)
+
+    def ensure(self, connection: Connection, knowledge_base: str) -> int:
+        """The row id of a knowledge base to write into, made where it is missing: for its maker, or the common one."""
+        if knowledge_bases.exists(connection, knowledge_base):
+            return self.find(connection, knowledge_base, "write")
+        kb_id = knowledge_bases.ensure(connection, knowledge_base)
+        if self.user is not None and knowledge_base != self.common:
+            people.make_private(connection, kb_id, self.user.id)
+        return kb_id
+
+    def note(self, connection: Connection, action: str, knowledge_base: str = "", detail: str = "") -> None:
+        """Add a line to the audit, where a user signed in."""
+        people.note(connection, self.user, action, knowledge_base, detail)
+
+    def level(self, knowledge_base: str) -> Level:
+        """What the user may do with a knowledge base. Raises NotFoundError."""
+        with self.ledger.reading() as connection:
+            kb_id = self.find(connection, knowledge_base)
+            return "manage" if self.user is None else people.level(connection, kb_id, self.user) or "read"
+
+    def sharing(self, knowledge_base: str) -> Sharing:
+        """Who may do what with a knowledge base; for those who manage it. Raises NotFoundError, AccessError."""
+        with self.ledger.reading() as connection:
+            kb_id = self.find(connection, knowledge_base, "manage")
+            return Sharing(people.everyone(connection, kb_id), tuple(people.grants(connection, kb_id)))
+
+    def share(
+        self, knowledge_base: str, kind: Literal["everyone", "user", "group"], name: str, level: Level | None
+    ) -> None:
+        """Let everyone, a person or a group do so much with a knowledge base, or with None nothing.
+
+        Raises AccessError, and LibraryError where nobody would be left who manages it.
+        """
+        wanted = name.strip() if kind == "group" else name.strip().lower()
+        if kind != "everyone" and (not wanted or len(wanted) > 200 or not wanted.isprintable()):
+            raise LibraryError("library.unusable_grantee", name=name)
+        with self.ledger.writing() as connection:
+            kb_id = self.find(connection, knowledge_base, "manage")
+            if kind == "everyone":
+                people.set_everyone(connection, kb_id, level)
+            else:
+                # The maker's own grant is by an id as the provider writes it.
+                known = {one.name.lower(): one.name for one in people.grants(connection, kb_id) if one.kind == kind}
+                wanted = known.get(wanted, wanted) if kind == "user" else wanted
+                people.revoke(connection, kb_id, kind, wanted)
+                if level is not None:
+                    people.grant(connection, kb_id, Grant(kind, wanted, level))
+            managed = [one for one in people.grants(connection, kb_id) if one.level == "manage"]
+            if not managed and people.everyone(connection, kb_id) != "manage":
+                raise LibraryError("library.last_manager", name=knowledge_base)
+            self.note(connection, "share", knowledge_base, f"{kind} {wanted}: {level or '-'}".replace(" :", ":"))
+
+    def sign_in(self) -> None:
+        """Record that the user is here."""
+        if self.user is not None:
+            with self.ledger.writing() as connection:
+                people.sign_in(connection, self.user)
+                self.note(connection, "sign in", detail=", ".join(sorted(self.user.groups)))
+
+    def user_of_token(self, token: str) -> User | None:
+        """The user for whom a token of the API acts; None where it is no such token."""
+        with self.ledger.reading() as connection:
+            return people.user_of_token(connection, token)
+
+    def add_token(self, token: str, user: str) -> None:
+        """Let a token of the API act for a user, named as they are shown. For administrators."""
+        self._administer()
+        with self.ledger.writing() as connection:
+            people.add_token(connection, token, user.strip().lower())
+
+    def drop_tokens(self, user: str) -> int:
+        """End all tokens of a user; returns how many there were. For administrators."""
+        self._administer()
+        with self.ledger.writing() as connection:
+            return people.drop_tokens(connection, user.strip().lower())
+
+    def users(self) -> list[tuple[str, str, str]]:
+        """Who has signed in: how each is shown, the groups, when last. For administrators."""
+        self._administer()
+        with self.ledger.reading() as connection:
+            return people.users(connection)
+
+    def audit(self, limit: int = 100) -> list[AuditLine]:
+        """What was done by whom, the last first. For administrators."""
+        self._administer()
+        with self.ledger.reading() as connection:
+            return people.audit(connection, limit)
+
+    def shown(self, user: str) -> str:
+        """How a person to whom something was granted is shown."""
+        with self.ledger.reading() as connection:
+            return people.shown(connection, user)
+
+    def _administer(self) -> None:
+        if self.user is not None and not self.user.is_administrator:
+            raise AccessError("library.not_administrator")
+
+    def _visible(self, chunk_ids: Sequence[str]) -> list[str]:
+        if self.user is None:
+            return list(chunk_ids)
+        with self.ledger.reading() as connection:
+            return access.visible_chunks(connection, chunk_ids, self.user)
+
     # Knowledge bases
     def knowledge_bases(self) -> list[KnowledgeBase]:
         """All knowledge bases with their counts, by name."""
         with self.ledger.reading() as connection:
-            return knowledge_bases.listed(connection)
+            found = knowledge_bases.listed(connection)
+            if self.user is None:
+                return found
+            levels = people.levels(connection, self.user)
+            visible = {name for number, name in knowledge_bases.names(connection).items() if number in levels}
+        return [entry for entry in found if entry.name in visible]
 
     def knowledge_base(self, name: str) -> KnowledgeBase:
         """One knowledge base. Raises NotFoundError naming those that exist."""
         with self.ledger.reading() as connection:
+            self.find(connection, name)
             return knowledge_bases.one(connection, name)
 
     def create(self, name: str) -> KnowledgeBase:
         """Make an empty knowledge base, or raise LibraryError where the name is taken or unusable."""
         with self.ledger.writing() as connection:
-            knowledge_bases.create(connection, name)
+            kb_id = knowledge_bases.create(connection, name)
+            if self.user is not None:
+                people.make_private(connection, kb_id, self.user.id)
+            self.note(connection, "create", name)
             return knowledge_bases.one(connection, name)
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a knowledge base another name."""
         with self.ledger.writing() as connection:
+            self.find(connection, name, "manage")
             knowledge_bases.rename(connection, name, new_name)
+            self.note(connection, "rename", new_name, name)
 
     def export(self, name: str, file: Path) -> None:
         """Write a knowledge base (page texts, chunks, vectors; no original files) into one zip file."""
+        if self.user is not None:
+            with self.ledger.writing() as connection:
+                self.find(connection, name)
+                self.note(connection, "export", name)
         export(self.ledger, name, file)
 
     def version(self, knowledge_base: str) -> tuple[int, int]:
@@ -125,14 +263,14 @@ class Library:
         A number is never used twice: a new knowledge base under the name of a deleted one has another.
         """
         with self.ledger.reading() as connection:
-            kb_id = knowledge_bases.find(connection, knowledge_base)
+            kb_id = self.find(connection, knowledge_base)
             return kb_id, knowledge_bases.version(connection, kb_id)
 
     # Documents
     def documents(self, knowledge_base: str) -> list[DocumentRow]:
         """Documents that are ready, and files whose last try failed, by source."""
         with self.ledger.reading() as connection:
-            return documents.listed(connection, knowledge_bases.find(connection, knowledge_base))
+            return documents.listed(connection, self.find(connection, knowledge_base))
 
     def ready_documents(self, knowledge_base: str) -> tuple[DocumentRow, ...]:
         """Documents that are ready, by source; kept until what can be found in the knowledge base changes.
@@ -151,11 +289,13 @@ class Library:
     def document(self, document_id: int) -> DocumentRow:
         """One document. Raises NotFoundError."""
         with self.ledger.reading() as connection:
+            access.require_documents(connection, [document_id], self.user, "read")
             return documents.one(connection, document_id)
 
     def page(self, document_id: int, page_number: int) -> Page:
         """One stored page with its headings and tables. Raises NotFoundError."""
         with self.ledger.reading() as connection:
+            access.require_documents(connection, [document_id], self.user, "read")
             found = documents.pages(connection, document_id, page_number)
         if not found:
             raise NotFoundError("library.no_page", number=document_id, page=page_number)
@@ -172,11 +312,13 @@ class Library:
     def pages(self, document_id: int) -> list[Page]:
         """All stored pages with their headings and tables."""
         with self.ledger.reading() as connection:
+            access.require_documents(connection, [document_id], self.user, "read")
             return documents.pages(connection, document_id)
 
     def original_path(self, document_id: int) -> Path | None:
         """The file on disk whose bytes still are the document's; None where it has changed or gone."""
         with self.ledger.reading() as connection:
+            access.require_documents(connection, [document_id], self.user, "read")
             document = documents.one(connection, document_id)
             kb_id = documents.knowledge_base_of(connection, document_id)
         for source in (document.source, *document.other_names):
@@ -194,35 +336,37 @@ class Library:
     def scope(self, knowledge_base: str, named: Sequence[str]) -> Scope:
         """The scope that words mean: titles, paths, folders, tags, ".pdf", "since:2026-01-31". Raises NotFoundError."""
         with self.ledger.reading() as connection:
-            return scopes.named(connection, knowledge_bases.find(connection, knowledge_base), named)
+            return scopes.named(connection, self.find(connection, knowledge_base), named)
 
     def within(self, knowledge_base: str, scope: Scope) -> frozenset[int] | None:
         """The ids of the documents that a scope holds; None for the scope that holds all."""
         if scope == Scope():
             return None
         with self.ledger.reading() as connection:
-            held = scopes.held(connection, knowledge_bases.find(connection, knowledge_base), scope)
+            held = scopes.held(connection, self.find(connection, knowledge_base), scope)
         return frozenset(row.id for row in held)
 
     def tags(self, knowledge_base: str) -> list[str]:
         """All tags of its documents, in order."""
         with self.ledger.reading() as connection:
-            return scopes.tags(connection, knowledge_bases.find(connection, knowledge_base))
+            return scopes.tags(connection, self.find(connection, knowledge_base))
 
     def change_tags(self, document_ids: Sequence[int], *, add: Sequence[str] = (), drop: Sequence[str] = ()) -> None:
         """Give documents tags and take tags from them. Raises LibraryError where one is unusable."""
         with self.ledger.writing() as connection:
+            access.require_documents(connection, document_ids, self.user, "write")
             scopes.change_tags(connection, document_ids, add=add, drop=drop)
 
     def move(self, document_ids: Sequence[int], folder: str) -> None:
         """Put documents into a folder of the library; "" puts them back into that of their file."""
         with self.ledger.writing() as connection:
+            access.require_documents(connection, document_ids, self.user, "write")
             scopes.move(connection, document_ids, folder)
 
     def tables(self, knowledge_base: str) -> list[DataTable]:
         """The tables in its documents, as values to compute with; kept until the knowledge base changes."""
         with self.ledger.reading() as connection:
-            kb_id = knowledge_bases.find(connection, knowledge_base)
+            kb_id = self.find(connection, knowledge_base)
             state = (kb_id, knowledge_bases.version(connection, kb_id))
             if self._tables is None or self._tables[0] != state:
                 self._tables = (state, tables.listed(connection, kb_id))
@@ -305,26 +449,29 @@ class Library:
     def passages(self, knowledge_base: str, chunk_ids: Sequence[str]) -> list[Document]:
         """The chunks as Documents with all metadata of records.py, in that order; those gone are left out."""
         with self.ledger.reading() as connection:
-            found = chunks.fetch(connection, knowledge_bases.find(connection, knowledge_base), chunk_ids)
+            found = chunks.fetch(connection, self.find(connection, knowledge_base), chunk_ids)
         return [_as_document(chunk) for chunk in found]
 
     def similarities(self, vector: Sequence[float], chunk_ids: Sequence[str]) -> dict[str, float]:
         """The cosine similarity of each of these chunks to a vector of their embedder, of those that are sound."""
-        return self._dense.similarities(vector, chunk_ids)
+        return self._dense.similarities(vector, self._visible(chunk_ids))
 
     def token_signs(self, chunk_ids: Sequence[str]) -> dict[str, bytes]:
         """The signs of the chunks' token vectors (see embedding/token_signs.py), of those that have any."""
         with self.ledger.reading() as connection:
-            return chunks.token_signs(connection, chunk_ids)
+            return chunks.token_signs(connection, access.visible_chunks(connection, chunk_ids, self.user))
 
     def chunk_ids(self, document_id: int) -> list[str]:
         """The chunk ids of a document, in reading order."""
         with self.ledger.reading() as connection:
+            access.require_documents(connection, [document_id], self.user, "read")
             return chunks.ids(connection, document_id)
 
     def neighbours(self, chunk_id: str) -> tuple[Document | None, Document | None]:
         """The chunks before and after, in the same document."""
         with self.ledger.reading() as connection:
+            if not access.visible_chunks(connection, [chunk_id], self.user):
+                return None, None
             before, after = chunks.neighbours(connection, chunk_id)
         return None if before is None else _as_document(before), None if after is None else _as_document(after)
 
@@ -378,16 +525,16 @@ class Library:
     def setting(self, knowledge_base: str, key: str) -> Any:
         """The JSON value stored under the key, or None."""
         with self.ledger.reading() as connection:
-            return knowledge_bases.setting(connection, knowledge_bases.find(connection, knowledge_base), key)
+            return knowledge_bases.setting(connection, self.find(connection, knowledge_base), key)
 
     def set_setting(self, knowledge_base: str, key: str, value: Any) -> None:
         """Store a JSON value beside the index (a calibrated evidence threshold, say)."""
         with self.ledger.writing() as connection:
-            knowledge_bases.set_setting(connection, knowledge_bases.find(connection, knowledge_base), key, value)
+            knowledge_bases.set_setting(connection, self.find(connection, knowledge_base, "manage"), key, value)
 
     def _index(self, knowledge_base: str) -> Index | None:
         with self.ledger.reading() as connection:
-            return knowledge_bases.find_index(connection, knowledge_bases.find(connection, knowledge_base))
+            return knowledge_bases.find_index(connection, self.find(connection, knowledge_base))
 
     def _hash(self, path: Path) -> str:
         facts = path.stat()

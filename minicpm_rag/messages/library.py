@@ -87,6 +87,27 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{folder} 里的资料库正由另一个程序使用。请先关闭网页和其他命令，再恢复。",
         "The library in {folder} is in use. Close the page and other commands, then restore.",
     ),
+    # Who may do what
+    "library.may_not_write": (
+        "你可以查阅知识库“{name}”，但不能改动它。请让它的管理者给你写入的权限。",
+        "You may read the knowledge base '{name}', not change it. Ask one of its managers for the right to write.",
+    ),
+    "library.may_not_manage": (
+        "你不能管理知识库“{name}”。请让它的管理者来做，或者给你管理的权限。",
+        "You may not manage the knowledge base '{name}'. Ask one of its managers to do it, or for the right to manage.",
+    ),
+    "library.last_manager": (
+        "知识库“{name}”至少要有一个管理者。请先让另一个人管理它。",
+        "The knowledge base '{name}' needs somebody who manages it. Let another person manage it first.",
+    ),
+    "library.unusable_grantee": (
+        "“{name}”不能作为用户或用户组的名称。请填写电子邮箱、用户标识或用户组名。",
+        "'{name}' cannot be a user or a group. Give an e-mail address, a subject, or the name of a group.",
+    ),
+    "library.not_administrator": (
+        "只有管理员能看这些内容（MINICPM_RAG_ADMINISTRATORS）。",
+        "That is for administrators only (MINICPM_RAG_ADMINISTRATORS).",
+    ),
     # Tags, folders, scopes
     "library.unusable_tag": (
         "“{name}”不能作为标签或文件夹的名称，请用 1 到 {most} 个字，不含逗号。",

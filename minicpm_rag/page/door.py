@@ -15,6 +15,8 @@ from typing import Any
 
 from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.page import streamlit_private
+from minicpm_rag.records import User
+from minicpm_rag.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,25 @@ def user_id(claims: Mapping[str, Any]) -> str | None:
     """A name for the user whom the provider described that no other has; None where it named nobody."""
     subject = claims.get("sub") or claims.get("email")
     return f"login:{claims.get('iss', '')}:{subject}" if subject else None
+
+
+def user_of(claims: Mapping[str, Any], settings: Settings) -> User:
+    """The user whom the provider described. Raises ValueError where it named nobody.
+
+    An e-mail address counts unless the provider says that nobody verified it.
+    """
+    identity = user_id(claims)
+    if identity is None:
+        raise ValueError("a login without a subject")
+    subject = str(claims.get("sub") or "").lower()
+    email = "" if claims.get("email_verified") is False else str(claims.get("email") or "").lower()
+    given = claims.get(settings.groups_claim) or ()
+    groups = [given] if isinstance(given, str) else given
+    names = frozenset({identity, subject, email} - {""})
+    return User(
+        identity, names, frozenset(map(str, groups)), email or subject,
+        is_administrator=bool(names & set(settings.administrators)),
+    )  # fmt: skip
 
 
 def _files() -> list[Path]:

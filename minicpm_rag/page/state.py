@@ -13,7 +13,8 @@ from minicpm_rag.page.language import LANGUAGE_COOKIE, language
 
 if TYPE_CHECKING:
     from minicpm_rag.page.sources import Source
-    from minicpm_rag.records import Conversation
+    from minicpm_rag.records import Conversation, User
+    from minicpm_rag.workspace import Workspace
 
 USER_COOKIE = "minicpm_rag_owner"
 TOUR_COOKIE = "minicpm_rag_tour"
@@ -37,9 +38,27 @@ def may_administer() -> bool:
     """Whether this user may change what all share, the model: everyone, or administrators where a login is set up."""
     if not door.door().needs_login:
         return True
-    claims = st.user.to_dict()
-    names = {str(claims.get(claim) or "").lower() for claim in ("email", "sub")} - {""}
-    return bool(names & set(shared.settings().administrators))
+    signed_in = person()
+    return signed_in is not None and signed_in.is_administrator
+
+
+def person() -> User | None:
+    """The user who logged in; None where no login is set up. Raises ValueError where one is needed and missing."""
+    return door.user_of(st.user.to_dict(), shared.settings()) if door.door().needs_login else None
+
+
+def workspace() -> Workspace | None:
+    """The workspace as this user may see it; None while it is being opened. Raises what opening it raised."""
+    opened, who = shared.workspace(), person()
+    if opened is None or who is None:
+        return opened
+    kept = st.session_state.get("seen")
+    if kept is None or kept[:2] != (who, id(opened)):
+        seen = opened.seen_by(who)
+        seen.library.sign_in()
+        kept = st.session_state["seen"] = (who, id(opened), seen)
+    found: Workspace = kept[2]
+    return found
 
 
 def _browser() -> str:

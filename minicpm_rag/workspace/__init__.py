@@ -5,11 +5,14 @@ The only place that does. Opening is quick: models are loaded on first use or by
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from minicpm_rag.records import User
 from minicpm_rag.settings import Settings
 from minicpm_rag.text.sizes import file_size
 from minicpm_rag.workspace.answerer import Answerer, Server, configured, load, model_folder
@@ -49,14 +52,21 @@ def prepare_environment() -> None:
     os.environ.update(_ENVIRONMENT)
 
 
+@dataclass
+class _Answering:
+    """What answers, and the model once it is loaded: the same for all users of a workspace."""
+
+    answerer: Answerer
+    loaded: MiniCPM_LLM | RemoteLLM | None = None
+    switching: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Workspace:
     """All parts of the program, built when they are first needed. Safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._answerer = configured(settings)
-        self._switching = threading.Lock()
-        self._loaded: MiniCPM_LLM | RemoteLLM | None = None
+        self._answering = _Answering(configured(settings))
         self._building = threading.RLock()
         self._embedders: Embedders | None = None
         self._library: Library | None = None
@@ -70,10 +80,17 @@ class Workspace:
 
     def close(self) -> None:
         """Free the model and close the library."""
-        with self._switching:
+        with self._answering.switching:
             self._free()
         if self._library is not None:
             self._library.close()
+
+    def seen_by(self, user: User | None) -> Workspace:
+        """The same workspace with the library as a user may see it; None may everything. Not to be closed."""
+        library, _ = self.library, self.reranker  # built before they are shared
+        seen = copy.copy(self)
+        seen._library = library.seen_by(user)
+        return seen
 
     @property
     def embedder(self) -> Embedder:
@@ -106,6 +123,7 @@ class Workspace:
                     chroma_url=settings.chroma_url,
                     database=settings.database_url,
                 )
+                self._library.common = settings.knowledge_base
             return self._library
 
     @property
@@ -139,24 +157,24 @@ class Workspace:
     @property
     def mode(self) -> Literal["model", "extractive"]:
         """Whether a model answers, or sentences are quoted."""
-        return "extractive" if self._answerer == Answerer() else "model"
+        return "extractive" if self._answering.answerer == Answerer() else "model"
 
     @property
     def model_name(self) -> str | None:
         """The model's name as users know it; None in no-model mode."""
-        if self._answerer.folder is not None:
-            return self._answerer.folder.name
-        if self._answerer.server is not None:
-            return self._answerer.server.model or self._answerer.server.address
+        if self._answering.answerer.folder is not None:
+            return self._answering.answerer.folder.name
+        if self._answering.answerer.server is not None:
+            return self._answering.answerer.server.model or self._answering.answerer.server.address
         return None
 
     @property
     def llm(self) -> MiniCPM_LLM | RemoteLLM | None:
         """The answering model, loaded when first asked for; None in no-model mode."""
-        with self._switching:
-            if self._loaded is None and self.mode == "model":
-                self._loaded = load(self._answerer, self.settings)
-            return self._loaded
+        with self._answering.switching:
+            if self._answering.loaded is None and self.mode == "model":
+                self._answering.loaded = load(self._answering.answerer, self.settings)
+            return self._answering.loaded
 
     def use_model(self, folder: Path | str | None) -> None:
         """Answer with another model from now on, or with None by quotes; frees the one before.
@@ -241,21 +259,21 @@ class Workspace:
         return measure_speed(llm) if isinstance(llm, MiniCPM_LLM) else None
 
     def _use(self, answerer: Answerer) -> None:
-        with self._switching:
-            before = self._answerer
+        with self._answering.switching:
+            before = self._answering.answerer
             # Freed first: two models seldom fit one device.
             self._free()
-            self._answerer = answerer
+            self._answering.answerer = answerer
             if answerer == Answerer():
                 return
             try:
-                self._loaded = load(answerer, self.settings)
+                self._answering.loaded = load(answerer, self.settings)
             except BaseException:
-                self._answerer = before  # loaded again when next asked for
+                self._answering.answerer = before  # loaded again when next asked for
                 raise
 
     def _free(self) -> None:
-        close = getattr(self._loaded, "close", None)
-        self._loaded = None
+        close = getattr(self._answering.loaded, "close", None)
+        self._answering.loaded = None
         if close is not None:
             close()

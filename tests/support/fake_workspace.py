@@ -14,6 +14,7 @@ from langchain_core.documents import Document
 
 from minicpm_rag.errors import ModelError, NotFoundError
 from minicpm_rag.library.ledger import Ledger
+from minicpm_rag.library.ledger import knowledge_bases as stored
 from minicpm_rag.library.ledger.knowledge_bases import new_name
 from minicpm_rag.llm.remote import Connection
 from minicpm_rag.llm.speed import Speed
@@ -108,7 +109,32 @@ class FakeLibrary:
         self.names = ["default"]
         self.number = 1  # of the knowledge base "default"
         self.unrecorded: dict[int, Exception] = {}
+        self.user = None
         self.news: dict[str, Message] = {}
+
+    def seen_by(self, user: Any) -> FakeLibrary:
+        return self
+
+    def sign_in(self) -> None:
+        pass
+
+    def note(self, *_: Any) -> None:
+        pass
+
+    def level(self, name: str) -> str:
+        return "read"
+
+    def users(self) -> list[tuple[str, str, str]]:
+        return []
+
+    def audit(self, limit: int) -> list[Any]:
+        return []
+
+    def find(self, connection: Any, name: str, need: str = "read") -> int:
+        return stored.find(connection, name)
+
+    def ensure(self, connection: Any, name: str) -> int:
+        return stored.ensure(connection, name)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -197,6 +223,9 @@ class FakeWorkspace:
 
     def chain(self, knowledge_base: str, **options: Any) -> FakeChain:
         return FakeChain(self, {"knowledge_base": knowledge_base, **options})
+
+    def seen_by(self, user: Any) -> FakeWorkspace:
+        return self
 
     def warm(self) -> None:
         self.used.append("warm")

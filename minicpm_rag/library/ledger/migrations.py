@@ -184,6 +184,48 @@ CREATE TABLE leases(  -- of running jobs, see leases.py
 """
 
 
+# What everyone may do with a knowledge base is 'manage' for those that are there, as before there were users.
+PEOPLE = """
+ALTER TABLE knowledge_bases ADD COLUMN everyone TEXT NOT NULL DEFAULT 'manage';  -- '' for private ones
+CREATE TABLE grants(
+    kb_id INTEGER NOT NULL REFERENCES knowledge_bases(id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,  -- user or group
+    name TEXT NOT NULL,  -- of a user: the id, e-mail address or subject
+    level TEXT NOT NULL,
+    PRIMARY KEY (kb_id, kind, name)
+);
+CREATE TABLE users(
+    id TEXT PRIMARY KEY,
+    shown TEXT NOT NULL,
+    groups_shown TEXT NOT NULL,  -- as they were at the last sign-in, one a line
+    seen_at TEXT NOT NULL
+);
+CREATE TABLE api_tokens(
+    sha256 TEXT PRIMARY KEY,
+    name TEXT NOT NULL,  -- the user: an e-mail address or subject
+    made_at TEXT NOT NULL
+);
+CREATE TABLE audit(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    user_shown TEXT NOT NULL,
+    action TEXT NOT NULL,
+    knowledge_base TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+"""
+# In SQLite's own words; PostgreSQL has rights for that.
+APPEND_ONLY = """
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
+CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
+"""
+
+
+def _people(connection: Connection) -> None:
+    for statement in _statements(PEOPLE + (APPEND_ONLY if is_sqlite(connection) else "")):
+        connection.execute(statement)
+
+
 @dataclass(frozen=True)
 class Migration:
     """One step from the schema before to schema `number`: SQL, or a function on the connection."""
@@ -205,6 +247,7 @@ MIGRATIONS = (
     Migration(9, "answers are rated", RATED),
     Migration(10, "tags and folders", SCOPES),
     Migration(11, "token signs, tables and answers have checksums", checksums.MORE),
+    Migration(12, "people and what they may do", _people),
 )
 NEWEST = MIGRATIONS[-1].number
 

@@ -106,7 +106,11 @@ class Jobs:
     def of(self, knowledge_base: str) -> list[Job]:
         """The jobs of a knowledge base that are still shown; an import makes its own knowledge base, so all show it."""
         with self._lock:
-            return [job for job in self._jobs if job.knowledge_base in (knowledge_base, "")]
+            return [
+                job
+                for job in self._jobs
+                if job.knowledge_base == knowledge_base or (job.knowledge_base == "" and job.library.user is None)
+            ]
 
     def renamed(self, knowledge_base: str, new_name: str) -> None:
         """Show a knowledge base's jobs under its new name from now on."""

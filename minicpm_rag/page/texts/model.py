@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "administration": ("管理员", "Administration"),
+    "storage": ("资料库占 {size}；{jobs} 个任务在等待或进行", "The library takes {size}; {jobs:job|jobs} wait or run"),
+    "audit_at": ("时间", "Time"),
+    "audit_user": ("用户", "User"),
+    "audit_groups": ("用户组", "Groups"),
+    "audit_action": ("操作", "Action"),
+    "audit_base": ("知识库", "Knowledge base"),
+    "audit_detail": ("细节", "Detail"),
     "no_model_explained": (
         "现在没有语言模型，回答由文档原句组成；从下面下载一个 MiniCPM，就能用自己的话归纳作答。",
         "No language model is running, so answers are sentences quoted from your documents. "

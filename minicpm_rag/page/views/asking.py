@@ -25,6 +25,7 @@ from minicpm_rag.text.questions import check_question
 if TYPE_CHECKING:
     from minicpm_rag.page.background.jobs import Job
     from minicpm_rag.page.streamlit_private import UploadedFile
+    from minicpm_rag.records import User
     from minicpm_rag.workspace import Workspace
 
 LOOK_SECONDS = 0.2  # how often a question that waits for its file looks whether it was stopped
@@ -50,7 +51,7 @@ def spoken() -> str:
 @attempt
 def ask_about(question: str, files: Sequence[UploadedFile]) -> None:
     """Add the files to the knowledge base and ask about them alone, once they are read."""
-    workspace = shared.workspace()
+    workspace = state.workspace()
     if workspace is None:
         raise RAGError("system.given_back", reason=Message("system.still_opening"), question=question)
     sources, errors = uploads.keep(workspace, files)
@@ -117,12 +118,12 @@ def _start(
     stage: str,
 ) -> None:
     st.session_state.last_asked = exchange
-    conversations, owner = shared.conversations(), state.user()
+    conversations, owner, who = shared.conversations(), state.user(), state.person()
     conversations.forget_answer(owner, conversation.id, exchange)
     reply.shared().begin(
         reply.Reply(
             replace(question, history=conversations.history(owner, conversation.id, before=exchange)),
-            opening=lambda: opening(question.cancel.is_set),
+            opening=lambda: _seen_by(who, opening(question.cancel.is_set)),
             knowledge_base=conversation.knowledge_base,
             options=state.options(),
             conversations=conversations,
@@ -132,6 +133,10 @@ def _start(
             stage=stage,
         )
     )
+
+
+def _seen_by(who: User | None, opened: Workspace) -> Workspace:
+    return opened if who is None else opened.seen_by(who)
 
 
 def with_unsaved(exchange: Exchange) -> Exchange:

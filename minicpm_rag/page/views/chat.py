@@ -30,7 +30,7 @@ EMPTY_SECONDS = 1.0  # how often an empty knowledge base looks for its first doc
 
 def show() -> None:
     """Draw the view."""
-    workspace = shared.workspace()
+    workspace = state.workspace()
     conversation = state.conversation()
     reply = replies.shared().of(conversation.id) if conversation else None
     _input(reply)

@@ -16,7 +16,7 @@ from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
-from minicpm_rag.page.views import notices
+from minicpm_rag.page.views import notices, sharing
 
 if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
@@ -44,7 +44,7 @@ def labels(names: Sequence[str]) -> dict[str, str]:
 def choose() -> None:
     """Draw the choice in the sidebar."""
     try:
-        workspace = shared.workspace()
+        workspace = state.workspace()
     except RAGError:
         return
     if workspace is None:
@@ -82,9 +82,12 @@ def manage(workspace: Workspace) -> None:
     """Draw the menu that renames and deletes."""
     current = state.knowledge_base()
     exists = current in {row.name for row in workspace.library.knowledge_bases()}
-    if not exists:
+    if not exists or (state.person() is not None and workspace.library.level(current) != "manage"):
         return
     with st.popover(t("manage"), icon=":material/tune:"):
+        if state.person() is not None:
+            sharing.draw(workspace.library, current)
+            st.divider()
         with st.form("rename-knowledge-base", border=False):
             renamed = st.text_input(t("rename_to"), value=current, key=f"rename-name-{current}")
             if st.form_submit_button(t("rename"), key="rename-submit"):

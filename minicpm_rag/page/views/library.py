@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag import records
-from minicpm_rag.page import shared, sources, state
+from minicpm_rag.page import sources, state
 from minicpm_rag.page.html import hits, markup
 from minicpm_rag.page.language import said, t
 from minicpm_rag.page.sources import Source
@@ -26,7 +26,7 @@ HITS = 6
 
 def show() -> None:
     """Draw the view."""
-    workspace = shared.workspace()
+    workspace = state.workspace()
     if workspace is None:
         opening.wait()
         return

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
-from minicpm_rag.page import shared, state
+from minicpm_rag.page import state
 from minicpm_rag.page.background import reply, switching
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
-from minicpm_rag.page.views import answering, model_list, notices, opening
+from minicpm_rag.page.views import administration, answering, model_list, notices, opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def show() -> None:
     """Draw the view."""
-    workspace = shared.workspace()
+    workspace = state.workspace()
     if workspace is None:
         opening.wait()
         return
@@ -39,6 +39,8 @@ def show() -> None:
         return
     model_list.draw(workspace, switch)
     _server(workspace)
+    if state.person() is not None:
+        administration.draw(workspace)
 
 
 def switch(change: Callable[[], None]) -> None:
