@@ -8,8 +8,9 @@ COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY minicpm_rag ./minicpm_rag
 # Name the index of torch's builds for processors (see PyTorch's "Get Started"); without it, CUDA's 3 GB come too.
 ARG TORCH_INDEX=""
+ARG EXTRAS=api
 RUN python -m venv /opt/minicpm-rag \
-    && PIP_EXTRA_INDEX_URL="$TORCH_INDEX" /opt/minicpm-rag/bin/pip install -c constraints.txt ".[api]"
+    && PIP_EXTRA_INDEX_URL="$TORCH_INDEX" /opt/minicpm-rag/bin/pip install -c constraints.txt ".[$EXTRAS]"
 
 FROM python:3.12-slim-bookworm
 # hadolint ignore=DL3008

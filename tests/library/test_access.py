@@ -119,7 +119,7 @@ NOTHING_TOLD = {
 }  # fmt: skip
 INDEXING_NOTHING_TOLD = {
     "CheckReport", "Job", "Worker", "check", "is_address", "submit_import", "wants_password", "wants_recognition",
-    "would_take_long",
+    "would_take_long", "move_library",
 }  # fmt: skip
 
 

@@ -195,7 +195,7 @@ CREATE TABLE grants(
     PRIMARY KEY (kb_id, kind, name)
 );
 CREATE TABLE users(
-    id TEXT PRIMARY KEY,
+    user_id TEXT PRIMARY KEY,
     shown TEXT NOT NULL,
     groups_shown TEXT NOT NULL,  -- as they were at the last sign-in, one a line
     seen_at TEXT NOT NULL

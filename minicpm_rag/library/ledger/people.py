@@ -81,7 +81,7 @@ def knowledge_bases_of_indexes(connection: Connection) -> dict[int, int]:
 def sign_in(connection: Connection, user: User) -> None:
     """Record that a user is here."""
     connection.execute(
-        "INSERT INTO users(id, shown, groups_shown, seen_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+        "INSERT INTO users(user_id, shown, groups_shown, seen_at) VALUES (?, ?, ?, ?) ON CONFLICT (user_id) DO UPDATE "
         "SET shown = excluded.shown, groups_shown = excluded.groups_shown, seen_at = excluded.seen_at",
         (user.id, user.shown, "\n".join(sorted(user.groups)), now()),
     )
@@ -95,7 +95,7 @@ def users(connection: Connection) -> list[tuple[str, str, str]]:
 
 def shown(connection: Connection, user_id: str) -> str:
     """How a user is shown; the name itself for one who has not signed in."""
-    row = connection.execute("SELECT shown FROM users WHERE id = ?", (user_id,)).fetchone()
+    row = connection.execute("SELECT shown FROM users WHERE user_id = ?", (user_id,)).fetchone()
     return user_id if row is None else str(row[0])
 
 
@@ -111,12 +111,12 @@ def user_of_token(connection: Connection, token: str) -> User | None:
         return None
     name = str(row["name"])
     signed_in = connection.execute(
-        "SELECT id, groups_shown FROM users WHERE shown = ? ORDER BY seen_at DESC", (name,)
+        "SELECT user_id, groups_shown FROM users WHERE shown = ? ORDER BY seen_at DESC", (name,)
     ).fetchone()
     if signed_in is None:
         return User(name, frozenset({name}), frozenset(), name)
     groups = frozenset(filter(None, signed_in["groups_shown"].split("\n")))
-    return User(signed_in["id"], frozenset({signed_in["id"], name}), groups, name)
+    return User(signed_in["user_id"], frozenset({signed_in["user_id"], name}), groups, name)
 
 
 def drop_tokens(connection: Connection, name: str) -> int:
