@@ -17,6 +17,8 @@ from minicpm_rag.indexing import Worker, follow, save_upload, submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.records import Level, Scope, User
 
+pytestmark = pytest.mark.usefixtures("store")
+
 SECRET = "The launch of project Heron is on the third of May. It costs two million euros."
 PRIVATE, OPEN = "心愿", "handbooks"
 
@@ -210,6 +212,8 @@ def test_uploads_removals_shares_and_sign_ins_are_noted_for_ever(library: Librar
         ("ann@x.org", "sign in", "", "sales"),
     ]
     assert library.seen_by(person("boss", administrator=True)).audit() == library.audit()
+    if library.ledger.shared:
+        return  # PostgreSQL's own rights keep it there
     connection = sqlite3.connect(library.ledger.path)
     for change in ("DELETE FROM audit", "UPDATE audit SET action = ''"):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):

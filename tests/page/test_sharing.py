@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,19 @@ def test_a_user_is_whom_the_provider_describes(
 ) -> None:
     user = door.user_of({"iss": "i", "sub": "ann", **claims}, load_settings(administrators="ann@x.org"))
     assert (user.names, user.groups, user.is_administrator) == (names, groups, administers)
+
+
+def test_the_page_takes_the_workspace_only_as_the_user_may_see_it() -> None:
+    """`shared` has it as nobody's; the sidebar names only the model, and a reply is begun for the user who asks."""
+    page = Path(door.__file__).parent
+    taken = {
+        path.relative_to(page).as_posix()
+        for path in page.rglob("*.py")
+        if re.search(r"shared\.(workspace|ready|opening)\(\)(?!\.done)", path.read_text(encoding="utf-8"))
+    }
+    assert taken == {"app.py", "state.py", "views/sidebar.py", "views/asking.py"}
+    asking = (page / "views" / "asking.py").read_text(encoding="utf-8")
+    assert asking.count("reply.Reply(") == asking.count("opening=lambda: _seen_by(who, opening(") == 1
 
 
 def test_a_claim_of_another_name_gives_the_groups() -> None:
