@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import openpyxl
 import pytest
+import stores
 from library_parts import ingest, opened
 
 from minicpm_rag.answering import tables
@@ -25,8 +27,8 @@ def workbook(path: Path, header: Sequence[str], sheets: dict[str, list[list[obje
     return path
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+@pytest.fixture(scope="module", params=["embedded", "postgres"])
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     folder = tmp_path_factory.mktemp("sheets")
     months: dict[str, list[list[object]]] = {
         f"{month}月": [[shop, month * 10 + place, month * 1000] for place, shop in enumerate(["东门店", "西门店"])]
@@ -40,7 +42,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         "Budget": [["Rent", 100], ["Food", 50]],
         "Actual": [["Rent", 90], ["Food", 70]],
     }
-    with opened(folder / "home") as library:
+    with ExitStack() as stack:
+        with stores.chosen(request):
+            library = stack.enter_context(opened(folder / "home"))
         ingest(library, workbook(folder / "门店.xlsx", ["门店", "销量", "销售额(元)"], months), kb="months")
         ingest(library, workbook(folder / "staff.xlsx", ["Employee", "Role", "Salary"], cities), kb="cities")
         ingest(library, workbook(folder / "money.xlsx", ["Item", "Amount"], plans), kb="plans")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import stores
 from library_parts import KB, ingest, opened
 from scripted_llm import ScriptedLLM
 
@@ -43,13 +45,15 @@ SALES_ZH = """日期,区域,产品,销售员,数量,销售额（元）
 HANDBOOK = "Employees get fifteen vacation days a year. The laptop has a warranty of two years.\n"
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+@pytest.fixture(scope="module", params=["embedded", "postgres"])
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     folder = tmp_path_factory.mktemp("tables")
     files = {"orders.csv": ORDERS, "customers.csv": CUSTOMERS, "销售.csv": SALES_ZH, "handbook.md": HANDBOOK}
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8")
-    with opened(folder / "home") as library:
+    with ExitStack() as stack:
+        with stores.chosen(request):
+            library = stack.enter_context(opened(folder / "home"))
         ingest(library, *(folder / name for name in files))
         yield library
 

@@ -67,10 +67,7 @@ def embedder() -> Any:
 def library(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, embedder: Any
 ) -> Iterator[Library]:
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "postgres":
-            patch.setenv(stores.SERVER, request.getfixturevalue("postgres"))
-            stores.use(patch)
+    with stores.chosen(request):
         built = build_library(tmp_path_factory.mktemp("small"), embedder)
     with built:
         yield built

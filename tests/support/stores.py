@@ -48,6 +48,16 @@ def use(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
+def chosen(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Within the block libraries open in the store that is the parameter of a fixture."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "postgres":
+            patch.setenv(SERVER, request.getfixturevalue("postgres"))
+            use(patch)
+        yield
+
+
+@contextmanager
 def short_folder() -> Iterator[str]:
     """A folder for a server's files, whose path is short enough for that of a socket in it."""
     folder = tempfile.mkdtemp(prefix="postgres-")

@@ -231,8 +231,7 @@ def _views(ledger: Ledger, tables: Sequence[DataTable]) -> Iterator[sqlite3.Conn
             connection.execute(f"CREATE TEMP VIEW {_quoted(view)} AS {_rows_of(table)}")
         connection.row_factory = None
         connection.execute("PRAGMA query_only = ON")
-        stored = [part for table in tables for part in ([one for one, _ in table.parts] or [table])]
-        allowed = {data_table(table.id) for table in stored} | set(view_names(tables))
+        allowed = set(map(data_table, _stored(tables))) | set(view_names(tables))
         deadline = time.monotonic() + MOST_SECONDS
 
         def allow(action: int, first: str | None, second: str | None, *_: str | None) -> int:
@@ -254,9 +253,14 @@ def _with_rows(ledger: Ledger, wanted: Sequence[DataTable]) -> sqlite3.Connectio
     scratch = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     scratch.row_factory = sqlite3.Row
     with ledger.reading() as connection:
-        for table in wanted:
-            tables.write_rows(scratch, table.id, *tables.read_rows(connection, table.id))
+        for number in _stored(wanted):
+            tables.write_rows(scratch, number, *tables.read_rows(connection, number))
     return scratch
+
+
+def _stored(tables: Sequence[DataTable]) -> set[int]:
+    """The numbers of the tables that hold the rows."""
+    return {part.id for table in tables for part in ([one for one, _ in table.parts] or [table])}
 
 
 def _rows_of(table: DataTable) -> str:
