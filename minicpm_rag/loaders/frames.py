@@ -11,12 +11,16 @@ import struct
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO
+from functools import cache
+from typing import IO, TYPE_CHECKING
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import without_surrogates
 from minicpm_rag.messages import LANGUAGES, Message, core, placeholders, text
 from minicpm_rag.records import LoadedFile, Page
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 # A frame: one letter that says what it is, the number of bytes that follow, the bytes.
 _HEAD = struct.Struct(">cQ")
@@ -77,19 +81,23 @@ def from_loaded(loaded: LoadedFile) -> bytes:
     note, remedy = (said.as_json() if said else "" for said in (loaded.note, loaded.remedy))
     sent = _Sent(loaded.title, loaded.pages, loaded.pages_present, loaded.encoding, note, remedy)
     if sum(len(table.rows) for page in loaded.pages for table in page.tables) > _MANY_ROWS:
-        import pydantic
-
         with suppress(ValueError):  # for lone surrogates
-            return pydantic.TypeAdapter(_Sent).dump_json(sent)
+            return _adapter().dump_json(sent)
     return without_surrogates(json.dumps(sent, default=vars, ensure_ascii=False)).encode()
+
+
+@cache
+def _adapter() -> TypeAdapter[_Sent]:
+    """Kept, because it takes longer to make than to read a small file with."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(_Sent)
 
 
 def to_loaded(payload: bytes) -> LoadedFile:
     """Read what `from_loaded` wrote, strictly; raises BrokenFrameError for anything else."""
-    import pydantic
-
     try:
-        sent = pydantic.TypeAdapter(_Sent).validate_json(payload, strict=True)
+        sent = _adapter().validate_json(payload, strict=True)
     except ValueError as exc:
         raise BrokenFrameError("not a loaded file") from exc
     for page in sent.pages:

@@ -41,6 +41,7 @@ _MOST_CHILDREN = 3  # at once: two files of an ingest, and a page's picture
 _FILES_EACH, _BYTES_EACH = 200, 500_000_000  # then a child ends, and with it whatever its libraries have leaked
 _KEPT_SHARE = 4  # a child that holds more than this part of MEMORY_BYTES after its file ends at once
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a child at work
+_LOOKS_AT_STARTED = 5  # every so many looks at what it has started too: that reads the state of all processes
 _SMALL_BYTES = 1_000_000  # a file below that is not split where it takes too much: something is wrong with it
 _TOO_MUCH = (
     "loaders.needs_memory",
@@ -115,7 +116,7 @@ class _Child:
 
     def __init__(self) -> None:
         """Start it; a tenth of a second later it waits for work. Raises OSError."""
-        self._files = self._bytes = 0
+        self._files = self._bytes = self._looks = 0
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
@@ -171,7 +172,7 @@ class _Child:
             self._process.poll() is not None
             or self._files >= _FILES_EACH
             or self._bytes >= _BYTES_EACH
-            or self._memory_bytes() > MEMORY_BYTES // _KEPT_SHARE
+            or self._memory_bytes(with_started=False) > MEMORY_BYTES // _KEPT_SHARE
         )
 
     def end(self) -> None:
@@ -195,13 +196,16 @@ class _Child:
     def _watch(self, deadline: float) -> None:
         if time.monotonic() > deadline:
             raise DocumentError("loaders.reader_overran")
-        if self._memory_bytes() > MEMORY_BYTES:
+        self._looks += 1
+        if self._memory_bytes(with_started=self._looks % _LOOKS_AT_STARTED == 0) > MEMORY_BYTES:
             raise DocumentError("loaders.needs_memory")
 
-    def _memory_bytes(self) -> int:
+    def _memory_bytes(self, *, with_started: bool) -> int:
+        """Memory of the child, and of what a reader of it has started (LibreOffice)."""
         try:
             child = psutil.Process(self._process.pid)
-            return sum(int(one.memory_info().rss) for one in [child, *child.children(recursive=True)])
+            started = child.children(recursive=True) if with_started else []
+            return sum(int(one.memory_info().rss) for one in [child, *started])
         except psutil.Error:  # one of them has just ended
             return 0
 
