@@ -1025,6 +1025,17 @@ def test_documents_are_sorted_filtered_and_chosen_many_at_once(
     assert words("chosen_of", count=0, all=2) in html(app)
 
 
+def test_the_time_left_is_judged_by_the_files_that_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minicpm_rag.indexing.follow", lambda *_, **__: iter(()))
+    job = page_jobs.Job(None, "ingest", "default", 1)  # type: ignore[arg-type]
+    assert job.done.wait(10) and job.seconds_left == 0
+    job.latest = IngestProgress("/x/d.md", "embedding", 4, 13, seconds_left=2)
+    assert job.seconds_left == 2, "nobody can tell yet"
+    job.verdicts = [Verdict("/x/a.md", "a.md", "indexed")] * 3
+    job.began -= 30
+    assert 95 <= job.seconds_left <= 150
+
+
 def test_reading_is_paused_and_goes_on_with_what_is_left(workspace: FakeWorkspace, jobs: dict[str, Any]) -> None:
     release = threading.Event()
     good = Verdict("/x/a.md", "a.md", "indexed", pages_indexed=1, pages_present=1, chunks=4)
@@ -1246,7 +1257,10 @@ def test_questions_are_held_to_the_documents_chosen_in_the_library(workspace: Fa
     button(app, "ask-about-1").click().run()
     assert "员工手册" in button(app, "scope-0").label
     ask(app)
-    assert Conversations(Ledger(home)).listed("browser:ann")[0].title.startswith("@“员工手册.md” ")
+    kept = Conversations(Ledger(home))
+    (listed,) = kept.listed("browser:ann")
+    assert kept.exchanges("browser:ann", listed.id)[0].question == f"@“员工手册.md” {QUESTION}"
+    assert listed.title == QUESTION, "what it is held to is no title"
     button(app, "scope-0").click().run()
     assert not [found for found in app.button if (found.key or "").startswith("scope-")]
 

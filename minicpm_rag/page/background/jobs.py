@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from minicpm_rag.records import DocumentRow
 
 logger = logging.getLogger(__name__)
+FILES_TO_JUDGE_BY = 3  # as many must be done before the time left is judged by them
 SHOWN_KINDS = ("ingest", "remove", "reindex", "import")
 
 
@@ -38,6 +40,7 @@ class Job:
         self.sources = list(sources)
         self.knowledge_base = knowledge_base
         self.number = number
+        self.began = time.monotonic()
         self.latest: IngestProgress | None = None
         self.verdicts: list[Verdict] = []
         self.error: Message | None = None
@@ -45,6 +48,17 @@ class Job:
         self.cancelled = threading.Event()
         self.library = library
         threading.Thread(target=self._follow, name=f"job-{number}", daemon=True).start()
+
+    @property
+    def seconds_left(self) -> int:
+        """How long the rest will take, by the files done so far and by the stage under way; 0 where nobody can tell."""
+        if self.latest is None:
+            return 0
+        done = len(self.verdicts)
+        by_files = (
+            (time.monotonic() - self.began) / done * (self.latest.files - done) if done >= FILES_TO_JUDGE_BY else 0
+        )
+        return max(self.latest.seconds_left, round(by_files))
 
     @property
     def left(self) -> int:

@@ -84,13 +84,13 @@ def ask(question: str) -> None:
 
 
 def _ask(question: str, opening: Callable[[Callable[[], bool]], Workspace], stage: str) -> None:
-    question = " ".join([*(f"@“{name}”" for name in state.scope()), question])
+    title, question = question, " ".join([*(f"@“{name}”" for name in state.scope()), question])
     check_question(question)  # here, so that a text that is too long is not given back in the error
     conversations, owner = shared.conversations(), state.user()
     try:
         current = state.conversation()
         if current is None:
-            current = conversations.create(owner, state.knowledge_base())
+            current = conversations.create(owner, state.knowledge_base(), title)
             st.session_state.conversation = current.id
         reply.shared().stop(current.id)
         exchange = conversations.ask(owner, current.id, question)

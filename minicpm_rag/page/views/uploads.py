@@ -187,8 +187,8 @@ def _progress(job: Job) -> None:
         name=jobs.name_of(step.source),
         stage=t(f"ingest_{step.stage}"),
     )
-    if step.seconds_left:
-        line = t("with_time_left", line=line, time=_time(step.seconds_left))
+    if seconds := job.seconds_left:
+        line = t("with_time_left", line=line, time=_time(seconds))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, max(0, done) / step.files), text=markup.label(line))
         paused = job.cancelled.is_set()
