@@ -41,11 +41,12 @@ def test_the_view_shows_outline_tables_languages_and_poor_pages() -> None:
     for words in ("Outline", "1 Scope", "2 Warranty", "Tables", "2023 Sales", "3 rows", "en 1", "left out: 2"):
         assert words in found
     assert "&lt;b&gt;a&lt;/b&gt;.pdf" in found
+    assert "In short" in found and "Questions it can answer" in found
 
 
 def test_the_view_is_chinese_where_the_page_is() -> None:
     found = html("zh")
-    for words in ("大纲", "表格", "3 行", "没有读取的页：2"):
+    for words in ("要点（原句）", "可以这样问", "大纲", "表格", "3 行", "没有读取的页：2"):
         assert words in found
 
 

@@ -103,6 +103,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "pausing": ("读完这个文件就暂停", "Pausing after this file"),
     "resume_reading": ("继续读剩下的 {count} 个", "Go on with the other {count}"),
     "retry": ("重试", "Try again"),
+    "in_short": ("要点（原句）", "In short, in its own words"),
+    "can_be_asked": ("可以这样问", "Questions it can answer"),
     "outline": ("大纲", "Outline"),
     "outline_none": ("没有找到标题。", "No headings were found."),
     "tables_found": ("表格", "Tables"),
