@@ -47,6 +47,7 @@ WORDS: dict[Language, dict[str, str]] = {
 MEANINGS = {
     "home": "存放资料库、上传的文件和下载的模型的文件夹",
     "knowledge_base": "没有指明时使用的知识库",
+    "originals": "除主文件夹外，上传的原文件还保存在哪里：s3://桶/文件夹，或一个文件夹",
     "database": "用这个 PostgreSQL 数据库（postgresql://用户@主机/数据库）代替资料文件夹里的文件来保存资料库",
     "chroma_url": "用这个 Chroma 服务器（http://主机:端口）代替内嵌的 Chroma",
     "model": "MiniCPM 模型文件夹",

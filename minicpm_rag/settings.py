@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         description="folder of the library, uploads and downloaded models",
     )
     knowledge_base: str = Field("default", min_length=1, description="knowledge base used when none is named")
+    originals: str | None = Field(
+        None, description="s3://bucket/folder, or a folder, where uploaded originals are kept beside the home folder"
+    )
     database: SecretStr | None = Field(
         None, description="postgresql://user@host/database that keeps the library instead of files in the home folder"
     )

@@ -68,6 +68,7 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
         older=found.older,
         chroma_url=settings.chroma_url,
         database=settings.database_url,
+        originals=settings.originals,
     )
     worker = Worker(library, settings.chunk_size, ocr=settings.ocr)
     with library:

@@ -93,7 +93,10 @@ def save_upload(library: Library, knowledge_base: str, name: str, content: bytes
     with library.ledger.writing() as connection:
         kb_id = library.ensure(connection, knowledge_base)
     try:
-        return originals.save_upload(library.uploads, kb_id, name, content)
+        path = originals.save_upload(library.uploads, kb_id, name, content)
+        if library.originals is not None:
+            library.originals.put(path)
+        return path
     except OSError as exc:
         raise LibraryError("indexing.upload_not_kept", name=name, folder=library.uploads, why=reason_of(exc)) from exc
 

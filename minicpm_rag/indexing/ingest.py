@@ -112,6 +112,9 @@ class _Ingest:
     def all(self, named: Sequence[str], sync: bool, cancelled: Callable[[], bool]) -> Iterator[IngestProgress]:
         from minicpm_rag.loaders import SUFFIXES
 
+        for path in named:
+            if not sources.is_address(path):
+                self.library.bring(Path(path))
         found = sources.find_sources(named, SUFFIXES, self.library.home)
         self.files = len(found.refused) + len(found.sources)
         for number, refusal in enumerate(found.refused, start=1):

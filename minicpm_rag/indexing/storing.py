@@ -241,19 +241,30 @@ def delete_index(library: Library, index: Index) -> None:
 def drop_upload(library: Library, kb_id: int, sha256: str, source: str) -> None:
     """Delete an uploaded file that is done with, unless it was uploaded again and waits to be ingested."""
     with library.ledger.writing() as connection:  # no job can be submitted meanwhile
-        if not jobs.awaits(connection, str(upload_path(library.uploads, kb_id, sha256, source))):
-            delete_upload(library.uploads, kb_id, sha256, source)
+        if jobs.awaits(connection, str(upload_path(library.uploads, kb_id, sha256, source))):
+            return
+        delete_upload(library.uploads, kb_id, sha256, source)
+        listed = {one for *_, one in (*documents.hashes(connection), *documents.failures(connection))}
+    if library.originals is not None and sha256 not in listed:
+        library.originals.drop(sha256)
 
 
 def clear_uploads(library: Library) -> None:
     """Delete uploaded files that nothing lists, as when the program ended before they were read."""
     with library.ledger.reading() as connection:
-        kept = {
-            upload_path(library.uploads, kb_id, sha256, source)
-            for kb_id, source, sha256 in (*documents.hashes(connection), *documents.failures(connection))
-            if source.startswith(UPLOAD)
-        }
+        rows = [*documents.hashes(connection), *documents.failures(connection)]
+    kept = {
+        upload_path(library.uploads, kb_id, sha256, source)
+        for kb_id, source, sha256 in rows
+        if source.startswith(UPLOAD)
+    }
+    listed = {sha256 for *_, sha256 in rows}
     for path in library.uploads.glob("*/*/*"):
         with suppress(FileNotFoundError):  # a temporary name, while another process writes the file
             if path not in kept and time.time() - path.stat().st_mtime > UPLOAD_KEPT_SECONDS:
                 path.unlink()
+    if library.originals is not None:
+        try:
+            library.originals.clear(listed)
+        except LibraryError as exc:  # the next sweep clears it
+            log.warning("Originals that nothing lists stay in their store for now: %s", exc)

@@ -21,7 +21,8 @@ from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.ledger.opening import open_ledger
 from minicpm_rag.library.ledger.postgres import PostgresLedger
-from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path
+from minicpm_rag.library.original_store import OriginalStore
+from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path, upload_source
 from minicpm_rag.library.postgres_vectors import PostgresVectors
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.messages import Message
@@ -67,11 +68,14 @@ class Library:
         older: Sequence[Embedder] = (),
         chroma_url: str | None = None,
         database: str | None = None,
+        originals: str | None = None,
     ) -> None:
         """Open a home. `embedder` is for new knowledge bases, `older` are others that one may have been made with.
 
-        With a `database` (postgresql://...) all but uploaded files is kept there. Raises RAGError.
+        With a `database` (postgresql://...) all but uploaded files is kept there, with `originals` (s3://... or a
+        folder) these too are kept in a second place. Raises RAGError.
         """
+        self.originals = None if originals is None else OriginalStore(originals)
         self.home = home
         self.embedder = embedder
         self._older = older
@@ -326,11 +330,17 @@ class Library:
                 upload_path(self.uploads, kb_id, document.sha256, source) if source.startswith(UPLOAD) else Path(source)
             )
             try:
+                self.bring(path)
                 if path.is_absolute() and path.is_file() and self._hash(path) == document.sha256:
                     return path
             except OSError:
                 continue  # not readable now, so not shown; another name may be
         return None
+
+    def bring(self, path: Path) -> None:
+        """Fetch an upload that is not in the home folder from the store of originals, where there is one."""
+        if self.originals is not None and upload_source(self.uploads, path) is not None and not path.exists():
+            self.originals.fetch(path)
 
     # Scopes: documents, folders, tags
     def scope(self, knowledge_base: str, named: Sequence[str]) -> Scope:

@@ -87,6 +87,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{folder} 里的资料库正由另一个程序使用。请先关闭网页和其他命令，再恢复。",
         "The library in {folder} is in use. Close the page and other commands, then restore.",
     ),
+    "library.originals_address": (
+        "MINICPM_RAG_ORIGINALS={address} 不能使用，请写 s3://桶/文件夹，或一个文件夹。",
+        "MINICPM_RAG_ORIGINALS={address} cannot be used. It looks like s3://bucket/folder, or is a folder.",
+    ),
+    "library.originals_not_installed": (
+        "无法连接 MINICPM_RAG_ORIGINALS 指定的存储：{why}。请运行 pip install 'minicpm-rag[s3]'。",
+        "The store that MINICPM_RAG_ORIGINALS names cannot be used: {why}. Run: pip install 'minicpm-rag[s3]'",
+    ),
+    "library.originals_failed": (
+        "原文件的存储 {place} 出错：{why}。请检查它的地址和密钥，然后重试。",
+        "The store of originals at {place} failed: {why}. Check its address and keys, then try again.",
+    ),
     # Who may do what
     "library.may_not_write": (
         "你可以查阅知识库“{name}”，但不能改动它。请让它的管理者给你写入的权限。",

@@ -122,6 +122,7 @@ class Workspace:
                     older=self.embedders.older,
                     chroma_url=settings.chroma_url,
                     database=settings.database_url,
+                    originals=settings.originals,
                 )
                 self._library.common = settings.knowledge_base
             return self._library
