@@ -282,7 +282,7 @@ class Library:
         For what is done at every question: their tags and folders may have changed meanwhile.
         """
         with self.ledger.reading() as connection:
-            kb_id = knowledge_bases.find(connection, knowledge_base)
+            kb_id = self.find(connection, knowledge_base)
             state = (knowledge_base, kb_id, knowledge_bases.version(connection, kb_id))
             kept = self._ready
             if kept is None or kept[0] != state:

@@ -70,6 +70,7 @@ def calls(library: Library, tmp_path: Path) -> dict[str, Callable[[Library], Any
         "export": lambda seen: seen.export(PRIVATE, tmp_path / "stolen.zip"),
         "version": lambda seen: seen.version(PRIVATE),
         "documents": lambda seen: seen.documents(PRIVATE),
+        "ready_documents": lambda seen: seen.ready_documents(PRIVATE),
         "document": lambda seen: seen.document(document),
         "page": lambda seen: seen.page(document, 1),
         "page_text": lambda seen: seen.page_text(document, 1),
