@@ -10,6 +10,7 @@ import pytest
 import streamlit as st
 from browser_parts import Server
 from conftest import REPOSITORY
+from free_port import free_port
 from page_client import Client
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -153,6 +154,25 @@ def test_once_a_login_was_set_up_nothing_opens_the_page_but_a_restart(secrets: P
     closed = door.door()
     assert closed.needs_login
     assert closed.problem is not None
+
+
+def test_a_provider_that_cannot_be_reached_is_named_and_the_page_stays_closed(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gate, "is_in_place", True)
+    address = f"http://127.0.0.1:{free_port()}/.well-known/openid-configuration"
+    secrets.write_text(f'{AUTH}client_id = "x"\nclient_secret = "y"\nserver_metadata_url = "{address}"\n')
+    shown = AppTest.from_file(str(server.SCRIPT), default_timeout=60).run()
+    said = " ".join(element.proto.body for element in shown.get("html"))
+    assert address in said and "cannot be reached" in said
+    assert not shown.chat_input and not shown.button
+    secrets.write_text(secrets.read_text(encoding="utf-8").replace("server_metadata_url", "other"))
+    st.secrets._reset()
+    shown = shown.run()  # one that Streamlit finds incomplete is told once somebody wants to log in
+    assert [button.key for button in shown.button] == ["log-in"]
+    shown.button[0].click().run()
+    assert "not completely set up" in " ".join(element.proto.body for element in shown.get("html"))
+    assert not shown.chat_input
 
 
 def test_a_user_whom_the_provider_does_not_name_is_nobody() -> None:
