@@ -101,6 +101,23 @@ def test_at_twice_the_size_a_source_lies_over_the_conversation_whole(user: Visit
     user.page.set_viewport_size({"width": 1440, "height": 900})
 
 
+def test_a_search_marks_its_words_and_many_documents_are_chosen_at_once(user: Visitor) -> None:
+    user.go("library")
+    box = user.page.locator(".st-key-search-within input")
+    box.fill("paid leave")
+    box.press("Enter")
+    hit = user.page.locator('[class*="st-key-hit-"]', has_text="employee_handbook.docx").first
+    playwright_api.expect(hit.locator("mark", has_text="paid").first).to_be_visible()
+    box.fill("")
+    box.press("Enter")
+    user.page.get_by_text(words("choose_several")).click()
+    user.click(".st-key-choose-all button")
+    playwright_api.expect(user.page.locator(".st-key-several")).to_contain_text("3 / 3")
+    user.click(".st-key-ask-about-several button")
+    for name in FILES:
+        playwright_api.expect(user.page.locator(".st-key-scope")).to_contain_text(name)
+
+
 def test_the_keys_are_listed_by_a_question_mark(user: Visitor) -> None:
     user.page.locator("body").press("?")
     listed = user.page.locator(".rag-keys")
