@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
+from minicpm_rag.settings import Settings
+
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -35,6 +37,15 @@ def test_compose_reads_its_file() -> None:
     assert without.returncode and "16 characters" in without.stderr, "the API does not start without a token"
     token = {"PATH": "/usr/bin:/bin", "MINICPM_RAG_API_TOKEN": "x" * 16}
     assert subprocess.run(command, env=token).returncode == 0
+
+
+def test_the_departments_containers_set_only_what_there_is() -> None:
+    """And each server that a setting names is one of the file's."""
+    text = (REPOSITORY / "compose.department.yaml").read_text(encoding="utf-8")
+    known = {f"MINICPM_RAG_{name.upper()}" for name in Settings.model_fields} | {"MINICPM_RAG_API_TOKEN"}
+    assert set(re.findall(r"MINICPM_RAG_[A-Z_]+", text)) <= known
+    services = set(re.findall(r"^  (\w+):$", text, re.MULTILINE))
+    assert set(re.findall(r"https?://(\w+):\d+", text)) | set(re.findall(r"@(\w+)/", text)) <= services
 
 
 def test_systemd_finds_nothing_in_the_unit(tmp_path: Path) -> None:

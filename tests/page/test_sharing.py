@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
+from fake_workspace import wait_until
 from hashed_embedder import HashedEmbedder
 from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.library import Library
-from minicpm_rag.page import door
+from minicpm_rag.page import door, once, server, shared
 from minicpm_rag.records import Grant, User
 from minicpm_rag.settings import load_settings
 
@@ -96,6 +98,57 @@ def test_the_page_takes_the_workspace_only_as_the_user_may_see_it() -> None:
     assert taken == {"app.py", "state.py", "views/sidebar.py", "views/asking.py"}
     asking = (page / "views" / "asking.py").read_text(encoding="utf-8")
     assert asking.count("reply.Reply(") == asking.count("opening=lambda: _seen_by(who, opening(") == 1
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The page over a real workspace, whose models nobody needs here."""
+    monkeypatch.setattr(shared, "_warm", lambda opened: None)
+    monkeypatch.setattr(door, "_auth_was_seen", False)
+    monkeypatch.setattr(server.Gate, "is_in_place", True)
+    once.forget()
+    st.cache_data.clear()
+    yield
+    once.forget()
+
+
+def page_of(name: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The library view as one person sees it after logging in."""
+    claims = {"is_logged_in": True, "iss": "i", "sub": name, "email": f"{name}@x.org"}
+    monkeypatch.setattr(type(st.user), "to_dict", lambda _: claims)
+    app = AppTest.from_file(str(Path(door.__file__).parent / "entry" / "script.py"), default_timeout=60)
+    app.secrets["auth"] = {"client_id": "x"}
+    app.session_state["language"] = "en"
+    app.session_state["view"] = "library"
+    app.run()
+    wait_until(lambda: shared.opening().done())
+    return app.run()
+
+
+def test_a_new_knowledge_base_is_on_nobody_elses_page_until_it_is_shared(
+    served: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anns = page_of("ann", monkeypatch)
+    anns.text_input(key="create-name").input("Heron")
+    next(button for button in anns.button if "create-submit" in str(button.key)).click().run()
+    assert not anns.exception
+    assert "Heron" in anns.selectbox(key="knowledge-base-choice").options
+    assert anns.selectbox(key="share-everyone-Heron").value == "none"
+
+    bobs = page_of("bob", monkeypatch)
+    assert not bobs.exception
+    assert "Heron" not in bobs.selectbox(key="knowledge-base-choice").options
+    workspace = shared.workspace()
+    assert workspace is not None
+    workspace.library.share("Heron", "user", "bob@x.org", "read")
+    bobs.run()
+    assert "Heron" in bobs.selectbox(key="knowledge-base-choice").options
+    bobs.selectbox(key="knowledge-base-choice").select("Heron").run()
+    assert not bobs.exception
+    assert not [box for box in bobs.selectbox if str(box.key).startswith("share-")], "he may not manage it"
+    lines = [(line.user, line.action) for line in workspace.library.audit()]
+    assert lines == [("bob@x.org", "sign in"), ("ann@x.org", "create"), ("ann@x.org", "sign in")]
+    workspace.close()
 
 
 def test_a_claim_of_another_name_gives_the_groups() -> None:
