@@ -261,11 +261,15 @@ def _count(connection: Connection, name: str, rows: list[list[str]], step: int) 
     counts = Counter(term for found in rows for term in set(found))
     counts[_TOTAL] = len(rows)
     counts[_LENGTH] = sum(map(len, rows))
-    connection.executemany(
-        f"INSERT INTO {name}_frequency(term, in_rows) VALUES (?, ?) "
-        f"ON CONFLICT(term) DO UPDATE SET in_rows = {name}_frequency.in_rows + excluded.in_rows",
-        ((term, step * count) for term, count in sorted(counts.items())),
-    )
+    changed = [(term, step * count) for term, count in sorted(counts.items())]
+    added = f"ON CONFLICT(term) DO UPDATE SET in_rows = {name}_frequency.in_rows + excluded.in_rows"
+    if is_sqlite(connection):
+        connection.executemany(f"INSERT INTO {name}_frequency(term, in_rows) VALUES (?, ?) {added}", changed)
+    else:  # thousands of terms of one document in one statement
+        connection.execute(
+            f"INSERT INTO {name}_frequency(term, in_rows) SELECT * FROM unnest(?::text[], ?::bigint[]) {added}",
+            [list(column) for column in zip(*changed, strict=True)],
+        )
     if step < 0:
         connection.executemany(
             f"DELETE FROM {name}_frequency WHERE term = ? AND in_rows <= 0",
