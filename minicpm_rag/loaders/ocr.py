@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
+import math
 import os
 import threading
 from dataclasses import dataclass
@@ -19,7 +21,11 @@ _LOCK = threading.Lock()
 _SURE = 0.85  # trust in a picture that needs no turning: upside down, lines score less
 _SIDEWAYS = 0.4  # below, most lines stand upright
 _LEAST_SCORE = 0.6  # lines below are noise: ruled lines, stamps, dirt
+_LONG = 4  # times as long as high: such a line's edge says how the page lies
+_LEAST_SLOPE, _MOST_SLOPE = 0.003, 0.2  # radians
 _LONGEST_SIDE = 4000  # pixels; an A4 page at 300 dots per inch has 3500
+
+Box = list[tuple[float, float]]  # the corners of a line, clockwise from its beginning
 
 
 @dataclass(frozen=True)
@@ -79,14 +85,49 @@ def _recognised(image: Image) -> Recognised:
         # Its direction classifier turns some upright lines round, so it is left out.
         result = _engine()(pixels, use_cls=False)
     lines = []
-    for text, score, box in zip(result.txts or (), result.scores or (), _boxes(result), strict=True):
+    boxes = _levelled(_boxes(result), image.width / 2, image.height / 2)
+    for text, score, box in zip(result.txts or (), result.scores or (), boxes, strict=True):
         if text.strip() and score >= _LEAST_SCORE:
             xs, ys = [point[0] for point in box], [point[1] for point in box]
             lines.append(RecognisedLine(text.strip(), min(xs), min(ys), max(xs), max(ys), float(score)))
-    return Recognised(lines, image.width, image.height)
+    return Recognised(_in_rows(lines), image.width, image.height)
 
 
-def _boxes(result: Any) -> list[list[tuple[float, float]]]:
+def _in_rows(lines: list[RecognisedLine]) -> list[RecognisedLine]:
+    """The lines from top to bottom, those that stand at one height from left to right."""
+    rows: list[list[RecognisedLine]] = []
+    for line in sorted(lines, key=lambda each: each.top + each.bottom):
+        first = rows[-1][0] if rows else None
+        if first is not None and abs(line.top + line.bottom - first.top - first.bottom) < line.bottom - line.top:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [line for row in rows for line in sorted(row, key=lambda each: each.left)]
+
+
+def _levelled(boxes: list[Box], x: float, y: float) -> list[Box]:
+    """The boxes of a page that was laid on the scanner a little askew, turned about a point until lines are level.
+
+    Otherwise a row of a table would have its first cell on one line and its last on the next.
+    """
+    edges = sorted(
+        (math.atan2(box[1][1] - box[0][1], box[1][0] - box[0][0]), length)
+        for box in boxes
+        if (length := math.dist(box[0], box[1])) > _LONG * math.dist(box[1], box[2])
+    )
+    halves = list(itertools.accumulate(length for _, length in edges))
+    # The middle one by length: the edge of a short word says little.
+    slope = next((edges[n][0] for n, total in enumerate(halves) if 2 * total >= halves[-1]), 0.0)
+    if not _LEAST_SLOPE < abs(slope) < _MOST_SLOPE:
+        return boxes
+    cosine, sine = math.cos(slope), math.sin(slope)
+    return [
+        [(x + (a - x) * cosine + (b - y) * sine, y + (b - y) * cosine - (a - x) * sine) for a, b in box]
+        for box in boxes
+    ]
+
+
+def _boxes(result: Any) -> list[Box]:
     if result.boxes is None:
         return []
     return [[(float(x), float(y)) for x, y in box] for box in result.boxes]
