@@ -127,7 +127,8 @@ def _write_praised(file: Path, knowledge_base: str | None) -> None:
 
 
 def _absent(question: ReferenceQuestion) -> ReferenceQuestion:
-    return replace(question, document=None, kind=question.kind or "removed_article")
+    kind = question.kind if question.document is None else "removed_article"
+    return replace(question, document=None, kind=kind)
 
 
 @contextmanager
@@ -222,7 +223,13 @@ def _show(scores: dict[str, Any], *, as_json: bool) -> None:
                 t("eval.share_of", share=refused["refused"], count=refused["questions"]),
             ]
         )
-    for name, value in scores.get("answers", {}).items():
+    answers = scores.get("answers", {})
+    for kind, share in answers.get("kinds", {}).items():
+        shown = t("eval.share_of", share=share["answer_contained"], count=share["questions"])
+        rows.append([t("eval.kind_right", kind=kind), shown])
+    for name, value in answers.items():
+        if isinstance(value, dict):
+            continue
         shown = value if isinstance(value, str) else _number(value)
         rows.append([t("eval.of_answers", measure=_words(name)), shown])
     echo_table([t("column.measure"), t("column.value")], rows, right={1})

@@ -467,10 +467,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "eval.help": (
         "衡量找得准不准、该拒答时拒答没有、引用对不对。\n\n"
         'QUESTIONS 的每一行形如 {{"question": "...", "file": "manual.pdf", "page": 3}}；'
-        "没有 file 的问题应当被拒答。不给 QUESTIONS 时，拿文档自己的句子去找。",
+        "没有 file 的问题应当被拒答。"
+        '可加 "answers"（有一个即可）、"facts"（都要有）、"kind"（如 table、summary、parts，分类统计）'
+        '和 "in"（限定范围）。'
+        "不给 QUESTIONS 时，拿文档自己的句子去找。",
         "Measure what is found, refused and rightly cited.\n\n"
         'A line of QUESTIONS is {{"question": "...", "file": "manual.pdf", "page": 3}}; one without a file must be '
-        "refused. With no QUESTIONS, sentences of the documents themselves are looked for.",
+        'refused. "answers" (one of them), "facts" (all of them), "kind" (counted apart: table, summary, parts) and '
+        '"in" (a scope) may be added. '
+        "With no QUESTIONS, sentences of the documents themselves are looked for.",
     ),
     "eval.count": (
         "从 QUESTIONS 中抽取多少个问题；或用文档自己的多少个句子去找（默认 200），或起草多少个问题（默认 30）。",
@@ -530,6 +535,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "eval.worse": ("{name} 从 {before:.3f} 变为 {now:.3f}", "{name} was {before:.3f} and is {now:.3f}"),
     "eval.kind_refused": ("{kind} 拒答", "{kind} refused"),
+    "eval.kind_right": ("{kind} 答对", "{kind} right"),
     "eval.share_of": ("{count} 个中的 {share:.3f}", "{share:.3f} of {count}"),
     "eval.of_answers": ("答案：{measure}", "answers: {measure}"),
     "column.measure": ("指标", "Measure"),

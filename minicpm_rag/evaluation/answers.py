@@ -6,7 +6,7 @@ Knows the workspace's answers; works with a model and without one.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,30 +54,57 @@ def evaluate_answers(
         "answerable_refused": _share(one.refused for one in answerable),
         "unanswerable": len(others),
         "unanswerable_refused": _share(one.refused for one in others),
-        "answer_contained": _share(one.holds_answer for one in answerable if one.question.answers),
+        "answer_contained": _share(
+            one.holds_answer for one in answerable if one.question.answers or one.question.facts
+        ),
         "quotes": quotes,
         "quotes_true": sum(one.true_quotes for one in answered) / quotes if quotes else 0.0,
         "quoted_right_place": _share(one.right_place for one in given),
         "unsupported_sentences": sum(one.unsupported for one in answered),
+        **({"kinds": kinds} if (kinds := _by_kind(answerable)) else {}),
         **_stages(answered),
     }
+
+
+def _by_kind(answerable: Sequence[_Answered]) -> dict[str, dict[str, float]]:
+    """Of each kind of question that has an answer how many were answered, and how many of them rightly."""
+    found: dict[str, dict[str, float]] = {}
+    for kind in sorted({one.question.kind for one in answerable} - {""}):
+        asked = [one for one in answerable if one.question.kind == kind]
+        given = [one for one in asked if not one.refused]
+        found[kind] = {
+            "questions": len(asked),
+            "answered": len(given) / len(asked),
+            "answer_contained": _share(one.holds_answer for one in asked if one.question.answers or one.question.facts),
+        }
+    return found
 
 
 def _ask(
     workspace: Workspace, knowledge_base: str, question: ReferenceQuestion, documents: Mapping[str, Collection[int]]
 ) -> _Answered:
-    answer = workspace.chain(knowledge_base).invoke(records.Question(question.text))
+    library = workspace.library
+    scope = library.scope(knowledge_base, question.held_to) if question.held_to else records.Scope()
+    answer = workspace.chain(knowledge_base).invoke(records.Question(question.text, scope=scope))
     text = fold(answer.text)
     return _Answered(
         question=question,
         refused=answer.mode == "refused",
-        holds_answer=any(fold(known) in text for known in question.answers),
+        holds_answer=_holds(question, text),
         quotes=len(answer.citations),
         true_quotes=sum(_is_true(workspace, citation) for citation in answer.citations),
         right_place=any(question.found_in(citation.document, documents) for citation in answer.citations),
         unsupported=len(answer.unsupported),
         seconds=answer.seconds,
     )
+
+
+def _holds(question: ReferenceQuestion, text: str) -> bool:
+    """Whether a folded answer has one of the known answers, and all of the facts."""
+    if not (question.answers or question.facts):
+        return False
+    is_one = not question.answers or any(fold(known) in text for known in question.answers)
+    return is_one and all(fold(fact) in text for fact in question.facts)
 
 
 def _is_true(workspace: Workspace, citation: records.Citation) -> bool:

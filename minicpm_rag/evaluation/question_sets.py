@@ -34,7 +34,9 @@ class ReferenceQuestion:
     document: str | None
     pages: tuple[int, ...] = ()
     answers: tuple[str, ...] = ()
-    kind: str = ""  # why there is no answer: "removed_article", "adversarial", ...
+    kind: str = ""  # "table", "summary", "parts", ...; of one without an answer why: "removed_article", "adversarial"
+    facts: tuple[str, ...] = ()  # all of which an answer must hold
+    held_to: tuple[str, ...] = ()  # documents, folders and tags, as `ask --in` names them
 
     def found_in(self, passage: Document, documents: Mapping[str, Collection[int]]) -> bool:
         """Whether the passage is from the document (and page) that answers; `documents` is of `named_documents`."""
@@ -60,7 +62,9 @@ def load_questions(file: Path) -> list[ReferenceQuestion]:
     """Read questions from JSON Lines.
 
     Each line has `question` and, where there is an answer, `file` (or `passage_id`), and optionally `page` or
-    `pages` and `answers`. A line without a place is a question that must be refused; `kind` may say why.
+    `pages`, `answers` (one of them is right) and `facts` (all must be there). A line without a place is a question that
+    must be refused; `kind` may say why, and of one with a place what it asks for: a "table", a "summary", "parts".
+    `in` holds it to documents, folders and tags.
     """
     questions: list[ReferenceQuestion] = []
     try:
@@ -78,8 +82,9 @@ def load_questions(file: Path) -> list[ReferenceQuestion]:
         place = entry.get("file") or entry.get("passage_id")
         pages = entry.get("pages") or ([entry["page"]] if isinstance(entry.get("page"), int) else [])
         answers = tuple(str(answer) for answer in entry.get("answers") or ())
-        kind = "" if place else str(entry.get("kind") or "unanswerable")
-        questions.append(ReferenceQuestion(text, place, tuple(pages), answers, kind))
+        kind = str(entry.get("kind") or ("" if place else "unanswerable"))
+        facts, held_to = (tuple(map(str, entry.get(name) or ())) for name in ("facts", "in"))
+        questions.append(ReferenceQuestion(text, place, tuple(pages), answers, kind, facts, held_to))
     return questions
 
 

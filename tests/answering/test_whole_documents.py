@@ -79,6 +79,17 @@ def test_a_summary_without_a_model_quotes_each_section_in_order(library: Library
     assert len(sentences) == 2 and "王芳" in "".join(sentences)
 
 
+def test_a_document_without_sections_is_summarized_by_more_than_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "水泵.txt").write_text(
+        "水泵的保修期为两年，电池除外。水泵的额定扬程是三十五米。首次启动前必须向水泵灌满清水。冬季停机后应排空积水。",
+        encoding="utf-8",
+    )
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / "水泵.txt")
+        answer = ask(chain(library), "总结一下水泵")
+        assert len(proven(answer, library)) == 3
+
+
 def test_a_summary_by_a_model_is_proven_section_by_section(library: Library) -> None:
     written = ["新产品在四月一日发布。", "王芳在三月底前完成测试报告。公司将搬到北京。"]
     answer = ask(chain(library, ScriptedLLM(answers=written)), "会议纪要的主要内容是什么")

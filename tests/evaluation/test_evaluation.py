@@ -165,6 +165,36 @@ def test_eval_checks_whole_answers(home: Path, tmp_path: Path, monkeypatch: pyte
     assert answers["retrieve_seconds_p50"] > 0
 
 
+def test_eval_counts_each_kind_of_question_apart(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "questions.jsonl"
+    pump, river = "水泵说明书.txt", "river-history.txt"
+    lines: list[dict[str, Any]] = [
+        {"question": "总结一下水泵说明书", "file": pump, "facts": ["水泵"], "kind": "summary"},
+        {"question": "水泵保修多久？", "file": pump, "answers": ["两年"], "in": [pump], "kind": "scope"},
+        {"question": "水泵保修多久？", "file": pump, "answers": ["两年"], "in": [river], "kind": "other scope"},
+        {
+            "question": "水泵保修多久？Who built the mill at Oakford?",
+            "file": river,
+            "facts": ["Harlan", "no such fact"],
+            "kind": "parts",
+        },
+    ]
+    file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    _, scores = run(home, monkeypatch, str(file), "--answers")
+    kinds = scores["answers"]["kinds"]
+    assert {kind: found["answer_contained"] for kind, found in kinds.items()} == {
+        "summary": 1,
+        "scope": 1,
+        "other scope": 0,
+        "parts": 0,
+    }
+    assert kinds["other scope"]["answered"] == 0 and kinds["summary"] == {
+        "questions": 1,
+        "answered": 1,
+        "answer_contained": 1,
+    }
+
+
 def test_eval_fails_where_recall_is_too_low_or_got_worse(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Following", "Request", "ask_which", "compare", "following", "list_deadlines", "requested", "summarize"]
 
 MOST_DEADLINES = 40  # sentences that are listed
+_ALONE = 3  # sentences that stand for a document of one section
 _LONG_SECTION = 700  # characters, from which on two sentences stand for it
 # Writes an answer to a question from passages with the model: the chain's events.
 Write = Callable[[Answer], "Iterator[AnswerEvent]"]
@@ -55,12 +56,14 @@ def summarize(
     for row in request.documents:
         title = f"### {row.title}\n\n" if len(request.documents) > 1 else ""
         yield growing.add(title + text(language, Message(key)) + "\n")
-        for section in sections(row, library.pages(row.id)):
+        found = sections(row, library.pages(row.id))
+        for section in found:
             if cancel.is_set():
                 break
             heading = f"\n**{section.heading}**\n" if section.heading else "\n"
             if write is None:
-                yield from _quoted(section, heading, growing, library.page_text)
+                count = _ALONE if len(found) == 1 else 2 if section.length >= _LONG_SECTION else 1
+                yield from _quoted(section, count, heading, growing, library.page_text)
             else:
                 yield growing.add(heading)
                 yield from _written(section, begun, language, write, growing)
@@ -131,9 +134,11 @@ def compare(begun: Answer, request: Request, library: Library, language: Languag
     yield replace(growing.answer, mode="extractive", seconds=begun.seconds | {"generate": time.monotonic() - began})
 
 
-def _quoted(section: Section, heading: str, growing: Composed, page_text: PageText) -> Iterator[AnswerEvent]:
+def _quoted(
+    section: Section, count: int, heading: str, growing: Composed, page_text: PageText
+) -> Iterator[AnswerEvent]:
     """The most central sentences of a section, as a list under its heading; nothing where there are none."""
-    for place, statement in central(section, 2 if section.length >= _LONG_SECTION else 1):
+    for place, statement in central(section, count):
         quoted, citations = quote_statements([(1, statement)], [section.passages[place]], page_text)
         if quoted:
             yield growing.add(heading + "- ")
