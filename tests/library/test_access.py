@@ -214,7 +214,11 @@ def test_uploads_removals_shares_and_sign_ins_are_noted_for_ever(library: Librar
     ]
     assert library.seen_by(person("boss", administrator=True)).audit() == library.audit()
     if library.ledger.shared:
-        return  # PostgreSQL's own rights keep it there
+        with library.ledger.writing() as changing:
+            changing.execute("DELETE FROM audit")
+            changing.execute("UPDATE audit SET action = ''")
+        assert len(library.audit()) == len(lines)
+        return
     connection = sqlite3.connect(library.ledger.path)
     for change in ("DELETE FROM audit", "UPDATE audit SET action = ''"):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):

@@ -214,15 +214,19 @@ CREATE TABLE audit(
     detail TEXT NOT NULL
 );
 """
-# In SQLite's own words; PostgreSQL has rights for that.
 APPEND_ONLY = """
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
 CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
 """
+# The same in PostgreSQL's words: a change does nothing there.
+POSTGRES_APPEND_ONLY = """
+CREATE RULE audit_is_not_changed AS ON UPDATE TO audit DO INSTEAD NOTHING;
+CREATE RULE audit_is_not_deleted AS ON DELETE TO audit DO INSTEAD NOTHING;
+"""
 
 
 def _people(connection: Connection) -> None:
-    for statement in _statements(PEOPLE + (APPEND_ONLY if is_sqlite(connection) else "")):
+    for statement in _statements(PEOPLE + (APPEND_ONLY if is_sqlite(connection) else POSTGRES_APPEND_ONLY)):
         connection.execute(statement)
 
 
