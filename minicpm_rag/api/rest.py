@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Path, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
@@ -27,6 +27,7 @@ from minicpm_rag.records import (
     AnswerEvent,
     DocumentRow,
     IngestProgress,
+    Level,
     Question,
     Retrieval,
     Rewritten,
@@ -50,6 +51,14 @@ class NewKnowledgeBase(BaseModel):
     """A knowledge base to make, or another name for one."""
 
     name: str = Field(min_length=1, max_length=200)
+
+
+class Share(BaseModel):
+    """Who may do how much with a knowledge base; level null takes it away."""
+
+    kind: Literal["everyone", "user", "group"]
+    name: str = Field("", max_length=200, description="e-mail address or subject of a user, or name of a group")
+    level: Level | None
 
 
 class SearchRequest(BaseModel):
@@ -128,6 +137,20 @@ def rename(name: Name, body: NewKnowledgeBase, request: Request) -> dict[str, An
 def delete(name: Name, request: Request) -> dict[str, int]:
     """Delete a knowledge base: gone at once; the job clears the rest."""
     return {"job": indexing.submit_delete(context_of(request).workspace.library, name)}
+
+
+@router.get("/api/knowledge-bases/{name}/sharing", tags=["knowledge bases"])
+def sharing(name: Name, request: Request) -> dict[str, Any]:
+    """Who may do what with a knowledge base, for those who manage it."""
+    return asdict(context_of(request).workspace.library.sharing(name))
+
+
+@router.put("/api/knowledge-bases/{name}/sharing", tags=["knowledge bases"])
+def share(name: Name, body: Share, request: Request) -> dict[str, Any]:
+    """Let everyone, a person or a group do so much with a knowledge base."""
+    library = context_of(request).workspace.library
+    library.share(name, body.kind, body.name, body.level)
+    return asdict(library.sharing(name))
 
 
 # Documents

@@ -54,9 +54,8 @@ def body_of(path: str) -> dict[str, Any]:
     if path.endswith("/documents"):
         return {"files": {"files": ("x.txt", b"x")}}
     messages = [{"role": "user", "content": "When is the launch of Heron?"}]
-    return {
-        "json": {"question": "When is the launch of Heron?", "name": PRIVATE, "model": PRIVATE, "messages": messages}
-    }
+    share = {"kind": "everyone", "name": PRIVATE, "level": "manage"}
+    return {"json": {"question": "When is the launch of Heron?", "model": PRIVATE, "messages": messages, **share}}
 
 
 def test_no_route_gives_a_stranger_anything(workspace: Workspace, address: str) -> None:
@@ -68,7 +67,7 @@ def test_no_route_gives_a_stranger_anything(workspace: Workspace, address: str) 
         for route, operations in routes.items():
             for method in operations:
                 path = re.sub(r"{(\w+)(:path)?}", lambda found: values[found.group(1)], route)
-                sent = body_of(path) if method in ("post", "patch") else {}
+                sent = body_of(path) if method in ("post", "patch", "put") else {}
                 answer = eve.request(method, path, **sent)
                 told = answer.text.replace("When is the launch of Heron", "")
                 assert "third of May" not in told and "heron.txt" not in told, f"{method} {path}"
@@ -83,10 +82,13 @@ def test_its_maker_asks_and_whoever_was_granted_it(workspace: Workspace, address
     with client(address, ANNS) as ann, client(address, EVES) as eve:
         assert "third of May" in ann.post(ask, json=question).json()["answer"]
         assert PRIVATE in [model["id"] for model in ann.get("/v1/models").json()["data"]]
-        workspace.library.seen_by(ANN).share(PRIVATE, "user", "eve@x.org", "read")
+        sharing = f"/api/knowledge-bases/{PRIVATE}/sharing"
+        shared = ann.put(sharing, json={"kind": "user", "name": "eve@x.org", "level": "read"}).json()
+        assert {"kind": "user", "name": "eve@x.org", "level": "read"} in shared["grants"]
         assert "third of May" in eve.post(ask, json=question).json()["answer"]
         assert eve.delete(f"/api/knowledge-bases/{PRIVATE}").status_code == 403
-        workspace.library.seen_by(ANN).share(PRIVATE, "user", "eve@x.org", None)
+        assert eve.get(sharing).status_code == 403
+        assert ann.put(sharing, json={"kind": "user", "name": "eve@x.org", "level": None}).status_code == 200
         assert eve.post(ask, json=question).status_code == 404
 
 
