@@ -1,0 +1,420 @@
+"""What a question computes over the rows that count: a number, one for each group, the highest, a share, the rows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Literal
+
+from minicpm_rag.answering.tables import vocabulary as words
+from minicpm_rag.answering.tables.conditions import Conditions
+from minicpm_rag.answering.tables.mentions import Mention, folded, stem, table_words
+from minicpm_rag.answering.tables.question_words import ROW_NOUNS
+from minicpm_rag.library.ledger.table_queries import Aggregate, Condition, Field, Part, TableQuery
+from minicpm_rag.text.questions import is_content
+from minicpm_rag.text.scripts import is_chinese, is_han
+
+_MOST_SHOWN = 8  # columns of rows that are listed
+
+
+class Computing(Conditions):
+    """What is asked for, as a query."""
+
+    def _query(self, top: re.Match[str] | None, in_total: re.Match[str] | None) -> TableQuery | None:
+        superlative, descending, hint, limit = self._superlative(top)
+        group, asked = self._groups()
+        share, difference = self._take(words.SHARE), self._take(words.DIFFERENCE)
+        if share is not None:
+            self._take(words.OF_ALL)
+        median, spread = self._take(words.MEDIAN), self._take(words.SPREAD)
+        if words.MEAN.search(self._rest()):
+            self._take(words.EACH_ROW)
+        mean, total = self._take(words.MEAN), self._take(words.SUM) or in_total
+        counted = self.row_count or self._take(words.COUNT)
+        distinct = counted is not None and words.DISTINCT.search(self.text) is not None
+        if distinct:
+            self._take(words.DISTINCT)
+        how_much = self._take(words.HOW_MUCH) if counted is None else None
+        listed = self._take(words.LIST)
+        who = self._take(words.WHO)
+        if self._take(words.RESPECTIVELY) is not None and group is None:
+            group = self._compared_values()
+        self.asks_most, self.counts = superlative, counted is not None
+        measures = self._measures(hint)
+        if measures is None:
+            return None
+        if share is not None or difference is not None:
+            if superlative or median is not None or (share is not None and difference is not None):
+                return None
+            of = self._part_of_all if share is not None else self._difference
+            return of(measures, group, is_mean=mean is not None)
+        if median is not None:
+            return self._of("median", measures, group) if measures and not superlative and mean is None else None
+        if superlative:
+            target = asked or group
+            if target is None and who is not None and (target := self._name_field()) is None:
+                return None
+            if target is None and counted is None:
+                target = self._other_text(measures)
+            if counted is not None and measures:
+                return None
+            return self._ranked(
+                target,
+                measures,
+                descending,
+                limit,
+                mean is not None,
+                total is not None,
+            )
+        if counted is not None and not measures and (own := self._counter_column(counted)) is not None:
+            return self._of("sum", (own,), group)
+        if counted is not None and not measures and (sold := self._sold(counted)) is not None:
+            return self._of("sum", (sold,), group)
+        if counted is not None and not measures:
+            noun = self._counted_field(counted)
+            if noun is not None and group != noun and self._column(noun).distinct < self.tables[noun.table].rows:
+                return self._of("distinct", (noun,), group)
+            return self._of("count", (), group) if self._counts_rows(counted) else None
+        if counted is not None and measures and not self._is_counted(counted, measures):
+            return None
+        if mean is not None:
+            if group is not None and self._column(group).kind == "date" and not group.part:
+                return None  # "on average per day": of the days' sums, or of the rows?
+            if group is not None and self._is_each_row(group):
+                group = None  # "per order", where each row is one
+            return self._of("mean", measures, group) if measures else None
+        if measures and (total is not None or counted is not None or group is not None):
+            if total is None and group is not None and not all(map(self._adds_up, measures)):
+                return None
+            return self._of("sum", measures, group)
+        spent = self._added_noun() if not measures and counted is None else None
+        if spent is not None and (total is not None or (how_much is not None and self.conditions) or group is not None):
+            return self._of("sum", (spent,), group)
+        if total is not None and not measures and counted is None:
+            return self._of("count", (), group) if self._is_row_noun_last() and group is None else None
+        if group is not None and not measures:  # "tickets per month": the rows of each are counted
+            is_counted = mean is None and (spread is not None or self._is_counting())
+            return self._of("count", (), group) if is_counted else None
+        asks = how_much is not None or not re.search(r"[a-z]", self.text)  # in Chinese its name alone asks for a sum
+        if measures and asks and self.conditions and all(map(self._adds_up, measures)) and self._is_of_many():
+            return self._of("sum", measures, group)
+        if measures or mean is not None or total is not None or counted is not None:
+            return None
+        return self._listed(asked, measures, is_listed=listed is not None, is_who=who is not None)
+
+    def _listed(
+        self, asked: Field | None, measures: tuple[Field, ...], *, is_listed: bool, is_who: bool
+    ) -> TableQuery | None:
+        """The rows themselves: "orders over 500", 列出华东已取消的订单."""
+        is_compared = any(
+            condition.operator not in ("in", "not in") and self._column(condition.field).kind == "number"
+            for condition in self.conditions
+        )
+        names_rows = self._is_counting() and (is_listed or not words.HOW_MUCH.search(self.text))
+        if not self.conditions or not (is_compared or names_rows):
+            return None
+        held = {replace(condition.field, part="") for condition in self.conditions}
+        other = self._other_text((*measures, *held))
+        label = asked or other or (self._name_field() if is_who else None) or self._label_field()
+        own = [replace(condition.field, part="") for condition in self.conditions]
+        shown = dict.fromkeys([*([label] if label else []), *own, *measures])
+        if not is_compared:
+            shown |= dict.fromkeys(field for field in self._fields() if field.table == 0)
+        return TableQuery(self.tables, "rows", (), (), None, None, None, tuple(shown)[:_MOST_SHOWN], self.on)
+
+    def _part_of_all(self, measures: tuple[Field, ...], group: Field | None, *, is_mean: bool) -> TableQuery | None:
+        """A share: of each group, or of the rows that fit the last condition among those that fit the others."""
+        measures = measures or self._money_said()
+        if is_mean or not all(map(self._adds_up, measures)):
+            return None
+        if not measures and self._speaks_of_money():
+            return None
+        inner: Literal["count", "sum"] = "sum" if measures else "count"
+        whole = TableQuery(self.tables, "share", measures, joined_on=self.on, inner=inner)
+        if group is not None:
+            return replace(whole, group=group)
+        parts = [one for one in self.conditions if self._column(one.field).kind in ("text", "number")]
+        if not parts or (len(parts) == 2 and not self._is_between(parts)) or len(parts) > 2:
+            return None
+        part = self._said_last(parts) if is_chinese(self.text) or len(parts) > 1 else parts[0]
+        self.conditions = [one for one in self.conditions if one is not part]
+        return replace(whole, part=(part,))
+
+    def _difference(self, measures: tuple[Field, ...], group: Field | None, *, is_mean: bool) -> TableQuery | None:
+        """How far two values of one column are apart in a sum, a mean or a number of rows."""
+        measures = measures or self._money_said()
+        two = [one for one in self.conditions if one.operator == "in" and len(one.values) == 2]
+        if group is not None or len(two) != 1 or (is_mean and not measures):
+            return None
+        if (not is_mean and not all(map(self._adds_up, measures))) or (not measures and self._speaks_of_money()):
+            return None
+        inner: Literal["count", "sum", "mean"] = "mean" if is_mean else "sum" if measures else "count"
+        part = tuple(replace(two[0], values=(value,)) for value in two[0].values)
+        return TableQuery(self.tables, "difference", measures, joined_on=self.on, part=part, inner=inner)
+
+    def _money_said(self) -> tuple[Field, ...]:
+        spent = self._added_noun()
+        return () if spent is None else (spent,)
+
+    def _speaks_of_money(self) -> bool:
+        """Whether more than rows is meant, though no column of it is named: 水电费用占总费用的比例."""
+        return any(pattern.search(self.text) for pattern, _ in words.ADDED_NOUNS)
+
+    def _is_between(self, parts: list[Condition]) -> bool:
+        """Whether a word parts the whole from its part: "of Network tickets are high priority", 华东订单中."""
+        places = sorted(self._place_of(part) for part in parts)
+        return words.PART_BETWEEN.search(self.text[places[0] : places[1]]) is not None
+
+    def _said_last(self, parts: list[Condition]) -> Condition:
+        return max(parts, key=self._place_of)
+
+    def _place_of(self, condition: Condition) -> int:
+        """Where the question names a condition's value; at its end where it is a number."""
+        places = [mention.start for mention in self.values if set(mention.values) & set(condition.values)]
+        return places[0] if places else len(self.text)
+
+    def _is_spent(self) -> bool:
+        """Whether the most is spent: "who spent the most"."""
+        return re.search(r"花得?$|花[了费]?|\b(?:spent|spends?|costs?)\b", self._rest()) is not None and bool(
+            self.asks_most
+        )
+
+    def _added_noun(self) -> Field | None:
+        """The column that is added up where the question says "sold" or "spent" and names none."""
+        rest = self._rest()
+        return next((self._hinted(hint) for pattern, hint in words.ADDED_NOUNS if pattern.search(rest)), None)
+
+    def _is_of_many(self) -> bool:
+        """Whether the conditions leave more than one row: none of them is on a column of different values."""
+        return bool(self.measured_periods) or not any(
+            condition.operator == "in" and self._is_each_row(replace(condition.field, part=""))
+            for condition in self.conditions
+        )
+
+    def _of(self, aggregate: Aggregate, measures: tuple[Field, ...], group: Field | None) -> TableQuery:
+        return TableQuery(self.tables, aggregate, measures, (), group, None, None, (), self.on)
+
+    def _superlative(self, top: re.Match[str] | None) -> tuple[bool, bool, str, int]:
+        limit, descending, hint, found = 1, True, "", False
+        if top is not None:
+            limit = words.count_of(top["n"] or top["n2"])
+            descending = (top["front"] or top["word"]) in ("前", "top", "first")
+            found = True
+        for pattern, direction, meant in words.SUPERLATIVES:
+            match = self._take(pattern)
+            if match is None:
+                continue
+            descending = direction if not (top is not None and not found) else descending
+            hint = hint or meant
+            found = True
+            for extra, count in (
+                (words.NUMBERED_BEFORE.search(self.text[: match.start()]), 1),
+                (words.NUMBERED_AFTER.match(self.text, match.end()), 1),
+            ):
+                if extra is not None and count and not any(self.taken[extra.start() : extra.end()]):
+                    limit = words.count_of(extra["n"])
+                    self._mark(extra.start(), extra.end())
+            several = words.NUMBERED_ROWS.search(self.text[: match.start()])
+            if limit == 1 and several is not None and not any(self.taken[several.start("n") : several.end("n")]):
+                limit = words.count_of(several["n"])
+                self._mark(several.start("n"), several.end("n"))
+            break
+        return found, descending, hint, limit
+
+    def _groups(self) -> tuple[Field | None, Field | None]:
+        """What results are grouped by, and which column is asked for ("which region")."""
+        group = asked = None
+        for part, pattern in words.PERIODS:
+            if self._take(pattern) is not None:
+                group = self._period(part)  # type: ignore[arg-type]
+        for part, pattern in words.ASKED_PERIODS:
+            if self._take(pattern) is not None:
+                asked = self._period(part)  # type: ignore[arg-type]
+        kept = []
+        for mention in self.columns:
+            before, after = self.text[: mention.start], self.text[mention.end :]
+            each, which = words.EACH_BEFORE.search(before), words.ASKED_BEFORE.search(before)
+            later = words.EACH_AFTER.match(after)
+            fields = [field for field in mention.fields if self._column(field).kind != "number"]
+            if mention.end and each is not None and fields and group is None:
+                group = fields[0]
+                self._mark(each.start(), each.end())
+                if later is not None:
+                    self._mark(mention.end, mention.end + later.end())
+            elif mention.end and which is not None and fields and asked is None and not self._is_number_asked(mention):
+                asked = fields[0]
+                self._mark(which.start(), which.end())
+            else:
+                kept.append(mention)
+        self.columns = kept
+        return group, asked
+
+    def _is_number_asked(self, mention: Mention) -> bool:
+        """ "What is the price": the column is asked for as a value, not as what has the value."""
+        return all(self._column(field).kind == "number" for field in mention.fields)
+
+    def _period(self, part: Part) -> Field | None:
+        for field in self._fields():
+            if self._column(field).kind == part:
+                return field
+        return next((replace(field, part=part) for field in self._fields() if self._column(field).kind == "date"), None)
+
+    def _measures(self, hint: str) -> tuple[Field, ...] | None:
+        """The columns to compute with; None where it is not clear which is meant."""
+        if self.measured_periods:
+            self.columns = [mention for mention in self.columns if mention.end]
+            return self.measured_periods
+        numeric = []
+        for mention in self.columns:
+            fields = [field for field in mention.fields if self._column(field).kind == "number"]
+            if len(fields) > 1:
+                return None
+            numeric += fields
+        numeric = list(dict.fromkeys(numeric))
+        if len(numeric) > 1:
+            return None
+        if not numeric and not hint and self._is_spent():
+            hint = "spending"
+        if (
+            not numeric
+            and not hint
+            and self.asks_most
+            and not self.counts
+            and (added := self._added_noun()) is not None
+        ):
+            return (added,)
+        if not numeric and hint:
+            field = self._hinted(hint) if hint != "date" else None
+            if field is None and hint in ("date", "age"):  # the oldest building has no age, but a year
+                field = self._first_date()
+            return None if field is None else (field,)
+        return tuple(numeric)
+
+    def _ranked(
+        self,
+        target: Field | None,
+        measures: tuple[Field, ...],
+        descending: bool,
+        limit: int,
+        is_mean: bool,
+        is_sum: bool,
+    ) -> TableQuery | None:
+        """Which is highest: a row where the column has each value once, else a group of rows."""
+        if target is not None and (target.part or self._column(target).distinct < self.tables[target.table].rows):
+            if not measures:
+                if not self._is_counting() and not (self.conditions and words.MOST.search(self.text)):
+                    return None
+                return TableQuery(self.tables, "count", (), (), target, descending, limit, (), self.on)
+            adds = all(map(self._adds_up, measures))
+            if is_mean or is_sum or adds:
+                aggregate: Aggregate = "mean" if is_mean else "sum"
+                if self._column(measures[0]).kind != "number":
+                    return None
+                return TableQuery(self.tables, aggregate, measures, (), target, descending, limit, (), self.on)
+        if not measures:
+            numeric = self._numeric()
+            money = [field for field in numeric if self._is_money(field)]
+            if len(numeric) != 1 and len(money) != 1:
+                return None
+            measures = (numeric[0] if len(numeric) == 1 else money[0],)
+        if (is_mean or is_sum) and (target is None or self._column(target).distinct < self.tables[target.table].rows):
+            return None
+        label = target or self._label_field()
+        shown = dict.fromkeys([*([label] if label is not None else []), *measures])
+        return TableQuery(self.tables, "rows", measures, (), None, descending, limit, tuple(shown), self.on)
+
+    def _is_counting(self) -> bool:
+        """Whether "the most" counts rows: what is left names them, and nothing else."""
+        if self.counts:
+            return True
+        held = {condition.field for condition in self.conditions}
+        texts = [
+            mention
+            for mention in self.columns
+            if mention.fields and self._column(mention.fields[0]).kind == "text" and not held & set(mention.fields)
+        ]
+        if len(texts) == 1 and self._column(texts[0].fields[0]).distinct == self.tables[0].rows:
+            return True  # "the most orders", where each row has an order's number
+        rest = self._rest()
+        stems, _ = table_words(self.tables)
+        nouns = [word for word in re.findall(r"[a-z]+", rest) if is_content(stem(word))]
+        han = "".join(filter(is_han, rest))
+        return bool(nouns or words.ROW_NOUNS_ZH.search(han)) and all(
+            stem(word) in ROW_NOUNS or stem(word) in stems or word in words.FILLER_WORDS for word in nouns
+        )
+
+    def _counted_field(self, counted: re.Match[str]) -> Field | None:
+        """The column whose values are counted: the one named just after "how many"."""
+        for mention in self.columns:
+            between = self.text[counted.end() : mention.start]
+            if mention.start >= counted.end() and not between.replace("different", "").replace("不同的", "").strip(
+                " 的"
+            ):
+                fields = [field for field in mention.fields if self._column(field).kind == "text"]
+                if fields:
+                    return fields[0]
+            if mention.end <= counted.start() and "数" in counted.group() and mention.end == counted.start():
+                fields = [field for field in mention.fields if self._column(field).kind == "text"]
+                if fields:
+                    return fields[0]
+        return None
+
+    def _sold(self, counted: re.Match[str]) -> Field | None:
+        """The column of pieces where it is asked how many of a thing were sold, not how many orders there were."""
+        said = counted.group()
+        is_of_rows = said[-1:] not in words.PIECES if is_chinese(said) else self._is_counting()
+        return None if is_of_rows or words.SOLD.search(self.text) is None else self._hinted("quantity")
+
+    def _counts_rows(self, counted: re.Match[str]) -> bool:
+        """Whether what is counted are rows: "how many days" over rows that are no days is something else."""
+        said = re.match(r"\s*(?:of |the |different |more |such )*([a-z]+)", self.text[counted.end() :])
+        if said is None or self.conditions or self._is_counting():
+            return True
+        noun = stem(said[1])
+        title, _ = table_words([replace(table, caption="") for table in self.tables])
+        own = {stem(word) for column in self._all_columns() for word in re.findall(r"[a-z]+", folded(column.name))}
+        return noun in title | own | ROW_NOUNS
+
+    def _counter_column(self, counted: re.Match[str]) -> Field | None:
+        """The column that counts in the question's own counter: "多少件" where there is a column 件数."""
+        counter = counted.group()[-1:]
+        if not is_han(counter) or counter in "个种数量少":
+            return None
+        fits = [field for field in self._numeric() if self._column(field).name.startswith(f"{counter}数")]
+        return fits[0] if len(fits) == 1 else None
+
+    def _is_counted(self, counted: re.Match[str], measures: tuple[Field, ...]) -> bool:
+        """Whether the measure is what "how many" asks for: it stands beside it."""
+        if self.measured_periods:
+            return True
+        for mention in self.columns:
+            if set(mention.fields) & set(measures):
+                gap = (
+                    self.text[counted.end() : mention.start]
+                    if mention.start >= counted.end()
+                    else self.text[mention.end : counted.start()]
+                )
+                return len(gap.strip()) <= 4
+        return False
+
+    def _is_row_noun_last(self) -> bool:
+        return self._is_counting()
+
+    def _compared_values(self) -> Field | None:
+        fields = [
+            condition.field for condition in self.conditions if condition.operator == "in" and len(condition.values) > 1
+        ]
+        return fields[0] if len(fields) == 1 and self._column(fields[0]).kind == "text" else None
+
+    def _other_text(self, measures: tuple[Field, ...]) -> Field | None:
+        """A text column named beside the measure: "the three products with the highest price"."""
+        for mention in self.columns:
+            fields = [
+                field
+                for field in mention.fields
+                if self._column(field).kind in ("text", "date", "month", "quarter", "year")
+            ]
+            if fields and not set(mention.fields) & set(measures):
+                self.columns = [one for one in self.columns if one is not mention]
+                return fields[0]
+        return None

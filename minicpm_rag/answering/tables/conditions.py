@@ -1,0 +1,315 @@
+"""The conditions that a question sets on a table's rows: comparisons, times, and values of columns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from minicpm_rag.answering.tables import vocabulary as words
+from minicpm_rag.answering.tables.mentions import Mention, column_mentions, folded, stem, value_mentions
+from minicpm_rag.answering.tables.question_words import QuestionWords
+from minicpm_rag.library.ledger.table_queries import Condition, Field
+from minicpm_rag.text.cells import CURRENCIES, Number, number, unit_scale
+from minicpm_rag.text.dates import DateSpan, date_spans
+from minicpm_rag.text.numerals import numbers
+from minicpm_rag.text.scripts import is_chinese, is_han
+
+_NEAR = 14  # characters between a comparison and the column that it means
+
+
+class Conditions(QuestionWords):
+    """What a question says of the rows that count."""
+
+    def _comparisons(self) -> list[tuple[re.Match[str], str]]:
+        found = []
+        for pattern, operator in words.COMPARISONS:
+            for match in pattern.finditer(self.text):
+                if not any(self.taken[match.start() : match.end()]):
+                    amount = next(filter(None, match.groupdict().values()))
+                    if (
+                        operator != "between"
+                        and re.fullmatch(r"(?:19|20)\d\d\s*年?", amount.strip())
+                        and self._dates_there(match)
+                    ):
+                        continue
+                    found.append((match, operator))
+                    self._mark(match.start(), match.end())
+        return sorted(found, key=lambda pair: pair[0].start())
+
+    def _dates_there(self, match: re.Match[str]) -> bool:
+        """Whether "2000" in "before 2000" may be a year: the table knows dates, and the number has no unit."""
+        said = match.group()
+        return any(column.kind in ("date", "year") for column in self._all_columns()) and ("年" in said or "以" in said)
+
+    def _spans(self) -> list[DateSpan]:
+        """The spans of time, but for those inside a column's whole name: "1月" in "1月销售额"."""
+        whole = [one for one in column_mentions(self.text, self.tables) if one.weight >= 1.0]
+        spans = []
+        for span in date_spans(self.text):
+            inside = any(one.start <= span.start and span.end <= one.end for one in whole)
+            if not inside and not any(self.taken[span.start : span.end]):
+                self._mark(span.start, span.end)
+                spans.append(span)
+        return spans
+
+    def _mentions(self) -> None:
+        values = value_mentions(self.text, self.original, self.tables, self.texts_within)
+        columns = column_mentions(self.text, self.tables)
+        ranked = sorted([*values, *columns], key=lambda one: (-(one.end - one.start), -one.weight, not one.values))
+        chosen: list[Mention] = []
+        for one in ranked:
+            if any(self.taken[one.start : one.end]):
+                continue
+            same = [other for other in ranked if (other.start, other.end) == (one.start, one.end)]
+            values_here = [other for other in same if other.values and other.weight == max(o.weight for o in same)]
+            if one.values or (values_here and not self._is_asked_for(one)):
+                fields = {other.fields[0]: other.values for other in values_here}
+                first = values_here[0]
+                chosen.append(replace(first, fields=tuple(fields)))
+            else:
+                chosen.append(one)
+            self._mark(one.start, one.end)
+            self.own += (one.end - one.start) * one.weight
+        chosen.sort(key=lambda one: one.start)
+        self.columns = [one for one in chosen if not one.values]
+        self.values = [one for one in chosen if one.values]
+
+    def _place(self, comparisons: list[tuple[re.Match[str], str]]) -> bool:
+        """Give each comparison its column."""
+        for match, operator in comparisons:
+            said = [value for name, value in match.groupdict().items() if value]
+            amounts = list(map(_amount, said))
+            if any(one is None for one in amounts):
+                return False
+            mention, field = self._compared(match, said[0])
+            if field is None:
+                return False
+            column = self._column(field)
+            values = []
+            for one in amounts:
+                assert one is not None
+                value = one.value
+                scale, unit = unit_scale(column.unit)
+                if scale != 1.0 and (one.scaled or one.unit == unit):
+                    value /= scale
+                if column.kind == "year" and not 1000 <= value <= 3000:
+                    return False
+                if one.unit == "%" and column.unit != "%":
+                    return False
+                if one.unit in ("元", "USD", "EUR", "GBP") and unit in ("元", "USD", "EUR", "GBP") and one.unit != unit:
+                    return False
+                values.append(value)
+            if operator == "between":
+                low, high = sorted(values)
+                self.conditions += [Condition(field, ">=", (low,)), Condition(field, "<=", (high,))]
+            else:
+                self.conditions.append(Condition(field, operator, (values[0],)))  # type: ignore[arg-type]
+            if mention is not None:
+                self.columns = [one for one in self.columns if one is not mention or self._is_also_measured(one, match)]
+        return True
+
+    def _is_also_measured(self, mention: Mention, match: re.Match[str]) -> bool:
+        """ "The total amount over 100": a column that a word that computes stands before is measured too."""
+        before = self.text[: mention.start]
+        return bool(re.search(r"(?:总|平均|最[高低大小])\s*$|\b(?:total|average|highest|lowest)\s+$", before))
+
+    def _compared(self, match: re.Match[str], said: str) -> tuple[Mention | None, Field | None]:
+        near = []
+        for mention in self.columns:
+            fields = [field for field in mention.fields if self._column(field).kind in ("number", "year")]
+            if len(fields) == 1:
+                gap = match.start() - mention.end if mention.end <= match.start() else mention.start - match.end() + 2
+                if 0 <= gap <= _NEAR:
+                    near.append((gap, mention, fields[0]))
+        if near:
+            _, nearest, meant = min(near, key=lambda entry: entry[0])
+            return nearest, meant
+        around = self.text[max(0, match.start() - 6) : match.end()]
+        for pattern, hint in words.COMPARED:
+            if pattern.search(around) and (field := self._hinted(hint)) is not None:
+                return None, field
+        unit = one.unit.removeprefix("个") if (one := _amount(said)) is not None else ""
+        if unit:
+            named = [field for field in self._numeric() if self._counts_in(field, unit)]
+            if len(named) == 1:
+                return None, named[0]
+            if named or unit not in (*CURRENCIES, "%", *words.COUNTERS):
+                return None, None
+        numeric = self._numeric()
+        if len(numeric) == 1:
+            return None, numeric[0]
+        money = [field for field in numeric if self._is_money(field)]
+        return None, money[0] if len(money) == 1 else None
+
+    def _counts_in(self, field: Field, unit: str) -> bool:
+        """Whether a column's numbers are in that unit: its header says so, or it is called so ("nights")."""
+        column = self._column(field)
+        own = unit_scale(column.unit)[1].removeprefix("个")
+        name = folded(column.name)
+        called = unit in name if is_han(unit[0]) else stem(unit) in map(stem, re.findall(r"[a-z]+", name))
+        if own and words.UNIT_WORDS.get(unit, unit) == words.UNIT_WORDS.get(own.lower(), own.lower()):
+            return True
+        return own == unit or (called and len(unit) > 1) or stem(own.lower()) == stem(unit)
+
+    def _date(self, spans: list[DateSpan]) -> bool:
+        """Make conditions of the spans of time; False where the table has no time to hold them to."""
+        if not spans:
+            return True
+        months = [span for span in spans if span.months and not span.lower]
+        others = [span for span in spans if span not in months]
+        if len(months) > 1:
+            joined = tuple(sorted({month for span in months for month in span.months}))
+            months = [replace(months[0], months=joined)]
+        if len(others) > 1:
+            return False
+        for span in [*others, *months]:
+            if not self._date_condition(span):
+                return False
+        self.own += sum(span.end - span.start for span in spans)
+        return True
+
+    def _date_condition(self, span: DateSpan) -> bool:
+        fields = [field for field in self._fields() if self._column(field).kind == "date"]
+        mentioned = [field for mention in self.columns for field in mention.fields if field in fields]
+        if mentioned or fields:
+            field = mentioned[0] if mentioned else fields[0]
+            if span.lower:
+                self.conditions.append(Condition(field, ">=", (span.lower,)))
+            if span.upper:
+                self.conditions.append(Condition(field, "<", (span.upper,)))
+            if not span.lower and not span.upper:
+                if not span.months:
+                    return False
+                self.conditions.append(
+                    Condition(replace(field, part="month"), "in", tuple(f"{month:02}" for month in span.months))
+                )
+            return True
+        return self._named_period(span)
+
+    def _named_period(self, span: DateSpan) -> bool:
+        """Hold the span to columns of years, quarters and months, or find it in the table's own name."""
+        kinds = {self._column(field).kind: field for field in self._fields()}
+        lower, upper = span.lower, span.upper
+        is_whole = len(lower) == len(upper) == 4 or (lower[:4] == upper[:4] and span.months) or bool(span.months)
+        years: tuple[float, ...] = ()
+        if lower and upper and len(lower) == len(upper) == 4:
+            years = tuple(float(year) for year in range(int(lower), int(upper)))
+        elif span.year is not None:
+            years = (float(span.year),)
+        if not lower and not upper and not span.months:
+            return False
+        if not is_whole and not (lower or upper):
+            return False
+        if "year" in kinds and (lower or upper):
+            if years:
+                self.conditions.append(Condition(kinds["year"], "in", years))
+            elif len(lower or upper) == 4:
+                self.conditions.append(Condition(kinds["year"], ">=" if lower else "<", (float(lower or upper),)))
+            else:
+                return False
+        elif (years and not self._named(years)) or ((lower or upper) and not years):
+            return False
+        if not span.months or (len(span.months) == 12 and years):
+            return True
+        if "month" in kinds:
+            self.conditions.append(Condition(kinds["month"], "in", tuple(map(float, span.months))))
+            return True
+        quarters = {(month + 2) // 3 for month in span.months}
+        if "quarter" in kinds and len(span.months) == 3 * len(quarters):
+            self.conditions.append(Condition(kinds["quarter"], "in", tuple(map(float, sorted(quarters)))))
+            return True
+        return self._period_columns(span.months)
+
+    def _period_columns(self, months: tuple[int, ...]) -> bool:
+        """Measure the columns that are called after the months: "1月", "Q1", "Mar sales"."""
+        found: dict[int, Field] = {}
+        quarters: dict[int, Field] = {}
+        for field in self._numeric():
+            spans = [span for span in date_spans(folded(self._column(field).name)) if span.months]
+            if len(spans) == 1 and len(spans[0].months) == 1:
+                found[spans[0].months[0]] = field
+            elif len(spans) == 1 and len(spans[0].months) == 3:
+                quarters[spans[0].months[0]] = field
+        if all(month in found for month in months):
+            fields = [found[month] for month in months]
+        elif len(months) % 3 == 0 and all(month in quarters for month in months[::3]):
+            fields = [quarters[month] for month in months[::3]]
+        else:
+            return False
+        self.columns = [mention for mention in self.columns if not set(mention.fields) & set(self._numeric())]
+        self.columns.append(Mention(0, 0, (), (), 1.0))
+        self.measured_periods = tuple(fields)
+        return True
+
+    def _named(self, years: tuple[float, ...]) -> bool:
+        said = " ".join(f"{table.title} {table.label} {table.caption}" for table in self.tables)
+        return len(years) == 1 and str(int(years[0])) in said
+
+    def _value_conditions(self) -> bool:
+        """Make conditions of the values named: those of one column are alternatives."""
+        self._yes_or_no()
+        wanted: dict[tuple[Field, bool], list[str]] = {}
+        for mention in self.values:
+            field = self._field_of(mention)
+            if field is None:
+                return False
+            before, after = self.text[: mention.start], self.text[mention.end :]
+            denied = words.NOT_BEFORE.search(before)
+            if denied is not None:
+                self._mark(denied.start(), denied.end())
+                if (outside := words.NOT_AFTER.match(after)) is not None:
+                    self._mark(mention.end, mention.end + outside.end())
+            elif any(negative for known, negative in wanted if known == field) and re.search(
+                r"(?:和|与|、|,|\band|\bor)\s*$", before
+            ):
+                denied = re.match("", "")
+            wanted.setdefault((field, denied is not None), []).extend(mention.values)
+        for (field, is_denied), values in wanted.items():
+            self.conditions.append(Condition(field, "not in" if is_denied else "in", tuple(dict.fromkeys(values))))
+        return True
+
+    def _yes_or_no(self) -> None:
+        """A column of yes and no is a condition where it is named: "approved expenses", "not approved"."""
+        for field in self._fields():
+            column = self._column(field)
+            no = tuple(text for text in column.texts if folded(text) in words.NO)
+            if no and (found := self._take(re.compile(rf"\bun{re.escape(folded(column.name))}\b"))) is not None:
+                self.conditions.append(Condition(field, "in", no))
+                self.own += len(found.group())
+        for mention in list(self.columns):
+            if len(mention.fields) != 1:
+                continue
+            column = self._column(mention.fields[0])
+            texts = {folded(text) for text in column.texts}
+            if not texts or not texts <= words.YES | words.NO or self._is_asked_for(mention):
+                continue
+            denied = re.search(r"(?:没有?|未|不|\bnot(?: yet)?(?: been)?|\bun)\s*$", self.text[: mention.start])
+            if denied is not None:
+                self._mark(denied.start(), denied.end())
+            wanted = words.NO if denied is not None else words.YES
+            values = tuple(text for text in column.texts if folded(text) in wanted)
+            if values:
+                self.conditions.append(Condition(mention.fields[0], "in", values))
+                self.columns.remove(mention)
+
+    def _field_of(self, mention: Mention) -> Field | None:
+        if len(mention.fields) == 1:
+            return mention.fields[0]
+        named = [field for other in self.columns for field in other.fields if field in mention.fields]
+        if len(set(named)) == 1:
+            return named[0]
+        if self.on is not None:  # both tables have the joined column
+            on = {Field(self.on[0], 0), Field(self.on[1], 1)}
+            if set(mention.fields) == on:
+                return Field(self.on[0], 0)
+        return None
+
+
+def _amount(said: str) -> Number | None:
+    """The number that a comparison names: "10,000", "2万元", "一万"."""
+    plain = said.strip().removesuffix("块钱").removesuffix("块")
+    if (found := number(plain)) is not None or not is_chinese(plain):
+        return found
+    values = numbers(plain)
+    unit = plain.lstrip("一二两三四五六七八九十百千万亿零")
+    return Number(next(iter(values)), unit if unit else "", True) if len(values) == 1 else None

@@ -1,0 +1,189 @@
+"""A question over one table, or two that are joined: which of its words are accounted for, and the columns there are.
+
+Every word must be accounted for: by a column, a value, a time, a comparison, a word that computes, or one that says
+nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from minicpm_rag.answering.tables import vocabulary as words
+from minicpm_rag.answering.tables.mentions import Mention, folded, stem, table_words
+from minicpm_rag.library.ledger.table_queries import Condition, Field
+from minicpm_rag.records import Column, DataTable
+from minicpm_rag.text.cells import unit_scale
+from minicpm_rag.text.questions import is_content
+from minicpm_rag.text.scripts import is_han
+
+# Looks for texts of a column that are too many to be kept beside its name.
+TextsWithin = Callable[[DataTable, int], Sequence[str]]
+
+ROW_NOUNS = frozenset(map(stem, words.ROW_NOUNS))
+_AKIN = 6  # letters that two words of one family begin with
+
+
+class QuestionWords:
+    """The words of one question beside one table, or two that are joined."""
+
+    measured_periods: tuple[Field, ...] = ()
+    asks_most = False
+    row_count: re.Match[str] | None = None
+    counts = False
+
+    def __init__(
+        self, question: str, tables: tuple[DataTable, ...], on: tuple[int, int] | None, texts_within: TextsWithin
+    ) -> None:
+        self.original = question
+        self.text = folded(question)
+        self.tables = tables
+        self.on = on
+        self.texts_within = texts_within
+        self.taken = [False] * len(question)
+        self.own = 0.0  # characters that the table's own words account for
+        self.columns: list[Mention] = []
+        self.values: list[Mention] = []
+        self.conditions: list[Condition] = []
+
+    def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """The first match over text that nothing accounts for yet, which it then does."""
+        match = pattern.search(self.text)
+        while match is not None:
+            if match.group().strip() and not any(self.taken[match.start() : match.end()]):
+                self._mark(match.start(), match.end())
+                return match
+            match = pattern.search(self.text, match.start() + 1)  # a shorter one may begin within this one
+        return None
+
+    def _mark(self, start: int, end: int) -> None:
+        self.taken[start:end] = [True] * (end - start)
+
+    def _rest(self) -> str:
+        return "".join(" " if taken else character for character, taken in zip(self.text, self.taken, strict=True))
+
+    def _left_over(self) -> str:
+        """The words that nothing accounts for."""
+        rest = self._rest()
+        stems, runs = table_words(self.tables)
+        for run in re.findall(r"[一-鿿]{2,}", rest):
+            part = next(
+                (
+                    run[first:last]
+                    for size in range(len(run), 1, -1)
+                    for first in range(len(run) - size + 1)
+                    for last in [first + size]
+                    if any(run[first:last] in known for known in runs)
+                ),
+                "",
+            )
+            if part:
+                rest = rest.replace(part, " ", 1)
+                self.own += len(part)
+        rest = words.FILLERS.sub(" ", words.ROW_NOUNS_ZH.sub(" ", rest))
+        self.own += sum(len(word) for word in re.findall(r"[a-z]{3,}", rest) if stem(word) in stems)
+        known = "".join([*runs, *(column.name for column in self._all_columns())])
+        left = [run for run in re.findall(r"[一-鿿]+", rest) if len(run) > 1 or run not in known]
+        left += [
+            word
+            for word in re.findall(r"[a-z0-9]+", rest)
+            if word not in words.FILLER_WORDS
+            and stem(word) not in {stem(filler) for filler in words.FILLER_WORDS}
+            and is_content(stem(word))
+            and stem(word) not in stems
+            and stem(word) not in ROW_NOUNS
+            and not self._is_like_a_column(word)
+        ]
+        return " ".join(left)
+
+    def _is_like_a_column(self, word: str) -> bool:
+        """Whether a word is of the family of a column's name ("departed" of "Departure"), or its unit."""
+        names = [part for column in self._all_columns() for part in re.findall(r"[a-z]+", folded(column.name))]
+        units = [folded(column.unit) for column in self._all_columns() if column.unit]
+        if word in ("time", "times", "long", "duration") and any(
+            words.DURATION.search(one) for one in (*names, *units)
+        ):
+            return True
+        is_akin = len(word) >= _AKIN and any(name[:_AKIN] == word[:_AKIN] for name in names)
+        return is_akin or stem(word) in map(stem, units)
+
+    def _names_rows(self, mention: Mention) -> bool:
+        """Whether a column's name only says what the rows are: "orders", "employees"."""
+        said = self.text[mention.start : mention.end]
+        stems, runs = table_words(self.tables)
+        is_row_noun = stem(said) in ROW_NOUNS or words.ROW_NOUNS_ZH.fullmatch(said) is not None
+        return is_row_noun or (mention.weight < 1 and (stem(said) in stems or any(said in run for run in runs)))
+
+    def _is_asked_for(self, mention: Mention) -> bool:
+        before = self.text[: mention.start]
+        return bool(words.EACH_BEFORE.search(before) or words.ASKED_BEFORE.search(before))
+
+    def _is_each_row(self, field: Field) -> bool:
+        """Whether a column has another value in each row."""
+        return not field.part and self._column(field).distinct == self.tables[field.table].rows
+
+    def _hinted(self, hint: str) -> Field | None:
+        """The number column that a word like "expensive" means."""
+        for name in words.HINTED.get(hint, (hint,)):
+            row = words.SYNONYMS.get(name, name).split("|")
+            for field in self._numeric():
+                plain = folded(self._column(field).name)
+                if any(
+                    plain == one or (one in plain if is_han(one[0]) else stem(one) in map(stem, plain.split()))
+                    for one in row
+                ):
+                    self.own += len(hint)
+                    return field
+        return None
+
+    def _name_field(self) -> Field | None:
+        """The column of persons' names."""
+        for field in self._fields():
+            column = self._column(field)
+            if column.kind == "text" and re.search(
+                r"姓名|名字|员工|人员|学生|销售员|业务员|负责人|客户|顾客|\b(?:name|employee|student|salesperson|rep"
+                r"|person|player|member|guest|customer|client|agent|author|user|owner|manager)\b",
+                folded(column.name),
+            ):
+                return field
+        return None
+
+    def _label_field(self) -> Field | None:
+        """The column that says best which row it is: the first whose texts differ, else the first of texts."""
+        texts = [field for field in self._fields() if self._column(field).kind == "text" and field.table == 0]
+        unique = [field for field in texts if self._is_each_row(field)]
+        names = [field for field in unique if not self._is_code(field)]
+        return next(iter(names or unique or texts), None)
+
+    def _is_code(self, field: Field) -> bool:
+        """Whether a column's texts are codes, most with digits: "SO-1001"."""
+        texts = self._column(field).texts
+        return sum(any(map(str.isdecimal, text)) for text in texts) * 2 >= len(texts)
+
+    def _first_date(self) -> Field | None:
+        fields = self._fields()
+        return next((field for kind in ("date", "year") for field in fields if self._column(field).kind == kind), None)
+
+    def _fields(self) -> list[Field]:
+        return [Field(column, table) for table, each in enumerate(self.tables) for column in range(len(each.columns))]
+
+    def _all_columns(self) -> list[Column]:
+        return [self._column(field) for field in self._fields()]
+
+    def _column(self, field: Field) -> Column:
+        return self.tables[field.table].columns[field.column]
+
+    def _numeric(self) -> list[Field]:
+        return [field for field in self._fields() if self._column(field).kind == "number"]
+
+    def _is_money(self, field: Field) -> bool:
+        column = self._column(field)
+        return (
+            unit_scale(column.unit)[1] in ("元", "USD", "EUR", "GBP")
+            or re.search(r"金额|销售额|价|费|款|\b(?:amount|price|cost|revenue|sales|total)\b", folded(column.name))
+            is not None
+        )
+
+    def _adds_up(self, field: Field) -> bool:
+        column = self._column(field)
+        return not (column.unit == "%" or "/" in column.unit or words.NOT_ADDED.search(folded(column.name)))
