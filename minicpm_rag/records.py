@@ -165,6 +165,15 @@ class Sharing:
 
 
 @dataclass(frozen=True)
+class KnownUser:
+    """Who has signed in, in which groups (with commas between them) and when last (ISO 8601)."""
+
+    user: str
+    groups: str
+    seen_at: str
+
+
+@dataclass(frozen=True)
 class AuditLine:
     """What a user did, and when (ISO 8601)."""
 

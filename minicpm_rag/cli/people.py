@@ -29,9 +29,12 @@ def list_all(as_json: bool) -> None:
     with opened() as library:
         rows = library.users()
     if as_json:
-        echo_json([{"user": user, "groups": groups, "seen_at": seen_at} for user, groups, seen_at in rows])
+        echo_json(rows)
     else:
-        echo_table([t("column.user"), t("column.groups"), t("column.at")], [list(row) for row in rows])
+        echo_table(
+            [t("column.user"), t("column.groups"), t("column.at")],
+            [[row.user, row.groups, row.seen_at] for row in rows],
+        )
 
 
 @people.command(help="people.audit.help")

@@ -37,6 +37,7 @@ from minicpm_rag.records import (
     DocumentRow,
     Grant,
     KnowledgeBase,
+    KnownUser,
     Level,
     Page,
     Scope,
@@ -193,8 +194,8 @@ class Library:
         with self.ledger.writing() as connection:
             return people.drop_tokens(connection, user.strip().lower())
 
-    def users(self) -> list[tuple[str, str, str]]:
-        """Who has signed in: how each is shown, the groups, when last. For administrators."""
+    def users(self) -> list[KnownUser]:
+        """Who has signed in, the last first. For administrators."""
         self._administer()
         with self.ledger.reading() as connection:
             return people.users(connection)

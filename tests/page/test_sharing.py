@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -149,6 +151,24 @@ def test_a_new_knowledge_base_is_on_nobody_elses_page_until_it_is_shared(
     lines = [(line.user, line.action) for line in workspace.library.audit()]
     assert lines == [("bob@x.org", "sign in"), ("ann@x.org", "create"), ("ann@x.org", "sign in")]
     workspace.close()
+
+
+def test_administrators_see_users_and_what_they_did(library: Library) -> None:
+    def view() -> None:
+        import streamlit as st
+
+        from minicpm_rag.page.views import administration
+
+        administration.draw(st.session_state["workspace"])
+
+    app = AppTest.from_function(view, default_timeout=30)
+    app.session_state["workspace"] = SimpleNamespace(library=library.seen_by(replace(ANN, is_administrator=True)))
+    app.session_state["language"] = "en"
+    app.run()
+    assert not app.exception
+    users, audit = (frame.value for frame in app.dataframe)
+    assert list(users["User"]) == ["ann@x.org"]
+    assert list(audit["Action"]) == ["create", "sign in"]
 
 
 def test_a_claim_of_another_name_gives_the_groups() -> None:

@@ -124,7 +124,7 @@ class FakeLibrary:
     def level(self, name: str) -> str:
         return "read"
 
-    def users(self) -> list[tuple[str, str, str]]:
+    def users(self) -> list[Any]:
         return []
 
     def audit(self, limit: int) -> list[Any]:

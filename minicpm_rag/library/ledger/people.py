@@ -10,7 +10,7 @@ import hashlib
 
 from minicpm_rag.library.ledger import now
 from minicpm_rag.library.ledger.connection import Connection
-from minicpm_rag.records import LEVELS, AuditLine, Grant, Level, User
+from minicpm_rag.records import LEVELS, AuditLine, Grant, KnownUser, Level, User
 
 
 def level(connection: Connection, kb_id: int, user: User) -> Level | None:
@@ -87,10 +87,10 @@ def sign_in(connection: Connection, user: User) -> None:
     )
 
 
-def users(connection: Connection) -> list[tuple[str, str, str]]:
-    """Who has signed in: how each is shown, the groups, when last."""
+def users(connection: Connection) -> list[KnownUser]:
+    """Who has signed in, the last first."""
     rows = connection.execute("SELECT shown, groups_shown, seen_at FROM users ORDER BY seen_at DESC, shown")
-    return [(row["shown"], row["groups_shown"].replace("\n", ", "), row["seen_at"]) for row in rows]
+    return [KnownUser(row["shown"], row["groups_shown"].replace("\n", ", "), row["seen_at"]) for row in rows]
 
 
 def shown(connection: Connection, user_id: str) -> str:

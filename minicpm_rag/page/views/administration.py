@@ -25,7 +25,8 @@ def draw(workspace: Workspace) -> None:
         size = sum(path.stat().st_size for path in library.home.rglob("*") if path.is_file())
         st.markdown(t("storage", size=file_size(size), jobs=waiting))
         columns = (t("audit_user"), t("audit_groups"), t("audit_at"))
-        st.dataframe([dict(zip(columns, row, strict=True)) for row in library.users()], hide_index=True, key="users")
+        people = [(one.user, one.groups, one.seen_at) for one in library.users()]
+        st.dataframe([dict(zip(columns, row, strict=True)) for row in people], hide_index=True, key="users")
         named = (t("audit_at"), t("audit_user"), t("audit_action"), t("audit_base"), t("audit_detail"))
         lines = [(one.at, one.user, one.action, one.knowledge_base, one.detail) for one in library.audit(LINES)]
         st.dataframe([dict(zip(named, line, strict=True)) for line in lines], hide_index=True, key="audit")
