@@ -91,19 +91,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answering.table_named": ("**{name}**", "**{name}**"),
     "answering.table_result_sum": (
         "{measure}合计：**{value}**（{rows} 行）",
-        "Total {measure}: **{value}** ({rows} rows)",
+        "Total {measure}: **{value}** ({rows:row|rows})",
     ),
     "answering.table_result_mean": (
         "{measure}平均值：**{value}**（{rows} 行）",
-        "Average {measure}: **{value}** ({rows} rows)",
+        "Average {measure}: **{value}** ({rows:row|rows})",
     ),
     "answering.table_result_median": (
         "{measure}中位数：**{value}**（{rows} 行）",
-        "Median {measure}: **{value}** ({rows} rows)",
+        "Median {measure}: **{value}** ({rows:row|rows})",
     ),
     "answering.table_result_share": (
         "占全部{measure}的 **{value}**（{rows} 行）",
-        "**{value}** of all {measure} ({rows} rows)",
+        "**{value}** of all {measure} ({rows:row|rows})",
     ),
     "answering.table_result_difference": ("{measure}相差 **{value}**", "Difference of {measure}: **{value}**"),
     "answering.table_result_min": ("{measure}最小值：**{value}**", "Lowest {measure}: **{value}**"),
@@ -111,7 +111,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answering.table_result_count": ("符合条件的有 **{value}** 行", "**{value}** rows fit"),
     "answering.table_result_distinct": (
         "不同的{measure}有 **{value}** 个（{rows} 行）",
-        "**{value}** different values of {measure} (in {rows} rows)",
+        "**{value}** different values of {measure} (in {rows:row|rows})",
     ),
     "answering.table_best": ("**{label}**（{measure}：{value}）", "**{label}** ({measure}: {value})"),
     "answering.table_value": ("{measure}：**{value}**", "{measure}: **{value}**"),
