@@ -148,6 +148,16 @@ def test_each_kind_of_computation_gives_its_rows(
 
 
 @pytest.mark.parametrize(
+    ("question", "header"),
+    [("各地区的取消订单数量", "| 地区 | 行数 |"), ("tickets per month", "| Opened | rows |")],
+)
+def test_a_column_of_counts_is_called_so_in_the_questions_language(
+    other_chain: AnswerChain, question: str, header: str
+) -> None:
+    assert header in ask(other_chain, question).text.splitlines()
+
+
+@pytest.mark.parametrize(
     ("question", "labels"),
     [
         ("列出华北已取消的订单", ["A2", "A5"]),

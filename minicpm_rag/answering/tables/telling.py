@@ -101,7 +101,7 @@ def tell(computed: Computed, language: Language, first_number: int, page: dict[i
     lines = [f"{text(language, Message('answering.table_named', name=_table_name(table)))}"] if name_it else []
     headline = _headline(computed, language)
     lines.append(f"{headline}{marks}")
-    shown = _shown(computed)
+    shown = _shown(computed, language)
     if _is_table(computed):
         lines += ["", *_markdown(shown)]
         if computed.result.is_cut or len(computed.result.rows) > _MOST_SHOWN:
@@ -280,7 +280,7 @@ def _is_table(computed: Computed) -> bool:
     return len(rows) > 1 or (len(rows) == 1 and computed.query is None and len(rows[0]) > 1)
 
 
-def _shown(computed: Computed) -> tuple[list[str], list[list[str]]]:
+def _shown(computed: Computed, language: Language) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of the result as they are shown."""
     query = computed.query
     header = list(computed.result.columns)
@@ -292,7 +292,8 @@ def _shown(computed: Computed) -> tuple[list[str], list[list[str]]]:
             header = [column.name for column in columns]
             units = ["" if column.kind in ("year", "month", "quarter") else column.unit for column in columns]
         elif query.group is not None:
-            measure = " + ".join(_name(query, field) for field in query.measures) or "count"
+            measure = " + ".join(_name(query, field) for field in query.measures)
+            measure = measure or text(language, Message("answering.table_row_count"))
             header = [_name(query, query.group), f"{measure} %" if query.aggregate == "share" else measure]
             units = ["", _unit(query)]
         else:
