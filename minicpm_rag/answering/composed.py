@@ -64,7 +64,6 @@ class Composed:
                 number=numbers[one.number],
                 sentence_start=place(one.sentence_start),
                 sentence_end=place(one.sentence_end),
-                document=known[numbers[one.number] - 1],
             )
             for one in citations
         ]
