@@ -40,7 +40,7 @@ _LETTERS = {
 }  # fmt: skip
 _LANGUAGE_OF = {letter: language for letters, language in _LETTERS.items() for letter in letters}
 _WORDS = {language: frozenset(words.split()) for language, words in _COMMON.items()}
-_ADDRESS = re.compile(r"\S*[@/]\S*|\w+(?:\.\w+)+")  # "de" in them is no word
+_ADDRESS = re.compile(r"\S{0,60}[@/]\S{0,60}|\w{1,40}(?:\.\w{1,40})+")  # "de" in them is no word
 _WORD = re.compile(r"[^\W\d_]+")
 _JAPANESE = re.compile(f"[{KANA}]")
 _KOREAN = re.compile(f"[{HANGUL}]")

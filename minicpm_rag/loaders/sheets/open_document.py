@@ -17,7 +17,10 @@ from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.records import Page
 
 # Day, month and year: in numbers, or the month as a word. "March 2026" is no day.
-_FULL_DATE = re.compile(r"\d+\W+\d+\W+\d+|\d+\W+[^\W\d]{3,}\W+\d+|[^\W\d]{3,}\W+\d+\W+\d{4}")
+_FULL_DATE = re.compile(
+    r"\d{1,4}\W{1,3}\d{1,4}\W{1,3}\d{1,4}|\d{1,2}\W{1,3}[^\W\d]{3,12}\W{1,3}\d{1,4}"
+    r"|[^\W\d]{3,12}\W{1,3}\d{1,2}\W{1,3}\d{4}"
+)
 _CELLS = (f"{TABLE}table-cell", f"{TABLE}covered-table-cell")
 
 
