@@ -63,7 +63,8 @@ class Walls:
 
     def _admits(self, request: Request) -> bool:
         request.state.user = None
-        if request.url.path.startswith(OPEN_PATHS):
+        # Not `request.url`: that is put together with the Host header, in which a client may write "/open/?".
+        if request.scope["path"].startswith(OPEN_PATHS):
             return True
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         token = given.strip() if kind.lower() == "bearer" else ""
@@ -73,7 +74,7 @@ class Walls:
         return self._token is None or request.state.user is not None
 
     async def _within_size(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
-        uploads = request.method == "POST" and request.url.path.endswith(UPLOAD_PATH)
+        uploads = request.method == "POST" and request.scope["path"].endswith(UPLOAD_PATH)
         most = self._most_upload_bytes if uploads else MOST_BODY_BYTES
         received = 0
 

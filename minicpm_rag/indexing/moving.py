@@ -13,7 +13,7 @@ from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.library.ledger import Ledger, copying, jobs
 from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.copying import CopiedTable
-from minicpm_rag.library.ledger.postgres import PostgresLedger, is_address
+from minicpm_rag.library.ledger.postgres import PostgresLedger, is_address, shown
 from minicpm_rag.library.vectors import VectorStore
 from minicpm_rag.messages import Message
 
@@ -27,7 +27,7 @@ def move_library(home: Path, database: str | None, to: str, follow: Callable[[st
     else, or is not what the source is in the end.
     """
     if is_address(to) == (database is not None):
-        raise LibraryError("indexing.move_sides", to=to if not is_address(to) else "postgresql://")
+        raise LibraryError("indexing.move_sides", to="postgresql://" if is_address(to) else shown(to))
     if database is None:
         copied = _to_database(home, to, follow)
     else:

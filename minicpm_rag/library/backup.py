@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
@@ -96,6 +96,7 @@ def _write(ledger: Ledger, uploads: Path, part: Path, folder: Path, on_progress:
     files = sorted(before | _files(uploads))  # those that the copied ledger may name
     try:
         total = copy.stat().st_size + sum(path.stat().st_size for path in files)
+        part.touch(mode=0o600)  # as the ledger: a backup holds all that everybody keeps from each other
         with zipfile.ZipFile(part, "w") as archive:
             members, done = [], 0
             for name, path in [
@@ -117,7 +118,12 @@ def _write(ledger: Ledger, uploads: Path, part: Path, folder: Path, on_progress:
 
 
 def _files(uploads: Path) -> set[Path]:
-    return {path for path in uploads.glob("*/*/*") if path.suffix != ".part"}
+    """The originals: not what a file manager or a network file system left beside them, which no restore would take."""
+    return {
+        path
+        for path in uploads.glob("*/*/*")
+        if path.suffix != ".part" and path.is_file() and _is_safe(path.relative_to(uploads.parent))
+    }
 
 
 def _copy(source: IO[bytes], target: IO[bytes], on_progress: Callable[[int], object]) -> tuple[str, int]:
@@ -174,15 +180,16 @@ def _safe(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     if name == LEDGER:
         return path
-    parts = path.parts
-    if (
-        len(parts) != 4
-        or parts[0] != "uploads"
-        or not parts[1].isdigit()
-        or any(one != safe_name(one) for one in parts)
-    ):
+    if not _is_safe(path):
         raise ValueError(name)
     return path
+
+
+def _is_safe(path: PurePath) -> bool:
+    parts = path.parts
+    return (
+        len(parts) == 4 and parts[0] == "uploads" and parts[1].isdigit() and all(one == safe_name(one) for one in parts)
+    )
 
 
 def _put_in_place(home: Path, staged: Path) -> None:

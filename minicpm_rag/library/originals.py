@@ -41,8 +41,9 @@ def safe_name(name: str) -> str:
     stem, dot, suffix = clean.rpartition(".")
     if not dot:
         stem, suffix = clean, ""
-    room = LONGEST_NAME_BYTES - len((dot + suffix).encode())
-    return stem.encode()[: max(room, 1)].decode(errors="ignore") + dot + suffix[:LONGEST_NAME_BYTES]
+    end = (dot + suffix).encode()[: LONGEST_NAME_BYTES - 1].decode(errors="ignore")
+    cut = stem.encode()[: LONGEST_NAME_BYTES - len(end.encode())].decode(errors="ignore") + end
+    return cut.strip(" .") or "unnamed"  # stripped again: the safe name of a safe name is itself
 
 
 def save_upload(uploads: Path, kb_id: int, name: str, content: bytes) -> Path:

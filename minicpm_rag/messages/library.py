@@ -194,6 +194,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "'{table}' is not a usable name for a keyword index. Use letters, digits and underscores.",
     ),
     # PostgreSQL
+    "library.database_unreadable": (
+        "数据库地址 {url} 无法解读。请把密码里的特殊字符写成百分号编码：@ 为 %40，/ 为 %2F，% 为 %25，空格为 %20。",
+        "The database address {url} cannot be read. Percent-encode special characters in the password: @ is %40, / is "
+        "%2F, % is %25, a space is %20.",
+    ),
     "library.database_address": (
         "MINICPM_RAG_DATABASE 的值 {url} 不是数据库地址。请写成 postgresql://用户@主机/数据库，或取消它，改用自带的资料库。",
         "MINICPM_RAG_DATABASE is {url}, which is no address of a database. Write postgresql://user@host/database, "

@@ -251,6 +251,11 @@ def test_other_hosts_and_sites_are_refused_as_by_the_page(client: httpx.Client, 
     assert client.get("/v1/models", headers=headers).status_code == 403
 
 
+def test_a_path_in_the_host_header_opens_nothing(address: str) -> None:
+    with client_of(address, Authorization="", Host="localhost/open/?") as stranger:
+        assert stranger.get("/api/knowledge-bases").status_code in (400, 401)
+
+
 def test_what_is_too_large_is_refused_stated_or_not(client: httpx.Client) -> None:
     body = json.dumps({"model": "default", "messages": [{"role": "user", "content": "x" * 5_000_000}]}).encode()
     stated = client.post("/v1/chat/completions", content=body)

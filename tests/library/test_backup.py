@@ -19,6 +19,7 @@ from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.indexing import Worker, follow, save_upload, submit_ingest, submit_remove
 from minicpm_rag.library import Library
 from minicpm_rag.library.backup import MANIFEST, back_up, restore
+from minicpm_rag.library.originals import LONGEST_NAME_BYTES, safe_name
 
 TEXT = {"水泵.txt": "云溪牌水泵的保修期为两年。", "lease.txt": "The deposit is returned within six weeks."}
 STEPS = ("unpacked", "originals in place", "vectors gone", "ledger's other files gone", "done")
@@ -83,6 +84,28 @@ def test_a_restored_library_is_the_one_that_was_backed_up(backup: Path, tmp_path
     assert titles(other) == sorted(TEXT)
     assert answers(other, "水泵的保修期") == [TEXT["水泵.txt"]]
     assert answers(other, "deposit six weeks") == [TEXT["lease.txt"]]
+
+
+def test_what_a_file_manager_left_among_the_originals_is_not_backed_up(home: Path, tmp_path: Path) -> None:
+    (folder,) = {path.parent for path in home.glob("uploads/*/*/lease.txt")}
+    (folder / ".DS_Store").write_bytes(b"x")
+    (folder / "a folder").mkdir()
+    assert back_up(home, tmp_path / "backup").originals == 2
+    restore(tmp_path / "other", tmp_path / "backup")
+    assert titles(tmp_path / "other") == sorted(TEXT)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_backup_is_its_makers_alone(backup: Path) -> None:
+    assert backup.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 199 + " b", "很." + "很" * 200, "x. " + " " * 250 + "b", " .", "a" * 198 + ".\t很"]
+)
+def test_a_safe_name_of_a_safe_name_is_itself_so_that_its_file_is_found_again(name: str) -> None:
+    once = safe_name(name)
+    assert safe_name(once) == once and 0 < len(once.encode()) <= LONGEST_NAME_BYTES
 
 
 def test_what_came_after_the_backup_is_gone_and_what_was_removed_is_back(home: Path, backup: Path) -> None:

@@ -119,6 +119,19 @@ def test_a_server_that_is_not_there_is_a_sentence_without_the_password() -> None
     assert shown("postgresql:///rag?user=ann&password=secret") == "postgresql:///rag?user=ann&password=***"
 
 
+@pytest.mark.parametrize(
+    "password",
+    ["S3cret/ab", "S3cret@ab", "S3cret%zz", "S3cret ab", "ab[S3cret", "ab:S3cret", "ab?S3cret", "S3cret\nab"],
+)
+@pytest.mark.parametrize("rest", ["postgresql://ann:{}@127.0.0.1:1/rag", "postgresql://127.0.0.1:1/rag?password={}"])
+def test_no_error_quotes_a_password_with_special_characters(rest: str, password: str) -> None:
+    pytest.importorskip("psycopg")
+    for address in (rest.format(password), rest.format(password).replace("postgresql", "mysql")):
+        with pytest.raises((DatabaseUnreachableError, SettingsError)) as raised:
+            PostgresLedger(address)
+        assert "S3cret" not in str(raised.value) and "S3cret" not in str(raised.value.__cause__)
+
+
 def test_another_address_is_refused_and_the_setting_keeps_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match="no address of a database"):
         PostgresLedger("mysql://localhost/rag")

@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from minicpm_rag.errors import DatabaseUnreachableError, LibraryBusyError, LibraryError, RAGError, SettingsError
 from minicpm_rag.library.ledger import Ledger, migrations
@@ -28,7 +27,7 @@ CONNECT_SECONDS = 10
 LOCK_SECONDS = 30  # that a short write waits for others
 JOB_LOCK_SECONDS = 900  # that a job waits for another job's document, which may be large
 IDLE_SECONDS = 300  # after which the server ends a transaction of a program that it hears nothing of
-_SCHEMES = ("postgresql", "postgres")
+_SCHEMES = ("postgresql://", "postgres://")
 _JOBS, _SHORT = 7_301, 7_302  # the classes of our advisory locks
 # Notice within a minute where the other side has gone without a word.
 _KEEPALIVES = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
@@ -108,6 +107,8 @@ class PostgresLedger(Ledger):
             import psycopg  # noqa: F401
         except ImportError as exc:
             raise SettingsError("library.no_psycopg") from exc
+        if not _is_readable(url):
+            raise SettingsError("library.database_unreadable", url=shown(url))
         self.url = url
         self._idle_connections: list[PostgresConnection] = []
         self._idle_lock = threading.Lock()
@@ -259,12 +260,26 @@ def _number_loader() -> Any:
 
 def is_address(text: str) -> bool:
     """Whether it is the address of a PostgreSQL database."""
-    return urlsplit(text).scheme in _SCHEMES
+    return text.startswith(_SCHEMES)
 
 
 def shown(url: str) -> str:
-    """An address without its password."""
-    return re.sub(r"(//[^:/@]*):[^@/]*@", r"\1@", re.sub(r"(?i)(password=)[^&\s]*", r"\1***", url))
+    """An address without its password, also where that has signs that an address may not have: rather less is shown."""
+    without = re.sub(r"(?i)(password\s*=\s*)[^&]*", r"\1***", url)
+    return re.sub(r"(//[^:/@]*):.*@", r"\1@", without, flags=re.DOTALL)
+
+
+def _is_readable(url: str) -> bool:
+    """Whether libpq takes an address for what is meant; what it says of another one quotes the password."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    before_host = url.partition("//")[2].partition("?")[0].rpartition("@")[0]
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        return False
+    return "@" not in before_host and "/" not in before_host
 
 
 @contextmanager
