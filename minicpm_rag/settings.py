@@ -120,6 +120,9 @@ class Settings(BaseSettings):
         "text", description="how the page and the servers log; json has one object a line, without texts and names"
     )
     ocr: bool = Field(True, description="read scanned pages where the ocr extra is installed")
+    in_short: bool = Field(
+        True, description="show a document in short, by three of its own sentences, with three questions it can answer"
+    )
 
     @property
     def database_url(self) -> str | None:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.loaders import load_file
+from minicpm_rag.page import shared
+from minicpm_rag.settings import Settings
 
 FILES = Path(__file__).parents[1] / "data" / "pdf"
 
@@ -42,6 +45,13 @@ def test_the_view_shows_outline_tables_languages_and_poor_pages() -> None:
         assert words in found
     assert "&lt;b&gt;a&lt;/b&gt;.pdf" in found
     assert "In short" in found and "Questions it can answer" in found
+
+
+def test_a_document_in_short_is_left_out_where_the_setting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "settings", lambda: Settings(in_short=False))
+    found = html("en")
+    assert "In short" not in found and "Questions it can answer" not in found
+    assert "Outline" in found
 
 
 def test_the_view_is_chinese_where_the_page_is() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.whole.digest import digest
 from minicpm_rag.messages import joined
+from minicpm_rag.page import shared
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
 
@@ -28,13 +29,20 @@ def described(row: DocumentRow, pages: Sequence[Page]) -> str:
     if row.reason is not None:
         chip = f'<span class="rag-chip warn">{markup.plain(t("status_note"))}</span>'
         parts.append(f'<div class="rag-quiet">{chip}{markup.plain(said(joined(row.reason, row.remedy)))}</div>')
-    short = digest(row, pages)
-    for title, lines in ((t("in_short"), short.lines), (t("can_be_asked"), short.questions)):
-        if lines:
-            parts.append(_section(title, [f"<div>{markup.plain(line)}</div>" for line in lines], ""))
+    if shared.settings().in_short:
+        parts += _in_short(row, pages)
     parts.append(_section(t("outline"), _outline(pages), t("outline_none")))
     parts.append(_section(t("tables_found"), _tables(pages), t("tables_none")))
     return "".join(parts)
+
+
+def _in_short(row: DocumentRow, pages: Sequence[Page]) -> list[str]:
+    short = digest(row, pages)
+    return [
+        _section(title, [f"<div>{markup.plain(line)}</div>" for line in lines], "")
+        for title, lines in ((t("in_short"), short.lines), (t("can_be_asked"), short.questions))
+        if lines
+    ]
 
 
 def _facts(row: DocumentRow, pages: Sequence[Page]) -> str:
