@@ -38,7 +38,8 @@ class Composed:
     ) -> Text:
         """Add text whose marks number `documents` from 1.
 
-        Passages that are cited get the next numbers; one that was cited before keeps its own.
+        Passages that are cited get the next numbers; one that was cited before keeps its own. Each citation keeps its
+        own document, which is labelled with the section of the quote.
         """
         known = list(self.answer.documents)
         places = {_place(document): number for number, document in enumerate(known, start=1)}

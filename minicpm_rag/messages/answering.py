@@ -109,6 +109,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answering.table_result_min": ("{measure}最小值：**{value}**", "Lowest {measure}: **{value}**"),
     "answering.table_result_max": ("{measure}最大值：**{value}**", "Highest {measure}: **{value}**"),
     "answering.table_result_count": ("符合条件的有 **{value}** 行", "**{value}** rows fit"),
+    "answering.table_result_one": ("符合条件的有 **{value}** 行", "**{value}** row fits"),
     "answering.table_result_distinct": (
         "不同的{measure}有 **{value}** 个（{rows} 行）",
         "**{value}** different values of {measure} (in {rows:row|rows})",
@@ -120,7 +121,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answering.table_of_mean": ("{measure}平均值", "average {measure}"),
     "answering.table_of_median": ("{measure}中位数", "median {measure}"),
     "answering.table_row_count": ("行数", "rows"),
-    "answering.table_rows": ("结果共 {count} 行：", "The result has {count} rows:"),
+    "answering.table_rows": ("结果共 {count} 行：", "The result has {count:row|rows}:"),
     "answering.table_no_rows": ("没有符合条件的行。", "No row fits."),
     "answering.table_cut": ("（只显示前 {count} 行）", "(only the first {count} rows are shown)"),
     # ... how it was computed

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from minicpm_rag.records import TABLE_HEADER
 from minicpm_rag.text.scripts import has_wide
 from minicpm_rag.text.sentences import sentence_spans
-from minicpm_rag.text.table_rows import ROWS, cells
+from minicpm_rag.text.table_rows import ROWS, cells, is_rule
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -50,7 +50,7 @@ class Statement:
 
 
 def statements(document: Document) -> list[Statement]:
-    """Cut a passage into statements in reading order; the header lines of tables are not among them."""
+    """Cut a passage into statements in reading order; header lines of tables and their rules are not among them."""
     text = document.page_content
     found: list[Statement] = []
     header = str(document.metadata.get(TABLE_HEADER) or "")
@@ -63,6 +63,8 @@ def statements(document: Document) -> list[Statement]:
         position = row.end()
         if not header:
             header = row.group().strip()
+        elif is_rule(row.group()):
+            continue
         elif row.end() - row.start() <= _LONGEST_ROW:
             found.append(Statement(row.start(), row.end(), row.group(), header))
         else:

@@ -90,6 +90,40 @@ def test_a_question_over_a_table_is_computed(chain: AnswerChain, question: str, 
     assert answer.text.partition("\n")[0].partition("[1]")[0] == first_line
 
 
+OVERTIME = """姓名,部门,月份,加班小时
+张敏,研发部,2025-01,12
+李强,研发部,2025-01,20.5
+王芳,市场部,2025-01,8
+张敏,研发部,2025-02,15
+王芳,市场部,2025-02,11
+"""
+STAFF = """工号,姓名,部门,薪级
+W-01,王伟,研发部,5
+W-02,王伟,市场部,7
+W-03,李娜,研发部,4
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "question", "first_line"),
+    [
+        (OVERTIME, "加班超过10小时的有几人？", "不同的姓名有 **3** 个（4 行）"),
+        (OVERTIME, "研发部有多少人？", "不同的姓名有 **2** 个（3 行）"),
+        (STAFF, "薪级大于4的有几人？", "符合条件的有 **2** 行"),
+        (ORDERS, "How many orders over 11,000?", "**1** row fits"),
+    ],
+)
+def test_persons_are_counted_once_and_one_row_is_no_rows(
+    tmp_path: Path, content: str, question: str, first_line: str
+) -> None:
+    (tmp_path / "table.csv").write_text(content, encoding="utf-8")
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / "table.csv")
+        retriever = HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB)
+        answer = ask(build_chain(retriever=retriever), question)
+    assert answer.text.partition("[1]")[0] == first_line
+
+
 STATES = """订单编号,日期,地区,商品,数量,金额(元),状态
 A1,2026-01-05,华东,净化器,3,5400,已完成
 A2,2026-01-18,华北,加湿器,10,3990,已取消

@@ -26,6 +26,11 @@ def test_a_row_reads_with_its_header_and_the_header_is_no_statement() -> None:
     assert second.text == "| AL-500 | 5680 |"
 
 
+def test_the_rule_under_a_header_is_no_statement() -> None:
+    document = Document("| Item | Cost |\n|------|:----:|\n| Server A | 6,900 |")
+    assert [one.readable for one in statements(document)] == ["Item: Server A; Cost: 6,900"]
+
+
 def test_a_row_of_a_continued_table_knows_the_header_from_the_metadata() -> None:
     row = Document("| AL-500 | 5680 |", metadata={"table_header": "| Model | Price |"})
     assert [one.readable for one in statements(row)] == ["Model: AL-500; Price: 5680"]

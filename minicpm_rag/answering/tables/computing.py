@@ -71,7 +71,7 @@ class Computing(Conditions):
         if counted is not None and not measures and (sold := self._sold(counted)) is not None:
             return self._of("sum", (sold,), group)
         if counted is not None and not measures:
-            noun = self._counted_field(counted)
+            noun = self._counted_field(counted) or self._counted_persons(counted)
             if noun is not None and group != noun and self._column(noun).distinct < self.tables[noun.table].rows:
                 return self._of("distinct", (noun,), group)
             return self._of("count", (), group) if self._counts_rows(counted) else None
@@ -358,6 +358,18 @@ class Computing(Conditions):
                 if fields:
                     return fields[0]
         return None
+
+    def _counted_persons(self, counted: re.Match[str]) -> Field | None:
+        """The column of names where persons are counted: one with several rows is one person.
+
+        None where each row has a text of its own, such as a staff number: two rows of one name may be two persons.
+        """
+        if not words.PERSONS.search(counted.group()) and not words.PERSONS_EN.match(self.text, counted.end()):
+            return None
+        texts = [field for field in self._fields() if self._column(field).kind == "text"]
+        if any(self._column(field).distinct == self.tables[field.table].rows for field in texts):
+            return None
+        return self._name_field()
 
     def _sold(self, counted: re.Match[str]) -> Field | None:
         """The column of pieces where it is asked how many of a thing were sold, not how many orders there were."""

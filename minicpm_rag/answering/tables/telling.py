@@ -180,6 +180,8 @@ def _headline(computed: Computed, language: Language) -> str:
         value = _value_text(rows[0][0], _unit(query) if query.aggregate not in ("count", "distinct") else "")
         if query.aggregate in ("share", "difference"):
             measure = _inner_in_words(query, language)
+        if query.aggregate == "count" and computed.counted == 1:
+            return text(language, Message("answering.table_result_one", value=value))
         return text(language, Message(_RESULT[query.aggregate], value=value, measure=measure, rows=computed.counted))
     if query.descending is not None and len(rows) == 1:
         *labels, last = rows[0]

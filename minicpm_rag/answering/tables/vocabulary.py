@@ -37,6 +37,8 @@ DIFFERENCE = re.compile(
 )
 # What is sold is counted in pieces, where a column has them.
 SOLD = re.compile(r"卖|售|销|买|采购|出库|入库|\b(?:sold|sells?|bought|purchased|shipped|delivered)\b")
+PERSONS = re.compile(r"[人位名]$|人数")  # at the end of "how many": 几人
+PERSONS_EN = re.compile(r"\s*(?:different |distinct )?(?:people|persons|employees|colleagues|students|members)\b")
 PIECES = "台件个本部辆双瓶包箱盒只套张把斤"
 WORTH = re.compile(r"价值|货值|\b(?:values?|worth)\b")
 MOST = re.compile(r"最[多少]|\b(?:the most|most|fewest|least)\b")
