@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from minicpm_rag.records import TABLE_HEADER
+from minicpm_rag.records import PAGE_KIND, TABLE_HEADER
 from minicpm_rag.text.scripts import has_wide
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.table_rows import ROWS, cells, is_rule
@@ -75,8 +75,11 @@ def statements(document: Document) -> list[Statement]:
 def is_heading(document: Document, statement: Statement) -> bool:
     """Tell whether the statement reads like the heading of what follows it: a short line by itself.
 
-    Either it is numbered or marked as one, or blank lines are around it. Not every format says what is a heading.
+    Either it is numbered or marked as one, or blank lines are around it. Not every format says what is a heading;
+    slides do, and all that they say stands on short lines by itself.
     """
+    if document.metadata.get(PAGE_KIND) == "slide":
+        return False
     line, text, start, end = statement.text, document.page_content, statement.start, statement.end
     before = text[max(0, start - _BESIDE) : start].rpartition("\n")[2]
     after, line_end, _ = text[end : end + _BESIDE].partition("\n")

@@ -84,3 +84,9 @@ def test_a_short_line_by_itself_above_text_is_a_heading(text: str) -> None:
 def test_what_may_answer_by_itself_is_no_heading(text: str) -> None:
     document = Document(text)
     assert not any(is_heading(document, one) for one in statements(document))
+
+
+def test_a_line_of_a_slide_is_no_heading() -> None:
+    text = "渠道\n\n小红书和抖音预算分别为80万元和120万元\n\n由刘洋负责"
+    slide = Document(text, metadata={"page_kind": "slide"})
+    assert [one.text for one in statements(slide) if not is_heading(slide, one)] == text.split("\n\n")
