@@ -15,8 +15,10 @@ from fake_workspace import wait_until
 from hashed_embedder import HashedEmbedder
 from streamlit.testing.v1 import AppTest
 
+from minicpm_rag.indexing import submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.page import door, once, server, shared
+from minicpm_rag.page.background.jobs import Jobs
 from minicpm_rag.records import Grant, User
 from minicpm_rag.settings import load_settings
 
@@ -100,6 +102,20 @@ def test_the_page_takes_the_workspace_only_as_the_user_may_see_it() -> None:
     assert taken == {"app.py", "state.py", "views/sidebar.py", "views/asking.py"}
     asking = (page / "views" / "asking.py").read_text(encoding="utf-8")
     assert asking.count("reply.Reply(") == asking.count("opening=lambda: _seen_by(who, opening(") == 1
+
+
+def test_jobs_of_an_earlier_knowledge_base_of_the_name_are_shown_to_its_people_only(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minicpm_rag.indexing.follow", lambda *_, **__: iter(()))
+    secret = tmp_path / "the plan nobody knows of.txt"
+    jobs = Jobs()
+    job = jobs.begin(library, "ingest", "Heron", lambda: submit_ingest(library, "Heron", [secret]))
+    library.rename("Heron", "Crane")  # by the API, say: the page hears nothing of it
+    eve = library.seen_by(User("login:i:eve", frozenset({"login:i:eve"}), frozenset(), "eve"))
+    eve.create("Heron")
+    assert jobs.of("Heron", library) == [job]
+    assert jobs.of("Heron", eve) == []
 
 
 @pytest.fixture

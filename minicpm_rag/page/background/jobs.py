@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from minicpm_rag.errors import RAGError
+from minicpm_rag.errors import NotFoundError, RAGError
 from minicpm_rag.library.originals import UPLOAD
 from minicpm_rag.messages import Message
 from minicpm_rag.page.once import Once
@@ -117,14 +117,18 @@ class Jobs:
         with self._lock:
             self._jobs.append(job)
 
-    def of(self, knowledge_base: str) -> list[Job]:
-        """The jobs of a knowledge base that are still shown; an import makes its own knowledge base, so all show it."""
+    def of(self, knowledge_base: str, library: Library | None = None) -> list[Job]:
+        """The jobs of a knowledge base that are still shown; an import makes its own knowledge base, so all show it.
+
+        With a `library`, those that its user may see: the name may have been another knowledge base's.
+        """
         with self._lock:
-            return [
+            found = [
                 job
                 for job in self._jobs
                 if job.knowledge_base == knowledge_base or (job.knowledge_base == "" and job.library.user is None)
             ]
+        return found if library is None or library.user is None else [job for job in found if _sees(library, job)]
 
     def renamed(self, knowledge_base: str, new_name: str) -> None:
         """Show a knowledge base's jobs under its new name from now on."""
@@ -142,6 +146,16 @@ class Jobs:
         """Show a job no longer: the user has dismissed it."""
         with self._lock:
             self._jobs = [other for other in self._jobs if other is not job]
+
+
+def _sees(library: Library, job: Job) -> bool:
+    from minicpm_rag import indexing
+
+    try:
+        indexing.job_state(library, job.number)
+    except NotFoundError:
+        return False
+    return True
 
 
 @Once
@@ -165,10 +179,10 @@ def ingest(
     return shared().begin(library, "ingest", knowledge_base, submit, sources)
 
 
-def go_on(job: Job) -> None:
+def go_on(library: Library, job: Job) -> None:
     """Read what a pause left; what was read before is passed over quickly."""
     shared().put_away(job)
-    ingest(job.library, job.knowledge_base, job.sources)
+    ingest(library, job.knowledge_base, job.sources)
 
 
 def place(library: Library, row: DocumentRow) -> str:

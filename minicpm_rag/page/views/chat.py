@@ -183,7 +183,7 @@ def _until_documents(workspace: Workspace) -> None:
     """
     if _documents(workspace):
         st.rerun()
-    if uploads.is_busy():
+    if uploads.is_busy(workspace):
         notices.working(t("job_ingest"))
 
 

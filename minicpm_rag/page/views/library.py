@@ -59,7 +59,7 @@ def _listing(workspace: Workspace) -> None:
     uploads.watch(workspace)
     rows = workspace.library.documents(name) if found else []
     if not rows:
-        if not uploads.is_busy():
+        if not uploads.is_busy(workspace):
             notices.quiet(t("library_empty"))
         return
     wanted = st.text_input(

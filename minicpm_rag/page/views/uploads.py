@@ -104,45 +104,53 @@ def keep(workspace: Workspace, files: Sequence[UploadedFile]) -> tuple[list[str]
 def watch(workspace: Workspace) -> None:
     """Draw the jobs, and draw them again as they go on: often while one runs, else less often for jobs of others."""
     jobs.shared().adopt(workspace.library)
-    if is_busy():
+    if is_busy(workspace):
         _watching(workspace)
         return
-    for job in jobs.shared().of(state.knowledge_base()):
-        _job(job)
+    for job in _jobs(workspace):
+        _job(workspace, job)
     _idle(workspace, _state_of(workspace))
 
 
-def is_busy() -> bool:
+def is_busy(workspace: Workspace) -> bool:
     """Whether a job of the knowledge base on the page waits or runs."""
-    return any(not job.done.is_set() for job in jobs.shared().of(state.knowledge_base()))
+    return any(not job.done.is_set() for job in _jobs(workspace))
+
+
+def _jobs(workspace: Workspace) -> list[Job]:
+    return jobs.shared().of(state.knowledge_base(), workspace.library)
+
+
+def _may_write(workspace: Workspace) -> bool:
+    return state.person() is None or workspace.library.level(state.knowledge_base()) != "read"
 
 
 @st.fragment(run_every=BUSY_SECONDS)
 def _watching(workspace: Workspace) -> None:
     jobs.shared().adopt(workspace.library)
-    if not is_busy():
+    if not is_busy(workspace):
         st.rerun()
-    for job in jobs.shared().of(state.knowledge_base()):
-        _job(job)
+    for job in _jobs(workspace):
+        _job(workspace, job)
 
 
 @st.fragment(run_every=IDLE_SECONDS)
 def _idle(workspace: Workspace, drawn: tuple[tuple[int, int] | None, int]) -> None:
     """Draw the view again once another process has begun a job, or has changed the knowledge base."""
     jobs.shared().adopt(workspace.library)
-    if is_busy() or _state_of(workspace) != drawn:
+    if is_busy(workspace) or _state_of(workspace) != drawn:
         st.rerun()
 
 
 def _state_of(workspace: Workspace) -> tuple[tuple[int, int] | None, int]:
     name = state.knowledge_base()
     found = name in {row.name for row in workspace.library.knowledge_bases()}
-    return (workspace.library.version(name) if found else None, len(jobs.shared().of(name)))
+    return (workspace.library.version(name) if found else None, len(_jobs(workspace)))
 
 
-def _job(job: Job) -> None:
+def _job(workspace: Workspace, job: Job) -> None:
     if not job.done.is_set():
-        _progress(job)
+        _progress(workspace, job)
         return
     if job.error:
         notices.bad(job.error)
@@ -156,13 +164,13 @@ def _job(job: Job) -> None:
                 t(f"verdict_{status}") + f" {counts[status]}" for status in sorted(counts, key=TONES.__contains__)
             )
             st.html(f'<div class="rag-row-title">{markup.plain(words or t("nothing_read"))}</div>')
-            if job.left:
+            if job.left and _may_write(workspace):
                 st.button(
                     t("resume_reading", count=job.left),
                     icon=":material/play_arrow:",
                     key=f"resume-{job.number}",
                     on_click=_go_on,
-                    args=(job,),
+                    args=(workspace, job),
                 )
             st.button(
                 t("put_away"),
@@ -174,7 +182,7 @@ def _job(job: Job) -> None:
         verdict_table(job.verdicts)
 
 
-def _progress(job: Job) -> None:
+def _progress(workspace: Workspace, job: Job) -> None:
     step = job.latest
     if step is None or not step.files or job.kind == "remove":
         notices.working(t(f"job_{job.kind}"))
@@ -197,7 +205,7 @@ def _progress(job: Job) -> None:
             icon=":material/pause:",
             key=f"stop-job-{job.number}",
             type="tertiary",
-            disabled=paused,
+            disabled=paused or not _may_write(workspace),
             on_click=job.cancelled.set,
         )
     bad = [verdict for verdict in job.verdicts if verdict.status in TONES]
@@ -206,8 +214,8 @@ def _progress(job: Job) -> None:
 
 
 @attempt
-def _go_on(job: Job) -> None:
-    jobs.go_on(job)
+def _go_on(workspace: Workspace, job: Job) -> None:
+    jobs.go_on(workspace.library, job)
 
 
 def _time(seconds: int) -> str:
