@@ -12,6 +12,7 @@ from pathlib import PurePath
 
 from minicpm_rag.answering.followups import carry_over, points_back, stands_alone
 from minicpm_rag.answering.named import named, title_words, words_of_title
+from minicpm_rag.messages import Language
 from minicpm_rag.records import DocumentRow, Turn
 from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, content_terms, language_of
 from minicpm_rag.text.terms import fold
@@ -29,6 +30,8 @@ _BEGINS_EN = re.compile(rf"\W*(?:please\s+)?{_ASKING_EN}", re.IGNORECASE)
 _BETWEEN = re.compile(r"\b(?:between|both|difference)\b", re.IGNORECASE)
 _NEXT_ZH = re.compile(r"[？?；;，,]\s*(?:以及|另外|还有|并且|同时|和|那么?)?|以及|(?<=[谁少久里么时])和")
 _OWNER_ZH = re.compile(r"^(?:请问)?(?P<owner>[^的，,]{2,24})的[^的]{1,16}?(?:是|为|有|在|由|什么|多少|谁|几)")
+_PLACE_ZH = re.compile(r"^(?:请问)?(?P<place>[^，,]{2,24}?(?:里面?|中))")
+_SUBJECT_ZH = re.compile(r"^(?!一共|总共|共|分别|都|应|需|要|还)[^，,]{2,16}?(?:是|为|有)(?:什么|多少|多久|谁|几|哪)")
 _NAME_EN = re.compile(r"(?<=[a-z,] )(?:the |project )?(?P<name>[A-Z][\w-]*(?: (?:[A-Z][\w-]*|\d+))*)")
 _PRONOUN_EN = re.compile(r"\b(?:it|he|she|him|(?P<owns>its|his|her))\b", re.IGNORECASE)
 
@@ -88,7 +91,7 @@ def _questions(question: str, rows: Sequence[DocumentRow]) -> Iterator[Part]:
     first = asked[0]
     about = named(question, rows)
     for number, one in enumerate(asked):
-        said = one if number == 0 else (_completed_zh if language == "zh" else _completed_en)(one, first)
+        said = one if number == 0 else _completed(one, first, rows, language)
         own = named(said, rows)
         yield Part(f"{said[:1].upper()}{said[1:]}{'？' if language == 'zh' else '?'}", own or (about if number else ()))
 
@@ -111,6 +114,17 @@ def _joined_zh(question: str) -> list[str]:
     pieces = [piece for piece in pieces if piece]
     asks = [CHINESE_QUESTION_WORDS.search(piece) is not None and bool(content_terms(piece)) for piece in pieces]
     return pieces if len(pieces) > 1 and all(asks) else []
+
+
+def _completed(question: str, first: str, rows: Sequence[DocumentRow], language: Language) -> str:
+    if language == "en":
+        return _completed_en(question, first)
+    place = _PLACE_ZH.match(first)
+    is_full = _SUBJECT_ZH.match(question) is not None and not points_back(question)
+    if is_full and place is not None and named(place["place"], rows):
+        # 员工手册里病假工资怎么发？报销期限是多少？: all that the two share is the document that they are asked of.
+        return question if named(question, rows) else f"{place['place']}{question}"
+    return _completed_zh(question, first)
 
 
 def _completed_zh(question: str, first: str) -> str:

@@ -37,6 +37,10 @@ ROWS = [
         ("年假有几天？病假需要什么手续？", ["年假有几天？", "病假需要什么手续？"]),
         ("年假有几天，病假呢？", ["年假有几天？", "病假有几天？"]),
         ("报销需要哪些材料，交给谁？", ["报销需要哪些材料？", "报销需要材料，交给谁？"]),
+        (
+            "晨曦项目里病假工资怎么发？报销期限是多少？",
+            ["晨曦项目里病假工资怎么发？", "晨曦项目里报销期限是多少？"],
+        ),
         # Of one thing is asked
         ("Who leads Tidal?", []),
         ("What about its weight (battery of the AirLeaf 200 last, and how do I charge it)?", []),  # after a follow-up
