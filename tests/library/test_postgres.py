@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import stores
+from hashed_embedder import HashedEmbedder
 
 from minicpm_rag.cli import main
 from minicpm_rag.errors import DatabaseUnreachableError, LibraryError, SettingsError
+from minicpm_rag.indexing import Worker, follow, save_upload, submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import keywords
@@ -153,6 +155,23 @@ def test_backup_and_restore_leave_a_database_to_its_own_tools(
     for arguments in (["backup", str(tmp_path / "x.zip")], ["restore", str(tmp_path / "there.zip")]):
         assert main(arguments) == 1
         assert "pg_dump" in capsys.readouterr().err
+
+
+def test_vectors_longer_than_a_graph_takes_are_kept_and_searched(tmp_path: Path, database: str) -> None:
+    embedder = HashedEmbedder("long", dimension=4096)
+    with Library(tmp_path / "home", embedder=embedder, database=database) as library, Worker(library):
+        path = save_upload(library, "default", "pump.txt", b"The pump runs for two years.")
+        steps = follow(library, submit_ingest(library, "default", [path]))
+        assert [step.verdict.status for step in steps if step.verdict] == ["indexed"]
+        ((_, similarity),) = library.dense_search("default", embedder.embed_query("the pump runs for two years"), 3)
+        assert similarity > 0.9
+
+
+def test_what_the_server_will_never_do_is_not_taken_for_a_server_that_is_away(ledger: PostgresLedger) -> None:
+    with pytest.raises(LibraryError, match="dimensions") as raised, ledger.writing() as connection:
+        connection.execute("CREATE TABLE long(vector halfvec(4096))")
+        connection.execute("CREATE INDEX ON long USING hnsw (vector halfvec_cosine_ops)")
+    assert not isinstance(raised.value, DatabaseUnreachableError)
 
 
 def test_words_of_any_length_are_found(ledger: PostgresLedger) -> None:

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 # Neighbours and candidates of the graph, see docs/scale.md.
 LINKS, BUILT_AMONG, SEARCHED_AMONG = 16, 100, 200
+MOST_DIMENSIONS = 4_000  # of which pgvector makes a graph; longer vectors are all compared
 
 
 def create(connection: Connection, index_id: int, dimension: int) -> None:
     """Make the empty table of an index."""
     connection.execute(f"CREATE TABLE {_table(index_id)}(chunk BIGINT PRIMARY KEY, vector halfvec({int(dimension)}))")
-    build(connection, index_id)
+    if dimension <= MOST_DIMENSIONS:
+        build(connection, index_id)
 
 
 def build(connection: Connection, index_id: int) -> None:

@@ -300,6 +300,8 @@ def translated_errors(place: str) -> Iterator[None]:
         raise LibraryError("library.no_pgvector", place=place, why=reason_of(exc)) from exc
     except (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction) as exc:
         raise LibraryError("library.database_rights", place=place, why=reason_of(exc)) from exc
+    except errors.ProgramLimitExceeded as exc:  # an OperationalError, but what is asked again fails again
+        raise LibraryError("library.ledger_failed", path=place, why=reason_of(exc)) from exc
     except psycopg.OperationalError as exc:  # also what is raised while the server shuts down
         said = " ".join(str(exc).split()).partition(" Is the server running")[0].rstrip(".")
         why = Message("system.words", words=said)
