@@ -34,7 +34,9 @@ def _with_words_corrected(question: str, count: Count, is_word: IsWord) -> str:
     for word in words:
         if known.get(_term(word)) or is_word(word):
             continue
-        possible = list(_possible(fold(word)))
+        typed = fold(word)
+        # A longer word whose stem begins the typed one is no correction: "summariize" has the stem of "summary".
+        possible = [one for one in _possible(typed) if len(one) <= len(typed) or not typed.startswith(_term(one))]
         found = count(list(dict.fromkeys(map(_term, possible))))
         best = max(possible, key=lambda other: found.get(_term(other), 0), default=word)
         if found.get(_term(best)):

@@ -11,7 +11,8 @@ from minicpm_rag.text.terms import terms
 HELD = Counter(
     terms(
         "The tenant returns the deposit within six weeks. The trial of the angel. Martin keeps the harbour light. "
-        "The prince bought a house for Harlan. 鐵道博物館位於彰化縣。水泵的保修期为两年，报销单须在返回后三十天内提交。"
+        "The prince bought a house for Harlan. "
+        "The summary is short. 鐵道博物館位於彰化縣。水泵的保修期为两年，报销单须在返回后三十天内提交。"
     )
 )
 
@@ -51,6 +52,7 @@ def test_a_typing_error_is_corrected_by_the_library(typed: str, meant: str) -> N
         "What is the price?",
         "Who is Martyn?",
         "What does a horse cost?",
+        "Could you summarize it?",
         "水泵的保修期多久？",
         "期保怎么算？",
         "",
