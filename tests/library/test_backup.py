@@ -117,6 +117,16 @@ def test_what_came_after_the_backup_is_gone_and_what_was_removed_is_back(home: P
     assert answers(home, "deposit six weeks") == [TEXT["lease.txt"]]
 
 
+def test_a_restore_brings_back_the_tokens_of_its_day(home: Path, tmp_path: Path) -> None:
+    with Library(home, embedder=None) as library:
+        library.add_token("token", "ann@x.org")
+        back_up(home, tmp_path / "backup")
+        library.drop_tokens("ann@x.org")
+    restore(home, tmp_path / "backup")
+    with Library(home, embedder=None) as library:
+        assert library.user_of_token("token") is not None
+
+
 def test_a_backup_while_others_write_is_whole(home: Path, tmp_path: Path) -> None:
     stop = threading.Event()
 
