@@ -97,6 +97,11 @@ OVERTIME = """姓名,部门,月份,加班小时
 张敏,研发部,2025-02,15
 王芳,市场部,2025-02,11
 """
+INVENTORY = """物品,数量,状况
+中央空调,4,良好
+办公桌,20,八成新
+会议椅,12,新
+"""
 STAFF = """工号,姓名,部门,薪级
 W-01,王伟,研发部,5
 W-02,王伟,市场部,7
@@ -111,9 +116,16 @@ W-03,李娜,研发部,4
         (OVERTIME, "研发部有多少人？", "不同的姓名有 **2** 个（3 行）"),
         (STAFF, "薪级大于4的有几人？", "符合条件的有 **2** 行"),
         (ORDERS, "How many orders over 11,000?", "**1** row fits"),
+        (INVENTORY, "办公桌有几张？", "数量合计：**20**（1 行）"),
+        (INVENTORY, "会议椅一共有多少？", "数量合计：**12**（1 行）"),
+        (
+            "Item,Quantity,State\nDesk,20,used\nChair,12,new\n",
+            "How many desks are there?",
+            "Total Quantity: **20** (1 row)",
+        ),
     ],
 )
-def test_persons_are_counted_once_and_one_row_is_no_rows(
+def test_persons_are_counted_once_things_by_their_quantity_and_one_row_is_no_rows(
     tmp_path: Path, content: str, question: str, first_line: str
 ) -> None:
     (tmp_path / "table.csv").write_text(content, encoding="utf-8")

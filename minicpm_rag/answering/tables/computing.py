@@ -372,10 +372,20 @@ class Computing(Conditions):
         return self._name_field()
 
     def _sold(self, counted: re.Match[str]) -> Field | None:
-        """The column of pieces where it is asked how many of a thing were sold, not how many orders there were."""
+        """The column of pieces where it is asked how many of a thing were sold, not how many orders there were.
+
+        Also where each thing has one row, as in an inventory: that there is one row of desks says nothing of desks.
+        """
+        if len(self.tables) == 1 and any(map(self._names_one_row, self.conditions)):
+            return self._hinted("quantity")
         said = counted.group()
         is_of_rows = said[-1:] not in words.PIECES if is_chinese(said) else self._is_counting()
         return None if is_of_rows or words.SOLD.search(self.text) is None else self._hinted("quantity")
+
+    def _names_one_row(self, condition: Condition) -> bool:
+        """Whether a condition is a text that no two rows share."""
+        column = self._column(condition.field)
+        return condition.operator == "in" and column.kind == "text" and column.distinct == self.tables[0].rows
 
     def _counts_rows(self, counted: re.Match[str]) -> bool:
         """Whether what is counted are rows: "how many days" over rows that are no days is something else."""
