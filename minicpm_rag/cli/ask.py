@@ -61,6 +61,7 @@ def answer(
             click.echo(t("ask.no_model"), err=True)
         _make_ready(workspace, knowledge_base)
         retrieval: Retrieval | None = None
+        end = ""  # of what is written: a summary ends with a blank line
         asked = Question(question, answer_anyway=anyway, scope=_scope(workspace, knowledge_base, held_to))
         for event in workspace.chain(knowledge_base).stream(asked):
             if isinstance(event, Rewritten) and event.changed:
@@ -73,12 +74,14 @@ def answer(
                 if event.anew:
                     click.echo("\n")
                 click.echo("\n".join(printable(line) for line in event.text.split("\n")), nl=False)
+                end = (end + event.text)[-2:]
             elif isinstance(event, Answer) and retrieval is not None:
                 if as_json:
                     click.echo(_as_json(question, retrieval, event))
                 else:
-                    click.echo()
-                    _show(event, retrieval)
+                    if not end.endswith("\n"):
+                        click.echo()
+                    _show(event, retrieval, is_apart=end == "\n\n")
 
 
 def _in_steps(question: str, knowledge_base: str | None, as_json: bool) -> None:
@@ -166,13 +169,14 @@ def _make_ready(workspace: Workspace, knowledge_base: str | None) -> None:
         prepare(workspace.library.embedder_of(name))
 
 
-def _show(answer: Answer, retrieval: Retrieval | None) -> None:
+def _show(answer: Answer, retrieval: Retrieval | None, *, is_apart: bool = False) -> None:
     from minicpm_rag.answering.source_language import source_note
 
     if answer.note is not None and answer.mode == "extractive":
         click.echo(said(answer.note), err=True)
     if answer.citations:
-        click.echo()
+        if not is_apart:
+            click.echo()
         click.echo(t("ask.citations"))
         last = ""
         for citation in answer.citations:

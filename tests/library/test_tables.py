@@ -89,6 +89,15 @@ def test_a_table_that_goes_on_on_the_next_page_is_one(tmp_path: Path) -> None:
     assert found.caption == "Price list"
 
 
+@pytest.mark.parametrize(
+    ("before", "caption"),
+    [("附件清单：", "附件清单："), ("房屋主体结构由甲方负责维修。", ""), ("The list is attached.", "")],
+)
+def test_a_sentence_above_a_table_is_not_its_name(before: str, caption: str) -> None:
+    (found,) = tables._joined([page(1, "Item | Price", "a | 1", "b | 2", title=before)])
+    assert found.caption == caption
+
+
 def test_a_table_without_names_for_its_columns_keeps_its_first_row(tmp_path: Path) -> None:
     (found,) = tables._joined([page(1, "a | 1.5", "b | 2", "c | 3")])
     assert found.header == ["", ""] and next(cells for *_, cells in found.rows) == ["a", "1.5"]

@@ -21,6 +21,7 @@ from minicpm_rag.text.cells import Value, total_label, typed
 
 MOST_COLUMNS = 200  # what lies beyond is found by searching only
 _LEAST_ROWS = 2
+_SENTENCE_ENDS = "。.！!？?；;"
 _LONGEST_CAPTION = 80  # characters
 
 
@@ -230,10 +231,10 @@ def _is_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _caption(page: Page, table: Table) -> str:
-    """The heading above a table, or the line just before it where that is short."""
+    """The heading above a table, or the line just before it where that is short and no sentence."""
     headings = [heading.text for heading in page.headings if heading.start < table.start]
     before = page.text[: table.start].rstrip("\n").rpartition("\n")[2].strip()
-    is_near = 0 < len(before) <= _LONGEST_CAPTION and not table_rows.is_row(before)
+    is_near = 0 < len(before) <= _LONGEST_CAPTION and not table_rows.is_row(before) and before[-1] not in _SENTENCE_ENDS
     parts = [*headings[-1:], *([before] if is_near and before not in headings[-1:] else [])]
     return " ".join(parts)[: 2 * _LONGEST_CAPTION]
 
