@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_workspace import row
 from library_parts import KB, ingest, opened
 from scripted_llm import ScriptedLLM
 
 from minicpm_rag.answering import AnswerChain, build_chain
 from minicpm_rag.answering.small_talk import small_talk
 from minicpm_rag.answering.whole.deadlines import is_deadline
+from minicpm_rag.answering.whole.requests import requested
 from minicpm_rag.library import Library
-from minicpm_rag.records import Answer, Question, Retrieval, Scope, Text, Turn
+from minicpm_rag.records import Answer, DocumentRow, Question, Retrieval, Scope, Text, Turn
 from minicpm_rag.retrieval import HybridRetriever
 
 FIRST = """# Delivery
@@ -132,6 +134,32 @@ def test_without_headings_the_rows_of_a_comparison_are_named_by_what_they_share(
         assert len(rows) == 3 and len(proven(answer, library)) == 6
     subjects = {row[0].strip("| ") for row in rows}
     assert "甲方" in subjects and any("租金" in subject for subject in subjects) and "" not in subjects
+
+
+def rows(*titles: str) -> list[DocumentRow]:
+    return [row(number, title) for number, title in enumerate(titles)]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "比较员工手册和租赁合同",
+        "员工手册与望京办公室租赁合同有什么区别？",
+        "Compare 员工手册.pdf and 望京办公室租赁合同.docx",
+        "what is the difference between 员工手册 and the 租赁合同?",
+    ],
+)
+def test_documents_that_are_compared_may_be_named_by_the_end_of_their_titles(question: str) -> None:
+    held = rows("员工手册.pdf", "望京办公室租赁合同.docx", "MSA Halden signed (v2).docx")
+    found = requested(question, held, is_held=False)
+    assert found is not None and found.kind == "comparison"
+    assert [one.title for one in found.documents] == ["员工手册.pdf", "望京办公室租赁合同.docx"]
+
+
+def test_a_title_with_a_version_in_brackets_is_compared_whole() -> None:
+    held = rows("员工手册.pdf", "望京办公室租赁合同.docx", "MSA Halden signed (v2).docx")
+    found = requested("Compare MSA Halden signed (v2).docx and 望京办公室租赁合同.docx", held, is_held=False)
+    assert found is not None and [one.id for one in found.documents] == [2, 1]
 
 
 def test_a_comparison_of_something_in_two_documents_is_none_of_the_whole_ones(library: Library) -> None:

@@ -80,6 +80,7 @@ _BESIDE = re.compile(
     r"和|与|跟|同|及|、|的|这|那|两|份|个|一下|主要|全部|内容|之间|有|区别|异同|差异|不同|分别|都|各自"
     r"|\b(?:and|with|to|vs|versus|against|between|the|both|two|main|differences?|whole|entire|full|content|contents)\b"
 )
+_BETWEEN = re.compile(r"\s*(?:和|与|跟|以及|、|\b(?:and|with|vs|versus|against)\b\.?)\s*(?:the\s+)?")
 _PART_OF = re.compile(r"^\s*(?:里面?|中)?的\s*(?P<part>.+)$")
 _OF = re.compile(r"^(?P<part>.+?)\s+(?:of|in|from)\s+")
 _NO_PART = re.compile(
@@ -129,6 +130,8 @@ def requested(question: str, rows: Sequence[DocumentRow], *, is_held: bool) -> R
 def _meant(what: str, rows: Sequence[DocumentRow], *, is_held: bool, kind: str) -> tuple[DocumentRow, ...] | None:
     """The documents that are meant: () where it must be asked; None where no document is."""
     count = 2 if kind == "comparison" else 1
+    if kind == "comparison" and (pair := _pair(what, rows)):
+        return pair
     meant = tuple(row for row in rows if _names(what, row)) or named(what, rows)
     if len(meant) >= count and (kind != "comparison" or len(meant) == 2):
         return None if _is_of_a_part(what, meant, kind) else meant
@@ -141,6 +144,19 @@ def _meant(what: str, rows: Sequence[DocumentRow], *, is_held: bool, kind: str) 
     if len(rows) == count:
         return tuple(rows)
     return () if len(rows) > count and what else None
+
+
+def _pair(what: str, rows: Sequence[DocumentRow]) -> tuple[DocumentRow, ...]:
+    """The two documents that are named with nothing beside them, each by its title or by words of one title only."""
+    names = _BETWEEN.split(what.removeprefix("the "))
+    if len(names) != 2:
+        return ()
+    found = [
+        [row for row in rows if name in (fold(row.title), fold(PurePath(row.title).stem))]
+        or [row for row in rows if len(name) > 2 and name in fold(row.title)]
+        for name in names
+    ]
+    return tuple(rows[0] for rows in found) if all(len(rows) == 1 for rows in found) and found[0] != found[1] else ()
 
 
 def following(question: str, history: Sequence[Turn], rows: Sequence[DocumentRow]) -> Following | None:
