@@ -5,6 +5,7 @@ Where the sample documents are at hand, they are read into a knowledge base of t
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,11 @@ from minicpm_rag.page.views.callbacks import attempt
 if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
-SAMPLES = Path(minicpm_rag.__file__).parents[1] / "knowledge"  # in a checkout; an installed package has none
+# In a checkout, and where a wheel puts them (pyproject's data-files).
+_SAMPLES = (
+    Path(minicpm_rag.__file__).parents[1] / "knowledge",
+    Path(sys.prefix) / "share" / "minicpm-rag" / "knowledge",
+)
 
 
 def draw(workspace: Workspace, documents: int) -> None:
@@ -48,11 +53,17 @@ def draw(workspace: Workspace, documents: int) -> None:
                 on_click=_remove,
                 args=(workspace, state.knowledge_base()),
             )
-        elif SAMPLES.is_dir() and not set(knowledge.names(workspace)) & _names():
+        elif _samples() and not set(knowledge.names(workspace)) & _names():
             st.button(
                 t("samples_try"), icon=":material/menu_book:", key="try-samples", on_click=_try, args=(workspace,)
             )
         st.button(t("tour_end"), key="end-tour", type="tertiary", on_click=state.end_tour)
+
+
+def _samples() -> list[str]:
+    """The files of the sample documents; none where they were left out of the installation."""
+    folder = next(filter(Path.is_dir, _SAMPLES), None)
+    return [] if folder is None else [str(path) for path in sorted(folder.iterdir())]
 
 
 def _names() -> set[str]:
@@ -63,7 +74,7 @@ def _names() -> set[str]:
 @attempt
 def _try(workspace: Workspace) -> None:
     name = t("samples_name")
-    jobs.ingest(workspace.library, name, [str(path) for path in sorted(SAMPLES.iterdir())])
+    jobs.ingest(workspace.library, name, _samples())
     st.session_state.knowledge_base = name
     state.open_conversation(None)
 
