@@ -6,6 +6,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY minicpm_rag ./minicpm_rag
+COPY knowledge ./knowledge
 # Name the index of torch's builds for processors (see PyTorch's "Get Started"); without it, CUDA's 3 GB come too.
 ARG TORCH_INDEX=""
 ARG EXTRAS=api
