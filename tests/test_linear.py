@@ -80,8 +80,10 @@ def is_slow(expression: Expression, attack: tuple[str, str, str]) -> bool:
 
     if taken(60) > 0.005 or taken(250) > 0.02:
         return True
-    thousand = taken(1000)  # a quadratic pattern takes some nanoseconds for each pair of characters
-    return thousand > 0.0004 and taken(4000) > 8 * thousand
+    # A quadratic pattern takes tenths of nanoseconds for each pair of characters. One that looks a few hundred
+    # characters ahead grows quicker than its text, too, but only until the text is that long.
+    some = taken(4000)
+    return some > 0.002 and taken(16_000) > 8 * some
 
 
 def some_of(found: list[tuple[str, str, str]], most: int | None) -> list[tuple[str, str, str]]:
