@@ -79,7 +79,7 @@ def fixed(typed: str, said: str) -> Iterator[AnswerEvent]:
 
 
 def _documents(library: Library | None, knowledge_base: str, language: Language) -> str:
-    rows = [] if library is None else [row for row in library.documents(knowledge_base) if row.status == "ready"]
+    rows = () if library is None else library.ready_documents(knowledge_base)
     if not rows:
         return text(language, Message("answering.no_documents"))
     lines = [text(language, Message("answering.documents", count=len(rows)))]

@@ -96,7 +96,7 @@ def evaluate(
 def calibrate_abilities(retriever: HybridRetriever, *, sample: int = 2000, seed: int = 0) -> None:
     """Measure which scripts of the knowledge base the embedder reads, and keep it beside the index."""
     library, name = retriever.library, retriever.knowledge_base
-    rows = [row for row in library.documents(name) if row.status == "ready"]
+    rows = list(library.ready_documents(name))
     random.Random(seed).shuffle(rows)
     texts: list[str] = []
     for row in rows:

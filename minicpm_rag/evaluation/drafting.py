@@ -86,7 +86,7 @@ def as_line(question: ReferenceQuestion) -> str:
 
 def _passages(library: Library, knowledge_base: str, count: int, seed: int) -> list[Document]:
     """Passages long enough to ask about, from anywhere in the knowledge base."""
-    ready = [row for row in library.documents(knowledge_base) if row.status == "ready"]
+    ready = library.ready_documents(knowledge_base)
     chunks = [chunk for row in ready for chunk in library.chunk_ids(row.id)]
     random.Random(seed).shuffle(chunks)
     passages = library.passages(knowledge_base, chunks[: 2 * count])

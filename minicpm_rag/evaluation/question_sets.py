@@ -114,7 +114,7 @@ def praised_questions(exchanges: Iterable[Exchange]) -> Iterator[dict[str, Any]]
 def sentence_questions(library: Library, knowledge_base: str, count: int, *, seed: int = 0) -> list[ReferenceQuestion]:
     """Take the documents' own sentences as questions: an exact string must find the place it stands at."""
     chance = random.Random(seed)
-    rows = [row for row in library.documents(knowledge_base) if row.status == "ready"]
+    rows = list(library.ready_documents(knowledge_base))
     chance.shuffle(rows)
     pools = [_sentences(library, row, chance) for row in rows]
     questions: list[ReferenceQuestion] = []
