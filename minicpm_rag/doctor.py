@@ -247,18 +247,11 @@ def _library(settings: Settings) -> Iterator[Finding]:
 
     name = Message("doctor.library")
     try:
-        embedders = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
-        embedder, older = embedders.default, embedders.older
+        found = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
     except RAGError:  # told where embeddings are examined; only damaged documents need them here
-        embedder, older = None, ()
+        found = None
     try:
-        with Library(
-            settings.home,
-            embedder=embedder,
-            older=older,
-            chroma_url=settings.chroma_url,
-            database=settings.database_url,
-        ) as library:
+        with Library.of(settings, found) as library:
             report = check(library, settings.chunk_size, repair=True, ocr=settings.ocr)
     except RAGError as error:
         yield Finding(name, Message("doctor.not_checked"), True, error.message)

@@ -62,14 +62,7 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
 
     settings = load_settings()
     found = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
-    library = Library(
-        settings.home,
-        embedder=found.default,
-        older=found.older,
-        chroma_url=settings.chroma_url,
-        database=settings.database_url,
-        originals=settings.originals,
-    )
+    library = Library.of(settings, found)
     worker = Worker(library, settings.chunk_size, ocr=settings.ocr)
     with library:
         try:

@@ -25,10 +25,7 @@ def list_all(as_json: bool) -> None:
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
 
-    settings = load_settings()
-    with Library(
-        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
-    ) as library:
+    with Library.of(load_settings()) as library:
         rows = library.knowledge_bases()
     if as_json:
         echo_json(rows)
@@ -49,10 +46,7 @@ def create(name: str) -> None:
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
 
-    settings = load_settings()
-    with Library(
-        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
-    ) as library:
+    with Library.of(load_settings()) as library:
         click.echo(t("kb.created", name=library.create(name).name))
 
 
@@ -64,10 +58,7 @@ def rename(name: str, new_name: str) -> None:
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
 
-    settings = load_settings()
-    with Library(
-        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
-    ) as library:
+    with Library.of(load_settings()) as library:
         library.rename(name, new_name)
     click.echo(t("kb.renamed", name=name, new_name=new_name))
 
@@ -97,9 +88,7 @@ def export(file: Path, knowledge_base: str | None) -> None:
     from minicpm_rag.settings import load_settings
 
     settings = load_settings()
-    with Library(
-        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
-    ) as library:
+    with Library.of(settings) as library:
         library.export(knowledge_base or settings.knowledge_base, file)
     click.echo(str(file))
 
@@ -114,10 +103,7 @@ def share(name: str, who: str | None, level: str | None) -> None:
     from minicpm_rag.records import LEVELS
     from minicpm_rag.settings import load_settings
 
-    settings = load_settings()
-    with Library(
-        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
-    ) as library:
+    with Library.of(load_settings()) as library:
         if who is not None:
             kind, _, grantee = who.partition(":")
             if kind not in ("everyone", "user", "group") or level is None or bool(grantee) is (kind == "everyone"):

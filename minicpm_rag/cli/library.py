@@ -95,13 +95,7 @@ def list_documents(knowledge_base: str | None, held_to: tuple[str, ...], as_json
 
     settings = load_settings()
     found = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
-    with Library(
-        settings.home,
-        embedder=found.default,
-        older=found.older,
-        chroma_url=settings.chroma_url,
-        database=settings.database_url,
-    ) as library:
+    with Library.of(settings, found) as library:
         name = knowledge_base or settings.knowledge_base
         empty = knowledge_base is None and not library.knowledge_bases()
         rows = [] if empty else library.documents(name)
@@ -156,7 +150,7 @@ def tag(
     if not (add or drop or folder is not None):
         raise click.UsageError(t("tag.nothing"))
     settings = load_settings()
-    with Library(settings.home, embedder=None, database=settings.database_url) as library:
+    with Library.of(settings) as library:
         name = knowledge_base or settings.knowledge_base
         within = sorted(library.within(name, library.scope(name, documents)) or ())
         library.change_tags(within, add=add, drop=drop)

@@ -75,10 +75,7 @@ def opened() -> Iterator[Library]:
     from minicpm_rag.library import Library
     from minicpm_rag.settings import load_settings
 
-    settings = load_settings()
-    with Library(
-        settings.home, embedder=None, chroma_url=settings.chroma_url, database=settings.database_url
-    ) as library:
+    with Library.of(load_settings()) as library:
         yield library
 
 

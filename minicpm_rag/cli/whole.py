@@ -42,7 +42,7 @@ def table(question: str | None, knowledge_base: str | None, held_to: tuple[str, 
 
     settings = load_settings()
     name = knowledge_base or settings.knowledge_base
-    with Library(settings.home, embedder=None, database=settings.database_url) as library:
+    with Library.of(settings) as library:
         within = library.within(name, library.scope(name, held_to)) if held_to else None
         tables = [each for each in library.tables(name) if within is None or each.document_id in within]
         is_understood = question is None or compute(question, library, name, within=within) is not None

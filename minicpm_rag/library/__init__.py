@@ -48,7 +48,9 @@ from minicpm_rag.records import (
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from minicpm_rag.embedding.choice import Embedders
     from minicpm_rag.embedding.embedder import Embedder
+    from minicpm_rag.settings import Settings
 
 SCOPED_ROWS = 5_000  # chunks of a scope up to which it is searched as if there were no others
 TOLD = "told of embedder"  # the setting that says which embedder a user was told to reindex for
@@ -60,6 +62,18 @@ class Library:
     Only the owner (the process whose `indexing.Worker` writes) may open the Chroma folder; elsewhere searches compare
     with the vectors the ledger keeps, which are the same.
     """
+
+    @classmethod
+    def of(cls, settings: Settings, embedders: Embedders | None = None) -> Library:
+        """The library that the settings name; without embedders for what neither embeds nor searches."""
+        return cls(
+            settings.home,
+            embedder=embedders.default if embedders else None,
+            older=embedders.older if embedders else (),
+            chroma_url=settings.chroma_url,
+            database=settings.database_url,
+            originals=settings.originals,
+        )
 
     def __init__(
         self,

@@ -115,16 +115,8 @@ class Workspace:
 
         with self._building:
             if self._library is None:
-                settings = self.settings
-                self._library = Library(
-                    settings.home,
-                    embedder=self.embedders.default,
-                    older=self.embedders.older,
-                    chroma_url=settings.chroma_url,
-                    database=settings.database_url,
-                    originals=settings.originals,
-                )
-                self._library.common = settings.knowledge_base
+                self._library = Library.of(self.settings, self.embedders)
+                self._library.common = self.settings.knowledge_base
             return self._library
 
     @property

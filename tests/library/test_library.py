@@ -21,6 +21,7 @@ from minicpm_rag.errors import EmbedderMismatchError, LibraryError, NotFoundErro
 from minicpm_rag.indexing import Worker, repair
 from minicpm_rag.library import Library
 from minicpm_rag.records import CHUNK_ID, DOCUMENT_ID, END, PAGE, SOURCE, START, TITLE
+from minicpm_rag.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -52,6 +53,17 @@ def test_a_knowledge_base_may_have_any_name(tmp_path: Path, folder: Path, name: 
 def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path, name: str) -> None:
     with Library(tmp_path, embedder=None) as library, pytest.raises(LibraryError, match="cannot name a knowledge base"):
         library.create(name)
+
+
+def test_the_settings_name_home_and_originals(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", originals=str(tmp_path / "originals"))
+    with Library.of(settings) as library:
+        assert library.originals is not None
+        assert (library.home, library.originals.address, library.embedder) == (
+            tmp_path / "home",
+            str(tmp_path / "originals"),
+            None,
+        )
 
 
 def test_what_reindexing_would_bring_is_said_once(tmp_path: Path) -> None:
