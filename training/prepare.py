@@ -272,7 +272,10 @@ class QuestionSet:
             self.near_rows(question)
 
     def near_rows(self, question: dict) -> None:
-        """A question written for the beginning of a passage, which answers it or only speaks of the same things."""
+        """A question written for the beginning of a passage, which answers it or only speaks of the same things.
+
+        `wrong`, where given, lists words of the beginning that a careless reader would take for the answer.
+        """
         place = self.where[question["passage_id"]]
         passage, answer = self.numbers[place], question["answer"]
         last = self.rows.span(passage, 0, question["characters"])[1]
@@ -282,6 +285,10 @@ class QuestionSet:
         kind, window = "gold" if span else "adversarial", (0, min(last, LONGEST - 1))
         for asked in (question["question"], as_asked(question["question"], self.rng)):
             self.put(kind, asked, place, window, fold=self.folds[place], span=span, answers=int(bool(span)))
+        told = [(answer, "right")] if answer else []
+        for claim, kind in [*told, *((wrong, "same") for wrong in question.get("wrong", []))]:
+            asked, says = as_asked(question["question"], self.rng), int(kind == "right")
+            self.put(kind, asked, place, window, fold=self.folds[place], span=span, claim=claim, says=says)
 
     def closest(self, number: int, own: int | None, answer: str, count: int) -> list[int]:
         """Other passages that share most words with the question and do not answer it."""
