@@ -7,6 +7,7 @@ Made by rules and not by a model: the first screen must appear at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 WANTED = 3
-DOCUMENTS_READ = 12
+DOCUMENTS_READ = 24
 PAGES_READ = (1, 2)
+RANKS = {"total": 0, "sentence": 0, "cell": 1, "heading": 2}  # of what a question was drawn from
 
 
 def of(workspace: Workspace, knowledge_base: str, language: Language) -> list[str]:
@@ -36,27 +38,30 @@ def of(workspace: Workspace, knowledge_base: str, language: Language) -> list[st
 @st.cache_data(max_entries=32, show_spinner=False)
 def _drawn(_workspace: Workspace, knowledge_base: str, version: tuple[int, int], language: Language) -> list[str]:
     documents = [row for row in _workspace.library.documents(knowledge_base) if row.status == "ready"]
-    newest = sorted(documents, key=lambda row: row.indexed_at, reverse=True)[:DOCUMENTS_READ]
-    by_document = [list(dict.fromkeys(_questions(_workspace, row))) for row in newest]
+    newest = sorted(documents, key=lambda row: (row.indexed_at, row.id), reverse=True)[:DOCUMENTS_READ]
+    drawn = [list(dict.fromkeys(_questions(_workspace, row))) for row in newest]
+    # What two documents answer, a user would ask of one of them by its name.
+    often = Counter(example.question for questions in drawn for example in questions)
+    by_document = [[example for example in questions if often[example.question] == 1] for questions in drawn]
     in_turn = [
         questions[turn].question
         for turn in range(WANTED)
         for questions in sorted(by_document, key=lambda questions: _rank(language, questions))
         if turn < len(questions)
     ]
-    return list(dict.fromkeys(in_turn))[:WANTED]
+    return in_turn[:WANTED]
 
 
-def _rank(language: Language, questions: list[_Example]) -> tuple[bool, bool]:
-    """Documents in the page's language first, and of these such as a sentence was asked of."""
+def _rank(language: Language, questions: list[_Example]) -> tuple[bool, int]:
+    """Documents in the page's language first, and of these those of which the best kind was asked."""
     if not questions:
-        return True, True
-    return (language == "zh") != is_chinese(questions[0].question), questions[0].is_of_heading
+        return True, len(RANKS)
+    return (language == "zh") != is_chinese(questions[0].question), RANKS[questions[0].kind]
 
 
 class _Example(NamedTuple):
     question: str
-    is_of_heading: bool = False
+    kind: str = "sentence"
 
 
 def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[_Example]:
@@ -74,15 +79,18 @@ def _questions(workspace: Workspace, row: DocumentRow) -> Iterator[_Example]:
 def _about(page: Page, title: str) -> Iterator[_Example]:
     for name, column in subjects.table_cells(page):
         shown = subjects.in_a_sentence(column)
-        yield _Example(text(_language(name + column), "example_cell", name=name, column=shown))
+        yield _Example(text(_language(name + column), "example_cell", name=name, column=shown), "cell")
+    for name, column in subjects.table_totals(page):
+        shown = subjects.in_a_sentence(column)
+        yield _Example(text(_language(name + column), "example_total", name=name, column=shown), "total")
     yield from map(_Example, asked.of_page(page))
     for subject in subjects.of_page(page):
         language, shown = _language(subject + title), subjects.in_a_sentence(subject)
         if subject.endswith(("?", "？")):
-            yield _Example(subject, True)
+            yield _Example(subject, "heading")
         elif subject.casefold() not in title.casefold() and title.casefold() not in subject.casefold():
             told = title if language == "zh" else subjects.with_article(title)
-            yield _Example(text(language, "example", title=told, subject=shown), True)
+            yield _Example(text(language, "example", title=told, subject=shown), "heading")
 
 
 def _language(words: str) -> Language:

@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 LONGEST_CHINESE, LONGEST_ENGLISH = 42, 130  # characters
 CHARACTERS_READ = 8_000
 
-_CHINESE_NUMBER = r"(?:\d+(?:\.\d+)?|[一二两三四五六七八九十百千万]+)"
+_CHINESE_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?|[一二两三四五六七八九十百千万]+)"
 _CHINESE_UNIT = (
     "个工作日|工作日|个月|个小时|小时|分钟|天|周|万元|元|人|次|份|公里|公斤|千克|克|平方米|米|厘米|家|台|件|年"
 )
 _COUNTED = re.compile(
-    rf"(?<![第\d.一二两三四五六七八九十百千万A-Za-z-])({_CHINESE_NUMBER})\s*({_CHINESE_UNIT})(?![月初底末度级代份])"
+    rf"(?<![第\d.,一二两三四五六七八九十百千万A-Za-z-])({_CHINESE_NUMBER})\s*({_CHINESE_UNIT})(?![月初底末度级代份])"
 )
 _ANY_NUMBER = re.compile(
     r"\d+(?:[.,:：]\d+)*|[一二两三四五六七八九十百千万]{1,6}(?=[个天年月日周次份元人条章号点分小])"
 )
+_PARTY = re.compile("[甲乙丙双买卖]方|出租方|承租方")  # who that is, only the contract says
 # A sentence that begins so says of something named before.
 _CHINESE_LEANS = re.compile(
-    "[须应可并但且其该此它这那如若则]|以[上下]|同时|另外|因此|所以|如果|例如|其中|否则|还|也|或|他|她|本|上述|前款"
+    "不?超过|[高低多少]于|[须应可并但且其该此它这那如若则]|以[上下]|同时|另外|因此|所以|如果|例如|其中|否则|还|也|或|他|她|本|上述|前款"
 )
 _NUMBER_WORDS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|sixty|ninety"
 _ENGLISH_NUMBER = rf"(?:\d+(?:\.\d+)?|{_NUMBER_WORDS})"
@@ -83,9 +84,13 @@ def _chinese(sentence: str) -> str:
     found = list(_COUNTED.finditer(sentence))
     if len(found) != 1 or len(_ANY_NUMBER.findall(sentence)) != 1:
         return ""
-    if sentence[-1:] != "。" or _CHINESE_LEANS.match(sentence) or re.search("[？?“”：:]", sentence):
+    if sentence[-1:] != "。" or _CHINESE_LEANS.match(sentence) or _PARTY.search(sentence):
+        return ""
+    if re.search("[？?“”：:]", sentence):
         return ""
     start, end = found[0].span(1)
+    if re.search("[，；](?:合计|共计)?为$", told[:start].rstrip()):
+        return ""  # of what, the clause before says
     if found[0][2] == "年" and sentence[start:end].isdecimal() and int(sentence[start:end]) > 99:
         return ""  # a date
     clause = re.split("[，；;]", told[end:], maxsplit=1)[0]

@@ -28,6 +28,8 @@ def questions(name: str) -> list[str]:
         ("price_list.csv", "AL-100 的单价是多少？"),
         ("会议纪要_2026年3月.md", "《产品例会纪要》里关于“AirLeaf 500 上市计划”是怎么说的？"),
         ("售后服务政策.txt", "保修期外的维修，检测费为多少元？"),
+        ("厂房租赁合同.docx", "物业费为每平方米每月多少元？"),
+        ("销售订单_2026年第一季度.xlsx", "华南的金额合计是多少？"),
         ("guide_en.md", "What does “Using MiniCPM document Q&A” say about adding documents?"),
     ],
 )
@@ -38,7 +40,7 @@ def test_a_question_is_drawn_from_what_a_document_is_about(name: str, expected: 
 @pytest.mark.parametrize(
     "heading",
     ["Welcome", "Introduction", "1. Overview", "Chapter 2: Summary", "Contents", "Appendix B", "前言",
-     "第一章 公司概况", "一、概述", "附录 2", "联系方式", "（一）总则"],
+     "第一章 公司概况", "一、概述", "Notes / 备注", "附录 2", "联系方式", "（一）总则"],
 )  # fmt: skip
 def test_headings_that_say_nothing_are_skipped(heading: str) -> None:
     page = page_of(f"# A title\n\n## {heading}\n\nText.\n\n## Care\n\nText.\n")
@@ -47,8 +49,9 @@ def test_headings_that_say_nothing_are_skipped(heading: str) -> None:
 
 @pytest.mark.parametrize(
     ("heading", "subject"),
-    [("第二章 工作时间", "工作时间"), ("3.1 Ring light", "Ring light"), ("一般规定", "一般规定"), 
-     ("（二）退换货", "退换货"), ("3D printing", "3D printing"), ("二、客户投诉", "客户投诉")],
+    [("第二章 工作时间", "工作时间"), ("3.1 Ring light", "Ring light"), ("一般规定", "一般规定"),
+     ("（二）退换货", "退换货"), ("AirLeaf 500 上市计划", "AirLeaf 500 上市计划"),
+     ("3D printing", "3D printing"), ("二、客户投诉", "客户投诉")],
 )  # fmt: skip
 def test_only_the_number_of_a_heading_is_left_out(heading: str, subject: str) -> None:
     assert list(subjects.of_page(page_of(f"# A title\n\n## {heading}\n\nText.\n"))) == [subject]
@@ -66,3 +69,18 @@ def test_words_stand_in_a_sentence_as_they_would_be_written(words: str, inside: 
 def test_the_files_name_serves_where_the_page_has_no_title() -> None:
     assert subjects.own_title(page_of("Text first.\n\n# Care\n\n# Use\n")) == ""
     assert subjects.file_title("after-sales_policy.txt") == "after sales policy"
+
+
+def test_what_two_documents_answer_is_not_asked_without_their_names() -> None:
+    pages = {1: page_of("Invoices are due within 30 days.\n"), 2: page_of("Invoices are due within 45 days.\n")}
+    rows = [row(1, "one.md"), row(2, "two.md")]
+    library = FakeLibrary({}, rows)
+    library.page = lambda document, number: pages[document]  # type: ignore[method-assign]
+    assert examples._drawn.__wrapped__(FakeWorkspace(library), "default", 1, "en") == []  # type: ignore[attr-defined]
+
+
+def test_a_list_that_is_only_a_title_and_dates_or_counts_give_no_question() -> None:
+    page = page_of("# First order\n\nPlease book it.\n")
+    assert list(subjects.of_page(page)) == []
+    table = load_file(KNOWLEDGE / "complaints_2026_q1.csv").pages[0]
+    assert list(subjects.table_cells(table)) == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from docx import Document
@@ -67,7 +68,8 @@ HANDBOOK_STYLE = """
 body { font-family: 'Noto Serif CJK SC', 'Noto Sans CJK SC', serif; font-size: 12pt; line-height: 1.9; color: #1c2b2a }
 section { break-after: page } section:last-child { break-after: auto }
 h1 { font-size: 21pt; border-bottom: 2px solid #2f6f68; padding-bottom: 6px } h2 { font-size: 12pt; color: #2f6f68 }
-p { text-indent: 2em; text-align: justify }
+p { text-align: justify } :lang(zh) p { text-indent: 2em }
+table { border-collapse: collapse } td, th { border: 1px solid #9bb; padding: 2px 10px; text-align: left }
 """
 
 ENGLISH_HANDBOOK = [
@@ -118,11 +120,23 @@ EXPENSE_LIMITS = [
 
 def write_handbook_pdf(target: Path) -> None:
     """Print the Chinese staff handbook, one chapter a page."""
-    chapters = "".join(
-        f"<section><h2>云杉仪器有限公司 员工手册（2026年版）</h2><h1>{title}</h1>{''.join(f'<p>{text}</p>' for text in paragraphs)}</section>"
-        for title, paragraphs in HANDBOOK_PAGES
+    print_pdf(target, HANDBOOK_PAGES, head="云杉仪器有限公司 员工手册（2026年版）", language="zh", title="员工手册")
+
+
+def print_pdf(
+    target: Path, pages: Sequence[tuple[str, list[str]]], *, head: str, language: str, title: str = ""
+) -> None:
+    """Print titles with paragraphs, each on a page of its own; a paragraph may be a table in HTML."""
+    sections = "".join(
+        f"<section><h2>{head}</h2><h1>{name}</h1>"
+        + "".join(text if text.startswith("<") else f"<p>{text}</p>" for text in paragraphs)
+        + "</section>"
+        for name, paragraphs in pages
     )
-    html = f"<!DOCTYPE html><html lang='zh'><meta charset='utf-8'><title>员工手册</title><style>{HANDBOOK_STYLE}</style>{chapters}</html>"
+    html = (
+        f"<!DOCTYPE html><html lang='{language}'><meta charset='utf-8'><title>{title or pages[0][0]}</title>"
+        f"<style>{HANDBOOK_STYLE}</style>{sections}</html>"
+    )
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise SystemExit("Chromium is needed to print the PDF: apt-get install chromium fonts-noto-cjk")

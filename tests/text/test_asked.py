@@ -12,6 +12,7 @@ from minicpm_rag.text.asked import answered_by
         ("报销单应在出差结束后 10 天内提交，附上发票原件。", "报销单应在出差结束后多少天内提交？"),
         ("连续病假三天以上的，应当提交医院证明。", "连续病假多少天以上的，应当提交医院证明？"),
         ("校准证书由实验室出具，有效期为一年。", "校准证书由实验室出具，有效期为多少年？"),
+        ("研发费用为1,460,000元，占费用的大部分。", "研发费用为多少元？"),
         ("New parents receive 18 weeks of paid parental leave, to be taken early.",
          "How many weeks of paid parental leave do new parents receive?"),
         ("The device weighs 310 grams.", "How many grams does the device weigh?"),
@@ -30,6 +31,7 @@ def test_a_number_is_asked_for(sentence: str, question: str) -> None:
     ["工龄满一年的为十天，满十年的为十五天。", "公司成立于 2012 年，总部在杭州。", "须提前三天向主管申请。",
      "It weighs 310 grams.", "They have 27 days of leave.", "The office is open from 7:30 to 19:00.",
      "Hand it in within 30 days.",
+     "乙方免费提供两次操作培训。", "超过两万元的，由总经理签字。", "华东区最多，为423,708元。",
      "第三条的规定自公布之日起施行。", "公司成立于二〇一二年三月。", "The agreement began on 1 February 2025.",
      "", "。", "5."],
 )  # fmt: skip

@@ -26,6 +26,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "samples_name": ("示例文档", "Sample documents"),
     "example": ("《{title}》里关于“{subject}”是怎么说的？", "What does {title} say about {subject}?"),
     "example_cell": ("{name} 的{column}是多少？", "What is the {column} of {name}?"),
+    "example_total": ("{name}的{column}合计是多少？", "What is the total {column} for {name}?"),
     "no_model_line": (
         "目前是无模型模式：直接摘录文档原句作答。装上 MiniCPM 就能归纳作答。",
         "No-model mode: answers are sentences quoted from your documents. A MiniCPM model can answer in its own words.",
