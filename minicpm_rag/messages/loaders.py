@@ -25,6 +25,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.cannot_be_opened": ("文件打不开：{why}。", "The file cannot be opened: {why}."),
     "loaders.cannot_be_opened.remedy": ("请检查文件名和读取权限。", "Check its name and rights."),
     "loaders.no_text": ("文件里没有文字。", "The file contains no text."),
+    "loaders.no_text.remedy": (
+        "请看看选对了文件没有；它若不该是空的，请重新获取。",
+        "See whether it is the right file; if it should not be empty, get it again.",
+    ),
     "loaders.not_text": ("文件里没有可读的文字。", "The file does not contain readable text."),
     "loaders.not_text.remedy": (
         "请用制作它的程序打开，另存为文本。",

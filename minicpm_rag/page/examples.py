@@ -42,14 +42,14 @@ def _drawn(_workspace: Workspace, knowledge_base: str, version: tuple[int, int],
     drawn = [list(dict.fromkeys(_questions(_workspace, row))) for row in newest]
     # What two documents answer, a user would ask of one of them by its name.
     often = Counter(example.question for questions in drawn for example in questions)
-    by_document = [[example for example in questions if often[example.question] == 1] for questions in drawn]
+    by_document = [sorted(questions, key=lambda example: often[example.question] > 1) for questions in drawn]
     in_turn = [
         questions[turn].question
         for turn in range(WANTED)
         for questions in sorted(by_document, key=lambda questions: _rank(language, questions))
         if turn < len(questions)
     ]
-    return in_turn[:WANTED]
+    return list(dict.fromkeys(in_turn))[:WANTED]
 
 
 def _rank(language: Language, questions: list[_Example]) -> tuple[bool, int]:

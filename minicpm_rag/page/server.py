@@ -35,6 +35,7 @@ def middleware() -> list[Middleware]:
     from minicpm_rag.settings import load_settings
 
     streamlit_private.look_up_no_address()
+    streamlit_private.look_at_files_seldom()
     Gate.is_in_place = True
     settings = load_settings()
     if settings.log_format == "json":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag import records
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
+from minicpm_rag.text.sections import section_at
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from minicpm_rag.records import Answer, Citation, DocumentRow
 
 Quote = tuple[int, int, str]  # start, end, words
+FIRST_CHARACTERS = 16  # of a passage, that tell it from others of its section
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,35 @@ def cited(answer: Answer, number: int, which: int | None = None) -> Source | Non
     if 1 <= number <= len(answer.documents):
         return Source.of_passage(answer.documents[number - 1])
     return None
+
+
+def named(answer: Answer) -> dict[int, str]:
+    """What each source of an answer is called: its title and place, or section where the file has no pages.
+
+    Those that would be called alike have their first words too.
+    """
+    documents = dict(enumerate(answer.documents, 1)) if not answer.citations else {}
+    starts: dict[int, int] = {}
+    for citation in answer.citations:
+        documents.setdefault(citation.number, citation.document)
+        starts.setdefault(citation.number, citation.quote_start - int(citation.document.metadata.get(records.START, 0)))
+    found = {number: _named(document, starts.get(number, 0)) for number, document in documents.items()}
+    often = Counter(found.values())
+    return {
+        number: f"{name} · {_first_words(documents[number], starts.get(number, 0))}" if often[name] > 1 else name
+        for number, name in found.items()
+    }
+
+
+def _named(document: Document, position: int) -> str:
+    section = section_at(document, position).rpartition(" > ")[2] if not place(document) else ""
+    title = str(document.metadata.get(records.TITLE, ""))
+    return " · ".join(filter(None, (title, place(document), section)))
+
+
+def _first_words(document: Document, position: int) -> str:
+    words = " ".join(document.page_content[max(0, position) :].lstrip("#|-*• ").split())
+    return words if len(words) <= FIRST_CHARACTERS else f"{words[:FIRST_CHARACTERS].rstrip()}…"
 
 
 def _quote(citation: Citation) -> Quote:

@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit import config, net_util, runtime
 from streamlit.runtime.uploaded_file_manager import UploadedFile
+from streamlit.watcher import polling_path_watcher
 
 __all__ = ["UploadedFile"]  # what an uploader gives
 
@@ -46,6 +47,10 @@ TEST_IDS = {
     "file on its way": "stFileChipIconSpinner",
 }
 STYLE = Path(__file__).with_name("html") / "streamlit.css"
+
+# Between two looks at the files of settings and secrets: five a second took a quarter of a percent of a core. The
+# server's end waits as long.
+FILES_LOOKED_AT_SECONDS = 1.0
 
 # More elements than any view has below where an answer is drawn.
 LEFT_OVER_ELEMENTS = 40
@@ -97,6 +102,11 @@ def look_up_no_address() -> None:
     It does so for every Origin that it does not know, and for the line it prints at the start.
     """
     net_util.get_external_ip = lambda: None
+
+
+def look_at_files_seldom() -> None:
+    """Look less often whether the files of settings and secrets have changed."""
+    polling_path_watcher._POLLING_PERIOD_SECS = FILES_LOOKED_AT_SECONDS  # type: ignore[misc]
 
 
 def has_secrets() -> bool:

@@ -968,10 +968,31 @@ def test_an_encrypted_document_asks_for_its_password(workspace: FakeWorkspace, j
     workspace.library.rows.append(row(3, "secret.pdf", status="failed", reason=protected))
     app = page(view="library")
     app.text_input(key="password-3").set_value("sesame")
+    assert "Give the password below" in html(app) and "--password" not in html(app)
     next(each for each in app.button if each.label == "Open").click().run()
     assert jobs["ingested"] == [["/files/secret.pdf"]]
     assert jobs["options"] == [{"password": "sesame", "asks": True}]
     assert app.text_input(key="password-3").value == ""
+
+
+def test_what_was_said_of_a_file_goes_when_it_is_read_again(workspace: FakeWorkspace, jobs: dict[str, Any]) -> None:
+    protected = Message("loaders.protected", what=Message("loaders.pdf"))
+    locked = Verdict("/files/secret.pdf", "secret.pdf", "failed", protected)
+    other = Verdict("/files/a.md", "a.md", "indexed", pages_indexed=1, pages_present=1, chunks=4)
+    jobs["steps"] = [IngestProgress("/files/secret.pdf", "done", 1, 2, locked)]
+    jobs["steps"] += [IngestProgress("/files/a.md", "done", 2, 2, other)]
+    app = page(view="library")
+    app.file_uploader[0].set_value([("a.md", b"# A", "text/markdown")]).run()
+    (first,) = page_jobs.shared().of("default")
+    wait_until(first.done.is_set)
+    workspace.library.rows.append(row(3, "secret.pdf", status="failed", reason=protected))
+    jobs["steps"] = []
+    app.run()
+    app.text_input(key="password-3").set_value("sesame")
+    next(each for each in app.button if each.label == "Open").click().run()
+    assert first.verdicts == [other]
+    page_jobs.shared().forget_verdicts("default", {"/files/a.md"})
+    assert first not in page_jobs.shared().of("default")
 
 
 def test_a_scan_is_read_with_one_click_where_recognition_is_installed_since(

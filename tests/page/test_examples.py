@@ -71,12 +71,14 @@ def test_the_files_name_serves_where_the_page_has_no_title() -> None:
     assert subjects.file_title("after-sales_policy.txt") == "after sales policy"
 
 
-def test_what_two_documents_answer_is_not_asked_without_their_names() -> None:
-    pages = {1: page_of("Invoices are due within 30 days.\n"), 2: page_of("Invoices are due within 45 days.\n")}
-    rows = [row(1, "one.md"), row(2, "two.md")]
-    library = FakeLibrary({}, rows)
-    library.page = lambda document, number: pages[document]  # type: ignore[method-assign]
-    assert examples._drawn.__wrapped__(FakeWorkspace(library), "default", 1, "en") == []  # type: ignore[attr-defined]
+def test_what_two_documents_answer_is_asked_after_what_one_answers() -> None:
+    pages = {
+        number: page_of(f"Invoices are due within {number}0 days.\nThe notice is {number}0 weeks.\n{more}")
+        for number, more in ((3, "The deposit is 900 euros.\n"), (4, ""))
+    }
+    library = FakeLibrary(pages, [row(3, "three.md"), row(4, "four.md")])
+    drawn = examples._drawn.__wrapped__(FakeWorkspace(library), "default", 1, "en")  # type: ignore[attr-defined]
+    assert "What is the deposit?" in drawn and len(drawn) == len(set(drawn))
 
 
 def test_a_list_that_is_only_a_title_and_dates_or_counts_give_no_question() -> None:

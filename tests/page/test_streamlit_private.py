@@ -90,3 +90,12 @@ def test_the_login_cookie_is_read_as_streamlit_writes_it() -> None:
     assert streamlit_private.login_cookie_is_valid(f"_streamlit_user={value}")
     assert not streamlit_private.login_cookie_is_valid(f"_streamlit_user={value[:-3]}abc")
     assert not streamlit_private.login_cookie_is_valid("")
+
+
+def test_streamlit_looks_at_its_files_in_the_pauses_that_are_lengthened(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit.watcher import polling_path_watcher
+
+    monkeypatch.setattr(polling_path_watcher, "_POLLING_PERIOD_SECS", 0.2)  # fails where the name is gone
+    streamlit_private.look_at_files_seldom()
+    assert streamlit_private.FILES_LOOKED_AT_SECONDS == polling_path_watcher._POLLING_PERIOD_SECS
+    assert "time.sleep(_POLLING_PERIOD_SECS)" in inspect.getsource(polling_path_watcher)

@@ -10,7 +10,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -142,6 +142,15 @@ class Jobs:
         with self._lock:
             self._jobs = [job for job in self._jobs if job.knowledge_base != knowledge_base]
 
+    def forget_verdicts(self, knowledge_base: str, sources: Collection[str]) -> None:
+        """Show no longer what was said of files that are read again, nor a job of which nothing else was said."""
+        with self._lock:
+            for job in list(self._jobs):
+                if job.knowledge_base == knowledge_base and job.done.is_set() and job.verdicts:
+                    job.verdicts = [verdict for verdict in job.verdicts if verdict.source not in sources]
+                    if not (job.verdicts or job.error):
+                        self._jobs.remove(job)
+
     def put_away(self, job: Job) -> None:
         """Show a job no longer: the user has dismissed it."""
         with self._lock:
@@ -179,13 +188,20 @@ def ingest(
     return shared().begin(library, "ingest", knowledge_base, submit, sources)
 
 
+def read_again(library: Library, rows: Sequence[DocumentRow], *, password: str = "", asks: bool = True) -> None:
+    """Have documents of one knowledge base read once more, as `ingest` does."""
+    knowledge_base = rows[0].knowledge_base
+    ingest(library, knowledge_base, [_place(library, row) for row in rows], password=password, asks=asks)
+    shared().forget_verdicts(knowledge_base, {row.source for row in rows})
+
+
 def go_on(library: Library, job: Job) -> None:
     """Read what a pause left; what was read before is passed over quickly."""
     shared().put_away(job)
     ingest(library, job.knowledge_base, job.sources)
 
 
-def place(library: Library, row: DocumentRow) -> str:
+def _place(library: Library, row: DocumentRow) -> str:
     """Where the file of a document lies, to be read again; an uploaded one is kept until its document is removed."""
     kept = library.original_path(row.id) if row.source.startswith(UPLOAD) else None
     return row.source if kept is None else str(kept)

@@ -117,6 +117,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "pages_without_text": ("没有文字的页：{pages:list}", "Pages without text: {pages:list}"),
     "more_of_them": ("还有 {count} 个", "{count} more"),
+    "password_below": (
+        "请在下面填写密码，或者添加一份没有密码的。",
+        "Give the password below, or add a copy without one.",
+    ),
     "password": ("密码（不会保存）", "Password (not kept)"),
     "index_anyway": ("仍要收录", "Index it"),
     "unlock": ("打开", "Open"),

@@ -14,11 +14,11 @@ import streamlit as st
 
 from minicpm_rag.indexing import wants_password, wants_recognition, would_take_long
 from minicpm_rag.loaders import ocr
-from minicpm_rag.messages import joined
+from minicpm_rag.messages import Message
 from minicpm_rag.page import state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.language import said, t
+from minicpm_rag.page.language import language, said, t
 from minicpm_rag.page.sources import Source
 from minicpm_rag.page.views import notices, several
 from minicpm_rag.page.views.callbacks import attempt
@@ -170,7 +170,8 @@ def _ask_about(name: str) -> None:
 
 def _described(row: DocumentRow) -> str:
     title = f'<div class="rag-row-title">{markup.name(row.title)}</div>'
-    why = markup.plain(said(joined(row.reason, row.remedy)))
+    between = "" if language() == "zh" else " "
+    why = markup.plain(between.join(filter(None, (said(row.reason), remedy(row.reason, row.remedy)))))
     if row.status == "failed":
         chip = f'<span class="rag-chip bad">{markup.plain(t("verdict_failed"))}</span>'
         return f'{title}<div class="rag-quiet">{chip}{why}</div>'
@@ -204,22 +205,27 @@ def _ask_password(workspace: Workspace, row: DocumentRow) -> None:
 @attempt
 def _unlock(workspace: Workspace, row: DocumentRow, key: str) -> None:
     password, st.session_state[key] = st.session_state[key], ""
-    jobs.ingest(workspace.library, row.knowledge_base, [jobs.place(workspace.library, row)], password=password)
+    jobs.read_again(workspace.library, [row], password=password)
 
 
 @attempt
 def _index_anyway(workspace: Workspace, row: DocumentRow) -> None:
-    jobs.ingest(workspace.library, row.knowledge_base, [jobs.place(workspace.library, row)], asks=False)
+    jobs.read_again(workspace.library, [row], asks=False)
 
 
 @attempt
 def _retry(workspace: Workspace, row: DocumentRow) -> None:
-    jobs.ingest(workspace.library, row.knowledge_base, [jobs.place(workspace.library, row)])
+    jobs.read_again(workspace.library, [row])
 
 
 @attempt
 def _remove(workspace: Workspace, row: DocumentRow) -> None:
     jobs.remove(workspace.library, row.knowledge_base, [row.source])
+
+
+def remedy(reason: Message | None, remedy: Message | None) -> str:
+    """What to do about a file, as it is done on the page."""
+    return t("password_below") if wants_password(reason) else said(remedy)
 
 
 def unusual(encoding: str) -> str:

@@ -6,11 +6,11 @@ It does not know how an answer is made; what its buttons ask for is done by the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag import records
 from minicpm_rag.answering.source_language import source_note
 from minicpm_rag.page import shared, sources, state
 from minicpm_rag.page.html import markup
@@ -20,10 +20,10 @@ from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.records import Question
 
 if TYPE_CHECKING:
-    from langchain_core.documents import Document
+    from minicpm_rag.records import Answer, Exchange
 
-    from minicpm_rag.records import Answer, Citation, Exchange
 
+NEAREST = 3  # passages shown with a refusal
 
 # Answers the question of an exchange again, as it is asked here.
 AskAgain = Callable[["Exchange", Question], None]
@@ -50,7 +50,7 @@ def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
             markup.answer(
                 answer.text,
                 exchange=exchange.id,
-                cited={citation.number: _called(citation) for citation in answer.citations},
+                cited=_called(answer),
                 unsupported=answer.unsupported,
                 unsupported_hint=t("unsupported_hint"),
             )
@@ -103,28 +103,24 @@ def _rewritten(exchange: Exchange, answer: Answer, ask_again: AskAgain) -> None:
                 st.rerun()
 
 
-def _called(citation: Citation) -> str:
-    """A citation as it is read aloud."""
-    title = str(citation.document.metadata.get(records.TITLE, ""))
-    where = " · ".join(filter(None, (title, sources.place(citation.document))))
-    return t("citation_called", number=citation.number, where=where)
+def _called(answer: Answer) -> dict[int, str]:
+    """The cited numbers as they are read aloud."""
+    if not answer.citations:
+        return {}
+    return {number: t("citation_called", number=number, where=where) for number, where in sources.named(answer).items()}
 
 
 def _sources(exchange: Exchange, answer: Answer) -> None:
-    cited: dict[int, Document] = {}
-    for citation in answer.citations:
-        cited.setdefault(citation.number, citation.document)
-    if answer.mode == "refused":
-        cited = dict(enumerate(answer.documents[:3], 1))
-        if cited:
-            notices.quiet(t("nearest"))
-    if not cited:
+    is_refused = answer.mode == "refused"
+    if not (answer.citations or (is_refused and answer.documents)):
         return
+    if is_refused:
+        answer = replace(answer, citations=[], documents=answer.documents[:NEAREST])
+        notices.quiet(t("nearest"))
     with st.container(horizontal=True, key=f"sources-{exchange.id}", gap="xsmall"):
-        for number, document in sorted(cited.items()):
-            words = [str(document.metadata.get(records.TITLE, "")), sources.place(document)]
+        for number, name in sorted(sources.named(answer).items()):
             st.button(
-                f"{number}  {markup.label(' · '.join(word for word in words if word))}",
+                f"{number}  {markup.label(name)}",
                 key=f"source-{exchange.id}-{number}",
                 on_click=_open,
                 args=(answer, number),

@@ -105,8 +105,7 @@ def _tag(workspace: Workspace, rows: list[DocumentRow]) -> None:
 
 @attempt
 def _read_again(workspace: Workspace, rows: list[DocumentRow]) -> None:
-    places = [jobs.place(workspace.library, row) for row in rows]
-    jobs.ingest(workspace.library, state.knowledge_base(), places)
+    jobs.read_again(workspace.library, rows)
     _begin()
 
 

@@ -252,6 +252,6 @@ def _row(verdict: Verdict) -> str:
         markup.name(verdict.title or jobs.name_of(verdict.source)),
         chip,
         markup.plain(reason),
-        markup.plain(said(verdict.remedy)),
+        markup.plain(documents.remedy(verdict.reason, verdict.remedy)),
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
