@@ -60,7 +60,7 @@ MEANINGS = {
     "llm_url": "由这个 OpenAI 兼容的服务器作答；可写多个地址，用逗号分开，由它们分担",
     "llm_model": "向该服务器请求的模型名称",
     "llm_api_key": "该服务器的密钥（如果需要）",
-    "llm_context_tokens": "该服务器的模型的上下文长度（词元）；不设则用它说的，或 4096",
+    "llm_context_tokens": "该服务器的模型或 GGUF 文件的上下文长度（词元）；不设则用它说的，或 4096，GGUF 文件最多 8192",
     "llm_thinking": "该服务器的模型是否先思考；auto 在名称表明可以关闭时关闭",
     "llm_thinking_tokens": "除回答外，留给该模型思考的词元数",
     "llm_top_p": "该服务器的采样参数（设了才发送）",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from minicpm_rag.answering import build_chain
     from minicpm_rag.errors import RAGError
     from minicpm_rag.llm.chat import ChatMiniCPM
+    from minicpm_rag.llm.gguf.gguf_llm import GgufLLM
     from minicpm_rag.llm.minicpm import MiniCPM_LLM
     from minicpm_rag.loaders.isolated import load_file
     from minicpm_rag.retrieval import HybridRetriever
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ChatMiniCPM",
+    "GgufLLM",
     "HybridRetriever",
     "MiniCPM_LLM",
     "RAGError",
@@ -34,6 +36,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "ChatMiniCPM": "llm.chat",
+    "GgufLLM": "llm.gguf.gguf_llm",
     "HybridRetriever": "retrieval",
     "MiniCPM_LLM": "llm.minicpm",
     "RAGError": "errors",

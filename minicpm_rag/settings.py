@@ -62,7 +62,10 @@ class Settings(BaseSettings):
     llm_model: str | None = Field(None, description="model name to ask that server for")
     llm_api_key: SecretStr | None = Field(None, description="key for that server, if it wants one")
     llm_context_tokens: int | None = Field(
-        None, ge=512, description="context window of that server's model, in tokens; else what it says, or 4096"
+        None,
+        ge=512,
+        description="context window of that server's model, in tokens, or of a GGUF file; else what it says, or 4096; "
+        "of a GGUF file up to 8192",
     )
     llm_thinking: Literal["auto", "on", "off"] = Field(
         "auto",

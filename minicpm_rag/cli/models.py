@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,13 @@ def models(as_json: bool) -> None:
     hardware = describe()
     local = find_local(load_settings().home)
     here = {entry.model.name: "incomplete" if entry.problems else "yes" for entry in local}
-    others = [entry.model for entry in local if entry.model not in CATALOGUE]
+    # A GGUF model that is here tells more of itself than the catalogue.
+    found = {entry.model.name: entry.model for entry in local}
+    known = [found.pop(model.name, model) for model in CATALOGUE]
+    others = list(found.values())
     choice = choose(hardware, [entry.model for entry in local if not entry.problems])
     table = []
-    for model in (*CATALOGUE, *others):
+    for model in (*known, *others):
         device = next((name for name in ("cuda", "cpu") if fits(model, hardware, name)), "")
         table.append(
             {
@@ -70,12 +74,12 @@ def models(as_json: bool) -> None:
             t(f"here.{row['here']}") if row["here"] else "",
             model.modelscope_id,
         ]
-        for row, model in zip(table, (*CATALOGUE, *others), strict=True)
+        for row, model in zip(table, (*known, *others), strict=True)
     ]
     echo_table(["", *(t(f"column.{column}") for column in columns)], rows, right={3, 4, 5, 6, 7})
     click.echo("\n" + t("models.legend"))
     click.echo(said(choice.reason))
-    for model in (*CATALOGUE, *others):
+    for model in (*known, *others):
         if model.note:
             click.echo("  " + t("models.about", name=model.name, words=said(model.note)))
 
@@ -84,8 +88,12 @@ def models(as_json: bool) -> None:
 @click.argument("name", required=False)
 @click.option("--recommended", is_flag=True, help="download.recommended")
 @click.option("--revision", default="master", show_default=True, help="download.revision")
+@click.option("--file", "file", metavar="NAME", help="download.file")
+@click.option("--files", "only_list", is_flag=True, help="download.files")
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="download.dir")
-def download(name: str | None, recommended: bool, revision: str, directory: Path | None) -> None:
+def download(
+    name: str | None, recommended: bool, revision: str, file: str | None, only_list: bool, directory: Path | None
+) -> None:
     """Fetch a model from ModelScope, going on where an earlier try broke off."""
     from minicpm_rag.models import download as fetch
     from minicpm_rag.models import find_model, folder_of
@@ -95,8 +103,15 @@ def download(name: str | None, recommended: bool, revision: str, directory: Path
 
     if recommended == (name is not None) or (recommended and directory is not None):
         raise click.UsageError(t("download.which"))
+    if name is None and (file is not None or only_list):
+        raise click.UsageError(t("download.which_file"))
     home = load_settings().home
     wanted = [find_model(name)] if name is not None else recommended_for(describe())
+    if only_list:
+        _echo_files(wanted[0], revision)
+        return
+    if file is not None:
+        wanted = [replace(wanted[0], gguf_file=file)]
     if not wanted:
         click.echo(t("download.none_fits"))
     for model in wanted:
@@ -107,6 +122,19 @@ def download(name: str | None, recommended: bool, revision: str, directory: Path
         variable = {"embedding": "MINICPM_RAG_EMBEDDER", "rerank": "MINICPM_RAG_RERANKER"}.get(model.kind)
         if variable or directory is not None:
             click.echo(t("download.use", setting=f"{variable or 'MINICPM_RAG_MODEL'}={folder}"), err=True)
+
+
+def _echo_files(model: Model, revision: str) -> None:
+    """The GGUF files of a repository with their sizes; the one that would be fetched is marked."""
+    from minicpm_rag.models import list_gguf
+    from minicpm_rag.text.sizes import file_size
+
+    files = list_gguf(model, revision=revision)
+    if not files:
+        click.echo(t("download.no_gguf", id=model.modelscope_id))
+        return
+    rows = [["*" if found.chosen else "", found.name, file_size(found.size)] for found in files]
+    echo_table(["", t("column.name"), t("column.download")], rows, right={2})
 
 
 @click.command(help="convert.help")

@@ -346,6 +346,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "download.recommended": ("下载适合这台电脑的一套模型。", "Fetch the set that suits this machine."),
     "download.revision": ("ModelScope 上的分支、标签或提交。", "Branch, tag or commit on ModelScope."),
+    "download.file": (
+        "GGUF 模型库中要下载的文件：文件名，或 Q4_K_M、Q8_0 等格式；不写则按内存选择。",
+        "Which file of a GGUF repository: its name, or a format such as Q4_K_M or Q8_0; by memory where none is named.",
+    ),
+    "download.files": (
+        "只列出 GGUF 模型库里的文件和大小。",
+        "Only list the files of a GGUF repository, with their sizes.",
+    ),
+    "download.which_file": (
+        "--file 和 --files 要与模型名一起使用。",
+        "--file and --files go with the name of a model.",
+    ),
+    "download.no_gguf": ("{id} 里没有 GGUF 文件。", "{id} has no GGUF files of its own."),
     "download.dir": ("存放文件的文件夹。", "Folder to put the files into."),
     "download.which": (
         "请给出一个 NAME（可加 --dir），或者用 --recommended，二者选一。",

@@ -44,10 +44,70 @@ _FOLDER: dict[str, tuple[str, str]] = {
         "The model wrote too little to measure its speed. Try again.",
     ),
     "llm.gguf": (
-        "{path} 是 GGUF 文件，供 llama.cpp 使用。请用 llama.cpp、Ollama 或 LM Studio 运行它，"
-        "再把 MINICPM_RAG_LLM_URL 设为其地址；或者下载这个模型的 safetensors 版。",
-        "{path} is a GGUF file, which is for llama.cpp. Serve it with llama.cpp, Ollama or LM Studio and set "
-        "MINICPM_RAG_LLM_URL to its address, or fetch the model's safetensors version.",
+        "{path} 是 GGUF 文件，由 GgufLLM 运行（`from minicpm_rag import GgufLLM`），MiniCPM_LLM 只读 safetensors "
+        "文件夹。在设置和页面里，两者都可以指定。",
+        "{path} is a GGUF file, which GgufLLM runs (`from minicpm_rag import GgufLLM`); MiniCPM_LLM reads folders of "
+        "safetensors. Settings and page take either.",
+    ),
+    "llm.no_gguf_extra": (
+        "{path} 是 GGUF 文件，需要 llama.cpp 才能运行，而它还没有安装（{why}）。"
+        '请运行 `pip install "minicpm-rag[gguf]"`，'
+        '或在项目文件夹里运行 `pip install ".[gguf]"`。',
+        "{path} is a GGUF file, and llama.cpp, which runs it, is not installed ({why}). Run "
+        '`pip install "minicpm-rag[gguf]"`, or `pip install ".[gguf]"` in the project\'s folder.',
+    ),
+    "llm.not_gguf": _with(
+        _FETCH_AGAIN,
+        "{path} 不是 GGUF 文件：开头没有它的标记。",
+        "{path} is no GGUF file: it does not begin with the format's mark.",
+    ),
+    "llm.gguf_version": (
+        "{path} 是第 {version} 版 GGUF 文件，只支持第 2、3 版。请用当前的 llama.cpp 重新转换，或下载较新的文件。",
+        "{path} is a GGUF file of version {version}; versions 2 and 3 are supported. Convert the model again with a "
+        "current llama.cpp, or fetch a newer file.",
+    ),
+    "llm.gguf_architecture": (
+        "{path} 的模型架构是 {name}，安装的 llama.cpp 不认识。请升级（`pip install -U xllamacpp`）；"
+        "仍不认识的话，请换一个模型，例如 MiniCPM5-1B-GGUF。",
+        "{path} is a model of the architecture {name}, which the installed llama.cpp does not know. Update it with "
+        "`pip install -U xllamacpp`; if it still does not, take another model, for example MiniCPM5-1B-GGUF.",
+    ),
+    "llm.gguf_vocabulary": (
+        "{path} 的词表种类是 {kind}，读不了。能读的有 llama（SentencePiece）和 gpt2，MiniCPM 的文件都是这两种。",
+        "{path} has a vocabulary of kind {kind}, which cannot be read. llama (SentencePiece) and gpt2 can, which all "
+        "MiniCPM files have.",
+    ),
+    "llm.gguf_not_loaded": _with(
+        _FETCH_AGAIN,
+        "llama.cpp 打不开 {path}：{why}。",
+        "llama.cpp cannot load {path}: {why}.",
+    ),
+    "llm.gguf_no_gpu": (
+        "设置要求使用 GPU，但安装的 llama.cpp 只会用处理器，或者没有找到 GPU。"
+        "请把 MINICPM_RAG_DEVICE 设为 auto 或 cpu，或安装带 CUDA、Vulkan 等支持的 xllamacpp（见其说明）。",
+        "A GPU is asked for, but the installed llama.cpp uses the processor only, or finds none. Set "
+        "MINICPM_RAG_DEVICE to auto or cpu, or install an xllamacpp with CUDA, Vulkan or ROCm (see its README).",
+    ),
+    "llm.gguf_no_memory": (
+        "{path} 和它的上下文约需 {size:bytes} 内存，现在空闲 {free:bytes}。请关掉别的程序，"
+        "换用更小的文件（如 Q4_K_M），或调小 MINICPM_RAG_LLM_CONTEXT_TOKENS。",
+        "{path} with its context takes about {size:bytes} of memory; {free:bytes} are free. Close other programs, "
+        "take a smaller file (Q4_K_M, for example), or set MINICPM_RAG_LLM_CONTEXT_TOKENS lower.",
+    ),
+    "llm.gguf_no_schema": (
+        "{path} 用的是 SentencePiece 词表，安装的 llama.cpp 无法让这种模型的回答符合 JSON 结构。"
+        "请用这个模型的 safetensors 版，或 MiniCPM5 的 GGUF。",
+        "{path} has a SentencePiece vocabulary, with which the installed llama.cpp cannot hold answers to a JSON "
+        "schema. Take the model's safetensors version, or a GGUF of MiniCPM5.",
+    ),
+    "llm.gguf_refused": (
+        "运行 {path} 的 llama.cpp 拒绝了这个请求：{why}",
+        "llama.cpp, which runs {path}, refuses the request: {why}",
+    ),
+    "llm.gguf_ended": (
+        "运行 {path} 的 llama.cpp 中途退出了（{why}）。再问一次会重新启动它；如果又退出，多半是内存不足或文件损坏。",
+        "llama.cpp, which runs {path}, ended in the middle ({why}). Asking again starts it anew; where it ends again, "
+        "memory is short or the file is damaged.",
     ),
     "llm.packing_unknown": (
         "{path} 的权重以 {kind} 方式压缩，读不了。能读的有 4 比特的 GPTQ、AWQ（gemm）和 "

@@ -58,6 +58,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "LoRA 适配器，缺少它的基座模型 {base}",
         "a LoRA adapter whose base, {base}, is missing",
     ),
+    "models.note.gguf": (
+        'GGUF，由 llama.cpp 运行，适合笔记本电脑；需要 `pip install ".[gguf]"`',
+        'GGUF, which llama.cpp runs: for laptops; needs `pip install ".[gguf]"`',
+    ),
+    "models.note.gguf_here": ("{format} 格式的 GGUF，由 llama.cpp 运行", "GGUF in {format}, which llama.cpp runs"),
+    "models.gguf_extra": (
+        '要运行 GGUF 文件，请先安装 llama.cpp：`pip install ".[gguf]"`。',
+        'To run GGUF files, install llama.cpp first: `pip install ".[gguf]"`.',
+    ),
+    "models.no_such_file": (
+        "{id} 里没有 {name}。有这些文件：{names:list}。",
+        "{id} has no {name}. It has {names:list}.",
+    ),
     "models.note.by_hand": ("手工拷贝的模型", "copied here by hand"),
     # The machine
     "models.torch_without_cuda": (

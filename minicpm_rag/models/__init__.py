@@ -5,6 +5,7 @@ The choice is a pure function of the machine and the models present. It does not
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from collections.abc import Sequence
@@ -12,16 +13,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from minicpm_rag.errors import CheckpointError
 from minicpm_rag.messages import Message
 from minicpm_rag.models.catalogue import CATALOGUE, USUAL_CONTEXT_TOKENS, Model, Precision, find_model
-from minicpm_rag.models.fetching import download
-from minicpm_rag.models.hardware import GIGABYTE, Hardware
+from minicpm_rag.models.fetching import download, list_gguf
+from minicpm_rag.models.gguf import find_gguf, gguf_files, is_later_part, read_gguf
+from minicpm_rag.models.hardware import GIGABYTE, RAM_SHARE, Hardware
 from minicpm_rag.models.manifest import MANIFEST, missing_files, read_manifest
-from minicpm_rag.models.refused import refused_by_config
+from minicpm_rag.models.refused import refused_by_config, refused_by_name
 
 __all__ = [
-    "CATALOGUE", "Choice", "LocalModel", "Model", "choose", "describe_folder", "download", "find_local",
-    "find_model", "fits", "folder_of", "missing_files", "recommended",
+    "CATALOGUE",
+    "Choice",
+    "LocalModel",
+    "Model",
+    "choose",
+    "describe_folder",
+    "download",
+    "find_local",
+    "find_model",
+    "fits",
+    "folder_of",
+    "list_gguf",
+    "missing_files",
+    "recommended",
 ]  # fmt: skip
 
 # The newest comes first on a GPU: a long window, and a cache an eighth of the tutorial's model's. Then that one, and
@@ -34,9 +49,7 @@ _ON_STRONG_PROCESSOR = ("MiniCPM5-1B", "MiniCPM4-0.5B", "MiniCPM-1B-sft-bf16")
 _ON_PROCESSOR = ("MiniCPM4-0.5B", "MiniCPM5-1B", "MiniCPM-1B-sft-bf16")
 STRONG_PROCESSOR_CORES = 8
 ADAPTER = "adapter_config.json"  # of a LoRA adapter, which changes the weights of a model beside it
-# Left over for the screen and other programs, and for the system and this program's own index.
-VRAM_SHARE = 0.95
-RAM_SHARE = 0.7
+VRAM_SHARE = 0.95  # left over for the screen and other programs
 
 
 @dataclass(frozen=True)
@@ -112,11 +125,26 @@ def find_local(home: Path) -> list[LocalModel]:
     models = home / "models"
     if not models.is_dir():
         return []
-    return [
-        LocalModel(describe_folder(folder), folder, tuple(missing_files(folder)))
-        for folder in sorted(models.iterdir())
-        if folder.is_dir() and any((folder / name).is_file() for name in ("config.json", ADAPTER, MANIFEST))
-    ]
+    found = []
+    for place in sorted(models.iterdir()):
+        if find_gguf(place) is not None:
+            files = gguf_files(place) if place.is_dir() else [place] if not is_later_part(place.name) else []
+            found += [_local_gguf(place if len(files) == 1 else file) for file in files]
+        elif place.is_dir() and any((place / name).is_file() for name in ("config.json", ADAPTER, MANIFEST)):
+            found.append(LocalModel(describe_folder(place), place, tuple(missing_files(place))))
+    return found
+
+
+def _local_gguf(place: Path) -> LocalModel:
+    """A GGUF file, or a folder with one; a file that cannot be read is listed with the reason."""
+    missing = tuple(missing_files(place)) if place.is_dir() else ()
+    if importlib.util.find_spec("xllamacpp") is None:
+        missing += (Message("models.gguf_extra"),)
+    try:
+        return LocalModel(describe_folder(place), place, missing)
+    except CheckpointError as error:
+        nothing = Model(place.name, "", "chat", 0, USUAL_CONTEXT_TOKENS, estimated=True, usable=False)
+        return LocalModel(nothing, place, missing or (error.message,))
 
 
 def _is_strong(hardware: Hardware) -> bool:
@@ -162,7 +190,28 @@ def _reason(model: Model, hardware: Hardware, device: str, is_present: bool, her
 
 
 def describe_folder(folder: Path) -> Model:
-    """Name the model of a folder: by its manifest, by the folder's name, else by what its files say."""
+    """Name the model of a folder or a GGUF file: by its manifest, by its name, else by what its files say.
+
+    Raises CheckpointError for a GGUF file that cannot be read.
+    """
+    known = _known_model(folder)
+    if (file := find_gguf(folder)) is None:
+        return known or _unknown_model(folder)
+    read = read_gguf(file)
+    context = read.context_tokens or USUAL_CONTEXT_TOKENS
+    why = refused_by_name(f"{file.name} {read.facts.get('general.name', '')}")
+    model = known or Model(folder.name, "", "chat", read.parameters, context, usable=why is None)
+    return replace(
+        model,
+        parameters=read.parameters,
+        cache_values_per_token=read.cache_values_per_token,
+        estimated=False,
+        gguf_bytes=read.file_bytes,
+        note=why or Message("models.note.gguf_here", format=read.format or "GGUF"),
+    )
+
+
+def _known_model(folder: Path) -> Model | None:
     manifest = read_manifest(folder)
     known = [model for model in CATALOGUE if manifest and model.modelscope_id == manifest["id"]]
     if known:
@@ -173,7 +222,7 @@ def describe_folder(folder: Path) -> Model:
             model.modelscope_id.partition("/")[2].casefold(),
         ):
             return model
-    return _unknown_model(folder)
+    return None
 
 
 def _adapted_model(folder: Path) -> Model:

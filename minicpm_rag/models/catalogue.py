@@ -38,20 +38,29 @@ class Model:
     estimated: bool = False
     usable: bool = True  # False: `note` says why this program does not run it
     note: Message | None = None
+    gguf_bytes: int = 0  # size of its GGUF file, which is also what its weights take in memory; 0 for a folder
+    gguf_file: str = ""  # which file of a GGUF repository is wanted: its name or number format; "" as memory allows
+
+    @property
+    def is_gguf(self) -> bool:
+        """Whether llama.cpp runs it."""
+        return self.gguf_bytes > 0
 
     @property
     def download_bytes(self) -> int:
         """Size of the files to fetch, roughly."""
+        if self.is_gguf:
+            return self.gguf_bytes
         return self.parameters * self.stored_bytes_per_parameter + TOKENIZER_BYTES
 
     def weight_bytes(self, precision: str) -> int:
         """Size of the weights in memory, which is what each generated token has to read."""
-        return self.parameters * BYTES_PER_VALUE[precision]
+        return self.gguf_bytes or self.parameters * BYTES_PER_VALUE[precision]
 
     def memory_bytes(self, precision: str, context_tokens: int = USUAL_CONTEXT_TOKENS) -> int:
         """Memory of the device it runs on: weights, the cache of a full context, and working room."""
         tokens = min(context_tokens, self.context_tokens)
-        cache = tokens * self.cache_values_per_token * BYTES_PER_VALUE[precision]
+        cache = tokens * self.cache_values_per_token * (2 if self.is_gguf else BYTES_PER_VALUE[precision])
         return self.weight_bytes(precision) + cache + WORKING_BYTES
 
 
@@ -95,6 +104,14 @@ _MINICPM_1B = _parameters(
     vocabulary=73_440, hidden=1536, layers=52, intermediate=3840, heads=24, key_value_heads=8, head=64
 )
 _MINICPM_1B_CACHE = 2 * 52 * 8 * 64
+_MINICPM5_2B = _parameters(
+    vocabulary=130_560, hidden=2048, layers=42, intermediate=6144, heads=16, key_value_heads=2, head=128, tied=False
+)
+_MINICPM5_2B_CACHE = 2 * 42 * 2 * 128
+_MINICPM5_1B = _parameters(
+    vocabulary=130_560, hidden=1536, layers=24, intermediate=4608, heads=16, key_value_heads=2, head=128, tied=False
+)
+_MINICPM5_1B_CACHE = 2 * 24 * 2 * 128
 
 
 def _refused(name: str, modelscope_id: str, parameters: int) -> Model:
@@ -157,20 +174,25 @@ CATALOGUE: tuple[Model, ...] = (
         estimated=True, note=Message("models.note.dense"),
     ),
     Model(
-        "MiniCPM5-2B", "OpenBMB/MiniCPM5-2B", "chat",
-        _parameters(
-            vocabulary=130_560, hidden=2048, layers=42, intermediate=6144, heads=16, key_value_heads=2,
-            head=128, tied=False,
-        ),
-        131_072, 2 * 42 * 2 * 128, note=Message("models.note.newest"),
+        "MiniCPM5-2B", "OpenBMB/MiniCPM5-2B", "chat", _MINICPM5_2B, 131_072, _MINICPM5_2B_CACHE,
+        note=Message("models.note.newest"),
     ),
     Model(
-        "MiniCPM5-1B", "OpenBMB/MiniCPM5-1B", "chat",
-        _parameters(
-            vocabulary=130_560, hidden=1536, layers=24, intermediate=4608, heads=16, key_value_heads=2,
-            head=128, tied=False,
-        ),
-        131_072, 2 * 24 * 2 * 128, note=Message("models.note.newest_small"),
+        "MiniCPM5-1B", "OpenBMB/MiniCPM5-1B", "chat", _MINICPM5_1B, 131_072, _MINICPM5_1B_CACHE,
+        note=Message("models.note.newest_small"),
+    ),
+    # Q4_K_M; where memory is ample, Q8_0 is fetched.
+    Model(
+        "MiniCPM4-0.5B-GGUF", "OpenBMB/MiniCPM4-0.5B-GGUF", "chat", _MINICPM4_HALF_BILLION, 32_768,
+        _MINICPM4_HALF_BILLION_CACHE, estimated=True, gguf_bytes=266_000_000, note=Message("models.note.gguf"),
+    ),
+    Model(
+        "MiniCPM5-1B-GGUF", "OpenBMB/MiniCPM5-1B-GGUF", "chat", _MINICPM5_1B, 131_072, _MINICPM5_1B_CACHE,
+        gguf_bytes=688_065_920, note=Message("models.note.gguf"),
+    ),
+    Model(
+        "MiniCPM5-2B-GGUF", "OpenBMB/MiniCPM5-2B-GGUF", "chat", _MINICPM5_2B, 131_072, _MINICPM5_2B_CACHE,
+        estimated=True, gguf_bytes=1_600_000_000, note=Message("models.note.gguf"),
     ),
     _refused("MiniCPM-SALA", "OpenBMB/MiniCPM-SALA", 9_000_000_000),
     _refused("MiniCPM-V-4.6", "OpenBMB/MiniCPM-V-4.6", 1_300_000_000),

@@ -15,7 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,17 @@ from filelock import FileLock, Timeout
 
 from minicpm_rag.errors import DownloadError, DownloadStoppedError
 from minicpm_rag.messages import Message, joined, reason_of
+from minicpm_rag.models import hardware
 from minicpm_rag.models.catalogue import Model
-from minicpm_rag.models.manifest import check_room, is_whole, missing_files, superfluous, write_manifest
+from minicpm_rag.models.gguf import format_of, suits_memory
+from minicpm_rag.models.manifest import (
+    check_room,
+    gguf_choices,
+    is_whole,
+    missing_files,
+    superfluous,
+    write_manifest,
+)
 
 LOCK = ".downloading.lock"
 FIRST_ANSWER_SECONDS = 28  # the hub has to have answered by then
@@ -75,6 +85,42 @@ def download(
     return folder
 
 
+@dataclass(frozen=True)
+class RepositoryFile:
+    """A GGUF model in a repository: its name, the bytes of all its parts, and whether this machine would take it."""
+
+    name: str
+    size: int
+    chosen: bool
+
+
+def list_gguf(model: Model, *, revision: str = "master") -> list[RepositoryFile]:
+    """The GGUF models of a repository, smallest first; none where it has other weights. Raises DownloadError."""
+    with tempfile.TemporaryDirectory(prefix="minicpm-rag-") as scratch, _started(Path(scratch)) as process:
+        folder = Path(scratch) / "files"
+        _send(process, {"id": model.modelscope_id, "revision": revision, "folder": str(folder)})
+        for report in _reports(process, model, folder, threading.Event()):
+            if "failure" in report:
+                raise _failure(report["failure"], report["message"], model, folder, revision)
+            choices = gguf_choices(report["listing"])
+            chosen = _gguf_file(model, choices) if choices else ""
+            return [
+                RepositoryFile(name, choices[name], name == chosen) for name in sorted(choices, key=choices.__getitem__)
+            ]
+    raise DownloadError("models.download_ended", name=model.name)
+
+
+def _gguf_file(model: Model, choices: Mapping[str, int]) -> str:
+    """The file that is wanted by name or number format, else what suits this machine's memory."""
+    wanted = model.gguf_file.casefold()
+    if not wanted:
+        return suits_memory(choices, int(hardware.ram_bytes() * hardware.RAM_SHARE))
+    for name in choices:
+        if wanted in (name.casefold(), format_of(name).casefold()):
+            return name
+    raise DownloadError("models.no_such_file", id=model.modelscope_id, name=model.gguf_file, names=sorted(choices))
+
+
 def _fetch(
     scratch: Path,
     model: Model,
@@ -83,9 +129,15 @@ def _fetch(
     on_progress: OnProgress | None,
     cancel: threading.Event,
 ) -> None:
+    with _started(scratch) as process:
+        _drive(process, model, folder, revision, on_progress, cancel)
+
+
+@contextlib.contextmanager
+def _started(scratch: Path) -> Iterator[subprocess.Popen[str]]:
     process = _start(scratch)
     try:
-        _drive(process, model, folder, revision, on_progress, cancel)
+        yield process
     finally:
         process.kill()  # harmless where it has ended
         process.wait()
@@ -140,7 +192,8 @@ def _drive(
     for report in _reports(process, model, folder, cancel):
         if "listing" in report:
             listing: dict[str, dict[str, Any]] = report["listing"]
-            skipped = superfluous(list(listing))
+            choices = gguf_choices(listing)
+            skipped = superfluous(list(listing), _gguf_file(model, choices) if choices else "")
             wanted = {name: facts for name, facts in listing.items() if name not in skipped}
             if not wanted:
                 raise DownloadError("models.nothing_to_fetch", id=model.modelscope_id, revision=revision)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from minicpm_rag.messages import Message
 
+RAM_SHARE = 0.7  # of memory may be a model's; the rest is the system's and this program's own index
 GIGABYTE = 1_000_000_000
 
 
@@ -54,8 +55,8 @@ def describe() -> Hardware:
     gpus, note = _gpus() if _nvidia_driver() else ((), None)
     return Hardware(
         gpus=gpus,
-        ram_bytes=_ram_bytes(),
-        cores=_cores(),
+        ram_bytes=ram_bytes(),
+        cores=cores(),
         processor=_processor(),
         processor_bfloat16=_processor_bfloat16(),
         note=note,
@@ -100,7 +101,7 @@ def _gpus() -> tuple[tuple[Gpu, ...], Message | None]:
     return tuple(gpus), None
 
 
-def _ram_bytes() -> int:
+def ram_bytes() -> int:
     """Memory of the machine, or of the container around this process where that is less."""
     import psutil
 
@@ -110,7 +111,8 @@ def _ram_bytes() -> int:
     return min(total, int(text)) if text.isdigit() else total
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Processors that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -14,6 +14,7 @@ from typing import Any
 
 from minicpm_rag.errors import DownloadError
 from minicpm_rag.messages import Message
+from minicpm_rag.models.gguf import ENDING, is_later_part, parts_of
 
 MANIFEST = ".downloaded.json"  # beside the files: where they came from, and the size and checksum of each
 
@@ -24,12 +25,26 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".mp4", ".pdf")
 _OTHER_RUNTIMES = ("onnx/", "openvino/", "coreml/", "imgs/", "assets/", "figures/")
 
 
-def superfluous(names: Sequence[str]) -> list[str]:
-    """Files of a repository that this program never reads, out of all its names.
+def gguf_choices(listing: Files) -> dict[str, int]:
+    """The GGUF models of a repository that has no other weights, with the bytes of all their parts; else none."""
+    if any(name.endswith((".safetensors", ".bin")) for name in listing):
+        return {}
+    firsts = [name for name in listing if name.lower().endswith(ENDING) and not is_later_part(name)]
+    return {
+        name: sum(listing[part]["size"] for part in parts_of(name) if part in listing)
+        for name in firsts
+        if not name.rpartition("/")[2].lower().startswith("mmproj")
+    }
+
+
+def superfluous(names: Sequence[str], gguf: str = "") -> list[str]:
+    """Files of a repository that this program never reads, out of all its names; of GGUF files only `gguf` is read.
 
     Pickled weights are left out where the same weights are there as safetensors: some repositories keep both.
     Program code is left out because it is never run.
     """
+    if gguf:
+        return [name for name in names if name not in parts_of(gguf)]
     safe = any(name.endswith(".safetensors") and "/" not in name for name in names)
     pickles = (".bin", ".pt", ".pth", ".ckpt", ".bin.index.json") if safe else ()
     endings = (*_WEIGHTS_OF_OTHERS, *_PICTURES, ".py", ".gitattributes", ".gitignore", *pickles)

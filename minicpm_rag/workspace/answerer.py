@@ -29,7 +29,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Answerer:
-    """What answers: a model folder, a server, or (neither) quoted sentences."""
+    """What answers: a model (its folder or GGUF file), a server, or (neither) quoted sentences."""
 
     folder: Path | None = None
     server: Server | None = None
@@ -55,18 +55,23 @@ def configured(settings: Settings) -> Answerer:
 
 
 def model_folder(named: str | Path, home: Path) -> Path:
-    """The folder of the model that is named: a folder, or the name or hub id of one that was downloaded.
+    """The place of the model that is named: a folder, a GGUF file, or the name or hub id of one that was downloaded.
 
     Raises CheckpointError that says what was named instead.
     """
     from minicpm_rag.llm.checkpoint.folder import locate
     from minicpm_rag.models import find_model, folder_of
+    from minicpm_rag.models.gguf import ENDING, find_gguf
 
     folder = Path(named).expanduser().absolute()
     if not folder.exists():
         with contextlib.suppress(ModelError):
             downloaded = folder_of(home, find_model(Path(named).as_posix()))
             folder = downloaded if downloaded.is_dir() else folder
+        if (home / "models" / Path(named).name).suffix == ENDING and not folder.exists():
+            folder = home / "models" / Path(named).name
+    if find_gguf(folder) is not None:
+        return folder
     return locate(folder if folder.exists() else named)
 
 
@@ -88,6 +93,19 @@ def _downloaded(settings: Settings) -> Answerer:
 
 def load(answerer: Answerer, settings: Settings) -> MiniCPM_LLM | RemoteLLM | None:
     """Load the model; None where sentences are quoted."""
+    from minicpm_rag.models.gguf import find_gguf
+
+    if answerer.folder is not None and find_gguf(answerer.folder) is not None:
+        from minicpm_rag.llm.gguf.gguf_llm import GgufLLM
+
+        return GgufLLM(
+            answerer.folder,
+            device=settings.device,
+            temperature=settings.temperature,
+            max_new_tokens=settings.max_new_tokens,
+            thinking_tokens=settings.llm_thinking_tokens,
+            window=settings.llm_context_tokens,
+        )
     if answerer.folder is not None:
         from minicpm_rag.llm.minicpm import MiniCPM_LLM
 

@@ -227,7 +227,7 @@ def test_each_wrong_folder_gets_its_own_sentence(tmp_path: Path) -> None:
         "~/no-such-folder": r"no-such-folder is not a folder",
         "openbmb/MiniCPM-2B-sft-bf16": "download openbmb/MiniCPM-2B-sft-bf16`",
         "openbmb/MiniCPM-V-2_6": "reads pictures",
-        packed: "GGUF file.*MINICPM_RAG_LLM_URL",
+        packed: "GGUF file.*GgufLLM",
         packed / "MiniCPM5-1B-Q4_K_M.gguf": "GGUF file",
         SHARDED_BIN / "config.json": "is a file. Name the folder",
         outer: "inside it: snapshot",

@@ -27,14 +27,19 @@ def is_here() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in PACKAGES)
 
 
+def file() -> Path:
+    """The GGUF file in the package."""
+    found = importlib.util.find_spec(PACKAGES[0])
+    assert found is not None and found.origin is not None
+    (path,) = Path(found.origin).parent.glob("*.gguf")
+    return path
+
+
 def make_folder(folder: Path) -> Path:
     """Write weights, tokenizer and configuration into the folder."""
     from gguf import GGUFReader
 
-    found = importlib.util.find_spec(PACKAGES[0])
-    assert found is not None and found.origin is not None
-    (file,) = Path(found.origin).parent.glob("*.gguf")
-    reader = GGUFReader(str(file))
+    reader = GGUFReader(str(file()))
     facts = {name: entry.contents() for name, entry in reader.fields.items()}
     folder.mkdir(parents=True, exist_ok=True)
     _write_weights(reader, facts, folder)

@@ -47,8 +47,9 @@ def draw(workspace: Workspace, switch: Switch) -> None:
     local = models.find_local(shared.settings().home)
     choice = models.choose(machine, [found.model for found in local if not found.problems])
     here = {found.model.name: found for found in local}
-    listed = [model for model in models.CATALOGUE if model.kind == "chat" and model.usable]
-    listed += [found.model for found in local if found.model.name not in {model.name for model in listed}]
+    known = {model.name: model for model in models.CATALOGUE if model.kind == "chat" and model.usable}
+    # A GGUF model that is here tells more of itself than the catalogue.
+    listed = list((known | {name: found.model for name, found in here.items()}).values())
     first = [model for model in listed if model.name in here or model is choice.model]
     first.sort(key=lambda model: (model is not choice.model, model.name not in here))
     for model in first:
