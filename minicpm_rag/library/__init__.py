@@ -131,7 +131,10 @@ class Library:
 
     def find(self, connection: Connection, knowledge_base: str, need: Level = "read") -> int:
         """The row id of a knowledge base with which the user may do so much. Raises NotFoundError, AccessError."""
-        return access.find(connection, knowledge_base, self.user, need)
+        noted, key = self.ledger.noted(connection), ("find", knowledge_base, self.user, need)
+        if key not in noted:
+            noted[key] = access.find(connection, knowledge_base, self.user, need)
+        return int(noted[key])
 
     def ensure(self, connection: Connection, knowledge_base: str) -> int:
         """The row id of a knowledge base to write into, made where it is missing: for its maker, or the common one."""
@@ -559,7 +562,12 @@ class Library:
 
     def _index(self, knowledge_base: str) -> Index | None:
         with self.ledger.reading() as connection:
-            return knowledge_bases.find_index(connection, self.find(connection, knowledge_base))
+            kb_id = self.find(connection, knowledge_base)
+            noted, key = self.ledger.noted(connection), ("index", kb_id)
+            if key not in noted:
+                noted[key] = knowledge_bases.find_index(connection, kb_id)
+            index: Index | None = noted[key]
+        return index
 
     def _hash(self, path: Path) -> str:
         facts = path.stat()

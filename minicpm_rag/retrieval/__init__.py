@@ -16,7 +16,6 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import AliasChoices, Field
 
 from minicpm_rag import records
-from minicpm_rag.errors import NotFoundError
 from minicpm_rag.records import Candidate, Features, Page, Reading, Retrieval, Scope, Similarity, Trace
 from minicpm_rag.retrieval.evidence import (
     SETTING,
@@ -49,7 +48,6 @@ CANDIDATES = 30  # fused hits whose texts are looked at
 DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly
 LEAST_DENSE = 0.1  # under this share of the score the question is not embedded
 READS_WHOLLY = 0.4  # dense weight, of at most 0.5, from which on the embedder is taken to read the question
-ATTEMPTS = 3  # at a search whose hits are removed before their texts are read
 Within = Collection[int] | None  # ids of the documents that are searched; None for all
 KEYWORD_TRUST = 1.5  # so that a hit with 2/3 of the question's weight, as answers usually have, counts fully
 
@@ -125,13 +123,8 @@ class HybridRetriever(BaseRetriever):
     ) -> list[Document]:
         check_question(query)
         limit = passages or k or self.passages
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                retrieval = self._retrieve(query, limit, without, self._within(filter or self.scope))
-                break
-            except NotFoundError:  # a document was removed between the search and the reading
-                if attempt == ATTEMPTS:
-                    raise
+        with self.library.ledger.holding_still():  # what is found is still there when its text is read
+            retrieval = self._retrieve(query, limit, without, self._within(filter or self.scope))
         receive(retrieval)
         return retrieval.documents
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 from minicpm_rag.errors import LibraryBusyError, LibraryError
 from minicpm_rag.library.ledger import checksums, migrations
@@ -56,6 +57,7 @@ class Ledger:
         self._idle_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._closed = False
+        self._held = threading.local()
         make_home(home, self.path)
         with self.reading() as connection:
             version = migrations.version(connection)
@@ -77,13 +79,37 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one unchanging state until the block ends."""
+        """A connection that sees one unchanging state until the block ends; that of `holding_still` inside one."""
+        held = getattr(self._held, "connection", None)
+        if held is not None:
+            with translated(self.path):
+                yield held
+            return
         with self._borrowed() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
             finally:
                 connection.rollback()
+
+    @contextmanager
+    def holding_still(self) -> Iterator[None]:
+        """Within the block all that this thread reads is of one state, in one transaction."""
+        if getattr(self._held, "connection", None) is not None:
+            yield
+            return
+        reading = self.reading()
+        self._held.connection, self._held.noted = reading.__enter__(), {}
+        try:
+            yield
+        finally:  # what else is raised in the block, by an embedder for one, is no error of the database
+            self._held.connection = self._held.noted = None
+            reading.__exit__(None, None, None)
+
+    def noted(self, connection: Connection) -> dict[object, Any]:
+        """Where to note what was read with the connection of `holding_still`; with any other nothing is kept."""
+        noted: dict[object, Any] = self._held.noted if connection is getattr(self._held, "connection", None) else {}
+        return noted
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

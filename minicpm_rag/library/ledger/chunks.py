@@ -6,6 +6,7 @@ in Chroma too.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
@@ -93,28 +94,34 @@ def _insert(connection: Connection, index_id: int, document_id: int, chunks: Seq
 
 def index_keywords(connection: Connection, document_id: int) -> None:
     """Index the keywords of a document's chunks again, because its title has changed."""
-    for index_id, texts in _indexed_texts(connection, "document_id", document_id).items():
+    for index_id, texts in _indexed_texts(connection, document_id).items():
         keywords.remove(connection, keyword_table(index_id), [row for row, _ in texts])
         keywords.add(connection, keyword_table(index_id), texts)
 
 
 def rebuild_keywords(connection: Connection, index_id: int) -> None:
     """Replace the keyword table of an index by one made from its chunks."""
-    keywords.drop(connection, keyword_table(index_id))
-    keywords.create(connection, keyword_table(index_id))
-    texts = _indexed_texts(connection, "index_id", index_id).get(index_id, [])
-    keywords.add(connection, keyword_table(index_id), texts)
+    documents = _documents_of(connection, index_id)
+    texts = (_indexed_texts(connection, document)[index_id] for document in documents)
+    keywords.fill(connection, keyword_table(index_id), itertools.chain.from_iterable(texts))
 
 
-def index_again(connection: Connection, index_id: int, document_id: int) -> None:
-    """Make the keywords of a document's chunks in an index, and what else is searched, from their rows."""
-    keywords.add(connection, keyword_table(index_id), _indexed_texts(connection, "document_id", document_id)[index_id])
-    if not is_sqlite(connection):
+def rebuild_halfvecs(connection: Connection, index_id: int, dimension: int) -> None:
+    """Replace the vectors that PostgreSQL searches by those of an index's chunks."""
+    halfvecs.drop(connection, index_id)
+    halfvecs.create(connection, index_id, dimension, built=False)
+    for document in _documents_of(connection, index_id):
         found = connection.execute(
             "SELECT chunk, vector FROM vectors JOIN chunks ON chunks.id = chunk WHERE document_id = ? AND index_id = ?",
-            (document_id, index_id),
+            (document, index_id),
         ).fetchall()
         halfvecs.add(connection, index_id, [row[0] for row in found], _matrix([row[1] for row in found]))
+    halfvecs.build(connection, index_id, dimension)
+
+
+def _documents_of(connection: Connection, index_id: int) -> list[int]:
+    rows = connection.execute("SELECT DISTINCT document_id FROM chunks WHERE index_id = ? ORDER BY 1", (index_id,))
+    return [row[0] for row in rows]
 
 
 def remove_document(connection: Connection, document_id: int) -> None:
@@ -335,13 +342,13 @@ def _matrix(packed: Sequence[bytes]) -> Vectors:
     return numpy.frombuffer(b"".join(packed), dtype="<f4").reshape(len(packed), -1)
 
 
-def _indexed_texts(connection: Connection, column: str, value: int) -> dict[int, list[tuple[int, str]]]:
-    """The (row, text that is searched) pairs of the chunks with that value in the column, by index."""
+def _indexed_texts(connection: Connection, document_id: int) -> dict[int, list[tuple[int, str]]]:
+    """The (row, text that is searched) pairs of a document's chunks, by index."""
     found: dict[int, list[tuple[int, str]]] = {}
     for row in connection.execute(
         "SELECT chunks.id, chunks.index_id, chunks.text, chunks.metadata, documents.title FROM chunks "
-        f"JOIN documents ON documents.id = chunks.document_id WHERE chunks.{column} = ?",
-        (value,),
+        "JOIN documents ON documents.id = chunks.document_id WHERE chunks.document_id = ?",
+        (document_id,),
     ).fetchall():
         chunk = Chunk(row["text"], json.loads(row["metadata"]), row["title"])
         found.setdefault(row["index_id"], []).append((row["id"], indexed_text(chunk)))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from minicpm_rag.library.ledger import checksums, chunks, halfvecs, keywords, knowledge_bases, tables
+from minicpm_rag.library.ledger import checksums, chunks, tables
 from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 
 BATCH = 200  # rows: a page's text or a chunk's token signs may have megabytes
@@ -134,16 +134,9 @@ def go_on_numbering(connection: Connection, copied: list[CopiedTable], last: dic
 def make_searchable(connection: Connection) -> None:
     """Make what is not copied: keyword indexes, in PostgreSQL the vectors to search, in SQLite the checksums."""
     for index in connection.execute("SELECT id, dimension FROM indexes").fetchall():
-        keywords.drop(connection, knowledge_bases.keyword_table(index["id"]))
-        keywords.create(connection, knowledge_bases.keyword_table(index["id"]))
+        chunks.rebuild_keywords(connection, index["id"])
         if not is_sqlite(connection):
-            halfvecs.drop(connection, index["id"])
-            halfvecs.create(connection, index["id"], index["dimension"])
-        documents = connection.execute(
-            "SELECT DISTINCT document_id FROM chunks WHERE index_id = ? ORDER BY 1", (index["id"],)
-        ).fetchall()
-        for (document_id,) in documents:
-            chunks.index_again(connection, index["id"], document_id)
+            chunks.rebuild_halfvecs(connection, index["id"], index["dimension"])
     for (document_id,) in connection.execute("SELECT DISTINCT document_id FROM data_tables").fetchall():
         tables.sum_up(connection, document_id)
     if is_sqlite(connection):

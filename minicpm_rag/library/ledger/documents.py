@@ -282,12 +282,15 @@ def pages(connection: Connection, document_id: int, number: int | None = None) -
 
     Raises LibraryError where one of them is not as it was stored.
     """
-    damaged = checksums.damaged_pages(connection, document_id)
-    if damaged and number in (None, *damaged):
-        source = one(connection, document_id).source
-        raise LibraryError("library.pages_damaged", source=source, pages=damaged if number is None else (number,))
     wanted, values = ("", [document_id]) if number is None else (" AND number = ?", [document_id, number])
-    rows = connection.execute(f"SELECT * FROM pages WHERE document_id = ?{wanted} ORDER BY number", values)
+    rows = connection.execute(
+        f"SELECT pages.*, checksum IS {checksums.OF_PAGE} AS is_sound FROM pages "
+        f"WHERE document_id = ?{wanted} ORDER BY number",
+        values,
+    ).fetchall()
+    damaged = tuple(row["number"] for row in rows if not row["is_sound"])
+    if damaged:
+        raise LibraryError("library.pages_damaged", source=one(connection, document_id).source, pages=damaged)
     return [_page(row) for row in rows]
 
 

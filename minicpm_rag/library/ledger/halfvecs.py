@@ -19,19 +19,20 @@ LINKS, BUILT_AMONG, SEARCHED_AMONG = 16, 100, 200
 MOST_DIMENSIONS = 4_000  # of which pgvector makes a graph; longer vectors are all compared
 
 
-def create(connection: Connection, index_id: int, dimension: int) -> None:
-    """Make the empty table of an index."""
+def create(connection: Connection, index_id: int, dimension: int, *, built: bool = True) -> None:
+    """Make the empty table of an index, with its graph unless that is to be `built` once the table is full."""
     connection.execute(f"CREATE TABLE {_table(index_id)}(chunk BIGINT PRIMARY KEY, vector halfvec({int(dimension)}))")
-    if dimension <= MOST_DIMENSIONS:
-        build(connection, index_id)
+    if built:
+        build(connection, index_id, dimension)
 
 
-def build(connection: Connection, index_id: int) -> None:
+def build(connection: Connection, index_id: int, dimension: int) -> None:
     """Make the graph of a table that has none."""
-    connection.execute(
-        f"CREATE INDEX {_table(index_id)}_nearest ON {_table(index_id)} USING hnsw (vector halfvec_cosine_ops) "
-        f"WITH (m = {LINKS}, ef_construction = {BUILT_AMONG})"
-    )
+    if dimension <= MOST_DIMENSIONS:
+        connection.execute(
+            f"CREATE INDEX {_table(index_id)}_nearest ON {_table(index_id)} USING hnsw (vector halfvec_cosine_ops) "
+            f"WITH (m = {LINKS}, ef_construction = {BUILT_AMONG})"
+        )
 
 
 def drop(connection: Connection, index_id: int) -> None:

@@ -6,12 +6,13 @@ rows hold each term. Knows row numbers and text, not documents or embeddings.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -23,12 +24,16 @@ from minicpm_rag.text.terms import question_terms, terms
 # out of the search and count again when its best rows are scored.
 ROWS_TOUCHED = 10_000
 RESCORED = 200  # rows, at least
-NEARLY_BEST = 6  # rows scored for each that is wanted, where PostgreSQL chooses them
+NEARLY_BEST = 2  # rows scored for each that is wanted, where PostgreSQL chooses them
 _TOTAL = ""  # the frequency row that holds the number of all rows
 _LENGTH = " "  # and the one that holds the number of all their terms
 _K1, _B = 1.2, 0.75  # BM25's constants, as FTS5 has them
 _VARIABLES = 500  # well under the 999 that old SQLite builds allow in one statement
+_FILLED = 500  # rows taken at once while an index is filled
 _TERMS = "string_to_array(terms, ' ')"
+# After a term in PostgreSQL, which is there for the first, second, and third or later time in its row: the GIN index,
+# which does not count, has these as terms of their own. Characters that no term has.
+_NTH = ("", "\x02", "\x03")
 _LONGEST_KEY = 200  # characters of a term in PostgreSQL, whose index refuses keys of more than some 2,700 bytes
 
 
@@ -66,16 +71,33 @@ def in_memory(texts: Iterable[str]) -> Iterator[Connection]:
 
 def create(connection: Connection, table: str) -> None:
     """Make the tables of one keyword index, unless they are there."""
+    _create_tables(connection, _name(table))
+    _create_terms_index(connection, _name(table))
+
+
+def fill(connection: Connection, table: str, rows: Iterable[tuple[int, str]]) -> None:
+    """Make one keyword index anew of all its rows: many times as quick as adding them to an empty one."""
     name = _name(table)
+    drop(connection, table)
+    _create_tables(connection, name)
+    counts: Counter[str] = Counter()
+    remaining = iter(rows)
+    while group := list(itertools.islice(remaining, _FILLED)):
+        counts.update(_add_rows(connection, name, group))
+    _count(connection, name, counts, +1)
+    _create_terms_index(connection, name)
+
+
+def _create_tables(connection: Connection, name: str) -> None:
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {name}_frequency (term TEXT PRIMARY KEY, in_rows INTEGER NOT NULL) WITHOUT ROWID"
     )
     if not is_sqlite(connection):
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {name}_rows "
-            "(id BIGINT PRIMARY KEY, length INTEGER NOT NULL, terms TEXT NOT NULL)"
+            "(id BIGINT PRIMARY KEY, length INTEGER NOT NULL, terms TEXT NOT NULL) "
+            "WITH (toast_tuple_target = 128)"  # long terms lie apart: a search reads the lengths of thousands of rows
         )
-        connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_terms ON {name}_rows USING gin ({_TERMS})")
         return
     # The tokenizer "ascii" takes every non-ASCII character for a letter, so only our own blanks separate terms.
     # A contentless table keeps no copy of the terms; ours is compressed (docs/decisions.md).
@@ -83,6 +105,11 @@ def create(connection: Connection, table: str) -> None:
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5(terms, content='', tokenize=\"ascii tokenchars '_+#'\")"
     )
     connection.execute(f"CREATE TABLE IF NOT EXISTS {name}_rows (id INTEGER PRIMARY KEY, terms BLOB NOT NULL)")
+
+
+def _create_terms_index(connection: Connection, name: str) -> None:
+    if not is_sqlite(connection):
+        connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_terms ON {name}_rows USING gin ({_TERMS})")
 
 
 def exists(connection: Connection, table: str) -> bool:
@@ -103,6 +130,11 @@ def drop(connection: Connection, table: str) -> None:
 def add(connection: Connection, table: str, rows: Iterable[tuple[int, str]]) -> None:
     """Index the text of new rows. A row number already there is refused by SQLite (IntegrityError)."""
     name = _name(table)
+    _count(connection, name, _add_rows(connection, name, rows), +1)
+
+
+def _add_rows(connection: Connection, name: str, rows: Iterable[tuple[int, str]]) -> Counter[str]:
+    """Add rows without counting them in; returns what is to be counted."""
     segmented = [(row, _keys(connection, terms(text))) for row, text in rows]
     if is_sqlite(connection):
         packed = [(row, " ".join(found)) for row, found in segmented]
@@ -114,9 +146,9 @@ def add(connection: Connection, table: str, rows: Iterable[tuple[int, str]]) -> 
     else:
         connection.executemany(
             f"INSERT INTO {name}_rows(id, length, terms) VALUES (?, ?, ?)",
-            [(row, len(found), " ".join(found)) for row, found in segmented],
+            [(row, len(found), " ".join(_marked(found))) for row, found in segmented],
         )
-    _count(connection, name, [found for _, found in segmented], +1)
+    return _counted(found for _, found in segmented)
 
 
 def remove(connection: Connection, table: str, rowids: Iterable[int]) -> None:
@@ -128,7 +160,7 @@ def remove(connection: Connection, table: str, rowids: Iterable[int]) -> None:
         packed = [(row, " ".join(found)) for row, found in known]
         connection.executemany(f"INSERT INTO {name}({name}, rowid, terms) VALUES ('delete', ?, ?)", packed)
     connection.executemany(f"DELETE FROM {name}_rows WHERE id = ?", [(row,) for row, _ in known])
-    _count(connection, name, [found for _, found in known], -1)
+    _count(connection, name, _counted(found for _, found in known), -1)
 
 
 def search(
@@ -171,7 +203,12 @@ class Scoped:
         """Those of the rows that share terms with the question, best first, with their BM25 score."""
         wanted = set(question_terms(question) or terms(question))
         known = self.statistics(list(wanted))
-        scored = [(row, _bm25(found, known)) for row, found in self.rows.items() if wanted.intersection(found)]
+        weights = {term: known.weight(term) for term in known.frequencies}
+        scored = [
+            (row, _bm25(Counter(filter(weights.__contains__, found)), len(found), weights, known.terms_per_row))
+            for row, found in self.rows.items()
+            if wanted.intersection(found)
+        ]
         return sorted(scored, key=lambda item: (-item[1], item[0]))[:limit]
 
     def statistics(self, wanted: Sequence[str]) -> Statistics:
@@ -212,18 +249,18 @@ def _affordable(known: Statistics) -> list[str]:
 def _nearly_best(
     connection: Connection, name: str, weights: dict[str, float], known: Statistics, limit: int, among: str
 ) -> list[int]:
-    """The rows that share most with the question, as PostgreSQL can count it: as if each term were in a row once."""
+    """The rows that score best, as PostgreSQL can count it: as if no term were in a row more than three times."""
     if among:
         among = f" AND id IN ({among})"
-    having = f"SELECT id, length, ?::float8 AS weight FROM {name}_rows WHERE {_TERMS} @> ARRAY[?]{among}"
-    values = [value for term, weight in weights.items() for value in (weight, term)]
+    keys = [(term + mark, weight, nth) for term, weight in weights.items() for nth, mark in enumerate(_NTH, start=1)]
+    norm = f"{_K1} * ({1 - _B} + {_B} * length / ?::float8)"
     # The planner takes splitting the terms of every row for cheap; it is a second for some thousands of rows.
     connection.execute("SET LOCAL enable_seqscan = off")
-    norm = f"{_K1} * ({1 - _B} + {_B} * min(length) / ?::float8)"
     found = connection.execute(
-        f"SELECT id FROM ({' UNION ALL '.join([having] * len(weights))}) AS found "
-        f"GROUP BY id ORDER BY sum(weight) / (1 + {norm}) DESC, id LIMIT ?",
-        (*values, max(1.0, known.terms_per_row), max(NEARLY_BEST * limit, RESCORED)),
+        "SELECT id FROM unnest(?::text[], ?::float8[], ?::float8[]) AS wanted(key, weight, nth) CROSS JOIN LATERAL "
+        f"(SELECT id, {norm} AS norm FROM {name}_rows WHERE {_TERMS} @> ARRAY[key]{among}) AS found "
+        "GROUP BY id ORDER BY sum(weight * (nth / (nth + norm) - (nth - 1) / (nth - 1 + norm))) DESC, id LIMIT ?",
+        (*map(list, zip(*keys, strict=True)), max(1.0, known.terms_per_row), max(NEARLY_BEST * limit, RESCORED)),
     ).fetchall()
     connection.execute("SET LOCAL enable_seqscan = on")
     return [row[0] for row in found]
@@ -237,35 +274,63 @@ def _rescored(
     weight: Callable[[str], float] | None = None,
 ) -> list[tuple[int, float]]:
     """Score rows by all terms of the question, those left out of the search too."""
-    scores = [(row, _bm25(found, known, weight)) for row, found in _terms_of(connection, name, rows)]
+    weights = {term: (weight or known.weight)(term) for term in known.frequencies}
+    # Half the time of cutting each row into its terms and counting these.
+    wanted = re.compile(rf" ({'|'.join(map(re.escape, sorted(weights, key=len, reverse=True)))})(?= )")
+    scores = [
+        (row, _bm25(Counter(wanted.findall(f" {text} ")), text.count(" ") + 1, weights, known.terms_per_row))
+        for row, text in _texts_of(connection, name, rows)
+    ]
     return sorted(scores, key=lambda item: (-item[1], item[0]))
 
 
-def _bm25(found: list[str], known: Statistics, weight: Callable[[str], float] | None = None) -> float:
-    """The BM25 score of a row with these terms."""
-    norm = _K1 * (1 - _B + _B * len(found) / max(1.0, known.terms_per_row))
-    counts = Counter(term for term in found if term in known.frequencies)
-    weight = weight or known.weight
-    return sum(weight(term) * count * (_K1 + 1) / (count + norm) for term, count in counts.items())
+def _bm25(counts: Mapping[str, int], length: int, weights: Mapping[str, float], terms_per_row: float) -> float:
+    """The BM25 score of a row of so many terms, which holds each weighted term so many times."""
+    norm = _K1 * (1 - _B + _B * length / max(1.0, terms_per_row))
+    return sum(weights[term] * count * (_K1 + 1) / (count + norm) for term, count in counts.items())
 
 
 def _terms_of(connection: Connection, name: str, rows: list[int]) -> Iterator[tuple[int, list[str]]]:
+    return ((row, text.split()) for row, text in _texts_of(connection, name, rows))
+
+
+def _texts_of(connection: Connection, name: str, rows: list[int]) -> Iterator[tuple[int, str]]:
+    """Rows with their terms, separated by blanks."""
     for group in _groups(rows):
         query = f"SELECT id, terms FROM {name}_rows WHERE id IN ({','.join('?' * len(group))})"
         for row, stored in connection.execute(query, group):
-            packed = stored if isinstance(stored, str) else zlib.decompress(stored).decode()
-            yield int(row), packed.split()
+            yield int(row), _unmarked(stored) if isinstance(stored, str) else zlib.decompress(stored).decode()
 
 
-def _count(connection: Connection, name: str, rows: list[list[str]], step: int) -> None:
-    counts = Counter(term for found in rows for term in set(found))
-    counts[_TOTAL] = len(rows)
-    counts[_LENGTH] = sum(map(len, rows))
+def _marked(found: Iterable[str]) -> Iterator[str]:
+    times: dict[str, int] = {}
+    for term in found:
+        nth = times[term] = times.get(term, 0) + 1
+        yield term + _NTH[min(nth, len(_NTH)) - 1]
+
+
+def _unmarked(text: str) -> str:
+    for mark in filter(None, _NTH):
+        text = text.replace(mark, "")
+    return text
+
+
+def _counted(rows: Iterable[list[str]]) -> Counter[str]:
+    """In how many rows each term is, and how many rows and terms there are."""
+    counts: Counter[str] = Counter()
+    for found in rows:
+        counts.update(set(found))
+        counts[_TOTAL] += 1
+        counts[_LENGTH] += len(found)
+    return counts
+
+
+def _count(connection: Connection, name: str, counts: Mapping[str, int], step: int) -> None:
     changed = [(term, step * count) for term, count in sorted(counts.items())]
     added = f"ON CONFLICT(term) DO UPDATE SET in_rows = {name}_frequency.in_rows + excluded.in_rows"
     if is_sqlite(connection):
         connection.executemany(f"INSERT INTO {name}_frequency(term, in_rows) VALUES (?, ?) {added}", changed)
-    else:  # thousands of terms of one document in one statement
+    elif changed:  # thousands of terms of one document in one statement
         connection.execute(
             f"INSERT INTO {name}_frequency(term, in_rows) SELECT * FROM unnest(?::text[], ?::bigint[]) {added}",
             [list(column) for column in zip(*changed, strict=True)],

@@ -32,6 +32,8 @@ _JOBS, _SHORT = 7_301, 7_302  # the classes of our advisory locks
 # Notice within a minute where the other side has gone without a word.
 _KEEPALIVES = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 _OPTIONS = (
+    # Many small statements: to compile one, or to spread it over processes, takes longer than to run it.
+    "-c jit=off -c max_parallel_workers_per_gather=0 "
     f"-c hnsw.ef_search={SEARCHED_AMONG} -c hnsw.iterative_scan=strict_order "
     f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 "
     "-c tcp_keepalives_count=3 -c client_connection_check_interval=5s"
@@ -114,6 +116,7 @@ class PostgresLedger(Ledger):
         self._idle_lock = threading.Lock()
         self._closed = False
         self._job = threading.local()
+        self._held = threading.local()
         with self.reading() as connection:
             version = migrations.version(connection)
             if not filling and connection.execute("SELECT to_regclass('moving')").fetchone()[0] is not None:
@@ -136,7 +139,12 @@ class PostgresLedger(Ledger):
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one unchanging state until the block ends."""
+        """A connection that sees one unchanging state until the block ends; that of `holding_still` inside one."""
+        held = getattr(self._held, "connection", None)
+        if held is not None:
+            with translated_errors(self.place):
+                yield held
+            return
         with self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as connection:
             try:
                 yield connection
