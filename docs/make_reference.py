@@ -49,6 +49,7 @@ MEANINGS = {
     "knowledge_base": "没有指明时使用的知识库",
     "originals": "除主文件夹外，上传的原文件还保存在哪里：s3://桶/文件夹，或一个文件夹",
     "database": "用这个 PostgreSQL 数据库（postgresql://用户@主机/数据库）代替资料文件夹里的文件来保存资料库",
+    "ray": "由这个 Ray 集群（ray://主机:10001）读取文件并计算向量；auto 表示本机上的集群",
     "chroma_url": "用这个 Chroma 服务器（http://主机:端口）代替内嵌的 Chroma",
     "model": "MiniCPM 模型文件夹",
     "device": "作答的模型在哪里运行",

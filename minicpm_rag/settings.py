@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     database: SecretStr | None = Field(
         None, description="postgresql://user@host/database that keeps the library instead of files in the home folder"
     )
+    ray: str | None = Field(
+        None,
+        pattern="^(auto|ray://.+)$",
+        description="ray://host:10001 of a Ray cluster that reads and embeds files, or auto for one on this machine",
+    )
     chroma_url: str | None = Field(None, description="http://host:port of a Chroma server instead of the embedded one")
 
     # The answering model

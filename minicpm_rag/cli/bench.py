@@ -1,5 +1,5 @@
 """`bench decode`, `bench cpu`: how fast a model decodes here; `bench loaders`: what the readers make of a folder;
-`bench page`, `bench search`: how quick the page and a large library are.
+`bench page`, `bench search`, `bench ingest`: how quick the page, a large library and reading files in are.
 """
 
 from __future__ import annotations
@@ -156,6 +156,37 @@ def search(chunks: int, questions: int, home: Path | None, database: str | None,
             )
         )
     click.echo(t("bench.search_memory", size=file_size(found.memory)))
+
+
+@bench.command("ingest", help="bench.ingest")
+@click.option("--files", type=click.IntRange(1), default=20, show_default=True, help="bench.ingest_files")
+@click.option("--ray", is_flag=True, help="bench.ingest_ray")
+@click.option(
+    "--workers", type=click.IntRange(1), multiple=True, default=(1, 2), show_default=True, help="bench.workers"
+)
+@click.option("--database", help="bench.search_database")
+@click.option("--json", "as_json", is_flag=True, help="option.json")
+def ingest_files(files: int, ray: bool, workers: tuple[int, ...], database: str | None, as_json: bool) -> None:
+    """Measure ingest: made files, the real embedder and store."""
+    from tempfile import TemporaryDirectory
+
+    from minicpm_rag.bench.ingest import measure
+    from minicpm_rag.embedding.choice import load_embedders
+    from minicpm_rag.settings import load_settings
+
+    settings = load_settings()
+    embedder = load_embedders(settings.embedder, settings.home, service=settings.embedder_service).default
+    with TemporaryDirectory(prefix="minicpm-rag-bench-") as folder:
+        rows = []
+        for found in measure(Path(folder), files, embedder, workers if ray else (), database):
+            rows.append(found)
+            if as_json:
+                continue
+            where = t("bench.ingest_here") if found.workers is None else t("bench.ingest_on_ray", count=found.workers)
+            speed = found.chunks / found.seconds
+            click.echo(t("bench.ingest_speed", where=where, chunks=found.chunks, seconds=found.seconds, speed=speed))
+    if as_json:
+        echo_json(rows)
 
 
 @bench.command("loaders", help="bench.loaders")

@@ -63,7 +63,7 @@ def following() -> Iterator[tuple[Settings, Library, Worker]]:
     settings = load_settings()
     found = load_embedders(settings.embedder, settings.home, service=settings.embedder_service)
     library = Library.of(settings, found)
-    worker = Worker(library, settings.chunk_size, ocr=settings.ocr)
+    worker = Worker(library, settings.chunk_size, ocr=settings.ocr, ray=settings.ray)
     with library:
         try:
             yield settings, library, worker

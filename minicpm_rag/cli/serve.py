@@ -104,7 +104,7 @@ def working() -> Iterator[Workspace]:
         logs.write_json()
     with (
         open_workspace(settings) as workspace,
-        Worker(workspace.library, settings.chunk_size, ocr=settings.ocr),
+        Worker(workspace.library, settings.chunk_size, ocr=settings.ocr, ray=settings.ray),
     ):
         try:
             # Before the first request: two threads that import transformers for the first time at once get half of it.

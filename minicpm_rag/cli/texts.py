@@ -641,6 +641,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "English searches: median {median:.0f} ms, 95 % within {tail:.0f} ms",
     ),
     "bench.search_memory": ("内存：{size}", "Memory: {size}"),
+    "bench.ingest": (
+        "测量导入文件的速度：每秒读取、计算向量并保存多少个片段。\n\n文本是编造的，文件、向量模型和资料库是真的。",
+        "Measure ingest: how many chunks a second are read, embedded and stored.\n\n"
+        "The texts are made up; files, embedder and store are real.",
+    ),
+    "bench.ingest_files": ("文件数，每个约 20 个片段。", "Files, of some 20 chunks each."),
+    "bench.ingest_ray": ("再用本机的 Ray 集群测量。", "Measure a Ray cluster of this machine beside it."),
+    "bench.workers": ("Ray 上计算向量的进程数，可以写几次。", "Embedding workers on Ray; may be given several times."),
+    "bench.ingest_here": ("不用 Ray", "Without Ray"),
+    "bench.ingest_on_ray": ("Ray，计算向量的进程 {count} 个", "Ray, embedding workers: {count}"),
+    "bench.ingest_speed": (
+        "{where}：{seconds:.1f} 秒导入 {chunks} 个片段，每秒 {speed:.1f} 个",
+        "{where}: {chunks} chunks in {seconds:.1f} s, {speed:.1f} a second",
+    ),
     "bench.decode": (
         "在 GPU 上测量解码速度，并与两种基准比较。\n\n依次测量教程的写法、transformers 的固定缓存和本程序的引擎。",
         "Measure decoding on the GPU beside two baselines.\n\n"

@@ -8,7 +8,7 @@ unit length. The sparse vectors that the model can also make are not used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,10 @@ class MiniCPMEmbedder(Embedder):
         self.folder = folder
         self.device = device
         self._body: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How another process makes the same, which loads the model by itself."""
+        return partial(MiniCPMEmbedder, device=self.device), (self.folder,)
 
     @cached_property
     def revision(self) -> str:

@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +47,11 @@ class OnnxEmbedder(Embedder):
         self._preparing = threading.Lock()
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._session: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How another process makes the same, which loads the model by itself."""
+        made = partial(type(self), bits=self._bits)
+        return made, (self.name, self.revision, self._embedders, self._read)
 
     @cached_property
     def revision(self) -> str:
@@ -128,7 +133,8 @@ class OnnxEmbedder(Embedder):
 
 
 def processors() -> int:
-    """Processors that this process may use, as threads for embedding."""
+    """Processors that this process may use, as threads for embedding; OMP_NUM_THREADS, which Ray sets, is a bound."""
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    return min(MOST_THREADS, count)
+    bound = os.environ.get("OMP_NUM_THREADS", "")
+    return min(MOST_THREADS, count, max(1, int(bound)) if bound.isdecimal() else count)

@@ -43,6 +43,10 @@ class ServedEmbedder(Embedder):
         self._given = service
         self._service = ModelService(service, "MINICPM_RAG_EMBEDDER_URL")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How another process makes the same."""
+        return ServedEmbedder, (self._given,)
+
     @cached_property
     def name(self) -> str:  # type: ignore[override]
         """The model's name at the server, which is asked for it where no setting names one."""

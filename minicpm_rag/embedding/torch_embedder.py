@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,10 @@ class TorchEmbedder(Embedder):
         self.folder = folder
         self.device = device
         self._model: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How another process makes the same, which loads the model by itself."""
+        return partial(TorchEmbedder, device=self.device), (self.folder, self._given_revision)
 
     @cached_property
     def revision(self) -> str:

@@ -6,14 +6,12 @@ stored, nor who asked.
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError, EmbeddingError
 from minicpm_rag.indexing import sources, storing
 from minicpm_rag.indexing.removing import remove_missing
@@ -33,6 +31,9 @@ from minicpm_rag.records import (
     Verdict,
 )
 
+if TYPE_CHECKING:
+    from minicpm_rag.indexing.on_ray import Cluster
+
 # Small files are embedded together up to this many chunks, so that the embedder gets full batches.
 GROUP_CHUNKS = 128
 LONG_SECONDS = 600  # a file that takes longer is indexed after a question, where somebody is there to answer it
@@ -49,15 +50,24 @@ def ingest(
     sync: bool = False,
     asks: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
+    ray: str | None = None,
 ) -> Iterator[IngestProgress]:
     """Bring absolute paths and addresses into a knowledge base, one verdict for each file.
 
     With `sync`, documents that have left the named folders are removed. If it `asks`, a file that would take longer
     than LONG_SECONDS is left with a verdict that says how long. Once `cancelled()`, the files already begun
-    are finished and the others left. Raises LibraryError or EmbeddingError where no file could succeed.
+    are finished and the others left. `ray` is the address of a Ray cluster that reads and embeds, see `on_ray`.
+    Raises LibraryError or EmbeddingError where no file could succeed.
     """
     run = _Ingest(library, kb_id, size, ocr, password, asks)
-    yield from run.all(named, sync, cancelled)
+    if ray is None:
+        yield from run.all(named, sync, cancelled)
+        return
+    from minicpm_rag.indexing import on_ray
+
+    with on_ray.opened(ray, run.embedder) as cluster:
+        run.use(cluster)
+        yield from run.all(named, sync, cancelled)
 
 
 def would_take_long(reason: Message | None) -> bool:
@@ -101,13 +111,25 @@ class _Ingest:
         self.kb_id = kb_id
         self.size = size
         self.asks = asks
-        self.reader = sources.Reader(ocr=ocr, password=password, is_new=lambda sha256: self._of_bytes(sha256) is None)
+        self.ocr = ocr
+        self.password = password
+        self.reader = sources.Reader(ocr=ocr, password=password, is_new=self._is_new)
+        self.cluster: Cluster | None = None
+        self.group_chunks = GROUP_CHUNKS
         self.files = 0
         self.waiting: list[_Waiting] = []
         with library.ledger.reading() as connection:
             name = knowledge_bases.name_of(connection, kb_id)
             self.index = knowledge_bases.find_index(connection, kb_id)
         self.embedder = library.embedder_for(self.index, name)
+
+    def use(self, cluster: Cluster) -> None:
+        """Have files read and chunks embedded by a cluster."""
+        from minicpm_rag.indexing.on_ray import RayReader
+
+        self.cluster = cluster
+        self.group_chunks = GROUP_CHUNKS * cluster.workers
+        self.reader = RayReader(cluster, self.size, ocr=self.ocr, password=self.password, is_new=self._is_new)
 
     def all(self, named: Sequence[str], sync: bool, cancelled: Callable[[], bool]) -> Iterator[IngestProgress]:
         from minicpm_rag.loaders import SUFFIXES
@@ -119,13 +141,13 @@ class _Ingest:
         self.files = len(found.refused) + len(found.sources)
         for number, refusal in enumerate(found.refused, start=1):
             yield self._done(number, refusal)
-        pairs = itertools.zip_longest(found.sources, found.sources[1:])
-        for number, (path, following) in enumerate(pairs, start=len(found.refused) + 1):
+        for place, path in enumerate(found.sources):
             if cancelled():
                 break
-            if following is not None:
+            for following in found.sources[place + 1 : place + 1 + self.reader.ahead]:
                 self.reader.begin(following)
-            yield from self._one(number, path)
+            yield from self._one(len(found.refused) + 1 + place, path)
+        self.reader.close()
         yield from self._write_waiting()
         if sync and not cancelled():
             for verdict in remove_missing(self.library, self.kb_id, found):
@@ -164,7 +186,7 @@ class _Ingest:
         except DocumentError as exc:
             yield self._done(number, self._failed(new, exc.reason, exc.remedy))
             return
-        if sum(len(entry.document.chunks) for entry in self.waiting) >= GROUP_CHUNKS:
+        if sum(len(entry.document.chunks) for entry in self.waiting) >= self.group_chunks:
             yield from self._write_waiting()
 
     def _classify(self, new: NewDocument) -> _Case:
@@ -179,6 +201,9 @@ class _Ingest:
             return _Case("reread" if document.remedy else "same", document)
         former = next((name for name in names if sources.is_gone(name)), None)
         return _Case("copy", document) if former is None else _Case("moved", document, former)
+
+    def _is_new(self, sha256: str) -> bool:
+        return self._of_bytes(sha256) is None
 
     def _of_bytes(self, sha256: str) -> DocumentRow | None:
         with self.library.ledger.reading() as connection:
@@ -215,7 +240,7 @@ class _Ingest:
             reason=joined(loaded.note, storing.sampled(loaded.pages)),
             remedy=loaded.remedy,
         )
-        chunks = split_pages(loaded.pages, document.title, self.embedder, self.size)
+        chunks = self.reader.cut(loaded, document.title, self.embedder, self.size)
         if not chunks:
             raise DocumentError("indexing.no_text", document.remedy)
         with self.library.ledger.reading() as connection:
@@ -234,7 +259,7 @@ class _Ingest:
         largest = max(waiting, key=lambda entry: len(entry.document.chunks))
         try:
             chunks = [chunk for entry in waiting for chunk in entry.document.chunks]
-            for group in storing.embed_in_groups(chunks, self.embedder):
+            for group in storing.embed_in_groups(chunks, self.embedder, self.cluster):
                 done += group
                 seconds_each = (time.monotonic() - begun) / len(done)
                 if self.asks and len(done) < total and seconds_each * len(largest.document.chunks) > LONG_SECONDS:

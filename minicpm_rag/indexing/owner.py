@@ -38,10 +38,14 @@ class Worker:
     Every process that submits jobs starts one; `follow` works the same whichever process runs the job.
     """
 
-    def __init__(self, library: Library, size: ChunkSize | None = None, *, ocr: bool = True) -> None:
+    def __init__(
+        self, library: Library, size: ChunkSize | None = None, *, ocr: bool = True, ray: str | None = None
+    ) -> None:
+        """`ray` is the address of a Ray cluster that reads and embeds what is ingested."""
         self.library = library
         self.size = size or ChunkSize()
         self.ocr = ocr
+        self.ray = ray
         self.owns_library = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -216,7 +220,7 @@ class Worker:
             yield from ingest(
                 library, kb_id, arguments["sources"], size=self.size, ocr=self.ocr,
                 password=passwords.taken(library.home, job.id), sync=arguments["sync"],
-                asks=arguments.get("asks", False), cancelled=stopped,
+                asks=arguments.get("asks", False), cancelled=stopped, ray=self.ray,
             )  # fmt: skip
         elif job.kind == "remove":
             yield from removing.remove(library, kb_id, arguments["sources"])

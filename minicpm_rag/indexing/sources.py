@@ -9,16 +9,19 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from minicpm_rag.chunking import split_pages
 from minicpm_rag.errors import DocumentError, remedy_of
 from minicpm_rag.library.originals import sha256_of
 from minicpm_rag.loaders import isolated
 from minicpm_rag.messages import Message, reason_of
-from minicpm_rag.records import LoadedFile, Verdict
+from minicpm_rag.records import Chunk, ChunkSize, LoadedFile, Verdict
+
+if TYPE_CHECKING:
+    from minicpm_rag.embedding.embedder import Embedder
 
 
 @dataclass
@@ -87,13 +90,15 @@ def find_sources(named: Sequence[str], suffixes: Collection[str], home: Path | N
 class Reader:
     """Reads files and web pages in child processes, the next file already while this one is embedded."""
 
+    ahead = 1  # files that are begun before they are asked for
+
     def __init__(self, *, ocr: bool, is_new: Callable[[str], bool], password: str = "") -> None:
         """`is_new` tells by its hash whether the library lacks a file: others need not be read."""
         self._ocr = ocr
         self._password = password
         self._is_new = is_new
         self._measures: dict[str, tuple[str, int]] = {}  # hash and size of files that were begun
-        self._begun: dict[str, Future[LoadedFile]] = {}
+        self._begun: dict[str, Any] = {}
 
     def begin(self, source: str) -> None:
         """Begin to read a file that will soon be asked for; an error is raised when it is."""
@@ -106,7 +111,7 @@ class Reader:
         is_twin = any(sha256 == measure[0] for sha256, _ in self._measures.values())
         self._measures[source] = measure
         if self._is_new(measure[0]) and not is_twin:
-            self._begun[source] = isolated.begin(lambda: self._load(Path(source)))
+            self._begun[source] = self._start(Path(source))
 
     def measure(self, path: Path) -> tuple[str, int]:
         """The SHA-256 of a file's bytes, in hex, and their number. Raises DocumentError."""
@@ -119,10 +124,21 @@ class Reader:
     def file(self, path: Path) -> LoadedFile:
         """Read a file into pages. Raises DocumentError, which becomes the verdict."""
         begun = self._begun.pop(str(path), None)
-        return self._load(path) if begun is None else begun.result()
+        return self._finish(self._start(path) if begun is None else begun)
 
-    def _load(self, path: Path) -> LoadedFile:
-        return isolated.load_file(path, ocr=self._ocr, password=self._password)
+    def cut(self, loaded: LoadedFile, title: str, embedder: Embedder, size: ChunkSize) -> list[Chunk]:
+        """Cut a file's pages into chunks that the embedder can read."""
+        return split_pages(loaded.pages, title, embedder, size)
+
+    def close(self) -> None:
+        """Forget what was begun and not asked for; it ends by itself."""
+
+    def _start(self, path: Path) -> Any:
+        return isolated.begin(lambda: isolated.load_file(path, ocr=self._ocr, password=self._password))
+
+    def _finish(self, begun: Any) -> LoadedFile:
+        loaded: LoadedFile = begun.result()
+        return loaded
 
     def address(self, address: str) -> LoadedFile:
         """Fetch a web page. Raises DocumentError."""

@@ -27,6 +27,7 @@ from minicpm_rag.records import Chunk, DocumentRow, FileStatus, NewDocument, Pag
 
 if TYPE_CHECKING:
     from minicpm_rag.embedding.embedder import Embedder
+    from minicpm_rag.indexing.on_ray import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,17 @@ def embed(chunks: Sequence[Chunk], embedder: Embedder) -> list[Chunk]:
     return list(itertools.chain.from_iterable(embed_in_groups(chunks, embedder)))
 
 
-def embed_in_groups(chunks: Sequence[Chunk], embedder: Embedder) -> Iterator[list[Chunk]]:
-    """As `embed`, in groups of at most EMBED_TEXTS, each when it is done."""
+def embed_in_groups(
+    chunks: Sequence[Chunk], embedder: Embedder, cluster: Cluster | None = None
+) -> Iterator[list[Chunk]]:
+    """As `embed`, in groups of at most EMBED_TEXTS, each when it is done; by a `cluster` where there is one."""
     import numpy
 
-    for first in range(0, len(chunks), EMBED_TEXTS):
-        group = chunks[first : first + EMBED_TEXTS]
-        read = embedder.read_passages([indexed_text(chunk) for chunk in group])
+    by = embedder if cluster is None else cluster
+    size = EMBED_TEXTS if cluster is None else EMBED_TEXTS * cluster.workers
+    for first in range(0, len(chunks), size):
+        group = chunks[first : first + size]
+        read = by.read_passages([indexed_text(chunk) for chunk in group])
         matrix = numpy.asarray([passage.vector for passage in read], dtype=numpy.float32)  # a third of Python's floats
         if matrix.shape != (len(group), embedder.dimension) or not numpy.isfinite(matrix).all():
             raise EmbeddingError("embedding.no_numbers", name=embedder.name)

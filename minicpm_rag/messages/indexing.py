@@ -10,6 +10,22 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有向量模型就不能建立索引，请设置 MINICPM_RAG_EMBEDDER。",
         "Nothing can be indexed without an embedding model. Set MINICPM_RAG_EMBEDDER.",
     ),
+    "indexing.no_ray": (
+        'MINICPM_RAG_RAY 需要 ray，请运行：pip install "minicpm-rag[ray]"。',
+        'MINICPM_RAG_RAY needs ray. Run: pip install "minicpm-rag[ray]"',
+    ),
+    "indexing.ray_failed": (
+        "Ray 集群没有完成工作：{why}。请检查 MINICPM_RAG_RAY 和集群，然后再导入一次。",
+        "The Ray cluster did not do its work: {why}. Check MINICPM_RAG_RAY and the cluster, then ingest again.",
+    ),
+    "indexing.ray_lost": (
+        "读取它的 Ray 进程每次都中断了：{why}",
+        "The Ray process that read it ended each time: {why}",
+    ),
+    "indexing.ray_lost.remedy": (
+        "请确认集群的内存够用，然后再导入一次。",
+        "See that the cluster has enough memory, then ingest again.",
+    ),
     "indexing.owner_embedder": (
         "管理资料库的程序用的向量模型是“{used}”，不是“{wanted}”。"
         "请先关闭它（停掉网页），再运行 minicpm-rag kb reindex。",

@@ -51,7 +51,7 @@ def _open(wanted: Settings, future: Future[Workspace]) -> None:
         from minicpm_rag import indexing, workspace
 
         opened = workspace.open_workspace(wanted)
-        indexing.Worker(opened.library, wanted.chunk_size, ocr=wanted.ocr).start()
+        indexing.Worker(opened.library, wanted.chunk_size, ocr=wanted.ocr, ray=wanted.ray).start()
     except BaseException as error:
         logger.exception("The workspace could not be opened")
         future.set_exception(error)
