@@ -121,8 +121,9 @@ class RayReader(Reader):
                 raise DocumentError("indexing.ray_lost", why=reason_of(exc)) from exc
         if isinstance(found, Message):
             raise DocumentError(found, more)
-        self._cut = (found, more)
-        return found
+        loaded: LoadedFile = found
+        self._cut = (loaded, more)
+        return loaded
 
 
 class _Embedding:
