@@ -7,6 +7,7 @@ depends on how many are accepted: that is measured by forcing given answers, see
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import threading
 import time
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 NEW_TOKENS = 256
 SAMPLING = Sampling(max_new_tokens=NEW_TOKENS, seed=1)  # the class defaults, with a seed to be repeatable
+
+_MANY = 32  # questions at once, as many as the engine has slots
+_SHORT_TOKENS = 256  # of a prompt
+_SHARED_TOKENS = 1792  # of prompts that begin alike
+_LONG_PROMPTS = (8192, 32_768)
 
 _GRANITE = {"rms_norm_eps": 1e-5, "bos_token_id": 1, "eos_token_id": 2, "embedding_multiplier": 12.0}
 SHAPES: dict[str, dict[str, Any]] = {
@@ -45,6 +51,11 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
     "MiniCPM5-1B": {
         "vocab_size": 130_560, "hidden_size": 1536, "intermediate_size": 4608, "num_hidden_layers": 24,
+        "num_attention_heads": 16, "num_key_value_heads": 2, "head_dim": 128, "max_position_embeddings": 131_072,
+        "rms_norm_eps": 1e-6, "bos_token_id": 0, "eos_token_id": 1, "tie_word_embeddings": False,
+    },
+    "MiniCPM5-2B": {
+        "vocab_size": 130_560, "hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 42,
         "num_attention_heads": 16, "num_key_value_heads": 2, "head_dim": 128, "max_position_embeddings": 131_072,
         "rms_norm_eps": 1e-6, "bos_token_id": 0, "eos_token_id": 1, "tie_word_embeddings": False,
     },
@@ -107,7 +118,7 @@ def decode_table(
     """Measure every way of decoding on one GPU, reporting each as it is done."""
     generator = random.Random(0)
     vocabulary = model.config.vocab_size
-    prompts = [[generator.randrange(3, vocabulary - 3) for _ in range(PROMPT_TOKENS)] for _ in range(8)]
+    prompts = [[generator.randrange(3, vocabulary - 3) for _ in range(PROMPT_TOKENS)] for _ in range(_MANY)]
     if baselines:
         report(_generate(model, prompts[0], Message("llm.bench_tutorial")))
         report(_generate(model, prompts[0], Message("llm.bench_static"), cache_implementation="static"))
@@ -157,11 +168,21 @@ def _ours(model: Any, prompts: list[list[int]], answers: Sequence[ForcedAnswer])
     watch = _stream(engine, prompts[0] + prompts[1][:30], SAMPLING)
     follow_up = Message("llm.bench_follow_up", tokens=len(prompts[0]))
     yield Row(follow_up, watch.tokens_per_second, watch.first_ms)
-    for count in (2, 4, 8):
+    for count in (2, 4, 8, _MANY):
         yield _together(engine, prompts[:count], Message("llm.bench_together", count=count))
+    short = [prompt[-_SHORT_TOKENS:] for prompt in prompts]
+    yield _together(engine, short, Message("llm.bench_short_together", count=_MANY, tokens=_SHORT_TOKENS))
+    alike = [prompts[2][::-1][:_SHARED_TOKENS] + prompt[_SHARED_TOKENS:] for prompt in prompts]
+    yield _together(engine, alike, Message("llm.bench_alike_together", count=_MANY, tokens=_SHARED_TOKENS))
+    for length in _LONG_PROMPTS:
+        if length + NEW_TOKENS < engine.context_tokens:
+            long = [token for prompt in prompts for token in prompt][-length:]
+            watch = _stream(engine, long, SAMPLING)
+            yield Row(Message("llm.bench_long", tokens=length), watch.tokens_per_second, watch.first_ms)
     engine.close()
     if answers:
-        yield from forced_answers(model, answers)
+        for together in (1, 8, _MANY):
+            yield from forced_answers(model, answers, together)
     kinds: tuple[dict[str, Any], ...] = (
         {"cache": "int8"},
         {"weights": "int8"},
@@ -171,73 +192,77 @@ def _ours(model: Any, prompts: list[list[int]], answers: Sequence[ForcedAnswer])
     for options in kinds:
         bits = {"weights": options.get("weights", "full"), "cache": options.get("cache", "full")}
         _collect()
-        engine = GraphEngine(model, drafting=False, **options)
+        engine = GraphEngine(model, drafting=False, slots=8, **options)
         _wait_until_ready(engine)
         _stream(engine, prompts[2], SAMPLING)
         watch = _stream(engine, prompts[0], SAMPLING)
         note = Message("llm.bench_logits_change", share=_logits_change(model, engine, prompts[0]))
         path = Message("llm.bench_quantized", **bits)
         yield Row(path, watch.tokens_per_second, watch.first_ms, engine.memory.total, note)
-        yield _together(engine, prompts, Message("llm.bench_quantized_together", **bits, count=len(prompts)))
+        yield _together(engine, prompts[:8], Message("llm.bench_quantized_together", **bits, count=8))
         engine.close()
 
 
-def forced_answers(model: Any, answers: Sequence[ForcedAnswer]) -> Iterator[Row]:
-    """Speed without and with draft tokens while the model is forced to give these answers to these prompts.
+def forced_answers(model: Any, answers: Sequence[ForcedAnswer], together: int = 1) -> Iterator[Row]:
+    """Speed without and with draft tokens while the model is forced to give these answers, so many of them at once.
 
     When a step has done all its work, the answer's next token gets a logit that none can beat. So as many draft tokens
     are accepted as for a model that writes these answers, and a step costs what it always costs. Raises ModelError
     where the model gave another answer.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from minicpm_rag.llm.decoding import GraphEngine, fast, plain
 
     operations = fast if model.device.type == "cuda" else plain
     for drafting in (False, True):
-        teacher = _Teacher(operations, model.device)
+        teacher = _Teacher(operations, answers, model.device)
         engine = GraphEngine(model, drafting=drafting, operations=teacher)
         _wait_until_ready(engine)
         tokens, seconds = 0, 0.0
-        for number, forced in enumerate([answers[0], *answers]):
-            teacher.force(forced.prompt + forced.answer)
-            sampling = replace(SAMPLING, max_new_tokens=len(forced.answer))
-            watch = _stream(engine, forced.prompt, sampling)
-            if watch.ids != forced.answer:
-                raise ModelError("llm.bench_void")
-            if number > 0:  # the first only warms up
-                tokens += len(watch.ids) - 1
-                seconds += watch.seconds_after_first
+        for first in range(0, max(together, len(answers)), together):
+            numbers = [number % len(answers) for number in range(first, first + together)]
+            for _ in range(2):  # in the second round the prompts are in the cache, so that all begin together
+                with ThreadPoolExecutor(together) as pool:
+                    jobs = [pool.submit(_forced, engine, answers[number], number) for number in numbers]
+                    watches = [job.result() for job in jobs]
+            tokens += sum(len(watch.ids) - 1 for watch in watches)
+            seconds += max(watch.times[-1] for watch in watches) - min(watch.times[0] for watch in watches)
         note = Message("llm.bench_answers", answers=len(answers), tokens=tokens, each=engine.tokens_per_step)
-        path = Message("llm.bench_drafted" if drafting else "llm.bench_undrafted")
+        path = Message("llm.bench_drafted" if drafting else "llm.bench_undrafted", count=together)
         yield Row(path, tokens / seconds, note=note)
         engine.close()
 
 
-class _Teacher:
-    """The operations of a step, except that the tokens to choose are given."""
+def _forced(engine: Any, forced: ForcedAnswer, number: int) -> _Stopwatch:
+    """One forced answer; its seed tells the teacher which it is."""
+    watch = _stream(engine, forced.prompt, replace(SAMPLING, seed=number, max_new_tokens=len(forced.answer)))
+    if watch.ids != forced.answer:
+        raise ModelError("llm.bench_void")
+    return watch
 
-    def __init__(self, operations: Any, device: torch.device) -> None:
+
+class _Teacher:
+    """The operations of a step, except that the tokens to choose are given: answer n to a request with seed n."""
+
+    def __init__(self, operations: Any, answers: Sequence[ForcedAnswer], device: torch.device) -> None:
         import torch
 
         self._operations = operations
-        self._script = torch.zeros(8192, dtype=torch.int64, device=device)
+        self._scripts = torch.zeros((len(answers), 8192), dtype=torch.int64, device=device)
+        for script, forced in zip(self._scripts, answers, strict=True):
+            ids = forced.prompt + forced.answer
+            script[: len(ids)] = torch.tensor(ids, device=device)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._operations, name)
-
-    def force(self, ids: Sequence[int]) -> None:
-        """Have these ids, a prompt and its answer, chosen at their positions from now on."""
-        import torch
-
-        self._script[: len(ids)] = torch.tensor(ids, device=self._script.device)
-        if self._script.is_cuda:
-            torch.cuda.synchronize()
 
     def choose(self, logits: torch.Tensor, state: Any, slots: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Choose as the operations do, after the given tokens' logits were raised above all others."""
         import torch
 
         places = state.length[slots][:, None] + torch.arange(ids.shape[1], device=logits.device)
-        logits.scatter_(2, self._script[places.long()][:, :, None], 1e4)
+        logits.scatter_(2, self._scripts[state.seed[slots][:, None], places.long()][:, :, None], 1e4)
         chosen: torch.Tensor = self._operations.choose(logits, state, slots, ids)
         return chosen
 
@@ -291,7 +316,7 @@ def _together(engine: Any, prompts: list[list[int]], path: Message) -> Row:
     from concurrent.futures import ThreadPoolExecutor
 
     settings = [
-        replace(SAMPLING, seed=number, temperature=0.1 * (number + 1), max_new_tokens=NEW_TOKENS)
+        replace(SAMPLING, seed=number, temperature=0.1 * (number % 8 + 1), max_new_tokens=NEW_TOKENS)
         for number in range(len(prompts))
     ]
     with ThreadPoolExecutor(len(prompts)) as pool:
@@ -300,7 +325,9 @@ def _together(engine: Any, prompts: list[list[int]], path: Message) -> Row:
     end = min(watch.times[-1] for watch in watches)
     tokens = sum(sum(begin < moment <= end for moment in watch.times) for watch in watches)
     first = max(watch.first_ms for watch in watches)
-    return Row(path, tokens / (end - begin), first, engine.memory.total, Message("llm.bench_total"))
+    longest = max(later - earlier for watch in watches for earlier, later in itertools.pairwise(watch.times))
+    note = Message("llm.bench_total", longest=longest * 1e3)
+    return Row(path, tokens / (end - begin), first, engine.memory.total, note)
 
 
 def _logits_change(model: Any, engine: Any, prompt: list[int]) -> float:

@@ -460,8 +460,23 @@ _BENCH: dict[str, tuple[str, str]] = {
         "ours, follow-up sharing {tokens:,} tokens",
     ),
     "llm.bench_together": ("本程序，{count} 个同时", "ours, {count} together"),
-    "llm.bench_undrafted": ("本程序，带引文的回答，逐个词元", "ours, quoting answers, one by one"),
-    "llm.bench_drafted": ("本程序，带引文的回答，先起草", "ours, quoting answers, drafted"),
+    "llm.bench_short_together": (
+        "本程序，{count} 个同时，提示 {tokens:,} 个词元",
+        "ours, {count} together, prompts of {tokens:,} tokens",
+    ),
+    "llm.bench_alike_together": (
+        "本程序，{count} 个同时，前 {tokens:,} 个词元相同",
+        "ours, {count} together sharing {tokens:,} tokens",
+    ),
+    "llm.bench_long": ("本程序，提示 {tokens:,} 个词元", "ours, a prompt of {tokens:,} tokens"),
+    "llm.bench_undrafted": (
+        "本程序，带引文的回答，{count} 个同时，逐个词元",
+        "ours, quoting answers, {count} at once, one by one",
+    ),
+    "llm.bench_drafted": (
+        "本程序，带引文的回答，{count} 个同时，先起草",
+        "ours, quoting answers, {count} at once, drafted",
+    ),
     "llm.bench_quantized": ("本程序，权重 {weights}，缓存 {cache}", "ours, weights {weights}, cache {cache}"),
     "llm.bench_quantized_together": (
         "本程序，权重 {weights}，缓存 {cache}，{count} 个同时",
@@ -470,7 +485,10 @@ _BENCH: dict[str, tuple[str, str]] = {
     # Notes on them
     "llm.bench_first_call": ("第一次多用 {seconds:.1f} 秒", "first call {seconds:.1f} s longer"),
     "llm.bench_ready": ("{seconds:.1f} 秒后就绪", "ready in {seconds:.1f} s"),
-    "llm.bench_total": ("合计；首个词元按最后一个算", "total; first token: the last one's"),
+    "llm.bench_total": (
+        "合计；首个词元按最后一个算；两个词元之间最长 {longest:.0f} 毫秒",
+        "total; first token: the last one's; longest wait between two {longest:.0f} ms",
+    ),
     "llm.bench_answers": (
         "{answers} 个回答，{tokens:,} 个词元，每步 {each:.2f} 个",
         "{answers} answers, {tokens:,} tokens, {each:.2f} a step",

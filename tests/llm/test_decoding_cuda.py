@@ -119,6 +119,50 @@ def test_products_of_published_shapes_are_what_plain_torch_computes(weights: Any
         assert (ours - wanted).norm() < 0.01 * wanted.norm()
 
 
+@pytest.mark.parametrize("count", [16, 32, 64, 200])
+def test_products_of_many_rows_are_what_plain_torch_computes(count: int) -> None:
+    from minicpm_rag.llm.checkpoint.quantization import matrix
+    from minicpm_rag.llm.decoding import fast, many, plain
+
+    torch.manual_seed(0)
+    for outputs, columns, options in (
+        (11520, 2304, {"gated": True}),
+        (6912, 2304, {}),
+        (9001, 1536, {"multiplier": 0.5}),
+    ):
+        stored = matrix(torch.randn((outputs, columns), device="cuda").to(torch.bfloat16) * 0.03)
+        rows = torch.randn((count, columns), device="cuda").to(torch.bfloat16)
+        gain = torch.rand(columns, device="cuda").to(torch.bfloat16) + 0.5
+        head: Any = options | ({"dtype": torch.float32} if "multiplier" in options else {})
+        ours = fast.project(many.Residual(rows, gain), stored, 1e-5, **head)
+        wanted = plain.project(plain.Residual(rows.float(), gain.float()), stored, 1e-5, **options)
+        assert (ours - wanted).norm() < 0.01 * wanted.norm()
+        back = matrix(torch.randn((columns, outputs), device="cuda").to(torch.bfloat16) * 0.03)
+        fed = torch.randn((count, outputs), device="cuda").to(torch.bfloat16)
+        added = plain.add(plain.Residual(rows.float(), gain), fed.float(), back, 0.3, gain)
+        ours = fast.add(many.Residual(rows.clone(), gain), fed, back, 0.3, gain).rows
+        assert (ours - added.rows).norm() < 0.01 * added.rows.norm()
+
+
+def test_chunks_of_several_prompts_are_read_as_plain_torch_reads_each() -> None:
+    from minicpm_rag.llm.decoding import fast, plain
+    from minicpm_rag.llm.decoding.chunk import Part
+
+    for name in CHECKPOINTS:
+        engine = GraphEngine(load_model(GOLDEN / name, device="cuda", precision="float32"))
+        decoder = engine._decoder
+        ids = torch.randint(3, 700, (330,), device="cuda")
+        first, second = list(range(1, 6)), list(range(6, 9))
+        with torch.inference_mode():
+            wanted = [decoder.prefill(ids[:200], [Part(0, 200, 200, first)], plain)]
+            wanted.append(decoder.prefill(ids[200:], [Part(0, 130, 130, second)], plain))
+            decoder.prefill(ids[:128], [Part(0, 128, 200, first)], fast)
+            parts = [Part(128, 72, 200, first), Part(0, 130, 130, second)]
+            ours = decoder.prefill(ids[128:], parts, fast)
+        assert torch.allclose(ours, torch.cat(wanted), rtol=1e-3, atol=1e-4)
+        engine.close()
+
+
 def test_an_engine_is_right_when_the_gpu_was_still_busy_as_it_was_made() -> None:
     """Its threads have streams of their own: they must not read arrays that are still to be written."""
     folder = GOLDEN / "minicpm-2b-tiny"

@@ -9,6 +9,7 @@ import pytest
 from minicpm_rag.llm.checkpoint.quantization import matrix
 from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool
 from minicpm_rag.llm.decoding.drafting import draft
+from minicpm_rag.llm.decoding.launch import flash_stages, head_tiles, linear_tiles
 from minicpm_rag.llm.decoding.sampling import choose, draw
 from minicpm_rag.llm.decoding.slots import Slots
 from minicpm_rag.llm.generation import Sampling
@@ -167,6 +168,79 @@ def test_a_sequence_that_finds_too_few_blocks_takes_none_and_evicts_none(pool: B
     assert pool.take(range(2000, 2200), 200, 199) is None
     pool.give_back(kept)
     assert (pool.take([*ids, 5], 65, 64) or ([], -1))[1] == BLOCK
+
+
+def test_questions_of_several_users_after_the_same_passages_share_their_blocks(pool: BlockPool) -> None:
+    passages = list(range(128))
+    first, _ = pool.take([*passages, *range(1000, 1064)], 192, 191) or ([], 0)
+    pool.remember([*passages, *range(1000, 1064)], first)  # read, and still being answered
+    second, ready = pool.take([*passages, *range(2000, 2064)], 192, 191) or ([], 0)
+    assert ready == 128
+    assert second[:2] == first[:2]
+    pool.remember([*passages, *range(2000, 2064)], second)
+    pool.give_back(first)
+    pool.give_back(second)
+    assert pool.remembered == 4
+    for question in (1000, 2000):
+        blocks, ready = pool.take([*passages, *range(question, question + 64), 5], 193, 192) or ([], 0)
+        assert ready == 192
+        pool.give_back(blocks)
+
+
+def test_a_block_makes_room_only_after_those_that_follow_it(pool: BlockPool) -> None:
+    ids = list(range(256))
+    blocks, _ = pool.take(ids, 256, 255) or ([], 0)
+    pool.remember(ids, blocks)
+    pool.give_back(blocks)
+    other, _ = pool.take(range(5000, 5192), 192, 191) or ([], 0)  # two were free, so one goes
+    pool.give_back(other)
+    assert (pool.take([*ids, 5], 257, 256) or ([], -1))[1] == 192
+
+
+def test_prompts_that_begin_alike_and_were_read_at_once_keep_blocks_of_their_own(pool: BlockPool) -> None:
+    ids = list(range(128))
+    first, _ = pool.take(ids, 128, 127) or ([], 0)
+    second, _ = pool.take(ids, 128, 127) or ([], 0)
+    pool.remember(ids, first)
+    pool.remember(ids, second)
+    pool.give_back(second)
+    assert pool.remembered == 0
+    pool.give_back(first)
+    assert (pool.take([*ids, 5], 129, 128) or ([], -1))[0][:2] == first
+
+
+def test_nothing_is_reused_after_everything_was_forgotten(pool: BlockPool) -> None:
+    ids = list(range(128))
+    held, _ = pool.take(ids, 128, 127) or ([], 0)
+    pool.remember(ids, held)
+    pool.forget()
+    assert (pool.take([*ids, 5], 129, 128) or ([], -1))[1] == 0
+    pool.give_back(held)
+    assert pool.remembered == 0
+
+
+def test_kernels_for_many_rows_fit_a_card_with_99_kb_of_shared_memory() -> None:
+    """As consumer cards have; a host stands for one here."""
+    small = torch.device("cpu")
+    for rows in (16, 32, 64, 256):
+        for size in (2, 4):
+            tiles = head_tiles(rows, size, small)
+            loads = (tiles["BLOCK_R"] + tiles["BLOCK_N"]) * tiles["BLOCK_K"] * size
+            assert loads * tiles["STAGES"] <= 99 << 10
+            assert tiles["STAGES"] > 1
+    for width in (64, 128, 256):
+        stages = flash_stages(2 * width, small)
+        assert stages == 1 or (2 * stages + 1) * 64 * 2 * width <= 99 << 10
+    for rows in (16, 32):
+        for outputs, columns, gated in (
+            (6912, 2304, False),
+            (2304, 5760, False),
+            (5760, 2304, True),
+            (122_753, 2304, False),
+        ):
+            tiles = linear_tiles(rows, outputs, columns, gated, 8)
+            loads = tiles["SLICES"] * tiles["BLOCK_K"] * (tiles["BLOCK_N"] * (1 + gated) + 2 * tiles["BLOCK_R"])
+            assert loads * tiles["STAGES"] <= 99 << 10
 
 
 @pytest.mark.parametrize(("weights", "error"), [("int8", 0.012), ("int4", 0.13)])

@@ -1,11 +1,13 @@
-"""The engine for one CUDA GPU: up to eight sequences decoded together by replaying one captured step.
+"""The engine for one CUDA GPU: up to 32 sequences decoded together by replaying one captured step.
 
 Token ids in, token ids out; text and stop strings are `generation.text`'s. The path of a request:
 
-    GraphEngine.stream -> scheduler   the queue; who joins and leaves between two steps; prefill
-                          graphs      a step, from a captured CUDA graph or in plain torch
+    GraphEngine.stream -> scheduler   the queue; who joins and leaves between two steps; chunks of prompts (pace)
+                          graphs      a step, from a captured CUDA graph or in plain torch; draft tokens (payoff)
                           step        begin (drafting), layers, head, choose (sampling)
-                          plain, fast the operations of a step: in torch, and as kernels (linear, attention, choice)
+                          plain       the operations of a step and of a chunk in torch
+                          fast        the same as kernels: few rows (linear, attention, choice)
+                          many        many rows: chunks, many sequences (cuBLAS, rows, flash)
 
 On a processor `processor` serves instead, one sequence at a time.
 
@@ -25,6 +27,7 @@ from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
 from minicpm_rag.llm.checkpoint import context_tokens
 from minicpm_rag.llm.checkpoint.quantization import Weights
 from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool, block_bytes
+from minicpm_rag.llm.decoding.chunk import Part
 from minicpm_rag.llm.decoding.graphs import Steps
 from minicpm_rag.llm.decoding.plain import Residual
 from minicpm_rag.llm.decoding.rope import RotaryTables
@@ -42,17 +45,22 @@ if TYPE_CHECKING:
 ATTENTION = "sdpa (prefill), Triton (decoding)"
 _USUAL_TOKENS = 4096  # of cache for each slot, where no limit is given
 _RESERVE_BYTES = 1 << 30  # left free for the activations of a prefill and the libraries' workspaces
+_SHARE = 0.75  # of what is then left, for the cache: other models and programs use the card too
 _EXIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What an engine holds on the device, in bytes, and how many tokens its KV cache takes."""
+    """What an engine holds on the device, in bytes, and how many tokens its KV cache takes.
+
+    `remembered_tokens` of them are of ended sequences, kept for prompts that begin alike until their memory is needed.
+    """
 
     weights: int
     cache: int
     slots: int
     cache_tokens: int
+    remembered_tokens: int = 0
 
     @property
     def total(self) -> int:
@@ -93,15 +101,16 @@ class GraphEngine:
         *,
         weights: Weights = "full",
         cache: Weights = "full",
-        slots: int = 8,
+        slots: int = 32,
         memory_bytes: int | None = None,
         drafting: bool = True,
         operations: Any = None,
     ) -> None:
         """Copy the model's weights and take memory for a KV cache. Raises OutOfMemoryError where none is left.
 
-        `memory_bytes` bounds weights and cache together; without it the cache takes up to 4,096 tokens a slot.
-        `cache` int8 halves the cache. `drafting` verifies draft tokens while a single sequence is decoded.
+        `memory_bytes` bounds weights and cache together; without it the cache takes up to 4,096 tokens a slot, and at
+        most three quarters of the memory that is left. `cache` int8 halves the cache. `drafting` verifies draft tokens
+        where that pays.
         `operations` is for measurements, see `Steps`.
         """
         import torch
@@ -110,6 +119,7 @@ class GraphEngine:
         if weights != "full" and device.type == "cpu" and torch.cuda.is_available():
             device = torch.device("cuda", torch.cuda.current_device())
         self.slots = slots
+        self._drafting = drafting
         self.device = device
         self.weights = weights
         self._quantized_cache = cache == "int8"
@@ -124,7 +134,7 @@ class GraphEngine:
             # do not wait for this one and would read what is not written yet.
             torch.cuda.synchronize(device)
         self._steps = Steps(self._decoder, drafting=drafting, operations=operations)
-        self._scheduler = Scheduler(self._decoder, self._steps, drafting=drafting)
+        self._scheduler = Scheduler(self._decoder, self._steps)
         # Also called when the interpreter exits: ending it while a thread is inside torch aborts the process.
         weakref.finalize(self, self._scheduler.stop, _EXIT_SECONDS)
         if device.type == "cuda":
@@ -138,11 +148,11 @@ class GraphEngine:
         on_queue: Callable[[int], object] | None = None,
     ) -> Generator[int]:
         """Yield new token ids, see `QueueingEngine.stream`. Raises PromptTooLongError too."""
-        limit = min(self._context, self._cache_tokens)
+        limit = self.context_tokens
         if len(prompt_ids) >= limit:
             raise PromptTooLongError(len(prompt_ids), limit - 1)
         room = min(len(prompt_ids) + sampling.max_new_tokens, limit)
-        sequence = TokenSequence(prompt_ids, room, sampling, cancel)
+        sequence = TokenSequence(prompt_ids, room, sampling, cancel, drafting=self._drafting)
         self._scheduler.submit(sequence)
         yield from sequence.tokens(on_queue)
 
@@ -153,6 +163,11 @@ class GraphEngine:
         return found[0]
 
     @property
+    def context_tokens(self) -> int:
+        """The most tokens of prompt and answer together."""
+        return min(self._context, self._cache_tokens)
+
+    @property
     def ready(self) -> bool:
         """Whether this device's fastest path is in use; until then plain torch serves."""
         return self._weights.device.type == "cpu" or self._steps.captured
@@ -160,12 +175,19 @@ class GraphEngine:
     @property
     def memory(self) -> Memory:
         """What is held on the device now."""
-        return Memory(self._weights.bytes, self._decoder.pool.bytes, self._state.bytes, self._cache_tokens)
+        pool = self._decoder.pool
+        remembered = pool.remembered * BLOCK
+        return Memory(self._weights.bytes, pool.bytes, self._state.bytes, self._cache_tokens, remembered)
 
     @property
     def tokens_per_step(self) -> float:
         """Tokens that one step made for a sequence, on average: above 1 where draft tokens were accepted."""
         return self._scheduler.tokens_made / max(1, self._scheduler.steps_made)
+
+    @property
+    def reused_tokens(self) -> int:
+        """Tokens of prompts that were not read again, because others began with them."""
+        return self._scheduler.reused_tokens
 
     def shrink(self) -> None:
         """Halve the KV cache once no sequence runs, and give the memory back; waiting requests are served then."""
@@ -186,11 +208,8 @@ class GraphEngine:
             raise OutOfMemoryError("llm.cache_too_small", tokens=len(ids))
         blocks = taken[0]
         try:
-            residual = self._decoder.prefill(
-                torch.tensor(ids, device=device), torch.tensor(blocks, device=device), 0, len(ids)
-            )
-            last = Residual(residual.rows[len(ids) - 1 : len(ids)], residual.gain)
-            return self._decoder.logits(last)[0].cpu()
+            last = self._decoder.prefill(torch.tensor(ids, device=device), [Part(0, len(ids), len(ids), blocks)])
+            return self._decoder.logits(Residual(last, self._weights.norm))[0].cpu()
         finally:
             pool.give_back(blocks)
 
@@ -209,7 +228,7 @@ class GraphEngine:
             budget = memory_bytes - self._weights.bytes - self._state.bytes
         elif device.type == "cuda":
             torch.cuda.empty_cache()
-            budget = torch.cuda.mem_get_info(device)[0] - _RESERVE_BYTES
+            budget = int((torch.cuda.mem_get_info(device)[0] - _RESERVE_BYTES) * _SHARE)
         else:
             return wanted
         blocks = min(wanted, budget // each - 1)  # one more is the spare block

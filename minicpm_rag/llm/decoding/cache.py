@@ -1,13 +1,19 @@
 """The KV cache: keys and values in blocks of 64 tokens, shared by all running sequences.
 
 A sequence holds as many blocks as its prompt and answer can need, not a whole context window: in bfloat16 one
-token of MiniCPM-2B takes 369 kB. Full blocks of ended sequences are kept until their memory is needed, and a
-prompt that begins with the same tokens reuses them. Knows ids and blocks, not models or requests.
+token of MiniCPM-2B takes 369 kB. A full block is known by the block before it and its 64 tokens. So prompts that
+begin alike form a tree, whoever asked them, and a new prompt takes the blocks along its path:
+
+    instruction, passages  [ 1 ][ 2 ] -- question A [ 3 ]
+                                    \\- question B [ 4 ][ 5 ]      each known as (block before, tokens)
+
+Known blocks that nobody holds keep their memory until it is needed; those unused longest go first, a block always
+before the one that it follows. Knows ids and blocks, not models or requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +21,8 @@ from minicpm_rag.llm.decoding.weights import DecoderWeights
 
 if TYPE_CHECKING:
     import torch
+
+_Key = tuple[int, tuple[int, ...]]  # the block before, 0 where there is none, and the tokens
 
 BLOCK = 64  # tokens; with head dimension 64 a block of one head is 8 kB, enough for one efficient read
 
@@ -63,11 +71,17 @@ class BlockPool:
         self.bytes = block_bytes(weights, quantized) * (blocks + 1)
         self.blocks = blocks
         self.quantized = quantized
-        # Block 0 belongs to nobody: idle rows of a step write there.
+        # Block 0 belongs to nobody: idle rows of a step write there. It also stands before every first block.
         self._free = list(range(blocks, 0, -1))
         self._holders = [0] * (blocks + 1)
-        # Tokens of ended sequences and the full blocks with their keys, least recently used first.
-        self._remembered: list[tuple[tuple[int, ...], list[int]]] = []
+        self._known: dict[_Key, int] = {}
+        self._keys: dict[int, _Key] = {}  # the same, by block
+        self._idle: dict[int, None] = {}  # known blocks that nobody holds, unused longest first
+
+    @property
+    def remembered(self) -> int:
+        """Blocks that nobody holds, kept for prompts that begin alike."""
+        return len(self._idle)
 
     def fits(self, tokens: int) -> bool:
         """Whether a sequence of this length can ever be served."""
@@ -80,63 +94,64 @@ class BlockPool:
         at most `reusable` tokens.
         """
         needed = -(-tokens // BLOCK)
-        best: list[int] = []
-        for number, (old, blocks) in enumerate(self._remembered):
-            shared = _common_beginning(old, ids, reusable) // BLOCK
-            if shared > len(best):
-                best = blocks[:shared]
-                found = number
-        if needed - len(best) > len(self._free) + len(self._reclaimable() - set(best)):
+        shared: list[int] = []
+        for key_tokens in _full_blocks(ids, min(reusable, len(ids))):
+            block = self._known.get((shared[-1] if shared else 0, key_tokens))
+            if block is None:
+                break
+            shared.append(block)
+        if needed - len(shared) > len(self._free) + len(self._idle.keys() - set(shared)):
             return None
-        if best:
-            self._remembered.append(self._remembered.pop(found))
-        self._hold(best)
-        while len(self._free) < needed - len(best):
-            self.give_back(self._remembered.pop(0)[1])
-        fresh = [self._free.pop() for _ in range(needed - len(best))]
+        self._hold(shared)
+        while len(self._free) < needed - len(shared):
+            self._forget(next(iter(self._idle)))
+        fresh = [self._free.pop() for _ in range(needed - len(shared))]
         self._hold(fresh)
-        return best + fresh, len(best) * BLOCK
+        return shared + fresh, len(shared) * BLOCK
 
     def remember(self, ids: Sequence[int], blocks: Sequence[int]) -> None:
-        """Keep the full blocks that hold the keys of `ids`, for prompts that begin with the same tokens."""
-        full = len(ids) // BLOCK
-        if full == 0:
-            return
-        key = tuple(ids[: full * BLOCK])
-        for contained in [entry for entry in self._remembered if key[: len(entry[0])] == entry[0]]:
-            self._remembered.remove(contained)
-            self.give_back(contained[1])
-        self._hold(blocks[:full])
-        self._remembered.append((key, list(blocks[:full])))
+        """Make the full blocks that hold the keys of `ids` known, to prompts that begin with the same tokens."""
+        before = 0
+        for block, tokens in zip(blocks, _full_blocks(ids, len(ids)), strict=False):
+            known = self._known.setdefault((before, tokens), block)
+            if known != block:
+                return  # two prompts that begin alike were read at once; what follows this one stays its own
+            self._keys[block] = (before, tokens)
+            before = block
 
     def give_back(self, blocks: Sequence[int]) -> None:
-        """Stop holding blocks; the last holder frees them."""
-        for block in blocks:
+        """Stop holding blocks; the last holder frees them, or leaves them idle where they are known."""
+        for block in reversed(blocks):  # so that a block comes to be idle before the one that it follows
             self._holders[block] -= 1
             if self._holders[block] == 0:
-                self._free.append(block)
+                if block in self._keys:
+                    self._idle[block] = None
+                else:
+                    self._free.append(block)
 
     def release(self) -> None:
         """Free the memory; the pool cannot be used afterwards."""
         self.layers.clear()
 
     def forget(self) -> None:
-        """Drop every remembered block."""
-        while self._remembered:
-            self.give_back(self._remembered.pop()[1])
+        """Let no block be known any longer: what they hold may be wrong."""
+        for block in list(self._keys):
+            self._forget(block)
 
-    def _reclaimable(self) -> set[int]:
-        """Blocks that are only remembered."""
-        return {block for _, blocks in self._remembered for block in blocks if self._holders[block] == 1}
+    def _forget(self, block: int) -> None:
+        if block in self._keys:
+            del self._known[self._keys.pop(block)]
+        if block in self._idle:
+            del self._idle[block]
+            self._free.append(block)
 
     def _hold(self, blocks: Sequence[int]) -> None:
         for block in blocks:
             self._holders[block] += 1
+            self._idle.pop(block, None)
 
 
-def _common_beginning(first: Sequence[int], second: Sequence[int], limit: int) -> int:
-    limit = min(limit, len(first), len(second))
-    for place in range(limit):
-        if first[place] != second[place]:
-            return place
-    return limit
+def _full_blocks(ids: Sequence[int], tokens: int) -> Iterator[tuple[int, ...]]:
+    """The tokens of each block that the first `tokens` ids fill."""
+    for start in range(0, tokens - BLOCK + 1, BLOCK):
+        yield tuple(ids[start : start + BLOCK])

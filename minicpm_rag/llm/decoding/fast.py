@@ -1,4 +1,4 @@
-"""The operations of `plain` as kernels, for the few rows of a step on CUDA.
+"""The operations of `plain` as kernels, for a step on CUDA; where its rows are many, `many` has the products.
 
 The kernels are in `linear`, `attention` and `choice`, their launch constants in `launch`. Nothing here reads a value
 back to the host, so all of it can be captured in a graph.
@@ -10,15 +10,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.checkpoint.quantization import Matrix
+from minicpm_rag.llm.decoding import many
 from minicpm_rag.llm.decoding.cache import BLOCK, LayerCache
 from minicpm_rag.llm.decoding.launch import attention_splits, linear_tiles, parts, power_of_two
+from minicpm_rag.llm.decoding.many import prefill_attention
 from minicpm_rag.llm.decoding.weights import DecoderWeights
+
+__all__ = ["add", "attention", "begin", "choose", "enter", "prefill_attention", "project"]
 
 if TYPE_CHECKING:
     import torch
 
     from minicpm_rag.llm.decoding.rope import RotaryTables
     from minicpm_rag.llm.decoding.slots import Slots
+
+# Above so many rows cuBLAS is quicker than `linear`. It would first write quantized weights out in full.
+_FEW_ROWS = 8
+_FEW_QUANTIZED_ROWS = 32
 
 # Each pass tells 32 thresholds apart: five passes over 30 nats reach 9e-7, the spacing of float32 scores.
 _PASSES = 5
@@ -36,12 +44,14 @@ class Residual:
     squares: torch.Tensor  # [parts, rows]: sums of squares, to be added up
 
 
-def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual:
-    """See `plain.enter`."""
+def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residual:
+    """See `plain.enter`; decides for all layers whether the rows are many."""
     import torch
 
     from minicpm_rag.llm.decoding.linear import scale_kernel
 
+    if len(ids) > (_FEW_ROWS if weights.layers[0].qkv.bits == 16 else _FEW_QUANTIZED_ROWS):
+        return many.enter(ids, weights)
     rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
     gain = weights.layers[0].attention_norm
     if len(ids) == 1:
@@ -57,7 +67,7 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual:
 
 
 def project(
-    residual: Residual,
+    residual: Residual | many.Residual,
     matrix: Matrix,
     epsilon: float,
     *,
@@ -66,6 +76,8 @@ def project(
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
     """See `plain.project`."""
+    if isinstance(residual, many.Residual):
+        return many.project(residual, matrix, epsilon, gated=gated, multiplier=multiplier, dtype=dtype)
     outputs = matrix.rows // 2 if gated else matrix.rows
     rows = residual.rows
     out = rows.new_empty((len(rows), outputs), dtype=dtype or rows.dtype)
@@ -73,10 +85,14 @@ def project(
     return out
 
 
-def add(residual: Residual, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Residual:
+def add(
+    residual: Residual | many.Residual, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor
+) -> Residual | many.Residual:
     """See `plain.add`."""
     import torch
 
+    if isinstance(residual, many.Residual):
+        return many.add(residual, rows, matrix, multiplier, gain)
     out = torch.empty_like(residual.rows)
     if len(rows) == 1:
         result = Residual(out, gain, out, out)
@@ -155,7 +171,7 @@ def attention(
     chunk = min(4, power_of_two(rows))
     rows_kept = parts(rows, chunk) * chunk
     programs = sequences * weights.key_heads
-    splits = attention_splits(programs, qkv.device)
+    splits = attention_splits(programs, weights.head_dimension, qkv.device)
     block_q, block_d = max(16, power_of_two(rows)), max(16, power_of_two(weights.head_dimension))
     result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
     attention_kernel[(programs, splits)](

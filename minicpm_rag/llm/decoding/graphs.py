@@ -1,8 +1,8 @@
 """Running steps: in plain torch at first, from captured CUDA graphs as soon as the kernels are compiled.
 
 No answer waits for a compiler. A thread compiles by running each shape of step on the spare slot; Triton caches the
-result on disk, for the next start. Then each shape is captured and replayed, since launching a step's kernels one
-by one takes the host longer than the GPU takes to run them.
+result on disk, for the next start. Then each shape is captured, one between two steps, and replayed, since launching a
+step's kernels one by one takes the host longer than the GPU takes to run them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.decoding import plain
 from minicpm_rag.llm.decoding.cache import BLOCK
+from minicpm_rag.llm.decoding.chunk import Part
+from minicpm_rag.llm.decoding.pace import MOST_TOKENS, Pace
+from minicpm_rag.llm.decoding.payoff import Payoff
 from minicpm_rag.llm.decoding.slots import DRAFT_TOKENS
 from minicpm_rag.llm.decoding.step import Decoder
 
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
     import torch
 
 _log = logging.getLogger(__name__)
+
+_SIZES = (1, 2, 4, 8, 16, 32, 64)
+# Rows of a step with draft tokens, at most; quantized weights are written out in full for more.
+_MOST_ROWS = 256
+_MOST_QUANTIZED_ROWS = 32
 
 
 class Steps:
@@ -32,22 +41,36 @@ class Steps:
 
         self._operations = operations
         self._decoder = decoder
+        self.payoff = Payoff()
+        self.pace = Pace()
         spare = decoder.state.spare
-        self._sizes = [size for size in (1, 2, 4, 8, 16, 32) if size < 2 * spare]
-        self.shapes = [(size, 1) for size in self._sizes] + ([(1, 1 + DRAFT_TOKENS)] if drafting else [])
+        self._sizes = [size for size in _SIZES if size < 2 * spare]
+        most = _MOST_ROWS if decoder.weights.layers[0].qkv.bits == 16 else _MOST_QUANTIZED_ROWS
+        drafted = [(size, 1 + DRAFT_TOKENS) for size in self._sizes if size * (1 + DRAFT_TOKENS) <= most]
+        self.shapes = [(size, 1) for size in self._sizes] + (drafted if drafting else [])
         device = decoder.weights.device
         self._plain = plain if operations is None or device.type == "cuda" else operations
         self._rows = {size: torch.full((size,), spare, device=device) for size in self._sizes}
         self._members: dict[int, list[int]] = {}
         self._graphs: dict[tuple[int, int], tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
         self._memory_pool: Any = None
-        self._compiled = threading.Event()
+        self._compiled: set[tuple[int, int]] = set()  # shapes; written by the compiling thread
         self._compiler: threading.Thread | None = None
 
     @property
     def captured(self) -> bool:
-        """Whether steps are replayed from graphs; never on a CPU."""
+        """Whether all steps are replayed from graphs; never on a CPU."""
         return len(self._graphs) == len(self.shapes)
+
+    def size_for(self, count: int) -> int:
+        """Sequences of the smallest step that has room for so many."""
+        return next(size for size in self._sizes if size >= count)
+
+    def drafts_pay(self, expected: Sequence[float]) -> bool:
+        """Whether a step should verify drafts, if it then makes so many tokens for each of its sequences."""
+        shape = self.size_for(len(expected)), 1 + DRAFT_TOKENS
+        served = shape in (self._graphs or self.shapes)  # without any graph, plain torch serves all alike
+        return served and self.payoff.drafts_pay(shape[0], fmean(expected))
 
     def run(self, slots: Sequence[int], tokens: int, longest: int, *, captured: bool = True) -> torch.Tensor:
         """Run `Decoder.step` on these slots, whose longest sequence has `longest` tokens; unless `captured`, in torch.
@@ -56,7 +79,7 @@ class Steps:
         """
         import torch
 
-        size = next(size for size in self._sizes if size >= len(slots))
+        size = self.size_for(len(slots))
         members = [*slots, *[self._decoder.state.spare] * (size - len(slots))]
         if self._members.get(size) != members:
             rows = torch.tensor(members)
@@ -69,8 +92,13 @@ class Steps:
         blocks = -(-(longest + 2 * tokens) // BLOCK)
         return self._decoder.step(self._rows[size], tokens, self._plain, blocks)
 
+    def prefill(self, ids: torch.Tensor, parts: Sequence[Part]) -> torch.Tensor:
+        """Run `Decoder.prefill`, with kernels once they are compiled."""
+        operations = self._operations if self._compiled and self._operations is not None else self._plain
+        return self._decoder.prefill(ids, parts, operations)
+
     def start_compiling(self, when_done: Callable[[], None]) -> None:
-        """Compile the kernels in a thread, which then calls `when_done`; `capture_if_ready` does the rest."""
+        """Compile the kernels in a thread, which calls `when_done` now and then; `capture_if_ready` does the rest."""
         self._when_done = when_done
         self._compiler = threading.Thread(target=self._compile, name="decoding-compiler", daemon=True)
         self._compiler.start()
@@ -78,32 +106,36 @@ class Steps:
     @property
     def ready_to_capture(self) -> bool:
         """Whether `capture_if_ready` would do something."""
-        return self._compiled.is_set() and not self.captured
+        return any(shape not in self._graphs for shape in list(self._compiled))
 
     def capture_if_ready(self) -> None:
-        """Capture every shape once the kernels are compiled; where that fails, steps stay in plain torch."""
-        if not self.ready_to_capture:
+        """Capture a shape whose kernels are compiled; where that fails, steps stay in plain torch."""
+        shape = next((one for one in self.shapes if one in self._compiled and one not in self._graphs), None)
+        if shape is None:
             return
         try:
-            self._capture()
+            self._capture(shape)
         except Exception as error:  # most likely too little memory: the plain steps need less
             self._graphs.clear()
             self._compiled.clear()
             _log.warning("decoding stays in plain torch and slow: its steps cannot be captured (%s)", error)
 
-    def _capture(self) -> None:
+    def _capture(self, shape: tuple[int, int]) -> None:
         import torch
 
-        self._warm_up_prefill()
+        size, tokens = shape
         self._memory_pool = self._memory_pool or torch.cuda.graph_pool_handle()
-        graphs = {}
-        for size, tokens in self.shapes:
-            graph = torch.cuda.CUDAGraph()
-            # Other threads, such as an embedder's, may use the GPU meanwhile.
-            with torch.cuda.graph(graph, pool=self._memory_pool, capture_error_mode="thread_local"):
-                out = self._decoder.step(self._rows[size], tokens, self._operations, 0)
-            graphs[size, tokens] = graph, out
-        self._graphs = graphs
+        self._members.pop(size, None)
+        self._rows[size].fill_(self._decoder.state.spare)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads, such as an embedder's, may use the GPU meanwhile.
+        with torch.cuda.graph(graph, pool=self._memory_pool, capture_error_mode="thread_local"):
+            out = self._decoder.step(self._rows[size], tokens, self._operations, 0)
+        graph.replay()
+        self.payoff.note_idle(shape, min(_milliseconds(graph.replay) for _ in range(2)))
+        self._graphs[shape] = graph, out
+        if self.captured:
+            self._warm_up_prefill()
 
     def drop_graphs(self) -> None:
         """Free the graphs and their memory, because they are bound to the present KV cache; they are captured again."""
@@ -115,47 +147,63 @@ class Steps:
     def _warm_up_prefill(self) -> None:
         """Prefill into the spare block, so that no user pays for what cuBLAS and the allocator set up at first use.
 
-        Three cases use different kernels: a whole prompt, the same after a cached block, and a short part after many
-        cached blocks, as in a follow-up.
+        Comes last, since capturing gives back the memory that the allocator keeps.
         """
         import torch
 
-        device = self._decoder.weights.device
-        length = min(2048, self._decoder.state.context)
-        ids = torch.zeros(length, dtype=torch.int64, device=device)
-        blocks = torch.zeros(length // BLOCK + 2, dtype=torch.int64, device=device)
-        self._decoder.prefill(ids, blocks, 0, length)
-        self._decoder.prefill(ids[BLOCK:], blocks, BLOCK, length)
-        whole = length // BLOCK * BLOCK
-        self._decoder.prefill(ids[:BLOCK], blocks, whole, whole + BLOCK)
+        length = min(MOST_TOKENS, self._decoder.state.context)
+        ids = torch.zeros(length, dtype=torch.int64, device=self._decoder.weights.device)
+        parts = [Part(0, length, length, [0] * -(-length // BLOCK))]
+        self.pace.note(length, min(_milliseconds(lambda: self.prefill(ids, parts)) for _ in range(3)))
 
     def _compile(self) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
         try:
             from minicpm_rag.llm.decoding import fast
-
-            self._operations = self._operations or fast
-            # The first and the last shape (one token, and with drafts) share no kernel; each other shape shares all but
-            # one with these. Triton releases the GIL while it compiles, so the threads of a group work in parallel.
-            first = list(dict.fromkeys((self.shapes[0], self.shapes[-1])))
-            for shapes in (first, [shape for shape in self.shapes if shape not in first]):
-                with ThreadPoolExecutor(max(1, len(shapes))) as pool:
-                    list(pool.map(self._compile_shape, shapes))
-        except Exception as error:  # a missing C compiler, an old card: plain steps go on serving
-            _log.warning("decoding stays in plain torch and slow: the kernels do not compile here (%s)", error)
+        except ImportError as error:
+            _log.warning("decoding stays in plain torch and slow: Triton cannot be imported (%s)", error)
             return
-        self._compiled.set()
-        self._when_done()
+        self._operations = self._operations or fast
+        # What a single sequence needs comes first. Triton releases the GIL while it compiles: threads work in parallel.
+        first = [shape for shape in self.shapes if shape[0] == 1]
+        for shapes in (first, [shape for shape in self.shapes if shape not in first]):
+            with ThreadPoolExecutor(max(1, len(shapes))) as pool:
+                compiled = list(pool.map(self._compile_shape, shapes))
+            if not all(compiled[:1]):
+                return  # an old card, or no C compiler: plain steps go on serving
+            self.shapes = [shape for shape in self.shapes if shape not in shapes or compiled[shapes.index(shape)]]
+            self._compiled.update(shape for shape, done in zip(shapes, compiled, strict=True) if done)
+            self._when_done()
 
-    def _compile_shape(self, shape: tuple[int, int]) -> None:
-        """Run one shape of step on the spare slot, on a CUDA stream of its own."""
+    def _compile_shape(self, shape: tuple[int, int]) -> bool:
+        """Run one shape of step, and a chunk, on the spare slot, on a CUDA stream of its own."""
         import torch
 
         size, tokens = shape
         device = self._decoder.weights.device
         stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):
-            rows = torch.full((size,), self._decoder.state.spare, device=device)
-            self._decoder.step(rows, tokens, self._operations, 0)
-            stream.synchronize()
+        try:
+            with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):
+                rows = torch.full((size,), self._decoder.state.spare, device=device)
+                if shape == self.shapes[0]:
+                    ids = torch.zeros(BLOCK, dtype=torch.int64, device=device)
+                    self._decoder.prefill(ids, [Part(0, BLOCK, BLOCK, [0])], self._operations)
+                self._decoder.step(rows, tokens, self._operations, 0)
+                stream.synchronize()
+        except Exception as error:
+            _log.warning("steps of %s sequences and %s tokens stay in plain torch and slow (%s)", size, tokens, error)
+            return False
+        return True
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    """How long the device works at something."""
+    import torch
+
+    began, done = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    began.record()
+    work()
+    done.record()
+    done.synchronize()
+    return float(began.elapsed_time(done))

@@ -50,19 +50,48 @@ def linear_tiles(rows: int, outputs: int, columns: int, gated: bool, bits: int) 
         block_n, block_k, slices, stages = 16, 128, 2, 6
     if bits == 4:
         block_k, stages = 64, 4
+    if rows > 8:  # more of x in each load: so many fit a card that gives a program 99 kB
+        stages = min(stages, 3)
     return {
         "BLOCK_R": max(8, power_of_two(rows)), "BLOCK_N": block_n, "BLOCK_K": block_k, "SLICES": slices,
         "STAGES": stages, "num_warps": slices,
     }  # fmt: skip
 
 
-def attention_splits(programs: int, device: torch.device) -> int:
+# Bytes of shared memory that a card gives one program, where torch does not say: what every card since 2020 has.
+_SHARED_MEMORY = 99 << 10
+
+
+def head_tiles(rows: int, number_bytes: int, device: torch.device) -> dict[str, int]:
+    """Constants of `rows.head_kernel` for so many rows of numbers of this size."""
+    block_r, block_n, block_k = min(64, max(16, power_of_two(rows))), 64, 256 // number_bytes
+    stages = min(4, _shared_memory(device) // ((block_r + block_n) * block_k * number_bytes))
+    return {"BLOCK_R": block_r, "BLOCK_N": block_n, "BLOCK_K": block_k, "STAGES": stages, "num_warps": 4}
+
+
+def flash_stages(row_bytes: int, device: torch.device) -> int:
+    """Blocks of keys and values that `flash.flash_kernel` loads ahead, each of 64 such rows twice."""
+    return max(1, min(3, (_shared_memory(device) - 64 * row_bytes) // (2 * 64 * row_bytes)))
+
+
+@functools.cache
+def _shared_memory(device: torch.device) -> int:
+    import torch
+
+    if device.type != "cuda":
+        return _SHARED_MEMORY
+    return getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", _SHARED_MEMORY)
+
+
+def attention_splits(programs: int, width: int, device: torch.device) -> int:
     """Splits of a sequence's blocks, so that there are up to nine programs for each multiprocessor.
 
-    `programs` is what there is without splitting. Only three values, since each is a kernel to compile.
+    `programs` is what there is without splitting; with heads wider than 64 numbers fewer keep as much in flight. Only
+    four values, since each is a kernel to compile; 64 is for few sequences of a model with few key heads, which would
+    leave most of the card idle.
     """
-    most = 9 * _multiprocessors(device) // programs
-    return 16 if most >= 16 else 4 if most >= 4 else 1
+    most = 9 * _multiprocessors(device) * 64 // (programs * max(64, width))
+    return 64 if most >= 128 else 16 if most >= 16 else 4 if most >= 4 else 1
 
 
 @functools.cache

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from minicpm_rag.llm.checkpoint.quantization import Matrix
+    from minicpm_rag.llm.decoding.chunk import Chunk
     from minicpm_rag.llm.decoding.rope import RotaryTables
     from minicpm_rag.llm.decoding.slots import Slots
 
@@ -120,7 +121,22 @@ def attention(
     return mixed.transpose(1, 2).reshape(sequences * tokens, -1)
 
 
-def prefill_attention(
+def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCache, chunk: Chunk) -> torch.Tensor:
+    """Attention of each part of a chunk to itself and to what is cached before it; the cache gets its keys and values.
+
+    qkv [rows, heads and key heads] -> [rows, heads * head dimension].
+    """
+    import torch
+
+    mixed = []
+    for row, part, blocks in zip(chunk.first_rows, chunk.parts, chunk.tables.long(), strict=True):
+        rows = slice(row, row + part.rows)
+        rotation = chunk.cos[rows, None], chunk.sin[rows, None]
+        mixed.append(_prefill_part(qkv[rows], weights, cache, rotation, blocks, part.start))
+    return torch.cat(mixed)
+
+
+def _prefill_part(
     qkv: torch.Tensor,
     weights: DecoderWeights,
     cache: LayerCache,
@@ -128,10 +144,7 @@ def prefill_attention(
     blocks: torch.Tensor,
     start: int,
 ) -> torch.Tensor:
-    """Attention of a part of one prompt, from position `start` on, to itself and to what is cached before it.
-
-    `start` and the length of the part are multiples of BLOCK; `rotation` is (cosines, sines) of the part.
-    """
+    """One part, from position `start` on; `rotation` is its (cosines, sines)."""
     from torch.nn import functional
     from torch.nn.attention.bias import causal_lower_right
 

@@ -1,7 +1,14 @@
 """Which requests are decoded together: they join and leave between steps, while others go on.
 
+    queue --admit--> prefilling --chunk--> decoding --step--> ended
+                     (slot, blocks)        (one token or more a step)
+
+    GPU     | chunk: rest of A, all of B | step: C D | chunk: E | step: A B C D | ...
+    host     launch ............ launch .. tokens of the step before .. launch ...
+
 First come, first served: where there is no slot or no memory for the next request, it waits, and so do those
-behind it. Knows ids, slots and blocks of the KV cache; what a step does is in `step`.
+behind it. Knows ids, slots and blocks of the KV cache; what a step does is in `step`, how much is read between two
+steps in `pace`, whether draft tokens are verified in `payoff`.
 """
 
 from __future__ import annotations
@@ -10,10 +17,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import ModelError, OutOfMemoryError
-from minicpm_rag.llm.decoding.cache import BlockPool
+from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool
+from minicpm_rag.llm.decoding.chunk import Part
 from minicpm_rag.llm.decoding.graphs import Steps
 from minicpm_rag.llm.decoding.sequence import TokenSequence
 from minicpm_rag.llm.decoding.slots import DRAFT_TOKENS
@@ -26,8 +35,27 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Prompt tokens prefilled between two steps: the other sequences, and a set `cancel`, wait for as long as that takes.
-_PREFILL_TOKENS = 2048
+
+@dataclass(frozen=True)
+class _Step:
+    """A step that was launched: its sequences, what it made of them [sequences, 1 + tokens], its beginning and end."""
+
+    sequences: list[TokenSequence]
+    result: torch.Tensor
+    timed: bool
+    began: Any
+    done: Any
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A chunk that was launched: its sequences, whether each is still numbers, how many rows, its beginning and end."""
+
+    sequences: list[TokenSequence]
+    sound: torch.Tensor
+    rows: int
+    began: Any
+    done: Any
 
 
 class Scheduler:
@@ -38,22 +66,24 @@ class Scheduler:
     for it is dropped.
 
     What a sequence with a constraint (`llm.constraint`) may write next is known only once its last token was read.
-    While there is one, no step is in flight, no draft tokens are verified, and plain torch computes the steps.
+    While there is one, no step is in flight as the next is launched; those with constraints have a step of their own,
+    without draft tokens, in plain torch.
     """
 
-    def __init__(self, decoder: Decoder, steps: Steps, *, drafting: bool) -> None:
+    def __init__(self, decoder: Decoder, steps: Steps) -> None:
         self._decoder = decoder
         self._steps = steps
-        self._drafting = drafting
         self._queue: RequestQueue[TokenSequence] = RequestQueue()
-        self._prefilling: TokenSequence | None = None
+        self._prefilling: list[TokenSequence] = []
         self._decoding: list[TokenSequence] = []
         self._free_slots = list(range(decoder.state.spare))
-        self._in_flight: tuple[list[TokenSequence], torch.Tensor, Any] | None = None
+        self._in_flight: list[_Step] = []
+        self._reading: deque[_Reading] = deque()  # chunks that were launched
         self._changed = threading.Condition()
         self._idle_tasks: deque[Callable[[], None]] = deque()  # for the thread, once no sequence runs
         self._stopping = False
         self.submitted = 0
+        self.reused_tokens = 0  # of prompts, whose keys were in the cache
         self.steps_made = 0
         self.tokens_made = 0
         self._thread = threading.Thread(target=self._work, name="decoding", daemon=True)
@@ -121,7 +151,7 @@ class Scheduler:
     @property
     def running(self) -> list[TokenSequence]:
         """The sequences that hold a slot and memory."""
-        return [*self._decoding, *([] if self._prefilling is None else [self._prefilling])]
+        return [*self._decoding, *self._prefilling]
 
     def _work(self) -> None:
         import torch
@@ -138,7 +168,8 @@ class Scheduler:
                 try:
                     self._iterate()
                 except Exception as error:
-                    self._in_flight = None
+                    self._in_flight = []
+                    self._reading.clear()
                     self._fail(self.running, error)
                     self._decoder.pool.forget()  # a step that failed may have written anything
             self._end_all()
@@ -150,113 +181,158 @@ class Scheduler:
     def _iterate(self) -> None:
         self._steps.capture_if_ready()
         self._drop_cancelled()
-        if self._idle_tasks and not self.running and self._in_flight is None:
+        if self._idle_tasks and not self.running and not self._in_flight:
+            while self._reading:
+                self._finish_reading(self._reading.popleft())
             self._idle_tasks.popleft()()
         self._admit()
         self._queue.tell_places()
-        if self._prefilling is not None:
-            self._prefill(self._prefilling)
-        if self._constrained:
+        if self._prefilling:
+            self._prefill()
+        constrained = [sequence for sequence in self._decoding if sequence.sampling.constraint is not None]
+        if constrained:
             self._land()
-        launched = self._launch() if self._decoding else None
+        free = [sequence for sequence in self._decoding if sequence.sampling.constraint is None]
+        launched = [self._launch(sequences) for sequences in (free, constrained) if sequences]
         self._land()
         self._in_flight = launched
 
-    @property
-    def _constrained(self) -> list[TokenSequence]:
-        return [sequence for sequence in self._decoding if sequence.sampling.constraint is not None]
-
     def _land(self) -> None:
-        """Read the step that is in flight, if there is one."""
-        if self._in_flight is not None:
-            landing, self._in_flight = self._in_flight, None
-            self._read(*landing)
+        """Read the steps that are in flight."""
+        landing, self._in_flight = self._in_flight, []
+        for step in landing:
+            self._read(step)
 
     def _admit(self) -> None:
-        """Give the first waiting request a slot and blocks, if there are any for it."""
-        sequence = self._queue.first()
-        if sequence is None or self._prefilling or self._idle_tasks or not self._free_slots:
-            return
-        if not self._decoder.pool.fits(sequence.room):
+        """Give waiting requests slots and blocks, as many as are needed to fill the next chunk."""
+        pool = self._decoder.pool
+        while (sequence := self._queue.first()) is not None and self._free_slots and not self._idle_tasks:
+            unread = sum(other.prefilled - other.cached for other in self._prefilling)
+            if unread >= self._chunk_tokens or self._is_being_read(sequence):
+                return
+            if not pool.fits(sequence.room):
+                self._queue.remove(sequence)
+                sequence.end(OutOfMemoryError("llm.cache_too_small", tokens=sequence.room))
+                continue
+            # The last prompt token is never taken from the cache: the first new token comes from a step over it.
+            reusable = sequence.prefilled if self._keys_can_be_reused(sequence) else 0
+            taken = pool.take(sequence.ids, sequence.room, reusable)
+            if taken is None:
+                return
             self._queue.remove(sequence)
-            sequence.end(OutOfMemoryError("llm.cache_too_small", tokens=sequence.room))
-            return
-        # The last prompt token is never taken from the cache: the first new token comes from a step over it.
-        reusable = sequence.prefilled if self._keys_can_be_reused(sequence) else 0
-        taken = self._decoder.pool.take(sequence.ids, sequence.room, reusable)
-        if taken is None:
-            return
-        self._queue.remove(sequence)
-        sequence.tell_place(0)
-        sequence.blocks, sequence.cached = taken
-        sequence.slot = self._free_slots.pop(0)
-        self._prefilling = sequence
-        self._decoder.rope.prepare(sequence.room + 2 * DRAFT_TOKENS)
+            sequence.tell_place(0)
+            sequence.blocks, sequence.cached = taken
+            self.reused_tokens += sequence.cached
+            sequence.slot = self._free_slots.pop(0)
+            self._prefilling.append(sequence)
+            self._decoder.rope.prepare(sequence.room + 2 * DRAFT_TOKENS)
+
+    def _is_being_read(self, sequence: TokenSequence) -> bool:
+        """Whether more of this prompt's beginning will be in the cache soon, because another's is being read."""
+        if not self._keys_can_be_reused(sequence):
+            return False
+        for other in self._prefilling:
+            known = other.cached // BLOCK * BLOCK
+            end = known + BLOCK
+            if end <= min(sequence.prefilled, other.prefilled) and sequence.ids[:end] == other.ids[:end]:
+                return self._keys_can_be_reused(other)
+        return False
+
+    @property
+    def _chunk_tokens(self) -> int:
+        return self._steps.pace.tokens(others_wait=bool(self._decoding))
 
     def _keys_can_be_reused(self, sequence: TokenSequence) -> bool:
         """Whether another prompt that begins alike would have the same keys: not where rotation depends on length."""
         rope = self._decoder.rope
         return not rope.depends_on_length or sequence.room <= rope.plain_length
 
-    def _prefill(self, sequence: TokenSequence) -> None:
-        """Cache the next part of a prompt; once all but its last token are cached, the sequence is decoded."""
+    def _prefill(self) -> None:
+        """Launch the next chunk: of each prompt, in order, as much as there is room for."""
         import torch
 
+        device = self._decoder.weights.device
+        while len(self._reading) > 1:  # one runs and one waits, so that the GPU does not: more would delay a cancel
+            self._finish_reading(self._reading.popleft())
+        left, members, parts = self._chunk_tokens, list[TokenSequence](), list[Part]()
+        for sequence in self._prefilling:
+            start = sequence.cached
+            count = min(sequence.prefilled - start, left)
+            if count > 0:
+                members.append(sequence)
+                parts.append(Part(start, count, sequence.prefilled + 1, sequence.blocks))
+                left -= parts[-1].rows
         try:
-            device = self._decoder.weights.device
-            start, end = sequence.cached, min(sequence.cached + _PREFILL_TOKENS, sequence.prefilled)
-            if start < end:
-                ids = torch.tensor(sequence.ids[start:end]).to(device, non_blocking=True)
-                blocks = torch.tensor(sequence.blocks).to(device, non_blocking=True)
-                residual = self._decoder.prefill(ids, blocks, start, sequence.prefilled + 1)
-                if residual.rows[end - start - 1].isnan().any():  # it has read all before it
-                    raise ModelError("llm.not_a_number")
-                sequence.cached = end
-            if sequence.cached >= sequence.prefilled:
+            if parts:
+                pairs = zip(members, parts, strict=True)
+                ids = [token for sequence, part in pairs for token in sequence.ids[part.start :][: part.count]]
+                began = _mark(device)
+                last = self._steps.prefill(torch.tensor(ids).to(device, non_blocking=True), parts)
+                # Each has read all before it.
+                sound, done = _to_host(~last.isnan().any(dim=1)), _mark(device)
+                self._reading.append(_Reading(members, sound, sum(part.rows for part in parts), began, done))
+            for sequence, part in zip(members, parts, strict=True):
+                sequence.cached = part.start + part.count
+                if self._keys_can_be_reused(sequence):
+                    self._decoder.pool.remember(sequence.ids[: sequence.cached], sequence.blocks)
+            for sequence in [one for one in self._prefilling if one.cached >= one.prefilled]:
+                members = [sequence]
                 self._decoder.state.fill(sequence.slot, sequence.ids, sequence.blocks, sequence.sampling, sequence.seed)
+                self._prefilling.remove(sequence)
                 self._decoding.append(sequence)
-                self._prefilling = None
-        except Exception as error:  # it concerns this sequence alone
-            self._fail([sequence], error)
+            if device.type == "cpu":
+                self._finish_read()
+        except Exception as error:  # it concerns these sequences alone
+            self._fail(members, error)
 
-    def _launch(self) -> tuple[list[TokenSequence], torch.Tensor, Any]:
-        """Start a step for the decoded sequences and the copy of its result to the host."""
-        import torch
+    def _finish_read(self) -> None:
+        """Look at the chunks that are done."""
+        while self._reading and (self._reading[0].done is None or self._reading[0].done.query()):
+            self._finish_reading(self._reading.popleft())
 
-        sequences = list(self._decoding)
-        constrained = self._constrained
-        for sequence in constrained:
-            assert sequence.sampling.constraint is not None
-            self._decoder.state.allow(sequence.slot, sequence.sampling.constraint.allowed())
-        # A single sequence leaves room in the step: several rows cost about as much as one.
-        drafted = self._drafting and len(sequences) == 1 and not constrained and sequences[0].wants_drafts()
+    def _finish_reading(self, reading: _Reading) -> None:
+        """Wait for a chunk, and end the sequences whose prompts made no numbers."""
+        if reading.done is not None:
+            reading.done.synchronize()
+            self._steps.pace.note(reading.rows, reading.began.elapsed_time(reading.done))
+        for sequence, sound in zip(reading.sequences, reading.sound.tolist(), strict=True):
+            if sound:
+                continue
+            if sequence in self.running:
+                self._fail([sequence], ModelError("llm.not_a_number"))
+            self._decoder.pool.forget()
+
+    def _launch(self, sequences: list[TokenSequence]) -> _Step:
+        """Start a step for sequences, all with a constraint or none, and the copy of its result to the host."""
+        device = self._decoder.weights.device
+        constrained = False
+        for sequence in sequences:
+            if sequence.sampling.constraint is not None:
+                constrained = True
+                self._decoder.state.allow(sequence.slot, sequence.sampling.constraint.allowed())
+        expected = [sequence.foresight.tokens for sequence in sequences if sequence.foresight is not None]
+        drafted = len(expected) == len(sequences) and self._steps.drafts_pay(expected)
         tokens = 1 + DRAFT_TOKENS if drafted else 1
         longest = max(sequence.room for sequence in sequences)
         slots = [sequence.slot for sequence in sequences]
+        began = _mark(device)
         result = self._steps.run(slots, tokens, longest, captured=not constrained)
-        if result.device.type != "cuda":
-            return sequences, result, None
-        host = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
-        host.copy_(result, non_blocking=True)
-        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        event.record()
-        return sequences, host, event
+        return _Step(sequences, _to_host(result[: len(sequences)]), not constrained, began, _mark(device))
 
-    def _read(self, sequences: list[TokenSequence], result: torch.Tensor, event: Any) -> None:
+    def _read(self, step: _Step) -> None:
         """Wait for a step and hand out its tokens."""
-        if event is not None:
-            event.synchronize()
-        for sequence, (accepted, *tokens) in zip(sequences, result.tolist(), strict=False):
+        if step.done is not None:
+            step.done.synchronize()
+            if step.timed:
+                shape = self._steps.size_for(len(step.sequences)), step.result.shape[1] - 1
+                self._steps.payoff.note(shape, step.began.elapsed_time(step.done))
+        self._finish_read()
+        for sequence, (accepted, *tokens) in zip(step.sequences, step.result.tolist(), strict=True):
             if sequence not in self._decoding:
                 continue  # it ended while this step was in flight
             self.steps_made += 1
-            if len(tokens) > 1:
-                sequence.note_accepted(accepted)
             for token in tokens[:accepted]:
-                sequence.ids.append(token)
-                if sequence.sampling.constraint is not None:
-                    sequence.sampling.constraint.add(token)
-                sequence.cached = len(sequence.ids) - 1
+                sequence.add(token)
                 ended = token in sequence.sampling.end_tokens
                 if not ended:
                     self.tokens_made += 1
@@ -276,10 +352,7 @@ class Scheduler:
 
     def _release(self, sequence: TokenSequence, *, remember: bool) -> None:
         """Free what a running sequence holds; remembered blocks stay for prompts that begin with the same tokens."""
-        if sequence is self._prefilling:
-            self._prefilling = None
-        else:
-            self._decoding.remove(sequence)
+        (self._prefilling if sequence in self._prefilling else self._decoding).remove(sequence)
         if remember and self._keys_can_be_reused(sequence):
             self._decoder.pool.remember(sequence.ids[: sequence.cached], sequence.blocks)
         self._decoder.pool.give_back(sequence.blocks)
@@ -314,3 +387,24 @@ class Scheduler:
             waiting.end(ModelError("llm.closed"))
         while self._idle_tasks:
             self._idle_tasks.popleft()()
+
+
+def _to_host(result: torch.Tensor) -> torch.Tensor:
+    """A copy on the host, complete once the device comes to a mark set after this."""
+    import torch
+
+    if result.device.type == "cpu":
+        return result
+    host = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
+    return host.copy_(result, non_blocking=True)
+
+
+def _mark(device: torch.device) -> Any:
+    """A moment in the device's stream of work."""
+    import torch
+
+    if device.type == "cpu":
+        return None
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event

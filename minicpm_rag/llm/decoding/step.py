@@ -4,7 +4,8 @@
     residual = layers(enter(ids))
     chosen = choose(head(residual))       draft tokens that equal the chosen ones are accepted
 
-The operations come from `plain` or, as kernels, from `fast`: the same six functions.
+The operations come from `plain` or, as kernels, from `fast`: the same functions. A chunk of prompts goes through the
+same layers, with an attention of its own.
 
 Nothing here depends on a value that the host would have to read, so a step can be captured as one CUDA graph and
 replayed while the host still reads the tokens of the step before.
@@ -12,11 +13,12 @@ replayed while the host still reads the tokens of the step before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.decoding import plain
-from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool
+from minicpm_rag.llm.decoding.cache import BlockPool
+from minicpm_rag.llm.decoding.chunk import Chunk, Part
 from minicpm_rag.llm.decoding.rope import RotaryTables
 from minicpm_rag.llm.decoding.slots import Slots
 from minicpm_rag.llm.decoding.weights import DecoderWeights
@@ -34,25 +36,20 @@ class Decoder:
         self.pool = pool
         self.state = state
 
-    def prefill(self, ids: torch.Tensor, blocks: torch.Tensor, start: int, length: int) -> plain.Residual:
-        """Cache the keys and values of ids [tokens] at positions `start` and on, of a prompt of `length` tokens.
+    def prefill(self, ids: torch.Tensor, parts: Sequence[Part], operations: Any = plain) -> torch.Tensor:
+        """Cache the keys and values of ids [tokens], those of all parts of a chunk, one after the other.
 
-        Works in whole blocks: `start` is the beginning of one, and the last is filled up with padding. Padding comes
-        after every real token, so none attends to it, and later steps overwrite it.
+        Returns the residual of each part's last token [parts, hidden].
         """
-        from torch.nn import functional
-
         weights = self.weights
-        ids = functional.pad(ids, (0, -len(ids) % BLOCK))
-        rotation = self.rope.prefill(start, start + len(ids), length)
-        cos, sin = (table[:, None].to(weights.dtype) for table in rotation)
+        chunk = Chunk(parts, self.rope, weights.dtype, weights.device)
 
         def attend(qkv: torch.Tensor, layer: int) -> torch.Tensor:
-            cache = self.pool.layers[layer]
-            return plain.prefill_attention(qkv, weights, cache, (cos, sin), blocks, start)
+            return operations.prefill_attention(qkv, weights, self.pool.layers[layer], chunk)  # type: ignore[no-any-return]
 
-        residual: plain.Residual = self._layers(ids, plain, attend)
-        return residual
+        residual = self._layers(chunk.padded(ids), operations, attend)
+        last: torch.Tensor = residual.rows[chunk.last_rows]
+        return last
 
     def step(self, slots: torch.Tensor, tokens: int, operations: Any, blocks: int) -> torch.Tensor:
         """Decode the next tokens of slots [sequences]; `tokens` is 1 plus the draft tokens.

@@ -1,0 +1,96 @@
+"""The operations of `plain` for many rows on CUDA: those of a chunk of prompts, or of many sequences in one step.
+
+With so many rows cuBLAS computes the products; the kernels in `rows` and `flash` are for what it and torch would do
+slowly. Which rows are many is `fast`'s to say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from minicpm_rag.llm.checkpoint.quantization import Matrix
+from minicpm_rag.llm.decoding import plain
+from minicpm_rag.llm.decoding.cache import BLOCK, LayerCache
+from minicpm_rag.llm.decoding.launch import flash_stages, head_tiles, parts, power_of_two
+from minicpm_rag.llm.decoding.plain import Residual, enter
+from minicpm_rag.llm.decoding.weights import DecoderWeights
+
+if TYPE_CHECKING:
+    import torch
+
+    from minicpm_rag.llm.decoding.chunk import Chunk
+
+__all__ = ["Residual", "add", "enter", "prefill_attention", "project"]
+
+_GATE_BLOCK = 1024
+
+
+def project(
+    residual: Residual,
+    matrix: Matrix,
+    epsilon: float,
+    *,
+    gated: bool = False,
+    multiplier: float = 1.0,
+    dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    """See `plain.project`; a `dtype` asks for the scores of the vocabulary."""
+    from torch.nn import functional
+
+    from minicpm_rag.llm.decoding.dependent_launch import launch_options
+    from minicpm_rag.llm.decoding.rows import gate_kernel, head_kernel, norm_kernel
+
+    rows, early = residual.rows, launch_options(residual.rows.device)
+    normed, columns = rows.new_empty(rows.shape), rows.shape[1]
+    sizes: dict[str, Any] = {"K": columns, "BLOCK_K": power_of_two(columns)}
+    norm_kernel[(len(rows),)](rows, residual.gain, normed, epsilon, **sizes, **early)
+    weights = matrix.full(rows.dtype)
+    if dtype is not None:
+        out = rows.new_empty((len(rows), matrix.rows), dtype=dtype)
+        tiles = head_tiles(len(rows), rows.element_size(), rows.device)
+        grid = (parts(len(rows), tiles["BLOCK_R"]), parts(matrix.rows, tiles["BLOCK_N"]))
+        head_kernel[grid](normed, weights, out, matrix.rows, len(rows), multiplier, K=matrix.columns, **tiles)
+        return out
+    product = functional.linear(normed, weights)
+    if not gated:
+        return product
+    width = matrix.rows // 2
+    out = product.new_empty((len(rows), width))
+    gate_kernel[(len(rows), parts(width, _GATE_BLOCK))](product, out, N=width, BLOCK_N=_GATE_BLOCK, **early)
+    return out
+
+
+def add(residual: Residual, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Residual:
+    """See `plain.add`; adds to the residual's own rows, as part of the product."""
+    return Residual(residual.rows.addmm_(rows, matrix.full(rows.dtype).t(), alpha=multiplier), gain)
+
+
+def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCache, chunk: Chunk) -> torch.Tensor:
+    """See `plain.prefill_attention`, which also serves a cache in 8 bits."""
+    from minicpm_rag.llm.decoding.flash import flash_kernel, store_kernel
+
+    if cache.quantized:
+        return plain.prefill_attention(qkv, weights, cache, chunk)
+    width = max(16, power_of_two(weights.head_dimension))
+    result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
+    constants = {
+        "H": weights.heads,
+        "KV": weights.key_heads,
+        "D": weights.head_dimension,
+        "KV_BLOCK": BLOCK,
+        "BLOCK_D": width,
+        "num_warps": 4,
+    }
+    arrays = (qkv, cache.keys, cache.values, chunk.cos, chunk.sin)
+    store_kernel[(len(qkv) // BLOCK, weights.key_heads)](*arrays, chunk.new_blocks, **constants)
+    flash_kernel[(len(chunk.tiles), weights.heads)](
+        *arrays,
+        chunk.tiles,
+        chunk.tables,
+        result,
+        chunk.tables.shape[1],
+        weights.attention_multiplier,
+        STAGES=flash_stages(width * cache.keys.element_size(), qkv.device),
+        **constants,
+    )
+    return result
