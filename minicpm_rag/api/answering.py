@@ -57,8 +57,9 @@ class Asked:
         for citation in fields["citations"]:
             if isinstance(citation.get(DOCUMENT_ID), int) and isinstance(citation.get(PAGE), int):
                 start, end = citation["quote_offsets"]
+                user = self._context.workspace.library.user
                 citation["link"] = self._context.links.passage(
-                    self._base, citation[DOCUMENT_ID], citation[PAGE], start, end
+                    self._base, citation[DOCUMENT_ID], citation[PAGE], start, end, "" if user is None else user.shown
                 )
         return fields
 

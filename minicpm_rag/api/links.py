@@ -16,16 +16,20 @@ class Links:
     def __init__(self, secret: str) -> None:
         self._key = hashlib.sha256(b"minicpm-rag link\0" + secret.encode()).digest()
 
-    def passage(self, base: str, document: int, page: int, start: int, end: int) -> str:
-        """The address that shows a page with the words from `start` to `end` marked."""
-        query = urlencode({"start": start, "end": end, "signature": self._sign(document, page, start, end)})
-        return f"{base.rstrip('/')}/open/{document}/{page}?{query}"
+    def passage(self, base: str, document: int, page: int, start: int, end: int, user: str = "") -> str:
+        """The address that shows a page with the words from `start` to `end` marked, while the `user` may read it."""
+        query: dict[str, object] = {"start": start, "end": end}
+        query["signature"] = self._sign(document, page, start, end, user)
+        if user:
+            query["user"] = user
+        return f"{base.rstrip('/')}/open/{document}/{page}?{urlencode(query)}"
 
-    def is_valid(self, document: int, page: int, start: int, end: int, signature: str) -> bool:
+    def is_valid(self, document: int, page: int, start: int, end: int, user: str, signature: str) -> bool:
         """Whether this server made the link."""
-        return hmac.compare_digest(self._sign(document, page, start, end).encode(), signature.encode())
+        return hmac.compare_digest(self._sign(document, page, start, end, user).encode(), signature.encode())
 
-    def _sign(self, *values: int) -> str:
+    def _sign(self, *parts: int | str) -> str:
+        values = [part for part in parts if part != ""]  # links without a user stay what they were
         return hmac.new(self._key, "/".join(map(str, values)).encode(), hashlib.sha256).hexdigest()[:32]
 
 

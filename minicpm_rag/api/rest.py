@@ -218,12 +218,18 @@ def open_passage(
     signature: Annotated[str, Query(max_length=100)],
     start: Offset = 0,
     end: Offset = 0,
+    user: Annotated[str, Query(max_length=500)] = "",
 ) -> HTMLResponse:
-    """A page with the quoted words marked, for a browser; the link of a citation leads here and needs no token."""
+    """A page with the quoted words marked, for a browser; the link of a citation leads here and needs no token.
+
+    One that was made for a user opens as long as that user may read the document.
+    """
     context = context_of(request)
-    if not context.links.is_valid(number, page, start, end, signature):
+    if not context.links.is_valid(number, page, start, end, user, signature):
         raise NotFoundError("api.no_such_link")
     library = context.workspace.library
+    if user:
+        library = library.seen_by(library.user_shown_as(user))
     return HTMLResponse(page_html(library.document(number).title, library.page(number, page), start, end))
 
 

@@ -245,7 +245,8 @@ def delete_index(library: Library, index: Index) -> None:
 
 def drop_upload(library: Library, kb_id: int, sha256: str, source: str) -> None:
     """Delete an uploaded file that is done with, unless it was uploaded again and waits to be ingested."""
-    with library.ledger.writing() as connection:  # no job can be submitted meanwhile
+    with library.ledger.writing() as connection:
+        library.ledger.alone(connection)  # no job can be submitted meanwhile
         if jobs.awaits(connection, str(upload_path(library.uploads, kb_id, sha256, source))):
             return
         delete_upload(library.uploads, kb_id, sha256, source)

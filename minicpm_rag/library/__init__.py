@@ -199,6 +199,11 @@ class Library:
         with self.ledger.reading() as connection:
             return people.user_of_token(connection, token)
 
+    def user_shown_as(self, name: str) -> User:
+        """A user by the name they are shown under, in the groups of their last sign-in."""
+        with self.ledger.reading() as connection:
+            return people.user_shown_as(connection, name)
+
     def add_token(self, token: str, user: str) -> None:
         """Let a token of the API act for a user, named as they are shown. For administrators."""
         self._administer()

@@ -92,6 +92,23 @@ def test_its_maker_asks_and_whoever_was_granted_it(workspace: Workspace, address
         assert eve.post(ask, json=question).status_code == 404
 
 
+def test_a_link_opens_as_long_as_she_whose_question_it_was_may_read(workspace: Workspace, address: str) -> None:
+    ask = f"/api/knowledge-bases/{PRIVATE}/ask"
+    with client(address, ANNS) as ann, client(address, EVES) as eve, client(address, TOKEN) as operator:
+        sharing = f"/api/knowledge-bases/{PRIVATE}/sharing"
+        eves_right = {"kind": "user", "name": "eve@x.org", "level": "read"}
+        assert ann.put(sharing, json=eves_right).status_code == 200
+        question = {"question": "When is the launch of Heron?"}
+        anns, eves, operators = (
+            one.post(ask, json=question).json()["citations"][0]["link"] for one in (ann, eve, operator)
+        )
+        assert [httpx.get(link).status_code for link in (anns, eves, operators)] == [200, 200, 200]
+        assert ann.put(sharing, json=eves_right | {"level": None}).status_code == 200
+        assert [httpx.get(link).status_code for link in (anns, eves, operators)] == [200, 404, 200]
+        assert httpx.get(eves.replace("eve%40x.org", "ann%40x.org")).status_code == 404
+        assert httpx.get(re.sub("&user=.*", "", eves)).status_code == 404
+
+
 def test_the_servers_own_token_may_everything_and_metrics_are_for_administrators(address: str) -> None:
     with client(address, TOKEN) as operator, client(address, EVES) as eve, client(address, BOSSES) as boss:
         assert PRIVATE in [row["name"] for row in operator.get("/api/knowledge-bases").json()]

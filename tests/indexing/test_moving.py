@@ -79,6 +79,19 @@ def test_a_library_moves_into_postgres_and_back_with_all_that_is_in_it(
         assert contents(library) == before["contents"]
 
 
+def test_numbers_of_documents_that_are_gone_are_not_given_again_after_a_move_back(
+    home: Path, tmp_path: Path, database: str
+) -> None:
+    with opened(home) as library:
+        last = max(row.id for row in library.documents(KB))
+        remove(library, *(row.source for row in library.documents(KB)))
+    indexing.move_library(home, None, database, lambda *_: None)
+    indexing.move_library(home, database, str(tmp_path / "back"), lambda *_: None)
+    with opened(tmp_path / "back") as library:
+        ingest(library, *write_files(tmp_path / "new", 1))
+        assert library.documents(KB)[0].id > last
+
+
 def test_a_move_that_was_broken_off_is_no_library_and_goes_on(
     home: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

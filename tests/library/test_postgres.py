@@ -11,7 +11,7 @@ import stores
 from hashed_embedder import HashedEmbedder
 
 from minicpm_rag.cli import main
-from minicpm_rag.errors import DatabaseUnreachableError, LibraryError, SettingsError
+from minicpm_rag.errors import DatabaseUnreachableError, LibraryBusyError, LibraryError, SettingsError
 from minicpm_rag.indexing import Worker, follow, save_upload, submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.library.conversations import Conversations
@@ -82,6 +82,30 @@ def test_many_threads_and_two_handles_lose_no_write(database: str) -> None:
     assert len(names(ledgers[0])) == 40
     for ledger in ledgers:
         ledger.close()
+
+
+def test_while_a_jobs_transaction_is_alone_no_other_job_is_submitted(
+    ledger: PostgresLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minicpm_rag.library.ledger.postgres.LOCK_SECONDS", 0.2)
+    with ledger.transaction(1) as job:
+        with ledger.writing() as connection:
+            add(connection, "before")
+        ledger.alone(job)
+        with pytest.raises(LibraryBusyError), ledger.writing() as connection:
+            add(connection, "meanwhile")
+    with ledger.writing() as connection:
+        add(connection, "after")
+    assert names(ledger) == ["before", "after"]
+
+
+def test_what_is_read_while_it_holds_still_is_of_one_state(ledger: PostgresLedger) -> None:
+    with ledger.holding_still():
+        assert names(ledger) == []
+        with ledger.writing() as connection:
+            add(connection, "new")
+        assert names(ledger) == []
+    assert names(ledger) == ["new"]
 
 
 def test_a_new_database_that_several_open_at_once_is_made_once(database: str) -> None:

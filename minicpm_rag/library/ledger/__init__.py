@@ -126,6 +126,9 @@ class Ledger:
                     connection.rollback()
                 raise
 
+    def alone(self, connection: Connection) -> None:
+        """Have nobody else write before this transaction ends; SQLite sees to that itself."""
+
     def close(self) -> None:
         """Close all connections not in use; those in use close when they are given back."""
         with self._idle_lock:

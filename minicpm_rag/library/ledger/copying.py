@@ -126,7 +126,13 @@ def go_on_numbering(connection: Connection, copied: list[CopiedTable], last: dic
         if not most:
             continue
         if is_sqlite(connection):
-            connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (most, table.name))
+            # The row of a table that has had none is made too: all of a document's may be gone.
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table.name,))
+            connection.execute(
+                "INSERT INTO sqlite_sequence(name, seq) SELECT name, ? FROM sqlite_master "
+                "WHERE name = ? AND sql LIKE '%AUTOINCREMENT%'",
+                (most, table.name),
+            )
         else:
             connection.execute("SELECT setval(pg_get_serial_sequence(?, ?), ?)", (table.name, column, most))
 

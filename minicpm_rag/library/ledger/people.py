@@ -107,9 +107,11 @@ def add_token(connection: Connection, token: str, name: str) -> None:
 def user_of_token(connection: Connection, token: str) -> User | None:
     """The user for whom a token acts, in the groups of their last sign-in; None where it is no such token."""
     row = connection.execute("SELECT name FROM api_tokens WHERE sha256 = ?", (_hash(token),)).fetchone()
-    if row is None:
-        return None
-    name = str(row["name"])
+    return None if row is None else user_shown_as(connection, str(row["name"]))
+
+
+def user_shown_as(connection: Connection, name: str) -> User:
+    """A user by the name they are shown under, in the groups of their last sign-in."""
     signed_in = connection.execute(
         "SELECT user_id, groups_shown FROM users WHERE shown = ? ORDER BY seen_at DESC", (name,)
     ).fetchone()

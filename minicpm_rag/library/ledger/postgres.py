@@ -166,6 +166,10 @@ class PostgresLedger(Ledger):
                 self.prove(connection, lease)
             yield connection
 
+    def alone(self, connection: Connection) -> None:
+        """Have no short write, as of a new job, before this transaction ends; a job's own let them pass."""
+        connection.execute("SELECT pg_advisory_xact_lock(?, 0)", (_SHORT,))
+
     @contextmanager
     def transaction(self, lock_seconds: float) -> Iterator[Connection]:
         """One transaction that waits for nobody, but for rows that others change."""
