@@ -27,6 +27,7 @@ from minicpm_rag.answering.parts import Part, parts
 from minicpm_rag.answering.rewrite import standalone_question
 from minicpm_rag.answering.runs import step
 from minicpm_rag.answering.small_talk import fixed, reply, small_talk
+from minicpm_rag.answering.style import AS_ASKED, Style
 from minicpm_rag.answering.tables import TableAnswer
 from minicpm_rag.answering.writing import quote, write
 from minicpm_rag.errors import NotFoundError, RAGError
@@ -47,7 +48,7 @@ from minicpm_rag.records import (
     Waiting,
 )
 from minicpm_rag.retrieval import HybridRetriever
-from minicpm_rag.text.questions import check_question, language_of
+from minicpm_rag.text.questions import check_question
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
@@ -80,12 +81,14 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         temperature: float,
         max_new_tokens: int,
         context_tokens: int = 4096,
+        style: Style = AS_ASKED,
     ) -> None:
         self.retriever = retriever
         self.llm = llm
         self.library = library
         self.temperature = temperature
         self.max_new_tokens = max_new_tokens
+        self.style = style
         self._context_tokens = context_tokens
 
     @property
@@ -142,7 +145,9 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             question = held(question, self.library, self._knowledge_base)
         talk = None if question.standalone is not None else small_talk(question.text)
         if talk is not None:
-            yield from reply(talk, question.text, self.library, self._knowledge_base)
+            yield from reply(
+                talk, question.text, self.library, self._knowledge_base, self.style.language_for(question.text)
+            )
             return
         began = time.monotonic()
         rows = self._rows(question.scope)
@@ -168,7 +173,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             computed = self._drafted(standalone, question, config)
         if computed is not None and self.library is not None:
             begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
-            yield from tables.answer(begun, computed, self.library)
+            yield from tables.answer(begun, computed, self.library, self.style)
             return
         asked_parts = parts(standalone, rows)
         searched = self._in_parts(asked_parts, question, config) if asked_parts else []
@@ -190,11 +195,17 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             yield replace(begun, mode="stopped")
         elif refused:
             key = "answering.refused" if found.documents else "answering.nothing_found"
-            sentence = text(language_of(question.text), Message(key))
+            sentence = text(self.style.language_for(question.text), Message(key))
             yield Text(sentence)
             yield replace(begun, text=sentence, mode="refused")
         elif self.llm is None:
-            answering = quote(begun, found.readings, page_text=self._page_text, similarity=self._similarity(found))
+            answering = quote(
+                begun,
+                found.readings,
+                page_text=self._page_text,
+                similarity=self._similarity(found),
+                style=self.style,
+            )
             yield from _proven(answering, config)
         else:
             answering = write(
@@ -211,6 +222,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
                 cancel=question.cancel,
                 config=config,
                 has_evidence=found.evidence >= found.threshold,
+                style=self.style,
             )
             yield from _proven(answering, config)
 
@@ -231,7 +243,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
     ) -> Iterator[AnswerEvent]:
         """Summarize or compare whole documents, or ask which are meant."""
         assert self.library is not None
-        language = language_of(question.text)
+        language = self.style.language_for(question.text)
         if not request.documents:
             titles = [row.title for row in self.library.ready_documents(self._knowledge_base)]
             _, *events = fixed(question.text, whole.ask_which(request, titles, language))
@@ -257,6 +269,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
                     temperature=self.temperature,
                     cancel=question.cancel,
                     config=config,
+                    style=self.style,
                 )
 
             yield from whole.summarize(
@@ -284,10 +297,16 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         self, begun: Answer, found: Sequence[in_parts.Found], question: Question, config: RunnableConfig
     ) -> Iterator[AnswerEvent]:
         """Answer each part with quotes, or the whole by the model, from the passages of all parts."""
-        language = language_of(question.text)
+        language = self.style.language_for(question.text)
         if self.llm is None or any(one.computed is not None for one in found):
             yield from in_parts.quoted(
-                begun, found, self.library, language, page_text=self._page_text, similarity=self._similarity
+                begun,
+                found,
+                self.library,
+                language,
+                page_text=self._page_text,
+                similarity=self._similarity,
+                style=self.style,
             )
             return
         joined = in_parts.joined(found)
@@ -305,6 +324,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
                 temperature=self.temperature,
                 cancel=question.cancel,
                 config=config,
+                style=self.style,
             ),
             in_parts.missing(found, language),
         )
@@ -375,6 +395,7 @@ def build_chain(
     retriever: BaseRetriever,
     llm: BaseLanguageModel[Any] | None = None,
     library: Library | None = None,
+    style: Style = AS_ASKED,
 ) -> AnswerChain:
     """Make the chain of a retriever and, if there is one, a model; without one it answers with quotes.
 
@@ -395,6 +416,7 @@ def build_chain(
         library if library is not None else getattr(retriever, "library", None),
         temperature=values["temperature"],
         max_new_tokens=values["max_new_tokens"],
+        style=style,
         **window,
     )
 

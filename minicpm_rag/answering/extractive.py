@@ -42,6 +42,8 @@ _ENOUGH = 0.6  # an excerpt whose words score less than this share of the best o
 _ENOUGH_UNREAD = 0.75  # the same where no reader has read: words alone say less
 _READ_SURELY = 0.8
 _ENOUGH_BESIDE = 0.9  # the same beside a row, or beside what the reader surely takes for the answer
+_MOST_USUAL = 3  # excerpts; who wants more also wants what comes less near to the best
+_ENOUGH_IN_DETAIL = 0.4
 _BESIDE_THE_POINT = 0.5  # a passage with less than this share of the best one's words of the question
 _NAMED = 0.6  # of the terms of a side: what holds less does not speak of it
 _MOST_OF_A_SIDE = 12  # statements that are paired with those of the other
@@ -90,16 +92,18 @@ def excerpts(
     passages: Sequence[Document],
     readings: Sequence[Reading | None] = (),
     *,
-    most: int = 3,
+    most: int = _MOST_USUAL,
     similarity: Similarity | None = None,
+    left_out: frozenset[int] = frozenset(),
 ) -> list[Excerpt]:
     """Choose the statements that best answer the question, in reading order.
 
     At most `most`, but for all items of a list and both sides of a comparison. `readings` say where a reader finds the
-    answer in each passage.
+    answer in each passage. `left_out` are numbers of passages that are not quoted, if others are there.
     """
     subjects = [_subject(passage) for passage in passages]
     candidates = _candidates(passages, subjects)
+    candidates = [one for one in candidates if one.number not in left_out] or candidates
     if not candidates:
         return []
     named = frozenset().union(*subjects, *(candidate.section for candidate in candidates))
@@ -141,6 +145,8 @@ def _best_of(question: str, ranked: Sequence[_Scored], most: int, silent: frozen
     is_sure = best.read >= (_READ_WELL if best.words == most_words else _READ_SURELY)
     share = _ENOUGH if any(found.read for found in ranked) else _ENOUGH_UNREAD
     enough = (_ENOUGH_BESIDE if best.one.statement.header or is_sure else share) * most_words
+    if most > _MOST_USUAL:
+        enough = min(enough, _ENOUGH_IN_DETAIL * most_words)
     chosen = [found for found in ranked if found.words >= enough or found.read >= _READ_WELL][:most]
     for found in chosen:
         items = _list_around(found, ranked)

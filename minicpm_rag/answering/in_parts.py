@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from minicpm_rag.answering import tables
 from minicpm_rag.answering.composed import Composed, cell
 from minicpm_rag.answering.parts import Part
+from minicpm_rag.answering.style import AS_ASKED, Style
 from minicpm_rag.answering.tables import TableAnswer
 from minicpm_rag.answering.writing import quote
 from minicpm_rag.library import Library
@@ -60,12 +61,13 @@ def quoted(
     *,
     page_text: PageText | None,
     similarity: Callable[[Retrieval], Similarity | None],
+    style: Style = AS_ASKED,
 ) -> Iterator[AnswerEvent]:
     """Answer each part with quotes: in a table where aspects of several things are asked for, else one by one."""
     began = time.monotonic()
     composed = Composed(begun)
     yield joined(found)
-    told = [_told(one, library, page_text, similarity) if one.has_evidence else None for one in found]
+    told = [_told(one, library, page_text, similarity, style) if one.has_evidence else None for one in found]
     nothing = text(language, Message("answering.part_without_evidence"))
     computations = tuple(one for answer in told if answer is not None for one in answer.computations)
     if all(one.part.aspect for one in found):
@@ -115,13 +117,14 @@ def _told(
     library: Library | None,
     page_text: PageText | None,
     similarity: Callable[[Retrieval], Similarity | None],
+    style: Style,
 ) -> Answer:
     begun = Answer(standalone_question=found.part.question, documents=found.retrieval.documents)
     if found.computed is not None and library is not None:
-        *_, last = tables.answer(begun, found.computed, library)
+        *_, last = tables.answer(begun, found.computed, library, style)
     else:
         retrieval = found.retrieval
-        *_, last = quote(begun, retrieval.readings, page_text=page_text, similarity=similarity(retrieval))
+        *_, last = quote(begun, retrieval.readings, page_text=page_text, similarity=similarity(retrieval), style=style)
     assert isinstance(last, Answer)
     return last
 

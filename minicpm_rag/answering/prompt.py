@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from minicpm_rag.answering.style import AS_ASKED, LENGTHS, Length, Style
 from minicpm_rag.errors import PromptTooLongError
-from minicpm_rag.messages import Language
+from minicpm_rag.messages import LANGUAGES, Language
 from minicpm_rag.records import (
     END,
     HEADINGS,
@@ -26,7 +27,6 @@ from minicpm_rag.records import (
     TITLE,
     Turn,
 )  # fmt: skip
-from minicpm_rag.text.questions import language_of
 from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
@@ -37,16 +37,21 @@ CountTokens = Callable[["Sequence[BaseMessage]"], int]
 
 # Short on purpose: a 2B model follows three plain rules better than ten.
 _INSTRUCTION = {
-    "zh": "请只根据下面的资料，用简洁的中文回答问题。每句话末尾用方括号注明所依据资料的编号，例如[1]。"
+    "zh": "请只根据下面的资料，用{length}中文回答问题。每句话末尾用方括号注明所依据资料的编号，例如[1]。"
     "资料里没有答案时，只回答“资料中没有提到”。",
-    "en": "Answer the question briefly and in its own language, using only the passages below. "
+    "en": "Answer the question {length} and in {language}, using only the passages below. "
     "End each sentence with the number of the passage it comes from, such as [1]. "
     'If the passages do not contain the answer, reply only "The passages do not say."',
 }
 # For a model that is small: a rule more, or a line that is no sentence, and it copies that instead of answering.
 _PLAIN_INSTRUCTION = {
-    "zh": "请只根据下面的资料，用简洁的中文回答问题。",
-    "en": "Answer the question briefly in its own language, using only the text below.",
+    "zh": "请只根据下面的资料，用{length}中文回答问题。",
+    "en": "Answer the question {length} in {language}, using only the text below.",
+}
+_LENGTH: dict[Length, dict[Language, str]] = {
+    "short": {"zh": "一两句", "en": "in one or two sentences"},
+    "normal": {"zh": "简洁的", "en": "briefly"},
+    "detailed": {"zh": "详细的", "en": "in detail"},
 }
 _PASSAGES = {"zh": "资料：", "en": "Passages:"}
 _HISTORY = {"zh": "此前的对话：\n{history}\n\n", "en": "Earlier in this conversation:\n{history}\n\n"}
@@ -111,17 +116,17 @@ def build_prompt(
     count_tokens: CountTokens,
     limit_tokens: int,
     shape: Shape = Shape(),
+    style: Style = AS_ASKED,
 ) -> Prompt:
     """Fit as many whole passages as `limit_tokens` and the shape allow, best first.
 
     Where not even the best one fits, history is left out, and then that passage is cut at a sentence end.
     Raises PromptTooLongError where the question leaves no room for a single passage.
     """
-    language = language_of(question)
     documents = documents[: shape.passages]
 
     def write(passages: Sequence[Document], turns: Sequence[Turn]) -> tuple[list[BaseMessage], int]:
-        messages = _messages(language, question, passages, turns, shape)
+        messages = _messages(style, question, passages, turns, shape)
         return messages, count_tokens(messages)
 
     _, bare_tokens = write([], [])
@@ -143,8 +148,11 @@ def build_prompt(
 
 def echoes() -> list[str]:
     """How a copy of a prompt begins, of any of its parts."""
-    parts = (_INSTRUCTION, _PLAIN_INSTRUCTION, _PASSAGES, _HISTORY, _QUESTION)
-    return [text.splitlines()[0].partition("{")[0] for part in parts for text in part.values()]
+    styles = [AS_ASKED, *(Style(language, length) for language in LANGUAGES for length in LENGTHS)]
+    instructions = [_instruction(style, "", is_plain) for style in styles for is_plain in (False, True)]
+    others = (_PASSAGES, _HISTORY, _QUESTION)
+    parts = [text.splitlines()[0].partition("{")[0] for part in others for text in part.values()]
+    return [*dict.fromkeys(instructions), *parts]
 
 
 def headers(documents: Sequence[Document], language: Language) -> list[str]:
@@ -165,18 +173,27 @@ def place_of(document: Document, language: Language) -> str:
     return " ".join(places)
 
 
+def _instruction(style: Style, question: str, is_plain: bool) -> str:
+    language = style.language_for(question)
+    named = "its own language" if style.language is None else "English"
+    return (_PLAIN_INSTRUCTION if is_plain else _INSTRUCTION)[language].format(
+        length=_LENGTH[style.length][language], language=named
+    )
+
+
 def _messages(
-    language: Language, question: str, documents: Sequence[Document], turns: Sequence[Turn], shape: Shape
+    style: Style, question: str, documents: Sequence[Document], turns: Sequence[Turn], shape: Shape
 ) -> list[BaseMessage]:
     from langchain_core.messages import HumanMessage
 
+    language = style.language_for(question)
     names = [""] * len(documents) if shape.plain else headers(documents, language)
     passages = "\n\n".join(_passage(name, document) for name, document in zip(names, documents, strict=True))
     earlier = "\n".join(
         _TURN[language].format(question=plain(turn.question), answer=_shortened(turn.answer)) for turn in turns
     )
     text = (
-        f"{(_PLAIN_INSTRUCTION if shape.plain else _INSTRUCTION)[language]}\n\n{_PASSAGES[language]}\n{passages}\n\n"
+        f"{_instruction(style, question, shape.plain)}\n\n{_PASSAGES[language]}\n{passages}\n\n"
         + (_HISTORY[language].format(history=earlier) if earlier else "")
         + _QUESTION[language].format(question=plain(question))
     )

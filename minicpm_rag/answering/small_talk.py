@@ -12,7 +12,6 @@ from typing import Literal
 from minicpm_rag.library import Library
 from minicpm_rag.messages import Language, Message, text
 from minicpm_rag.records import Answer, AnswerEvent, Retrieval, Rewritten, Text
-from minicpm_rag.text.questions import language_of
 from minicpm_rag.text.simplified import to_simplified
 
 Kind = Literal["greeting", "thanks", "goodbye", "ability", "documents"]
@@ -59,9 +58,10 @@ def small_talk(typed: str) -> Kind | None:
     return next((kind for kind, pattern in _COMPILED.items() if pattern.fullmatch(plain)), None)
 
 
-def reply(kind: Kind, typed: str, library: Library | None, knowledge_base: str) -> Iterator[AnswerEvent]:
+def reply(
+    kind: Kind, typed: str, library: Library | None, knowledge_base: str, language: Language
+) -> Iterator[AnswerEvent]:
     """The fixed answer, as the chain's events."""
-    language = language_of(typed)
     said = (
         _documents(library, knowledge_base, language)
         if kind == "documents"

@@ -16,11 +16,13 @@ from minicpm_rag.answering.citations import CitedAnswer, quote_statements
 from minicpm_rag.answering.extractive import Excerpt, excerpts
 from minicpm_rag.answering.guard import Guard
 from minicpm_rag.answering.prompt import build_prompt, echoes, headers, shape_for
+from minicpm_rag.answering.style import AS_ASKED, Length, Style
 from minicpm_rag.llm.streams import is_ours, stream_text, token_counter
 from minicpm_rag.llm.thoughts import Anew
 from minicpm_rag.messages import Language, Message, text
 from minicpm_rag.records import (
     DOCUMENT_ID,
+    TABLE_HEADER,
     Answer,
     AnswerEvent,
     Citation,
@@ -31,8 +33,7 @@ from minicpm_rag.records import (
     Turn,
     Waiting,
 )
-from minicpm_rag.text.questions import language_of
-from minicpm_rag.text.scripts import count_han, has_han
+from minicpm_rag.text.scripts import count_han, has_han, is_chinese
 from minicpm_rag.text.table_rows import ROWS
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
 _COUNTED_OTHERWISE = 2  # tokens by which a text counts less than it had when it was generated
 _LETTERS = 24  # Latin letters or half as many Han characters, which are more than a name
+_MOST_QUOTED: dict[Length, int] = {"short": 1, "normal": 3, "detailed": 6}
+_ANSWERS = 0.5  # the reader's probability from which a passage is taken to answer
 # What a reader should know of an answer that ended before its end, by why the model's text ended.
 _CUT = {
     "length": Message("answering.cut_short"),
@@ -60,10 +63,18 @@ def quote(
     *,
     page_text: PageText | None,
     similarity: Similarity | None,
+    style: Style = AS_ASKED,
 ) -> Iterator[AnswerEvent]:
-    """Answer with the statements that answer best."""
+    """Answer with the statements that answer best: those in the chosen language, where some of it answer."""
     began = time.monotonic()
-    chosen = excerpts(begun.standalone_question, begun.documents, readings, similarity=similarity)
+    chosen = excerpts(
+        begun.standalone_question,
+        begun.documents,
+        readings,
+        most=_MOST_QUOTED[style.length],
+        similarity=similarity,
+        left_out=_in_another_language(begun.documents, readings, style),
+    )
     quotes, citations = _written(chosen, begun.documents, page_text)
     seconds = begun.seconds | {"generate": time.monotonic() - began}
     for line in quotes.splitlines(keepends=True):
@@ -86,6 +97,7 @@ def write(
     cancel: threading.Event,
     config: RunnableConfig | None = None,
     has_evidence: bool = True,
+    style: Style = AS_ASKED,
 ) -> Iterator[AnswerEvent]:
     """Answer with the model, cited while it writes. Closing it or setting `cancel` stops the model.
 
@@ -95,6 +107,7 @@ def write(
     """
     new_tokens = min(new_tokens, context_tokens // 2)  # a small window is halved between passages and answer
     question = begun.standalone_question
+    language = style.language_for(question)
     prompt = build_prompt(
         question,
         begun.documents,
@@ -102,12 +115,13 @@ def write(
         count_tokens=token_counter(llm),
         limit_tokens=context_tokens - new_tokens,
         shape=shape_for(getattr(llm, "parameters", None)),
+        style=style,
     )
 
     def begin() -> tuple[CitedAnswer, Guard]:
         return (
             CitedAnswer(question, prompt.documents, page_text=page_text, similarity=similarity, reader=reader),
-            Guard(question, echoes(), headers(prompt.documents, language_of(question))),
+            Guard(question, echoes(), headers(prompt.documents, language)),
         )
 
     cited, guard = begin()
@@ -149,7 +163,7 @@ def write(
     seconds = begun.seconds | ({} if first_token is None else {"first_token": first_token})
     if not cited.text and not stopped:  # the model said nothing
         begun = replace(begun, seconds=seconds, note=cut or Message("answering.said_nothing"))
-        yield from quote(begun, readings, page_text=page_text, similarity=similarity)
+        yield from quote(begun, readings, page_text=page_text, similarity=similarity, style=style)
         return
     written_answer = replace(
         begun,
@@ -165,7 +179,6 @@ def write(
     if stopped:
         yield written_answer
         return
-    language = language_of(question)
     said = (
         cut,
         Message("answering.looped") if guard.loops else None,
@@ -191,6 +204,24 @@ def write(
         yield Text(before + part)
         written_answer = _with_part(written_answer, before, part, citations)
     yield written_answer
+
+
+def _in_another_language(
+    documents: Sequence[Document], readings: Sequence[Reading | None], style: Style
+) -> frozenset[int]:
+    """The numbers of the passages that are not in the chosen language, where the reader finds an answer in one that is.
+
+    Rows of tables are in no language.
+    """
+    foreign = {
+        number
+        for number, document in enumerate(documents, 1)
+        if style.language is not None
+        and not document.metadata.get(TABLE_HEADER)
+        and is_chinese(document.page_content) != (style.language == "zh")
+    }
+    own = (reading for number, reading in enumerate(readings, 1) if number not in foreign)
+    return frozenset(foreign) if any(one is not None and one.answers >= _ANSWERS for one in own) else frozenset()
 
 
 def _written(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from minicpm_rag.answering.style import AS_ASKED, LENGTHS, Style
 from minicpm_rag.errors import NotFoundError
+from minicpm_rag.messages import LANGUAGES
 from minicpm_rag.page import door, shared
 from minicpm_rag.page.language import LANGUAGE_COOKIE, language
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 USER_COOKIE = "minicpm_rag_owner"
 TOUR_COOKIE = "minicpm_rag_tour"
+ANSWERS_COOKIE = "minicpm_rag_answers"
 VIEWS = ("chat", "library", "model")
 
 
@@ -70,6 +73,8 @@ def cookies() -> dict[str, str]:
     """What the browser should keep until the next visit."""
     kept: dict[str, str] = {LANGUAGE_COOKIE: language()}
     kind, _, token = user().partition(":")
+    if (style := answer_style()) != AS_ASKED or st.context.cookies.get(ANSWERS_COOKIE):
+        kept[ANSWERS_COOKIE] = _as_cookie(style)
     if tour_is_over():
         kept[TOUR_COOKIE] = "over"
     return kept | {USER_COOKIE: token} if kind == "browser" else kept
@@ -140,9 +145,26 @@ def hold_to(names: list[str]) -> None:
 
 
 def options() -> dict[str, Any]:
-    """How questions are answered, as the model view was set; empty where nothing was changed."""
+    """How questions are answered, as the model view and the sidebar were set; empty where nothing was changed."""
     kept: dict[str, Any] = st.session_state.setdefault("options", {})
-    return dict(kept)
+    style = answer_style()
+    language = {} if style.language is None else {"answer_language": style.language}
+    length = {} if style.length == AS_ASKED.length else {"answer_length": style.length}
+    return kept | language | length
+
+
+def answer_style() -> Style:
+    """The language and length of answers, as they were chosen in this browser."""
+    if "answer_style" not in st.session_state:
+        chosen = st.context.cookies.get(ANSWERS_COOKIE)
+        known = (Style(language, length) for language in (None, *LANGUAGES) for length in LENGTHS)
+        st.session_state.answer_style = next((style for style in known if _as_cookie(style) == chosen), AS_ASKED)
+    style: Style = st.session_state.answer_style
+    return style
+
+
+def _as_cookie(style: Style) -> str:
+    return f"{style.language or 'auto'}.{style.length}"
 
 
 def conversation() -> Conversation | None:

@@ -19,6 +19,7 @@ from minicpm_rag.workspace.answerer import Answerer, Server, configured, load, m
 
 if TYPE_CHECKING:
     from minicpm_rag.answering import AnswerChain
+    from minicpm_rag.answering.style import Length
     from minicpm_rag.embedding.choice import Embedders
     from minicpm_rag.embedding.embedder import Embedder
     from minicpm_rag.embedding.reranker import Reranker
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from minicpm_rag.llm.minicpm import MiniCPM_LLM
     from minicpm_rag.llm.remote import Connection, RemoteLLM
     from minicpm_rag.llm.speed import Speed
+    from minicpm_rag.messages import Language
     from minicpm_rag.retrieval import HybridRetriever
 
 # What libraries would do without being asked: tracing, telemetry, requests to a hub. And OMP_WAIT_POLICY, because
@@ -197,16 +199,23 @@ class Workspace:
         temperature: float | None = None,
         max_new_tokens: int | None = None,
         rerank: bool = True,
+        answer_language: Language | None = None,
+        answer_length: Length = "normal",
     ) -> AnswerChain:
-        """The chain over a knowledge base; values given here go before the settings."""
+        """The chain over a knowledge base; values given here go before the settings.
+
+        It answers in the question's language where `answer_language` is None.
+        """
         from minicpm_rag.answering import build_chain
+        from minicpm_rag.answering.style import Style
 
         changed = {"temperature": temperature, "max_new_tokens": max_new_tokens}
         settings = self.settings.model_copy(
             update={name: value for name, value in changed.items() if value is not None}
         )
         retriever = self.retriever(knowledge_base, passages=passages, rerank=rerank)
-        return build_chain(settings, retriever=retriever, llm=self.llm)
+        style = Style(answer_language, answer_length)
+        return build_chain(settings, retriever=retriever, llm=self.llm, style=style)
 
     def warm(self) -> None:
         """Load models and dictionaries now, so that the first question need not wait for them."""

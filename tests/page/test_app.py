@@ -211,6 +211,17 @@ def test_another_knowledge_base_of_the_same_name_has_questions_of_its_own(worksp
     assert not [found for found in app.button if "X100" in found.label]
 
 
+def test_the_language_and_length_of_answers_are_chosen_in_the_sidebar_and_asked_with(workspace: FakeWorkspace) -> None:
+    app = page()
+    app.chat_input[0].set_value("How long?").run()
+    assert not {"answer_language", "answer_length"} & set(workspace.asked[-1])
+    app.segmented_control(key="answer-language").set_value("zh").run()
+    app.segmented_control(key="answer-length").set_value("short").run()
+    app.chat_input[0].set_value("How long now?").run()
+    wait_until(lambda: len(workspace.asked) == 2)
+    assert workspace.asked[-1]["answer_language"] == "zh" and workspace.asked[-1]["answer_length"] == "short"
+
+
 def test_no_model_mode_is_one_line_with_one_button(workspace: FakeWorkspace) -> None:
     app = page()
     assert words("no_model_line") in html(app)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.answering.style import AS_ASKED, Style
 from minicpm_rag.answering.tables.drafting import drafted
 from minicpm_rag.answering.tables.like_sheets import with_like_sheets
 from minicpm_rag.answering.tables.mentions import column_mentions, folded, may_name
@@ -21,7 +22,6 @@ from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import table_queries
 from minicpm_rag.library.ledger.table_queries import Condition, TableQuery, TableResult, TableRow
 from minicpm_rag.records import Answer, AnswerEvent, Citation, Computation, DataTable, Retrieval, Text
-from minicpm_rag.text.questions import language_of
 
 if TYPE_CHECKING:
     import threading
@@ -91,10 +91,10 @@ def _tables(library: Library, knowledge_base: str, within: Collection[int] | Non
     return tables if within is None else [table for table in tables if table.document_id in within]
 
 
-def answer(begun: Answer, found: TableAnswer, library: Library) -> Iterator[AnswerEvent]:
+def answer(begun: Answer, found: TableAnswer, library: Library, style: Style = AS_ASKED) -> Iterator[AnswerEvent]:
     """Tell what was computed, as the chain's events from the retrieval to the finished answer."""
     began = time.monotonic()
-    language = language_of(begun.standalone_question)
+    language = style.language_for(begun.standalone_question)
     parts: list[str] = []
     documents: list[Document] = []
     citations: list[Citation] = []

@@ -11,7 +11,7 @@ from minicpm_rag.errors import RAGError
 from minicpm_rag.page import shared, state
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import language, t
-from minicpm_rag.page.views import conversation_list, knowledge, login
+from minicpm_rag.page.views import answer_style, conversation_list, knowledge, login
 
 ICONS = {"chat": ":material/forum:", "library": ":material/folder_open:", "model": ":material/memory:"}
 
@@ -35,7 +35,9 @@ def draw() -> None:
         knowledge.choose()
         conversation_list.draw()
         with st.container(key="sidebar-foot"):
-            _language()
+            with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
+                _language()
+                answer_style.draw()
             _answering()
             login.draw_way_out()
 
