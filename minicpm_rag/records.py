@@ -473,7 +473,7 @@ class Trace:
     candidates: list[Candidate]
 
 
-# What the chain streams, in this order: Rewritten, Retrieval, Waiting*, Text*, Answer.
+# What the chain streams, in this order: Rewritten, Retrieval, Waiting*, Thought*, Text*, Answer.
 @dataclass(frozen=True)
 class Rewritten:
     """The question that is searched for; `changed` when it differs from what was typed."""
@@ -518,6 +518,14 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Thought:
+    """A piece of what a model thinks before it answers. With `anew` it takes the place of all thoughts before it."""
+
+    text: str
+    anew: bool = False
+
+
+@dataclass(frozen=True)
 class Answer:
     """An answer, as far as it has come: grown by events, whole in the chain's last one, stored and shown again.
 
@@ -526,6 +534,7 @@ class Answer:
     `seconds` are stage timings: rewrite, retrieve, first_token, generate.
     `note` is what the reader should know of it: that it was cut off (its text says so too), or that the model said
     nothing and sentences are quoted instead.
+    `thoughts` are what the model thought first: the page shows them folded away, and nothing else is made of them.
     """
 
     text: str = ""
@@ -540,6 +549,7 @@ class Answer:
     model: str = ""
     note: Message | None = None
     computations: tuple[Computation, ...] = ()
+    thoughts: str = ""
 
     def after(self, event: AnswerEvent) -> Answer:
         """The answer as it is after the chain's next event."""
@@ -549,7 +559,9 @@ class Answer:
             return replace(self, documents=event.documents)
         if isinstance(event, Text):
             return replace(self, text=event.text if event.anew else self.text + event.text)
+        if isinstance(event, Thought):
+            return replace(self, thoughts=event.text if event.anew else self.thoughts + event.text)
         return event if isinstance(event, Answer) else self
 
 
-AnswerEvent = Rewritten | Retrieval | Waiting | Text | Answer
+AnswerEvent = Rewritten | Retrieval | Waiting | Thought | Text | Answer

@@ -45,6 +45,7 @@ from minicpm_rag.records import (
     Scope,
     Similarity,
     Text,
+    Thought,
     Waiting,
 )
 from minicpm_rag.retrieval import HybridRetriever
@@ -424,7 +425,7 @@ def build_chain(
 def _proven(answering: Iterator[AnswerEvent], config: RunnableConfig) -> Iterator[AnswerEvent]:
     """Report the proof of an answer as a run: from its first text to its last citation."""
     first = next(answering)
-    while isinstance(first, Waiting):
+    while isinstance(first, (Waiting, Thought)):
         yield first
         first = next(answering)
     with step(config, "proof", first.text if isinstance(first, Text) else "") as proving:

@@ -30,6 +30,7 @@ from minicpm_rag.records import (
     Reading,
     Similarity,
     Text,
+    Thought,
     Turn,
     Waiting,
 )
@@ -129,17 +130,21 @@ def write(
     first_token: float | None = None
     written = ""
     endings: list[str] = []
+    thinking = Thinking(began)
     pieces = stream_text(
         llm,
         prompt.messages,
         cancel=cancel,
         config=config,
         on_end=endings.append,
+        on_thought=thinking.add,
         temperature=temperature,
         max_new_tokens=new_tokens,
     )
     with closing(pieces):
         for piece in pieces:
+            if (thought := thinking.take()) is not None:
+                yield thought
             if isinstance(piece, Waiting):
                 yield piece
                 continue
@@ -160,7 +165,10 @@ def write(
     if rest := cited.add(guard.finish()) + cited.finish(is_cut=stopped or guard.loops or cut is not None):
         yield Text(rest)
     generate = time.monotonic() - began
-    seconds = begun.seconds | ({} if first_token is None else {"first_token": first_token})
+    if (thought := thinking.take()) is not None:
+        yield thought
+    seconds = begun.seconds | ({} if first_token is None else {"first_token": first_token}) | thinking.seconds
+    begun = replace(begun, thoughts=thinking.text)
     if not cited.text and not stopped:  # the model said nothing
         begun = replace(begun, seconds=seconds, note=cut or Message("answering.said_nothing"))
         yield from quote(begun, readings, page_text=page_text, similarity=similarity, style=style)
@@ -206,6 +214,7 @@ def write(
     yield written_answer
 
 
+<<<<<<< HEAD
 def _in_another_language(
     documents: Sequence[Document], readings: Sequence[Reading | None], style: Style
 ) -> frozenset[int]:
@@ -222,6 +231,31 @@ def _in_another_language(
     }
     own = (reading for number, reading in enumerate(readings, 1) if number not in foreign)
     return frozenset(foreign) if any(one is not None and one.answers >= _ANSWERS for one in own) else frozenset()
+=======
+class Thinking:
+    """What the model thinks before it answers, as it comes, and for how long."""
+
+    def __init__(self, began: float) -> None:
+        self.text = ""
+        self.seconds: dict[str, float] = {}
+        self._began = began
+        self._untold: Thought | None = None
+
+    def add(self, text: str) -> None:
+        """Take a piece; an `Anew` takes the place of all before it."""
+        anew = isinstance(text, Anew)
+        self.text = text if anew else self.text + text
+        self.seconds = {"think": time.monotonic() - self._began} if self.text else {}
+        before = self._untold
+        if before is not None and not anew:
+            text, anew = before.text + text, before.anew
+        self._untold = Thought(str(text), anew)
+
+    def take(self) -> Thought | None:
+        """The thoughts that came since this was last asked."""
+        untold, self._untold = self._untold, None
+        return untold
+>>>>>>> 1362ca9 (What a model thinks first is on the page, folded away, and nowhere else)
 
 
 def _written(

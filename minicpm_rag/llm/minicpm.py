@@ -75,8 +75,9 @@ class MiniCPM_LLM(LLM):
     A plain string is one user turn; messages are rendered with the checkpoint's chat template. Per call, or bound, it
     takes `stop`, the sampling fields below, `json_schema` (see `llm.constraint`), `cancel` (an Event that stops the
     answer), `on_queue` (called with the place in the queue whenever it changes: 1 is next, 0 means that the model reads
-    the prompt) and `on_end` (called with "stop" or "length", why the text ended). Raises CheckpointError,
-    PromptTooLongError, OutOfMemoryError and other kinds of ModelError.
+    the prompt), `on_end` (called with "stop" or "length", why the text ended) and `on_thought` (called with what the
+    model thinks first, as it comes). Raises CheckpointError, PromptTooLongError, OutOfMemoryError and other kinds of
+    ModelError.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -377,6 +378,7 @@ class MiniCPM_LLM(LLM):
         options = dict(kwargs)
         cancel, on_queue, on_end = (options.pop(name, None) for name in ("cancel", "on_queue", "on_end"))
         options.pop("on_anew", None)  # for models whose thoughts are told from the answer only later
+        on_thought = options.pop("on_thought", None)
         schema = options.pop("json_schema", None)
         if unknown := sorted(options.keys() - set(_SAMPLING)):
             known = ", ".join(("stop", "cancel", "on_queue", "on_end", *_SAMPLING))
@@ -396,6 +398,7 @@ class MiniCPM_LLM(LLM):
             on_queue=on_queue,
             on_end=on_end,
             thinking=self._thinking if schema is None else None,  # thoughts are no JSON
+            on_thought=on_thought,
         )
         empty = True
         with contextlib.closing(texts):

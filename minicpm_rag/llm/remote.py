@@ -76,9 +76,9 @@ class Connection:
 class RemoteLLM(LLM):
     """A LangChain LLM whose text comes from a server.
 
-    Per call, or bound, it takes `stop`, `max_new_tokens`, the sampling fields below, and as MiniCPM_LLM `cancel` and
-    `on_end`; `on_anew` is called where the text given so far turned out to be thoughts. Sampling fields that are None
-    are not sent. Raises ModelError.
+    Per call, or bound, it takes `stop`, `max_new_tokens`, the sampling fields below, and as MiniCPM_LLM `cancel`,
+    `on_end` and `on_thought`; `on_anew` is called where the text given so far turned out to be thoughts. Sampling
+    fields that are None are not sent. Raises ModelError.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, ignored_types=(cached_property,))
@@ -207,6 +207,7 @@ class RemoteLLM(LLM):
         on_queue: Callable[[int], object] | None = None,
         on_end: Callable[[str], object] | None = None,
         on_anew: Callable[[], object] | None = None,
+        on_thought: Callable[[str], object] | None = None,
         max_new_tokens: int | None = None,
         **sampling: Any,
     ) -> Generator[str]:
@@ -227,6 +228,10 @@ class RemoteLLM(LLM):
                 if piece is None:
                     continue
                 ending = piece.ending or ending
+                if piece.is_thought:
+                    if on_thought is not None:
+                        on_thought(piece.text)
+                    continue
                 if isinstance(piece.text, Anew) and on_anew is not None:
                     on_anew()
                 if piece.text or isinstance(piece.text, Anew):
@@ -255,7 +260,7 @@ class RemoteLLM(LLM):
             is_empty = True
             with closing(self._without_thoughts(self.server.stream(messages, options, left), thoughts)) as pieces:
                 for piece in pieces:
-                    is_empty = is_empty and not piece.text.strip()
+                    is_empty = is_empty and (piece.is_thought or not piece.text.strip())
                     yield piece
             self._thinks = self._thinks or thoughts.found
             if not is_empty or not thoughts.found or left.is_set():
@@ -269,13 +274,19 @@ class RemoteLLM(LLM):
             for piece in arriving:
                 if piece.is_thought:
                     thoughts.found = True
+                    yield piece
                     continue
                 text = thoughts.add(piece.text)
+                if told := thoughts.told():
+                    yield Piece(told, is_thought=True)
                 if isinstance(text, Anew):
                     self._thinks_unmarked = True
                 if text or piece.ending or isinstance(text, Anew):
                     yield Piece(text, ending=piece.ending)
-        if rest := thoughts.finish():
+        rest, told = thoughts.finish(), thoughts.told()
+        if told or isinstance(told, Anew):
+            yield Piece(told, is_thought=True)
+        if rest:
             yield Piece(rest)
 
 

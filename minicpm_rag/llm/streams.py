@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from minicpm_rag.llm.thoughts import Anew, Thoughts
 from minicpm_rag.llm.token_bounds import TOKENS_PER_MESSAGE, most_tokens
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
 Item = TypeVar("Item")
+_Item = Union[str, Waiting, "_Thought"]
 
 POLL_SECONDS = 0.05
 # A page can only stop when it gets something to draw, so it gets `Waiting` while the model is silent.
@@ -91,16 +93,20 @@ def stream_text(
     cancel: threading.Event,
     config: RunnableConfig | None = None,
     on_end: Callable[[str], object] = lambda _: None,
+    on_thought: Callable[[str], object] = lambda _: None,
     **options: Any,
 ) -> Generator[str | Waiting]:
     """Yield pieces of text, and `Waiting` while there are none: position 0 means the model reads the prompt.
+
+    `on_thought` is called, in the reader's thread, with what the model thinks first, before the `Waiting` that comes
+    for it; an `Anew` takes the place of all thoughts before it.
 
     A piece that is an `Anew` takes the place of all text before it. `on_end` is called with why the text ended where
     the model says it: stop, length, content_filter, or broken (a stream that ended without saying so). Ends early once
     `cancel` is set; closing it stops the model. The model's errors keep their type.
     """
 
-    def open_stream(left: threading.Event, put: Callable[[str | Waiting], None]) -> Iterator[str | Waiting]:
+    def open_stream(left: threading.Event, put: Callable[[_Item], None]) -> Iterator[_Item]:
         # Options only for our own models: another model's settings stand, and it might refuse ours.
         ours = {
             **options,
@@ -108,6 +114,7 @@ def stream_text(
             "on_queue": lambda position: put(Waiting(position)),
             "on_end": on_end,
             "on_anew": lambda: put(Anew("")),
+            "on_thought": lambda thought: put(_Thought(thought)),
         }
         with closing(llm.stream(list(messages), config, **(ours if is_ours(llm) else {}))) as pieces:  # type: ignore[type-var]
             for piece in pieces:
@@ -123,6 +130,9 @@ def stream_text(
         arriving = read_in_thread(open_stream, cancel=cancel, silence_seconds=SILENCE_SECONDS, name="model-stream")
         with closing(arriving):
             for item in arriving:
+                if isinstance(item, _Thought):
+                    on_thought(item.text)
+                    item = Waiting(0)
                 if isinstance(item, Waiting):
                     position = item.position
                 if item is None:
@@ -131,7 +141,7 @@ def stream_text(
                     yield item
 
     with closing(items()) as arriving:  # type: ignore[type-var]
-        yield from _without_thoughts(arriving)
+        yield from _without_thoughts(arriving, on_thought)
 
 
 def is_ours(llm: BaseLanguageModel[Any]) -> bool:
@@ -151,7 +161,14 @@ def token_counter(llm: BaseLanguageModel[Any]) -> Callable[[Sequence[BaseMessage
     return lambda messages: sum(count_text(str(message.text)) + TOKENS_PER_MESSAGE for message in messages)
 
 
-def _without_thoughts(items: Iterator[str | Waiting]) -> Iterator[str | Waiting]:
+@dataclass(frozen=True)
+class _Thought:
+    """A thought on its way to the reader, through the same queue as the text."""
+
+    text: str
+
+
+def _without_thoughts(items: Iterator[str | Waiting], on_thought: Callable[[str], object]) -> Iterator[str | Waiting]:
     """Leave out the thoughts with which reasoning models begin."""
     thoughts = Thoughts()
     for item in items:
@@ -160,9 +177,16 @@ def _without_thoughts(items: Iterator[str | Waiting]) -> Iterator[str | Waiting]
         elif isinstance(item, Anew):
             thoughts = Thoughts()
             yield item
-        elif (text := thoughts.add(item)) or isinstance(text, Anew):
-            yield text
-        elif thoughts.found:
-            yield Waiting(0)
-    if rest := thoughts.finish():
+        else:
+            text = thoughts.add(item)
+            if told := thoughts.told():
+                on_thought(told)
+            if text or isinstance(text, Anew):
+                yield text
+            elif thoughts.found:
+                yield Waiting(0)
+    rest = thoughts.finish()
+    if told := thoughts.told():
+        on_thought(told)
+    if rest:
         yield rest

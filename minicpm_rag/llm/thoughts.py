@@ -42,6 +42,13 @@ class Thoughts:
         self._stage = "before"  # before, in or after the thoughts
         self._closing = ""
         self._begins_inside = begins_inside
+        self._thought = ""  # all that is known, or taken, to be a thought
+        self._untold: str = ""
+
+    def told(self) -> str:
+        """What was thought since this was last asked; an `Anew` where thoughts before it were none."""
+        untold, self._untold = self._untold, ""
+        return untold
 
     def add(self, piece: str) -> str:
         """What can be passed on now; an `Anew` where what was passed on before turned out to be thoughts."""
@@ -49,9 +56,11 @@ class Thoughts:
         if self._stage == "before":
             self._begin()
         if self._stage == "in":
-            _, ended, after = self._held.partition(self._closing)
+            before, ended, after = self._held.partition(self._closing)
             if not ended:
+                self._think_whole()
                 return ""
+            self._think(before)
             self._held, self._stage = after.lstrip(), "after"
             self._given = ""
         if self._stage == "before":
@@ -61,7 +70,11 @@ class Thoughts:
     def finish(self) -> str:
         """What is left when the text has ended."""
         if self._stage == "in":
+            self._think(self._held)
+            self._held = ""
             return ""
+        if self._stage == "before" and self._thought:  # nothing closed what was taken for a thought
+            self._held, self._thought, self._untold = self._thought + self._held, "", Anew("")
         self._stage = "after"
         return self._pass_on(final=True)
 
@@ -75,14 +88,29 @@ class Thoughts:
         if self._begins_inside:
             if lone := _CLOSING.search(self._held):
                 self._stage, self._closing, self.found = "in", lone.group(), True
+            elif self._thought or not any(opening.startswith(start) for opening in _MARKS):
+                self._think_whole()
             return
         if start and not any(opening.startswith(start) for opening in _MARKS):
             self._held, self._stage = start, "after"
+
+    def _think(self, text: str) -> None:
+        """Count a text to the thoughts."""
+        text = text if self._thought else text.lstrip()
+        self._thought += text
+        self._untold += text
+
+    def _think_whole(self) -> None:
+        """Count what is held to the thoughts, but for an end that may begin a closing mark."""
+        length = len(self._held) - _half_mark(self._held)
+        self._think(self._held[:length])
+        self._held = self._held[length:]
 
     def _pass_on(self, *, final: bool) -> str:
         lone = _CLOSING.search(self._held)
         if lone and not self.found and not self._is_quoted(lone):
             self.found = True
+            self._think(self._given + self._held[: lone.start()])
             self._held = self._held[lone.end() :].lstrip()
             self._given = self._held
             text, self._held = self._held, ""

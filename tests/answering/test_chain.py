@@ -21,8 +21,9 @@ from scripted_llm import ScriptedLLM
 from minicpm_rag.answering import AnswerChain, build_chain
 from minicpm_rag.embedding.embedder import Embedder
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError, RAGError
+from minicpm_rag.fields import answer_fields
 from minicpm_rag.library import Library
-from minicpm_rag.records import Answer, Question, Retrieval, Rewritten, Text, Turn, Waiting
+from minicpm_rag.records import Answer, Question, Retrieval, Rewritten, Text, Thought, Turn, Waiting
 from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.settings import Settings, load_settings
 from minicpm_rag.text.questions import LONGEST_QUESTION
@@ -61,6 +62,20 @@ def test_the_events_come_in_order(retriever: HybridRetriever) -> None:
     done = finished(events)
     assert done.mode == "model" and done.tokens_per_second
     assert {"rewrite", "retrieve", "first_token", "generate"} <= done.seconds.keys()
+
+
+def test_thoughts_come_before_the_answer_and_are_no_part_of_it(retriever: HybridRetriever) -> None:
+    thought = "资料[1]说的是年假。"
+    llm = ScriptedLLM(answers=[f"<think>{thought}</think>满十年不满二十年的为十五天。"])
+    events = list(chain(retriever, llm).stream({"question": LEAVE}))
+    answer = finished(events)
+    assert "".join(event.text for event in events if isinstance(event, Thought)) == answer.thoughts == thought
+    assert thought not in answer.text
+    assert answer.seconds["think"] > 0
+    kinds = [type(event) for event in events]
+    assert kinds.index(Thought) < kinds.index(Text)
+    fields = answer_fields(LEAVE, None, answer, "zh")
+    assert thought not in json.dumps(fields, ensure_ascii=False)
 
 
 def test_an_answer_is_cited_against_the_stored_page(retriever: HybridRetriever) -> None:

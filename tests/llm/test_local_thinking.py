@@ -72,8 +72,10 @@ def thinker(model: Any) -> Thinker:
 def test_thoughts_are_left_out_of_the_answer_and_of_its_tokens(thinker: Thinker, template: str, text: str) -> None:
     llm, engine = thinker(template, text, max_new_tokens=40)
     ended: list[str] = []
-    assert "".join(llm.stream("?", on_end=ended.append)) == "十五天。"
+    thought: list[str] = []
+    assert "".join(llm.stream("?", on_end=ended.append, on_thought=thought.append)) == "十五天。"
     assert ended == ["stop"]
+    assert "".join(thought).strip() == "先看资料。"
     assert len(engine.prompts) == 1
     assert engine.asked[0] > 40
 

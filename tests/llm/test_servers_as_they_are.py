@@ -145,7 +145,9 @@ def test_thoughts_in_every_form_are_no_part_of_the_answer(
     server.answers = [script]
     assert shown(llm) == (ANSWER, ["stop"])
     assert llm.invoke("q") == ANSWER
-    assert answered(llm).text == f"{ANSWER}[1]"
+    answer = answered(llm)
+    assert answer.text == f"{ANSWER}[1]"
+    assert answer.thoughts.strip() == THOUGHT
 
 
 def test_once_a_server_left_out_the_opening_mark_its_thoughts_are_not_shown_even_for_a_moment(

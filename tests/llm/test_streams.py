@@ -12,6 +12,7 @@ from scripted_llm import ScriptedLLM
 from minicpm_rag.errors import OutOfMemoryError
 from minicpm_rag.llm import streams
 from minicpm_rag.llm.streams import stream_text, token_counter
+from minicpm_rag.llm.thoughts import Anew, Thoughts
 from minicpm_rag.records import Waiting
 
 ASKED = [HumanMessage("问题：保修期多久？")]
@@ -95,6 +96,39 @@ def test_a_model_that_cannot_be_cancelled_does_not_hold_the_reader() -> None:
 )
 def test_the_thoughts_of_a_reasoning_model_are_not_shown(written: str, shown: str) -> None:
     assert text_of(ScriptedLLM(answers=[written])) == shown
+
+
+@pytest.mark.parametrize("piece", [1, 3, 1000])
+def test_thoughts_are_told_apart_as_they_come(piece: int) -> None:
+    thoughts = Thoughts()
+    written, told, shown = "\n<think>\n两年 < 三年？\n</think>\n\n保修两年。", "", ""
+    for start in range(0, len(written), piece):
+        shown += thoughts.add(written[start : start + piece])
+        told += thoughts.told()
+    assert (told.strip(), shown + thoughts.finish()) == ("两年 < 三年？", "保修两年。")
+
+
+def test_what_was_taken_for_a_thought_and_never_closed_is_the_answer() -> None:
+    thoughts = Thoughts(begins_inside=True)
+    assert thoughts.add("保修两年。") == ""
+    assert thoughts.told() == "保修两年。"
+    assert thoughts.finish() == "保修两年。"
+    assert isinstance(thoughts.told(), Anew)
+
+
+def test_text_that_turns_out_to_be_a_thought_is_told_as_one() -> None:
+    thoughts = Thoughts()
+    assert thoughts.add("两年还是三年？") == "两年还是三年？"
+    assert isinstance(thoughts.add("</think>\n保修两年。"), Anew)
+    assert thoughts.told() == "两年还是三年？"
+
+
+def test_the_reader_hears_the_thoughts_of_any_model() -> None:
+    heard: list[str] = []
+    llm = ScriptedLLM(answers=["<think>两年还是三年？</think>保修两年。"])
+    items = stream_text(llm, ASKED, cancel=threading.Event(), on_thought=heard.append)
+    assert "".join(item for item in items if isinstance(item, str)) == "保修两年。"
+    assert "".join(heard) == "两年还是三年？"
 
 
 def test_tokens_are_counted_by_the_model_or_bounded_from_above() -> None:

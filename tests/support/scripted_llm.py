@@ -71,6 +71,7 @@ class ScriptedLLM(LLM):
         on_queue: Callable[[int], object] | None = None,
         on_end: Callable[[str], object] | None = None,
         on_anew: Callable[[], object] | None = None,
+        on_thought: Callable[[str], object] | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
         self._prompts.append(prompt)

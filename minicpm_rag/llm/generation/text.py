@@ -15,7 +15,7 @@ from minicpm_rag.errors import ModelError, PromptTooLongError
 from minicpm_rag.llm.generation import QueueingEngine, Sampling
 from minicpm_rag.llm.generation.request import Cancel
 from minicpm_rag.llm.generation.text_stream import Detokenizer, StopStrings, byte_tokens
-from minicpm_rag.llm.thoughts import Thoughts
+from minicpm_rag.llm.thoughts import Anew, Thoughts
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,11 @@ class TextGenerator:
         on_queue: Callable[[int], object] | None = None,
         on_end: Callable[[str], object] | None = None,
         thinking: Thinking | None = None,
+        on_thought: Callable[[str], object] | None = None,
     ) -> Generator[str]:
         """Yield the continuation in pieces of whole characters, up to a stop string, an end token or the window's end.
 
-        With `thinking` its thoughts are left out and do not count among the new tokens.
+        With `thinking` its thoughts are left out and do not count among the new tokens; `on_thought` hears them.
         For `on_queue` see `QueueingEngine.stream`; `on_end` hears "stop" or "length" at the end. Closing the stream or
         setting `cancel` ends the request. Raises PromptTooLongError, ModelError for a token that the model does not
         know, and what the engine raises.
@@ -97,6 +98,8 @@ class TextGenerator:
                 count += is_answer
                 text = detokenizer.add(token)
                 text = stops.add(text if thoughts is None else thoughts.add(text))
+                if thoughts is not None and on_thought is not None and (told := thoughts.told()):
+                    on_thought(told)
                 if stops.found:
                     stopped.set()  # before the text is yielded: its reader may take long to come back
                 if text:
@@ -108,6 +111,9 @@ class TextGenerator:
         text = detokenizer.finish()
         if thoughts is not None:
             text = thoughts.add(text) + thoughts.finish()
+            told = thoughts.told()
+            if on_thought is not None and (told or isinstance(told, Anew)):
+                on_thought(told)
         text = stops.add(text) + stops.finish()
         if text:
             yield text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from minicpm_rag.errors import RAGError
 from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.messages import Message
 from minicpm_rag.page.once import Once
-from minicpm_rag.records import Answer, AnswerEvent, Question, Retrieval, Text, Waiting
+from minicpm_rag.records import Answer, AnswerEvent, Question, Retrieval, Text, Thought, Waiting
 
 if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Reply:
-    """One running answer. `stage` is opening or attaching, searching, waiting, reading, writing or done."""
+    """One running answer. `stage` is opening or attaching, searching, waiting, reading, thinking, writing or done."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Reply:
         self.answer = Answer()  # as far as it has come
         self.stage = stage
         self.position = 0
+        self.thinking_since = 0.0  # by time.monotonic; 0 for a model that does not think
         self.unsaved: Message | None = None  # why the answer could not be stored, where it could not
         self.shown = threading.Event()  # set by the page once the user sees the question
         self.done = threading.Event()
@@ -98,7 +100,11 @@ class Reply:
             if isinstance(event, Retrieval):
                 self.stage = "reading"
             elif isinstance(event, Waiting):
-                self.position, self.stage = event.position, "waiting" if event.position else "reading"
+                self.position = event.position
+                self.stage = "waiting" if event.position else "thinking" if answer.thoughts else "reading"
+            elif isinstance(event, Thought):
+                self.stage = "thinking"
+                self.thinking_since = self.thinking_since or time.monotonic()
             elif isinstance(event, Text):
                 self.stage = "writing"
 

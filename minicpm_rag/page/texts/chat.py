@@ -40,6 +40,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stage_searching": ("正在查找文档…", "Searching your documents…"),
     "stage_waiting": ("正在排队，排在第 {position} 位…", "Waiting: number {position} in the queue…"),
     "stage_reading": ("正在阅读 {count} 段资料…", "Reading {count:passage|passages}…"),
+    "stage_thinking": ("正在思考…（{seconds} 秒）", "Thinking… ({seconds} s)"),
+    "thoughts": ("思考过程（{seconds} 秒）", "Thoughts ({seconds} s)"),
     "stage_writing": ("正在作答…", "Answering…"),
     "stage_done": ("完成", "Done"),
     "interrupted": (

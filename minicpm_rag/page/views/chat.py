@@ -5,6 +5,7 @@ It does not know how an answer is found; `reply` runs it, `message` draws it.
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -201,5 +202,6 @@ def _so_far(reply: Reply) -> str:
     if answer.text:
         drawn = markup.answer(answer.text, exchange=reply.exchange, cited={})
         return f'<div class="rag-caret">{drawn}</div>'
-    words = t(f"stage_{reply.stage}", position=reply.position, count=len(answer.documents))
+    thinking = int(time.monotonic() - reply.thinking_since)
+    words = t(f"stage_{reply.stage}", position=reply.position, count=len(answer.documents), seconds=thinking)
     return f'<div class="rag-working">{markup.plain(words)}</div>'

@@ -45,6 +45,8 @@ def draw(exchange: Exchange, *, last: bool, ask_again: AskAgain) -> None:
         return
     if answer.standalone_question and not _is_asked_so(exchange.question, answer.standalone_question):
         _rewritten(exchange, answer, ask_again)
+    if answer.thoughts:
+        _thoughts(exchange, answer)
     if answer.text and answer.mode != "refused":
         st.html(
             markup.answer(
@@ -101,6 +103,13 @@ def _rewritten(exchange: Exchange, answer: Answer, ask_again: AskAgain) -> None:
             if st.form_submit_button(t("search_with_this"), key=f"search-again-{exchange.id}"):
                 ask_again(exchange, Question(exchange.question, standalone=edited.strip() or exchange.question))
                 st.rerun()
+
+
+def _thoughts(exchange: Exchange, answer: Answer) -> None:
+    """What the model thought first, folded away. It is drawn as plain text: no marks, no links."""
+    label = t("thoughts", seconds=max(1, round(answer.seconds.get("think", 0))))
+    with st.expander(label, icon=":material/psychology:", key=f"thoughts-{exchange.id}"):
+        st.html(f'<div class="rag-thoughts">{markup.plain(answer.thoughts.strip())}</div>')
 
 
 def _called(answer: Answer) -> dict[int, str]:
