@@ -214,7 +214,6 @@ def write(
     yield written_answer
 
 
-<<<<<<< HEAD
 def _in_another_language(
     documents: Sequence[Document], readings: Sequence[Reading | None], style: Style
 ) -> frozenset[int]:
@@ -231,7 +230,8 @@ def _in_another_language(
     }
     own = (reading for number, reading in enumerate(readings, 1) if number not in foreign)
     return frozenset(foreign) if any(one is not None and one.answers >= _ANSWERS for one in own) else frozenset()
-=======
+
+
 class Thinking:
     """What the model thinks before it answers, as it comes, and for how long."""
 
@@ -255,7 +255,6 @@ class Thinking:
         """The thoughts that came since this was last asked."""
         untold, self._untold = self._untold, None
         return untold
->>>>>>> 1362ca9 (What a model thinks first is on the page, folded away, and nowhere else)
 
 
 def _written(
