@@ -432,13 +432,15 @@ class Reading:
     """What a passage has to say to a question: the likeliest answer is `page_content[start:end]`.
 
     `answers` is the probability (0..1) that the passage answers the question at all; `span_score` (0..1) is how sure
-    the span is, given that it does. Both are the model's own, not calibrated for a library.
+    the span is, given that it does. Both are the model's own, not calibrated for a library. `places` are the likeliest
+    places apart from each other, best first: (start, end, the probability that the answer lies there or overlaps it).
     """
 
     start: int
     end: int
     answers: float
     span_score: float
+    places: tuple[tuple[int, int, float], ...] = ()
 
 
 @dataclass

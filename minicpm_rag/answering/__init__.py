@@ -206,6 +206,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
                 page_text=self._page_text,
                 similarity=self._similarity(found),
                 style=self.style,
+                threshold=found.threshold,
             )
             yield from _proven(answering, config)
         else:
@@ -224,6 +225,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
                 config=config,
                 has_evidence=found.evidence >= found.threshold,
                 style=self.style,
+                threshold=found.threshold,
             )
             yield from _proven(answering, config)
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minicpm_rag.records import DOCUMENT_ID, HEADINGS, PAGE, SCORE, START, TITLE, Reading, Similarity
+from minicpm_rag.records import DOCUMENT_ID, EVIDENCE, HEADINGS, PAGE, SCORE, START, TITLE, Reading, Similarity
 from minicpm_rag.text.claims import codes, holds_name
 from minicpm_rag.text.comparisons import asks_for_list, own_terms, sides
-from minicpm_rag.text.questions import asks_for, content_terms, holds
+from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, asks_for, content_terms, holds
 from minicpm_rag.text.scripts import is_han
 from minicpm_rag.text.sections import section_at
 from minicpm_rag.text.statements import Statement, is_heading, statements
@@ -41,6 +41,12 @@ _ANSWERS, _SILENT = 0.5, 0.01  # the reader's probability that a passage answers
 _ENOUGH = 0.6  # an excerpt whose words score less than this share of the best ones' is left out
 _ENOUGH_UNREAD = 0.75  # the same where no reader has read: words alone say less
 _READ_SURELY = 0.8
+_LIKELY = 0.1  # from which the reader takes a statement for one of the places where the answer may stand
+_SURELY_HERE = 0.75  # from which what shares words only adds nothing
+_OF_BEST, _OF_BEST_ELSEWHERE = 0.2, 0.6  # of the most words shared: in the best one's passage, in another
+_ENOUGH_EVIDENCE = 0.75  # of the threshold: a passage with less is no answer, unless the reader finds one in it
+_FOUND = 0.3
+_ABOUT_AS_MANY = 0.02  # between the scores of two statements for their words
 _ENOUGH_BESIDE = 0.9  # the same beside a row, or beside what the reader surely takes for the answer
 _MOST_USUAL = 3  # excerpts; who wants more also wants what comes less near to the best
 _ENOUGH_IN_DETAIL = 0.4
@@ -48,6 +54,14 @@ _BESIDE_THE_POINT = 0.5  # a passage with less than this share of the best one's
 _NAMED = 0.6  # of the terms of a side: what holds less does not speak of it
 _MOST_OF_A_SIDE = 12  # statements that are paired with those of the other
 _MOST_ITEMS = 12
+# What takes something away from the sentence before it
+_EXCEPTION = re.compile(
+    r"\s*(?:但(?!是否)|不过|然而|除外|例外|否则|上述(?:规定|期限|标准)不适用|however\b|but\b|except|unless\b|otherwise\b"
+    r"|exceptions?\b|this (?:does not|doesn't) apply|(?:it|they) (?:does|do) not (?:apply|cover|include))",
+    re.IGNORECASE,
+)
+# "Landlord: Ann Lee", 甲方（出租方）：王建国
+_LABEL = re.compile(r"[-*•\s]*(?P<name>[^\n:：|。.,，;；]{2,40})[:：]\s*(?=\S)")
 _ITEM = re.compile(
     r"\s*(?:[-*•·▪–●○◦]|\d{1,2}[.)、）]|[（(]\d{1,2}[)）]|[①-⑳]|[a-h][.)]|[一二三四五六七八九十]{1,3}、)\s*\S"
 )
@@ -76,11 +90,17 @@ class _Candidate:
 
 @dataclass(frozen=True)
 class _Scored:
-    """A candidate with what its words score, and how sure the reader is that it holds the answer, 0..1."""
+    """A candidate with what its words score, and what the reader says, 0..1.
+
+    `read` is how sure it is of its one answer, where that is here; `likely` how likely the answer stands here, as of
+    several places.
+    """
 
     one: _Candidate
     words: float
+    overlap: float  # the share of the question's words
     read: float
+    likely: float
 
     @property
     def score(self) -> float:
@@ -95,11 +115,13 @@ def excerpts(
     most: int = _MOST_USUAL,
     similarity: Similarity | None = None,
     left_out: frozenset[int] = frozenset(),
+    threshold: float = 0.0,
 ) -> list[Excerpt]:
     """Choose the statements that best answer the question, in reading order.
 
     At most `most`, but for all items of a list and both sides of a comparison. `readings` say where a reader finds the
-    answer in each passage. `left_out` are numbers of passages that are not quoted, if others are there.
+    answer in each passage. Passages behind the first with much less evidence than `threshold` are no answers.
+    `left_out` are numbers of passages that are not quoted, if others are there.
     """
     subjects = [_subject(passage) for passage in passages]
     candidates = _candidates(passages, subjects)
@@ -113,8 +135,20 @@ def excerpts(
     if similarity is not None and max(overlaps) < _SHARED_WORDS:
         cosines = similarity(question, [candidate.statement.text for candidate in candidates])
     scores = _scores(question, candidates, overlaps, cosines or [0.0] * len(candidates))
-    scored = [_Scored(one, words, _read(one, readings)) for one, words in zip(candidates, scores, strict=True)]
-    chosen = _best_of(question, sorted(scored, key=lambda found: -found.score), most, _silent(readings))
+    scored = [
+        _Scored(one, words, overlap, _read(one, readings), _likely(one, readings))
+        for one, words, overlap in zip(candidates, scores, overlaps, strict=True)
+    ]
+    scored.sort(key=lambda found: -found.score)
+    silent = _silent(readings)
+    heard = [
+        found
+        for found in scored
+        if found.one.number not in silent and (found.likely >= _FOUND or _has_evidence(found.one, threshold))
+    ]
+    # A question that compares names its two sides itself: each is heard, whatever its passage has for the whole.
+    compared = sides(question)
+    chosen = (_both_sides(compared, scored) if compared else []) or _best_of(question, heard or scored, most)
     return [Excerpt(found.one.number, found.one.statement, found.score) for found in _in_reading_order(chosen)]
 
 
@@ -125,35 +159,93 @@ def _silent(readings: Sequence[Reading | None]) -> frozenset[int]:
     return frozenset(n for n, reading in enumerate(readings, 1) if reading is not None and reading.answers < _SILENT)
 
 
-def _best_of(question: str, ranked: Sequence[_Scored], most: int, silent: frozenset[int]) -> list[_Scored]:
-    """The best candidates: of both sides where the question compares, with all items where it asks for a list.
+def _has_evidence(candidate: _Candidate, threshold: float) -> bool:
+    """Whether the passage may answer: the first one was found to, another must have evidence of its own."""
+    evidence = candidate.passage.metadata.get(EVIDENCE)
+    return candidate.number == 1 or evidence is None or float(evidence) >= _ENOUGH_EVIDENCE * threshold
+
+
+def _best_of(question: str, ranked: Sequence[_Scored], most: int) -> list[_Scored]:
+    """The best candidates, with all items where the question asks for a list.
 
     Enough is what shares about as many words as the best, or what the reader takes for the answer: so each of several
     documents that answer is heard.
     """
     best = ranked[0]
-    compared = sides(question)
-    if compared is not None and (both := _both_sides(compared, ranked)):
-        return both
-    ranked = [
-        found
-        for found in ranked
-        if found is best or (found.one.number not in silent and not _is_of_another_subject(question, found, best))
-    ]
-    most_words = max(found.words for found in ranked)
-    # Sure is also what words and reader agree on.
-    is_sure = best.read >= (_READ_WELL if best.words == most_words else _READ_SURELY)
-    share = _ENOUGH if any(found.read for found in ranked) else _ENOUGH_UNREAD
-    enough = (_ENOUGH_BESIDE if best.one.statement.header or is_sure else share) * most_words
-    if most > _MOST_USUAL:
-        enough = min(enough, _ENOUGH_IN_DETAIL * most_words)
-    chosen = [found for found in ranked if found.words >= enough or found.read >= _READ_WELL][:most]
+    ranked = [found for found in ranked if found is best or not _is_of_another_subject(question, found, best)]
+    chosen = _enough(question, ranked, in_detail=most > _MOST_USUAL)[:most]
     for found in chosen:
         items = _list_around(found, ranked)
         is_wanted = _leads(found) or (found is best and asks_for_list(question))
         if items and (is_wanted or sum(item in chosen for item in items) > 1):
             return [one for one in chosen if one.read >= _READ_WELL and one not in items] + items
+    return _with_exceptions(chosen, ranked)
+
+
+def _enough(question: str, ranked: Sequence[_Scored], *, in_detail: bool) -> list[_Scored]:
+    """What the reader takes for the answer, and what shares about as many words as the best.
+
+    Where the reader is sure of a place, words count for nothing beside it: the deposit of two months' rent does not
+    answer what the rent is. Where another statement has more of the question's words, that one is heard too.
+    """
+    if not in_detail and (told := [found for found in ranked if _is_label_of(question, found.one)]):
+        return [found for found in ranked if found in told or found.likely >= _FOUND]
+    best = ranked[0]
+    most_words = max(found.words for found in ranked)
+    # Sure is also what words and reader agree on.
+    has_most_words = best.words >= most_words - _ABOUT_AS_MANY
+    is_sure = best.read >= (_READ_WELL if has_most_words else _READ_SURELY)
+    share = _ENOUGH if any(found.read for found in ranked) else _ENOUGH_UNREAD
+    enough = (_ENOUGH_BESIDE if best.one.statement.header or is_sure else share) * most_words
+    if in_detail:
+        enough = min(enough, _ENOUGH_IN_DETAIL * most_words)
+    most_shared = max(found.overlap for found in ranked)
+    chosen: list[_Scored] = []
+    wanted = frozenset(content_terms(question))
+    is_shared = any(found.one.terms & wanted for found in ranked)
+    others = 0 if has_most_words else 1
+    if in_detail or max(found.likely for found in ranked) < _SURELY_HERE:
+        others = len(ranked)
+    for found in ranked:
+        is_read = found is best or found.read >= _READ_WELL or found.likely >= _LIKELY
+        least = _OF_BEST if found.one.number == best.one.number else _OF_BEST_ELSEWHERE
+        shares = found.overlap >= least * most_shared and (not is_shared or found.one.terms & wanted)
+        if not is_read and (not others or found.words < enough or not shares):
+            continue
+        others -= not is_read
+        chosen.append(found)
     return chosen
+
+
+def _is_label_of(question: str, candidate: _Candidate) -> bool:
+    """Whether the statement gives what is asked for under its name: "Landlord: Ann Lee"."""
+    label = _LABEL.match(candidate.statement.text)
+    if label is None or candidate.statement.header:
+        return False
+    wanted = {
+        term
+        for term in content_terms(question)
+        if not any(map(CHINESE_FUNCTION_CHARACTERS.__contains__, term)) and (len(term) > 1 or not is_han(term))
+    } - candidate.above
+    return bool(wanted) and wanted <= frozenset(terms(label["name"]))
+
+
+def _with_exceptions(chosen: Sequence[_Scored], ranked: Sequence[_Scored]) -> list[_Scored]:
+    """The chosen with the sentence behind each that takes something away from it: "However, ...", 但…."""
+    found = list(chosen)
+    for one in chosen:
+        text, end = one.one.passage.page_content, one.one.statement.end
+        if not _EXCEPTION.match(text, end):
+            continue
+        next_ones = (other for other in ranked if other.one.number == one.one.number)
+        behind = min(
+            (other for other in next_ones if other.one.statement.start >= end),
+            key=lambda other: other.one.statement.start,
+            default=None,
+        )
+        if behind is not None and behind not in found and not text[end : behind.one.statement.start].strip():
+            found.append(behind)
+    return found
 
 
 def _both_sides(compared: tuple[str, str], ranked: Sequence[_Scored]) -> list[_Scored]:
@@ -241,6 +333,16 @@ def _read(candidate: _Candidate, readings: Sequence[Reading | None]) -> float:
     if reading is None or reading.end <= candidate.statement.start or reading.start >= candidate.statement.end:
         return 0.0
     return reading.answers * (1 + reading.span_score) / 2
+
+
+def _likely(candidate: _Candidate, readings: Sequence[Reading | None]) -> float:
+    """How likely the answer stands in this statement, by the reader: 0..1."""
+    reading = readings[candidate.number - 1] if candidate.number <= len(readings) else None
+    if reading is None:
+        return 0.0
+    begin, end = candidate.statement.start, candidate.statement.end
+    there = [probability for start, stop, probability in reading.places if start < end and begin < stop]
+    return reading.answers * max(there, default=0.0)
 
 
 def _share(wanted: frozenset[str], held: frozenset[str]) -> float:

@@ -124,7 +124,14 @@ def _told(
         *_, last = tables.answer(begun, found.computed, library, style)
     else:
         retrieval = found.retrieval
-        *_, last = quote(begun, retrieval.readings, page_text=page_text, similarity=similarity(retrieval), style=style)
+        *_, last = quote(
+            begun,
+            retrieval.readings,
+            page_text=page_text,
+            similarity=similarity(retrieval),
+            threshold=retrieval.threshold,
+            style=style,
+        )
     assert isinstance(last, Answer)
     return last
 

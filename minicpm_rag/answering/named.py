@@ -31,6 +31,34 @@ _KINDS_TEXT = """
     规格书 specification spec datasheet
     文档 文件 资料 document file
 """
+# What a document is called in the other language, where its title says it in one: one thing a line.
+_TRANSLATED_TEXT = """
+    lease 租赁 租约 租房
+    minutes 纪要 会议记录
+    handbook 手册 守则
+    manual 说明书 手册
+    price_list 价目 价格 报价
+    contract 合同
+    agreement 协议 合同
+    policy 政策 制度 规定 保单
+    report 报告
+    invoice 发票
+    complaint 投诉
+    overtime 加班
+    marketing 市场 营销
+    insurance 保险
+    budget 预算
+    recipe 食谱 菜谱
+    syllabus 教学大纲 课程大纲
+    tender 招标 投标
+    resume 简历
+"""
+_TRANSLATED: dict[str, tuple[str, ...]] = {}
+for _line in _TRANSLATED_TEXT.strip().splitlines():
+    _english, *_chinese = _line.split()
+    _TRANSLATED[_english.replace("_", " ")] = tuple(_chinese)
+    for _one in _chinese:
+        _TRANSLATED[_one] = (*_TRANSLATED.get(_one, ()), _english.replace("_", " "))
 _KIND_OF = {word: number for number, line in enumerate(_KINDS_TEXT.split("\n")) for word in line.split()}
 _BEHIND = sorted(filter(is_chinese, _KIND_OF), key=len, reverse=True)
 _KIND = re.compile(rf"{'|'.join(_BEHIND)}|\b(?:{'|'.join(word for word in _KIND_OF if word.isascii())})(?=s?\b)")
@@ -43,6 +71,8 @@ _VERSION = re.compile(
 )
 _GAP = 6  # characters between a title's own words and the word for its kind: "the contract with Harbor"
 _LONG_GAP = 24  # with another title's between: "the Harbor and Meridian contracts"
+_ARTICLE = re.compile(r"^(?:the|our|my|this|that)\s+")
+_SEPARATORS = re.compile(r"[_\-.\s]+")
 _AND = re.compile(r"[和与及跟、,&]|\b(?:and|or|with|to)\b")
 _MOST = 8  # documents; more are no names, but a word that many titles share
 _LEAST_LATIN, _LEAST_HAN = 3, 2  # letters and characters of what may name a document
@@ -68,6 +98,21 @@ def named(question: str, rows: Sequence[DocumentRow]) -> tuple[DocumentRow, ...]
     if not 0 < len(found) <= _MOST or (len(found) == 1 and sides(question) is not None):
         return ()
     return found
+
+
+def called(name: str, rows: Sequence[DocumentRow]) -> tuple[DocumentRow, ...]:
+    """The documents whose titles hold all words of a name ("the minutes"), in its own language or in the other."""
+    pieces = _PIECE.findall(_ARTICLE.sub("", fold(name)))
+    if not pieces or not all(map(_is_long_enough, pieces)):
+        return ()
+    plain = {row.id: _SEPARATORS.sub(" ", fold(PurePath(row.title).stem)) for row in rows}
+    found = tuple(row for row in rows if all(_stands_as_word(piece, plain[row.id]) for piece in pieces))
+    others = _TRANSLATED.get(" ".join(pieces), ())
+    return found or tuple(row for row in rows if any(_stands_as_word(other, plain[row.id]) for other in others))
+
+
+def _stands_as_word(piece: str, plain: str) -> bool:
+    return bool(_places(piece, plain) or (piece.isascii() and _places(f"{piece}s", plain)))
 
 
 def title_words(text: str) -> frozenset[str]:

@@ -14,7 +14,7 @@ from minicpm_rag.answering.followups import carry_over, points_back, stands_alon
 from minicpm_rag.answering.named import named, title_words, words_of_title
 from minicpm_rag.messages import Language
 from minicpm_rag.records import DocumentRow, Turn
-from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, content_terms, language_of
+from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, chinese_words, content_terms, language_of
 from minicpm_rag.text.terms import fold
 
 LONGEST = 300  # characters of a question that is split; the patterns are quadratic
@@ -133,9 +133,15 @@ def _completed_zh(question: str, first: str) -> str:
         return carry_over(question, [Turn(first, "")]).rstrip("？")
     owner = _OWNER_ZH.match(first)
     if owner is not None and "的" not in question and owner["owner"] not in question:
-        return f"{owner['owner']}的{question}"
+        # 逾期付款的违约金…，押金…: what somebody does owns nothing; the deposit is another clause's.
+        return question if _is_done(owner["owner"]) else f"{owner['owner']}的{question}"
     turns = [Turn(first, "")]
     return question if stands_alone(question, turns) else carry_over(question, turns).rstrip("？")
+
+
+def _is_done(owner: str) -> bool:
+    words = chinese_words(owner)
+    return bool(words) and (words[-1][1] == "v" or words[0][0] in ("逾期", "提前", "延期", "未"))
 
 
 def _completed_en(question: str, first: str) -> str:

@@ -65,8 +65,12 @@ def quote(
     page_text: PageText | None,
     similarity: Similarity | None,
     style: Style = AS_ASKED,
+    threshold: float = 0.0,
 ) -> Iterator[AnswerEvent]:
-    """Answer with the statements that answer best: those in the chosen language, where some of it answer."""
+    """Answer with the statements that answer best: those in the chosen language, where some of it answer.
+
+    `threshold` is that of the evidence.
+    """
     began = time.monotonic()
     chosen = excerpts(
         begun.standalone_question,
@@ -75,6 +79,7 @@ def quote(
         most=_MOST_QUOTED[style.length],
         similarity=similarity,
         left_out=_in_another_language(begun.documents, readings, style),
+        threshold=threshold,
     )
     quotes, citations = _written(chosen, begun.documents, page_text)
     seconds = begun.seconds | {"generate": time.monotonic() - began}
@@ -99,6 +104,7 @@ def write(
     config: RunnableConfig | None = None,
     has_evidence: bool = True,
     style: Style = AS_ASKED,
+    threshold: float = 0.0,
 ) -> Iterator[AnswerEvent]:
     """Answer with the model, cited while it writes. Closing it or setting `cancel` stops the model.
 
@@ -171,7 +177,7 @@ def write(
     begun = replace(begun, thoughts=thinking.text)
     if not cited.text and not stopped:  # the model said nothing
         begun = replace(begun, seconds=seconds, note=cut or Message("answering.said_nothing"))
-        yield from quote(begun, readings, page_text=page_text, similarity=similarity, style=style)
+        yield from quote(begun, readings, page_text=page_text, similarity=similarity, style=style, threshold=threshold)
         return
     written_answer = replace(
         begun,
@@ -197,7 +203,7 @@ def write(
     )
     below: list[tuple[str, list[Citation]]] = [(text(language, message), []) for message in said if message is not None]
     if has_evidence:
-        chosen = excerpts(question, prompt.documents, readings, similarity=similarity)
+        chosen = excerpts(question, prompt.documents, readings, similarity=similarity, threshold=threshold)
         quotes, citations = _written(chosen, prompt.documents, page_text)
         if quotes and not any(_overlap(one, other) for one in cited.citations for other in citations):
             below += [(text(language, Message("answering.documents_say")), []), (quotes, citations)]

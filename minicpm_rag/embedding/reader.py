@@ -39,6 +39,7 @@ WEIGHTS = Path(__file__).with_name("reader.onnx")
 QUESTION_LIMIT, CLAIM_LIMIT, CONTEXT_LIMIT = 64, 80, 60
 WINDOW, OVERLAP = 340, 90  # a longer passage is read in windows
 LONGEST_ANSWER = 60
+MOST_PLACES, LEAST_LIKELY = 3, 0.05  # of places apart from each other that a reading tells
 SAME_PLACE = 0.6  # of their tokens that two places have in common (F1)
 BEGIN, END = 0, 2  # XLM-RoBERTa's <s> and </s>
 
@@ -86,7 +87,7 @@ class Study:
             return Reading(0, 0, 0.0, 0.0)
         begin, end = numpy.unravel_index(int(best.logs.argmax()), best.logs.shape)
         score = float(numpy.exp(best.logs[begin, end]))
-        return Reading(best.offsets[begin][0], best.offsets[end][1], best.answers, score)
+        return Reading(best.offsets[begin][0], best.offsets[end][1], best.answers, score, _apart(best))
 
     def log_odds(self, start: int, end: int) -> float:
         """How likely `page_content[start:end]` is the answer, beside the likeliest: a logarithm, 0 where it is that.
@@ -233,6 +234,23 @@ def _places(window: _Window, scores: NDArray[numpy.float32]) -> _Places:
     length = numpy.arange(count)[None, :] - numpy.arange(count)[:, None]
     both = logs[:, None, 0] + logs[None, :, 1]
     return _Places(answers, window.offsets, numpy.where((length >= 0) & (length < LONGEST_ANSWER), both, -numpy.inf))
+
+
+def _apart(window: _Places) -> tuple[tuple[int, int, float], ...]:
+    """The likeliest places of a window that do not overlap, each with how likely all are that overlap it."""
+    import numpy
+
+    likely = numpy.exp(window.logs)
+    found: list[tuple[int, int, float]] = []
+    while len(found) < MOST_PLACES:
+        begin, end = numpy.unravel_index(int(likely.argmax()), likely.shape)
+        overlapping = likely[: end + 1, begin:]
+        probability = float(overlapping.sum())
+        if probability < LEAST_LIKELY:
+            break
+        found.append((window.offsets[begin][0], window.offsets[end][1], probability))
+        overlapping[:] = 0.0
+    return tuple(found)
 
 
 def _probability(logit: float) -> float:

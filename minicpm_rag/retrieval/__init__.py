@@ -27,6 +27,7 @@ from minicpm_rag.retrieval.evidence import (
 )
 from minicpm_rag.retrieval.fusion import dense_trust, readable_share, weighted_sum
 from minicpm_rag.retrieval.matching import QuestionMatch, with_above
+from minicpm_rag.retrieval.parties import in_its_words
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import Choice, select, tell_fates
 from minicpm_rag.retrieval.spelling import corrected
@@ -134,7 +135,8 @@ class HybridRetriever(BaseRetriever):
     def _retrieve(self, question: str, limit: int, without: Collection[int], within: Within) -> Retrieval:
         calibration = self.calibration()
         weights = partial(self._weights, within=within)
-        question = corrected(without_courtesies(question), partial(self._frequencies, within=within), self._is_word)
+        frequencies = partial(self._frequencies, within=within)
+        question = in_its_words(corrected(without_courtesies(question), frequencies, self._is_word), frequencies)
         match = QuestionMatch(question, weights)
         searches = self._search(question, calibration, within)
         candidates = self._candidates(searches, match, max(CANDIDATES, 2 * limit), without)
@@ -318,13 +320,18 @@ def _readings(chosen: Sequence[Choice], candidates: Sequence[Candidate]) -> list
     for choice in chosen:
         begin = choice.document.metadata[records.START]
         moved = [
-            replace(one.reading, start=one.reading.start + at, end=one.reading.end + at)
+            _moved(one.reading, at)
             for one in (read[name] for name in choice.chunk_ids if name in read)
             if one.reading is not None
             for at in [one.document.metadata[records.START] - begin]
         ]
         found.append(max(moved, key=lambda reading: reading.answers, default=None))
     return found
+
+
+def _moved(reading: Reading, at: int) -> Reading:
+    places = tuple((start + at, end + at, probability) for start, end, probability in reading.places)
+    return replace(reading, start=reading.start + at, end=reading.end + at, places=places)
 
 
 def _with_sections(document: Document, pages: Callable[[int, int], Page]) -> Document:

@@ -170,3 +170,56 @@ def test_a_passage_in_which_the_reader_sees_no_answer_is_left_out_beside_one_tha
     assert [one.number for one in excerpts(question, [right, wrong], [answers, silent])] == [1]
     assert [one.number for one in excerpts(question, [right, wrong], [answers, unsure])] == [1, 2], "it may be there"
     assert [one.number for one in excerpts(question, [right, wrong], [silent, answers])] == [2]
+
+
+LEASE = Document(
+    "甲方（出租方）：王建国\n乙方（承租方）：星河文化有限公司\n月租金为32,000元，按季度支付。\n押金为两个月租金，即64,000元。\n"
+    "免租期为一个月。但装修期间的物业费由乙方承担。",
+    metadata={"title": "租赁合同", "document_id": 1, "page": 1, "start": 0, "score": 1.0, "evidence": 0.97},
+)
+
+
+def reading_of(place: str, answers: float, passage: Document = LEASE) -> Reading:
+    start = passage.page_content.index(place)
+    end = start + len(place)
+    return Reading(start, end, answers, 0.9, ((start, end, 0.95),))
+
+
+def texts(question: str, *passages: Document, readings: Any = (), **more: Any) -> list[str]:
+    return [one.statement.text for one in excerpts(question, passages, readings, **more)]
+
+
+def test_where_the_reader_is_sure_what_only_shares_words_is_left_out() -> None:
+    assert "押金为两个月租金，即64,000元。" in texts("月租金是多少？", LEASE)
+    sure = reading_of("32,000元", 0.98)
+    assert texts("月租金是多少？", LEASE, readings=[sure]) == ["月租金为32,000元，按季度支付。"]
+
+
+def test_each_place_that_the_reader_takes_for_the_answer_is_shown() -> None:
+    passage = Document("The fee is 40 euros. Offices close at six. Members pay 30 euros.", metadata={"score": 1.0})
+    places = tuple((passage.page_content.index(one), passage.page_content.index(one) + 8, 0.4) for one in ("40", "30"))
+    found = texts("How many euros is it?", passage, readings=[Reading(*places[0][:2], 0.9, 0.4, places)])
+    assert found == ["The fee is 40 euros.", "Members pay 30 euros."]
+
+
+def test_an_exception_behind_the_answer_belongs_to_it() -> None:
+    found = texts("免租期有多久？", LEASE, readings=[reading_of("一个月。", 0.98)])
+    assert found == ["免租期为一个月。", "但装修期间的物业费由乙方承担。"]
+
+
+def test_what_stands_under_the_name_that_is_asked_for_is_the_answer() -> None:
+    assert texts("出租方是谁？", LEASE) == ["甲方（出租方）：王建国"]
+    english = Document("Landlord: Ann Lee\nTenant: Bo Chan\nThe landlord repairs the roof.", metadata={"score": 1.0})
+    assert texts("Who is the landlord?", english) == ["Landlord: Ann Lee"]
+
+
+def test_a_passage_with_little_evidence_answers_only_where_the_reader_finds_it_there() -> None:
+    other = Document(
+        "创始人是沈听澜女士，采购负责人是何敏女士。",
+        metadata={"title": "手册", "document_id": 2, "page": 1, "start": 0, "score": 1.0, "evidence": 0.14},
+    )
+    question = "负责人是谁？"
+    assert other.page_content in texts(question, LEASE, other), "without a threshold it is heard"
+    assert other.page_content not in texts(question, LEASE, other, threshold=0.35)
+    found = reading_of("何敏女士", 0.6, other)
+    assert other.page_content in texts(question, LEASE, other, readings=[None, found], threshold=0.35)

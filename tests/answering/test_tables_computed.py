@@ -319,3 +319,13 @@ def test_a_number_of_several_tables_that_may_be_meant_names_each(tmp_path: Path)
         text = ask(chain, "What is the total budget?").text
         assert "**budget 2023.csv**\nTotal Budget: **2,123**" in text and "**budget 2024.csv**" in text
         assert "2024.csv" not in ask(chain, "What is the total budget in 2023?").text
+
+
+def test_an_amount_in_a_currency_is_compared_with_the_column_that_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("Product,Unit price (yuan)\nCup,39\nLamp,459\n", encoding="utf-8")
+    (tmp_path / "orders.csv").write_text("Order,Product,Amount\nS1,Cup,4788\nS2,Vase,300\n", encoding="utf-8")
+    with opened(tmp_path / "home") as library:
+        ingest(library, *tmp_path.glob("*.csv"))
+        chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+        text = ask(chain, "Which products cost more than 200 yuan?").text
+        assert "in prices.csv" in text and "orders.csv" not in text

@@ -156,6 +156,30 @@ def test_documents_that_are_compared_may_be_named_by_the_end_of_their_titles(que
     assert [one.title for one in found.documents] == ["员工手册.pdf", "望京办公室租赁合同.docx"]
 
 
+@pytest.mark.parametrize(
+    ("question", "kind", "titles"),
+    [
+        ("Compare the MSA and the lease", "comparison", ["MSA Halden signed (v2).docx", "望京办公室租赁合同.docx"]),
+        ("summarize minutes", "summary", ["minutes-2025-04-11.md"]),
+        ("Summarize the handbook", "summary", ["员工手册.pdf"]),
+        ("Summarize the release", "summary", ["release_notes.txt"]),
+    ],
+)
+def test_a_document_may_be_called_by_a_word_of_its_title_in_either_language(
+    question: str, kind: str, titles: list[str]
+) -> None:
+    held = rows(
+        "员工手册.pdf",
+        "望京办公室租赁合同.docx",
+        "MSA Halden signed (v2).docx",
+        "minutes-2025-04-11.md",
+        "release_notes.txt",
+    )
+    found = requested(question, held, is_held=False)
+    assert found is not None and found.kind == kind
+    assert [one.title for one in found.documents] == titles
+
+
 def test_a_title_with_a_version_in_brackets_is_compared_whole() -> None:
     held = rows("员工手册.pdf", "望京办公室租赁合同.docx", "MSA Halden signed (v2).docx")
     found = requested("Compare MSA Halden signed (v2).docx and 望京办公室租赁合同.docx", held, is_held=False)

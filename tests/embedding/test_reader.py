@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,15 @@ def test_the_span_is_the_answer(reader: Reader, question: str, source: Document,
 )
 def test_a_passage_that_does_not_tell_answers_less(reader: Reader, question: str, wrong: Document) -> None:
     assert reader.read(question, [wrong])[0].answers < 0.5
+
+
+def test_the_places_of_a_reading_lie_apart_and_the_likeliest_comes_first(reader: Reader) -> None:
+    reading = reader.read("How much does it cost?", [HARBOUR])[0]
+    spans = sorted((start, end) for start, end, _ in reading.places)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    likely = [probability for _, _, probability in reading.places]
+    assert likely == sorted(likely, reverse=True) and likely and sum(likely) <= 1.001 * len(likely)
+    assert reading.places[0][:2] == (reading.start, reading.end)
 
 
 def test_readings_keep_the_order_of_the_passages(reader: Reader) -> None:

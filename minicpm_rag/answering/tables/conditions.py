@@ -98,6 +98,7 @@ class Conditions(QuestionWords):
                     return False
                 if one.unit in ("元", "USD", "EUR", "GBP") and unit in ("元", "USD", "EUR", "GBP") and one.unit != unit:
                     return False
+                self.in_unit = self.in_unit or (one.unit in CURRENCIES and one.unit == unit)
                 values.append(value)
             if operator == "between":
                 low, high = sorted(values)

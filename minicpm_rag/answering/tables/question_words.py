@@ -42,6 +42,7 @@ class QuestionWords:
         self.texts_within = texts_within
         self.taken = [False] * len(question)
         self.own = 0.0  # characters that the table's own words account for
+        self.in_unit = False  # whether an amount of money is compared with a column in that currency
         self.columns: list[Mention] = []
         self.values: list[Mention] = []
         self.conditions: list[Condition] = []

@@ -28,6 +28,7 @@ class Understood:
 
     query: TableQuery
     share: float
+    in_unit: bool  # whether an amount of money is compared with a column in that currency
 
 
 def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWithin) -> list[Understood]:
@@ -49,6 +50,8 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
         ]
     if not found:
         return []
+    # "More than 200 yuan" is asked of prices in yuan, not of amounts of which nobody says in what they are.
+    found = [one for one in found if one.in_unit] or found
     most = max(one.share for one in found)
     best = [one for one in found if one.share >= most - 1e-9]
     alike = [one for one in best if _is_chinese(one.query.tables[0]) == is_chinese(question)]
@@ -108,7 +111,7 @@ class _Reading(Computing):
             return None
         if self.on is not None and not self._uses_both(query):
             return None
-        return Understood(replace(query, conditions=tuple(dict.fromkeys(self.conditions))), self.own)
+        return Understood(replace(query, conditions=tuple(dict.fromkeys(self.conditions))), self.own, self.in_unit)
 
     def _all_used(self, query: TableQuery) -> bool:
         """Whether each column that is named has its part in the query; one beside its own value has it there."""

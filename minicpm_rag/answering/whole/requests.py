@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from minicpm_rag.answering.followups import carry_over, points_back, stands_alone
-from minicpm_rag.answering.named import named, without_names
+from minicpm_rag.answering.named import called, named, without_names
 from minicpm_rag.answering.small_talk import small_talk
 from minicpm_rag.records import DocumentRow, Turn
 from minicpm_rag.text.questions import content_terms, language_of
@@ -137,6 +137,8 @@ def _meant(what: str, rows: Sequence[DocumentRow], *, is_held: bool, kind: str) 
         return None if _is_of_a_part(what, meant, kind) else meant
     if kind == "deadlines" and not meant and _ALL.fullmatch(what) is not None:
         return tuple(rows) or None
+    if kind == "summary" and (found := called(what, rows)):
+        return found if len(found) == 1 else ()
     if _GENERAL.fullmatch(what) is None:
         return None
     if is_held and len(rows) >= count:
@@ -152,8 +154,7 @@ def _pair(what: str, rows: Sequence[DocumentRow]) -> tuple[DocumentRow, ...]:
     if len(names) != 2:
         return ()
     found = [
-        [row for row in rows if name in (fold(row.title), fold(PurePath(row.title).stem))]
-        or [row for row in rows if len(name) > 2 and name in fold(row.title)]
+        [row for row in rows if name in (fold(row.title), fold(PurePath(row.title).stem))] or list(called(name, rows))
         for name in names
     ]
     return tuple(rows[0] for rows in found) if all(len(rows) == 1 for rows in found) and found[0] != found[1] else ()
