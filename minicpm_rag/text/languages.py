@@ -39,7 +39,11 @@ _LETTERS = {
     "ășț": "ro",
 }  # fmt: skip
 _LANGUAGE_OF = {letter: language for letters, language in _LETTERS.items() for letter in letters}
-_WORDS = {language: frozenset(words.split()) for language, words in _COMMON.items()}
+_LANGUAGES_OF_WORD = {
+    word: [language for language, common in _COMMON.items() if word in common.split()]
+    for words in _COMMON.values()
+    for word in words.split()
+}
 _ADDRESS = re.compile(r"\S{0,60}[@/]\S{0,60}|\w{1,40}(?:\.\w{1,40})+")  # "de" in them is no word
 _WORD = re.compile(r"[^\W\d_]+")
 _JAPANESE = re.compile(f"[{KANA}]")
@@ -63,9 +67,12 @@ def language_of(text: str) -> str:
         return "ko"
     if script != "LATIN":
         return _OF_SCRIPT.get(script, "")
-    words = Counter(_WORD.findall(_ADDRESS.sub(" ", text.lower())))
-    hits = {language: sum(words[word] for word in common) for language, common in _WORDS.items()}
-    for letter, language in _LANGUAGE_OF.items():
-        hits[language] += text.lower().count(letter)
+    text = text.lower()
+    hits = dict.fromkeys(_COMMON, 0)
+    for word in _WORD.findall(_ADDRESS.sub(" ", text)):
+        for language in _LANGUAGES_OF_WORD.get(word, ()):
+            hits[language] += 1
+    for letter in filter(_LANGUAGE_OF.__contains__, text):
+        hits[_LANGUAGE_OF[letter]] += 1
     best = max(hits, key=lambda language: hits[language])
     return best if hits[best] >= _FEWEST_HITS else ""

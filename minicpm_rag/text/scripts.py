@@ -58,7 +58,10 @@ def has_wide(text: str) -> bool:
 
 def letters_by_script(text: str) -> Counter[str]:
     """How many letters of each script a text has: {"LATIN": 12, "CJK": 3}."""
-    return Counter(script_of(character) for character in text if character.isalpha())
+    letters: Counter[str] = Counter()
+    for character, number in Counter(filter(str.isalpha, text)).items():
+        letters[script_of(character)] += number
+    return letters
 
 
 @lru_cache(maxsize=10_000)
