@@ -39,6 +39,7 @@ _LETTERS = {
     "ășț": "ro",
 }  # fmt: skip
 _LANGUAGE_OF = {letter: language for letters, language in _LETTERS.items() for letter in letters}
+_TELLING = re.compile(f"[{''.join(_LANGUAGE_OF)}]")
 _LANGUAGES_OF_WORD = {
     word: [language for language, common in _COMMON.items() if word in common.split()]
     for words in _COMMON.values()
@@ -72,7 +73,7 @@ def language_of(text: str) -> str:
     for word in _WORD.findall(_ADDRESS.sub(" ", text)):
         for language in _LANGUAGES_OF_WORD.get(word, ()):
             hits[language] += 1
-    for letter in filter(_LANGUAGE_OF.__contains__, text):
+    for letter in _TELLING.findall(text):
         hits[_LANGUAGE_OF[letter]] += 1
     best = max(hits, key=lambda language: hits[language])
     return best if hits[best] >= _FEWEST_HITS else ""

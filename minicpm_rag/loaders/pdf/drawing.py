@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from statistics import median
 from typing import Any
 
@@ -128,10 +129,10 @@ class Drawing:
         edges = (ctypes.c_float * 4)()
         places = [ctypes.addressof(edges) + 4 * number for number in range(4)]
         path, image, nested = pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM
-        for index in range(min(count, _MOST_OBJECTS - self._seen)):
+        object_of, whole = (call.form_object, form) if form else (call.page_object, page)
+        things = list(map(object_of, repeat(whole), range(min(count, _MOST_OBJECTS - self._seen))))
+        for thing, kind in zip(things, map(call.kind, things), strict=True):
             self._seen += 1
-            thing = call.form_object(form, index) if form else call.page_object(page, index)
-            kind = call.kind(thing)
             if kind == nested and depth < _DEEPEST:
                 self.read(page, width, thing, depth + 1)
             elif kind in (path, image) and call.bounds(thing, *places):

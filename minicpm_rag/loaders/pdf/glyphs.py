@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -36,7 +37,6 @@ _BOLD_WEIGHT = 650  # pdfium guesses it from the width of stems; regular ones co
 _SLANT = 0.15  # of a quarter turn
 _WATERMARK_SIZE = 28.0  # of a slanted text's letters: smaller ones name the bars of a chart
 SLANTED = 4  # turns of a watermark, which is no part of the page's text
-_MATRIX = (ctypes.c_float * 6)()  # filled by pdfium, under the lock around it
 _FILLED_AND_STROKED = 2  # text render mode: how programs fake bold
 
 
@@ -128,24 +128,12 @@ def read_glyphs(page: Any) -> Glyphs:
         codes = _codes(pointer, count)
         # pdfium's rectangle is left, top, right, bottom.
         rectangles = numpy.zeros((count, 4), numpy.float32)
-        box_of, address, step = call.loose_box, rectangles.ctypes.data, rectangles.strides[0]
         blank = (codes == 0x20) | (codes == 0x0A) | (codes == 0x0D)
-        for index in numpy.flatnonzero(~blank).tolist():
-            box_of(pointer, index, address + index * step)
+        drawn = numpy.flatnonzero(~blank)
+        _call_each(call.loose_box, pointer, drawn.tolist(), rectangles, drawn)
         # The look of a word is that of its first letter.
         starts = numpy.flatnonzero(~blank & numpy.concatenate([[True], blank[:-1]])[:count])
-        styles: dict[int, tuple[int, float, bool, int]] = {0: (0, 0.0, False, 0)}
-        fonts: dict[int, _Font] = {}
-        wanted = []
-        for index in starts.tolist():
-            handle = call.text_object(pointer, index) or 0
-            if handle not in styles:
-                styles[handle] = _style(pointer, index, handle, fonts)
-            wanted.append(styles[handle])
-        lengths = numpy.diff(numpy.concatenate([starts, [count]]))
-        before = int(starts[0]) if len(starts) else count
-        looks = numpy.array([styles[0], *wanted], numpy.float32)
-        looks = numpy.repeat(looks, numpy.concatenate([[before], lengths]) if len(starts) else [count], axis=0)
+        looks = numpy.repeat(_looks(pointer, starts.tolist()), numpy.diff([0, *starts, count]), axis=0)
         texts, classes = _texts(codes)
         numpy.nan_to_num(rectangles, copy=False, posinf=0.0, neginf=0.0)
         order = put_in_order(texts, (classes & INKED) > 0, (classes & LINE_END) > 0, rectangles)
@@ -178,43 +166,67 @@ def _codes(pointer: int | None, count: int) -> NDArray[numpy.uint32]:
     return codes
 
 
-@dataclass(frozen=True)
-class _Font:
-    number: int
-    bold: bool
+def _call_each(
+    function: Any, pointer: int | None, numbers: list[int], results: NDArray[Any], rows: NDArray[numpy.intp]
+) -> list[int]:
+    """What a function of pdfium answers for each of these characters; what it finds out it writes into the rows."""
+    addresses = (results.ctypes.data + rows * results.strides[0]).tolist()
+    return list(map(function, repeat(pointer), numbers, addresses))
 
 
-def _style(pointer: int | None, index: int, handle: int, fonts: dict[int, _Font]) -> tuple[int, float, bool, int]:
-    """Quarter turns, size, boldness and font of a text object, whose first character is at the index."""
+def _looks(pointer: int | None, starts: list[int]) -> NDArray[numpy.float32]:
+    """Quarter turns, size, boldness and font of what stands before the first word, and of each word.
+
+    The words begin at these characters. They are those of the text object that drew the character.
+    """
+    call = calls()
+    handles = [handle or 0 for handle in map(call.text_object, repeat(pointer), starts)]
+    first_of: dict[int, int] = {}
+    for handle, start in zip(handles, starts, strict=True):
+        first_of.setdefault(handle, start)
+    first_of.pop(0, None)
+    firsts = list(first_of.values())
+    matrices = numpy.zeros((len(firsts), 6), numpy.float32)
+    answers = _call_each(call.matrix, pointer, firsts, matrices, numpy.arange(len(firsts)))
+    told = numpy.array(answers, bool) & numpy.isfinite(matrices[:, :4]).all(axis=1)
+    a, b, c, d = numpy.where(told[:, None], matrices[:, :4], 0).astype(float).T
+    looks = numpy.zeros((len(firsts) + 1, 4), numpy.float32)
+    own = looks[1:]
+    quarters = numpy.arctan2(b, a) / (math.pi / 2)
+    own[:, 0] = numpy.rint(quarters) % 4
+    own[told, 1] = (numpy.array(list(map(call.font_size, repeat(pointer), firsts))) * numpy.hypot(c, d))[told]
+    own[(numpy.abs(quarters - numpy.rint(quarters)) > _SLANT) & (own[:, 1] >= _WATERMARK_SIZE), 0] = SLANTED
+    fonts: dict[int, tuple[int, bool]] = {}
+    for place, (handle, first) in enumerate(first_of.items()):
+        if not told[place]:
+            continue
+        font = call.font(handle) or 0
+        if font not in fonts:
+            fonts[font] = len(fonts), _is_bold(font, pointer, first)
+        number, bold = fonts[font]
+        own[place, 2:] = bold or call.render_mode(handle) == _FILLED_AND_STROKED, number
+    place_of = {handle: place for place, handle in enumerate([0, *first_of])}
+    found: NDArray[numpy.float32] = looks[[0, *map(place_of.__getitem__, handles)]]
+    return found
+
+
+def _is_bold(font: int, pointer: int | None, index: int) -> bool:
+    """Whether a font, in which the character at the index is written, is bold."""
     import pypdfium2.raw as pdfium
 
-    call = calls()
-    if not call.matrix(pointer, index, ctypes.addressof(_MATRIX)):
-        return 0, 0.0, False, 0
-    a, b, c, d, *_ = _MATRIX
-    if not all(map(math.isfinite, (a, b, c, d))):
-        return 0, 0.0, False, 0
-    quarters = math.atan2(b, a) / (math.pi / 2)
-    turns = round(quarters) % 4
-    size = call.font_size(pointer, index) * math.hypot(c, d)
-    if abs(quarters - round(quarters)) > _SLANT and size >= _WATERMARK_SIZE:
-        turns = SLANTED
-    font = call.font(handle) or 0
-    if font not in fonts:
-        name = ctypes.create_string_buffer(128)
-        pdfium.FPDFFont_GetBaseFontName(ctypes.cast(font, pdfium.FPDF_FONT), name, len(name))
-        weight = pdfium.FPDFText_GetFontWeight(ctypes.cast(pointer or 0, pdfium.FPDF_TEXTPAGE), index)
-        fonts[font] = _Font(len(fonts), _BOLD_NAME.search(name.value) is not None or weight >= _BOLD_WEIGHT)
-    bold = fonts[font].bold or call.render_mode(handle) == _FILLED_AND_STROKED
-    return turns, size, bold, fonts[font].number
+    name = ctypes.create_string_buffer(128)
+    pdfium.FPDFFont_GetBaseFontName(ctypes.cast(font, pdfium.FPDF_FONT), name, len(name))
+    weight = pdfium.FPDFText_GetFontWeight(ctypes.cast(pointer or 0, pdfium.FPDF_TEXTPAGE), index)
+    return _BOLD_NAME.search(name.value) is not None or weight >= _BOLD_WEIGHT
 
 
 def _texts(codes: NDArray[numpy.uint32]) -> tuple[list[str], NDArray[numpy.uint8]]:
     """What each code is as stored text, and its class; the second half of a surrogate pair has none."""
-    unique, places = numpy.unique(codes, return_inverse=True)
-    known = [_text_of(code) for code in unique.tolist()]
-    classes = numpy.array([_class_of(text) for text in known], numpy.uint8)[places]
-    texts = [known[place] for place in places.tolist()]
+    numbers = codes.tolist()
+    text_of = {code: _text_of(code) for code in set(numbers)}
+    class_of = {code: _class_of(text) for code, text in text_of.items()}
+    texts = list(map(text_of.__getitem__, numbers))
+    classes = numpy.array(bytearray(map(class_of.__getitem__, numbers)), numpy.uint8)
     high = 0
     for index in numpy.flatnonzero((codes >= 0xD800) & (codes < 0xE000)).tolist():
         code = int(codes[index])
@@ -228,6 +240,7 @@ def _texts(codes: NDArray[numpy.uint32]) -> tuple[list[str], NDArray[numpy.uint8
     return texts, classes
 
 
+@lru_cache(maxsize=10_000)
 def _class_of(text: str) -> int:
     """The flags of a character's text."""
     if not text or text == UNKNOWN:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+import numpy
+
 from minicpm_rag.loaders.pdf.columns import arrange_page
 from minicpm_rag.loaders.pdf.drawing import Grid, Rules, grids_of
 from minicpm_rag.loaders.pdf.glyphs import Glyphs
@@ -214,6 +216,8 @@ class _Margins:
     def __init__(self, lines: Sequence[Line], usual_size: float) -> None:
         self._lines = lines
         self._usual_size = usual_size
+        self._lefts = numpy.array([line.left for line in lines])
+        self._rights = numpy.array([line.right for line in lines])
         distances = [a.bottom - b.bottom for a, b in itertools.pairwise(lines) if a.bottom > b.bottom]
         self._distance = median(distances) if distances else 0.0
 
@@ -236,9 +240,10 @@ class _Margins:
             return True
         if _BEGINS_ITEM.match(following.text):
             return False
-        nearby = self._lines[max(0, position - _NEARBY_LINES) : position + _NEARBY_LINES]
-        column = [each for each in nearby if each.left < line.right and each.right > line.left]
-        left, right = min(each.left for each in column), max(each.right for each in column)
+        nearby = slice(max(0, position - _NEARBY_LINES), position + _NEARBY_LINES)
+        lefts, rights = self._lefts[nearby], self._rights[nearby]
+        column = (lefts < line.right) & (rights > line.left)
+        left, right = float(lefts[column].min()), float(rights[column].max())
         if following.left - max(line.left, left) > line.height:
             return False
         # Where the next line's first word would have fitted on this line, the line was ended on purpose.

@@ -232,6 +232,9 @@ def _fragments(
     middle = starts + (ends - starts) // 2
 
     def usual(values: NDArray[numpy.float32]) -> list[float]:
+        if (numpy.minimum.reduceat(values, starts) == numpy.maximum.reduceat(values, starts)).all():
+            alike: list[float] = values[starts].tolist()
+            return alike
         usual_of: list[float] = values[numpy.lexsort((values, group))][middle].tolist()
         return usual_of
 

@@ -44,7 +44,7 @@ def is_poor(text: str) -> bool:
         return True
     text = _ADDRESS.sub(" ", text)
     words, strange = len(_WORD.findall(text)), len(_STRANGE.findall(text))
-    if han > words:  # a page in Chinese, with names and units among it
+    if han > words or strange <= _MOST_STRANGE * words:  # a page in Chinese, with names and units among it
         return False
     abbreviations = len(_ABBREVIATION.findall(text))
     digits = sum(map(str.isdigit, text))
