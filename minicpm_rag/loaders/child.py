@@ -53,7 +53,7 @@ def _listen(requests: BinaryIO, work: queue.Queue[bytes]) -> None:
     os._exit(0)
 
 
-def _answer(request: dict[str, Any], recognised: Callable[[], None]) -> tuple[bytes, bytes]:
+def _answer(request: dict[str, Any], recognised: Callable[[], None]) -> tuple[bytes, bytes | bytearray]:
     try:
         if request["work"] == "picture":
             from minicpm_rag.loaders.pdf.marked import page_picture

@@ -21,7 +21,8 @@ from web_server import Handler, served
 import minicpm_rag
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import frames, isolated, load_file
-from minicpm_rag.records import LoadedFile, Page, Table
+from minicpm_rag.messages import Message
+from minicpm_rag.records import Heading, LoadedFile, Page, Table
 
 LOOP = Path(__file__).parents[1] / "data" / "hostile" / "form_draws_itself.pdf"
 
@@ -255,11 +256,13 @@ def test_a_form_that_draws_itself_ends_its_child_only(monkeypatch: pytest.Monkey
     assert threading.active_count() < 50
 
 
-def test_a_file_with_many_rows_passes_to_this_process_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = Table(0, 9, "| a |", ((2, 2), (7, 3)))
-    loaded = LoadedFile("a.csv", (Page(1, "| é | \ud800 |", "sheet", "1", (), (table,), body=(0, 5)),), 1, note=None)
+def test_a_file_passes_in_slices_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = (Table(0, 9, "| a |", ((2, 2), (7, 3), (8, 4))), Table(3, 9, "| b |", ()))
+    pages = (Page(1, "| é\n |\\ \ud800 |", "sheet", "1", (Heading(0, 1, "é"),), tables, body=(0, 5)), Page(2, "𝒳"))
+    loaded = LoadedFile("a.csv", pages, 2, note=Message("loaders.no_text"))
     as_usual = frames.to_loaded(frames.from_loaded(loaded))
-    monkeypatch.setattr(frames, "_MANY_ROWS", 1)
-    assert frames.to_loaded(frames.from_loaded(loaded)) == as_usual
-    whole = replace(loaded, pages=(replace(loaded.pages[0], text="| é | ü |"),))
-    assert frames.to_loaded(frames.from_loaded(whole)) == whole
+    assert as_usual == replace(loaded, pages=(replace(pages[0], text="| é\n |\\ \ufffd |"), pages[1]))
+    for size in (1, 2, 3):
+        monkeypatch.setattr(frames, "_CHARACTERS", size)
+        monkeypatch.setattr(frames, "_ROWS", size)
+        assert frames.to_loaded(frames.from_loaded(loaded)) == as_usual
