@@ -56,6 +56,7 @@ FORMATS: dict[str, Format] = {
     "html": Format("html.read", "html htm xhtml"),
     "mhtml": Format("mail.read_saved_page", "mhtml mht"),
     "eml": Format("mail.read", "eml"),
+    "mbox": Format("mail.mailbox.read", "mbox mbx", what="loaders.mailbox"),
     "markdown": Format("text.read_markdown", "md markdown"),
     "rst": Format("text.read_restructured", "rst"),
     "csv": Format("separated.read", "csv"),

@@ -5,6 +5,7 @@ Knows signatures and names only; reads no more than is needed to decide.
 
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ _STREAMS = (
 )
 _OPEN_DOCUMENTS = {"text": "odt", "presentation": "odp", "spreadsheet": "xlsx"}
 _KINDLE = (b"BOOKMOBI", b"TEXtREAd")
+# Of a message in a mailbox. A time tells it from a sentence that begins with "From": programs do not agree on the rest.
+ENVELOPE = re.compile(rb"From [^\n]{0,200}\d\d:\d\d(?::\d\d)?\b[^\n]{0,40}\d{4}[^\n]{0,20}\r?\n")
 _HTML_SIGNS = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
@@ -69,6 +72,8 @@ def _by_content(path: Path, suffix: str, head: bytes) -> str | None:
         return _kind_of_old_office(path)
     if head[60:68] in _KINDLE:
         return "mobi"
+    if ENVELOPE.match(head) and suffix in ("", ".mbox", ".mbx"):  # as mail programs keep their folders
+        return "mbox"
     if head.startswith(b"{\\rtf") and suffix not in (".tex", ".rst"):
         return "rtf"
     # Two letters prove little: text may begin with BM.

@@ -19,6 +19,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.picture": ("图片", "picture"),
     "loaders.notebook": ("笔记本", "notebook"),
     "loaders.mail": ("邮件", "message"),
+    "loaders.mailbox": ("邮箱文件", "mailbox"),
     "loaders.saved_page": ("网页存档", "saved web page"),
     "loaders.file": ("文件", "file"),
     # Any file
@@ -196,6 +197,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.html_unreadable.remedy": ("请重新保存网页。", "Save the page again."),
     "loaders.table_unreadable": ("表格读不出来：{why}。", "The table cannot be read: {why}."),
     "loaders.table_unreadable.remedy": ("请重新另存为 csv。", "Save it again as csv."),
+    "loaders.messages_left_out": (
+        "已损坏、没有读取的邮件：{number} 封。",
+        "Damaged messages, which were left out: {number}.",
+    ),
     "loaders.attachments": ("附件没有读取：{names:list}。", "Attachments were not read: {names:list}."),
     # Web pages
     "loaders.no_address": ("这不是网址。", "The address is not a web address."),

@@ -21,7 +21,7 @@ from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.html import decode_html, write_html
-from minicpm_rag.loaders.mail.letter import Letter, is_stub, text_of_html
+from minicpm_rag.loaders.mail.letter import Letter, attachments_note, is_stub, text_of_html
 from minicpm_rag.loaders.writer import one_line
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile
@@ -33,7 +33,7 @@ _HTML = ("text/html", "application/xhtml+xml")
 
 
 @contextmanager
-def _judged(what: str) -> Iterator[None]:
+def judged(what: str) -> Iterator[None]:
     """The standard library raises various errors for headers that are malformed in ways it did not think of."""
     try:
         yield
@@ -41,15 +41,20 @@ def _judged(what: str) -> Iterator[None]:
         raise DocumentError("loaders.damaged", what=Message(what)) from exc
 
 
-@_judged("loaders.mail")
+@judged("loaders.mail")
 def read(path: Path) -> LoadedFile:
     """Read a message as a page headed by its subject, with a note that names its attachments."""
-    message = _message(bytes_of(path))
     letter = Letter()
+    write_message(bytes_of(path), letter)
+    return loaded(path.name, [letter.page()], note=attachments_note(letter.attachments))
+
+
+def write_message(data: bytes, letter: Letter) -> None:
+    """Write a message, its head first. Raises DocumentError where it has neither a head nor text."""
+    message = _message(data)
     _write_head(message, letter)
     if not _write(message, letter, depth=0) and not letter.has_head:
         raise DocumentError("loaders.damaged", what=Message("loaders.mail"))
-    return loaded(path.name, [letter.page()], note=letter.note())
 
 
 class _BoundedPolicy(email.policy.EmailPolicy):
@@ -65,7 +70,7 @@ def _counted_part(policy: email.policy.Policy | None = None) -> EmailMessage:
     return EmailMessage(policy)
 
 
-@_judged("loaders.saved_page")
+@judged("loaders.saved_page")
 def read_saved_page(path: Path) -> LoadedFile:
     """Read the web page inside an mhtml file: its first HTML part."""
     message = _message(bytes_of(path))

@@ -41,16 +41,17 @@ class Letter:
         finally:
             self._level = before
 
-    def page(self) -> Page:
+    def page(self, number: int = 1) -> Page:
         """What was written."""
-        return self.writer.page(1)
+        return self.writer.page(number)
 
-    def note(self) -> Message | None:
-        """Names the attachments, of which none was read."""
-        names = [name for name in self.attachments if name]
-        if len(names) > _NAMED_ATTACHMENTS:
-            names[_NAMED_ATTACHMENTS:] = ["…"]
-        return Message("loaders.attachments", names=names) if names else None
+
+def attachments_note(attachments: Sequence[str]) -> Message | None:
+    """Names the attachments, of which none was read."""
+    names = [name for name in attachments if name]
+    if len(names) > _NAMED_ATTACHMENTS:
+        names[_NAMED_ATTACHMENTS:] = ["…"]
+    return Message("loaders.attachments", names=names) if names else None
 
 
 def is_stub(plain: str, rich: str) -> bool:

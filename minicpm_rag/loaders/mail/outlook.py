@@ -16,7 +16,7 @@ from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.encodings import clean, decode
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.html import decode_html, write_html
-from minicpm_rag.loaders.mail.letter import Letter, is_stub, text_of_html
+from minicpm_rag.loaders.mail.letter import Letter, attachments_note, is_stub, text_of_html
 from minicpm_rag.loaders.writer import one_line
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile
@@ -46,7 +46,7 @@ def read(path: Path) -> LoadedFile:
         if isinstance(exc, OSError) and exc.errno:
             raise
         raise damaged(_WHAT) from exc
-    return loaded(path.name, [letter.page()], note=letter.note())
+    return loaded(path.name, [letter.page()], note=attachments_note(letter.attachments))
 
 
 class _Storage:
