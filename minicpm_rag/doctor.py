@@ -19,6 +19,7 @@ from minicpm_rag.errors import CheckpointError, RAGError
 from minicpm_rag.loaders import conversion
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.models import Choice, choose, describe_folder, find_local
+from minicpm_rag.models.gguf import find_gguf, read_gguf
 from minicpm_rag.models.hardware import Hardware, describe, measure_bandwidth
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ REQUIRED = (
     *("sentence-transformers", "streamlit", "modelscope"),
 )
 # Package of an extra -> what it is for
-OPTIONAL = {"flash-attn": "doctor.optional_gpu", "rapidocr": "doctor.optional_ocr"}
+OPTIONAL = {
+    "flash-attn": "doctor.optional_gpu",
+    "xllamacpp": "doctor.optional_gguf",
+    "rapidocr": "doctor.optional_ocr",
+}
 # Share of a GPU's memory bandwidth, as `measure_bandwidth` measures it, that decoding reaches
 GPU_BANDWIDTH_SHARE = 0.55
 
@@ -115,7 +120,8 @@ def _answering(settings: Settings, hardware: Hardware) -> Iterator[Finding]:
     for entry in local:
         if problems := joined(*entry.problems):
             name = entry.model.name
-            yield Finding(_words(name), problems, True, Message("doctor.download_model", name=name))
+            again = None if find_gguf(entry.folder) else Message("doctor.download_model", name=name)
+            yield Finding(_words(name), problems, True, again)
     if settings.model is not None:
         yield from _configured(settings.model, settings, usable)
         return
@@ -130,12 +136,14 @@ def _answering(settings: Settings, hardware: Hardware) -> Iterator[Finding]:
         model = Message("doctor.model_in", name=choice.model.name, folder=folder)
         yield Finding(answers_by, model, advice=choice.reason)
         yield from _running(choice, settings, folder)
+        yield from _better(choice)
         return
     yield Finding(answers_by, Message("doctor.quotes"))
     suits = Message("doctor.suits")
     if choice.model is not None:
         advice = Message("doctor.download_recommended", reason=choice.reason)
         yield Finding(suits, _words(choice.model.name), advice=advice)
+        yield from _better(choice)
     else:
         yield Finding(suits, Message("doctor.no_model"), advice=choice.reason)
 
@@ -146,8 +154,11 @@ def _configured(folder: Path, settings: Settings, hardware: Hardware) -> Iterato
 
     answers_by = Message("doctor.answers_by")
     try:
-        read_config(folder)
-        find_weights(folder)
+        if (file := find_gguf(folder)) is not None:
+            read_gguf(file)
+        else:
+            read_config(folder)
+            find_weights(folder)
     except RAGError as error:
         yield Finding(answers_by, _words(folder), True, error.message)
         return
@@ -159,6 +170,13 @@ def _configured(folder: Path, settings: Settings, hardware: Hardware) -> Iterato
         yield Finding(Message("doctor.memory_for_it"), Message("doctor.too_little"), True, choice.reason)
         return
     yield from _running(choice, settings, folder)
+    yield from _better(choice)
+
+
+def _better(choice: Choice) -> Iterator[Finding]:
+    """What would be quicker or better here, where there is such a thing."""
+    if choice.better is not None:
+        yield Finding(Message("doctor.better"), Message("doctor.see_below"), advice=choice.better)
 
 
 def _running(choice: Choice, settings: Settings, folder: Path) -> Iterator[Finding]:
@@ -166,6 +184,12 @@ def _running(choice: Choice, settings: Settings, folder: Path) -> Iterator[Findi
 
     assert choice.model is not None
     on_gpu = choice.device == "cuda"
+    if (file := find_gguf(folder)) is not None:
+        stored = read_gguf(file).format or "GGUF"
+        told = Message("doctor.device_weights", device=choice.device, weights=f"{stored}, llama.cpp")
+        yield Finding(Message("doctor.device"), told)
+        yield _speed(choice.device, choice.model.gguf_bytes)
+        return
     weights = choose_weights(settings.weights, choice.device, settings.precision)
     yield Finding(Message("doctor.device"), Message("doctor.device_weights", device=choice.device, weights=weights))
     precision, key = settings.precision, "doctor.precision_set"
@@ -177,7 +201,13 @@ def _running(choice: Choice, settings: Settings, folder: Path) -> Iterator[Findi
     size = {"full": choice.model.weight_bytes(precision), "int8": choice.model.parameters}.get(
         weights, choice.model.parameters * 5 // 8
     )
-    bandwidth = measure_bandwidth(choice.device)
+    yield _speed(choice.device, size)
+
+
+def _speed(device: str, size: int) -> Finding:
+    """How quickly memory can deliver weights of this many bytes."""
+    on_gpu = device == "cuda"
+    bandwidth = measure_bandwidth(device)
     ceiling = bandwidth / max(size, 1)
     speed = Message(
         "doctor.about" if on_gpu else "doctor.at_most",
@@ -185,7 +215,7 @@ def _running(choice: Choice, settings: Settings, folder: Path) -> Iterator[Findi
         bandwidth=int(bandwidth),
         size=size,
     )
-    yield Finding(Message("doctor.speed"), speed)
+    return Finding(Message("doctor.speed"), speed)
 
 
 def _attention(wanted: str, on_gpu: bool, folder: Path) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gguf_files
 import pytest
 from golden import GOLDEN
 from hub_server import Hub, serve
@@ -20,7 +21,7 @@ from minicpm_rag.llm.checkpoint import read_config
 from minicpm_rag.llm.checkpoint.weights import find_weights
 from minicpm_rag.loaders import conversion
 from minicpm_rag.messages import Message
-from minicpm_rag.models import CATALOGUE
+from minicpm_rag.models import CATALOGUE, choose, hardware
 from minicpm_rag.models.hardware import Gpu, Hardware
 from minicpm_rag.models.manifest import MANIFEST
 from minicpm_rag.settings import load_settings
@@ -120,6 +121,35 @@ def test_settings_that_cannot_work_here_are_problems(on_processor: None, tmp_pat
     assert findings["Device"].problem
     assert findings["Embeddings by"].problem
     assert findings["Reranks with"].problem
+
+
+@pytest.mark.skipif(not gguf_files.is_here(), reason="needs the package gguf")
+def test_a_gguf_file_is_told_with_its_format_and_a_broken_one_with_the_reason(
+    on_processor: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "measure_bandwidth", lambda device: 20e9)
+    file = gguf_files.write_gguf(GOLDEN / "minicpm-1b-tiny", tmp_path / "mine.gguf")
+    findings = by_name(examine(load_settings(model=file)))
+    assert str(findings["Answers by"].value) == f"mine.gguf in {file}"
+    assert str(findings["Device"].value) == "cpu, weights F32, llama.cpp"
+    assert "tokens/s" in str(findings["Expected speed"].value)
+    file.write_bytes(file.read_bytes()[:1000])
+    finding = by_name(examine(load_settings(model=file)))["Answers by"]
+    assert finding.problem
+    assert "cut short" in str(finding.advice)
+
+
+def test_doctor_and_the_list_of_models_tell_the_same(
+    on_processor: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hardware, "describe", lambda: PROCESSOR)
+    choice = choose(PROCESSOR, ())
+    findings = by_name(examine(load_settings()))
+    assert str(choice.reason) in str(findings["Suits this machine"].advice)
+    assert findings["Quicker or better"].advice == choice.better
+    assert main(["--lang", "en", "models", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["choice"], told["better"]) == (str(choice.reason), str(choice.better))
 
 
 def test_a_server_is_named_without_being_called(on_processor: None) -> None:

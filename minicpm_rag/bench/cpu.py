@@ -7,11 +7,14 @@ draft tokens, which random weights would accept far too often.
 from __future__ import annotations
 
 import copy
+import importlib.util
 import random
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.bench import random_model
@@ -35,19 +38,59 @@ class CpuRow:
     limit: float
     prompt_tokens_per_second: float
     prepared_seconds: float
+    tokens_per_cpu_second: float  # of all processes that take part; on a busy machine the figure to compare
+    prompt_tokens_per_cpu_second: float
 
 
 def cpu_table(name: str, bandwidth: float) -> Iterator[CpuRow]:
-    """Measure a published shape in each number format; `bandwidth` is the memory's, in bytes a second."""
+    """Measure a published shape in each number format; `bandwidth` is the memory's, in bytes a second.
+
+    Where the extra `gguf` is installed, llama.cpp answers from the same weights in the same run.
+    """
     for path, dtype, prepare, engine in _variants():
         model = random_model(name, "cpu", dtype)
         start = time.perf_counter()
         model, weight_bytes = prepare(model)
         running = engine(model)
-        _answer(running, model, SAMPLING.max_new_tokens // 4)  # the first call compiles
+        _answer(running, model, SAMPLING.max_new_tokens // 4, prompt_of=1)  # the first call compiles
         prepared = time.perf_counter() - start
-        prompt_seconds, rate = _answer(running, model, SAMPLING.max_new_tokens)
-        yield CpuRow(path, rate, bandwidth / weight_bytes, PROMPT_TOKENS / prompt_seconds, prepared)
+        yield _row(path, _answer(running, model, SAMPLING.max_new_tokens), bandwidth / weight_bytes, prepared)
+        del model, running  # before the next model takes memory
+    if importlib.util.find_spec("xllamacpp") is not None and importlib.util.find_spec("gguf") is not None:
+        yield from _llama_cpp(name, bandwidth)
+
+
+def _llama_cpp(name: str, bandwidth: float) -> Iterator[CpuRow]:
+    """llama.cpp with the same random weights, from files in 8 and in 4 bits."""
+    import torch
+
+    from minicpm_rag.bench.gguf_file import Stored, write_gguf
+    from minicpm_rag.llm.gguf.engine import GgufEngine
+    from minicpm_rag.llm.gguf.process import LlamaProcess, Load
+
+    model = random_model(name, "cpu", torch.bfloat16)
+    formats: tuple[Stored, ...] = ("Q8_0", "Q4_0")
+    for stored in formats:
+        with tempfile.TemporaryDirectory(prefix="minicpm-rag-") as folder:
+            start = time.perf_counter()
+            file = write_gguf(model, Path(folder) / f"{stored}.gguf", stored)
+            load = Load(file, PROMPT_TOKENS + 256, 1, torch.get_num_threads(), file.stat().st_size)
+            engine = GgufEngine(LlamaProcess(load), lambda _: [])
+            try:
+                _answer(engine, model, SAMPLING.max_new_tokens // 4, prompt_of=1)
+                prepared = time.perf_counter() - start
+                measured = _answer(engine, model, SAMPLING.max_new_tokens)
+                yield _row(f"{stored}, llama.cpp", measured, bandwidth / file.stat().st_size, prepared)
+            finally:
+                engine.close()
+
+
+def _row(path: str, measured: _Measured, limit: float, prepared: float) -> CpuRow:
+    seconds, cpu = measured.seconds, measured.cpu_seconds
+    return CpuRow(
+        path, measured.tokens / seconds[1], limit, PROMPT_TOKENS / seconds[0], prepared,
+        measured.tokens / cpu[1], PROMPT_TOKENS / cpu[0],
+    )  # fmt: skip
 
 
 def _ours(model: Any) -> Engine:
@@ -114,11 +157,34 @@ def _compiled(model: Any) -> tuple[Any, int]:
     return model, weight_bytes
 
 
-def _answer(engine: Engine, model: Any, tokens: int) -> tuple[float, float]:
-    """Seconds for the prompt and the first token, then tokens a second."""
-    chooser = random.Random(0)
+@dataclass(frozen=True)
+class _Measured:
+    """Seconds for the prompt with its first token, and for the `tokens` after that: by the clock, and of processors."""
+
+    tokens: int
+    seconds: tuple[float, float]
+    cpu_seconds: tuple[float, float]
+
+
+def _answer(engine: Engine, model: Any, tokens: int, *, prompt_of: int = 0) -> _Measured:
+    """Measure an answer; each `prompt_of` gives another prompt, since engines keep what they have read."""
+    chooser = random.Random(prompt_of)
     prompt = [chooser.randrange(3, model.config.vocab_size) for _ in range(PROMPT_TOKENS)]
     sampling = Sampling(max_new_tokens=tokens, seed=1)
     stream = engine.stream(prompt, sampling, threading.Event())
-    times = [time.perf_counter(), *(time.perf_counter() for _ in stream)]
-    return times[1] - times[0], (len(times) - 2) / (times[-1] - times[1])
+    moments = [(time.perf_counter(), _cpu_seconds()), *((time.perf_counter(), _cpu_seconds()) for _ in stream)]
+    (began, cpu_began), (first, cpu_first), (last, cpu_last) = moments[0], moments[1], moments[-1]
+    return _Measured(
+        len(moments) - 2,
+        (first - began, last - first),
+        (max(cpu_first - cpu_began, 0.01), max(cpu_last - cpu_first, 0.01)),
+    )
+
+
+def _cpu_seconds() -> float:
+    """Of this process and those it has started."""
+    import psutil
+
+    own = psutil.Process()
+    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Widths of the columns, left-aligned where negative: a line is printed as soon as it is measured.
 _DECODE_WIDTHS = (-50, 9, 6, 8, 10, 8, -1)
-_CPU_WIDTHS = (-24, 9, 9, 6, 11, 10)
+_CPU_WIDTHS = (-28, 9, 9, 6, 11, 10, 15, 18)
 
 
 @click.group(help="bench.help")
@@ -94,7 +94,7 @@ def cpu(name: str) -> None:
 
     bandwidth = read_bandwidth("cpu")
     click.echo(t("bench.processor", name=name, threads=torch.get_num_threads(), bandwidth=int(bandwidth)))
-    columns = ("path", "tokens", "limit", "share", "prompt", "prepared")
+    columns = ("path", "tokens", "limit", "share", "prompt", "prepared", "per_cpu", "prompt_per_cpu")
     click.echo(aligned([t(f"bench.column_{column}") for column in columns], _CPU_WIDTHS))
     for row in cpu_table(name, bandwidth):
         click.echo(_cpu_line(row))
@@ -265,6 +265,8 @@ def _cpu_line(row: CpuRow) -> str:
         f"{row.tokens_per_second / row.limit:.0%}",
         f"{row.prompt_tokens_per_second:.0f}",
         f"{row.prepared_seconds:.1f} s",
+        f"{row.tokens_per_cpu_second:.1f}",
+        f"{row.prompt_tokens_per_cpu_second:.0f}",
     ]
     return aligned(cells, _CPU_WIDTHS)
 

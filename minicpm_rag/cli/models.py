@@ -57,7 +57,14 @@ def models(as_json: bool) -> None:
             }
         )
     if as_json:
-        click.echo(json.dumps({"models": table, "choice": choice.reason}, ensure_ascii=False, indent=2, default=str))
+        click.echo(
+            json.dumps(
+                {"models": table, "choice": choice.reason, "better": choice.better or ""},
+                ensure_ascii=False,
+                indent=2,
+                default=str,
+            )
+        )
         return
     columns = ("name", "kind", "parameters", "context", "download", "memory", "float32", "fits", "here", "modelscope")
     rows = [
@@ -79,6 +86,8 @@ def models(as_json: bool) -> None:
     echo_table(["", *(t(f"column.{column}") for column in columns)], rows, right={3, 4, 5, 6, 7})
     click.echo("\n" + t("models.legend"))
     click.echo(said(choice.reason))
+    if choice.better is not None:
+        click.echo(said(choice.better))
     for model in (*known, *others):
         if model.note:
             click.echo("  " + t("models.about", name=model.name, words=said(model.note)))

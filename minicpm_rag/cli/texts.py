@@ -661,8 +661,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "In turn: the tutorial's loop, transformers' static cache, this program's engine.",
     ),
     "bench.cpu": (
-        "在处理器上比较各种数值格式的速度。\n\n包括 8 位权重，以及编译与否。",
-        "Measure number formats on the processor.\n\nWith 8-bit weights too, and compiled or not.",
+        "在处理器上比较各种数值格式的速度。\n\n包括 8 位权重、编译与否；装了 gguf 扩展时，同一次运行还测 llama.cpp。",
+        "Measure number formats on the processor.\n\nWith 8-bit weights too, compiled or not, and llama.cpp "
+        "beside them where the extra gguf is installed.",
     ),
     "bench.model": ("模型文件夹。", "Folder of a checkpoint."),
     "bench.random_weights": (
@@ -711,5 +712,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bench.column_first": ("首个词元", "first"),
     "bench.column_memory": ("内存", "memory"),
     "bench.column_prompt": ("提示词/秒", "prompt/s"),
+    "bench.column_per_cpu": ("词元/CPU秒", "tokens/CPU-s"),
+    "bench.column_prompt_per_cpu": ("提示词/CPU秒", "prompt/CPU-s"),
     "bench.column_prepared": ("准备", "prepared"),
 }

@@ -11,6 +11,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.device": ("设备", "Device"),
     "doctor.answers_by": ("回答方式", "Answers by"),
     "doctor.suits": ("适合这台电脑", "Suits this machine"),
+    "doctor.better": ("更快或更好", "Quicker or better"),
+    "doctor.see_below": ("见下", "see below"),
     "doctor.memory_for_it": ("所需内存", "Memory for it"),
     "doctor.precision": ("精度", "Precision"),
     "doctor.attention": ("注意力实现", "Attention"),
@@ -27,6 +29,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.optional_libreoffice": (
         "可选：用来读 Office 2007 以前的文档和演示文稿（doc、ppt、wps）。",
         "Optional: to read documents and presentations of before Office 2007 (doc, ppt, wps).",
+    ),
+    "doctor.optional_gguf": (
+        "可选：附加组件 gguf，用 llama.cpp 运行 GGUF 文件。",
+        "Optional: the gguf extra, to run GGUF files with llama.cpp.",
     ),
     "doctor.optional_ocr": (
         "可选：附加组件 ocr，用来读扫描的页面。",

@@ -44,6 +44,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "处理语音和图像的模型，本程序只问文字；最接近的是 {instead}",
         "works on speech and pictures, and this program asks in text only; the nearest is {instead}",
     ),
+    "models.note.draft_head": (
+        "草稿头，只替 {instead} 猜后面的词元，自己不能作答；请用 {instead}，本程序自己从原文里找草稿",
+        "a draft head, which guesses tokens for {instead} and writes no answers itself; take {instead}, for which this "
+        "program drafts out of the text",
+    ),
     "models.note.hundred_languages": ("中文、英文和上百种语言", "Chinese, English and a hundred more languages"),
     "models.note.chinese_first": ("小，以中文为主", "small, Chinese first"),
     "models.note.multilingual": ("多语言，长段落", "multilingual, long passages"),
@@ -87,12 +92,29 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} needs {needed:bytes} of the {room:bytes} of GPU memory it may use",
     ),
     "models.on_processor": (
-        "{name} 在处理器上运行（{why}）；需要 {needed:bytes} 内存，可用 {room:bytes}，由 {cores} 个核心计算",
+        "{name} 在处理器上运行（{why}）；需要 {needed:bytes} 内存，可用 {room:bytes}，由 {cores} 个核心计算；"
+        "回答一个普通问题大约要 {seconds:.0f} 秒",
         "{name} runs on the processor ({why}); it needs {needed:bytes} of the {room:bytes} of memory it may use, "
-        "and {cores:core reads|cores read} it",
+        "and {cores:core reads|cores read} it; a usual question takes about {seconds:.0f} s",
     ),
     "models.no_gpu": ("没有可用的 GPU", "no usable GPU"),
     "models.gpu_too_small": ("GPU 太小，放不下现有的模型", "the GPU is too small for what is here"),
+    "models.better_with_extra": (
+        '更快的办法：`pip install ".[gguf]"` 后下载 {name}，回答一个普通问题大约要 {seconds:.0f} 秒。',
+        'Quicker: `pip install ".[gguf]"`, then {name}, takes about {seconds:.0f} s for a usual question.',
+    ),
+    "models.better_gguf": (
+        "更快的办法：下载 {name}，回答一个普通问题大约要 {seconds:.0f} 秒。",
+        "Quicker: {name} takes about {seconds:.0f} s for a usual question.",
+    ),
+    "models.better_small": (
+        "更快但弱一些：{name}，回答一个普通问题大约要 {seconds:.0f} 秒。",
+        "Quicker, and weaker: {name} takes about {seconds:.0f} s for a usual question.",
+    ),
+    "models.better_gpu": (
+        "更好的办法：有 8 GB 显存的 NVIDIA GPU 可以运行 {name}，几秒钟内作答。",
+        "Better: an NVIDIA GPU with 8 GB runs {name} and answers within seconds.",
+    ),
     "models.is_here": ("{where}；模型已经在这里。", "{where}; it is here."),
     "models.to_download": ("{where}；需要先下载。", "{where}; it has to be downloaded first."),
     "models.to_download_instead": (

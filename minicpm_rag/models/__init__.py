@@ -20,6 +20,7 @@ from minicpm_rag.models.fetching import download, list_gguf
 from minicpm_rag.models.gguf import find_gguf, gguf_files, is_later_part, read_gguf
 from minicpm_rag.models.hardware import GIGABYTE, RAM_SHARE, Hardware
 from minicpm_rag.models.manifest import MANIFEST, missing_files, read_manifest
+from minicpm_rag.models.quickness import usual_seconds
 from minicpm_rag.models.refused import refused_by_config, refused_by_name
 
 __all__ = [
@@ -48,6 +49,7 @@ _ON_GPU = (
 _ON_STRONG_PROCESSOR = ("MiniCPM5-1B", "MiniCPM4-0.5B", "MiniCPM-1B-sft-bf16")
 _ON_PROCESSOR = ("MiniCPM4-0.5B", "MiniCPM5-1B", "MiniCPM-1B-sft-bf16")
 STRONG_PROCESSOR_CORES = 8
+GGUF_SUFFIX = "-GGUF"  # of a model's name in the catalogue, for the same model as a GGUF file
 ADAPTER = "adapter_config.json"  # of a LoRA adapter, which changes the weights of a model beside it
 VRAM_SHARE = 0.95  # left over for the screen and other programs
 
@@ -69,7 +71,8 @@ class Choice:
     device: str  # "cuda" or "cpu"
     precision: Precision
     is_present: bool
-    reason: Message
+    reason: Message  # what runs, why, and how quick it is
+    better: Message | None = None  # what would be quicker or better on this machine
 
 
 def choose(hardware: Hardware, present: Sequence[Model]) -> Choice:
@@ -82,15 +85,42 @@ def choose(hardware: Hardware, present: Sequence[Model]) -> Choice:
         for device, preference in places:
             precision = _precision(hardware, device)
             fitting = [model for model in candidates if fits(model, hardware, device)]
-            model = _first(fitting, preference, largest=device == "cuda", only_preferred=not is_present)
+            ways = _quickest_ways(preference, fitting, hardware) if device == "cpu" else preference
+            model = _first(fitting, ways, largest=device == "cuda", only_preferred=not is_present)
             if model is not None:
-                return Choice(model, device, precision, is_present, _reason(model, hardware, device, is_present, here))
+                reason = _reason(model, hardware, device, is_present, here)
+                return Choice(model, device, precision, is_present, reason, _better(model, hardware, device))
     smallest = min((model for model in CATALOGUE if model.kind == "chat"), key=lambda model: model.parameters)
     needed = smallest.memory_bytes(_precision(hardware, "cpu"))
     return Choice(
         None, "cpu", _precision(hardware, "cpu"), False,
         Message("models.nothing_fits", name=smallest.name, needed=needed, room=_room(hardware, "cpu")),
     )  # fmt: skip
+
+
+def _quickest_ways(preference: Sequence[str], fitting: Sequence[Model], hardware: Hardware) -> list[str]:
+    """The same models in the same order, each first in the way that answers soonest here: as a folder, or as GGUF."""
+    usable = {model.name: model for model in fitting if hardware.llama_cpp or not model.is_gguf}
+    ways: list[str] = []
+    for name in preference:
+        found = [usable[each] for each in (name, f"{name}{GGUF_SUFFIX}") if each in usable]
+        ways += [model.name for model in sorted(found, key=lambda model: usual_seconds(model, hardware))]
+    return ways
+
+
+def _better(model: Model, hardware: Hardware, device: str) -> Message | None:
+    """What would answer sooner than this model on a processor: the same as GGUF, a smaller one, or a GPU."""
+    if device != "cpu":
+        return None
+    now = usual_seconds(model, hardware)
+    gguf = next((each for each in CATALOGUE if each.is_gguf and each.name == f"{model.name}{GGUF_SUFFIX}"), None)
+    if gguf is not None and usual_seconds(gguf, hardware) < 0.8 * now:
+        key = "models.better_gguf" if hardware.llama_cpp else "models.better_with_extra"
+        return Message(key, name=gguf.name, seconds=usual_seconds(gguf, hardware))
+    smallest = find_model(_ON_PROCESSOR[0])
+    if usual_seconds(smallest, hardware) < 0.8 * now and not model.name.startswith(smallest.name):
+        return Message("models.better_small", name=smallest.name, seconds=usual_seconds(smallest, hardware))
+    return None if hardware.gpus else Message("models.better_gpu", name=_ON_GPU[0])
 
 
 def recommended(hardware: Hardware) -> list[Model]:
@@ -181,7 +211,10 @@ def _reason(model: Model, hardware: Hardware, device: str, is_present: bool, her
     else:
         why = Message("models.gpu_too_small") if hardware.gpus else Message("models.no_gpu")
         cores = hardware.cores
-        where = Message("models.on_processor", name=model.name, why=why, needed=needed, room=room, cores=cores)
+        seconds = usual_seconds(model, hardware)
+        where = Message(
+            "models.on_processor", name=model.name, why=why, needed=needed, room=room, cores=cores, seconds=seconds
+        )
     if is_present:
         return Message("models.is_here", where=where)
     if here:

@@ -5,6 +5,7 @@ It does not know models or settings.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import shutil
@@ -39,6 +40,7 @@ class Hardware:
     processor: str = ""
     processor_bfloat16: bool = False
     note: Message | None = None
+    llama_cpp: bool = False  # whether the extra that runs GGUF files is installed
 
     @property
     def vram_bytes(self) -> int:
@@ -60,6 +62,7 @@ def describe() -> Hardware:
         processor=_processor(),
         processor_bfloat16=_processor_bfloat16(),
         note=note,
+        llama_cpp=importlib.util.find_spec("xllamacpp") is not None,
     )
 
 

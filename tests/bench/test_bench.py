@@ -85,12 +85,16 @@ def test_decode_without_a_gpu_points_to_the_cpu_command(capsys: pytest.CaptureFi
 def test_cpu_prints_each_row_as_it_is_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [cpu.CpuRow("float32", 10.25, 20.5, 300.4, 1.25), cpu.CpuRow("bfloat16", 5, 20, 250, 2)]
+    rows = [
+        cpu.CpuRow("float32", 10.25, 20.5, 300.4, 1.25, 6.5, 120),
+        cpu.CpuRow("bfloat16", 5, 20, 250, 2, 3, 100),
+    ]
     monkeypatch.setattr(bench, "read_bandwidth", lambda device: 20e9)
     monkeypatch.setattr(cpu, "cpu_table", lambda name, bandwidth: iter(rows))
     assert main(["--lang", "en", "bench", "cpu"]) == 0
     head, columns, first, second = capsys.readouterr().out.splitlines()
     assert head.startswith("MiniCPM4-0.5B with random weights") and "20 GB/s" in head
-    assert columns.split() == ["path", "tokens/s", "limit", "share", "prompt/s", "prepared"]
-    assert first.split() == ["float32", "10.2", "20.5", "50%", "300", "1.2", "s"]
+    assert columns.split()[:6] == ["path", "tokens/s", "limit", "share", "prompt/s", "prepared"]
+    assert columns.split()[6:] == ["tokens/CPU-s", "prompt/CPU-s"]
+    assert first.split() == ["float32", "10.2", "20.5", "50%", "300", "1.2", "s", "6.5", "120"]
     assert second.split()[:2] == ["bfloat16", "5.0"]

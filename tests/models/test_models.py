@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from minicpm_rag.errors import DownloadError, ModelError
 from minicpm_rag.models import CATALOGUE, Model, choose, download, find_local, find_model, fits, folder_of, recommended
 from minicpm_rag.models.hardware import GIGABYTE, Gpu, Hardware
 from minicpm_rag.models.manifest import MANIFEST
+from minicpm_rag.models.quickness import usual_seconds
 
 GIBIBYTE = 2**30
 
@@ -74,6 +76,43 @@ def test_choice(
         device,
         is_present,
     )
+
+
+def test_on_a_processor_the_model_answers_in_the_way_that_takes_the_least_time() -> None:
+    """With llama.cpp here, a model's folder and its GGUF file are both ways to run it."""
+    for cores, ram, name in ((4, 16, "MiniCPM4-0.5B"), (16, 64, "MiniCPM5-1B")):
+        with_extra = replace(machine(0, ram, cores), llama_cpp=True)
+        ways = named(name, f"{name}-GGUF")
+        quickest = min(ways, key=lambda model: usual_seconds(model, with_extra))
+        assert choose(with_extra, ()).model == recommended(with_extra)[0] == quickest
+        assert choose(with_extra, ways).model == quickest
+        assert choose(machine(0, ram, cores), ()).model == find_model(name), "without the extra, no GGUF file"
+        assert choose(machine(0, ram, cores), ways).model == find_model(name)
+
+
+@pytest.mark.parametrize("name", ["MiniCPM4-0.5B", "MiniCPM5-1B"])
+def test_llama_cpp_is_the_quicker_way_where_the_processor_has_no_bfloat16_and_ours_where_it_has(name: str) -> None:
+    folder, file = named(name, f"{name}-GGUF")
+    assert usual_seconds(file, machine(0, 16, 4)) < 0.8 * usual_seconds(folder, machine(0, 16, 4))
+    native = machine(0, 16, 4, native=True)
+    assert usual_seconds(folder, native) < usual_seconds(file, native) * 1.1
+
+
+def test_a_choice_says_how_quick_it_is_and_what_would_be_better() -> None:
+    slow = choose(machine(0, 64, 4), named("MiniCPM-2B-sft-bf16"))
+    seconds = usual_seconds(find_model("MiniCPM-2B-sft-bf16"), machine(0, 64, 4))
+    assert f"about {seconds:.0f} s" in str(slow.reason)
+    assert "MiniCPM4-0.5B takes about" in str(slow.better)
+    assert choose(machine(80), ()).better is None
+    assert "Quicker" in str(choose(machine(0, 64, 16), ()).better)
+
+
+def test_more_cores_and_smaller_models_take_less_time() -> None:
+    small, large = find_model("MiniCPM4-0.5B"), find_model("MiniCPM5-2B")
+    assert 0 < usual_seconds(small, machine(0, 16, 8)) < usual_seconds(small, machine(0, 16, 2))
+    assert usual_seconds(small, machine(0, 16, 4)) < usual_seconds(large, machine(0, 16, 4))
+    four, eight = (replace(find_model("MiniCPM5-1B-GGUF"), gguf_bytes=size) for size in (688_000_000, 1_150_000_000))
+    assert usual_seconds(four, machine(0, 16, 4)) < usual_seconds(eight, machine(0, 16, 4))
 
 
 def test_the_reason_says_in_words_why() -> None:
@@ -154,6 +193,9 @@ def test_any_hub_id_may_be_downloaded_and_an_unknown_name_lists_the_known_ones()
     ("name", "reason", "instead"),
     [
         ("OpenBMB/MiniCPM-SALA", "linear and sparse attention", "MiniCPM4.1-8B"),
+        ("OpenBMB/MiniCPM4.1-8B-Eagle3", "a draft head", "MiniCPM4.1-8B"),
+        ("OpenBMB/MiniCPM4-8B-Eagle-FRSpec", "a draft head", "MiniCPM4-8B"),
+        ("OpenBMB/MiniCPM5-2B-DSpark", "a draft head", "MiniCPM5-2B"),
         ("openbmb/MiniCPM-V-2_6", "reads pictures", "MiniCPM5-2B"),
         ("openbmb/MiniCPM-Llama3-V-2_5", "reads pictures", "MiniCPM5-2B"),
         ("openbmb/MiniCPM-V-4", "reads pictures", "MiniCPM5-2B"),

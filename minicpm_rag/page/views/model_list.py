@@ -15,7 +15,7 @@ import streamlit as st
 from minicpm_rag.page import shared
 from minicpm_rag.page.background import downloads
 from minicpm_rag.page.html import markup
-from minicpm_rag.page.language import t
+from minicpm_rag.page.language import said, t
 from minicpm_rag.page.once import Once
 from minicpm_rag.page.views import notices
 from minicpm_rag.text.sizes import file_size
@@ -46,6 +46,7 @@ def draw(workspace: Workspace, switch: Switch) -> None:
     notices.quiet(_machine_line(machine))
     local = models.find_local(shared.settings().home)
     choice = models.choose(machine, [found.model for found in local if not found.problems])
+    notices.quiet(" ".join(said(told) for told in (choice.reason, choice.better) if told is not None))
     here = {found.model.name: found for found in local}
     known = {model.name: model for model in models.CATALOGUE if model.kind == "chat" and model.usable}
     # A GGUF model that is here tells more of itself than the catalogue.
