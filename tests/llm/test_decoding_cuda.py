@@ -73,6 +73,30 @@ def test_a_seeded_draw_is_the_same_plain_drafted_and_on_the_cpu(served: Any) -> 
     assert collect(engines[True], ids, SAMPLED) == expected
 
 
+def test_kernels_choose_what_plain_torch_chooses_from_steep_and_from_flat_scores() -> None:
+    from minicpm_rag.llm.decoding import fast, sampling
+    from minicpm_rag.llm.decoding.cache import BLOCK
+    from minicpm_rag.llm.decoding.slots import Slots
+
+    device, vocabulary = torch.device("cuda"), 122_753
+    kinds = [Sampling(), Sampling(temperature=0), Sampling(temperature=1, top_p=0.95, top_k=0),
+             Sampling(temperature=1, top_p=1, top_k=5), Sampling(temperature=1.5, top_p=0.9, top_k=400),
+             Sampling(temperature=1, top_p=1, top_k=0)]  # fmt: skip
+    torch.manual_seed(0)
+    for spread in (0.2, 1.0, 4.0):
+        for tokens in (1, 8):
+            slots = torch.arange(len(kinds), device=device)
+            logits = torch.randn((len(kinds), tokens, vocabulary), device=device) * spread
+            ids = torch.randint(0, vocabulary, (len(kinds), tokens), device=device)
+            chosen = []
+            for choose in (sampling.choose, fast.choose):
+                state = Slots(len(kinds), 64, BLOCK, vocabulary, device)
+                for number, kind in enumerate(kinds):
+                    state.fill(number, [3, 5, 9], [1], kind, seed=number)
+                chosen.append(choose(logits.clone(), state, slots, ids))
+            assert torch.equal(*chosen)
+
+
 def test_bfloat16_logits_are_as_near_to_float32_as_transformers_own() -> None:
     folder = GOLDEN / "minicpm-2b-tiny"
     ids = json.loads((folder / "expected.json").read_text())["input_ids"][0]
@@ -144,12 +168,12 @@ def test_products_of_many_rows_are_what_plain_torch_computes(count: int) -> None
         assert (ours - added.rows).norm() < 0.01 * added.rows.norm()
 
 
-def test_chunks_of_several_prompts_are_read_as_plain_torch_reads_each() -> None:
+def test_portions_of_several_prompts_are_read_as_plain_torch_reads_each() -> None:
     from minicpm_rag.llm.decoding import fast, plain
-    from minicpm_rag.llm.decoding.chunk import Part
+    from minicpm_rag.llm.decoding.portion import Part
 
     for name in CHECKPOINTS:
-        engine = GraphEngine(load_model(GOLDEN / name, device="cuda", precision="float32"))
+        engine = GraphEngine(load_model(GOLDEN / name, device="cuda", precision="float32"), slots=1, drafting=False)
         decoder = engine._decoder
         ids = torch.randint(3, 700, (330,), device="cuda")
         first, second = list(range(1, 6)), list(range(6, 9))

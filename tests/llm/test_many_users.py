@@ -1,4 +1,4 @@
-"""Many requests at once: chunks of several prompts, shared beginnings, draft tokens where they pay."""
+"""Many requests at once: portions of several prompts, shared beginnings, draft tokens where they pay."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from golden import GOLDEN
 
 from minicpm_rag.llm.checkpoint import load_model
 from minicpm_rag.llm.decoding import GraphEngine
-from minicpm_rag.llm.decoding.chunk import Part
 from minicpm_rag.llm.decoding.pace import MOST_TOKENS, Pace
 from minicpm_rag.llm.decoding.payoff import Foresight, Payoff
+from minicpm_rag.llm.decoding.portion import Part
 from minicpm_rag.llm.decoding.slots import DRAFT_TOKENS
 from minicpm_rag.llm.generation import Sampling
 
@@ -54,7 +54,7 @@ def test_forty_questions_at_once_get_the_reference_s_answers(engine: GraphEngine
 
 
 @pytest.mark.parametrize("cache", ["full", "int8"])
-def test_a_chunk_of_several_prompts_gives_what_each_gives_alone(cache: Any, prompt: list[int]) -> None:
+def test_a_portion_of_several_prompts_gives_what_each_gives_alone(cache: Any, prompt: list[int]) -> None:
     engine = GraphEngine(load_model(GOLDEN / "minicpm-1b-tiny", device="cpu", precision="float32"), cache=cache)
     ids = torch.tensor(prompt)
     first, second, third = [1, 2, 3], [4, 5, 6], [7]
@@ -69,7 +69,7 @@ def test_a_chunk_of_several_prompts_gives_what_each_gives_alone(cache: Any, prom
     engine.close()
 
 
-def test_prompts_are_read_in_chunks_between_the_steps_of_others(
+def test_prompts_are_read_in_portions_between_the_steps_of_others(
     engine: GraphEngine, prompt: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = [collect(engine, ids) for ids in (prompt[:100], prompt[50:350])]
@@ -77,16 +77,16 @@ def test_prompts_are_read_in_chunks_between_the_steps_of_others(
     monkeypatch.setattr(Pace, "tokens", lambda self, others_wait: 64)
     calls: list[str] = []
     prefill, step = engine._decoder.prefill, engine._decoder.step
-    monkeypatch.setattr(engine._decoder, "prefill", lambda *given: calls.append("chunk") or prefill(*given))
+    monkeypatch.setattr(engine._decoder, "prefill", lambda *given: calls.append("portion") or prefill(*given))
     monkeypatch.setattr(engine._decoder, "step", lambda *given: calls.append("step") or step(*given))
     stream = engine.stream(prompt[:100], GREEDY, threading.Event())
     first = next(stream)
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(collect, engine, prompt[50:350])
         assert [[first, *stream], second.result(timeout=60)] == expected
-    last = len(calls) - 1 - calls[::-1].index("chunk")
-    assert "chunk chunk" not in " ".join(calls[calls.index("step") : last])
-    assert calls.count("chunk") == 2 + 5
+    last = len(calls) - 1 - calls[::-1].index("portion")
+    assert "portion portion" not in " ".join(calls[calls.index("step") : last])
+    assert calls.count("portion") == 2 + 5
 
 
 def test_what_several_prompts_begin_with_is_read_once(

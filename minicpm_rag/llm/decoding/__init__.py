@@ -2,12 +2,12 @@
 
 Token ids in, token ids out; text and stop strings are `generation.text`'s. The path of a request:
 
-    GraphEngine.stream -> scheduler   the queue; who joins and leaves between two steps; chunks of prompts (pace)
+    GraphEngine.stream -> scheduler   the queue; who joins and leaves between two steps; portions of prompts (pace)
                           graphs      a step, from a captured CUDA graph or in plain torch; draft tokens (payoff)
                           step        begin (drafting), layers, head, choose (sampling)
-                          plain       the operations of a step and of a chunk in torch
+                          plain       the operations of a step and of a portion in torch
                           fast        the same as kernels: few rows (linear, attention, choice)
-                          many        many rows: chunks, many sequences (cuBLAS, rows, flash)
+                          many        many rows: portions, many sequences (cuBLAS, rows, flash)
 
 On a processor `processor` serves instead, one sequence at a time.
 
@@ -27,9 +27,9 @@ from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
 from minicpm_rag.llm.checkpoint import context_tokens
 from minicpm_rag.llm.checkpoint.quantization import Weights
 from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool, block_bytes
-from minicpm_rag.llm.decoding.chunk import Part
 from minicpm_rag.llm.decoding.graphs import Steps
 from minicpm_rag.llm.decoding.plain import Residual
+from minicpm_rag.llm.decoding.portion import Part
 from minicpm_rag.llm.decoding.rope import RotaryTables
 from minicpm_rag.llm.decoding.scheduler import Scheduler
 from minicpm_rag.llm.decoding.sequence import TokenSequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import torch
 
 # What computes attention in this engine, whatever implementation the model was loaded with.
-ATTENTION = "sdpa (prefill), Triton (decoding)"
+ATTENTION = "Triton (sdpa until it is compiled)"
 _USUAL_TOKENS = 4096  # of cache for each slot, where no limit is given
 _RESERVE_BYTES = 1 << 30  # left free for the activations of a prefill and the libraries' workspaces
 _SHARE = 0.75  # of what is then left, for the cache: other models and programs use the card too

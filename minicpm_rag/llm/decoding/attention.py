@@ -18,8 +18,10 @@ and split.
          split 1  --1--2------4.
          split 2  --1--2-3-----4--5--> out
 
-Combining in the last program saves a second kernel a layer. Online softmax and splitting: Dao et al., FlashAttention
-and Flash-Decoding. The kernel knows positions and blocks, not requests: `cache` decides which blocks belong to whom.
+Combining in the last program saves a second kernel a layer. Where rows are many (draft tokens times the queries that
+share a key head) that program would take longer for them than a kernel of its own, `combine_kernel`. Online softmax
+and splitting: Dao et al., FlashAttention and Flash-Decoding. The kernel knows positions and blocks, not requests:
+`cache` decides which blocks belong to whom.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
@@ -79,11 +81,12 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
                      T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr, D: tl.constexpr, KV_BLOCK: tl.constexpr,
                      INT8: tl.constexpr, SPLITS: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
                      BLOCK_D: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr, STAGES: tl.constexpr,
-                     PDL: tl.constexpr):  # fmt: skip
+                     COMBINE: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """qkv [sequences * T, (H + 2 KV) D] -> out [sequences * T, H D]; see above for the five phases.
 
     `slots` are the sequences' rows of `length` (with the first new token) and of `table` (their cache blocks).
-    `partial`, `sums` and `counter` are scratch memory, with the counters at zero before and after.
+    `partial`, `sums` and `counter` are scratch memory, with the counters at zero before and after. Only with COMBINE
+    is there a phase 5.
     """
     start_next(PDL)
     REP: tl.constexpr = H // KV
@@ -169,6 +172,8 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     tl.store(partial, mixed, mask=real[:, None])
     tl.store(sums, best, mask=real)
     tl.store(sums + 1, total, mask=real)
+    if not COMBINE:
+        return
     tl.debug_barrier()  # the stores of all threads of this program come before the count
     arrived = tl.atomic_add(counter_ptr + tl.program_id(0), 1, sem="acq_rel")
     if arrived == SPLITS - 1:  # phase 5
@@ -185,3 +190,24 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
             q_here = (q_row < T * REP)[:, None] & in_head[None, :]
             tl.store(out_ptr + q_offset[:, None] + d[None, :], value, mask=q_here)
         tl.store(counter_ptr + tl.program_id(0), 0)
+
+
+@triton.jit
+def combine_kernel(partial_ptr, sums_ptr, out_ptr, T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr,
+                   D: tl.constexpr, SPLITS: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr,
+                   PDL: tl.constexpr):  # fmt: skip
+    """Phase 5 for one row of one sequence and key head a program."""
+    start_next(PDL)
+    wait_for_previous(PDL)
+    REP: tl.constexpr = H // KV
+    group = tl.program_id(0)
+    q_row = tl.program_id(1)
+    d = tl.arange(0, BLOCK_D)
+    spot = (group * SPLITS + tl.arange(0, SPLITS)) * ROWS + q_row
+    bests = tl.load(sums_ptr + spot * 2)
+    share = tl.exp2(bests - tl.max(bests, axis=0))
+    whole = tl.sum(tl.load(sums_ptr + spot * 2 + 1) * share, axis=0)
+    values = tl.load(partial_ptr + spot[:, None] * BLOCK_D + d[None, :])
+    value = tl.sum(values * share[:, None], axis=0) / whole
+    row = (group // KV * T + q_row // REP) * H + group % KV * REP + q_row % REP
+    tl.store(out_ptr + row * D + d, value, mask=d < D)

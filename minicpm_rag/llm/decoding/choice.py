@@ -3,9 +3,15 @@
 They compute what `drafting` and `sampling` define. Here a BLOCK is a part of the vocabulary that one program reads;
 a row is one token of one sequence.
 
-The lowest score that top-k and top-p keep is found without sorting 122,753 of them. A pass sets 32 thresholds into the
-interval in which that score must lie and weighs what lies above each; the two neighbours between which the weight falls
-below the limit are the next interval. Five passes narrow 30 nats down to the precision of float32:
+The lowest score that top-k and top-p keep is found without sorting 122,753 of them. Nearly always it is among few:
+
+    1. coarse    weigh what lies above each of 16 thresholds, the nearer to the best score the closer they are
+    2. gather    the scores above the threshold that certainly keeps enough: each block's own, up to ROOM of them
+    3. search    one program a row halves the interval in which the score lies until it is as narrow as float32 is fine
+
+Where a block has more candidates than ROOM (a flat distribution without top-k), passes over all scores find it instead.
+Each sets 32 thresholds into the interval and weighs what lies above each; the two neighbours between which the weight
+falls below the limit are the next interval. Five passes narrow 30 nats down to the precision of float32:
 
     weight above   60 57 51 48 . . .  9  2  0        limit: k = 50
     thresholds      |  |  |  |        |  |  |
@@ -27,6 +33,9 @@ import triton.language as tl
 from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
 
 THRESHOLDS = tl.constexpr(32)
+COARSE = tl.constexpr(16)
+ROOM = tl.constexpr(128)
+_HALVINGS = tl.constexpr(25)  # of 30 nats: down to 9e-7
 # A score so many nats below the best has e**-30 of its probability: it is never drawn.
 _DEPTH = tl.constexpr(30.0)
 
@@ -91,6 +100,109 @@ def _best(best_ptr, row, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):
 
 
 @triton.jit
+def _coarse_thresholds(best, j):
+    """The thresholds j of 0..COARSE - 1, falling from just under the best score to _DEPTH below it."""
+    share = (j + 1).to(tl.float32) / COARSE
+    return best - _DEPTH * share * share * share
+
+
+@triton.jit(do_not_specialize=["T"])
+def coarse_kernel(scores_ptr, best_ptr, coarse_ptr, slots_ptr, top_k_ptr, V, T, BLOCKS: tl.constexpr,
+                  BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr, CHUNK: tl.constexpr,
+                  PDL: tl.constexpr):  # fmt: skip
+    """Phase 1: how many of this block's scores lie above each threshold, or without top-k their probability."""
+    start_next(PDL)
+    wait_for_previous(PDL)
+    row = tl.program_id(0)
+    counted = tl.load(top_k_ptr + tl.load(slots_ptr + row // T)) > 0
+    best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
+    j = tl.arange(0, COARSE)
+    threshold = _coarse_thresholds(best, j)
+    above = tl.zeros([CHUNK, COARSE], tl.float32)
+    for start in tl.range(0, BLOCK, CHUNK):
+        index = tl.program_id(1) * BLOCK + start + tl.arange(0, CHUNK)
+        scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
+        weight = tl.where(counted, 1.0, tl.exp(scores - best))
+        above += tl.where(scores[:, None] > threshold[None, :], weight[:, None], 0.0)
+    tl.store(coarse_ptr + (row * BLOCKS + tl.program_id(1)) * COARSE + j, tl.sum(above, axis=0))
+
+
+@triton.jit
+def _coarse_weights(coarse_ptr, row, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):
+    """What lies above each coarse threshold [COARSE], over all blocks."""
+    block = tl.arange(0, BLOCKS_PADDED)
+    place = (row * BLOCKS + block)[:, None] * COARSE + tl.arange(0, COARSE)[None, :]
+    return tl.sum(tl.load(coarse_ptr + place, mask=(block < BLOCKS)[:, None], other=0.0), axis=0)
+
+
+@triton.jit(do_not_specialize=["T"])
+def gather_kernel(scores_ptr, best_ptr, coarse_ptr, candidate_ptr, count_ptr, slots_ptr, top_k_ptr, top_p_ptr, V, T,
+                  BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr,
+                  PDL: tl.constexpr):  # fmt: skip
+    """Phase 2: this block's candidates, in order, and how many there are."""
+    start_next(PDL)
+    wait_for_previous(PDL)
+    row = tl.program_id(0)
+    slot = tl.load(slots_ptr + row // T)
+    top_k = tl.load(top_k_ptr + slot)
+    best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
+    weights = _coarse_weights(coarse_ptr, row, BLOCKS, BLOCKS_PADDED)
+    limit = tl.where(top_k > 0, top_k.to(tl.float32), tl.load(top_p_ptr + slot) * tl.max(weights, axis=0))
+    enough = tl.min(tl.where(weights >= limit, tl.arange(0, COARSE), COARSE - 1), axis=0)
+    index = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
+    chosen = (scores > _coarse_thresholds(best, enough)).to(tl.int32)
+    place = tl.cumsum(chosen, axis=0) - 1
+    group = row * BLOCKS + tl.program_id(1)
+    tl.store(candidate_ptr + group * ROOM + place, scores, mask=(chosen > 0) & (place < ROOM))
+    tl.store(count_ptr + group, tl.sum(chosen, axis=0))
+
+
+@triton.jit(do_not_specialize=["T"])
+def search_kernel(best_ptr, coarse_ptr, candidate_ptr, count_ptr, lowest_ptr, slots_ptr, temperature_ptr, top_k_ptr,
+                  top_p_ptr, T, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+    """Phase 3: what the kept scores of one row lie above; infinity where a block has too many candidates to tell."""
+    start_next(PDL)
+    wait_for_previous(PDL)
+    row = tl.program_id(0)
+    slot = tl.load(slots_ptr + row // T)
+    top_k = tl.load(top_k_ptr + slot)
+    top_p = tl.load(top_p_ptr + slot)
+    best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
+    lowest = best - _DEPTH
+    narrowed = (tl.load(temperature_ptr + slot) > 0.0) & ((top_k > 0) | (top_p < 1.0))
+    if narrowed:
+        place = tl.arange(0, BLOCKS_PADDED * ROOM)
+        block = place // ROOM
+        count = tl.load(count_ptr + row * BLOCKS + block, mask=block < BLOCKS, other=0)
+        if tl.max(count, axis=0) > ROOM:
+            lowest = float("inf")
+        else:
+            scores = tl.load(
+                candidate_ptr + row * BLOCKS * ROOM + place, mask=place % ROOM < count, other=float("-inf")
+            )
+            high = best
+            if top_k > 0:
+                for _ in tl.range(_HALVINGS):
+                    middle = 0.5 * (lowest + high)
+                    fits = tl.sum((scores > middle).to(tl.int32), axis=0) >= top_k
+                    lowest = tl.where(fits, middle, lowest)
+                    high = tl.where(fits, high, middle)
+            if top_p < 1.0:
+                weights = tl.exp(scores - best)
+                whole = tl.sum(tl.where(scores > lowest, weights, 0.0), axis=0)
+                if top_k == 0:
+                    whole = tl.max(_coarse_weights(coarse_ptr, row, BLOCKS, BLOCKS_PADDED), axis=0)
+                high = best
+                for _ in tl.range(_HALVINGS):
+                    middle = 0.5 * (lowest + high)
+                    fits = tl.sum(tl.where(scores > middle, weights, 0.0), axis=0) >= top_p * whole
+                    lowest = tl.where(fits, middle, lowest)
+                    high = tl.where(fits, high, middle)
+    tl.store(lowest_ptr + row, lowest)
+
+
+@triton.jit
 def _narrowed(low, high, weight, limit):
     """The part of (low, high] between the neighbours where the weight above [THRESHOLDS] falls below the limit."""
     j = tl.arange(0, THRESHOLDS)
@@ -146,7 +258,7 @@ def _top_p_interval(interval_ptr, weight_ptr, top_k, top_p, best, number, PASSES
 
 
 @triton.jit(do_not_specialize=["number", "T"])
-def narrow_kernel(scores_ptr, best_ptr, interval_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V,
+def narrow_kernel(scores_ptr, best_ptr, lowest_ptr, interval_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V,
                   number, T, TOP_P: tl.constexpr, PASSES: tl.constexpr, BLOCKS: tl.constexpr,
                   BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr, CHUNK: tl.constexpr,
                   PDL: tl.constexpr):  # fmt: skip
@@ -154,6 +266,8 @@ def narrow_kernel(scores_ptr, best_ptr, interval_ptr, weight_ptr, slots_ptr, top
     start_next(PDL)
     wait_for_previous(PDL)
     row = tl.program_id(0)
+    if tl.load(lowest_ptr + row) != float("inf"):  # it was found among the candidates
+        return
     slot = tl.load(slots_ptr + row // T)
     interval_ptr += row * 2 * PASSES * 3
     weight_ptr += row * 2 * PASSES * BLOCKS * THRESHOLDS
@@ -191,7 +305,7 @@ def _hashed(word):
 
 
 @triton.jit(do_not_specialize=["T"])
-def draw_kernel(scores_ptr, best_ptr, interval_ptr, weight_ptr, value_ptr, index_ptr, slots_ptr, length_ptr,
+def draw_kernel(scores_ptr, best_ptr, lowest_ptr, interval_ptr, weight_ptr, value_ptr, index_ptr, slots_ptr, length_ptr,
                 temperature_ptr, top_k_ptr, top_p_ptr, seed_ptr, V, T, PASSES: tl.constexpr,
                 BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr,
                 PDL: tl.constexpr):  # fmt: skip
@@ -201,9 +315,12 @@ def draw_kernel(scores_ptr, best_ptr, interval_ptr, weight_ptr, value_ptr, index
     row = tl.program_id(0)
     slot = tl.load(slots_ptr + row // T)
     best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
-    low, _high, _limit = _top_p_interval(
-        interval_ptr + row * 2 * PASSES * 3, weight_ptr + row * 2 * PASSES * BLOCKS * THRESHOLDS,
-        tl.load(top_k_ptr + slot), tl.load(top_p_ptr + slot), best, PASSES, PASSES, BLOCKS, BLOCKS_PADDED)  # fmt: skip
+    low = tl.load(lowest_ptr + row)
+    if low == float("inf"):
+        low, _high, _limit = _top_p_interval(
+            interval_ptr + row * 2 * PASSES * 3, weight_ptr + row * 2 * PASSES * BLOCKS * THRESHOLDS,
+            tl.load(top_k_ptr + slot), tl.load(top_p_ptr + slot), best, PASSES, PASSES, BLOCKS,
+            BLOCKS_PADDED)  # fmt: skip
     index = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
     position = (tl.load(length_ptr + slot) + row % T).to(tl.uint32)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _FEW_ROWS = 8
 _FEW_QUANTIZED_ROWS = 32
 
+# Query rows of a key head whose splits the last program of the attention kernel adds up itself.
+_ROWS_OF_ONE_PROGRAM = 8
+
 # Each pass tells 32 thresholds apart: five passes over 30 nats reach 9e-7, the spacing of float32 scores.
 _PASSES = 5
 _SCORES_BLOCK = 2048
@@ -162,7 +165,7 @@ def attention(
     _blocks: int,
 ) -> torch.Tensor:
     """See `plain.attention`; reads the real length of each sequence."""
-    from minicpm_rag.llm.decoding.attention import attention_kernel
+    from minicpm_rag.llm.decoding.attention import attention_kernel, combine_kernel
     from minicpm_rag.llm.decoding.dependent_launch import launch_options
 
     sequences = len(slots)
@@ -174,6 +177,11 @@ def attention(
     splits = attention_splits(programs, weights.head_dimension, qkv.device)
     block_q, block_d = max(16, power_of_two(rows)), max(16, power_of_two(weights.head_dimension))
     result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
+    scratch = _scratch(state, programs, splits * rows_kept, block_d)
+    combine_alone = splits > 1 and rows > _ROWS_OF_ONE_PROGRAM
+    sizes = {"T": tokens, "H": weights.heads, "KV": weights.key_heads, "D": weights.head_dimension, "SPLITS": splits,
+             "BLOCK_D": block_d, "ROWS": rows_kept}  # fmt: skip
+    early = launch_options(qkv.device)
     attention_kernel[(programs, splits)](
         qkv,
         cache.keys,
@@ -185,26 +193,23 @@ def attention(
         slots,
         state.length,
         state.blocks,
-        *_scratch(state, programs, splits * rows_kept, block_d),
+        *scratch,
         result,
         state.blocks.shape[1],
         weights.attention_multiplier,
-        T=tokens,
-        H=weights.heads,
-        KV=weights.key_heads,
-        D=weights.head_dimension,
         KV_BLOCK=BLOCK,
         INT8=cache.quantized,
-        SPLITS=splits,
         BLOCK_Q=block_q,
         BLOCK_T=max(16, power_of_two(tokens)),
-        BLOCK_D=block_d,
-        ROWS=rows_kept,
         CHUNK=chunk,
         STAGES=2,
+        COMBINE=not combine_alone,
         num_warps=4,
-        **launch_options(qkv.device),
+        **sizes,
+        **early,
     )
+    if combine_alone:
+        combine_kernel[(programs, rows)](scratch[0], scratch[1], result, **sizes, **early)
     return result
 
 
@@ -239,24 +244,40 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     rows, blocks = sequences * tokens, parts(vocabulary, _SCORES_BLOCK)
     grid = (rows, blocks)
     common = launch_options(logits.device)
-    search: dict[str, Any] = {"PASSES": _PASSES, "BLOCKS": blocks, "BLOCKS_PADDED": power_of_two(blocks)}
+    counts: dict[str, Any] = {"BLOCKS": blocks, "BLOCKS_PADDED": power_of_two(blocks)}
+    search = {"PASSES": _PASSES, **counts}
     best = logits.new_empty((rows, blocks))
     intervals = logits.new_empty((rows, 2 * _PASSES, 3))  # low, high, limit: of top-k's passes, then of top-p's
     weight = logits.new_empty((rows, 2 * _PASSES, blocks, kernels.THRESHOLDS.value))
+    coarse = logits.new_empty((rows, blocks, kernels.COARSE.value))
+    candidates = logits.new_empty((rows, blocks, kernels.ROOM.value))
+    found, lowest = torch.empty_like(best, dtype=torch.int32), logits.new_empty(rows)
     value, index = torch.empty_like(best), torch.empty_like(best, dtype=torch.int32)
     out = ids.new_empty((sequences, 1 + tokens))
     kernels.scores_kernel[grid](
         logits, best, state.seen, slots, ids, state.temperature, state.penalty, vocabulary,
         T=tokens, BLOCK=_SCORES_BLOCK, **common,
     )  # fmt: skip
+    kernels.coarse_kernel[grid](
+        logits, best, coarse, slots, state.top_k, vocabulary, tokens,
+        BLOCK=_SCORES_BLOCK, CHUNK=_SCORES_CHUNK, **counts, **common,
+    )  # fmt: skip
+    kernels.gather_kernel[grid](
+        logits, best, coarse, candidates, found, slots, state.top_k, state.top_p, vocabulary, tokens,
+        BLOCK=_SCORES_BLOCK, num_warps=8, **counts, **common,
+    )  # fmt: skip
+    kernels.search_kernel[(rows,)](
+        best, coarse, candidates, found, lowest, slots, state.temperature, state.top_k, state.top_p, tokens,
+        num_warps=16, **counts, **common,
+    )  # fmt: skip
     for top_p in (False, True):
         for number in range(_PASSES):
             kernels.narrow_kernel[grid](
-                logits, best, intervals, weight, slots, state.top_k, state.top_p, vocabulary, number, tokens,
+                logits, best, lowest, intervals, weight, slots, state.top_k, state.top_p, vocabulary, number, tokens,
                 TOP_P=top_p, BLOCK=_SCORES_BLOCK, CHUNK=_SCORES_CHUNK, **search, **common,
             )  # fmt: skip
     kernels.draw_kernel[grid](
-        logits, best, intervals, weight, value, index, slots, state.length, state.temperature,
+        logits, best, lowest, intervals, weight, value, index, slots, state.length, state.temperature,
         state.top_k, state.top_p, state.seed, vocabulary, tokens, BLOCK=_SCORES_BLOCK, **search, **common,
     )  # fmt: skip
     kernels.finish_kernel[(sequences,)](

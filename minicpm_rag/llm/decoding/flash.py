@@ -1,8 +1,8 @@
-"""Triton kernels of prefill's attention: all parts of a chunk in one launch, over KV-cache blocks.
+"""Triton kernels of prefill's attention: all parts of a portion in one launch, over KV-cache blocks.
 
 Each program takes one tile, as many rows of one part as a block has tokens, and one head:
 
-    rows of a chunk   [ part of prompt A           ][ part of prompt B    ]
+    rows of a portion   [ part of prompt A           ][ part of prompt B    ]
     tiles             [   0    |   1    |    2     ][   3    |     4      ]     each: (first row, its position, part)
 
     1. store      rotate the keys; write keys and values to the blocks of their prompts (a kernel of its own, so that

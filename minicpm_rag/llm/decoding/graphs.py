@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.decoding import plain
 from minicpm_rag.llm.decoding.cache import BLOCK
-from minicpm_rag.llm.decoding.chunk import Part
 from minicpm_rag.llm.decoding.pace import MOST_TOKENS, Pace
 from minicpm_rag.llm.decoding.payoff import Payoff
+from minicpm_rag.llm.decoding.portion import Part
 from minicpm_rag.llm.decoding.slots import DRAFT_TOKENS
 from minicpm_rag.llm.decoding.step import Decoder
 
@@ -133,9 +133,9 @@ class Steps:
             out = self._decoder.step(self._rows[size], tokens, self._operations, 0)
         graph.replay()
         self.payoff.note_idle(shape, min(_milliseconds(graph.replay) for _ in range(2)))
-        self._graphs[shape] = graph, out
-        if self.captured:
+        if len(self._graphs) == len(self.shapes) - 1:
             self._warm_up_prefill()
+        self._graphs[shape] = graph, out
 
     def drop_graphs(self) -> None:
         """Free the graphs and their memory, because they are bound to the present KV cache; they are captured again."""
@@ -177,7 +177,7 @@ class Steps:
             self._when_done()
 
     def _compile_shape(self, shape: tuple[int, int]) -> bool:
-        """Run one shape of step, and a chunk, on the spare slot, on a CUDA stream of its own."""
+        """Run one shape of step, and a portion, on the spare slot, on a CUDA stream of its own."""
         import torch
 
         size, tokens = shape

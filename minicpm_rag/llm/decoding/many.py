@@ -1,4 +1,4 @@
-"""The operations of `plain` for many rows on CUDA: those of a chunk of prompts, or of many sequences in one step.
+"""The operations of `plain` for many rows on CUDA: those of a portion of prompts, or of many sequences in one step.
 
 With so many rows cuBLAS computes the products; the kernels in `rows` and `flash` are for what it and torch would do
 slowly. Which rows are many is `fast`'s to say.
@@ -18,7 +18,7 @@ from minicpm_rag.llm.decoding.weights import DecoderWeights
 if TYPE_CHECKING:
     import torch
 
-    from minicpm_rag.llm.decoding.chunk import Chunk
+    from minicpm_rag.llm.decoding.portion import Portion
 
 __all__ = ["Residual", "add", "enter", "prefill_attention", "project"]
 
@@ -65,12 +65,12 @@ def add(residual: Residual, rows: torch.Tensor, matrix: Matrix, multiplier: floa
     return Residual(residual.rows.addmm_(rows, matrix.full(rows.dtype).t(), alpha=multiplier), gain)
 
 
-def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCache, chunk: Chunk) -> torch.Tensor:
+def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCache, portion: Portion) -> torch.Tensor:
     """See `plain.prefill_attention`, which also serves a cache in 8 bits."""
     from minicpm_rag.llm.decoding.flash import flash_kernel, store_kernel
 
     if cache.quantized:
-        return plain.prefill_attention(qkv, weights, cache, chunk)
+        return plain.prefill_attention(qkv, weights, cache, portion)
     width = max(16, power_of_two(weights.head_dimension))
     result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
     constants = {
@@ -81,14 +81,14 @@ def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCa
         "BLOCK_D": width,
         "num_warps": 4,
     }
-    arrays = (qkv, cache.keys, cache.values, chunk.cos, chunk.sin)
-    store_kernel[(len(qkv) // BLOCK, weights.key_heads)](*arrays, chunk.new_blocks, **constants)
-    flash_kernel[(len(chunk.tiles), weights.heads)](
+    arrays = (qkv, cache.keys, cache.values, portion.cos, portion.sin)
+    store_kernel[(len(qkv) // BLOCK, weights.key_heads)](*arrays, portion.new_blocks, **constants)
+    flash_kernel[(len(portion.tiles), weights.heads)](
         *arrays,
-        chunk.tiles,
-        chunk.tables,
+        portion.tiles,
+        portion.tables,
         result,
-        chunk.tables.shape[1],
+        portion.tables.shape[1],
         weights.attention_multiplier,
         STAGES=flash_stages(width * cache.keys.element_size(), qkv.device),
         **constants,

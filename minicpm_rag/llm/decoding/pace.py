@@ -6,9 +6,9 @@ from minicpm_rag.llm.decoding.cache import BLOCK
 
 # With the step after it, less than the 60 ms that the others may wait for a token.
 _MILLISECONDS = 40.0
-MOST_TOKENS = 4096  # a larger chunk is no quicker a token, and its activations take memory
+MOST_TOKENS = 4096  # a larger portion is no quicker a token, and its activations take memory
 _FIRST_TOKENS = 2048  # before anything was measured
-_FEWEST_MEASURED = 512  # a small chunk's time is that of launching it
+_FEWEST_MEASURED = 512  # a small portion's time is that of launching it
 
 
 class Pace:
@@ -18,13 +18,13 @@ class Pace:
         self._milliseconds: float | None = None  # a token
 
     def note(self, tokens: int, milliseconds: float) -> None:
-        """Hear how long a chunk took."""
+        """Hear how long a portion took."""
         if tokens >= min(_FEWEST_MEASURED, self.tokens(others_wait=True)):
             took = milliseconds / tokens
             self._milliseconds = took if self._milliseconds is None else (self._milliseconds + took) / 2
 
     def tokens(self, *, others_wait: bool) -> int:
-        """The most tokens of the next chunk, whole blocks."""
+        """The most tokens of the next portion, whole blocks."""
         if self._milliseconds is None:
             return _FIRST_TOKENS
         if not others_wait:

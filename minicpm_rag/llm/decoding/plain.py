@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from minicpm_rag.llm.checkpoint.quantization import Matrix
-    from minicpm_rag.llm.decoding.chunk import Chunk
+    from minicpm_rag.llm.decoding.portion import Portion
     from minicpm_rag.llm.decoding.rope import RotaryTables
     from minicpm_rag.llm.decoding.slots import Slots
 
@@ -121,17 +121,17 @@ def attention(
     return mixed.transpose(1, 2).reshape(sequences * tokens, -1)
 
 
-def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCache, chunk: Chunk) -> torch.Tensor:
-    """Attention of each part of a chunk to itself and to what is cached before it; the cache gets its keys and values.
+def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCache, portion: Portion) -> torch.Tensor:
+    """Attention of each part of a portion to itself and to what is cached before it; the cache gets keys and values.
 
     qkv [rows, heads and key heads] -> [rows, heads * head dimension].
     """
     import torch
 
     mixed = []
-    for row, part, blocks in zip(chunk.first_rows, chunk.parts, chunk.tables.long(), strict=True):
+    for row, part, blocks in zip(portion.first_rows, portion.parts, portion.tables.long(), strict=True):
         rows = slice(row, row + part.rows)
-        rotation = chunk.cos[rows, None], chunk.sin[rows, None]
+        rotation = portion.cos[rows, None], portion.sin[rows, None]
         mixed.append(_prefill_part(qkv[rows], weights, cache, rotation, blocks, part.start))
     return torch.cat(mixed)
 

@@ -1,9 +1,9 @@
 """Which requests are decoded together: they join and leave between steps, while others go on.
 
-    queue --admit--> prefilling --chunk--> decoding --step--> ended
+    queue --admit--> prefilling --portion--> decoding --step--> ended
                      (slot, blocks)        (one token or more a step)
 
-    GPU     | chunk: rest of A, all of B | step: C D | chunk: E | step: A B C D | ...
+    GPU     | portion: rest of A, all of B | step: C D | portion: E | step: A B C D | ...
     host     launch ............ launch .. tokens of the step before .. launch ...
 
 First come, first served: where there is no slot or no memory for the next request, it waits, and so do those
@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import ModelError, OutOfMemoryError
 from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool
-from minicpm_rag.llm.decoding.chunk import Part
 from minicpm_rag.llm.decoding.graphs import Steps
+from minicpm_rag.llm.decoding.portion import Part
 from minicpm_rag.llm.decoding.sequence import TokenSequence
 from minicpm_rag.llm.decoding.slots import DRAFT_TOKENS
 from minicpm_rag.llm.decoding.step import Decoder
@@ -49,7 +49,7 @@ class _Step:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A chunk that was launched: its sequences, whether each is still numbers, how many rows, its beginning and end."""
+    """A portion that was launched: its sequences, whether each is still numbers, its rows, its beginning and end."""
 
     sequences: list[TokenSequence]
     sound: torch.Tensor
@@ -78,7 +78,7 @@ class Scheduler:
         self._decoding: list[TokenSequence] = []
         self._free_slots = list(range(decoder.state.spare))
         self._in_flight: list[_Step] = []
-        self._reading: deque[_Reading] = deque()  # chunks that were launched
+        self._reading: deque[_Reading] = deque()  # portions that were launched
         self._changed = threading.Condition()
         self._idle_tasks: deque[Callable[[], None]] = deque()  # for the thread, once no sequence runs
         self._stopping = False
@@ -204,11 +204,11 @@ class Scheduler:
             self._read(step)
 
     def _admit(self) -> None:
-        """Give waiting requests slots and blocks, as many as are needed to fill the next chunk."""
+        """Give waiting requests slots and blocks, as many as are needed to fill the next portion."""
         pool = self._decoder.pool
         while (sequence := self._queue.first()) is not None and self._free_slots and not self._idle_tasks:
             unread = sum(other.prefilled - other.cached for other in self._prefilling)
-            if unread >= self._chunk_tokens or self._is_being_read(sequence):
+            if unread >= self._portion_tokens or self._is_being_read(sequence):
                 return
             if not pool.fits(sequence.room):
                 self._queue.remove(sequence)
@@ -239,7 +239,7 @@ class Scheduler:
         return False
 
     @property
-    def _chunk_tokens(self) -> int:
+    def _portion_tokens(self) -> int:
         return self._steps.pace.tokens(others_wait=bool(self._decoding))
 
     def _keys_can_be_reused(self, sequence: TokenSequence) -> bool:
@@ -248,13 +248,13 @@ class Scheduler:
         return not rope.depends_on_length or sequence.room <= rope.plain_length
 
     def _prefill(self) -> None:
-        """Launch the next chunk: of each prompt, in order, as much as there is room for."""
+        """Launch the next portion: of each prompt, in order, as much as there is room for."""
         import torch
 
         device = self._decoder.weights.device
         while len(self._reading) > 1:  # one runs and one waits, so that the GPU does not: more would delay a cancel
             self._finish_reading(self._reading.popleft())
-        left, members, parts = self._chunk_tokens, list[TokenSequence](), list[Part]()
+        left, members, parts = self._portion_tokens, list[TokenSequence](), list[Part]()
         for sequence in self._prefilling:
             start = sequence.cached
             count = min(sequence.prefilled - start, left)
@@ -286,12 +286,12 @@ class Scheduler:
             self._fail(members, error)
 
     def _finish_read(self) -> None:
-        """Look at the chunks that are done."""
+        """Look at the portions that are done."""
         while self._reading and (self._reading[0].done is None or self._reading[0].done.query()):
             self._finish_reading(self._reading.popleft())
 
     def _finish_reading(self, reading: _Reading) -> None:
-        """Wait for a chunk, and end the sequences whose prompts made no numbers."""
+        """Wait for a portion, and end the sequences whose prompts made no numbers."""
         if reading.done is not None:
             reading.done.synchronize()
             self._steps.pace.note(reading.rows, reading.began.elapsed_time(reading.done))

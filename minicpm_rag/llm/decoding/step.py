@@ -4,7 +4,7 @@
     residual = layers(enter(ids))
     chosen = choose(head(residual))       draft tokens that equal the chosen ones are accepted
 
-The operations come from `plain` or, as kernels, from `fast`: the same functions. A chunk of prompts goes through the
+The operations come from `plain` or, as kernels, from `fast`: the same functions. A portion of prompts goes through the
 same layers, with an attention of its own.
 
 Nothing here depends on a value that the host would have to read, so a step can be captured as one CUDA graph and
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.decoding import plain
 from minicpm_rag.llm.decoding.cache import BlockPool
-from minicpm_rag.llm.decoding.chunk import Chunk, Part
+from minicpm_rag.llm.decoding.portion import Part, Portion
 from minicpm_rag.llm.decoding.rope import RotaryTables
 from minicpm_rag.llm.decoding.slots import Slots
 from minicpm_rag.llm.decoding.weights import DecoderWeights
@@ -37,18 +37,18 @@ class Decoder:
         self.state = state
 
     def prefill(self, ids: torch.Tensor, parts: Sequence[Part], operations: Any = plain) -> torch.Tensor:
-        """Cache the keys and values of ids [tokens], those of all parts of a chunk, one after the other.
+        """Cache the keys and values of ids [tokens], those of all parts of a portion, one after the other.
 
         Returns the residual of each part's last token [parts, hidden].
         """
         weights = self.weights
-        chunk = Chunk(parts, self.rope, weights.dtype, weights.device)
+        portion = Portion(parts, self.rope, weights.dtype, weights.device)
 
         def attend(qkv: torch.Tensor, layer: int) -> torch.Tensor:
-            return operations.prefill_attention(qkv, weights, self.pool.layers[layer], chunk)  # type: ignore[no-any-return]
+            return operations.prefill_attention(qkv, weights, self.pool.layers[layer], portion)  # type: ignore[no-any-return]
 
-        residual = self._layers(chunk.padded(ids), operations, attend)
-        last: torch.Tensor = residual.rows[chunk.last_rows]
+        residual = self._layers(portion.padded(ids), operations, attend)
+        last: torch.Tensor = residual.rows[portion.last_rows]
         return last
 
     def step(self, slots: torch.Tensor, tokens: int, operations: Any, blocks: int) -> torch.Tensor:

@@ -1,6 +1,6 @@
-"""A chunk: parts of one or several prompts that are read together, between two steps of the sequences being decoded.
+"""A portion: parts of one or several prompts that are read together, between two steps of the sequences being decoded.
 
-    rows of a chunk   [ prompt A, positions 2048 to 4095 | prompt B, 0 to 199 .. 255 ]     `..` is padding
+    rows of a portion   [ prompt A, positions 2048 to 4095 | prompt B, 0 to 199 .. 255 ]     `..` is padding
 
 A part begins where a block of the cache begins and is filled up to whole blocks. Padding comes after every real token,
 so none attends to it, and later steps overwrite what it leaves in the cache.
@@ -36,7 +36,7 @@ class Part:
         return -(-self.count // BLOCK) * BLOCK
 
 
-class Chunk:
+class Portion:
     """The parts with what attention needs of them, on the device."""
 
     def __init__(self, parts: Sequence[Part], rope: RotaryTables, dtype: torch.dtype, device: torch.device) -> None:
