@@ -94,6 +94,6 @@ def _stem(word: str) -> str:
 
 @cache
 def _english_stemmer() -> Any:
-    from snowballstemmer import stemmer
+    from Stemmer import Stemmer
 
-    return stemmer("english")
+    return Stemmer("english", 0)  # without a cache: ours is for all threads
