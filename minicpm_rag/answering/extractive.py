@@ -38,7 +38,7 @@ _SHORT_CHARACTERS, _SHORT_PENALTY = 12, 0.1
 _READ_WEIGHT = 1.0  # where the reader finds the answer
 _READ_WELL = 0.4  # from which the reader is taken to find the answer there
 _ANSWERS, _SILENT = 0.5, 0.01  # the reader's probability that a passage answers, and that it does not
-_ENOUGH = 0.6  # an excerpt whose words score less than this share of the best ones' is left out
+_ENOUGH = 0.7  # an excerpt whose words score less than this share of the best ones' is left out
 _ENOUGH_UNREAD = 0.75  # the same where no reader has read: words alone say less
 _READ_SURELY = 0.8
 _LIKELY = 0.1  # from which the reader takes a statement for one of the places where the answer may stand
@@ -46,6 +46,7 @@ _SURELY_HERE = 0.75  # from which what shares words only adds nothing
 _OF_BEST, _OF_BEST_ELSEWHERE = 0.2, 0.6  # of the most words shared: in the best one's passage, in another
 _ENOUGH_EVIDENCE = 0.75  # of the threshold: a passage with less is no answer, unless the reader finds one in it
 _FOUND = 0.3
+_AT_LEAST = 0.6  # of the first passage's evidence: the least that the reader is taken to see an answer in it
 _ABOUT_AS_MANY = 0.02  # between the scores of two statements for their words
 _ENOUGH_BESIDE = 0.9  # the same beside a row, or beside what the reader surely takes for the answer
 _MOST_USUAL = 3  # excerpts; who wants more also wants what comes less near to the best
@@ -204,7 +205,7 @@ def _enough(question: str, ranked: Sequence[_Scored], *, in_detail: bool) -> lis
     wanted = frozenset(content_terms(question))
     is_shared = any(found.one.terms & wanted for found in ranked)
     others = 0 if has_most_words else 1
-    if in_detail or max(found.likely for found in ranked) < _SURELY_HERE:
+    if in_detail or best.likely < _SURELY_HERE:
         others = len(ranked)
     for found in ranked:
         is_read = found is best or found.read >= _READ_WELL or found.likely >= _LIKELY
@@ -342,7 +343,9 @@ def _likely(candidate: _Candidate, readings: Sequence[Reading | None]) -> float:
         return 0.0
     begin, end = candidate.statement.start, candidate.statement.end
     there = [probability for start, stop, probability in reading.places if start < end and begin < stop]
-    return reading.answers * max(there, default=0.0)
+    # The first passage was found to answer. Where the reader does not see that, it tells well all the same where.
+    found = float(candidate.passage.metadata.get(EVIDENCE) or 0.0) if candidate.number == 1 else 0.0
+    return max(reading.answers, _AT_LEAST * found) * max(there, default=0.0)
 
 
 def _share(wanted: frozenset[str], held: frozenset[str]) -> float:

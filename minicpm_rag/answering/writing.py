@@ -81,6 +81,7 @@ def quote(
         left_out=_in_another_language(begun.documents, readings, style),
         threshold=threshold,
     )
+    begun, chosen = _numbered_as_read(begun, chosen)
     quotes, citations = _written(chosen, begun.documents, page_text)
     seconds = begun.seconds | {"generate": time.monotonic() - began}
     for line in quotes.splitlines(keepends=True):
@@ -261,6 +262,15 @@ class Thinking:
         """The thoughts that came since this was last asked."""
         untold, self._untold = self._untold, None
         return untold
+
+
+def _numbered_as_read(begun: Answer, chosen: Sequence[Excerpt]) -> tuple[Answer, list[Excerpt]]:
+    """The answer and its excerpts with the passages in the order in which they are quoted: the first mark is [1]."""
+    first = list(dict.fromkeys(one.number for one in chosen))
+    order = [*first, *(number for number in range(1, len(begun.documents) + 1) if number not in first)]
+    moved = {number: place for place, number in enumerate(order, 1)}
+    documents = [begun.documents[number - 1] for number in order]
+    return replace(begun, documents=documents), [replace(one, number=moved[one.number]) for one in chosen]
 
 
 def _written(

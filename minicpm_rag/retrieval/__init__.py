@@ -31,7 +31,7 @@ from minicpm_rag.retrieval.parties import in_its_words
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import Choice, select, tell_fates
 from minicpm_rag.retrieval.spelling import corrected
-from minicpm_rag.retrieval.vetoes import lacks_something, unreadable
+from minicpm_rag.retrieval.vetoes import lacks_office, lacks_something, unreadable
 from minicpm_rag.settings import PASSAGES
 from minicpm_rag.text.courtesies import without_courtesies
 from minicpm_rag.text.questions import check_question
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 DEPTH = 100  # hits asked of each search
 READ = 5  # passages that the reader reads: a tenth of a second or two on two processors
+UNSEEN = 0.3  # the reader's probability under which it sees no answer
 CANDIDATES = 30  # fused hits whose texts are looked at
 DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly
 LEAST_DENSE = 0.1  # under this share of the score the question is not embedded
@@ -151,6 +152,8 @@ class HybridRetriever(BaseRetriever):
             readings = self.reader.read(question, [candidate.document for candidate in candidates[:READ]])
             for candidate, reading in zip(candidates, readings, strict=False):
                 candidate.reading = reading
+                if reading.answers < UNSEEN and lacks_office(question, with_above(candidate.document)):
+                    candidate.is_lacking = True
             candidates = answering_first(candidates)
         signs = features(candidates, match, searches.readable)
         for candidate, observed in zip(candidates, signs, strict=True):

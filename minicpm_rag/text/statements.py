@@ -25,6 +25,8 @@ _INK = re.compile(r"\S")
 # No sentence's end, no list item, no "name: value".
 _HEADING = re.compile(r"(?![-*•·])[^\n:：|]{1,60}(?<![.。!?！？;；,，…])")
 _NUMBERED = re.compile(r"#{1,6}[ \t]|第[一二三四五六七八九十百\d]+[章节条]|[（(]?[一二三四五六七八九十]+[、）)]")
+# "3. Deposit": a heading where a blank line stands before it and no other number after it, as in a list.
+_COUNTED = re.compile(r"\d{1,2}(?:\.\d{1,2}){0,3}[.)、]?[ \t]*[^\W\d]")
 _MOST_DIGITS = 0.4  # of a heading's characters: above that it is a telephone number, a date or a price
 
 
@@ -89,6 +91,8 @@ def is_heading(document: Document, statement: Statement) -> bool:
     if sum(character.isdigit() for character in line) > _MOST_DIGITS * len(line):
         return False
     apart = not _INK.search(text, 0, start) or text.endswith("\n\n", 0, start)
+    if apart and _COUNTED.match(line) and not _COUNTED.match(text[end:].lstrip()):
+        return True
     return bool(_NUMBERED.match(line)) or (apart and text.startswith("\n\n", end))
 
 

@@ -124,6 +124,9 @@ def test_the_sample_questions_are_answered_without_a_model(retriever: HybridRetr
     missed = []
     for entry in map(json.loads, lines):
         done = ask(chain(retriever), entry["question"])
+        numbers = list(dict.fromkeys(one.number for one in done.citations))
+        assert numbers == list(range(1, len(numbers) + 1)), "they are numbered as they are read"
+        assert all(done.documents[one.number - 1].id == one.document.id for one in done.citations)
         quotes = [one.quote for one in done.citations if one.document.metadata["title"] == entry["file"]]
         if done.mode != "extractive" or not any(answer in "".join(quotes) for answer in entry["answers"]):
             missed.append(entry["question"])

@@ -223,3 +223,26 @@ def test_a_passage_with_little_evidence_answers_only_where_the_reader_finds_it_t
     assert other.page_content not in texts(question, LEASE, other, threshold=0.35)
     found = reading_of("何敏女士", 0.6, other)
     assert other.page_content in texts(question, LEASE, other, readings=[None, found], threshold=0.35)
+
+
+def test_in_a_passage_that_was_found_to_answer_the_readers_place_counts_though_it_sees_no_answer() -> None:
+    passage = Document(
+        "The lessee pays a deposit. It comes back within ten working days. Deposits of dogs are another matter.",
+        metadata={"title": "flat", "document_id": 1, "page": 1, "start": 0, "score": 1.0, "evidence": 0.9},
+    )
+    question = "How quickly is the deposit returned?"
+    assert "It comes back within ten working days." in texts(
+        question, passage, readings=[reading_of("ten working days", 0.02, passage)]
+    )
+
+
+def test_two_words_in_common_are_no_answer_where_another_document_has_all() -> None:
+    other = Document(
+        "Every lessee pays for the keys.",
+        metadata={"title": "keys", "document_id": 2, "page": 1, "start": 0, "score": 1.0, "evidence": 0.9},
+    )
+    own = Document(
+        "The lessee pays a deposit of 900 euros in advance.",
+        metadata={"title": "flat", "document_id": 1, "page": 1, "start": 0, "score": 1.0, "evidence": 0.9},
+    )
+    assert texts("What deposit does the lessee pay in advance?", own, other) == [own.page_content]

@@ -107,7 +107,7 @@ def test_a_blank_question_is_wrong_usage(capsys: pytest.CaptureFixture[str], com
 
 
 def test_two_quotes_of_one_place_stand_under_it(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "ask", "年假多少天")
+    code, out, _ = run(capsys, "ask", "年假有什么规定")
     citations = out.split("引用：\n")[1].splitlines()
     assert code == 0 and len(citations) > 2
     places = [line for line in citations if not line.startswith("    ")]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.retrieval.vetoes import lacking_numbers, lacks_something, unreadable
+from minicpm_rag.retrieval.vetoes import lacking_numbers, lacks_office, lacks_something, unreadable
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,22 @@ def test_a_character_that_no_model_reads_must_stand_in_the_source() -> None:
     assert not lacks_something("鰣吃什麼？", unread, "鲥以小鱼为食。")
     assert lacks_something("鰣吃什麼？", unread, "鲵以小鱼为食。")
     assert not lacks_something("鲵吃什么？", frozenset(), "鲵以小鱼为食。")
+
+
+@pytest.mark.parametrize(
+    ("question", "source", "lacks"),
+    [
+        ("数据结构课的助教是谁？", "主讲教师：周立群", True),
+        ("数据结构课的主讲教师是谁？", "主讲教师：周立群", False),
+        ("谁是公司的总经理？", "创始人兼总经理是沈听澜。", False),
+        ("谁是公司的财务总监？", "采购负责人是何敏。", True),
+        ("Who is the property manager of the flat?", "Lessor: Margaret Doyle", True),
+        ("Who is the new chair?", "Present: Laura Finch (chair)", False),
+        ("Who is the 出租方?", "甲方（出租方）：王建国", False),
+        ("Who is the director?", "院长是李强。", False),  # across languages no word can tell
+        ("Who signed the lease?", "Wei Zhang will sign it.", False),
+        ("合同是谁签的？", "由张伟签署。", False),
+    ],
+)
+def test_an_office_that_is_asked_for_must_be_named(question: str, source: str, lacks: bool) -> None:
+    assert lacks_office(question, source) is lacks

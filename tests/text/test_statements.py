@@ -68,7 +68,8 @@ def test_nothing_but_marks_is_no_statement() -> None:
 @pytest.mark.parametrize(
     "text",
     ["Working hours\n\nThe office is open from 7:30.", "## 放入文档\n打开页面。", "一、保修期限\n整机保修两年。",
-     "（二）退换货\n七日内可退。", "第二章 工作时间\n每天八小时。", "AirLeaf 200 product manual\n\nIt measures."],
+     "（二）退换货\n七日内可退。", "第二章 工作时间\n每天八小时。", "AirLeaf 200 product manual\n\nIt measures.",
+     "3. Deposit\nThe lessee pays 900 euros.", "2.1 押金\n押金为两个月租金。"],
 )  # fmt: skip
 def test_a_short_line_by_itself_above_text_is_a_heading(text: str) -> None:
     document = Document(text)
@@ -79,7 +80,7 @@ def test_a_short_line_by_itself_above_text_is_a_heading(text: str) -> None:
     "text",
     ["Working hours", "It lasts two years.\n\nMore.", "Phone: 400 820\n\nMore.", "- charger\n\nMore.",
      "400-820-6677 (Mon-Fri)\n\nMore.", "Working hours\nare from 7:30.", "| a | b |\n| 1 | 2 |\n\nMore.",
-     "整机保修两年\n自签收之日起。"],
+     "整机保修两年\n自签收之日起。", "1. Remove the lid\n2. Fill in the water\n3. Close the lid"],
 )  # fmt: skip
 def test_what_may_answer_by_itself_is_no_heading(text: str) -> None:
     document = Document(text)
