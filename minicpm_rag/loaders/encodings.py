@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.text.scripts import count_han
+from minicpm_rag.text.scripts import count_han, has_wide
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -212,6 +212,9 @@ def _candidates(data: bytes) -> list[str]:
     chinese = _likelier_chinese(data)
     found = chardet.detect(data[:_DETECT_BYTES], compat_names=False, exclude_encodings=_EBCDIC)["encoding"]
     guess = _MEANT.get(found or "", found or "")
+    japanese = next((name for name in ("cp932", "euc_jp") if _reads_as_japanese(data, name)), "")
+    if japanese and guess not in _JAPANESE:
+        return [japanese]
     if guess in ("gb18030", "hz", "big5hkscs", "cp950"):
         return [chinese, guess]
     if guess.startswith("utf-16"):  # told by its zero bytes before; random bytes often decode
@@ -219,7 +222,23 @@ def _candidates(data: bytes) -> list[str]:
     beyond_ascii = sum(byte > 0x7F for byte in data[:_SAMPLE])
     if _reads_as_chinese(data, chinese, beyond_ascii) or not guess:
         return [chinese]
-    return [guess]
+    return ["cp1252", guess] if _mixes_scripts(data, guess) else [guess]
+
+
+def _reads_as_japanese(data: bytes, encoding: str) -> bool:
+    """Whether bytes would be kana to a large part: few others pair so, and chardet misses a sentence or two."""
+    text = _strictly(data[:_SAMPLE], encoding)
+    return len(_KANA.findall(text)) > _MOSTLY_KANA * sum(character > "\x7f" for character in text)
+
+
+def _mixes_scripts(data: bytes, encoding: str) -> bool:
+    """Whether letters of another script, or lines of a frame, would stand inside of Latin words: "Stra▀e", "KΣse".
+
+    Chardet takes short lists in a Western encoding for a code page of DOS. Chinese and its neighbours do stand so.
+    """
+    text = _strictly(data[:_SAMPLE], encoding)
+    foreign = _FOREIGN.findall(text)
+    return not has_wide(text) and 2 * sum(before + after != "" for before, after in foreign) > len(foreign)
 
 
 def _likelier_chinese(data: bytes) -> str:
@@ -252,6 +271,13 @@ def _usual_han_share(data: bytes, encoding: str) -> float:
     return usual / characters if characters else 0.0
 
 
+_KANA = re.compile("[\u3041-\u30fe]")
+_MOSTLY_KANA = 0.35  # of the characters beyond ASCII
+_JAPANESE = frozenset(
+    ["cp932", "shift_jis", "shift_jis_2004", "shift_jisx0213", "euc_jp", "euc_jis_2004", "iso2022_jp"]
+)
+# Characters that are not Latin, with the Latin letters around them; the signs between may be anybody's.
+_FOREIGN = re.compile("([A-Za-z]?)[^\u0000-\u024f\u2010-\u20cf\u2122]+([A-Za-z]?)")
 _USUAL = re.compile("[\u4e00-\u9fa5\u3000-\u30ff\uff01-\uff5e\r\n -~]")
 _FREQUENT = re.compile("[\r\n，。、 的一是了のは]")
 

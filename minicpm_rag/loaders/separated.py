@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,17 +20,24 @@ from minicpm_rag.messages import reason_of
 from minicpm_rag.records import LoadedFile, Page
 
 _LONGEST_CELL = 100_000_000  # characters; the csv module's own limit is 131,072 for the whole process
+_DECLARED = re.compile(r"\"?sep=([^\w\n])\"?\r?\n", re.IGNORECASE)
 _DELIMITERS = ",;\t|"
 
 
 def read(path: Path) -> LoadedFile:
     """Read a csv file as one table, whatever mark parts its cells."""
-    return read_text(path, lambda text: _page(text, _delimiter(text)))
+    return read_text(path, _as_declared)
 
 
 def read_tabbed(path: Path) -> LoadedFile:
     """Read a tsv file as one table."""
     return read_text(path, lambda text: _page(text, "\t"))
+
+
+def _as_declared(text: str) -> Page:
+    """The page of a csv file; a first line such as "sep=;" is for Excel, which does not show it as a row."""
+    declared = _DECLARED.match(text)
+    return _page(text[declared.end() :], declared.group(1)) if declared else _page(text, _delimiter(text))
 
 
 def _page(text: str, delimiter: str) -> Page:

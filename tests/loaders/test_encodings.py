@@ -158,3 +158,28 @@ SAVED = {
 @pytest.mark.parametrize("name", SAVED)
 def test_files_of_older_programs_are_read(name: str) -> None:
     assert SAVED[name] in load_file(DATA / "encodings" / name).pages[0].text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Straße;Größe;Preis\nMühlgasse 3;80 m²;950 €\nÖdweg 7;65 m²;800 €\n",
+        "Prix: 45 €\nRéf: n° 7",
+        "Menü: Käsespätzle 12 €",
+        "Temperatur: 21 °C ± 2 °C\nFläche 12 m²",
+    ],
+)
+def test_short_western_lists_become_no_other_script(text: str) -> None:
+    assert decode(text.encode("cp1252")).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Ο εργαζόμενος δικαιούται άδεια είκοσι ημερών, USB και PC.", "iso8859-7"),
+        ("Отпуск 28 дней, заявление на сайте SAP или через VPN.", "cp1251"),
+        ("メニューはWebサイトのPDFとUSBメモリにあります。", "cp932"),
+    ],
+)
+def test_words_of_other_scripts_beside_latin_ones_stay(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding)).text == text

@@ -191,3 +191,11 @@ def test_what_a_late_row_has_in_a_blank_column_is_not_lost(monkeypatch: pytest.M
     rows = [(1, ["Item", "", "Price"]), *((number, ["Pump", "", "120"]) for number in range(2, 9))]
     write_grid([*rows, (9, ["Valve", "late", "35", "far"])], writer)
     assert writer.page(1).text.endswith("| Pump | 120 |\n| Valve | 35 | far | late |")
+
+
+def test_the_line_that_tells_excel_the_mark_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"sep=;\r\nName;Price\r\nBolt, M8;5\r\nNut;7\r\n")
+    (page,) = load_file(path).pages
+    assert page.text == "| Name | Price |\n| Bolt, M8 | 5 |\n| Nut | 7 |"
+    assert [number for _, number in page.tables[0].rows] == [2, 3]
