@@ -19,6 +19,7 @@ from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.tables import header_rows_of
+from minicpm_rag.loaders.word.headings import level_by_look, tells_by_bold
 from minicpm_rag.loaders.word.numbering import Numbering, read_numbering
 from minicpm_rag.loaders.word.runs import FALLBACK, SKIPPED, TEXT_BOX, Runs, W
 from minicpm_rag.loaders.writer import PageWriter, one_line
@@ -43,6 +44,8 @@ class _Document:
     levels: dict[str, int] = field(default_factory=dict)  # heading level by paragraph style
     contents: frozenset[str] = frozenset()  # paragraph styles of a table of contents
     embedded: dict[str, Any] = field(default_factory=dict)  # parts of other formats, by relation
+    by_look: bool = False  # whether headings are told by their look, because no style marks them
+    by_bold: bool = False  # whether boldness tells them
 
 
 def read(path: Path) -> LoadedFile:
@@ -74,6 +77,8 @@ def read(path: Path) -> LoadedFile:
             },
         )
         body = document.element.body
+        reading.by_look = not any(style.get(f"{W}val") in reading.levels for style in body.iter(f"{W}pStyle"))
+        reading.by_bold = reading.by_look and tells_by_bold(body)
         apart = [(name, part.blob) for name, part in parts if name in _APART]
     except (OpcError, XMLSyntaxError, KeyError, AttributeError, TypeError, IndexError, *BROKEN_ZIP) as exc:
         raise damaged(_WHAT) from exc
@@ -157,6 +162,8 @@ def _write_paragraph(element: Any, writer: PageWriter, document: _Document) -> N
         return
     text = document.runs.text(element)
     level = _outline_level(element) or document.levels.get(style, 0)
+    if not level and document.by_look:
+        level = level_by_look(element, text, by_bold=document.by_bold)
     label = document.numbering.label(element, style) if text.strip() else None
     if level and len(text) < 300:
         writer.heading(f"{label} {text}" if label and label != "-" else text, level)
