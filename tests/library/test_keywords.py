@@ -129,3 +129,22 @@ def test_work_belongs_to_the_callers_transaction(connection: sqlite3.Connection)
     connection.rollback()
     assert keywords.search(connection, "kb_1", "rollback", 5) == []
     assert keywords.statistics(connection, "kb_1", []).rows == len(ROWS)
+
+
+def test_an_index_that_is_filled_at_once_is_the_one_that_grew(connection: sqlite3.Connection) -> None:
+    keywords.fill(connection, "kb_2", ROWS)
+    for question in ("乾隆", "camera", "北京大學在哪裡"):
+        assert keywords.search(connection, "kb_2", question, 5) == keywords.search(connection, "kb_1", question, 5)
+    terms = ["camera", "乾隆", "北京"]
+    assert keywords.statistics(connection, "kb_2", terms) == keywords.statistics(connection, "kb_1", terms)
+
+
+def test_a_term_inside_another_is_not_counted_for_it(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keywords.add(connection, "kb_1", [(5, "cam cameras cam"), (6, "camera camera camera")])
+    monkeypatch.setattr(keywords, "ROWS_TOUCHED", 1)  # so that rows are scored here
+    found = dict(keywords.search(connection, "kb_1", "cam camera", 5))
+    assert found[5] > found.get(6, 0.0)
+    one = dict(keywords.search(connection, "kb_1", "cam", 5))
+    assert set(one) == {5}

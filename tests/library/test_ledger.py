@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,22 @@ def test_a_reader_sees_one_state_while_others_write(tmp_path: Path) -> None:
         after = connection.execute("SELECT count(*) FROM knowledge_bases").fetchone()[0]
     assert (before, after) == (0, 0)
     assert names(ledger) == ["new"]
+
+
+def test_what_is_read_while_it_holds_still_is_of_one_state_and_errors_of_others_stay_theirs(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    with ledger.holding_still():
+        assert names(ledger) == []
+        with ledger.writing() as writer:
+            add(writer, "new")
+            ledger.noted(writer)["found"] = 1
+        with ledger.holding_still():
+            assert names(ledger) == []
+        with ledger.reading() as connection:
+            assert ledger.noted(connection) == {}, "what a writer saw is not what is read here"
+    assert names(ledger) == ["new"]
+    with pytest.raises(json.JSONDecodeError), ledger.holding_still():
+        json.loads("a server's answer")
 
 
 def test_many_threads_and_two_handles_lose_no_write(tmp_path: Path) -> None:

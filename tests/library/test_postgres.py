@@ -210,6 +210,40 @@ def test_words_of_any_length_are_found(ledger: PostgresLedger) -> None:
         assert keywords.exists(connection, "kb") and not keywords.exists(connection, "other")
 
 
+def test_rows_in_which_a_word_comes_often_are_among_those_scored(
+    ledger: PostgresLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keywords, "RESCORED", 2)
+    once = [(number, f"One pump in hall {number} beside other things.") for number in range(1, 40)]
+    often = [(number, "A pump, a second pump, and one more pump. 水泵和水泵。") for number in (50, 51)]
+    with ledger.writing() as connection:
+        keywords.create(connection, "kb")
+        keywords.add(connection, "kb", once + often)
+        assert {row for row, _ in keywords.search(connection, "kb", "pump", 1)} <= {50, 51}
+        assert [row for row, _ in keywords.search(connection, "kb", "水泵", 5)] == [50, 51]
+        assert keywords.scoped(connection, "kb", [50]).rows[50].count("pump") == 3
+        keywords.remove(connection, "kb", [50, 51])
+        assert keywords.statistics(connection, "kb", ["pump", "水泵"]).frequencies == {"pump": 39}
+
+
+def test_an_index_that_is_filled_at_once_is_the_one_that_grew(ledger: PostgresLedger) -> None:
+    rows = [(number, f"第{number}号水泵 pump {number} pump") for number in range(1, 30)]
+    with ledger.writing() as connection:
+        keywords.create(connection, "grown")
+        for row in rows:
+            keywords.add(connection, "grown", [row])
+        keywords.fill(connection, "filled", rows)
+        for table in ("_rows", "_frequency"):
+            grown, filled = (
+                [tuple(row) for row in connection.execute(f"SELECT * FROM {name}{table} ORDER BY 1")]
+                for name in ("grown", "filled")
+            )
+            assert grown == filled
+        for question in ("pump 7", "水泵"):
+            grown, filled = (keywords.search(connection, name, question, 5) for name in ("grown", "filled"))
+            assert grown == filled
+
+
 def test_statements_keep_their_literals_and_lose_their_comments() -> None:
     assert translated("SELECT '?', \"a?b\", ? -- why?\n") == "SELECT '?', \"a?b\", %s \n"
     assert translated("SELECT '%' LIKE ?2") == "SELECT '%%' ILIKE %(p2)s"
