@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
