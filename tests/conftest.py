@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from minicpm_rag.embedding.embedder import Embedder
 
 REPOSITORY = Path(__file__).parent.parent
@@ -111,3 +113,15 @@ def knowledge_home(tmp_path_factory: pytest.TempPathFactory, packaged_embedder: 
         steps = follow(library, submit_ingest(library, "default", [KNOWLEDGE]))
         assert {step.verdict.status for step in steps if step.verdict is not None} == {"indexed"}
     return home
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The one browser of a module's tests."""
+    from browser_parts import launch
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = launch(playwright)
+        yield launched
+        launched.close()

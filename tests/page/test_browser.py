@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser_parts import CHROMIUM, PATIENCE, Server, Visitor, launch
+from browser_parts import CHROMIUM, PATIENCE, Server, Visitor
 from fake_workspace import wait_until
 
 from minicpm_rag.page.language import text
@@ -37,14 +37,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.timeout(300),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with playwright_api.sync_playwright() as playwright:
-        launched = launch(playwright)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +145,23 @@ def test_a_citation_of_a_table_shows_the_rows_with_the_words_marked(visitor: Vis
     assert "699" in pane.locator("mark").all_inner_texts()
     assert "行" in pane.inner_text()
     assert visitor.strangers() == []
+
+
+def test_a_sum_over_a_sheet_cites_its_rows_and_shows_them_in_the_sheet(visitor: Visitor) -> None:
+    assert "423,708" in visitor.ask("华东区的金额合计是多少？")
+    visitor.page.locator(".rag-mark").first.click()
+    pane = visitor.page.locator(".st-key-source-pane")
+    row = pane.locator("tr.lit").first
+    row.wait_for()
+    assert "华东" in row.inner_text()
+    height = """cell => {
+      const words = document.createRange()
+      words.selectNodeContents(cell)
+      return words.getBoundingClientRect().height
+    }"""
+    heights = [cell.evaluate(height) for cell in row.locator(".brief").all()]
+    assert heights and max(heights) < 30, "dates and codes stay on one line"
+    picture(visitor, "table")
 
 
 def test_a_question_without_support_is_refused_with_the_nearest_passages(visitor: Visitor) -> None:
@@ -371,6 +380,13 @@ def test_no_view_has_a_serious_fault_for_people_with_impairments(
 
     user.page.wait_for_selector(".st-key-ask-0")
     look("first screen")
+    user.page.locator(part("question")).fill("@")
+    user.page.locator("#rag-mentions").wait_for()
+    look("names")
+    user.click(f".st-key-sidebar-foot {part('popover button')}")
+    user.page.locator(".st-key-answer-language").wait_for()
+    look("menu")
+    user.page.keyboard.press("Escape")
     user.ask("工龄满十年的员工年假有多少天？")
     look("answer")
     user.page.locator(".rag-mark").first.click()
@@ -380,7 +396,8 @@ def test_no_view_has_a_serious_fault_for_people_with_impairments(
         user.go(view)
         user.page.locator("h2").first.wait_for()
         look(view)
-    assert faults == {"first screen": [], "answer": [], "source": [], "library": [], "model": []}
+    views = ("first screen", "names", "menu", "answer", "source", "library", "model")
+    assert faults == {view: [] for view in views}
     user.close()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser_parts import CHROMIUM, PATIENCE, Server, Visitor, launch
+from browser_parts import CHROMIUM, PATIENCE, Server, Visitor
 
 from minicpm_rag.page.language import text
 from minicpm_rag.page.streamlit_private import part
@@ -26,14 +26,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.timeout(300),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with playwright_api.sync_playwright() as playwright:
-        launched = launch(playwright)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

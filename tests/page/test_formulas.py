@@ -31,6 +31,8 @@ def test_formulas_of_an_answer_are_drawn_and_prices_are_none() -> None:
         r"Mass: $E=mc^2$, \(x_1\) and $$\frac{a}{b}$$ cost $5 or $6. [1]", exchange=1, cited={1: "one"}
     )
     assert drawn.count("rag-formula") == 3 and "cost $5 or $6." in drawn and 'data-mark="1:1"' in drawn
+    letters = markup.answer("Here $P$ is owed, and A$ or US$ are not letters of it.", exchange=1, cited={})
+    assert letters.count("rag-formula") == 1 and "A$ or US$ are" in letters
     assert "`$x^2$`" not in drawn and "<code>$x^2$</code>" in markup.answer("`$x^2$`", exchange=1, cited={})
 
 

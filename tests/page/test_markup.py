@@ -137,3 +137,11 @@ def test_a_citation_says_what_it_opens() -> None:
 @pytest.mark.parametrize("drawn_as", [markup.name, markup.label])
 def test_a_name_is_shown_in_the_order_of_its_characters(drawn_as: Callable[[str], str]) -> None:
     assert "fdp" in drawn_as("invoice\u202efdp.exe") and "\u202e" not in drawn_as("invoice\u202efdp.exe")
+
+
+@pytest.mark.parametrize("end", ["\n```\n\nAnd a last sentence. [1]", ""])
+def test_unsupported_code_stays_a_block_and_what_follows_stays_outside(end: str) -> None:
+    text = f"So it is computed.\n\n```python\nfee = amount * days{end}"
+    html = drawn(text, cited=(1,), unsupported=((0, len(text)),))
+    assert "<pre><code>fee = amount * days\n</code></pre>" in html.replace("days</code>", "days\n</code>")
+    assert html.count("rag-unsupported") == (2 if end else 1) and ("data-mark" in html) is bool(end)

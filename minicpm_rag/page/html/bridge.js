@@ -113,8 +113,11 @@ export default function ({ data, setTriggerValue }) {
   document.addEventListener("keydown", (window.ragKeyed = keyed))
   // Stay at the end of the conversation while it grows, until the user scrolls.
   const end = () => document.querySelector(parts.main)
-  if (data.follow && data.follow !== window.ragFollow) window.ragStick = true
+  if (data.follow !== window.ragFollow) window.ragStick = Boolean(data.follow)
   window.ragFollow = data.follow
+  // Another view begins at its top; a conversation that is opened, at its end.
+  if (data.view !== window.ragView && !data.follow) end()?.scrollTo({ top: 0 })
+  window.ragView = data.view
   const stay = () => { if (window.ragStick) end()?.scrollTo({ top: end().scrollHeight }) }
   const leave = () => { window.ragStick = false }
   stay()
@@ -128,6 +131,11 @@ export default function ({ data, setTriggerValue }) {
       if (!box) continue
       box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3
     }
+  }
+  // Streamlit names a menu by the words on its button, which a button with a sign alone has none of.
+  const name = () => {
+    for (const menu of document.querySelectorAll('[role="dialog"][aria-label=""]'))
+      menu.setAttribute("aria-label", data.menu)
   }
   // Each run of the page calls this function again: keep one listener and one observer.
   document.removeEventListener("click", window.ragClicked)
@@ -143,6 +151,6 @@ export default function ({ data, setTriggerValue }) {
   }
   window.ragLeave = leave
   window.ragLooks?.disconnect()
-  window.ragLooks = new MutationObserver(() => { look(); stay(); bring() })
+  window.ragLooks = new MutationObserver(() => { look(); stay(); bring(); name() })
   window.ragLooks.observe(document.body, { childList: true, subtree: true })
 }

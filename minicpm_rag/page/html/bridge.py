@@ -24,18 +24,20 @@ def draw(
     language: str,
     cookies: Mapping[str, str],
     follow: str,
+    view: str,
     spoken: str,
     keys: Mapping[str, str],
     keys_called: str,
+    menu: str,
     opened: Callable[[str], None],
     refused: Callable[[list[str]], None],
     closed: Callable[[], None],
 ) -> None:
     """Put the script on the page: `spoken` is read aloud when it changes, `closed` is called for Esc.
 
-    `keys` are listed when "?" is pressed. When `follow` changes, the page scrolls to its end and stays there while it
-    grows. `opened` is called with the citation mark that was clicked, `refused` with the names of files too large for
-    the uploader.
+    `keys` are listed when "?" is pressed, and a `menu` without a name is called so. When `follow` changes, the page
+    scrolls to its end and stays there while it grows; without it, another `view` begins at its top. `opened` is called
+    with the citation mark that was clicked, `refused` with the names of files too large for the uploader.
     """
 
     def mark_clicked() -> None:
@@ -53,9 +55,11 @@ def draw(
         "cookies": dict(cookies),
         "seconds": COOKIE_SECONDS,
         "follow": follow,
+        "view": view,
         "spoken": spoken,
         "keys": dict(keys),
         "keysCalled": keys_called,
+        "menu": menu,
         "parts": {name: streamlit_private.part(name) for name in streamlit_private.TEST_IDS},
     }
     # Registered at each run: Streamlit 1.65, the last one for Python 3.10, knows only the current server's.

@@ -13,10 +13,10 @@ from html import escape
 LONGEST = 600  # characters of a formula
 DEEPEST = 12  # levels of braces
 
-# `$x$` needs a sign of mathematics inside, so that prices in dollars are none.
+# `$x$` is one letter, or has a sign of mathematics inside, so that prices in dollars are none.
 FORMULA = re.compile(
     r"\$\$(?P<display>[^$]{1,600})\$\$|\\\[(?P<bracket>[^$\n]{1,600}?)\\\]|\\\((?P<inline>[^$\n]{1,600}?)\\\)"
-    r"|\$(?P<dollar>(?=[^$\n]{0,600}[\\^_=<>+])[^\s$](?:[^$\n]{0,598}[^\s$])?)\$(?!\d)"
+    r"|\$(?P<dollar>(?=[^$\n]{0,600}[\\^_=<>+]|[A-Za-z]\$)[^\s$](?:[^$\n]{0,598}[^\s$])?)\$(?!\d)"
 )
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_]|\s+|.", re.DOTALL)
 _SIGNS = {

@@ -28,6 +28,7 @@ _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _LINE_START = re.compile(r"[ \t]*(?:(?:[-+*>]|#{1,6}|\d{1,9}[.)])[ \t]+)*\|?[ \t]*")
 _EMPHASIS = "*_`~"
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
 def plain(text: str) -> str:
@@ -110,6 +111,8 @@ def _joined(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, in
 def _with_sentinels(text: str, spans: Sequence[tuple[int, int]]) -> str:
     text = text.replace(_OPEN, " ").replace(_CLOSE, " ")
     pieces = [piece for span in _joined(spans, len(text)) for piece in _pieces_of_lines(text, *span)]
+    fences = _fenced(text)  # a mark before a fence would make it none
+    pieces = [piece for piece in pieces if not any(first <= piece[0] < last for first, last in fences)]
     for start, end in reversed(pieces):
         while start > 0 and text[start - 1] in _EMPHASIS:
             start -= 1
@@ -140,6 +143,21 @@ def _pieces_of_lines(text: str, start: int, end: int) -> Iterator[tuple[int, int
             if text[first:last].strip():
                 yield first, last
         line_start = line_end + 1
+
+
+def _fenced(text: str) -> list[tuple[int, int]]:
+    """The blocks of code between fences, these included; the last one may have no end."""
+    spans: list[tuple[int, int]] = []
+    start, fence, offset = 0, "", 0
+    for line in text.splitlines(keepends=True):
+        mark = _FENCE.match(line)
+        if not fence and mark:
+            start, fence = offset, mark[1]
+        elif fence and mark and mark[1].startswith(fence) and not line[mark.end() :].strip():
+            spans.append((start, offset + len(line)))
+            fence = ""
+        offset += len(line)
+    return [*spans, (start, len(text))] if fence else spans
 
 
 def _reader() -> MarkdownIt:

@@ -14,6 +14,7 @@ from minicpm_rag.page.html import markup
 from minicpm_rag.text.table_rows import cell_spans, is_row, is_rule
 
 Spans = Sequence[tuple[int, int]]
+BRIEF_CHARACTERS = 16  # of a cell that stays on one line
 _HEADING = re.compile(r"#{1,6}[ \t]+(?=\S)")
 
 
@@ -91,13 +92,17 @@ class _Page:
         return f'<table class="rag-grid">{f"<thead>{head}</thead>" if head else ""}<tbody>{body}</tbody></table>'
 
     def _row(self, start: int, end: int, tag: str, width: int) -> str:
-        cells = [
-            self.marked(start + first, start + last).replace("\\|", "|")
-            for first, last in cell_spans(self.text[start:end])
-        ]
-        cells += [""] * (width - len(cells))
+        spans = cell_spans(self.text[start:end])
+        cells = [self._cell(tag, start + first, start + last) for first, last in spans]
+        cells += [f"<{tag}></{tag}>"] * (width - len(cells))
         lit = ' class="lit"' if any(first < end and start < last for first, last in self.spans) else ""
-        return f"<tr{lit}>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
+        return f"<tr{lit}>{''.join(cells)}</tr>"
+
+    def _cell(self, tag: str, start: int, end: int) -> str:
+        """A cell; a number, date or code in it is not broken at its hyphens."""
+        words = self.text[start:end].strip()
+        brief = ' class="brief"' if len(words) <= BRIEF_CHARACTERS and "-" in words else ""
+        return f"<{tag}{brief}>{self.marked(start, end)}</{tag}>".replace("\\|", "|")
 
     def marked(self, start: int, end: int) -> str:
         """A stretch of the text with its part of the marks."""

@@ -13,7 +13,7 @@ import streamlit as st
 
 from minicpm_rag.page import examples, shared, sources, state, streamlit_private
 from minicpm_rag.page.background import reply as replies
-from minicpm_rag.page.html import markup
+from minicpm_rag.page.html import markup, mentions
 from minicpm_rag.page.language import language, t
 from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, tour, uploads
 from minicpm_rag.page.views.callbacks import attempt
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 LOOK_SECONDS = 0.08  # how often a growing answer is drawn; a click on "stop" is noticed then
+NAMES_SECONDS = 10.0  # how long the names behind an @ are kept
+MOST_NAMES = 500
 EMPTY_SECONDS = 1.0  # how often an empty knowledge base looks for its first document
 
 
@@ -34,7 +36,7 @@ def show() -> None:
     workspace = state.workspace()
     conversation = state.conversation()
     reply = replies.shared().of(conversation.id) if conversation else None
-    _input(reply)
+    _input(workspace, reply)
     if workspace is not None and state.source() is not None:
         talk, beside = st.columns([6, 5], gap="large")
         with beside:
@@ -62,7 +64,7 @@ def open_mark(mark: str) -> None:
                 state.open_source(source)
 
 
-def _input(reply: Reply | None) -> None:
+def _input(workspace: Workspace | None, reply: Reply | None) -> None:
     def asked() -> None:
         given = st.session_state["question"]
         question = str(getattr(given, "text", given) or "").strip()
@@ -77,6 +79,9 @@ def _input(reply: Reply | None) -> None:
             with st.container(key="stop", horizontal=True, horizontal_alignment="center"):
                 st.button(t("stop"), icon=":material/stop_circle:", key="stop-answer", on_click=reply.stop)
         _scope()
+        if workspace is not None:
+            names = _names(workspace, state.knowledge_base())
+            mentions.draw(names, called=t("held_to"), held=_hold_to, dropped=_drop_last)
         limit = shared.settings().upload_megabytes
         streamlit_private.take_uploads_of(limit)
         st.chat_input(
@@ -86,6 +91,26 @@ def _input(reply: Reply | None) -> None:
             max_upload_size=limit,
             on_submit=asked,
         )
+
+
+@st.cache_data(max_entries=16, ttl=NAMES_SECONDS, show_spinner=False)
+def _names(_workspace: Workspace, knowledge_base: str) -> list[str]:
+    """The documents and tags that a question can be held to, the newest first."""
+    if knowledge_base not in {row.name for row in _workspace.library.knowledge_bases()}:
+        return []
+    rows = [row for row in _workspace.library.documents(knowledge_base) if row.status == "ready"]
+    newest = sorted(rows, key=lambda row: (row.indexed_at, row.id), reverse=True)[:MOST_NAMES]
+    tags = sorted({tag for row in newest for tag in row.tags})
+    return list(dict.fromkeys([*(row.title for row in newest), *tags]))
+
+
+def _hold_to(name: str) -> None:
+    if name:
+        state.hold_to([*state.scope(), name])
+
+
+def _drop_last() -> None:
+    state.hold_to(state.scope()[:-1])
 
 
 def _scope() -> None:
