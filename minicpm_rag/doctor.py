@@ -176,7 +176,7 @@ def _configured(folder: Path, settings: Settings, hardware: Hardware) -> Iterato
 def _better(choice: Choice) -> Iterator[Finding]:
     """What would be quicker or better here, where there is such a thing."""
     if choice.better is not None:
-        yield Finding(Message("doctor.better"), Message("doctor.see_below"), advice=choice.better)
+        yield Finding(Message("doctor.better"), choice.better)
 
 
 def _running(choice: Choice, settings: Settings, folder: Path) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from minicpm_rag.cli.tables import echo_table
 
 if TYPE_CHECKING:
     from minicpm_rag.models.catalogue import Model
+    from minicpm_rag.models.hardware import Hardware
 
 PROGRESS_SECONDS = 5.0  # between lines where stderr is no terminal
 
@@ -50,6 +51,7 @@ def models(as_json: bool) -> None:
                 "download_bytes": model.download_bytes,
                 "memory_bytes": {name: model.memory_bytes(name) for name in ("bfloat16", "float32")},
                 "estimated": model.estimated,
+                "question_seconds": _question_seconds(model, hardware) if device == "cpu" else None,
                 "fits": {"cuda": "GPU", "cpu": "processor"}.get(device, "no") if model.usable else "no",
                 "here": here.get(model.name, ""),
                 "chosen": choice.model == model,
@@ -66,7 +68,10 @@ def models(as_json: bool) -> None:
             )
         )
         return
-    columns = ("name", "kind", "parameters", "context", "download", "memory", "float32", "fits", "here", "modelscope")
+    columns = (
+        *("name", "kind", "parameters", "context", "download", "memory", "float32", "fits", "question", "here"),
+        "modelscope",
+    )
     rows = [
         [
             "*" if row["chosen"] else "",
@@ -78,19 +83,28 @@ def models(as_json: bool) -> None:
             file_size(model.memory_bytes("bfloat16")),
             file_size(model.memory_bytes("float32")),
             t(f"fits.{row['fits']}"),
+            "" if row["question_seconds"] is None else f"{row['question_seconds']} s",
             t(f"here.{row['here']}") if row["here"] else "",
             model.modelscope_id,
         ]
         for row, model in zip(table, (*known, *others), strict=True)
     ]
-    echo_table(["", *(t(f"column.{column}") for column in columns)], rows, right={3, 4, 5, 6, 7})
+    echo_table(["", *(t(f"column.{column}") for column in columns)], rows, right={3, 4, 5, 6, 7, 9})
     click.echo("\n" + t("models.legend"))
     click.echo(said(choice.reason))
     if choice.better is not None:
-        click.echo(said(choice.better))
+        click.echo(t("models.better", words=said(choice.better)))
     for model in (*known, *others):
         if model.note:
             click.echo("  " + t("models.about", name=model.name, words=said(model.note)))
+
+
+def _question_seconds(model: Model, hardware: Hardware) -> int | None:
+    """Whole seconds that a usual question takes on the processor; None for a model that does not answer."""
+    from minicpm_rag.models import usual_seconds
+
+    answers = model.kind == "chat" and model.usable and model.parameters
+    return max(1, round(usual_seconds(model, hardware))) if answers else None
 
 
 @click.command(help="download.help")

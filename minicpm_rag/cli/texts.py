@@ -317,8 +317,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "List the models: sizes, what fits this machine, what is here.",
     ),
     "models.legend": (
-        "内存按 bfloat16、4096 个词元的上下文计算。~ 表示估计值，* 表示适合这台电脑：",
-        "Memory: bfloat16 with a 4,096-token context. ~ marks estimates, * what suits this machine:",
+        "内存按 bfloat16、4096 个词元的上下文计算。~ 表示估计值，* 表示适合这台电脑；"
+        "答一题：在处理器上读 1,000 个词元的资料、写 128 个：",
+        "Memory: bfloat16 with a 4,096-token context. ~ marks estimates, * what suits this machine. "
+        "Question: 1,000 tokens of passages read and 128 written, on the processor:",
     ),
     "models.about": ("{name}：{words}", "{name}: {words}"),
     "column.kind": ("用途", "For"),
@@ -328,6 +330,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column.memory": ("内存", "Memory"),
     "column.float32": ("float32 内存", "in float32"),
     "column.fits": ("适合", "Fits"),
+    "column.question": ("答一题约", "Question"),
     "column.here": ("本机", "Here"),
     "column.modelscope": ("ModelScope 编号", "ModelScope id"),
     "kind.chat": ("问答", "chat"),
@@ -338,6 +341,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fits.no": ("不能", "no"),
     "here.yes": ("有", "yes"),
     "here.incomplete": ("不全", "incomplete"),
+    "models.better": ("更快或更好：{words}", "Quicker or better: {words}"),
     "download.help": (
         "从 ModelScope 下载模型；中断后再运行会接着下载。\n\n"
         "NAME 是 models 列出的名称，或任意 ModelScope 编号（所有者/名称）。",

@@ -12,7 +12,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.answers_by": ("回答方式", "Answers by"),
     "doctor.suits": ("适合这台电脑", "Suits this machine"),
     "doctor.better": ("更快或更好", "Quicker or better"),
-    "doctor.see_below": ("见下", "see below"),
     "doctor.memory_for_it": ("所需内存", "Memory for it"),
     "doctor.precision": ("精度", "Precision"),
     "doctor.attention": ("注意力实现", "Attention"),

@@ -100,20 +100,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "models.no_gpu": ("没有可用的 GPU", "no usable GPU"),
     "models.gpu_too_small": ("GPU 太小，放不下现有的模型", "the GPU is too small for what is here"),
     "models.better_with_extra": (
-        '更快的办法：`pip install ".[gguf]"` 后下载 {name}，回答一个普通问题大约要 {seconds:.0f} 秒。',
-        'Quicker: `pip install ".[gguf]"`, then {name}, takes about {seconds:.0f} s for a usual question.',
+        '`pip install ".[gguf]"` 后下载 {name}，回答一个普通问题大约要 {seconds:.0f} 秒。',
+        '`pip install ".[gguf]"`, then {name}, takes about {seconds:.0f} s for a usual question.',
     ),
     "models.better_gguf": (
-        "更快的办法：下载 {name}，回答一个普通问题大约要 {seconds:.0f} 秒。",
-        "Quicker: {name} takes about {seconds:.0f} s for a usual question.",
+        "下载 {name} 后，回答一个普通问题大约要 {seconds:.0f} 秒。",
+        "{name} takes about {seconds:.0f} s for a usual question.",
     ),
     "models.better_small": (
-        "更快但弱一些：{name}，回答一个普通问题大约要 {seconds:.0f} 秒。",
-        "Quicker, and weaker: {name} takes about {seconds:.0f} s for a usual question.",
+        "{name} 弱一些，回答一个普通问题大约只要 {seconds:.0f} 秒。",
+        "{name}, which is weaker, takes about {seconds:.0f} s for a usual question.",
     ),
     "models.better_gpu": (
-        "更好的办法：有 8 GB 显存的 NVIDIA GPU 可以运行 {name}，几秒钟内作答。",
-        "Better: an NVIDIA GPU with 8 GB runs {name} and answers within seconds.",
+        "有 8 GB 显存的 NVIDIA GPU 可以运行 {name}，几秒钟内作答。",
+        "an NVIDIA GPU with 8 GB runs {name} and answers within seconds.",
     ),
     "models.is_here": ("{where}；模型已经在这里。", "{where}; it is here."),
     "models.to_download": ("{where}；需要先下载。", "{where}; it has to be downloaded first."),

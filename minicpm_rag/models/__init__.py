@@ -24,20 +24,8 @@ from minicpm_rag.models.quickness import usual_seconds
 from minicpm_rag.models.refused import refused_by_config, refused_by_name
 
 __all__ = [
-    "CATALOGUE",
-    "Choice",
-    "LocalModel",
-    "Model",
-    "choose",
-    "describe_folder",
-    "download",
-    "find_local",
-    "find_model",
-    "fits",
-    "folder_of",
-    "list_gguf",
-    "missing_files",
-    "recommended",
+    "CATALOGUE", "Choice", "LocalModel", "Model", "choose", "describe_folder", "download", "find_local",
+    "find_model", "fits", "folder_of", "list_gguf", "missing_files", "recommended", "usual_seconds",
 ]  # fmt: skip
 
 # The newest comes first on a GPU: a long window, and a cache an eighth of the tutorial's model's. Then that one, and
@@ -211,7 +199,7 @@ def _reason(model: Model, hardware: Hardware, device: str, is_present: bool, her
     else:
         why = Message("models.gpu_too_small") if hardware.gpus else Message("models.no_gpu")
         cores = hardware.cores
-        seconds = usual_seconds(model, hardware)
+        seconds = max(1.0, usual_seconds(model, hardware))
         where = Message(
             "models.on_processor", name=model.name, why=why, needed=needed, room=room, cores=cores, seconds=seconds
         )

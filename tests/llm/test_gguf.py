@@ -287,7 +287,9 @@ def test_a_real_file_answers_as_its_weights_do_in_our_own_implementation(tmp_pat
         assert rendered == ours.render_chat(ours._convert_input(prompt).to_messages())
         ids = model._generator.encode(rendered)
         assert ids == ours._generator.encode(rendered)
-        answer = model._served.process.ask("/completion", {"prompt": ids, "n_predict": 1, "n_probs": 100})
+        answer = model._served.process.ask(
+            "/completion", {"prompt": ids, "n_predict": 1, "n_probs": 100, "temperature": 0}
+        )
         with torch.inference_mode():
             wanted = ours.model(input_ids=torch.tensor([ids])).logits[0, -1].float().log_softmax(-1)
         likely = answer["completion_probabilities"][0]["top_logprobs"][:5]

@@ -45,6 +45,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too_large": ("这台电脑装不下", "Too large for this computer"),
     "incomplete": ("文件不全", "Incomplete"),
     "size_to_fetch": ("约 {size:bytes}", "about {size:bytes}"),
+    "question_seconds": ("答一题约 {seconds} 秒", "about {seconds} s for a question"),
+    "model_better": ("更快或更好：{words}", "Quicker or better: {words}"),
     "context": ("上下文 {count:,} 个词元", "{count:token|tokens} of context"),
     "download": ("下载", "Download"),
     "pause": ("暂停", "Pause"),

@@ -46,7 +46,9 @@ def draw(workspace: Workspace, switch: Switch) -> None:
     notices.quiet(_machine_line(machine))
     local = models.find_local(shared.settings().home)
     choice = models.choose(machine, [found.model for found in local if not found.problems])
-    notices.quiet(" ".join(said(told) for told in (choice.reason, choice.better) if told is not None))
+    notices.quiet(said(choice.reason))
+    if choice.better is not None:
+        notices.quiet(t("model_better", words=said(choice.better)))
     here = {found.model.name: found for found in local}
     known = {model.name: model for model in models.CATALOGUE if model.kind == "chat" and model.usable}
     # A GGUF model that is here tells more of itself than the catalogue.
@@ -93,7 +95,7 @@ def _one(
             vertical_alignment="center",
             horizontal_alignment="distribute",
         ):
-            st.html(_described(model, found, fits, advised), width="stretch")
+            st.html(_described(model, found, fits, advised, machine), width="stretch")
             if workspace.model_name == model.name:
                 chip = f'<span class="rag-chip">{markup.plain(t("in_use"))}</span>'
                 st.html(chip, width="content")
@@ -107,7 +109,9 @@ def _one(
             _progress(model.name)
 
 
-def _described(model: Model, found: LocalModel | None, fits: bool, advised: bool) -> str:
+def _described(model: Model, found: LocalModel | None, fits: bool, advised: bool, machine: Hardware) -> str:
+    from minicpm_rag import models
+
     chips = [("", t("advised"))] if advised else []
     chips += [] if fits else [("warn", t("too_large"))]
     chips += [("warn", t("incomplete"))] if found is not None and found.problems else []
@@ -116,6 +120,8 @@ def _described(model: Model, found: LocalModel | None, fits: bool, advised: bool
         t("size_to_fetch", size=model.download_bytes),
         t("context", count=model.context_tokens),
     ]
+    if fits and not models.fits(model, machine, "cuda") and model.kind == "chat" and model.parameters:
+        facts.append(t("question_seconds", seconds=max(1, round(models.usual_seconds(model, machine)))))
     line = markup.plain(" · ".join(facts if model.parameters else facts[1:]))
     title = f'<div class="rag-row-title">{markup.plain(model.name)}</div>'
     return f'{title}<div class="rag-quiet">{drawn}{line}</div>'
