@@ -163,6 +163,23 @@ def test_an_open_sheet_repeats_and_spans_cells(tmp_path: Path) -> None:
     assert page.text == "| Site | Pump | Price |\n| Lyon | A | 7 |\n| Lyon | B | B |"
 
 
+def test_a_long_open_sheet_shows_its_cells_as_they_are_written_there(tmp_path: Path) -> None:
+    def row(*texts: str) -> str:
+        cells = (f"<table:table-cell office:value='1'><text:p>{text}</text:p></table:table-cell>" for text in texts)
+        return f"<table:table-row>{''.join(cells)}</table:table-row>"
+
+    rows = (
+        f"<table:table-header-rows>{row('Item', 'Share')}</table:table-header-rows>"
+        f"<table:table-row-group>{''.join(row(f'Pump {number}', '12,5 %') for number in range(2, 25_000))}"
+        f"</table:table-row-group>{row('Valve', '7 %')}"
+    )
+    path = open_sheet(tmp_path / "a.ods", rows)
+    (page,) = load_file(path).pages
+    assert page.text.startswith("| Item | Share |\n| Pump 2 | 12,5 % |\n")
+    assert page.text.endswith("| Pump 24999 | 12,5 % |\n| Valve | 7 % |")
+    assert page.tables[0].rows[-1][1] == 25_000
+
+
 def test_an_open_sheet_that_stands_for_millions_of_cells_is_refused(tmp_path: Path) -> None:
     rows = (
         "<table:table-row table:number-rows-repeated='1000000'><table:table-cell table:number-columns-repeated='1000'>"

@@ -80,11 +80,9 @@ def _open_document(path: Path, names: Collection[str]) -> list[Page]:
             manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in names else b""
             if b"encryption-data" in manifest:
                 raise DocumentError("loaders.protected_open_document")
-            if archive.getinfo("content.xml").file_size <= _WHOLE_BYTES:
-                return open_document_pages(archive, _HIDDEN)
+            return open_document_pages(archive, _HIDDEN)
     except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:
         raise damaged(_WHAT) from exc
-    return calamine_pages(path, _WHAT, _HIDDEN)  # in the values as they are stored, of which it holds many more
 
 
 def _read(file: BinaryIO) -> list[Page]:

@@ -1,4 +1,4 @@
-"""Reads workbooks that openpyxl does not: xls, xlsb, large ods, and xlsx files that are stranger than it allows.
+"""Reads workbooks that openpyxl does not: xls, xlsb, and xlsx files that are stranger than it allows.
 
 python-calamine knows them all, but neither number formats nor merged cells: except in xls, where `binary_formats`
 reads these, values come as they are stored.

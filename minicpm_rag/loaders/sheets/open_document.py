@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minicpm_rag.loaders.bounds import count, number_of
@@ -21,38 +21,67 @@ _FULL_DATE = re.compile(
     r"\d{1,4}\W{1,3}\d{1,4}\W{1,3}\d{1,4}|\d{1,2}\W{1,3}[^\W\d]{3,12}\W{1,3}\d{1,4}"
     r"|[^\W\d]{3,12}\W{1,3}\d{1,2}\W{1,3}\d{4}"
 )
+_STYLE, _TABLE, _ROW = f"{STYLE}style", f"{TABLE}table", f"{TABLE}table-row"
 _CELLS = (f"{TABLE}table-cell", f"{TABLE}covered-table-cell")
 
 
 def open_document_pages(archive: zipfile.ZipFile, hidden_label: str) -> list[Page]:
-    """One page for each sheet; raises KeyError or SyntaxError where the archive holds no such document."""
+    """One page for each sheet, never held whole; raises KeyError or SyntaxError where there is no such document."""
     from lxml import etree
 
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    root = etree.fromstring(archive.read("content.xml"), parser)
-    hidden = {
-        style.get(f"{STYLE}name")
-        for style in root.iter(f"{STYLE}style")
-        if any(part.get(f"{TABLE}display") == "false" for part in style.iterchildren(f"{STYLE}table-properties"))
-    }
-    pages = []
-    for number, table in enumerate(root.iterfind(f"{OFFICE}body/{OFFICE}spreadsheet/{TABLE}table"), start=1):
-        writer = PageWriter()
-        notes: list[str] = []
-        write_grid(_rows(table, notes), writer)
-        for note in notes:
-            writer.paragraph(note)
-        title = table.get(f"{TABLE}name", "")
-        label = hidden_label.format(title=title) if table.get(f"{TABLE}style-name") in hidden else title
-        pages.append(writer.page(number, kind="sheet", label=label))
+    hidden: set[str] = set()
+    pages: list[Page] = []
+    with archive.open("content.xml") as part:
+        events = etree.iterparse(
+            part,
+            events=("start", "end"),
+            tag=(_STYLE, _TABLE, _ROW),
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+        )
+        for event, element in events:
+            if event == "end" and element.tag == _STYLE:
+                parts = element.iterchildren(f"{STYLE}table-properties")
+                if any(part.get(f"{TABLE}display") == "false" for part in parts):
+                    hidden.add(element.get(f"{STYLE}name", ""))
+            elif event == "start" and _is_sheet(element):
+                title = element.get(f"{TABLE}name", "")
+                label = hidden_label.format(title=title) if element.get(f"{TABLE}style-name") in hidden else title
+                writer = PageWriter()
+                notes: list[str] = []
+                write_grid(_rows(_elements(events, element), notes), writer)
+                for note in notes:
+                    writer.paragraph(note)
+                pages.append(writer.page(len(pages) + 1, kind="sheet", label=label))
     return pages
 
 
-def _rows(table: Any, notes: list[str]) -> Iterator[Row]:
+def _is_sheet(element: Any) -> bool:
+    parent = element.getparent()
+    return element.tag == _TABLE and parent is not None and parent.tag == f"{OFFICE}spreadsheet"
+
+
+def _elements(events: Iterator[tuple[str, Any]], sheet: Any) -> Iterator[Any]:
+    """The row elements of a sheet up to its end, each let go with what is before it."""
+    for event, element in events:
+        if event == "start":
+            continue
+        if element is sheet:
+            break
+        if element.tag == _ROW:
+            yield element
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
+    sheet.clear()
+
+
+def _rows(elements: Iterable[Any], notes: list[str]) -> Iterator[Row]:
     """The rows with cells, by their numbers; a cell that spans rows stands in each of them. Comments go to `notes`."""
     number = 1
     spanning: dict[int, tuple[int, str]] = {}  # column -> last row, text
-    for row in table.iter(f"{TABLE}table-row"):
+    for row in elements:
         repeated = max(1, number_of(row.get(f"{TABLE}number-rows-repeated"), 1))
         cells: list[str] = []
         blank = 0
