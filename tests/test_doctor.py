@@ -21,7 +21,7 @@ from minicpm_rag.llm.checkpoint import read_config
 from minicpm_rag.llm.checkpoint.weights import find_weights
 from minicpm_rag.loaders import conversion
 from minicpm_rag.messages import Message
-from minicpm_rag.models import CATALOGUE, choose, hardware
+from minicpm_rag.models import CATALOGUE, choose, hardware, usual_seconds
 from minicpm_rag.models.hardware import Gpu, Hardware
 from minicpm_rag.models.manifest import MANIFEST
 from minicpm_rag.settings import load_settings
@@ -150,6 +150,10 @@ def test_doctor_and_the_list_of_models_tell_the_same(
     assert main(["--lang", "en", "models", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["choice"], told["better"]) == (str(choice.reason), str(choice.better))
+    assert choice.model is not None
+    seconds = {model["name"]: model["question_seconds"] for model in told["models"]}
+    assert seconds[choice.model.name] == max(1, round(usual_seconds(choice.model, PROCESSOR)))
+    assert seconds["bge-m3"] is None
 
 
 def test_a_server_is_named_without_being_called(on_processor: None) -> None:

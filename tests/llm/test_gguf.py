@@ -294,10 +294,7 @@ def test_a_real_file_answers_as_its_weights_do_in_our_own_implementation(tmp_pat
             wanted = ours.model(input_ids=torch.tensor([ids])).logits[0, -1].float().log_softmax(-1)
         likely = answer["completion_probabilities"][0]["top_logprobs"][:5]
         # llama.cpp rounds what goes into each product to 8 bits; our own computes with float32.
-        assert all(abs(each["logprob"] - wanted[each["id"]].item()) < 0.7 for each in likely)
-        question = "What is the capital of France?"
-        begun = ours.invoke(question, temperature=0, repetition_penalty=1, max_new_tokens=4)
-        assert model.invoke(question, max_new_tokens=4) == begun
+        assert all(abs(each["logprob"] - wanted[each["id"]].item()) < 0.3 for each in likely)
         schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 30}}, "required": ["city"]}
         text = model.invoke("Which city is the capital of France?", json_schema=schema, max_new_tokens=60)
         assert isinstance(json.loads(text)["city"], str)
