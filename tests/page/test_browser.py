@@ -79,6 +79,7 @@ def visitor(user: Visitor, verdicts: str) -> Visitor:
 def picture(visitor: Visitor, name: str) -> None:
     """A picture for the README, kept only when asked for."""
     if os.environ.get("UPDATE_SCREENSHOTS"):
+        visitor.page.mouse.move(0, 0)  # nothing looks as if it were pointed at
         visitor.page.wait_for_timeout(500)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         visitor.page.screenshot(path=SCREENSHOTS / f"{name}.png")

@@ -63,3 +63,9 @@ def test_the_chosen_sentence_and_the_section_gone_to_stand_out() -> None:
     text = "# Leave\nTwelve days. Ask first.\n"
     drawn = passages.drawn(text, [(8, 20), (21, 31)], chosen=[(21, 31)], goal=0)
     assert drawn == '<h5 class="rag-goal">Leave</h5><p><mark>Twelve days.</mark> <mark><b>Ask first.</b></mark></p>'
+
+
+def test_dates_and_codes_of_a_table_stay_on_one_line_and_words_have_room() -> None:
+    html = passages.drawn("| SO-26001 | 2026-01-11 | 41 | 江南设计院有限公司 |\n", [])
+    assert html.count('<td class="brief">') == 2 and "<td>41</td>" in html
+    assert '<td class="words">江南设计院有限公司</td>' in html

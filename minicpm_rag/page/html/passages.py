@@ -14,7 +14,8 @@ from minicpm_rag.page.html import markup
 from minicpm_rag.text.table_rows import cell_spans, is_row, is_rule
 
 Spans = Sequence[tuple[int, int]]
-BRIEF_CHARACTERS = 16  # of a cell that stays on one line
+BRIEF_CHARACTERS = 16  # of a number or code that stays on one line
+SHORT_CHARACTERS = 6  # of a cell that needs no room
 _HEADING = re.compile(r"#{1,6}[ \t]+(?=\S)")
 
 
@@ -99,10 +100,17 @@ class _Page:
         return f"<tr{lit}>{''.join(cells)}</tr>"
 
     def _cell(self, tag: str, start: int, end: int) -> str:
-        """A cell; a number, date or code in it is not broken at its hyphens."""
+        """A cell: a number, date or code in it is not broken at its hyphens, and words have room for some of them."""
         words = self.text[start:end].strip()
-        brief = ' class="brief"' if len(words) <= BRIEF_CHARACTERS and "-" in words else ""
-        return f"<{tag}{brief}>{self.marked(start, end)}</{tag}>".replace("\\|", "|")
+        kind = (
+            "brief"
+            if "-" in words and len(words) <= BRIEF_CHARACTERS
+            else "words"
+            if len(words) > SHORT_CHARACTERS
+            else ""
+        )
+        attribute = f' class="{kind}"' if kind and tag == "td" else ""
+        return f"<{tag}{attribute}>{self.marked(start, end)}</{tag}>".replace("\\|", "|")
 
     def marked(self, start: int, end: int) -> str:
         """A stretch of the text with its part of the marks."""

@@ -70,6 +70,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "verdict_skipped": ("已跳过", "Skipped"),
     "verdict_failed": ("未能收录", "Not added"),
     "verdict_removed": ("已移除", "Removed"),
+    "all_pages_and_chunks": ("{present} 页，{chunks} 个片段", "{present:page|pages}, {chunks:chunk|chunks}"),
     "pages_and_chunks": (
         "{present} 页中的 {indexed} 页，{chunks} 个片段",
         "{indexed} of {present:page|pages}, {chunks:chunk|chunks}",

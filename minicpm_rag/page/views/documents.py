@@ -178,6 +178,8 @@ def _described(row: DocumentRow) -> str:
     pages = ""
     if row.pages_present > 1:
         pages = t("pages_indexed", indexed=row.pages_indexed, present=row.pages_present)
+        if row.pages_indexed == row.pages_present:
+            pages = t("pages", count=row.pages_present)
     parts = [
         pages,
         t("chunks", count=row.chunks),

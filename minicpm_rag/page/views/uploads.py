@@ -240,6 +240,8 @@ def _row(verdict: Verdict) -> str:
     counts = ""
     if verdict.chunks and verdict.pages_present == 1:
         counts = t("chunks", count=verdict.chunks)
+    elif verdict.chunks and verdict.pages_indexed == verdict.pages_present:
+        counts = t("all_pages_and_chunks", present=verdict.pages_present, chunks=verdict.chunks)
     elif verdict.chunks:
         counts = t(
             "pages_and_chunks",
