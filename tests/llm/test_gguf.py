@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import smollm2
 import torch
@@ -174,6 +175,19 @@ def test_a_process_that_died_is_started_again(llm: GgufLLM) -> None:
     before = llm.invoke("你好")
     llm._served.process._process.kill()  # type: ignore[union-attr]
     assert llm.invoke("你好") == before
+
+
+def test_the_process_ends_where_its_owner_is_killed(file: Path) -> None:
+    code = (
+        "import time; from minicpm_rag.llm.gguf.gguf_llm import GgufLLM; "
+        f"model = GgufLLM({str(file)!r}); print(model._served.process._process.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        child = psutil.Process(int(owner.stdout.readline()))
+        owner.kill()
+    psutil.wait_procs([child], timeout=60)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_closed_model_says_so(file: Path) -> None:
