@@ -36,7 +36,7 @@ from minicpm_rag.settings import PASSAGES
 from minicpm_rag.text.courtesies import without_courtesies
 from minicpm_rag.text.questions import check_question
 from minicpm_rag.text.scripts import script_of
-from minicpm_rag.text.sections import sections_of
+from minicpm_rag.text.sections import main_section, sections_of
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -338,11 +338,14 @@ def _moved(reading: Reading, at: int) -> Reading:
 
 
 def _with_sections(document: Document, pages: Callable[[int, int], Page]) -> Document:
-    """The passage with the sections it holds: a quote of it is labelled with its own."""
+    """The passage with the sections it holds: a quote of it is labelled with its own, the whole with its main one."""
     metadata = document.metadata
     page = pages(metadata[records.DOCUMENT_ID], metadata[records.PAGE])
     sections = sections_of(page, metadata[records.START], metadata[records.END])
-    return document.model_copy(update={"metadata": {**metadata, records.SECTIONS: sections}})
+    metadata = {**metadata, records.SECTIONS: sections}
+    if (label := main_section(sections, len(document.page_content))) is not None:
+        metadata[records.HEADINGS] = label
+    return document.model_copy(update={"metadata": metadata})
 
 
 def _copy_scores(candidate: Candidate) -> None:

@@ -5,6 +5,8 @@ A passage may hold the end of one section and the beginning of the next. Knows n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from minicpm_rag.records import HEADINGS, SECTIONS
@@ -32,6 +34,21 @@ def sections_of(page: Page, start: int, end: int) -> list[list[int | str]]:
             found.append([0, ""])
         found.append([max(0, heading.start - start), " > ".join(one.text for one in path)])
     return found
+
+
+def main_section(sections: Sequence[Sequence[int | str]], length: int) -> str | None:
+    """The section that most of a text of that length stands in; else the headings that all its sections share.
+
+    None where it has no more than one section.
+    """
+    if len(sections) < 2:
+        return None
+    ends = [int(start) for start, _ in sections[1:]] + [length]
+    for (start, path), end in zip(sections, ends, strict=True):
+        if 2 * (end - int(start)) > length:
+            return str(path)
+    levels = zip(*(str(path).split(" > ") for _, path in sections), strict=False)
+    return " > ".join(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
 
 
 def section_at(document: Document, position: int) -> str:

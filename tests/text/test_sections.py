@@ -4,7 +4,7 @@ import pytest
 from langchain_core.documents import Document
 
 from minicpm_rag.records import HEADINGS, SECTIONS, Heading, Page
-from minicpm_rag.text.sections import at_section, section_at, sections_of
+from minicpm_rag.text.sections import at_section, main_section, section_at, sections_of
 
 TEXT = "Handbook\nWelcome.\nLeave\n27 days a year.\nSickness\nReport it before 9:30.\nTravel\nBook early."
 HEADINGS_OF = tuple(
@@ -41,3 +41,19 @@ def test_before_the_first_heading_there_is_no_section() -> None:
 def test_a_page_without_headings_leaves_the_passages_own() -> None:
     passage = Document("27 days.", metadata={SECTIONS: sections_of(Page(1, "27 days."), 0, 8), HEADINGS: "Leave"})
     assert at_section(passage, 0) is passage and section_at(passage, 3) == "Leave"
+
+
+@pytest.mark.parametrize(
+    ("sections", "label"),
+    [
+        ([], None),
+        ([[0, "Fees"]], None),
+        ([[0, "Term"], [20, "Fees"]], "Fees"),  # most of it
+        ([[0, "Contract > Term"], [40, "Contract > Fees"], [80, "Contract > Law"]], "Contract"),
+        ([[0, "Term"], [40, "Fees"], [80, "Law"]], ""),  # a whole contract is not its last clause
+    ],
+)
+def test_a_passage_of_several_sections_is_labelled_with_its_main_one(
+    sections: list[list[int | str]], label: str | None
+) -> None:
+    assert main_section(sections, 100) == label
