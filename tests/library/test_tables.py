@@ -101,3 +101,21 @@ def test_a_sentence_above_a_table_is_not_its_name(before: str, caption: str) -> 
 def test_a_table_without_names_for_its_columns_keeps_its_first_row(tmp_path: Path) -> None:
     (found,) = tables._joined([page(1, "a | 1.5", "b | 2", "c | 3")])
     assert found.header == ["", ""] and next(cells for *_, cells in found.rows) == ["a", "1.5"]
+
+
+@pytest.mark.parametrize(
+    "header", ["Region | 2024 Sales | 2025 Sales", "地区 | 2024年收入 | 2025年收入", "Region | 2024 | 2025"]
+)
+def test_columns_named_by_year_and_word_keep_their_names(header: str) -> None:
+    (found,) = tables._joined([page(1, header, "North | 100 | 110", "South | 90 | 95")])
+    assert found.header == header.split(" | ")
+
+
+def test_an_amount_that_looks_like_a_year_is_no_name() -> None:
+    (found,) = tables._joined([page(1, "Cement | 2000 kg", "Sand | 1500 kg", "Lime | 80 kg")])
+    assert found.header == ["", ""]
+
+
+def test_a_column_of_years_without_a_name_keeps_its_first_row() -> None:
+    (found,) = tables._joined([page(1, "2023 | 100", "2024 | 90", "2025 | 80")])
+    assert found.header == ["", ""]

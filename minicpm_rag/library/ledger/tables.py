@@ -7,6 +7,7 @@ A row knows where its line stands on its page: that line is the original text of
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ MOST_COLUMNS = 200  # what lies beyond is found by searching only
 _LEAST_ROWS = 2
 _SENTENCE_ENDS = "。.！!？?；;"
 _LONGEST_CAPTION = 80  # characters
+_YEAR_NAME = re.compile(r"(?:19|20)\d\d(?:\s*([^\W\d_]+).*)?")
 
 
 @dataclass(frozen=True)
@@ -221,13 +223,27 @@ def _is_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether what was taken for a header is the first row: a table without names for its columns."""
     if not rows:
         return False
-    said = [(position, typed("", [cell])[0].kind) for position, cell in enumerate(header) if cell.strip()]
+    said = [
+        (position, typed("", [cell])[0].kind)
+        for position, cell in enumerate(header)
+        if cell.strip() and not _names_a_year(cell, position, rows)
+    ]
     values = [(position, kind) for position, kind in said if kind in ("number", "date")]
     below = {
         position: typed("", [cells[position] if position < len(cells) else "" for cells in rows[:50]])[0].kind
         for position, _ in values
     }
     return bool(values) and all(below[position] == kind for position, kind in values)
+
+
+def _names_a_year(cell: str, position: int, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a cell such as 2024, "2024 Sales" or 2024年收入 names a column: below are no years, no such unit."""
+    found = _YEAR_NAME.fullmatch(cell.strip())
+    if found is None:
+        return False
+    below = [cells[position].strip() for cells in rows if position < len(cells)]
+    word = found.group(1)
+    return not any(word in text if word else _YEAR_NAME.fullmatch(text) for text in below)
 
 
 def _caption(page: Page, table: Table) -> str:
