@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <vector>
@@ -47,6 +48,7 @@ struct Barrier {  // for one arrival
   u32 round = 0;
   std::vector<Copy> copies;
   int expected = 0;
+  bool counts_bytes = false;
 };
 inline std::map<const void*, Barrier> barriers;
 struct Thread {
@@ -78,7 +80,10 @@ inline emulated::BlockIndex blockIdx;
 inline u64 read_once_policy() { return 0; }
 inline void make_barrier(u64* at) { emulated::barriers[at] = {}; }
 inline void publish_barriers() {}
-inline void expect_bytes(u64* at, int bytes) { emulated::barriers[at].expected += bytes; }
+inline void expect_bytes(u64* at, int bytes) {
+  emulated::barriers[at].expected += bytes;
+  emulated::barriers[at].counts_bytes = true;
+}
 inline void copy(u8* to, const u8* from, int bytes, u64* at, u64) { emulated::barriers[at].copies.push_back({to, from, bytes}); }
 inline void arrive(u64* at) { emulated::barriers[at].round++; }
 inline void wait_for(u64* at, u32 round) {
@@ -93,6 +98,10 @@ inline void wait_for(u64* at, u32 round) {
       emulated::yield();
     }
   }
+  // A barrier tells only odd rounds from even ones: who waits must not be a round ahead. One that is waited for before its
+  // first use passes.
+  bool passed = barrier.round == round + 1, fresh = barrier.round + 1 == round && !barrier.counts_bytes;
+  if (!passed && !fresh) std::abort();
 }
 inline uint4 load_once(const void* from) { return *static_cast<const uint4*>(from); }
 inline u64 load_one(const u64* from) { emulated::yield(); return *from; }

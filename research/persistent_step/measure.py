@@ -46,9 +46,8 @@ VARIANTS: dict[str, tuple[Callable[[str], str], dict[str, int]]] = {
     "keys not brought near": (lambda text: text.replace("    bring_tokens_near(", "    if (0) bring_tokens_near("), {}),
     "4 steps at a time": (lambda text: text.replace("AT_A_TIME = 6", "AT_A_TIME = 4"), {}),
     "12 steps at a time": (lambda text: text.replace("AT_A_TIME = 6", "AT_A_TIME = 12"), {}),
-    "12 warps": (lambda text: text, {"WARPS": 12}),
-    "16 warps": (lambda text: text, {"WARPS": 16}),
-    "half the ring": (lambda text: text, {"STAGES": 5}),
+    "4 warps": (lambda text: text, {"WARPS": 4}),
+    "a shorter ring": (lambda text: text, {"STAGES": 8}),
 }
 
 

@@ -170,7 +170,7 @@ struct Model {
 enum Kind { QKV, OUT, GATE_UP, DOWN, HEAD };
 constexpr int QKV_ROWS = (HEADS + 2 * KEY_HEADS) * DIMENSION;
 constexpr int MATRICES = 4 * LAYERS + 1;
-static_assert(GROUP == 64, "");  // a step of 4 bits is one group in the low halves and one in the high
+static_assert(GROUP == 64 && STAGES >= WARPS, "");  // a step of 4 bits is one group in the low halves and one in the high
 
 __device__ constexpr int bits_of(int kind) { return kind == HEAD ? HEAD_BITS : kind == DOWN ? DOWN_BITS : BITS; }
 __device__ constexpr int columns_of(int kind) { return kind == OUT ? HEADS * DIMENSION : kind == DOWN ? WIDE : HIDDEN; }
@@ -505,8 +505,8 @@ __device__ __forceinline__ void product(Warp& w, const Model& model, int layer, 
     int first = w.pieces + start * PIECES;  // number of the batch's first piece
     for (int piece = (w.warp + WARPS - first % WARPS) % WARPS; piece < count * PIECES; piece += WARPS) {
       int number = first + piece, place = number % STAGES, part = piece % PIECES;
-      // The piece before it in this place may be another warp's, and not even have come: a barrier tells only a round from
-      // the next.
+      // The piece before it in this place is perhaps another warp's, and has not even come. A barrier tells only odd rounds
+      // from even ones, so this warp must not be a round ahead; it is not two, where there are as many pieces as warps.
       wait_for(w.empty + place, number / STAGES + 1);
       wait_for(w.full + place, number / STAGES);
       const u8* at = w.ring + place * PIECE + (w.lane >> 2) * STRIDE + (w.lane & 3) * 16;

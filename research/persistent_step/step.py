@@ -23,7 +23,6 @@ _WARPS = 8
 _ROUNDS = 12  # in which the programs exchange numbers to choose a token
 _STEP_BYTES = 64  # of a row of weights that a warp reads at once
 _LONGEST_PIECE = 2304  # bytes of a row that are copied together
-_LEAST_STAGES = 3  # pieces of the ring: with fewer the memory waits after all
 _MOST_SPLITS = 32  # of the cached tokens: a lane for each
 
 
@@ -110,10 +109,10 @@ def shared_bytes(known: dict[str, int], stages: int) -> int:
 
 
 def stages(known: dict[str, int], shared_memory: int) -> int:
-    """How many pieces the ring can have in so many bytes of shared memory; 0 where they are too few."""
+    """How many pieces the ring can have in so many bytes of shared memory; 0 where they are fewer than warps."""
     left = shared_memory - shared_bytes(known, 0)
     count = left // (shared_bytes(known, 1) - shared_bytes(known, 0))
-    return count if count >= _LEAST_STAGES else 0
+    return count if count >= known["WARPS"] else 0
 
 
 def compiled(decoder: Decoder, text: str, known: dict[str, int]) -> Kernel:

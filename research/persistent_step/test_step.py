@@ -16,13 +16,14 @@ from minicpm_rag.llm.checkpoint import load_model
 from minicpm_rag.llm.decoding import GraphEngine, plain
 from minicpm_rag.llm.decoding.cache import BLOCK
 from minicpm_rag.llm.decoding.plain import Residual
+from minicpm_rag.llm.decoding.portion import Part
 from minicpm_rag.llm.generation import Sampling
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "data" / "golden"
-PROGRAMS, WARPS, STAGES = 3, 2, 3
+PROGRAMS, WARPS, STAGES = 2, 4, 5
 
 
 class EmulatedKernel:
@@ -58,7 +59,7 @@ def compare(engine: GraphEngine, length: int, folder: Path, samplings: Sequence[
     slot = 2
     with torch.inference_mode():
         if length > 1:
-            decoder.prefill(torch.tensor(ids[:-1]), torch.tensor(blocks), 0, length)
+            decoder.prefill(torch.tensor(ids[:-1]), [Part(0, length - 1, length, blocks)])
         state.fill(slot, ids, blocks, Sampling(), seed=1)
         rows = torch.tensor([slot])
         known = step.constants(decoder, PROGRAMS, WARPS)
