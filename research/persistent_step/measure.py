@@ -12,6 +12,7 @@ import argparse
 import re
 import statistics
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,8 @@ def made(decoder: Any, edit: Callable[[str], str], change: dict[str, int]) -> st
 def measure(model: Any, weights: Any, variants: bool) -> None:
     """Print what one engine and the step make of the same slot."""
     engine = GraphEngine(model, drafting=False, weights=weights)
+    while not engine.ready:  # its kernels are being compiled and run
+        time.sleep(0.1)
     decoder, rows = engine._decoder, torch.tensor([0], device="cuda")
     prompt = torch.randint(3, model.config.vocab_size - 3, (TOKENS,)).tolist()
     list(engine.stream(prompt, Sampling(max_new_tokens=8, seed=1), threading.Event()))  # fills the first slot
