@@ -75,6 +75,9 @@ def figures(meta: dict, rows: np.ndarray, scores: dict[str, np.ndarray], set_nam
     for noise in ("typo", "polite", "digits"):
         if kind[noise].any():
             found[f"{noise}: refused at the same threshold"] = float(np.mean(answers[kind[noise]] < bar))
+    if kind["own"].any():
+        found["questions in own words"] = int(kind["own"].sum())
+        found["own words: refused at the same threshold"] = float(np.mean(answers[kind["own"]] < bar))
     if right.any():
         found["right claims"] = int(right.sum())
         for share in (95, 90):

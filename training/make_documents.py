@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 from pathlib import Path
 
 from domains import AIMS, CLAUSES, DOMAINS, HEADINGS, LISTS, RELATIONS, RULES, TIERS, Attribute
@@ -116,6 +117,20 @@ def capital(text: str, lang: str) -> str:
 def fill(template: str, lang: str, **values: str) -> str:
     """A template with its values."""
     return capital(template.format(**values), lang)
+
+
+SHORT_NAMES = ("product", "software", "company", "machine")
+
+
+def short_name(thing: str, kind: str, lang: str, others: list[str]) -> str:
+    """What people call a thing for short, "Lumina" for "Lumina X5"; empty where another thing is called so too."""
+    if kind not in SHORT_NAMES:
+        return ""
+    if lang == "en":
+        short = thing.split()[0] if thing[0].isupper() else ""
+    else:
+        short = thing[:2] if kind == "company" else re.sub(r"(系统|软件|平台)?[A-Za-z]*-?[\d.]+号?$", "", thing)
+    return "" if len(short) < 2 or short == thing or any(short in other for other in others) else short
 
 
 def facts_document(domain: dict, lang: str, rng: random.Random) -> dict:
@@ -247,6 +262,9 @@ def facts_document(domain: dict, lang: str, rng: random.Random) -> dict:
         value = values[thing, key]
         question = fill(rng.choice(attribute[4]), lang, e=thing)
         questions.append(asked_of(question, (start, stop), "gold"))
+        others_named = [t for t in [*things, absent] if t and t != thing]
+        if (short := short_name(thing, spec["entities"], lang, others_named)) and rng.random() < 0.4:
+            questions.append(asked_of(fill(rng.choice(attribute[4]), lang, e=short), (start, stop), "gold"))
         if lang == "en" and thing[0].isupper() and rng.random() < 0.35:  # asked in Chinese, the name as it stands
             asked_in_chinese = next(a for a in domain["zh"]["attributes"] if a[0] == key)[4]
             questions.append(asked_of(rng.choice(asked_in_chinese).format(e=thing), (start, stop), "gold"))

@@ -1,7 +1,7 @@
 """Turn the public halves, other public sets and made documents into rows of token numbers for train.py.
 
     python training/prepare.py --embedder FOLDER --evaluation ../shared/eval --made MADE.jsonl --made-test OTHER.jsonl \
-        [--tatqa FOLDER --policyqa FOLDER --tables FOLDER] --out OUT
+        [--tatqa FOLDER --policyqa FOLDER --tables FOLDER --jaquad FOLDER --fairytales FOLDER] --out OUT
 
 `--embedder` is multilingual-e5-small as a sentence-transformers folder. A row is one reading: question, claim, context
 (title, headings, table header), a window of a passage, and what is right: the span, "answers it", "says it" (-1: not
@@ -12,7 +12,6 @@ known). Rows are for training or for evaluation; `fold` 0 marks the fifth of the
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import json
 import lzma
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from noise import as_asked, mistyped, names, other_digits, polite, spoiled
+from public_sets import fairytales, jaquad, policyqa, tatqa, wiki_tables
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tokenizers import Tokenizer
 
@@ -38,6 +38,8 @@ SETS = [
     "tatqa",
     "policyqa",
     "tables",
+    "jaquad_ja",
+    "fairytales",
     "made",
     "made_test",
 ]
@@ -50,7 +52,8 @@ KINDS = [
     "elsewhere",
     "typo",
     "polite",
-    "digits",  # of questions
+    "digits",
+    "own",  # of questions
     "right",
     "same",
     "random",
@@ -62,10 +65,6 @@ KINDS = [
     "made wrong",
 ]  # of claims
 SENTENCE = re.compile(r"[^。！？!?\n]*?(?:[。！？!?\n]|\.(?=\s)|$)")
-COMPUTED = re.compile(  # questions on tables whose answer is worked out or found by its place
-    "how many|total|most|least|difference|more|less|last|first|next|previous|after|before|number of|"
-    "longest|highest|lowest|largest"
-)
 COLUMNS = [
     "set",
     "fold",
@@ -224,21 +223,26 @@ class QuestionSet:
         questions: list[dict],
         unanswerable: list[dict],
         seed: int,
-        own_words: dict[str, str] | None = None,
+        own_words: dict[str, list[str]] | None = None,
         near: list[dict] | None = None,
+        meaning: np.ndarray | None = None,
     ) -> None:
         self.rows, self.name, self.passages, self.rng = rows, name, passages, random.Random(seed)
         self.questions, self.unanswerable = questions, unanswerable
         self.own_words, self.near = own_words or {}, near or []  # by the question's id; questions on a beginning
         self.where = {p["id"]: n for n, p in enumerate(passages)}
         self.numbers = [rows.text(p["text"]) for p in passages]
-        self.folds = [fold_of(p["title"] or p["id"]) for p in passages]
-        self.lang = "zh" if name.endswith("zh") else "en"
-        grams = {"analyzer": "char", "ngram_range": (2, 2)} if self.lang == "zh" else {}
+        self.folds = [1 if name.endswith("ja") else fold_of(p["title"] or p["id"]) for p in passages]
+        self.lang = {"zh": "zh", "ja": "ja"}.get(name[-2:], "en")
+        grams = {"analyzer": "char", "ngram_range": (2, 2)} if self.lang != "en" else {}
         vectors = TfidfVectorizer(sublinear_tf=True, **grams)
         matrix = vectors.fit_transform([f"{p['title']} {p['text']}" for p in passages])
-        self.similar = vectors.transform([q["question"] for q in [*questions, *unanswerable]]) @ matrix.T
-        self.names = [names(p["text"]) for p in passages]
+        self.words, self.asked = (
+            matrix.T.tocsr(),
+            vectors.transform([q["question"] for q in [*questions, *unanswerable]]),
+        )
+        self.meaning = meaning  # cosines, (questions, passages)
+        self.names = [names(p["text"]) if self.lang != "ja" else [] for p in passages]
         self.all_names = [n for found in self.names for n in found]
         self.answered: dict[int, list[tuple[str, int, int]]] = {}  # answers of each passage, and where they stand
 
@@ -260,9 +264,17 @@ class QuestionSet:
             span = self.rows.span(self.numbers[place], at, at + len(answer)) if answer else None
             close = self.closest(number, place, answer, 9)
             self.question_rows(asked, place, answer, span, close)
-            if other_words := self.own_words.get(self.questions[number]["id"]):
+            for other_words in self.own_words.get(self.questions[number].get("id", ""), []):
+                window = self.fixed_window(place, span)
+                self.put(
+                    "own", other_words, place, window, fold=self.folds[place], span=span, answers=1, evaluation=True
+                )
                 self.question_rows(other_words, place, answer, span, close, judged=False)
-            if answer and self.name != "pubmedqa_en":
+                if answer:
+                    self.claim_rows(other_words, place, answer, at, span, close, False)
+            if self.lang == "ja":
+                self.few_claim_rows(asked, place, answer, span, close)
+            elif answer and self.name != "pubmedqa_en":
                 for evaluation in (True, False):
                     self.claim_rows(asked, place, answer, at, span, close, evaluation)
         for number, question in enumerate(self.unanswerable, len(self.questions)):
@@ -277,27 +289,43 @@ class QuestionSet:
         `wrong`, where given, lists words of the beginning that a careless reader would take for the answer.
         """
         place = self.where[question["passage_id"]]
-        passage, answer = self.numbers[place], question["answer"]
+        passage, answer, text = self.numbers[place], question["answer"], self.passages[place]["text"]
         last = self.rows.span(passage, 0, question["characters"])[1]
-        at = self.passages[place]["text"].find(answer) if answer else -1
+        at = text.find(answer) if answer else -1
         span = self.rows.span(passage, at, at + len(answer)) if answer else None
         self.rows.groups += 1
         kind, window = "gold" if span else "adversarial", (0, min(last, LONGEST - 1))
-        for asked in (question["question"], as_asked(question["question"], self.rng)):
-            self.put(kind, asked, place, window, fold=self.folds[place], span=span, answers=int(bool(span)))
-        told = [(answer, "right")] if answer else []
-        for claim, kind in [*told, *((wrong, "same") for wrong in question.get("wrong", []))]:
-            asked, says = as_asked(question["question"], self.rng), int(kind == "right")
-            self.put(kind, asked, place, window, fold=self.folds[place], span=span, claim=claim, says=says)
+        asked, common = question["question"], {"fold": self.folds[place], "span": span}
+        if not span:
+            self.put(kind, asked, place, window, fold=self.folds[place], answers=0, evaluation=True)
+        for put_as in (asked, as_asked(asked, self.rng), as_asked(asked, self.rng)):
+            self.put(kind, put_as, place, window, answers=int(bool(span)), **common)
+        if span:
+            self.put("right", asked, place, window, claim=answer, says=1, **common)
+        told = [a for a, _, stop in self.answered.get(place, []) if stop <= question["characters"] and a not in answer]
+        wrong = question.get("wrong") or self.rng.sample(told, min(1, len(told)))
+        for claim in wrong:
+            self.put("same", asked, place, window, claim=claim, says=0, **common)
 
     def closest(self, number: int, own: int | None, answer: str, count: int) -> list[int]:
         """Other passages that share most words with the question and do not answer it."""
-        keep = []
-        for other in np.argsort(-self.similar[number].toarray().ravel())[: count * 4 + 8]:
+        by_words = np.argsort(-(self.asked[number] @ self.words).toarray().ravel())[: count * 4 + 8]
+        order = by_words
+        if self.meaning is not None:  # what shares words and what is near in meaning, in turn
+            by_meaning = np.argsort(-self.meaning[number])[: len(by_words)]
+            order = np.stack([by_words, by_meaning], 1).ravel()
+        keep: list[int] = []
+        for other in map(int, order):
             same_article = own is not None and self.passages[other]["title"] == self.passages[own]["title"]
             if other != own and not (same_article and len(answer) > 1 and answer in self.passages[other]["text"]):
-                keep.append(int(other))
+                keep += [other] if other not in keep else []
         return keep[:count]
+
+    def typed(self, text: str) -> str:
+        """The question as somebody may type it."""
+        if self.lang == "ja":
+            return mistyped(text, self.rng) if self.rng.random() < 0.15 else text
+        return as_asked(text, self.rng)
 
     def put(self, kind: str, asked: str, place: int, window: tuple[int, int] | None, *, fold: int, **more: Any) -> None:
         """A row of the passage at `place`."""
@@ -332,29 +360,45 @@ class QuestionSet:
                 self.put("hard", asked, other, self.beginning(other), fold=fold, answers=0, evaluation=True)
             for kind, change in (("typo", mistyped), ("polite", polite), ("digits", other_digits)):
                 self.put(kind, change(asked, rng), place, fixed, fold=fold, span=span, answers=1, evaluation=True)
-        for _ in range(2):
+        few = self.lang == "ja"
+        for _ in range(1 if few else 2):
             window = self.rows.window(passage, span, rng)
-            self.put("gold", as_asked(asked, rng), place, window, fold=fold, span=span, answers=1)
-        others = [*close[:1], *rng.sample(close, min(2, len(close)))]
+            self.put("gold", self.typed(asked), place, window, fold=fold, span=span, answers=1)
+        count = 1 if few else 4 if self.name == "pubmedqa_en" else 2
+        others = [*close[:1], *rng.sample(close, min(count, len(close)))]
         if rng.random() < 0.3:
             others.append(rng.choice([n for n in range(len(self.passages)) if n != place]))
-        for other in others:
+        for other in dict.fromkeys(others):
             if self.folds[other] or not fold:  # no passage of a held-out article is trained on
                 window = self.rows.window(self.numbers[other], None, rng)
-                self.put("hard", as_asked(asked, rng), other, window, fold=fold, answers=0)
+                self.put("hard", self.typed(asked), other, window, fold=fold, answers=0)
         if self.name == "pubmedqa_en":
             return
         text = self.passages[place]["text"]
-        for _ in range(2):
+        for _ in range(0 if few else 2):
             changed = spoiled(asked, text, self.names[place], self.all_names, rng)
             if changed and changed[0] != asked:
                 window = self.rows.window(passage, span, rng) if span else fixed
-                self.put("spoiled", as_asked(changed[0], rng), place, window, fold=fold, answers=0)
+                self.put("spoiled", self.typed(changed[0]), place, window, fold=fold, answers=0)
         window = self.rows.window(passage, None, rng, whole=0) if len(answer) > 1 else None
         if window:
             offsets = self.rows.tokens(passage)[1]
             if answer not in text[offsets[window[0]][0] : offsets[window[1]][1]]:
-                self.put("elsewhere", as_asked(asked, rng), place, window, fold=fold, answers=0)
+                self.put("elsewhere", self.typed(asked), place, window, fold=fold, answers=0)
+
+    def few_claim_rows(
+        self, asked: str, place: int, answer: str, span: tuple[int, int] | None, close: list[int]
+    ) -> None:
+        """The right answer, another one of the passage, and the right one said of another passage."""
+        rng, fold, number = self.rng, self.folds[place], self.numbers[place]
+        others = [told for told, _, _ in self.answered[place] if told not in answer and answer not in told]
+        for kind, told, says in (("right", answer, 1), ("same", rng.choice(others) if others else "", 0)):
+            if told:
+                window = self.rows.window(number, span, rng)
+                self.put(kind, asked, place, window, fold=fold, claim=told, span=span, says=says)
+        if close and rng.random() < 0.5 and answer not in self.passages[close[0]]["text"]:
+            window = self.rows.window(self.numbers[close[0]], None, rng)
+            self.put("absent", asked, close[0], window, fold=fold, claim=answer, says=0)
 
     def claim_rows(
         self,
@@ -430,6 +474,9 @@ class QuestionSet:
             if self.folds[other] or not fold:
                 for _ in range(1 if near is None else 3):
                     self.put(kind, as_asked(question["question"], self.rng), other, window, fold=fold, answers=0)
+                if near is not None and self.answered.get(near):
+                    told = self.rng.choice(self.answered[near])[0]
+                    self.put("same", question["question"], other, window, fold=fold, claim=told, says=0)
 
 
 def add_cross(rows: Rows, root: Path, rng: random.Random) -> None:
@@ -511,6 +558,67 @@ def add_cross(rows: Rows, root: Path, rng: random.Random) -> None:
                         says=0,
                         **common,
                     )
+
+
+def add_fairytales(rows: Rows, stories: list[dict], rng: random.Random) -> None:
+    """Questions on one section of a story: the other sections speak of the same people and mostly do not answer."""
+    for story in stories:
+        for question in story["questions"]:
+            if question["answers"] and story["sections"][question["section"]]:
+                story_rows(rows, story, question, rng)
+
+
+def story_rows(rows: Rows, story: dict, question: dict, rng: random.Random) -> None:
+    """A question on its section and on others; its answer, and those of other questions on the section, as claims."""
+    sections, asked, answers, key = story["sections"], question["question"], question["answers"], question["section"]
+    number, bare = rows.text(sections[key]), answers[0].rstrip(".")
+    at = sections[key].lower().find(bare.lower())
+    span = rows.span(number, at, at + len(bare)) if at >= 0 else None
+    # Where the answer is told in other words, a window holds the sentence that shares most words with it
+    window = rows.window(number, span or likeliest_sentence(rows, number, f"{asked} {bare}"), rng)
+    rows.groups += 1
+
+    def put(kind: str, told: str, passage: int, part: tuple[int, int] | None, **more: Any) -> None:
+        rows.add("fairytales", 1, kind, told, story["title"], passage, part, group=rows.groups, **more)
+
+    put("gold", as_asked(asked, rng), number, window, span=span, answers=1)
+    put("right", asked, number, window, claim=rng.choice(answers), span=span, says=1)
+    others = [other for other in sections if other != key and bare.lower() not in sections[other].lower()]
+    for place, other in enumerate(rng.sample(others, min(2, len(others)))):
+        passage = rows.text(sections[other])
+        put("elsewhere", as_asked(asked, rng), passage, rows.window(passage, None, rng), answers=0)
+        if not place:
+            put("absent", asked, passage, rows.window(passage, None, rng), claim=answers[0], says=0)
+    rivals = [q["answers"][0] for q in story["questions"] if q is not question and q["section"] == key and q["answers"]]
+    rivals = [told for told in rivals if not _alike(told, answers)]
+    for wrong in rng.sample(rivals, min(2, len(rivals))):
+        put("same", asked, number, window, claim=wrong, span=span, says=0)
+
+
+def likeliest_sentence(rows: Rows, number: int, near: str) -> tuple[int, int]:
+    """The tokens of the sentence that shares most words with `near`."""
+    text, words = rows.texts[number], set(re.findall(r"\w+", near.lower()))
+    parts = [match.span() for match in SENTENCE.finditer(text) if match.group().strip()]
+    best = max(parts, key=lambda part: len(words & set(re.findall(r"\w+", text[part[0] : part[1]].lower()))))
+    return rows.span(number, *best)
+
+
+def _alike(told: str, answers: list[str]) -> bool:
+    """Whether the answers share a third of their words."""
+    words = set(re.findall(r"\w+", told.lower()))
+    return any(3 * len(words & set(re.findall(r"\w+", a.lower()))) >= max(1, len(words)) for a in answers)
+
+
+def cosines(questions: list[str], passages: list[str]) -> np.ndarray:
+    """How near questions and passages are in meaning, (questions, passages), by the application's own embedder."""
+    from minicpm_rag.embedding import e5
+    from minicpm_rag.embedding.choice import load_embedder
+    from minicpm_rag.settings import load_settings
+
+    embedder = load_embedder(e5.NAME, load_settings().home)
+    asked = np.array([embedder.embed_query(text) for text in questions], dtype=np.float32)
+    told = np.array(embedder.embed_documents(passages), dtype=np.float32)
+    return asked @ told.T
 
 
 def add_made(rows: Rows, set_name: str, documents: list[dict], rng: random.Random) -> None:
@@ -597,84 +705,12 @@ def add_made(rows: Rows, set_name: str, documents: list[dict], rng: random.Rando
                         )
 
 
-def tatqa(folder: Path) -> tuple[list[dict], list[dict]]:
-    """TAT-QA (CC BY 4.0): financial reports, a table and its paragraphs; only answers that stand there."""
-    passages, questions = [], []
-    for path in sorted(folder.glob("tatqa_dataset_*.json")):
-        for entry in json.loads(path.read_text(encoding="utf-8")):
-            table = "\n".join("| " + " | ".join(cells) + " |" for cells in entry["table"]["table"])
-            texts = {"table": table} | {str(p["order"]): p["text"] for p in entry["paragraphs"]}
-            ids = {}
-            for key, text in texts.items():
-                ids[key] = f"tatqa{len(passages)}"
-                passages.append({"id": ids[key], "title": entry["table"]["uid"][:8], "text": text})
-            for q in entry["questions"]:
-                if q.get("answer_type") != "span" or q.get("req_comparison"):
-                    continue
-                answer = q["answer"][0] if isinstance(q["answer"], list) else q["answer"]
-                source = (
-                    "table"
-                    if q["answer_from"] == "table"
-                    else next(
-                        (o for o in q.get("rel_paragraphs", []) if o in texts and str(answer) in texts[o]), "table"
-                    )
-                )
-                if str(answer) in texts[source]:
-                    questions.append({"question": q["question"], "answers": [str(answer)], "passage_id": ids[source]})
-    for p in passages:
-        p["title"] = ""
-    return passages, questions
-
-
-def policyqa(folder: Path) -> tuple[list[dict], list[dict]]:
-    """PolicyQA (MIT): privacy policies of web sites."""
-    passages, questions = [], []
-    for path in sorted(folder.glob("*.json")):
-        for site in json.loads(path.read_text(encoding="utf-8"))["data"]:
-            for paragraph in site["paragraphs"]:
-                key = f"policy{len(passages)}"
-                passages.append({"id": key, "title": site["title"] + " privacy policy", "text": paragraph["context"]})
-                for q in paragraph["qas"]:
-                    answer = q["answers"][0]["text"]
-                    if len(answer) <= 160:
-                        questions.append({"question": q["question"], "answers": [answer], "passage_id": key})
-    return passages, questions
-
-
-def wiki_tables(folder: Path, rng: random.Random) -> tuple[list[dict], list[dict]]:
-    """WikiTableQuestions (CC BY-SA 4.0): look-ups whose answer is one cell that occurs once in the table."""
-    passages: dict[str, dict] = {}
-    questions = []
-    with (folder / "data/training.tsv").open(encoding="utf-8") as lines:
-        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            key, answer, asked = row["context"], row["targetValue"], row["utterance"]
-            if COMPUTED.search(asked) or "|" in answer:
-                continue
-            if key not in passages:
-                path = folder / key
-                if not path.exists():
-                    continue
-                with path.open(encoding="utf-8", newline="") as table:
-                    cells = [
-                        [c.replace("\n", " ").strip() for c in line] for line in csv.reader(table, escapechar="\\")
-                    ]
-                if not 3 <= len(cells) <= 30:
-                    continue
-                passages[key] = {
-                    "id": key,
-                    "title": "",
-                    "text": "\n".join("| " + " | ".join(line) + " |" for line in cells),
-                }
-            if passages[key]["text"].count(answer) == 1 and answer:
-                questions.append({"question": asked, "answers": [answer], "passage_id": key})
-    return list(passages.values()), questions
-
-
 def main(given: argparse.Namespace) -> None:
     """Write data.npz.xz (rows, tokens, table rows, body) and meta.json."""
     from safetensors.numpy import load_file
 
     rng = random.Random(given.seed)
+    given.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(given.embedder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -688,15 +724,18 @@ def main(given: argparse.Namespace) -> None:
             {**q, "passage_id": q["passage_id"][0] if isinstance(q["passage_id"], list) else q["passage_id"]}
             for q in read(folder / "questions.jsonl")
         ]
+        unanswerable = read(folder / "questions_unanswerable.jsonl")
+        own_words: dict[str, list[str]] = {}
+        for one in read(HERE / "own_words.jsonl"):
+            own_words.setdefault(one["of"], []).append(one["question"])
+        near = [one for one in read(HERE / "near_misses.jsonl") if one["set"] == name]
+        kept = given.out / f"cosines-{name}.npy"  # a minute a set, so a second run takes them from here
+        if not kept.exists():
+            asked = [q["question"] for q in [*questions, *unanswerable]]
+            beginnings = [p["text"][: 450 if name.endswith("zh") else 1200] for p in passages]  # the embedder's limit
+            np.save(kept, cosines(asked, beginnings).astype(np.float16))
         QuestionSet(
-            rows,
-            name,
-            passages,
-            questions,
-            read(folder / "questions_unanswerable.jsonl"),
-            given.seed,
-            {one["of"]: one["question"] for one in read(HERE / "own_words.jsonl") if one["set"] == name},
-            [one for one in read(HERE / "near_misses.jsonl") if one["set"] == name],
+            rows, name, passages, questions, unanswerable, given.seed, own_words, near, np.load(kept).astype(np.float32)
         ).add()
         print(name, len(rows.rows), "rows", flush=True)
         if name == "drcd_zh":  # the same questions in simplified characters, training only
@@ -723,18 +762,25 @@ def main(given: argparse.Namespace) -> None:
     for name, folder, reader in (
         ("tatqa", given.tatqa, tatqa),
         ("policyqa", given.policyqa, policyqa),
-        ("tables", given.tables, lambda f: wiki_tables(f, rng)),
+        ("tables", given.tables, wiki_tables),
+        ("jaquad_ja", given.jaquad, jaquad),
     ):
         if folder:
             passages, questions = reader(folder)
-            questions = rng.sample(questions, min(len(questions), 1500))
+            questions = rng.sample(questions, min(len(questions), 16000 if name == "jaquad_ja" else 1500))
             QuestionSet(rows, name, passages, questions, [], given.seed).add()
             print(name, len(passages), "passages", len(questions), "questions", len(rows.rows), "rows", flush=True)
+    if given.fairytales:
+        add_fairytales(rows, fairytales(given.fairytales), rng)
+        print("fairytales", len(rows.rows), "rows", flush=True)
     add_made(rows, "made", read(given.made), rng)
     add_made(rows, "made_test", read(given.made_test), rng)
     table = np.array(rows.rows, dtype=np.int32)
     # Only the sets that the reader is judged by keep all their evaluation rows
     judged = [SETS.index(s) for s in ("cmrc_zh", "drcd_zh", "xquad_zh", "xquad_en", "squad2_en", "cross", "made_test")]
+    if given.articles_only:
+        made_test = table[:, COLUMNS.index("set")] == SETS.index("made_test")
+        table = table[(table[:, COLUMNS.index("evaluation")] == 0) | (table[:, COLUMNS.index("fold")] == 0) | made_test]
     table = table[(table[:, COLUMNS.index("evaluation")] == 0) | np.isin(table[:, COLUMNS.index("set")], judged)]
     used_texts = np.unique(table[:, [COLUMNS.index(c) for c in ("question", "claim", "context", "passage")]])
     tokens = [rows.tokens(int(n))[0] for n in used_texts]
@@ -756,7 +802,6 @@ def main(given: argparse.Namespace) -> None:
         "table": weights["embeddings.word_embeddings.weight"][vocabulary].astype(np.float16),
         **{f"body.{k}": v for k, v in body.items()},
     }
-    given.out.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     (given.out / "data.npz.xz").write_bytes(lzma.compress(buffer.getvalue(), preset=4))
@@ -796,6 +841,13 @@ if __name__ == "__main__":
     arguments.add_argument("--tatqa", type=Path)
     arguments.add_argument("--policyqa", type=Path)
     arguments.add_argument("--tables", type=Path)
+    arguments.add_argument("--jaquad", type=Path)
+    arguments.add_argument("--fairytales", type=Path)
+    arguments.add_argument(
+        "--articles-only",
+        action="store_true",
+        help="evaluation rows only of the articles that --hold-out-articles keeps",
+    )
     arguments.add_argument("--out", type=Path, required=True)
     arguments.add_argument("--seed", type=int, default=7)
     main(arguments.parse_args())

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,21 @@ from data import Data
 from model import Reader
 
 BATCH, RATE, WARM = 128, 2e-4, 0.06
+STEP = 32  # tokens: sequences are padded to a multiple of it, so that a step has one of sixteen shapes
+NOWHERE = 0.25  # weight of "first and last token are <s>" where a passage does not answer
 # How often a row of a set is seen in an epoch: small sets that count more often, large easy ones less
 SHARES = {
     "cmrc_zh": 1.3,
     "xquad_zh": 1.5,
     "xquad_en": 1.7,
     "squad2_en": 2.0,
+    "pubmedqa_en": 2.0,
     "cross": 1.5,
     "tatqa": 0.6,
     "policyqa": 0.4,
     "tables": 0.6,
+    "jaquad_ja": 0.7,
+    "fairytales": 0.7,
     "made": 0.5,
 }
 LONGEST_ANSWER = 60  # tokens
@@ -48,141 +54,208 @@ class OnDevice(Data):
         bare = (rng.random(len(self.rows)) < 0.2) & np.isin(self["set"], public) & (self["evaluation"] == 0)
         found = [self.sequence(n, without_context=bare[n]) for n in range(len(self.rows))]
         self.lengths = np.array([len(tokens) for tokens, _ in found])
-        self.offsets = np.array([offset for _, offset in found])
+        self.offsets = torch.tensor(np.array([offset for _, offset in found]), device=device)
+        self.lengths_there = torch.tensor(self.lengths, device=device)
         self.begins = torch.tensor(np.cumsum(self.lengths) - self.lengths, device=device)
         self.flat = torch.tensor(np.concatenate([tokens for tokens, _ in found]), device=device)
+        self.columns = {
+            c: torch.tensor(self[c].astype(np.int64), device=device)
+            for c in ("start", "end", "answers", "says", "kind")
+        }
 
-    def batch(self, chosen: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, rows: torch.Tensor, length: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows of the embedder's table, (batch, length, 384), and the mask, (batch, length)."""
-        longest = int(self.lengths[chosen].max())  # from the host's copy: nothing here waits for the device
-        lengths = torch.tensor(self.lengths[chosen], device=self.device)
-        places = torch.arange(longest, device=self.device)
-        mask = places[None] < lengths[:, None]
-        index = self.begins[torch.tensor(chosen, device=self.device)][:, None] + places[None]
+        places = torch.arange(length, device=self.device)
+        mask = places[None] < self.lengths_there[rows][:, None]
+        index = self.begins[rows][:, None] + places[None]
         return self.weights[self.flat[index.clamp(max=len(self.flat) - 1)]], mask
 
 
-def new_reader(data: OnDevice) -> Reader:
-    """The embedder's body with fresh heads."""
-    reader = Reader()
-    missing, unexpected = reader.body.load_state_dict(
-        {k: torch.tensor(v.astype(np.float32)) for k, v in data.body.items()}, strict=False
-    )
-    assert not unexpected and all("position_ids" in m or "token_type_ids" in m for m in missing), (missing, unexpected)
-    return reader.to(data.device)
+class Training:
+    """A reader in bfloat16 whose weights are moved in float32.
+
+    A step of one shape is recorded once as a CUDA graph and replayed: the model is so small that launching its
+    operations one by one takes longer than they do.
+    """
+
+    def __init__(self, data: OnDevice) -> None:
+        self.data = data
+        self.reader = Reader()
+        missing, unexpected = self.reader.body.load_state_dict(
+            {k: torch.tensor(v.astype(np.float32)) for k, v in data.body.items() if "position_ids" not in k},
+            strict=False,
+        )
+        assert not missing and not unexpected, (missing, unexpected)
+        self.reader.to(data.device).train().body.to(torch.bfloat16)
+        body = list(self.reader.body.parameters())
+        # The body's weights and gradients lie in one piece each, so that the optimizer has one tensor to move
+        self.flat = torch.cat([p.data.reshape(-1) for p in body])
+        self.gradient = torch.zeros_like(self.flat)
+        at = 0
+        for p in body:
+            p.data = self.flat[at : at + p.numel()].view_as(p)
+            p.grad = self.gradient[at : at + p.numel()].view_as(p)
+            at += p.numel()
+        self.master = self.flat.float().requires_grad_()
+        self.master.grad = torch.zeros_like(self.master)
+        self.heads = [p for name, p in self.reader.named_parameters() if not name.startswith("body.")]
+        for p in self.heads:
+            p.grad = torch.zeros_like(p)
+        self.uncertain = torch.tensor(
+            [data.meta["kinds"].index(k) for k in ("spoiled", "elsewhere")], device=data.device
+        )
+        self.losses = torch.zeros((), device=data.device)
+        self.rows = torch.zeros(BATCH, dtype=torch.int64, device=data.device)
+        self.recorded: dict[int, Callable[[], object]] = {}
+        self.optimizer = torch.optim.AdamW(
+            [self.master, *self.heads], lr=RATE, weight_decay=0.01, fused=data.device == "cuda"
+        )
+
+    def loss(self, rows: torch.Tensor, length: int) -> torch.Tensor:
+        """Spans, answers and claims together."""
+        data = self.data
+        words, mask = data.batch(rows, length)
+        span, answers, says = self.reader(words.to(torch.bfloat16), mask)
+        column = {name: values[rows] for name, values in data.columns.items()}
+        weight = torch.where(torch.isin(column["kind"], self.uncertain), 0.5, 1.0)
+        loss = torch.zeros((), device=data.device)
+        for logits, wanted in ((answers, column["answers"]), (says, column["says"])):
+            known = (wanted >= 0).float() * weight
+            each = F.binary_cross_entropy_with_logits(logits.float(), wanted.clamp(min=0).float(), reduction="none")
+            loss = loss + (each * known).sum() / BATCH
+        # Claims too are told where the answer stands: the reader finds the right one before it compares
+        offset = data.offsets[rows]
+        at, to = offset + column["start"], offset + column["end"]
+        inside = (column["start"] >= 0) & (at < length) & (to < length)
+        nowhere = column["answers"] == 0
+        share = torch.where(inside, 0.5, torch.where(nowhere, 0.5 * NOWHERE * weight, 0.0))
+        span = span.float().masked_fill(~mask[..., None], -1e4)
+        for place, wanted in ((0, at), (1, to)):
+            each = F.cross_entropy(span[..., place], torch.where(inside, wanted, 0), reduction="none")
+            loss = loss + (each * share).sum() / BATCH
+        return loss
+
+    def gradients(self, rows: torch.Tensor, length: int) -> None:
+        """The gradients of a batch, cut to a length of 1, where the optimizer looks for them."""
+        self.gradient.zero_()
+        for p in self.heads:
+            p.grad.zero_()  # type: ignore[union-attr]
+        loss = self.loss(rows, length)
+        loss.backward()
+        self.losses += loss.detach()
+        self.master.grad.copy_(self.gradient)  # type: ignore[union-attr]
+        torch.nn.utils.clip_grad_norm_([self.master, *self.heads], 1.0)
+
+    def record(self, lengths: list[int]) -> None:
+        """Record the steps of these lengths; where there is no GPU they are run as they are."""
+        if self.data.device != "cuda":
+            return
+        torch.backends.cuda.enable_cudnn_sdp(False)
+        pool = None
+        for length in sorted(lengths, reverse=True):  # the longest first: the others fit into its memory
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for _ in range(2):
+                    self.gradients(self.rows, length)
+            torch.cuda.current_stream().wait_stream(stream)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=pool):
+                self.gradients(self.rows, length)
+            pool = pool or graph.pool()
+            self.recorded[length] = graph.replay
+        self.losses.zero_()
+
+    def step(self, rows: torch.Tensor, length: int, rate: float) -> None:
+        """One batch."""
+        if length in self.recorded:
+            self.rows.copy_(rows)
+            self.recorded[length]()
+        else:
+            self.gradients(rows, length)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.flat.copy_(self.master.detach())
+
+    def finished(self) -> Reader:
+        """The reader with its weights in float32."""
+        at, master = 0, self.master.detach().clone()
+        for p in self.reader.body.parameters():
+            p.grad = None
+            p.data = master[at : at + p.numel()].view_as(p)
+            at += p.numel()
+        return self.reader.eval()
 
 
 def train(data: OnDevice, chosen: np.ndarray, epochs: float, seconds: float, seed: int, name: str) -> Reader:
-    """Train on the chosen rows: spans, answers and claims together."""
+    """Train on the chosen rows."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    reader = new_reader(data).train()
-    reader.body.to(torch.bfloat16)  # the heads stay in float32, and so do the weights that the optimizer moves
-    body = list(reader.body.parameters())
-    masters, body_data = [p.detach().float().clone() for p in body], [p.data for p in body]
-    optimizer = torch.optim.AdamW(
-        [*masters, *(p for n, p in reader.named_parameters() if not n.startswith("body."))],
-        lr=RATE,
-        weight_decay=0.01,
-        fused=data.device == "cuda",
-    )
-    names = data.meta["sets"]
-    shares = np.array([SHARES.get(s, 1.0) for s in names])[data["set"][chosen]]
+    started = time.time()
+    training = Training(data)
+    padded = (data.lengths + STEP - 1) // STEP * STEP
+    training.record(sorted({int(length) for length in padded[chosen]}))
+    print(f"{name}: steps recorded after {time.time() - started:.0f} s", flush=True)
+    shares = np.array([SHARES.get(s, 1.0) for s in data.meta["sets"]])[data["set"][chosen]]
     steps = int(epochs * shares.sum() / BATCH)
-    column = {c: torch.tensor(data[c], device=data.device) for c in ("start", "end", "answers", "says", "kind")}
-    offsets = torch.tensor(data.offsets, device=data.device)
-    uncertain = torch.tensor([data.meta["kinds"].index(k) for k in ("spoiled", "elsewhere")], device=data.device)
-    step, started, shown, losses = 0, time.time(), 0.0, []
+    step, begun, shown, shown_at = 0, time.time(), time.time(), 0
     while True:
         order = rng.permutation(np.repeat(chosen, (shares + rng.random(len(shares))).astype(int)))
-        order = np.concatenate(
-            [
-                part[np.argsort(data.lengths[part], kind="stable")]
-                for part in np.array_split(order, max(1, len(order) // (BATCH * 25)))
-            ]
-        )
-        batches = [order[n : n + BATCH] for n in range(0, len(order), BATCH)]
+        batches = [
+            (length, part[n : n + BATCH])
+            for length in np.unique(padded[order]).tolist()
+            for part in [order[padded[order] == length]]
+            for n in range(0, len(part) - BATCH + 1, BATCH)
+        ]
         for n in rng.permutation(len(batches)):
             progress = max(step / steps, (time.time() - started) / seconds)
             if progress >= 1:
-                spent, seen = time.time() - started, step * BATCH / shares.sum()
+                spent, seen = time.time() - begun, step * BATCH / shares.sum()
                 print(f"{name}: {step} steps of {BATCH}, {spent:.0f} s, {seen:.1f} epochs", flush=True)
-                reader.float()
-                for p, master in zip(body, masters, strict=True):
-                    p.data.copy_(master)
-                return reader.eval()
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * min(progress / WARM, (1 - progress) / (1 - WARM)) + 1e-7
-            rows = torch.tensor(batches[n], device=data.device)
-            embeddings, mask = data.batch(batches[n])
-            span, answers, says = reader(embeddings.to(torch.bfloat16), mask)
-            start, end = column["start"][rows], column["end"][rows]
-            at = torch.where(start >= 0, offsets[rows] + start, -100)
-            to = torch.where(start >= 0, offsets[rows] + end, -100)
-            at, to = (torch.where((at < mask.shape[1]) & (to < mask.shape[1]), x, -100) for x in (at, to))
-            span = span.float().masked_fill(~mask[..., None], -1e4)
-            weight = torch.where(torch.isin(column["kind"][rows], uncertain), 0.5, 1.0)
-            loss = 0.0
-            for logits, wanted in ((answers, column["answers"][rows]), (says, column["says"][rows])):
-                known = (wanted >= 0).float() * weight
-                loss = (
-                    loss
-                    + (
-                        F.binary_cross_entropy_with_logits(
-                            logits.float(), wanted.clamp(min=0).float(), reduction="none"
-                        )
-                        * known
-                    ).sum()
-                    / BATCH
-                )
-            # Claims too are told where the answer stands: the reader finds the right one before it compares
-            for place, wanted in ((0, at), (1, to)):
-                loss = (
-                    loss + 0.5 * F.cross_entropy(span[..., place], wanted, ignore_index=-100, reduction="sum") / BATCH
-                )
-            loss.backward()
-            for p, master in zip(body, masters, strict=True):
-                master.grad = None if p.grad is None else p.grad.float()
-            torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
-            optimizer.step()
-            torch._foreach_copy_(body_data, masters)
-            reader.zero_grad(set_to_none=True)
+                return training.finished()
+            length, rows = batches[n]
+            rate = RATE * min(progress / WARM, (1 - progress) / (1 - WARM)) + 1e-7
+            training.step(torch.tensor(rows, device=data.device), length, rate)
             step += 1
-            if step % 25 == 0:
-                losses.append(loss.item())
-            if time.time() - shown > 30:
-                shown = time.time()
-                mean = np.mean(losses[-20:]) if losses else loss.item()
-                pace = step * BATCH / (time.time() - started + 1e-9)
+            if step % 50 == 0 and time.time() - shown > 20:
+                mean = training.losses.item() / (step - shown_at)  # waits for the device
+                pace = (step - shown_at) * BATCH / (time.time() - shown)
+                training.losses.zero_()
+                shown, shown_at = time.time(), step
                 print(f"{name}: step {step}/{steps} at {progress:.2f} loss {mean:.3f} {pace:.0f} rows/s", flush=True)
 
 
 @torch.no_grad()
 def score(data: OnDevice, reader: Reader, chosen: np.ndarray) -> dict[str, np.ndarray]:
-    """Logits of the rows, and their three best spans in tokens of the window."""
+    """Logits of the rows, their three best spans in tokens of the window, how much likelier the best is than <s>."""
     found = {
         "row": chosen,
         "answers": np.zeros(len(chosen), np.float32),
         "says": np.zeros(len(chosen), np.float32),
         "spans": np.zeros((len(chosen), 3, 2), np.int16),
         "span_score": np.zeros((len(chosen), 3), np.float32),
+        "somewhere": np.zeros(len(chosen), np.float32),
     }
     order = np.argsort(data.lengths[chosen])
     for n in range(0, len(order), 256):
         part = order[n : n + 256]
-        embeddings, mask = data.batch(chosen[part])
-        span, answers, says = reader(embeddings, mask)
-        offsets = torch.tensor(data.offsets[chosen[part]], device=data.device)
-        lengths = torch.tensor(data.lengths[chosen[part]], device=data.device)
+        rows = torch.tensor(chosen[part], device=data.device)
+        words, mask = data.batch(rows, int(data.lengths[chosen[part]].max()))
+        span, answers, says = reader(words, mask)
+        offsets, lengths = data.offsets[rows], data.lengths_there[rows]
         places = torch.arange(mask.shape[1], device=data.device)
         inside = (places[None] >= offsets[:, None]) & (places[None] < lengths[:, None] - 1)
-        start, end = (span[..., k].float().masked_fill(~inside, -1e4).log_softmax(-1) for k in (0, 1))
+        masked = [span[..., k].float().masked_fill(~inside, -1e4) for k in (0, 1)]
+        start, end = (logits.log_softmax(-1) for logits in masked)
         apart = places[None, :] - places[:, None]
         both = (start[:, :, None] + end[:, None, :]).masked_fill(~((apart >= 0) & (apart < LONGEST_ANSWER))[None], -1e9)
         best, where = both.flatten(1).topk(3)
         width = mask.shape[1]
         found["answers"][part], found["says"][part] = answers.float().cpu(), says.float().cpu()
         found["span_score"][part] = best.cpu()
+        totals = masked[0].logsumexp(-1) + masked[1].logsumexp(-1)
+        found["somewhere"][part] = (best[:, 0] + totals - span[:, 0].float().sum(-1)).cpu()
         found["spans"][part] = torch.stack(
             [where // width - offsets[:, None], where % width - offsets[:, None]], -1
         ).cpu()
@@ -209,8 +282,6 @@ def main(given: argparse.Namespace) -> None:
     else:
         judged &= data["set"] == number["made_test"]
     given.out.mkdir(parents=True, exist_ok=True)
-    scores = score(data, reader, np.flatnonzero(judged))
-    np.savez_compressed(given.out / f"{given.name}.scores.npz", **scores)
     if given.save:
         state = {k: v.detach().cpu().half().numpy() for k, v in reader.state_dict().items()}
         buffer = io.BytesIO()
@@ -218,6 +289,8 @@ def main(given: argparse.Namespace) -> None:
         whole = buffer.getvalue()
         for n in range(0, len(whole), 15 * 2**20):
             (given.out / f"{given.name}.weights.{n // (15 * 2**20)}").write_bytes(whole[n : n + 15 * 2**20])
+    scores = score(data, reader, np.flatnonzero(judged))
+    np.savez_compressed(given.out / f"{given.name}.scores.npz", **scores)
     from evaluate import report
 
     print(report(data.meta, data.rows, scores, given.name), flush=True)

@@ -53,3 +53,17 @@ def test_domains_kept_for_testing_share_no_document_with_training(documents: lis
 
 def test_the_same_seed_makes_the_same_documents(documents: list[dict], tmp_path: Path) -> None:
     assert made(tmp_path, 3) == documents
+
+
+def test_a_thing_is_called_for_short_only_where_no_other_is() -> None:
+    script = (
+        "from make_documents import short_name\n"
+        "print(short_name('Lumina X5', 'product', 'en', ['Pelto 9']), "
+        "short_name('金石系统8.1', 'software', 'zh', ['玉衡系统5.7']), "
+        "repr(short_name('Lumina X5', 'product', 'en', ['Lumina X7'])), "
+        "repr(short_name('the Porto shop', 'branch', 'en', [])))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=SCRIPT.parent, check=True, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert found.stdout.split() == ["Lumina", "金石", "''", "''"]
