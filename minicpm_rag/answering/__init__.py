@@ -168,6 +168,13 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         likely = named(standalone, rows) or (after.documents if after is not None else ())
         first = Scope(documents=tuple(row.id for row in likely)) if 0 < len(likely) < len(rows) else None
         began = time.monotonic()
+        asked_parts = parts(standalone, rows)
+        # 有几笔，合计多少: a number for each part, where the whole would be given one of the two.
+        searched = self._computed_parts(asked_parts, question.scope)
+        if searched:
+            begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
+            yield from _proven(self._answered_in_parts(begun, searched, question, config), config)
+            return
         computed = None if first is None else self._computed(standalone, first)
         computed = computed or self._computed(standalone, question.scope)
         if computed is None and self.llm is not None and self._is_missed(standalone, question.scope):
@@ -176,7 +183,6 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
             yield from tables.answer(begun, computed, self.library, self.style)
             return
-        asked_parts = parts(standalone, rows)
         searched = self._in_parts(asked_parts, question, config) if asked_parts else []
         if any(one.has_evidence for one in searched):
             seconds["retrieve"] = time.monotonic() - began
@@ -283,6 +289,18 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
                 write=None if llm is None else by_model,
                 cancel=question.cancel,
             )
+
+    def _computed_parts(self, asked: Sequence[Part], scope: Scope) -> list[in_parts.Found]:
+        """The parts of a question, where each is computed by a query of its own; else none."""
+        found = []
+        for part in asked:
+            within = Scope(documents=tuple(row.id for row in part.documents)) if part.documents else scope
+            computed = None if part.aspect else self._computed(part.question, within)
+            if computed is None:
+                return []
+            found.append(in_parts.Found(part, Retrieval([], 0.0, 0.0), computed))
+        queries = {one.sql for part in found if part.computed is not None for one in part.computed.computed}
+        return found if len(queries) >= len(found) else []
 
     def _in_parts(self, asked: Sequence[Part], question: Question, config: RunnableConfig) -> list[in_parts.Found]:
         """What each part's own search finds, in the documents that it names."""

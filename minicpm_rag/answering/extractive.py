@@ -63,6 +63,8 @@ _EXCEPTION = re.compile(
 )
 # "Landlord: Ann Lee", 甲方（出租方）：王建国
 _LABEL = re.compile(r"[-*•\s]*(?P<name>[^\n:：|。.,，;；]{2,40})[:：]\s*(?=\S)")
+_TITLE = re.compile(r"""title:\s*["']?(?P<said>[^\n]+?)["']?\s*""", re.IGNORECASE)
+_WORD = re.compile(r"\w")
 _ITEM = re.compile(
     r"\s*(?:[-*•·▪–●○◦]|\d{1,2}[.)、）]|[（(]\d{1,2}[)）]|[①-⑳]|[a-h][.)]|[一二三四五六七八九十]{1,3}、)\s*\S"
 )
@@ -150,6 +152,7 @@ def excerpts(
     # A question that compares names its two sides itself: each is heard, whatever its passage has for the whole.
     compared = sides(question)
     chosen = (_both_sides(compared, scored) if compared else []) or _best_of(question, heard or scored, most)
+    chosen = [found for found in chosen if not _only_asks(found)] or chosen
     return [Excerpt(found.one.number, found.one.statement, found.score) for found in _in_reading_order(chosen)]
 
 
@@ -318,7 +321,8 @@ def _list_around(best: _Scored, ranked: Sequence[_Scored]) -> list[_Scored]:
         first -= 1
     while last + 1 < len(there) and is_item[last + 1]:
         last += 1
-    if first > 0 and leads[first - 1]:
+    # Nothing but marks stands between a list and the line that leads to it: no heading.
+    if first > 0 and leads[first - 1] and not _WORD.search(text, *_between(there[first - 1], there[first])):
         first -= 1
     return there[first : last + 1][:_MOST_ITEMS]
 
@@ -326,6 +330,17 @@ def _list_around(best: _Scored, ranked: Sequence[_Scored]) -> list[_Scored]:
 def _leads(found: _Scored) -> bool:
     """Whether the statement says nothing but that something follows."""
     return found.one.statement.text.rstrip().endswith((":", "："))
+
+
+def _between(one: _Scored, other: _Scored) -> tuple[int, int]:
+    """Where the text between two statements of a passage begins and ends."""
+    return one.one.statement.end, other.one.statement.start
+
+
+def _only_asks(found: _Scored) -> bool:
+    """Whether the statement is a question itself, in which no answer was read: 瓷砖什么时候到货？ in a chat."""
+    text = found.one.statement.text.rstrip()
+    return text.endswith(("?", "？")) and found.read < _READ_WELL and not any(map(str.isdigit, text))
 
 
 def _read(candidate: _Candidate, readings: Sequence[Reading | None]) -> float:
@@ -373,13 +388,20 @@ def _candidates(passages: Sequence[Document], subjects: Sequence[frozenset[str]]
                 continue
             place = (_file(passage, number), metadata.get(PAGE), _start(passage, statement))
             headings = section_at(passage, statement.start)
-            if place in seen or statement.text.strip("# ") in headings.split(" > "):
+            is_title = statement.text.strip("# ") in headings.split(" > ") or _is_own_title(passage, statement)
+            if place in seen or is_title:
                 continue
             seen.add(place)
             words = frozenset(terms(statement.text)) | frozenset(terms(statement.header))
             under = section | frozenset(terms(headings))
             found.append(_Candidate(number, passage, statement, order == 0, words, subject, under, title))
     return found
+
+
+def _is_own_title(passage: Document, statement: Statement) -> bool:
+    """Whether the statement is the front matter's title, which stands below it as a heading."""
+    title = _TITLE.fullmatch(statement.text)
+    return title is not None and f"# {title['said']}" in passage.page_content[statement.end :]
 
 
 def _overlaps(question: str, candidates: Sequence[_Candidate], named: frozenset[str]) -> list[float]:

@@ -32,6 +32,13 @@ _NEXT_ZH = re.compile(r"[？?；;，,]\s*(?:以及|另外|还有|并且|同时|�
 _OWNER_ZH = re.compile(r"^(?:请问)?(?P<owner>[^的，,]{2,24})的[^的]{1,16}?(?:是|为|有|在|由|什么|多少|谁|几)")
 _PLACE_ZH = re.compile(r"^(?:请问)?(?P<place>[^，,]{2,24}?(?:里面?|中))")
 _SUBJECT_ZH = re.compile(r"^(?!一共|总共|共|分别|都|应|需|要|还)[^，,]{2,16}?(?:是|为|有)(?:什么|多少|多久|谁|几|哪)")
+# 二月有几笔，合计多少: what is counted, and a total of which nothing else is said
+_COUNTED_ZH = re.compile(
+    r"^(?:请问)?(?P<of>.*?)(?:一共|总共|共)?有?(?:多少|几)(?:个|条|笔|名|位|家|种|款|件|项|次|台|张|份|单|人)?(?P<noun>[^，,]*)$"
+)
+_TOTAL_ZH = re.compile(
+    r"^(?:合计|总计|一共|总共|共计|共|平均)?(?:总|平均)?(?:金额|总额|均价|花费|支出|花了?|是|为|有)*(?:合计|总计|一共|共)?(?:是|为|有)?多少(?:钱|元)?$"
+)
 _NAME_EN = re.compile(r"(?<=[a-z,] )(?:the |project )?(?P<name>[A-Z][\w-]*(?: (?:[A-Z][\w-]*|\d+))*)")
 _PRONOUN_EN = re.compile(r"\b(?:it|he|she|him|(?P<owns>its|his|her))\b", re.IGNORECASE)
 
@@ -129,6 +136,9 @@ def _completed(question: str, first: str, rows: Sequence[DocumentRow], language:
 
 def _completed_zh(question: str, first: str) -> str:
     """The question with the owner of what was asked before it: 晨曦项目的负责人是谁，预算是多少."""
+    counted = _COUNTED_ZH.match(first)
+    if counted is not None and _TOTAL_ZH.match(question) and (counted["of"] or counted["noun"]):
+        return f"{counted['of']}{counted['noun']}{question}"
     if points_back(question):
         return carry_over(question, [Turn(first, "")]).rstrip("？")
     owner = _OWNER_ZH.match(first)

@@ -20,6 +20,7 @@ LONGEST_SUBJECT = 40
 ROWS_READ = 2
 MOST_SHARED = 8  # values in a column by which rows are grouped
 MOST_ROWS = 20  # of a table whose rows one asks about by name
+_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _NUMBER = re.compile(
     r"(?:第[一二三四五六七八九十百\d]{1,12}[章节条篇部]|[（(][一二三四五六七八九十\d]{1,12}[)）]"
     r"|[一二三四五六七八九十]{1,12}[、.．]|\d{1,9}(?:\.\d{1,9}){0,9}[、.．)]?(?=\s)|\d{1,9}[、.．)]"
@@ -63,8 +64,8 @@ def own_title(page: Page) -> str:
 
 
 def _is_first(page: Page) -> bool:
-    """Whether the first heading stands before all text."""
-    return not page.text[: page.headings[0].start].strip(" #\n")
+    """Whether the first heading stands before all text but front matter."""
+    return not _FRONT_MATTER.sub("", page.text[: page.headings[0].start]).strip(" #\n")
 
 
 def of_page(page: Page) -> Iterator[str]:

@@ -69,6 +69,29 @@ def test_a_heading_is_no_answer() -> None:
     assert [one.statement.text for one in excerpts("年假规定是什么？", [passage])] == ["满十年的员工有十五天年假。"]
 
 
+def test_a_question_in_a_chat_does_not_answer() -> None:
+    passage = Document("王敏\n瓷砖什么时候到货？\n\n李师傅\n瓷砖 3 月 12 日到，进场贴砖大概要 6 天\n")
+    told = passage.page_content.index("瓷砖 3")
+    reading = Reading(told + 3, told + 9, 0.9, 0.9)
+    found = [one.statement.text for one in excerpts("瓷砖什么时候到", [passage], [reading])]
+    assert found == ["瓷砖 3 月 12 日到，进场贴砖大概要 6 天"]
+
+
+def test_the_title_of_the_front_matter_is_no_answer() -> None:
+    above = '---\ntitle: "Postmortem: checkout outage"\nauthor: Priya\n---\n\n# Postmortem: checkout outage\n\n'
+    passage = Document(f"{above}## Root cause\n\nA config change lowered the pool from 200 to 20.\n")
+    found = [one.statement.text for one in excerpts("What was the root cause of the checkout outage?", [passage])]
+    assert found and not any("title" in one for one in found)
+
+
+def test_a_list_begins_under_its_own_heading() -> None:
+    code = "```python\ndef send(address: str) -> None:\n    ...\n```\n\n"
+    listed = "- `retries`: how often a job is tried again (default 3).\n- `timeout`: after how long.\n"
+    passage = Document(f"{code}## Configuration\n\n{listed}")
+    found = [one.statement.text for one in excerpts("How often are jobs tried again, as a list?", [passage])]
+    assert found and not any("def send" in one for one in found)
+
+
 def test_similarity_decides_where_no_word_is_shared() -> None:
     passage = Document("公司在2012年成立。经常下雨。办公室在三楼。", metadata={"score": 1.0})
 

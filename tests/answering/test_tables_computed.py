@@ -321,6 +321,21 @@ def test_a_number_of_several_tables_that_may_be_meant_names_each(tmp_path: Path)
         assert "2024.csv" not in ask(chain, "What is the total budget in 2023?").text
 
 
+def test_a_count_and_a_total_asked_together_are_both_given_over_the_same_rows(chain: AnswerChain) -> None:
+    text = ask(chain, "华东区有几笔，总销售额是多少？").text
+    assert "**3** 行" in text and "**15,800 元**" in text
+
+
+def test_which_kind_means_the_column_of_kinds(tmp_path: Path) -> None:
+    (tmp_path / "开支.csv").write_text(
+        "类别,金额,备注\n住房,5000,一月\n住房,5000,二月\n购物,6000,手机\n", encoding="utf-8"
+    )
+    with opened(tmp_path / "home") as library:
+        ingest(library, *tmp_path.glob("*.csv"))
+        chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+        assert "**住房**" in ask(chain, "哪一类花得最多？").text
+
+
 def test_an_amount_in_a_currency_is_compared_with_the_column_that_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text("Product,Unit price (yuan)\nCup,39\nLamp,459\n", encoding="utf-8")
     (tmp_path / "orders.csv").write_text("Order,Product,Amount\nS1,Cup,4788\nS2,Vase,300\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from minicpm_rag.loaders import load_file
 from minicpm_rag.loaders.pdf import pages as pdf
 from minicpm_rag.loaders.pdf.glyphs import Glyph, glyphs_of
 from minicpm_rag.loaders.pdf.layout import lay_out
+from minicpm_rag.loaders.pdf.margins import EdgeLine, running
 from minicpm_rag.loaders.pdf.marked import page_picture
 from minicpm_rag.loaders.pdf.scans import INSTALL_OCR
 from minicpm_rag.records import ChunkSize
@@ -232,3 +233,11 @@ def test_characters_without_a_meaning_are_left_out_and_quotes_still_found() -> N
 def test_a_page_in_a_font_without_meaning_needs_text_recognition() -> None:
     meaningless = [glyph("\ufffd" if index % 2 else "x", 5.0 * index) for index in range(200)]
     assert not pdf.is_legible(glyphs_of(meaningless))
+
+
+def test_what_a_browser_prints_above_and_below_a_page_is_not_its_text() -> None:
+    above = EdgeLine("", 0.98, "4/11/26, 2:29 PM  Your bill", ())
+    below = EdgeLine("", 0.02, "https://example.org/bill?id=7  1/2", ())
+    own = EdgeLine("", 0.95, "11/04/2026 14:00 Opening of the fair", ())
+    assert running([above, below], {}, 3, "3")[0] == [above, below]
+    assert running([own], {}, 3, "3")[0] == [], "only with the address below"

@@ -71,6 +71,12 @@ def test_the_files_name_serves_where_the_page_has_no_title() -> None:
     assert subjects.file_title("after-sales_policy.txt") == "after sales policy"
 
 
+def test_a_title_below_front_matter_is_the_title() -> None:
+    page = page_of("---\nauthor: Priya\n---\n\n# Postmortem of the outage\n\n## Root cause\n\nText.\n")
+    assert subjects.own_title(page) == "Postmortem of the outage"
+    assert list(subjects.of_page(page)) == ["Root cause"]
+
+
 def test_what_two_documents_answer_is_asked_after_what_one_answers() -> None:
     pages = {
         number: page_of(f"Invoices are due within {number}0 days.\nThe notice is {number}0 weeks.\n{more}")

@@ -19,6 +19,8 @@ from minicpm_rag.records import DataTable
 from minicpm_rag.text.scripts import is_chinese
 
 LONGEST = 400  # characters of a question that is read; the vocabulary's patterns are quadratic
+_KIND = re.compile(r"\w{0,4}(?:类别|类型|分类|品类|种类|大类)")
+_WHICH_KIND = re.compile(r"(?:哪一?|什么)类(?![别型目])")
 _MOST_CANDIDATES = 3  # tables that are equally meant and all answer
 
 
@@ -43,7 +45,11 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
     hinting += [pattern for pattern, _, hint in words.SUPERLATIVES if hint]
     if not any(pattern.search(plain) for pattern in hinting):
         tables = may_name(plain, tables)
-    found = [one for table in tables if (one := _Reading(question, (table,), None, texts_within).understood())]
+    found = [
+        one
+        for table in tables
+        if (one := _Reading(_with_its_kind(question, table), (table,), None, texts_within).understood())
+    ]
     if not found:
         found = [
             one for pair, on in _joinable(tables) if (one := _Reading(question, pair, on, texts_within).understood())
@@ -57,6 +63,12 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
     alike = [one for one in best if _is_chinese(one.query.tables[0]) == is_chinese(question)]
     best = alike or best
     return best if len(best) <= _MOST_CANDIDATES else []
+
+
+def _with_its_kind(question: str, table: DataTable) -> str:
+    """The question with the name of the table's one column of kinds for 哪一类: 类别, 品类."""
+    kinds = [column.name for column in table.columns if _KIND.fullmatch(column.name.strip())]
+    return _WHICH_KIND.sub(f"哪个{kinds[0].strip()}", question) if len(kinds) == 1 else question
 
 
 def _is_chinese(table: DataTable) -> bool:

@@ -17,6 +17,9 @@ _PAGE_NUMBER = re.compile(
     r"[\W_]*(?:(?:page|seite|pagina|página|p\.?|第)\s*)?(\d{1,4}|[ivxlc]{1,7})(?:\s*(?:页|頁|of|von|de|sur|/|／|共)\s*[\d页頁共\s]*)?[\W_]*",
     re.IGNORECASE,
 )
+# What browsers print above and below a web page: "4/11/26, 2:29 PM  Your bill", "https://example.org/bill  1/2"
+_PRINTED_AT = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4},? +\d{1,2}:\d\d(?: ?[AP]M)?\b", re.IGNORECASE)
+_PRINTED_FROM = re.compile(r"(?:https?|file)://\S.*?\d{1,4} ?/ ?\d{1,4}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def _words(text: str) -> str:
 def running(
     own: Sequence[EdgeLine], near: Mapping[int, Sequence[EdgeLine]], number: int, label: str
 ) -> tuple[list[EdgeLine], str]:
-    """Those of a page's edge lines that stand on a page near it too, or are nothing but the page's number.
+    """Those of a page's edge lines that stand on a page near it too, are nothing but the page's number, or a browser's.
 
     `near` has the edge lines of pages by their numbers. The text is the page's label: the number that is printed on
     it, where those on the pages near it go on from that and the file has no labels of its own.
@@ -76,6 +79,10 @@ def running(
         if _is_number_of(line.text, number, label)
         or any(line.words == other.words and abs(line.height - other.height) < _SAME_PLACE for other in others)
     ]
+    printed_at = [line for line in own if line.height > 0.5 and _PRINTED_AT.match(line.text)]
+    printed_from = [line for line in own if line.height < 0.5 and _PRINTED_FROM.fullmatch(line.text.strip())]
+    if printed_at and printed_from:
+        found += [line for line in (*printed_at, *printed_from) if line not in found]
     if label != str(number):
         return found, label
     for line in found:
