@@ -32,6 +32,9 @@ _FORMATS = {
 _NAMED_FORMAT = re.compile(
     r"(?<![A-Za-z0-9])(I?Q\d_[A-Z0-9]+(?:_[SMLX]+)?|TQ\d_0|B?F16|F32)(?![A-Za-z0-9])", re.IGNORECASE
 )
+# Far above any model's, so that a file of random numbers is told as damaged at once. Dimensions are llama.cpp's most.
+_MOST_FACTS, _MOST_TENSORS, _MOST_DIMENSIONS = 100_000, 1_000_000, 4
+_LONGEST_KEY, _LONGEST_TEXT, _LONGEST_LIST = 65_535, 16_000_000, 10_000_000  # bytes, bytes, items
 # "model-00001-of-00003.gguf": llama.cpp opens the first and finds the others beside it
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 
@@ -71,7 +74,7 @@ class GgufFile:
 
     def _number(self, key: str) -> int:
         value = self.facts.get(f"{self.architecture}.{key}")
-        return value if isinstance(value, int) else 0
+        return max(0, value) if isinstance(value, int) else 0
 
 
 def format_of(name: str) -> str:
@@ -203,17 +206,17 @@ class _Opened:
 
     def facts(self, wanted: str | None = None) -> Iterator[tuple[str, Any]]:
         """Yield keys and values; of lists only the `wanted` one is read, the others are empty."""
-        for _ in range(self._keys):
-            key = self._text()
+        for _ in range(self._within(self._keys, _MOST_FACTS)):
+            key = self._text(_LONGEST_KEY)
             yield key, self._value(self._number("I"), kept=key == wanted)
 
     def parameters(self) -> int:
         """Numbers in all tensors, to be called after `facts`."""
         found, last = 0, 0
-        for _ in range(self._tensors):
-            self._text()
+        for _ in range(self._within(self._tensors, _MOST_TENSORS)):
+            self._text(_LONGEST_KEY)
             count = 1
-            for _ in range(self._number("I")):
+            for _ in range(self._within(self._number("I"), _MOST_DIMENSIONS)):
                 count *= self._number("Q")
             self._number("I")
             last = max(last, self._number("Q"))
@@ -226,7 +229,7 @@ class _Opened:
         if kind == _STRING:
             return self._text()
         if kind == _ARRAY:
-            inner, count = self._number("I"), self._number("Q")
+            inner, count = self._number("I"), self._within(self._number("Q"), _LONGEST_LIST)
             if inner == _STRING:
                 if kept:
                     return [self._text() for _ in range(count)]
@@ -245,8 +248,16 @@ class _Opened:
     def _number(self, code: str) -> Any:
         return struct.unpack_from(f"<{code}", self._bytes, self._advance(struct.calcsize(f"<{code}")))[0]
 
-    def _text(self) -> str:
+    def _within(self, count: int, most: int) -> int:
+        """A count that the file tells, where it is not beyond reason."""
+        if count > most:
+            raise CheckpointError("llm.damaged", path=self._path, why=f"{count} > {most}")
+        return count
+
+    def _text(self, most: int = _LONGEST_TEXT) -> str:
         length = self._number("Q")
+        if self._place + length <= self.size:  # else it is cut short, which is told as that
+            self._within(length, most)
         start = self._advance(length)
         return self._bytes[start : start + length].decode("utf-8", "replace")
 

@@ -22,6 +22,7 @@ USER_COOKIE = "minicpm_rag_owner"
 TOUR_COOKIE = "minicpm_rag_tour"
 ANSWERS_COOKIE = "minicpm_rag_answers"
 VIEWS = ("chat", "library", "model")
+MOST_DIGITS = 18  # of a number in the address: SQLite holds no larger one
 
 
 def user() -> str:
@@ -114,7 +115,8 @@ def follow_address() -> None:
     """
     named = {name: st.query_params.get(name, "") for name in ("view", "conversation")}
     if named != st.session_state.get("address", {"view": "", "conversation": ""}):  # loaded, or "back" was pressed
-        open_conversation(int(named["conversation"]) if named["conversation"].isdecimal() else None)
+        is_number = named["conversation"].isdecimal() and len(named["conversation"]) <= MOST_DIGITS
+        open_conversation(int(named["conversation"]) if is_number else None)
         if named["view"] in VIEWS:
             go(named["view"])
     current = conversation()

@@ -23,12 +23,15 @@ from golden import CHATML, GOLDEN, SINGLE_SAFETENSORS, expected
 
 from minicpm_rag.errors import CheckpointError, ModelError, OutOfMemoryError, PromptTooLongError
 from minicpm_rag.llm import checkpoint
+from minicpm_rag.llm.checkpoint.chat_format import ChatFormat
 from minicpm_rag.llm.generation import Sampling
-from minicpm_rag.llm.gguf import gguf_llm
+from minicpm_rag.llm.gguf import gguf_llm, tokenizer
 from minicpm_rag.llm.gguf.engine import GgufEngine
 from minicpm_rag.llm.gguf.gguf_llm import GgufLLM
 from minicpm_rag.llm.gguf.process import Load
+from minicpm_rag.llm.gguf.tokenizer import GgufTokenizer
 from minicpm_rag.llm.minicpm import MiniCPM_LLM
+from minicpm_rag.models.gguf import read_gguf
 
 pytestmark = pytest.mark.skipif(not is_here(), reason="needs the extra gguf, and the package gguf")
 
@@ -241,6 +244,37 @@ def test_another_kind_of_file_is_told_as_such(file: Path, tmp_path: Path) -> Non
     other.write_bytes(b"GGUF" + (1).to_bytes(4, "little") + file.read_bytes()[8:])
     assert refused(other).message.key == "llm.gguf_version"
     assert refused(tmp_path / "none.gguf").message.key == "llm.unreadable"
+
+
+def _changed(file: Path, key: str, there: bytes, instead: bytes, copy: Path) -> Path:
+    """A copy of the file in which the bytes of a key's value are others."""
+    content = file.read_bytes()
+    place = content.index(key.encode()) + len(key) + 4  # after the value's type
+    assert content[place : place + len(there)] == there
+    copy.write_bytes(content[:place] + instead + content[place + len(there) :])
+    return copy
+
+
+def test_a_vocabulary_of_other_things_than_texts_is_told_as_such(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "read_list", lambda *_: [1, 2, 3])
+    with pytest.raises(CheckpointError) as raised:
+        GgufTokenizer(read_gguf(file), None)  # type: ignore[arg-type]
+    assert raised.value.message.key == "llm.gguf_vocabulary"
+
+
+def test_a_begin_token_beyond_the_vocabulary_is_none(file: Path, tmp_path: Path) -> None:
+    begin = read_gguf(file).facts["tokenizer.ggml.bos_token_id"].to_bytes(4, "little")
+    beyond = _changed(file, "tokenizer.ggml.bos_token_id", begin, b"\xff\xff\xff\x7f", tmp_path / "beyond.gguf")
+    assert GgufTokenizer(read_gguf(beyond), None).bos_token is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("template", ["{% for i in range(10 ** 9) %}{% endfor %}", "{{ 1 / 0 }}", "{{ messages + 1 }}"])
+def test_a_template_that_fails_as_a_program_does_is_told_as_the_template(file: Path, template: str) -> None:
+    made = GgufTokenizer(read_gguf(file), None)  # type: ignore[arg-type]
+    made.chat_template = template
+    with pytest.raises(ModelError) as raised:
+        ChatFormat(made)
+    assert raised.value.message.key == "llm.template_refuses"
 
 
 def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:

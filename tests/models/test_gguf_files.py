@@ -13,7 +13,7 @@ from golden import SINGLE_SAFETENSORS
 from hub_server import Hub, serve
 
 from minicpm_rag.cli import program
-from minicpm_rag.errors import DownloadError
+from minicpm_rag.errors import CheckpointError, DownloadError
 from minicpm_rag.models import download, find_local, list_gguf
 from minicpm_rag.models.catalogue import Model
 from minicpm_rag.models.gguf import find_gguf, format_of, read_gguf, suits_memory
@@ -61,6 +61,36 @@ def test_the_file_follows_the_memory() -> None:
     assert suits_memory(sizes, 540 * 4 - 1) == "m-Q4_K_M.gguf"
     assert suits_memory(sizes, 300) == "m-Q2_K.gguf"
     assert suits_memory({"m-F16.gguf": 1000, "m-Q6_K.gguf": 400}, 900) == "m-Q6_K.gguf"
+
+
+def _numbers(*numbers: tuple[int, int]) -> bytes:
+    return b"".join(number.to_bytes(size, "little") for number, size in numbers)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "keys", "content"),
+    [
+        (0, 2**63, b""),
+        (2**63, 0, b""),
+        (0, 1, _numbers((20_000_000, 8))),  # a key's name
+        (0, 1, _numbers((1, 8)) + b"k" + _numbers((9, 4), (8, 4), (15_000_000, 8))),  # a list of empty texts
+        (1, 0, _numbers((1, 8)) + b"t" + _numbers((2**31, 4))),  # dimensions, whose product grows with each
+    ],
+)
+def test_a_header_beyond_reason_is_told_as_damage_before_it_is_read(
+    tensors: int, keys: int, content: bytes, tmp_path: Path
+) -> None:
+    file = tmp_path / "fake.gguf"
+    with file.open("wb") as made:
+        made.write(b"GGUF" + _numbers((3, 4), (tensors, 8), (keys, 8)) + content)
+        made.truncate(200_000_000)  # no bytes on the disk
+    with pytest.raises(CheckpointError) as raised:
+        read_gguf(file)
+    assert raised.value.message.key == "llm.damaged"
+    models = tmp_path / "models"
+    models.mkdir()
+    file.rename(models / "fake.gguf")
+    assert [found.model.usable for found in find_local(tmp_path)] == [False]
 
 
 def test_only_the_wanted_file_of_a_gguf_repository_is_fetched(hub: Hub, tmp_path: Path) -> None:

@@ -620,6 +620,17 @@ def test_a_reload_comes_back_to_the_conversation_that_the_address_names(workspac
     assert "conversation" not in stranger.query_params
 
 
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 5000, "-1", "x"])
+def test_a_number_in_the_address_that_no_conversation_has_is_as_good_as_none(
+    workspace: FakeWorkspace, number: str
+) -> None:
+    app = page()
+    app.query_params["conversation"] = number
+    app.run()
+    assert not app.exception
+    assert "conversation" not in app.query_params
+
+
 def test_a_knowledge_base_cannot_be_called_as_the_page_calls_the_first_one(workspace: FakeWorkspace) -> None:
     app = page(view="library")
     for name in ("默认", "Default", " DEFAULT "):

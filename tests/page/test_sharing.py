@@ -19,6 +19,7 @@ from minicpm_rag.indexing import submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.page import door, once, server, shared
 from minicpm_rag.page.background.jobs import Jobs
+from minicpm_rag.page.views import chat
 from minicpm_rag.records import Grant, User
 from minicpm_rag.settings import load_settings
 
@@ -54,6 +55,19 @@ def test_its_maker_manages_it_and_nobody_else_sees_it(app: AppTest) -> None:
     assert not app.exception
     assert app.selectbox(key="share-everyone-Heron").value == "none"
     assert "ann@x.org (Person): Manage" in app.markdown[0].value.replace("\\", "")  # as Markdown escapes it
+
+
+def test_names_behind_an_at_are_those_of_ones_own_documents() -> None:
+    salaries = SimpleNamespace(title="salaries.txt", status="ready", indexed_at="2026", id=1, tags=("private",))
+
+    def names(user: str, *seen: str) -> list[str]:
+        library = SimpleNamespace(
+            knowledge_bases=lambda: [SimpleNamespace(name=name) for name in seen], documents=lambda _: [salaries]
+        )
+        return chat._names(SimpleNamespace(library=library), user, "Heron")
+
+    assert names("ann", "Heron") == ["salaries.txt", "private"]
+    assert names("bob") == []
 
 
 def test_a_person_is_added_and_taken_away(app: AppTest, library: Library) -> None:

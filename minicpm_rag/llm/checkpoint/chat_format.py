@@ -103,7 +103,15 @@ class ChatFormat:
                 add_generation_prompt=True,
                 enable_thinking=False,
             )
-        except jinja2.TemplateError as exc:
+        except (
+            jinja2.TemplateError,
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as exc:  # a template is a stranger's program, which may fail as any does
             roles = [turn["role"] for turn in turns]
             raise ModelError("llm.template_refuses", roles=roles, why=reason_of(exc)) from exc
         return text

@@ -106,8 +106,7 @@ def _leave_when_cancelled(
 ) -> None:
     """Shut the connection once `cancel` is set, which wakes whoever waits for the first token of a long prompt."""
     while not finished.wait(_POLL_SECONDS):
-        if cancel.is_set():
-            if connection.sock is not None:
-                with contextlib.suppress(OSError):
-                    connection.sock.shutdown(socket.SHUT_RDWR)
+        if cancel.is_set() and (opened := connection.sock) is not None:  # not yet open: look again
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
             return

@@ -5,6 +5,7 @@ llama.cpp splits text into tokens; their text, and the template, are read from t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from minicpm_rag.llm.gguf.process import LlamaProcess
 from minicpm_rag.models.gguf import GgufFile, read_list
 
 _CONTROL, _BYTE = 3, 6  # kinds of tokens: marks such as </s>, and single bytes
+_BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
 _SPACE = "▁"
 
 
@@ -29,10 +31,17 @@ class GgufTokenizer:
         kind = file.facts.get("tokenizer.ggml.model")
         if kind not in ("llama", "gpt2") or not self._tokens or len(kinds) != len(self._tokens):
             raise CheckpointError("llm.gguf_vocabulary", path=file.path, kind=str(kind))
+        if not all(isinstance(token, str) for token in self._tokens):
+            raise CheckpointError("llm.gguf_vocabulary", path=file.path, kind=f"{kind} (?)")
         self._is_sentencepiece = kind == "llama"
         self._control = {number for number, each in enumerate(kinds) if each == _CONTROL}
-        self._single_bytes = {number for number, each in enumerate(kinds) if each == _BYTE}
-        self.chat_template: str | None = file.facts.get("tokenizer.chat_template")
+        self._single_bytes = {
+            number: int(found[1], 16)
+            for number, each in enumerate(kinds)
+            if each == _BYTE and (found := _BYTE_TOKEN.fullmatch(self._tokens[number]))
+        }
+        template = file.facts.get("tokenizer.chat_template")
+        self.chat_template: str | None = template if isinstance(template, str) else None
         self.added_tokens_decoder = {
             number: _Mark(content=self._tokens[number], special=True) for number in self._control
         }
@@ -136,17 +145,17 @@ class GgufTokenizer:
     def _bytes(self, number: int) -> bytes:
         token = self._tokens[number]
         if number in self._single_bytes:
-            return bytes([int(token[3:5], 16)])
+            return bytes([self._single_bytes[number]])
         if self._is_sentencepiece:
             return token.replace(_SPACE, " ").encode()
         if all(letter in self._byte_of for letter in token):
             return bytes(self._byte_of[letter] for letter in token)
         return token.encode()  # a token that was added as it is
 
-    @staticmethod
-    def _number(file: GgufFile, name: str) -> int | None:
+    def _number(self, file: GgufFile, name: str) -> int | None:
+        """The number of a token that the file names, where the vocabulary has it."""
         value = file.facts.get(f"tokenizer.ggml.{name}")
-        return value if isinstance(value, int) else None
+        return value if isinstance(value, int) and 0 <= value < len(self._tokens) else None
 
 
 class _Mark(SimpleNamespace):
