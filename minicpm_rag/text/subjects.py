@@ -41,7 +41,7 @@ _NO_NOUN = re.compile(
     r"\w+ing|how|what|why|when|where|which|who|if|with|without|in|on|at|for|to|from|by|the|a|an|our|your|you|we|is|are|can|do",
     re.IGNORECASE,
 )
-_SLASH = re.compile(r"\s*[/|／｜]\s*")  # between the same words in two languages
+_SLASH = re.compile(r"(?<!\s)\s*[/|／｜]\s*")  # between the same words in two languages
 # What nobody asks for as "the … of": a participle, or several things.
 _NO_VALUE = re.compile(r".*(?:ed|[^s]s)", re.IGNORECASE)
 _AMOUNT = re.compile(r"[¥$€]?\d[\d,.]*")

@@ -90,7 +90,8 @@ def originals() -> list[tuple[str, bytes]]:
         '"outputs":[{"output_type":"stream","text":["1\\n"]}]}]}'
     )
     texts = {
-        ".eml": mail, ".mhtml": saved, ".html": page, ".xhtml": page, ".ipynb": notebook,
+        ".eml": mail, ".mbox": 2 * f"From a@b Mon Mar  2 08:00:00 2026\n{mail}\n",
+        ".mhtml": saved, ".html": page, ".xhtml": page, ".ipynb": notebook,
         ".md": f"# Pump\n\n{WORDS}" * 4,
         ".rst": f"Pump\n====\n\n{WORDS}" * 4, ".csv": "key;value\n" + "pump;1,5\n" * 20, ".tsv": "a\tb\npump\t1\n" * 20,
         ".json": '[{"key": "pump", "n": 1.5, "x": [null, true]}]', ".jsonl": '{"key": "pump"}\n' * 9,

@@ -39,7 +39,7 @@ def _misbehave(
     if does == "surrogate":
         return LoadedFile("\ud800", (Page(1, "a\udfffb"),), 1)
     if does == "lie":
-        return LoadedFile("lie", (Page(1, 5),), 1)  # type: ignore[arg-type]
+        return LoadedFile("lie", (Page("1", "text"),), 1)  # type: ignore[arg-type]
     if does == "huge":
         for descriptor in range(3, 10):
             with suppress(OSError):
