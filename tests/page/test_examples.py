@@ -29,7 +29,7 @@ def questions(name: str) -> list[str]:
         ("会议纪要_2026年3月.md", "《产品例会纪要》里关于“AirLeaf 500 上市计划”是怎么说的？"),
         ("售后服务政策.txt", "保修期外的维修，检测费为多少元？"),
         ("厂房租赁合同.docx", "物业费为每平方米每月多少元？"),
-        ("销售订单_2026年第一季度.xlsx", "华南的金额合计是多少？"),
+        ("销售订单_2026Q1.xlsx", "华南的金额合计是多少？"),
         ("guide_en.md", "What does “Using MiniCPM document Q&A” say about adding documents?"),
     ],
 )

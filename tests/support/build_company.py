@@ -38,15 +38,14 @@ LEASE = [
     (
         "一、租赁物",
         [
-            "出租方（甲方）：苏州恒泽科技园管理有限公司。承租方（乙方）：云杉仪器有限公司。",
-            "甲方将苏州市吴中区恒泽科技园 B 座一至二层厂房出租给乙方，建筑面积四千二百平方米，"
-            "用于空气检测仪器的生产和仓储。",
+            "出租方（甲方）：苏州恒泽科技园。承租方（乙方）：云杉仪器。",
+            "甲方将苏州市吴中区恒泽科技园 B 座厂房出租给乙方，建筑面积四千二百平方米，用于空气检测仪器的生产和仓储。",
         ],
     ),
     (
         "二、租期",
         [
-            "租期为五年，自2025年3月1日起至2030年2月28日止。",
+            "租期自2025年3月1日起至2030年2月28日止。",
             "乙方要求续租的，应在租期届满六个月前书面提出；在同等条件下乙方优先承租。",
         ],
     ),
@@ -80,7 +79,7 @@ HOSPITAL = [
     (
         "第一条 标的和价款",
         [
-            "甲方（买方）：蓝湾医院。乙方（卖方）：云杉仪器有限公司。",
+            "甲方（买方）：蓝湾医院。乙方（卖方）：云杉仪器。",
             "甲方向乙方购买 AirLeaf 500 工业版六十台，单价5,396元，为标准价5,680元的九五折，合同总价为323,760元。",
         ],
     ),
@@ -97,7 +96,7 @@ HOSPITAL = [
         [
             "乙方应在2026年7月10日前将货物送达甲方指定的院区，运费由乙方承担。",
             "甲方应在到货后七日内完成验收；逾期未提出异议的，视为验收合格。",
-            "乙方免费提供两次操作培训，每次半天。",
+            "免费提供两次操作培训，每次半天。",
         ],
     ),
     (
@@ -223,7 +222,7 @@ QUALITY_PAGES = [
 LAUNCH_SLIDES: list[tuple[str, list[str], Rows]] = [
     (
         "目标客户",
-        ["医院、实验室、地铁站和工厂车间", "首个签约客户是蓝湾医院，订购六十台", "欧洲由经销商 AirView 销售"],
+        ["医院、实验室、地铁站和工厂车间", "蓝湾医院订购六十台", "欧洲由经销商 AirView 销售"],
         (),
     ),
     (
@@ -236,14 +235,14 @@ LAUNCH_SLIDES: list[tuple[str, list[str], Rows]] = [
         [],
         [
             ("日期", "里程碑", "负责人"),
-            ("2026年4月3日", "补齐 CE 认证资料", "周启明"),
-            ("2026年5月11日", "鹿特丹仓库启用", "Daniel Reyes"),
-            ("2026年6月9日", "正式上市", "林若溪"),
-            ("2026年7月10日", "蓝湾医院交货", "何敏"),
+            ("4月3日", "补齐 CE 认证资料", "周启明"),
+            ("5月11日", "鹿特丹仓库启用", "Daniel Reyes"),
+            ("6月9日", "正式开售", "林若溪"),
+            ("7月10日", "蓝湾医院交货", "何敏"),
         ],
     ),
     (
-        "上市预算",
+        "推广预算",
         ["预算合计860,000元，由总经理沈听澜批准"],
         [
             ("项目", "金额（元）"),
@@ -290,9 +289,9 @@ def write_report(target: Path, found: list[tuple[str, date, str, str, str, int, 
     total = sum(by_region.values())
     best = max(by_region, key=by_region.__getitem__)
     document = Document()
-    document.core_properties.title = "2026年第一季度经营报告"
+    document.core_properties.title = "第一季度经营报告"
     document.core_properties.created = document.core_properties.modified = MADE
-    document.add_heading("2026年第一季度经营报告", level=0)
+    document.add_heading("第一季度经营报告", level=0)
     document.add_heading("一、销售", level=1)
     document.add_paragraph(
         f"第一季度国内签订订单{len(found)}份，金额合计{total:,}元，完成季度目标{sum(TARGETS.values()):,}元的"
@@ -313,15 +312,11 @@ def write_report(target: Path, found: list[tuple[str, date, str, str, str, int, 
     document.add_heading("二、质量和服务", level=1)
     document.add_paragraph("本季度收到投诉46件，其中31件与固件3.1.4的二氧化碳读数漂移有关，固件3.2.0发布后没有新增。")
     document.add_paragraph("校准实验室完成校准214台，其中上门校准62台。")
-    document.add_heading("三、人员和费用", level=1)
-    document.add_paragraph(
-        "季度末员工三百二十六人，本季度入职九人，离职四人。研发费用为1,460,000元，占季度费用的三成。"
-    )
-    document.add_heading("四、下季度重点", level=1)
+    document.add_heading("三、下季度重点", level=1)
     for text in (
-        "AirLeaf 500 于2026年6月9日上市，首批生产1200台。",
-        "鹿特丹仓库于2026年5月11日启用。",
-        "蓝湾医院的六十台 AirLeaf 500 在2026年7月10日前交付。",
+        "AirLeaf 500 于6月9日上市，首批生产1200台。",
+        "鹿特丹仓库于5月11日启用。",
+        "蓝湾医院的六十台 AirLeaf 500 在7月10日前交付。",
     ):
         document.add_paragraph(text, style="List Bullet")
     document.save(str(target))
@@ -368,8 +363,8 @@ def write_slides(target: Path) -> None:
     slides = Presentation()
     slides.core_properties.created = slides.core_properties.modified = MADE
     first = slides.slides.add_slide(slides.slide_layouts[0])
-    first.shapes.title.text = "AirLeaf 500 上市方案"
-    first.placeholders[1].text = "云杉仪器有限公司 市场部 · 2026年3月"
+    first.shapes.title.text = "AirLeaf 500 推广方案"
+    first.placeholders[1].text = "市场部"
     for title, lines, rows in LAUNCH_SLIDES:
         slide = slides.slides.add_slide(slides.slide_layouts[1 if lines else 5])
         slide.shapes.title.text = title
@@ -407,15 +402,15 @@ def write_all(folder: Path) -> None:
     write_contract(folder / "厂房租赁合同.docx", "厂房租赁合同", LEASE)
     write_contract(folder / "蓝湾医院销售合同.docx", "蓝湾医院销售合同", HOSPITAL)
     write_contract(folder / "distribution_agreement.docx", "Distribution agreement with AirView", DISTRIBUTION)
-    write_report(folder / "经营报告_2026年第一季度.docx", found)
+    write_report(folder / "经营报告_2026Q1.docx", found)
     listed: Rows = [("订单号", "日期", "区域", "客户", "型号", "数量", "金额（元）"), *found]
     goals: Rows = [("区域", "季度目标（元）"), *TARGETS.items()]
-    write_workbook(folder / "销售订单_2026年第一季度.xlsx", {"订单": listed, "目标": goals})
+    write_workbook(folder / "销售订单_2026Q1.xlsx", {"订单": listed, "目标": goals})
     write_workbook(
         folder / "price_list_europe.xlsx", {"Devices": EUROPE_DEVICES, "Services and parts": EUROPE_SERVICES}
     )
     write_complaints(folder / "complaints_2026_q1.csv", chance)
-    write_slides(folder / "AirLeaf_500_上市方案.pptx")
+    write_slides(folder / "AirLeaf_500_推广方案.pptx")
     write_quality_report(folder / "quality_report_2026_q1.pdf")
 
 
