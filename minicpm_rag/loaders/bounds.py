@@ -45,6 +45,20 @@ def one_document() -> Iterator[None]:
         _counts.reset(token)
 
 
+@contextmanager
+def one_message() -> Iterator[None]:
+    """Begin to count parts anew: what is read in the block is one message of many in a mailbox."""
+    counts = _counts.get()
+    before = counts["parts"] if counts is not None else 0
+    if counts is not None:
+        counts["parts"] = 0
+    try:
+        yield
+    finally:
+        if counts is not None:
+            counts["parts"] = before
+
+
 def number_of(text: str | None, otherwise: int) -> int:
     """The number that a file writes in digits; `otherwise` where it is none, or one that no file needs."""
     return int(text) if text and text.isdecimal() and len(text) < 10 else otherwise

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders import load_file
+from minicpm_rag.loaders import bounds, load_file
 
 FIRST = """From MAILER@example.org Mon Mar  2 08:00:00 2026
 From: 张三 <z@example.cn>
@@ -63,6 +63,19 @@ def test_a_message_without_head_and_text_is_left_out_and_counted(tmp_path: Path)
     loaded = load_file(path)
     assert len(loaded.pages) == 1 and "1" in str(loaded.note)
     assert loaded.note is not None and loaded.note.key == "loaders.messages_left_out"
+
+
+def test_parts_are_counted_for_each_message_not_for_the_mailbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bounds.MOST, "parts", 3)  # as many as the second message has
+    path = tmp_path / "a.mbox"
+    path.write_text(FIRST + SECOND * 5, encoding="utf-8")
+    assert len(load_file(path).pages) == 6
+    monkeypatch.setitem(bounds.MOST, "parts", 2)
+    with pytest.raises(DocumentError) as caught:
+        load_file(path)
+    assert caught.value.reason.key == "loaders.too_many_parts"
 
 
 def test_a_text_called_mbox_is_no_mailbox(tmp_path: Path) -> None:

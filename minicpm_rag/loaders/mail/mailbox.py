@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders.bounds import count
+from minicpm_rag.loaders.bounds import count, one_message
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.kinds import ENVELOPE
 from minicpm_rag.loaders.mail import judged, write_message
@@ -31,7 +31,7 @@ def read(path: Path) -> LoadedFile:
         count("pages")
         letter = Letter()
         try:
-            with judged("loaders.mail"):
+            with one_message(), judged("loaders.mail"):
                 write_message(data, letter)
         except DocumentError as exc:
             if exc.reason.key != "loaders.damaged":
