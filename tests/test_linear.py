@@ -21,6 +21,7 @@ from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.small_talk import small_talk
 from minicpm_rag.chunking import ChunkSize, split_pages
 from minicpm_rag.errors import DocumentError
+from minicpm_rag.llm.thoughts import Thoughts
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.html import write_html
 from minicpm_rag.loaders.text import markdown_page
@@ -143,6 +144,14 @@ def chunked(page: Page) -> None:
     split_pages([page], "title", HalfTokens(), ChunkSize(350, 50))
 
 
+def thought_of(text: str) -> None:
+    thoughts = Thoughts(begins_inside=True)
+    for start in range(0, len(text), 4):
+        thoughts.add(text[start : start + 4])
+        thoughts.told()
+    thoughts.finish()
+
+
 WORK: dict[str, Callable[[str], object]] = {
     "sentences": sentence_spans,
     "terms": terms,
@@ -170,6 +179,7 @@ WORK: dict[str, Callable[[str], object]] = {
     "a header with a unit": lambda text: split_unit(f"价格 (单位: a/a {text}\x01"),
     "two sides": lambda text: sides(f"how do the a and the {text}"),
     "small talk": lambda text: small_talk(f" 请问你{text}"),
+    "a thought without an end": thought_of,
     "a follow-up": lambda text: stands_alone(text, [Turn("q", "a")]),
 }
 

@@ -38,17 +38,19 @@ class Thoughts:
     def __init__(self, *, begins_inside: bool = False) -> None:
         self.found = False  # whether there were any
         self._held = ""  # not passed on yet
-        self._given = ""  # all that was passed on
+        self._given: list[str] = []  # all that was passed on
         self._stage = "before"  # before, in or after the thoughts
         self._closing = ""
         self._begins_inside = begins_inside
-        self._thought = ""  # all that is known, or taken, to be a thought
-        self._untold: str = ""
+        self._thought: list[str] = []  # all that is known, or taken, to be a thought
+        self._untold: list[str] = []
+        self._is_revoked = False  # what was told before was no thought
 
     def told(self) -> str:
         """What was thought since this was last asked; an `Anew` where thoughts before it were none."""
-        untold, self._untold = self._untold, ""
-        return untold
+        untold, self._untold = "".join(self._untold), []
+        is_revoked, self._is_revoked = self._is_revoked, False
+        return Anew(untold) if is_revoked else untold
 
     def add(self, piece: str) -> str:
         """What can be passed on now; an `Anew` where what was passed on before turned out to be thoughts."""
@@ -62,7 +64,7 @@ class Thoughts:
                 return ""
             self._think(before)
             self._held, self._stage = after.lstrip(), "after"
-            self._given = ""
+            self._given = []
         if self._stage == "before":
             return ""
         return self._pass_on(final=False)
@@ -74,12 +76,13 @@ class Thoughts:
             self._held = ""
             return ""
         if self._stage == "before" and self._thought:  # nothing closed what was taken for a thought
-            self._held, self._thought, self._untold = self._thought + self._held, "", Anew("")
+            self._held = "".join(self._thought) + self._held
+            self._thought, self._untold, self._is_revoked = [], [], True
         self._stage = "after"
         return self._pass_on(final=True)
 
     def _begin(self) -> None:
-        start = self._held.lstrip()
+        start = self._held = self._held.lstrip()
         for opening, closing in _MARKS.items():
             if start.startswith(opening):
                 self._stage, self._closing, self.found = "in", closing, True
@@ -97,8 +100,9 @@ class Thoughts:
     def _think(self, text: str) -> None:
         """Count a text to the thoughts."""
         text = text if self._thought else text.lstrip()
-        self._thought += text
-        self._untold += text
+        if text:
+            self._thought.append(text)
+            self._untold.append(text)
 
     def _think_whole(self) -> None:
         """Count what is held to the thoughts, but for an end that may begin a closing mark."""
@@ -110,21 +114,22 @@ class Thoughts:
         lone = _CLOSING.search(self._held)
         if lone and not self.found and not self._is_quoted(lone):
             self.found = True
-            self._think(self._given + self._held[: lone.start()])
+            self._think("".join(self._given) + self._held[: lone.start()])
             self._held = self._held[lone.end() :].lstrip()
-            self._given = self._held
+            self._given = [self._held] if self._held else []
             text, self._held = self._held, ""
             return Anew(text)
         if not self._given:
             self._held = self._held.lstrip()
         length = len(self._held) if final else len(self._held) - _half_mark(self._held)
         text, self._held = self._held[:length], self._held[length:]
-        self._given += text
+        if text:
+            self._given.append(text)
         return text
 
     def _is_quoted(self, closing: re.Match[str]) -> bool:
         """Whether the text itself speaks of the mark: its opening one is there too."""
-        before = self._given + self._held[: closing.start()]
+        before = "".join(self._given) + self._held[: closing.start()]
         return any(opening in before for opening, end in _MARKS.items() if end == closing.group())
 
 

@@ -73,9 +73,17 @@ def test_parts_are_counted_for_each_message_not_for_the_mailbox(
     path.write_text(FIRST + SECOND * 5, encoding="utf-8")
     assert len(load_file(path).pages) == 6
     monkeypatch.setitem(bounds.MOST, "parts", 2)
-    with pytest.raises(DocumentError) as caught:
-        load_file(path)
-    assert caught.value.reason.key == "loaders.too_many_parts"
+    loaded = load_file(path)
+    assert len(loaded.pages) == 1 and "5" in str(loaded.note)
+
+
+def test_a_message_whose_text_is_none_does_not_keep_the_others_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.mbox"
+    junk = b"\nFrom x Tue Mar 03 08:00:00 2026\nSubject: j\nContent-Type: text/plain\n\n" + bytes(range(1, 9)) * 40
+    path.write_bytes(FIRST.encode() + junk + b"\n" + SECOND.encode())
+    loaded = load_file(path)
+    assert [page.headings[0].text for page in loaded.pages] == ["Pump", "Code"]
+    assert "1" in str(loaded.note)
 
 
 def test_a_text_called_mbox_is_no_mailbox(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from minicpm_rag.records import LoadedFile, Page
 
 _QUOTED = re.compile(rb">+From ")  # such a line of the text itself
 _MOST_MESSAGE_BYTES = 100_000_000
+# What concerns the mailbox: the next message would be too much as well.
+_TOO_MUCH = frozenset({"loaders.too_many_characters", "loaders.too_many_cells", "loaders.too_many_pages"})
 
 
 def read(path: Path) -> LoadedFile:
@@ -34,7 +36,7 @@ def read(path: Path) -> LoadedFile:
             with one_message(), judged("loaders.mail"):
                 write_message(data, letter)
         except DocumentError as exc:
-            if exc.reason.key != "loaders.damaged":
+            if exc.reason.key in _TOO_MUCH:
                 raise
             left_out += 1
             continue
