@@ -84,8 +84,12 @@ def format_of(name: str) -> str:
 
 
 def gguf_files(folder: Path) -> list[Path]:
-    """The models of a folder, by name: of one in several parts its first, and no picture encoders."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ENDING and path.is_file())
+    """The models of a folder, by path: of one in several parts its first, and no picture encoders.
+
+    Repositories keep them at the top or in one folder for each format.
+    """
+    places = (*folder.iterdir(), *folder.glob("*/*"))
+    files = sorted(path for path in places if path.suffix.lower() == ENDING and path.is_file())
     return [path for path in files if not is_later_part(path.name) and not path.name.lower().startswith("mmproj")]
 
 

@@ -147,3 +147,12 @@ def test_a_folder_with_weights_of_its_own_is_no_gguf(tmp_path: Path) -> None:
     assert read_gguf(file).architecture == "minicpm"
     (tmp_path / "model.safetensors").write_bytes(b"")
     assert find_gguf(tmp_path) is None
+
+
+@pytest.mark.skipif(not is_here(), reason="needs the package gguf")
+def test_a_file_in_a_repository_s_folder_for_its_format_is_found(tmp_path: Path) -> None:
+    place = tmp_path / "models" / "MiniCPM5-1B-GGUF"
+    (place / "Q8_0").mkdir(parents=True)
+    file = write_gguf(SINGLE_SAFETENSORS, place / "Q8_0" / "m-Q8_0.gguf")
+    assert find_gguf(place) == file
+    assert [found.folder for found in find_local(tmp_path)] == [place]
