@@ -141,13 +141,15 @@ class _Ingest:
         self.files = len(found.refused) + len(found.sources)
         for number, refusal in enumerate(found.refused, start=1):
             yield self._done(number, refusal)
-        for place, path in enumerate(found.sources):
-            if cancelled():
-                break
-            for following in found.sources[place + 1 : place + 1 + self.reader.ahead]:
-                self.reader.begin(following)
-            yield from self._one(len(found.refused) + 1 + place, path)
-        self.reader.close()
+        try:
+            for place, path in enumerate(found.sources):
+                if cancelled():
+                    break
+                for following in found.sources[place + 1 : place + 1 + self.reader.ahead]:
+                    self.reader.begin(following)
+                yield from self._one(len(found.refused) + 1 + place, path)
+        finally:  # whatever ended it, a cluster reads nothing more for it
+            self.reader.close()
         yield from self._write_waiting()
         if sync and not cancelled():
             for verdict in remove_missing(self.library, self.kb_id, found):

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from minicpm_rag.chunking import split_pages
 from minicpm_rag.embedding.embedder import ReadPassage
 from minicpm_rag.errors import DocumentError, EmbeddingError, LibraryError
-from minicpm_rag.indexing.sources import Reader
+from minicpm_rag.indexing.sources import Reader, cut
 from minicpm_rag.loaders import isolated
 from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import Chunk, ChunkSize, LoadedFile
@@ -31,7 +30,8 @@ REPEATS = 3  # of a task or a batch whose process or node was lost
 BATCH = 32  # texts in one call of an actor
 FILES_AHEAD = 2  # being read or waiting to be stored, for each processor: what bounds the cluster's memory
 
-Read = tuple[LoadedFile, list[Chunk]] | tuple[Message, Message | None]  # or why not, and the remedy
+# A file and its chunks; why it cannot be read, and the remedy; or a file and why nothing can be cut here.
+Read = tuple[LoadedFile, list[Chunk]] | tuple[Message, Message | None] | tuple[LoadedFile, Message]
 
 _embedders: dict[tuple[str, str], Any] = {}  # of this process, on the cluster
 
@@ -121,6 +121,8 @@ class RayReader(Reader):
                 raise DocumentError("indexing.ray_lost", why=reason_of(exc)) from exc
         if isinstance(found, Message):
             raise DocumentError(found, more)
+        if isinstance(more, Message):
+            raise EmbeddingError(more)
         loaded: LoadedFile = found
         self._cut = (loaded, more)
         return loaded
@@ -145,9 +147,11 @@ def read_and_cut(path: str, ocr: bool, password: str, embedder: Embedder, size: 
     """Read a file in a child process, within the same bounds as everywhere, and cut it; or say why not."""
     try:
         loaded = isolated.load_file(Path(path), ocr=ocr, password=password)
+        return loaded, cut(loaded, loaded.title or Path(path).name, _kept(embedder), size)
     except DocumentError as exc:
         return exc.reason, exc.remedy
-    return loaded, split_pages(loaded.pages, loaded.title or Path(path).name, _kept(embedder), size)
+    except EmbeddingError as exc:
+        return loaded, exc.message
 
 
 @contextmanager

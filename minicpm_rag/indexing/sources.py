@@ -6,6 +6,7 @@ Does not know the library, nor how a file is read.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import stat
 from collections.abc import Callable, Collection, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from minicpm_rag.chunking import split_pages
-from minicpm_rag.errors import DocumentError, remedy_of
+from minicpm_rag.errors import DocumentError, RAGError, remedy_of
 from minicpm_rag.library.originals import sha256_of
 from minicpm_rag.loaders import isolated
 from minicpm_rag.messages import Message, reason_of
@@ -22,6 +23,8 @@ from minicpm_rag.records import Chunk, ChunkSize, LoadedFile, Verdict
 
 if TYPE_CHECKING:
     from minicpm_rag.embedding.embedder import Embedder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -127,8 +130,8 @@ class Reader:
         return self._finish(self._start(path) if begun is None else begun)
 
     def cut(self, loaded: LoadedFile, title: str, embedder: Embedder, size: ChunkSize) -> list[Chunk]:
-        """Cut a file's pages into chunks that the embedder can read."""
-        return split_pages(loaded.pages, title, embedder, size)
+        """Cut a file's pages into chunks that the embedder can read. Raises DocumentError, EmbeddingError."""
+        return cut(loaded, title, embedder, size)
 
     def close(self) -> None:
         """Forget what was begun and not asked for; it ends by itself."""
@@ -143,6 +146,17 @@ class Reader:
     def address(self, address: str) -> LoadedFile:
         """Fetch a web page. Raises DocumentError."""
         return isolated.load_address(address)
+
+
+def cut(loaded: LoadedFile, title: str, embedder: Embedder, size: ChunkSize) -> list[Chunk]:
+    """Cut a file's pages into chunks. Raises DocumentError where its text is too much for us, EmbeddingError."""
+    try:
+        return split_pages(loaded.pages, title, embedder, size)
+    except RAGError:
+        raise
+    except Exception as exc:  # a defect of ours, which this text shows: the other files are not to blame
+        log.exception("cutting %s", title)
+        raise DocumentError("indexing.not_cut", kind=type(exc).__name__, why=reason_of(exc)) from exc
 
 
 def measure_text(loaded: LoadedFile) -> tuple[str, int]:

@@ -101,6 +101,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     # A file that is read without success
     "indexing.no_text": ("文件里没有找到文字。", "No text was found in it."),
     "indexing.was_damaged": ("保存的内容已损坏，已重新读取。", "What was stored of it was damaged; it was read again."),
+    "indexing.not_cut": (
+        "文件的文字没能分成片段（{kind}：{why}）。",
+        "The file's text could not be cut into chunks ({kind}: {why}).",
+    ),
+    "indexing.not_cut.remedy": (
+        "请向开发者反馈；其他文件不受影响。",
+        "Please report it; other files are not affected.",
+    ),
     # Removing
     "indexing.no_such_document": (
         "知识库“{knowledge_base}”里没有文档“{name}”。请运行 minicpm-rag list 查看。",

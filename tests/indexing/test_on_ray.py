@@ -14,7 +14,7 @@ import psutil
 import pytest
 from hashed_embedder import HashedEmbedder
 
-from minicpm_rag.errors import LibraryError
+from minicpm_rag.errors import EmbeddingError, LibraryError
 from minicpm_rag.indexing import Worker, follow, submit_ingest
 from minicpm_rag.library import Library
 from minicpm_rag.messages import Message
@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     ray = pytest.importorskip("ray", reason="pip install '.[ray]'")
-    path = os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "tests" / "support")))
+    path = os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "tests" / "support", Path(__file__).parent)))
     ray.init(
         num_cpus=3, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1",
         object_store_memory=200_000_000, runtime_env={"env_vars": {"PYTHONPATH": path}},
@@ -50,9 +50,11 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def ingested(home: Path, folder: Path, ray: str | None) -> tuple[list[Verdict], list[tuple[str, str, bytes]]]:
+def ingested(
+    home: Path, folder: Path, ray: str | None, embedder: HashedEmbedder | None = None
+) -> tuple[list[Verdict], list[tuple[str, str, bytes]]]:
     """The verdicts, and of every chunk its document, text and vector."""
-    with Library(home, embedder=HashedEmbedder()) as library, Worker(library, ray=ray):
+    with Library(home, embedder=embedder or HashedEmbedder()) as library, Worker(library, ray=ray):
         steps = list(follow(library, submit_ingest(library, "default", [folder])))
         return [step.verdict for step in steps if step.verdict is not None], stored(library)
 
@@ -85,6 +87,43 @@ def test_processes_of_the_cluster_that_are_killed_cost_no_file(cluster: Any, fol
                 killed += kill_workers()
         assert stored(library) == expected
     assert killed
+
+
+class RefusesSome(HashedEmbedder):
+    """Fails at one file's text as a program with a defect does, and says of another's that no file can be embedded."""
+
+    def __init__(self, refused: str, error: Exception) -> None:
+        super().__init__(f"fails with {type(error).__name__}")
+        self._refused, self._error = refused, error
+
+    def count_tokens(self, text: str) -> int:
+        if self._refused in text:
+            raise self._error
+        return super().count_tokens(text)
+
+
+@pytest.mark.slow
+def test_a_text_that_cutting_fails_at_costs_its_file_alone_here_and_there(
+    cluster: Any, folder: Path, tmp_path: Path
+) -> None:
+    embedder = RefusesSome("Store 3 ", ZeroDivisionError("division by zero"))
+    here = ingested(tmp_path / "here", folder, None, embedder)
+    there = ingested(tmp_path / "there", folder, "auto", embedder)
+    assert there == here
+    verdicts = {Path(verdict.source).name: verdict for verdict in there[0]}
+    assert "ZeroDivisionError" in str(verdicts["03.txt"].reason)
+    assert sum(verdict.status == "indexed" for verdict in there[0]) == 11
+
+
+@pytest.mark.slow
+def test_an_embedder_that_cannot_run_there_ends_the_job_with_its_own_words(
+    cluster: Any, folder: Path, tmp_path: Path
+) -> None:
+    missing = EmbeddingError("indexing.no_embedder")
+    for name, ray in (("here", None), ("there", "auto")):
+        with pytest.raises(EmbeddingError) as raised:
+            ingested(tmp_path / name, folder, ray, RefusesSome("Store 3 ", missing))
+        assert raised.value.message == missing.message
 
 
 def kill_workers() -> int:
