@@ -75,6 +75,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "逐句比较：{alike} 句相同，{different} 处不同或只有一份提到。",
         "Compared sentence by sentence: {alike} alike, {different} differ or stand in only one.",
     ),
+    "answering.compared_unlike": (
+        "《{first}》和《{second}》是不同类型的文档，几乎没有可以对照的内容。它们各自主要说的是：",
+        "{first} and {second} are of different kinds and share hardly anything to compare. Each in short:",
+    ),
     "answering.compared_subject": ("主题", "Subject"),
     "answering.compared_more": ("（还有 {count} 处没有列出）", "({count} more are not shown)"),
     "answering.question_about": ("《{name}》中关于“{heading}”是怎么说的？", "What does {name} say about '{heading}'?"),

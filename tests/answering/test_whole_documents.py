@@ -136,6 +136,43 @@ def test_without_headings_the_rows_of_a_comparison_are_named_by_what_they_share(
     assert "甲方" in subjects and any("租金" in subject for subject in subjects) and "" not in subjects
 
 
+def test_documents_of_different_kinds_are_told_apart_in_a_sentence_and_not_in_a_table(tmp_path: Path) -> None:
+    nda = [
+        "# Non-disclosure agreement: Halden and Orrin.",
+        "The recipient keeps confidential information secret for three years.",
+        "Confidential information includes drawings, prices and customer lists.",
+        "The recipient returns all confidential information on request.",
+    ]
+    postmortem = [
+        "# Postmortem: the outage of 3 May.",
+        "The cache servers lost their connection and the website was down for two hours.",
+        "* An engineer restarted the cache servers at noon.",
+        "The website now warns when cache servers are slow.",
+    ]
+    with opened(tmp_path / "home") as library:
+        for name, lines in (("NDA.md", nda), ("postmortem.md", postmortem)):
+            (tmp_path / name).write_text("\n\n".join(lines), encoding="utf-8")
+            ingest(library, tmp_path / name)
+        answer = ask(chain(library), "Compare the NDA and the postmortem")
+        assert "different kinds" in answer.text and "|" not in answer.text
+        said = proven(answer, library)
+    assert len(said) == 2 and "confidential information" in said[0] and "cache servers" in said[1]
+
+
+def test_signs_of_markdown_are_no_content_and_a_heading_of_one_side_is_no_subject_of_both(tmp_path: Path) -> None:
+    first = "# 合同：甲。\n\n## 价格\n\n* 设备的总价格为 300 元，含税和运费。\n\n## 期限\n\n合同的期限为两年，到期可以续签。\n"
+    second = "# 合同：乙。\n\n## 违约责任\n\n设备的总价格为 500 元，含税和运费。\n\n## 期限\n\n*合同的期限为三年，到期可以续签。*\n"
+    with opened(tmp_path / "home") as library:
+        for name, content in (("甲合同.md", first), ("乙合同.md", second)):
+            (tmp_path / name).write_text(content, encoding="utf-8")
+            ingest(library, tmp_path / name)
+        answer = ask(chain(library), "比较甲合同和乙合同")
+        assert len(proven(answer, library)) == 4
+    lines = [line for line in answer.text.splitlines() if line.startswith("| ")][2:]
+    assert "#" not in answer.text and "*" not in answer.text and "违约责任" not in answer.text
+    assert [line.split(" | ")[0] for line in lines][1] == "| 期限"
+
+
 def rows(*titles: str) -> list[DocumentRow]:
     return [row(number, title) for number, title in enumerate(titles)]
 

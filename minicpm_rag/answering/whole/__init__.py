@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.citations import quote_statements
 from minicpm_rag.answering.composed import Composed, cell
-from minicpm_rag.answering.whole.comparison import MOST_SENTENCES, compared
+from minicpm_rag.answering.whole.comparison import MOST_SENTENCES, compared, gist
 from minicpm_rag.answering.whole.deadlines import deadlines
 from minicpm_rag.answering.whole.requests import Following, Request, following, requested
 from minicpm_rag.answering.whole.sections import Section, central, sections
@@ -110,15 +110,26 @@ def compare(begun: Answer, request: Request, library: Library, language: Languag
     first, second = request.documents[:2]
     yield Retrieval([], 1.0, 0.0)
     growing = Composed(begun)
-    found = compared(*(sections(row, library.pages(row.id)) for row in (first, second)))
+    parts = [sections(row, library.pages(row.id)) for row in (first, second)]
+    found = compared(*parts)
+    if found.is_unlike:
+        unlike = Message("answering.compared_unlike", first=first.title, second=second.title)
+        yield growing.add(text(language, unlike) + "\n")
+        for row, told in zip((first, second), map(gist, parts), strict=True):
+            if told is not None:
+                quoted, citations = quote_statements([(1, told[1])], [told[0]], library.page_text)
+                yield growing.add(f"\n- **{row.title}**: ")
+                yield growing.add_cited(quoted, citations, [told[0]])
+        yield replace(growing.answer, mode="extractive", seconds=begun.seconds | {"generate": time.monotonic() - began})
+        return
     said = Message("answering.compared", alike=found.alike, different=len(found.rows))
     yield growing.add(text(language, said) + "\n\n")
     if found.rows:
         subject = text(language, Message("answering.compared_subject"))
         yield growing.add(f"| {subject} | {first.title} | {second.title} |\n| --- | --- | --- |\n")
-    for row in found.rows[:MOST_SENTENCES]:
-        yield growing.add(f"| {cell(row.subject)} ")
-        for passage, statement in (row.first, row.second):
+    for difference in found.rows[:MOST_SENTENCES]:
+        yield growing.add(f"| {cell(difference.subject)} ")
+        for passage, statement in (difference.first, difference.second):
             yield growing.add("| ")
             if passage is None or statement is None:
                 yield growing.add("— ")

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from minicpm_rag.answering.whole.sections import Section, told
+from minicpm_rag.answering.whole.sections import Section, central, told
 from minicpm_rag.records import HEADINGS
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.questions import chinese_words, is_content
 from minicpm_rag.text.scripts import HAN, is_chinese
-from minicpm_rag.text.statements import Statement
+from minicpm_rag.text.statements import Statement, is_heading, statements
 from minicpm_rag.text.terms import terms
 
 if TYPE_CHECKING:
@@ -26,9 +26,14 @@ _PAIR = 0.45  # shared terms, of all of both, from which on two sentences are ab
 _SAME_HEADING = 0.15  # counts for two sentences under headings of the same words
 _SAME_LABEL = 0.5  # counts for two sentences that begin with the same words and a colon: "甲方："
 _LEAST_TERMS = 3
+_HARDLY_ANY = 0.1  # of the shorter document's sentences: where fewer have a like, there is nothing to compare
+_MOST_PASSED_OVER = 5  # central rows of tables, before a sentence that says what a document is about
 _MOST_SUBJECT_WORDS = 2
 _FIRST = 2.0  # how much more the first word of a subject counts
 _LABEL = re.compile(r"\s*(?P<label>[^\s:：，,。][^:：，,。]{0,30}?)\s*[:：]")
+# What Markdown writes before a line, and around a line that is emphasized as a whole.
+_MARKS = re.compile(r"(?:>\s*|[-*+•]\s+)*")
+_EMPHASIZED = re.compile(r"(?P<mark>\*{1,3}|_{1,3})(?P<text>[^*_]+)(?P=mark)")
 _WORD = re.compile(rf"[{HAN}]+|[^\W\d_{HAN}]{{3,}}")
 
 Side = tuple["Document | None", "Statement | None"]
@@ -50,6 +55,7 @@ class Comparison:
 
     rows: list[Difference]
     alike: int
+    is_unlike: bool  # they speak one language, and of hardly anything that is in both
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def compared(first: Sequence[Section], second: Sequence[Section]) -> Comparison:
             continue
         rows.append(
             Difference(
-                one.heading or two.heading,
+                _shared_heading(one, two),
                 (one.passage, one.statement),
                 (two.passage, two.statement),
                 _similarity(one, two),
@@ -102,7 +108,40 @@ def compared(first: Sequence[Section], second: Sequence[Section]) -> Comparison:
     for number, two in enumerate(other):
         if number not in taken:
             rows.append(Difference(two.heading, (None, None), (two.passage, two.statement), 0.0))
-    return Comparison(_with_subjects(rows), alike)
+    return Comparison(_with_subjects(rows), alike, _is_unlike(own, other, len(pairs)))
+
+
+def gist(parts: Sequence[Section]) -> tuple[Document, Statement] | None:
+    """The sentence that says most of a document, with its passage; a row of a table where it has nothing else."""
+    whole = Section("", tuple(passage for part in parts for passage in part.passages))
+    found: tuple[Document, Statement] | None = None
+    for count in range(1, _MOST_PASSED_OVER + 1):
+        for place, statement in central(whole, count):
+            found = found or (whole.passages[place], statement)
+            if not statement.header:
+                return whole.passages[place], _bare(statement)
+    return found
+
+
+def _is_unlike(own: Sequence[_Sentence], other: Sequence[_Sentence], pairs: int) -> bool:
+    if not own or not other or pairs >= _HARDLY_ANY * min(len(own), len(other)):
+        return False
+    headings = [{frozenset(terms(one.heading)) for one in side} - {frozenset()} for side in (own, other)]
+    languages = [is_chinese("".join(one.statement.text for one in side)) for side in (own, other)]
+    return not headings[0] & headings[1] and languages[0] == languages[1]
+
+
+def _bare(statement: Statement) -> Statement:
+    """A statement without the signs that Markdown puts before a line or around the whole of it."""
+    if statement.header:
+        return statement
+    marks = _MARKS.match(statement.text)
+    start = marks.end() if marks is not None else 0
+    text = statement.text[start:]
+    around = _EMPHASIZED.fullmatch(text.rstrip())
+    if around is not None:
+        start, text = start + around.start("text"), around["text"]
+    return replace(statement, start=statement.start + start, end=statement.start + start + len(text), text=text)
 
 
 def _with_subjects(rows: Sequence[Difference]) -> list[Difference]:
@@ -146,18 +185,30 @@ def _label(text: str) -> str:
 
 
 def _sentences(parts: Sequence[Section]) -> list[_Sentence]:
-    found = [
-        _Sentence(
-            str(part.passages[place].metadata[HEADINGS]) or part.heading,
-            part.passages[place],
-            statement,
-            frozenset(terms(statement.text)),
-            _label(statement.text),
-        )
-        for part in parts
-        for place, statement in told(part)
-    ]
+    found = []
+    for part in parts:
+        above = [list(_headings(passage)) for passage in part.passages]
+        for place, statement in told(part):
+            passage = part.passages[place]
+            near = [heading for start, heading in above[place] if start < statement.start]
+            heading = near[-1] if near else str(passage.metadata[HEADINGS]) or part.heading
+            bare = _bare(statement)
+            found.append(
+                _Sentence(heading.strip("#* "), passage, bare, frozenset(terms(bare.text)), _label(bare.text))
+            )
     return [sentence for sentence in found if len(sentence.terms) >= _LEAST_TERMS][:_MOST_COMPARED]
+
+
+def _headings(passage: Document) -> Iterator[tuple[int, str]]:
+    """The headings within a passage, of any level, each with where it begins."""
+    for statement in statements(passage):
+        if is_heading(passage, statement):
+            yield statement.start, statement.text
+
+
+def _shared_heading(one: _Sentence, two: _Sentence) -> str:
+    """The heading that says what both sentences are about: that of one alone may be of something else."""
+    return one.heading if set(terms(one.heading)) & set(terms(two.heading)) else ""
 
 
 def _similarity(one: _Sentence, two: _Sentence) -> float:

@@ -6,6 +6,7 @@ Knows no question and no model.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MOST_SECTIONS = 12
 _LEAST = 24  # characters; a shorter section belongs to the one before
 _LONGEST_LINE = 60  # characters of a heading as it is shown
+_MARKED = re.compile(r"#{1,6}[ \t]")  # a heading of Markdown, whatever it says: "# Postmortem: the outage of May 3."
 _SHORT = 12  # characters of a statement that says little
 _LONG = 260
 
@@ -61,7 +63,8 @@ def told(section: Section) -> list[tuple[int, Statement]]:
     for place, passage in enumerate(section.passages):
         for statement in statements(passage):
             bare = statement.text.strip("# ").strip()
-            if bare and bare != section.heading and not is_heading(passage, statement):
+            is_marked = _MARKED.match(statement.text) is not None
+            if bare and bare != section.heading and not is_marked and not is_heading(passage, statement):
                 found.append((place, statement))
     return found
 
