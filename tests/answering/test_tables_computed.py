@@ -344,3 +344,23 @@ def test_an_amount_in_a_currency_is_compared_with_the_column_that_is_in_it(tmp_p
         chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
         text = ask(chain, "Which products cost more than 200 yuan?").text
         assert "in prices.csv" in text and "orders.csv" not in text
+
+
+@pytest.mark.parametrize(
+    ("question", "shown"),
+    [
+        ("哪些产品的价格高于200元？", ["| 产品名称 | 价格 |", "| 台灯 | 459 元 |"]),
+        ("哪些产品编号的价格高于200元？", ["| 产品编号 | 产品名称 | 价格 |", "| P-2 | 台灯 | 459 元 |"]),
+        ("哪些产品的价格高于20元？", ["| 杯子 | 39 元 |", "| 台灯 | 459 元 |"]),
+    ],
+)
+def test_a_listed_row_is_shown_though_it_is_the_only_one_and_by_the_name_of_its_thing(
+    tmp_path: Path, question: str, shown: list[str]
+) -> None:
+    (tmp_path / "价目表.csv").write_text(
+        "产品编号,产品名称,价格（元）\nP-1,杯子,39\nP-2,台灯,459\nP-3,笔,5\n", encoding="utf-8"
+    )
+    with opened(tmp_path / "home") as library:
+        ingest(library, *tmp_path.glob("*.csv"))
+        chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+        assert set(shown) <= set(ask(chain, question).text.splitlines())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from stores import embedded_only
 
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import tables
-from minicpm_rag.records import Page, Table
+from minicpm_rag.records import Heading, Page, Table
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -87,6 +88,12 @@ def test_a_table_that_goes_on_on_the_next_page_is_one(tmp_path: Path) -> None:
     (found,) = tables._joined(pages)
     assert [(number, cells) for number, *_, cells in found.rows] == [(1, ["a", "1"]), (1, ["b", "2"]), (2, ["c", "3"])]
     assert found.caption == "Price list"
+
+
+def test_a_heading_of_markdown_names_its_table_once_and_without_its_signs() -> None:
+    found = page(1, "Task | Owner", "Write | Ann", "Test | Bo", title="## Action items")
+    (marked,) = tables._joined([replace(found, headings=(Heading(0, 2, "Action items"),))])
+    assert marked.caption == "Action items"
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ class Computing(Conditions):
         other = self._other_text((*measures, *held))
         label = asked or other or (self._name_field() if is_who else None) or self._label_field()
         own = [replace(condition.field, part="") for condition in self.conditions]
-        shown = dict.fromkeys([*([label] if label else []), *own, *measures])
+        shown = dict.fromkeys([*([label] if label else []), *self._name_beside(label), *own, *measures])
         if not is_compared:
             shown |= dict.fromkeys(field for field in self._fields() if field.table == 0)
         return TableQuery(self.tables, "rows", (), (), None, None, None, tuple(shown)[:_MOST_SHOWN], self.on)
@@ -237,12 +237,12 @@ class Computing(Conditions):
             later = words.EACH_AFTER.match(after)
             fields = [field for field in mention.fields if self._column(field).kind != "number"]
             if mention.end and each is not None and fields and group is None:
-                group = fields[0]
+                group = self._name_among(fields)
                 self._mark(each.start(), each.end())
                 if later is not None:
                     self._mark(mention.end, mention.end + later.end())
             elif mention.end and which is not None and fields and asked is None and not self._is_number_asked(mention):
-                asked = fields[0]
+                asked = self._name_among(fields)
                 self._mark(which.start(), which.end())
             else:
                 kept.append(mention)
@@ -320,7 +320,7 @@ class Computing(Conditions):
         if (is_mean or is_sum) and (target is None or self._column(target).distinct < self.tables[target.table].rows):
             return None
         label = target or self._label_field()
-        shown = dict.fromkeys([*([label] if label is not None else []), *measures])
+        shown = dict.fromkeys([*([label] if label is not None else []), *self._name_beside(label), *measures])
         return TableQuery(self.tables, "rows", measures, (), None, descending, limit, tuple(shown), self.on)
 
     def _is_counting(self) -> bool:
@@ -438,5 +438,5 @@ class Computing(Conditions):
             ]
             if fields and not set(mention.fields) & set(measures):
                 self.columns = [one for one in self.columns if one is not mention]
-                return fields[0]
+                return self._name_among(fields)
         return None

@@ -21,6 +21,7 @@ from minicpm_rag.text.scripts import is_han
 TextsWithin = Callable[[DataTable, int], Sequence[str]]
 
 ROW_NOUNS = frozenset(map(stem, words.ROW_NOUNS))
+_CODE = re.compile(r"编号|编码|代码|货号|款号|单号|工号|学号|(?<![a-z])(?:id|code|sku|no|number)\b")
 _AKIN = 6  # letters that two words of one family begin with
 
 
@@ -153,13 +154,26 @@ class QuestionWords:
         """The column that says best which row it is: the first whose texts differ, else the first of texts."""
         texts = [field for field in self._fields() if self._column(field).kind == "text" and field.table == 0]
         unique = [field for field in texts if self._is_each_row(field)]
-        names = [field for field in unique if not self._is_code(field)]
-        return next(iter(names or unique or texts), None)
+        return self._name_among(unique or texts[:1])
+
+    def _name_among(self, fields: Sequence[Field]) -> Field | None:
+        """The first of the columns that holds names and no codes, where there is one; else the first."""
+        return min(fields, key=lambda field: (self._is_called_code(field), self._is_code(field)), default=None)
+
+    def _name_beside(self, label: Field | None) -> list[Field]:
+        """The column of names that says what a code stands for, where codes would be shown alone."""
+        name = self._label_field()
+        if label is None or name is None or label.table or not self._is_called_code(label):
+            return []
+        return [name] if self._is_each_row(name) and not self._is_called_code(name) else []
+
+    def _is_called_code(self, field: Field) -> bool:
+        return _CODE.search(folded(self._column(field).name)) is not None
 
     def _is_code(self, field: Field) -> bool:
         """Whether a column's texts are codes, most with digits: "SO-1001"."""
         texts = self._column(field).texts
-        return sum(any(map(str.isdecimal, text)) for text in texts) * 2 >= len(texts)
+        return bool(texts) and sum(any(map(str.isdecimal, text)) for text in texts) * 2 >= len(texts)
 
     def _first_date(self) -> Field | None:
         fields = self._fields()

@@ -278,8 +278,13 @@ def _value_text(value: str | float | None, unit: str = "") -> str:
 
 
 def _is_table(computed: Computed) -> bool:
-    rows = computed.result.rows
-    return len(rows) > 1 or (len(rows) == 1 and computed.query is None and len(rows[0]) > 1)
+    """Whether the rows are shown: all but a result that the first line says by itself."""
+    query, rows = computed.query, computed.result.rows
+    if len(rows) != 1:
+        return len(rows) > 1
+    if query is None:
+        return len(rows[0]) > 1
+    return query.descending is None and (query.aggregate == "rows" or query.group is not None)
 
 
 def _shown(computed: Computed, language: Language) -> tuple[list[str], list[list[str]]]:

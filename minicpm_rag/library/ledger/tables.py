@@ -249,7 +249,7 @@ def _names_a_year(cell: str, position: int, rows: Sequence[Sequence[str]]) -> bo
 def _caption(page: Page, table: Table) -> str:
     """The heading above a table, or the line just before it where that is short and no sentence."""
     headings = [heading.text for heading in page.headings if heading.start < table.start]
-    before = page.text[: table.start].rstrip("\n").rpartition("\n")[2].strip()
+    before = page.text[: table.start].rstrip("\n").rpartition("\n")[2].strip("#* \t")
     is_near = 0 < len(before) <= _LONGEST_CAPTION and not table_rows.is_row(before) and before[-1] not in _SENTENCE_ENDS
     parts = [*headings[-1:], *([before] if is_near and before not in headings[-1:] else [])]
     return " ".join(parts)[: 2 * _LONGEST_CAPTION]
