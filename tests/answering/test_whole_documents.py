@@ -160,8 +160,9 @@ def test_documents_of_different_kinds_are_told_apart_in_a_sentence_and_not_in_a_
 
 
 def test_signs_of_markdown_are_no_content_and_a_heading_of_one_side_is_no_subject_of_both(tmp_path: Path) -> None:
-    first = "# 合同：甲。\n\n## 价格\n\n* 设备的总价格为 300 元，含税和运费。\n\n## 期限\n\n合同的期限为两年，到期可以续签。\n"
-    second = "# 合同：乙。\n\n## 违约责任\n\n设备的总价格为 500 元，含税和运费。\n\n## 期限\n\n*合同的期限为三年，到期可以续签。*\n"
+    term = "\n\n## 期限\n\n"
+    first = f"# 合同：甲。\n\n## 价格\n\n* 设备的总价格为 300 元，含税和运费。{term}合同的期限为两年，到期可以续签。\n"
+    second = f"# 合同：乙。\n\n## 违约责任\n\n设备的总价格为 500 元，含税和运费。{term}*合同的期限为三年，到期可以续签。*\n"
     with opened(tmp_path / "home") as library:
         for name, content in (("甲合同.md", first), ("乙合同.md", second)):
             (tmp_path / name).write_text(content, encoding="utf-8")

@@ -193,9 +193,7 @@ def _sentences(parts: Sequence[Section]) -> list[_Sentence]:
             near = [heading for start, heading in above[place] if start < statement.start]
             heading = near[-1] if near else str(passage.metadata[HEADINGS]) or part.heading
             bare = _bare(statement)
-            found.append(
-                _Sentence(heading.strip("#* "), passage, bare, frozenset(terms(bare.text)), _label(bare.text))
-            )
+            found.append(_Sentence(heading.strip("#* "), passage, bare, frozenset(terms(bare.text)), _label(bare.text)))
     return [sentence for sentence in found if len(sentence.terms) >= _LEAST_TERMS][:_MOST_COMPARED]
 
 
