@@ -161,8 +161,8 @@ def test_documents_of_different_kinds_are_told_apart_in_a_sentence_and_not_in_a_
 
 def test_signs_of_markdown_are_no_content_and_a_heading_of_one_side_is_no_subject_of_both(tmp_path: Path) -> None:
     term = "\n\n## 期限\n\n"
-    first = f"# 合同：甲。\n\n## 价格\n\n* 设备的总价格为 300 元，含税和运费。{term}合同的期限为两年，到期可以续签。\n"
-    second = f"# 合同：乙。\n\n## 违约责任\n\n设备的总价格为 500 元，含税和运费。{term}*合同的期限为三年，到期可以续签。*\n"
+    first = f"# 合同：甲。\n\n## 价格\n\n* 设备的总价格为 300 元，含税和运费。{term}合同的期限为两年，到期续签。\n"
+    second = f"# 合同：乙。\n\n## 违约责任\n\n设备的总价格为 500 元，含税和运费。{term}*合同的期限为三年，到期续签。*\n"
     with opened(tmp_path / "home") as library:
         for name, content in (("甲合同.md", first), ("乙合同.md", second)):
             (tmp_path / name).write_text(content, encoding="utf-8")
@@ -311,6 +311,34 @@ def test_one_deadline_is_a_question_like_any_other(library: Library, question: s
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "question", "due"),
+    [
+        (
+            "tasks.md",
+            "# Action items\n\n| Task | Owner | Due |\n| --- | --- | --- |\n"
+            "| Write the report | Ann | 2026-05-04 |\n| Call the printer | Bo | May 6 |\n| Rest | Cy | open |\n",
+            "What deadlines are there?",
+            ["Write the report", "Call the printer"],
+        ),
+        (
+            "合同台账.csv",
+            "合同,金额,到期日期\n租赁合同,5000,2026/6/30\n供货合同,300,2026年7月1日\n口头约定,100,\n",
+            "有哪些截止日期？",
+            ["租赁合同", "供货合同"],
+        ),
+    ],
+)
+def test_a_day_in_a_column_of_due_dates_is_a_deadline(
+    tmp_path: Path, name: str, content: str, question: str, due: list[str]
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / name)
+        said = proven(answer := ask(chain(library), question), library)
+    assert len(said) == len(due) and all(one in answer.text for one in due)
+
+
+@pytest.mark.parametrize(
     ("sentence", "is_one"),
     [
         ("Invoices are due within 45 days.", True),
@@ -322,6 +350,10 @@ def test_one_deadline_is_a_question_like_any_other(library: Library, question: s
         ("本合同至2027年6月30日到期。", True),
         ("公司成立于2011年。", False),
         ("他提前离开了会场。", False),
+        ("The model predicts which subscribers leave within 30 days.", False),
+        ("The predictions are due within 30 days.", True),
+        ("How many users came back within a week, that is within 7 days?", False),
+        ("该模型预测哪些用户会在30天内流失。", False),
     ],
 )
 def test_a_deadline_names_a_time_and_that_something_is_due(sentence: str, is_one: bool) -> None:

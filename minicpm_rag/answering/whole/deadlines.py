@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from minicpm_rag.answering.whole.sections import Section, told
 from minicpm_rag.text.numerals import MONTHS
 from minicpm_rag.text.scripts import has_han
+from minicpm_rag.text.table_rows import cells, is_row
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -41,19 +42,50 @@ _DUE_EN = re.compile(
     r"|notice|in advance)\b",
     re.IGNORECASE,
 )
+# A period of which something is told is no deadline: "predict which subscribers leave within 30 days".
+_TOLD_EN = re.compile(
+    r"\bpredict(?:s|ed|ing)?\b|\b(?:forecast|estimat|detect|analy[sz]|measur|classif|identif|count)\w*\s+(?:\w+\s+){0,3}?"
+    r"(?:which|who|whether|how|if|what)\b",
+    re.IGNORECASE,
+)
+_TOLD_ZH = re.compile(r"(?:预测|识别|统计|分析)[^，。；]*?内")
+_SURELY_DUE = re.compile(
+    r"\b(?:deadlines?|due|no later than|at the latest)\b|截止|到期|不得晚于|不迟于|最迟|限期", re.IGNORECASE
+)
+_QUESTION_ENDS = ("?", "？")
+# Columns of a table that say when a row is due.
+_DUE_COLUMN = re.compile(
+    r"\b(?:due|deadlines?|expir(?:es|y|ation)|valid (?:until|to|through)|end date|ends|until)\b"
+    r"|截止|到期|限期|期限|有效期|最迟|最晚|计划完成|应[还交付]",
+    re.IGNORECASE,
+)
+_DAY = re.compile(r"\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{1,4})?")
 
 
 def deadlines(parts: Sequence[Section]) -> Iterator[tuple[Document, Statement]]:
     """The statements of a document that set a deadline, in reading order, each with its passage."""
     for part in parts:
         for place, statement in told(part):
-            if is_deadline(statement.text):
+            if is_deadline(statement.text) or _is_row_due(statement):
                 yield part.passages[place], statement
 
 
 def is_deadline(sentence: str) -> bool:
     """Whether a sentence says by when something is due."""
     said = sentence[:LONGEST]
+    if said.rstrip().endswith(_QUESTION_ENDS):
+        return False
+    if (_TOLD_EN.search(said) or _TOLD_ZH.search(said)) and not _SURELY_DUE.search(said):
+        return False
     if has_han(said):
         return bool(_TIME_ZH.search(said) and _DUE_ZH.search(said))
     return bool(_TIME_EN.search(said) and _DUE_EN.search(said))
+
+
+def _is_row_due(row: Statement) -> bool:
+    """Whether a row of a table has a day in a column that says when it is due."""
+    pairs = zip(cells(row.header), cells(row.text), strict=False) if row.header and is_row(row.text) else ()
+    return any(
+        _DUE_COLUMN.search(name.replace("_", " ")) and (_DAY.fullmatch(value) or _TIME_EN.search(value) or _TIME_ZH.search(value))
+        for name, value in pairs
+    )
