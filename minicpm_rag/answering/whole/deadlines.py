@@ -84,8 +84,8 @@ def is_deadline(sentence: str) -> bool:
 
 def _is_row_due(row: Statement) -> bool:
     """Whether a row of a table has a day in a column that says when it is due."""
-    pairs = zip(cells(row.header), cells(row.text), strict=False) if row.header and is_row(row.text) else ()
-    return any(
-        _DUE_COLUMN.search(name.replace("_", " ")) and (_DAY.fullmatch(value) or _TIME_EN.search(value) or _TIME_ZH.search(value))
-        for name, value in pairs
-    )
+    if not row.header or not is_row(row.text):
+        return False
+    pairs = zip(cells(row.header), cells(row.text), strict=False)
+    due = [value for name, value in pairs if _DUE_COLUMN.search(name.replace("_", " "))]
+    return any(_DAY.fullmatch(value) or _TIME_EN.search(value) or _TIME_ZH.search(value) for value in due)
