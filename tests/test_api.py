@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from conftest import REPOSITORY
-from golden import SHARDED_BIN
+from gguf_files import write_gguf
+from golden import SHARDED_BIN, SINGLE_SAFETENSORS
 
 import minicpm_rag
 
@@ -30,13 +31,20 @@ def test_each_public_name_has_a_heading_and_an_example(name: str) -> None:
 def test_every_example_runs_as_printed(
     knowledge_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("gguf")
+    models = {
+        "/path/to/MiniCPM-2B-sft-bf16": SHARDED_BIN,
+        "/path/to/MiniCPM5-1B-Q4_K_M.gguf": write_gguf(SINGLE_SAFETENSORS, tmp_path / "m.gguf"),
+    }
     home = shutil.copytree(knowledge_home, tmp_path / "copy")
     monkeypatch.setenv("MINICPM_RAG_HOME", str(home))
     monkeypatch.chdir(REPOSITORY)
     names: dict[str, Any] = {}
     for code, printed in EXAMPLES:
         capsys.readouterr()
-        exec(compile(code.replace("/path/to/MiniCPM-2B-sft-bf16", str(SHARDED_BIN)), "docs/api.md", "exec"), names)
+        for place, model in models.items():
+            code = code.replace(place, str(model))
+        exec(compile(code, "docs/api.md", "exec"), names)
         shown = capsys.readouterr().out
         assert shown == printed if printed else shown
 

@@ -63,7 +63,7 @@ _EXCEPTION = re.compile(
 )
 # "Landlord: Ann Lee", 甲方（出租方）：王建国
 _LABEL = re.compile(r"[-*•\s]*(?P<name>[^\n:：|。.,，;；]{2,40})[:：]\s*(?=\S)")
-_TITLE = re.compile(r"""title:\s*["']?(?P<said>[^\n]+?)["']?\s*""", re.IGNORECASE)
+_TITLE = "title:"
 _WORD = re.compile(r"\w")
 _ITEM = re.compile(
     r"\s*(?:[-*•·▪–●○◦]|\d{1,2}[.)、）]|[（(]\d{1,2}[)）]|[①-⑳]|[a-h][.)]|[一二三四五六七八九十]{1,3}、)\s*\S"
@@ -400,8 +400,9 @@ def _candidates(passages: Sequence[Document], subjects: Sequence[frozenset[str]]
 
 def _is_own_title(passage: Document, statement: Statement) -> bool:
     """Whether the statement is the front matter's title, which stands below it as a heading."""
-    title = _TITLE.fullmatch(statement.text)
-    return title is not None and f"# {title['said']}" in passage.page_content[statement.end :]
+    text = statement.text.strip()
+    said = text[len(_TITLE) :].strip(" \t\"'")
+    return text[: len(_TITLE)].lower() == _TITLE and f"# {said}" in passage.page_content[statement.end :]
 
 
 def _overlaps(question: str, candidates: Sequence[_Candidate], named: frozenset[str]) -> list[float]:

@@ -118,7 +118,7 @@ def calls(library: Library, tmp_path: Path) -> dict[str, Callable[[Library], Any
 # They tell nothing of a knowledge base, or are the means of the others.
 NOTHING_TOLD = {
     "bring", "close", "create", "embedder_of", "embedder_for", "known_embedder", "seen_by", "find", "ensure", "note",
-    "sign_in", "user_of_token", "shown",
+    "sign_in", "user_of_token", "user_shown_as", "shown",
 }  # fmt: skip
 INDEXING_NOTHING_TOLD = {
     "CheckReport", "Job", "Worker", "check", "is_address", "submit_import", "wants_password", "wants_recognition",
