@@ -165,6 +165,13 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         if request is not None:
             yield from self._whole(request, Answer(standalone_question=standalone, seconds=seconds), question, config)
             return
+        if self.library is not None and rows and (thing := whole.thing_mentioned(standalone)):
+            mentioning = whole.mentions(thing, rows, self.library, self._knowledge_base)
+            if mentioning:
+                begun = Answer(standalone_question=standalone, seconds=seconds)
+                language = self.style.language_for(question.text)
+                yield from whole.list_mentions(begun, thing, mentioning, self.library, language)
+                return
         likely = named(standalone, rows) or (after.documents if after is not None else ())
         first = Scope(documents=tuple(row.id for row in likely)) if 0 < len(likely) < len(rows) else None
         began = time.monotonic()

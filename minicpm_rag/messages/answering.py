@@ -82,6 +82,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answering.compared_subject": ("主题", "Subject"),
     "answering.compared_more": ("（还有 {count} 处没有列出）", "({count} more are not shown)"),
     "answering.question_about": ("《{name}》中关于“{heading}”是怎么说的？", "What does {name} say about '{heading}'?"),
+    "answering.mentioned_in": (
+        "有 {count} 个文档提到“{thing}”：",
+        "{count:document mentions|documents mention} “{thing}”:",
+    ),
     "answering.deadlines": ("文档中写明期限的原句：", "Sentences of the documents that set a deadline:"),
     "answering.no_deadlines": ("没有找到写明期限的句子。", "No sentence that sets a deadline was found."),
     "answering.more_deadlines": ("（还有 {count} 句没有列出）", "({count} more are not shown)"),

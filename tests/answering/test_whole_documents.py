@@ -361,6 +361,29 @@ def test_a_deadline_names_a_time_and_that_something_is_due(sentence: str, is_one
 
 
 @pytest.mark.parametrize(
+    ("question", "titles"),
+    [
+        ("Which documents mention late payment?", ["contract A.md"]),
+        ("list all documents that mention invoices", ["contract A.md", "contract B.md"]),
+        ("哪些文档提到了印刷厂？", ["会议纪要.md"]),
+        ("哪些文件中提到王芳", ["会议纪要.md"]),
+        ("王芳在哪些文档中被提到？", ["会议纪要.md"]),
+    ],
+)
+def test_the_documents_that_mention_a_thing_are_listed_with_the_line_that_does(
+    library: Library, question: str, titles: list[str]
+) -> None:
+    answer = ask(chain(library), question)
+    lines = [line for line in answer.text.splitlines() if line.startswith("- **")]
+    assert sorted(line.split("**")[1] for line in lines) == titles and len(proven(answer, library)) == len(titles)
+
+
+@pytest.mark.parametrize("question", ["Which documents mention zeppelins?", "Which documents do I need to sign?"])
+def test_what_no_document_mentions_is_searched_for_like_any_other_question(library: Library, question: str) -> None:
+    assert ask(chain(library), question).mode == "refused"
+
+
+@pytest.mark.parametrize(
     ("typed", "kind"),
     [
         ("你好", "greeting"), ("Hello!", "greeting"), ("谢谢你！", "thanks"), ("Thank you very much.", "thanks"),

@@ -15,6 +15,7 @@ from minicpm_rag.answering.citations import quote_statements
 from minicpm_rag.answering.composed import Composed, cell
 from minicpm_rag.answering.whole.comparison import MOST_SENTENCES, compared, gist
 from minicpm_rag.answering.whole.deadlines import deadlines
+from minicpm_rag.answering.whole.mentions import mentions, thing_mentioned
 from minicpm_rag.answering.whole.requests import Following, Request, following, requested
 from minicpm_rag.answering.whole.sections import Section, central, sections
 from minicpm_rag.library import Library
@@ -24,7 +25,23 @@ from minicpm_rag.records import TITLE, Answer, AnswerEvent, PageText, Retrieval
 if TYPE_CHECKING:
     import threading
 
-__all__ = ["Following", "Request", "ask_which", "compare", "following", "list_deadlines", "requested", "summarize"]
+    from langchain_core.documents import Document
+
+    from minicpm_rag.text.statements import Statement
+
+__all__ = [
+    "Following",
+    "Request",
+    "ask_which",
+    "compare",
+    "following",
+    "list_deadlines",
+    "list_mentions",
+    "mentions",
+    "requested",
+    "summarize",
+    "thing_mentioned",
+]
 
 MOST_DEADLINES = 40  # sentences that are listed
 _ALONE = 3  # sentences that stand for a document of one section
@@ -102,6 +119,25 @@ def list_deadlines(
         yield growing.add("\n" + text(language, Message("answering.more_deadlines", count=left)))
     mode = "stopped" if cancel.is_set() else "extractive"
     yield replace(growing.answer, mode=mode, seconds=begun.seconds | {"generate": time.monotonic() - began})  # type: ignore[arg-type]
+
+
+def list_mentions(
+    begun: Answer,
+    thing: str,
+    found: Sequence[tuple[Document, Statement]],
+    library: Library,
+    language: Language,
+) -> Iterator[AnswerEvent]:
+    """List the documents that mention a thing, each with the statement that does."""
+    began = time.monotonic()
+    growing = Composed(begun)
+    yield Retrieval([], 1.0, 0.0)
+    yield growing.add(text(language, Message("answering.mentioned_in", thing=thing, count=len(found))) + "\n")
+    for passage, statement in found:
+        quoted, citations = quote_statements([(1, statement)], [passage], library.page_text)
+        yield growing.add(f"\n- **{passage.metadata[TITLE]}**" + (": " if quoted else ""))
+        yield growing.add_cited(quoted, citations, [passage])
+    yield replace(growing.answer, mode="extractive", seconds=begun.seconds | {"generate": time.monotonic() - began})
 
 
 def compare(begun: Answer, request: Request, library: Library, language: Language) -> Iterator[AnswerEvent]:
