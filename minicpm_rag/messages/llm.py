@@ -333,6 +333,10 @@ _ANSWERING: dict[str, tuple[str, str]] = {
         "这个模型的对话模板不接受这些消息（{roles:list}）：{why}",
         "The chat template of this model refuses the messages ({roles:list}): {why}",
     ),
+    "llm.template_endless": (
+        "这个模型的对话模板运行了 {lines:,} 行还没有结束，请换一个模型文件。",
+        "The chat template of this model had not ended after {lines:,} lines. Take another file of the model.",
+    ),
     "llm.template_without_tools": (
         "这个模型的对话模板不支持工具，请换一个支持工具的模型（如 MiniCPM4 之后的版本），或用模型服务。",
         "The chat template of this model knows no tools. "

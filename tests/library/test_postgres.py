@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,38 @@ def test_what_is_read_while_it_holds_still_is_of_one_state(ledger: PostgresLedge
             add(connection, "new")
         assert names(ledger) == []
     assert names(ledger) == ["new"]
+
+
+def test_an_index_is_removed_while_it_is_searched_without_a_deadlock(ledger: PostgresLedger) -> None:
+    with ledger.writing() as connection:
+        keywords.create(connection, "keywords_1")
+        keywords.add(connection, "keywords_1", [(1, "pump"), (2, "hall")])
+    removed = threading.Event()
+
+    def remove() -> None:
+        with ledger.writing() as connection:
+            keywords.drop(connection, "keywords_1")
+        removed.set()
+
+    remover = threading.Thread(target=remove)
+    with ledger.holding_still(), ledger.reading() as connection:
+        assert keywords.statistics(connection, "keywords_1", ["pump"]).rows == 2
+        remover.start()
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+        while not waits(ledger, waiting):
+            time.sleep(0.01)
+        assert [row for row, _ in keywords.search(connection, "keywords_1", "pump", 3)] == [1]
+        assert not removed.is_set()
+    remover.join()
+    assert removed.is_set()
+    with ledger.reading() as connection:
+        assert not keywords.exists(connection, "keywords_1")
+
+
+def waits(ledger: PostgresLedger, statement: str) -> bool:
+    """Whether the statement finds a row, asked beside what this thread reads."""
+    with ledger.transaction(1) as connection:
+        return connection.execute(statement).fetchone() is not None
 
 
 def test_a_new_database_that_several_open_at_once_is_made_once(database: str) -> None:

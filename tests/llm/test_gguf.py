@@ -277,6 +277,24 @@ def test_a_template_that_fails_as_a_program_does_is_told_as_the_template(file: P
     assert raised.value.message.key == "llm.template_refuses"
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+        "{% for i in 'x' * 9999 %}{% for j in 'x' * 9999 if j == 'y' %}{% endfor %}{% endfor %}",
+        "{% macro twice(n) %}{% if n %}{{ twice(n - 1) }}{{ twice(n - 1) }}{% endif %}{% endmacro %}{{ twice(30) }}",
+    ],
+)
+def test_a_template_that_does_not_end_is_ended(file: Path, template: str) -> None:
+    made = GgufTokenizer(read_gguf(file), None)  # type: ignore[arg-type]
+    made.chat_template = template
+    traced = sys.gettrace()
+    with pytest.raises(ModelError) as raised:
+        ChatFormat(made)
+    assert raised.value.message.key == "llm.template_endless"
+    assert sys.gettrace() is traced
+
+
 def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
     error = refused(write_gguf(SINGLE_SAFETENSORS, tmp_path / "new.gguf", architecture="minicpm9"))
     assert (error.message.key, error.message.values["name"]) == ("llm.gguf_architecture", "minicpm9")

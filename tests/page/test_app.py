@@ -769,6 +769,20 @@ def test_an_exported_conversation_names_each_quote_with_its_source(workspace: Fa
     assert app.get("download_button")
 
 
+def test_of_very_long_thoughts_the_end_is_drawn_and_said_to_be_the_end(workspace: FakeWorkspace) -> None:
+    app = ask(page())
+    owner, number = app.session_state["user"], app.session_state["conversation"]
+    (exchange,) = shared.conversations().exchanges(owner, number)
+    assert exchange.answer is not None
+    for thoughts, is_cut in (("first<b>" + "x" * 1_000 + "last", False), ("first<b>" + "x" * 400_000 + "last", True)):
+        shared.conversations().answer(owner, number, exchange.id, replace(exchange.answer, thoughts=thoughts))
+        drawn = html(app.run())
+        assert ("first&lt;b&gt;" in drawn) is not is_cut
+        assert "xlast" in drawn
+        assert ("The last 20,000 of 400,012 characters." in drawn) is is_cut
+        assert len(drawn) < 100_000
+
+
 # The library
 
 

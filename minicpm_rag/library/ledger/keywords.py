@@ -122,8 +122,12 @@ def exists(connection: Connection, table: str) -> bool:
 
 
 def drop(connection: Connection, table: str) -> None:
-    """Remove a keyword index with all its rows."""
-    for suffix in ("", "_rows", "_frequency"):
+    """Remove a keyword index with all its rows.
+
+    In the order in which a search reads the tables: in PostgreSQL each waits for the transactions that have read it,
+    and in another order these would wait for the next one, a deadlock.
+    """
+    for suffix in ("", "_frequency", "_rows"):
         connection.execute(f"DROP TABLE IF EXISTS {_name(table)}{suffix}")
 
 

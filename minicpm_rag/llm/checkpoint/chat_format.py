@@ -6,7 +6,9 @@ Knows message formats; neither counts tokens nor runs a model.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -16,6 +18,7 @@ from pydantic import Field
 from minicpm_rag.errors import ModelError
 from minicpm_rag.messages import reason_of
 
+MOST_LINES = 1_000_000  # that a template may run: real ones run some hundred a message
 # MiniCPM-2B's turn marks are ordinary text to its tokenizer, not special tokens.
 TURN_MARKS = ("<用户>", "<AI>")
 THOUGHT, THOUGHT_END = "<think>", "</think>"
@@ -95,14 +98,15 @@ class ChatFormat:
         import jinja2
 
         try:
-            text: str = self._tokenizer.apply_chat_template(
-                turns,
-                tools=tools,
-                chat_template=self._template,
-                tokenize=False,
-                add_generation_prompt=True,
-                enable_thinking=False,
-            )
+            with _bounded():
+                text: str = self._tokenizer.apply_chat_template(
+                    turns,
+                    tools=tools,
+                    chat_template=self._template,
+                    tokenize=False,
+                    add_generation_prompt=True,
+                    enable_thinking=False,
+                )
         except (
             jinja2.TemplateError,
             TypeError,
@@ -115,6 +119,30 @@ class ChatFormat:
             roles = [turn["role"] for turn in turns]
             raise ModelError("llm.template_refuses", roles=roles, why=reason_of(exc)) from exc
         return text
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Raise ModelError within the block where a template does not end: loops in loops would hold the thread.
+
+    Only lines of templates count. Python has no other way to end what runs in its own thread; a single operation on
+    something huge is not ended so.
+    """
+    lines = 0
+
+    def count(_frame: Any, event: str, _argument: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        if lines > MOST_LINES:
+            raise ModelError("llm.template_endless", lines=MOST_LINES)
+        return count
+
+    former = sys.gettrace()
+    sys.settrace(lambda frame, *_: count if frame.f_code.co_filename == "<template>" else None)  # Jinja's name for one
+    try:
+        yield
+    finally:
+        sys.settrace(former)
 
 
 def _role(message: BaseMessage) -> str:

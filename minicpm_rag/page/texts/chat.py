@@ -42,6 +42,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stage_reading": ("正在阅读 {count} 段资料…", "Reading {count:passage|passages}…"),
     "stage_thinking": ("正在思考…（{seconds} 秒）", "Thinking… ({seconds} s)"),
     "thoughts": ("思考过程（{seconds} 秒）", "Thoughts ({seconds} s)"),
+    "thoughts_cut": (
+        "共 {total:,} 个字符，只显示最后 {shown:,} 个。",
+        "The last {shown:,} of {total:,} characters.",
+    ),
     "stage_writing": ("正在作答…", "Answering…"),
     "stage_done": ("完成", "Done"),
     "interrupted": (

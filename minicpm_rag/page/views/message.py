@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 NEAREST = 3  # passages shown with a refusal
+MOST_THOUGHTS = 20_000  # characters that are drawn: each run of the page sends them again, folded away or not
 
 # Answers the question of an exchange again, as it is asked here.
 AskAgain = Callable[["Exchange", Question], None]
@@ -108,8 +109,11 @@ def _rewritten(exchange: Exchange, answer: Answer, ask_again: AskAgain) -> None:
 def _thoughts(exchange: Exchange, answer: Answer) -> None:
     """What the model thought first, folded away. It is drawn as plain text: no marks, no links."""
     label = t("thoughts", seconds=max(1, round(answer.seconds.get("think", 0))))
+    thoughts = answer.thoughts.strip()
     with st.expander(label, icon=":material/psychology:", key=f"thoughts-{exchange.id}"):
-        st.html(f'<div class="rag-thoughts">{markup.plain(answer.thoughts.strip())}</div>')
+        if len(thoughts) > MOST_THOUGHTS:
+            notices.quiet(t("thoughts_cut", total=len(thoughts), shown=MOST_THOUGHTS))
+        st.html(f'<div class="rag-thoughts">{markup.plain(thoughts[-MOST_THOUGHTS:])}</div>')
 
 
 def _called(answer: Answer) -> dict[int, str]:
