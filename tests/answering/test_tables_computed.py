@@ -364,3 +364,22 @@ def test_a_listed_row_is_shown_though_it_is_the_only_one_and_by_the_name_of_its_
         ingest(library, *tmp_path.glob("*.csv"))
         chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
         assert set(shown) <= set(ask(chain, question).text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("content", "question", "said"),
+    [
+        ("项目,预算（万元）\n线上广告,120\n线下活动,80\n内容,30\n", "线上广告比线下活动多多少？", "**40 万元**"),
+        ("项目,预算（万元）\n线上广告,120\n线下活动,80\n内容,30\n", "内容的预算比线下活动少多少", "**50 万元**"),
+        ("Item,Budget (USD)\nAds,1200\nEvents,800\n", "How much more is Ads than Events?", "**400 USD**"),
+    ],
+)
+def test_two_rows_are_compared_by_the_only_number_that_they_have(
+    tmp_path: Path, content: str, question: str, said: str
+) -> None:
+    (tmp_path / "plan.csv").write_text(content, encoding="utf-8")
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / "plan.csv")
+        chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+        answer = ask(chain, question)
+    assert said in answer.text.partition("\n")[0] and len(answer.citations) == 2

@@ -26,6 +26,8 @@ class Computing(Conditions):
         share, difference = self._take(words.SHARE), self._take(words.DIFFERENCE)
         if share is not None:
             self._take(words.OF_ALL)
+        if difference is not None:
+            self._take(words.THAN)
         median, spread = self._take(words.MEDIAN), self._take(words.SPREAD)
         if words.MEAN.search(self._rest()):
             self._take(words.EACH_ROW)
@@ -146,6 +148,11 @@ class Computing(Conditions):
         two = [one for one in self.conditions if one.operator == "in" and len(one.values) == 2]
         if group is not None or len(two) != 1 or (is_mean and not measures):
             return None
+        if not measures and self._names_one_row(two[0]):
+            # Two rows are compared, not how many there are: by the only number that they have.
+            measures = tuple(self._numeric())
+            if len(measures) != 1:
+                return None
         if (not is_mean and not all(map(self._adds_up, measures))) or (not measures and self._speaks_of_money()):
             return None
         inner: Literal["count", "sum", "mean"] = "mean" if is_mean else "sum" if measures else "count"
@@ -383,7 +390,7 @@ class Computing(Conditions):
         return None if is_of_rows or words.SOLD.search(self.text) is None else self._hinted("quantity")
 
     def _names_one_row(self, condition: Condition) -> bool:
-        """Whether a condition is a text that no two rows share."""
+        """Whether a condition is on texts that no two rows share."""
         column = self._column(condition.field)
         return condition.operator == "in" and column.kind == "text" and column.distinct == self.tables[0].rows
 

@@ -17,7 +17,7 @@ _COUNT = rf"\d{{1,3}}|{'|'.join(sorted(_NUMBER_WORDS, key=len, reverse=True))}"
 # What may ask for a computation at all: only such questions look at tables. The rest pays nothing.
 CUE = re.compile(
     r"多少|几|总|合计|共|平均|均[值价]|最|前\s*[\d一二两三四五六七八九十]|[各每]"
-    r"|分别|按|哪|列[出举]|找出|中位|相差|差[多额距]|分布|比重|[几两]成|百分|以[前后来]|之[前后]|超过|大于|高于|低于|少于|小于"
+    r"|分别|按|哪|列[出举]|找出|中位|相差|差[多额距]|[多少高低贵]出?了?多少|分布|比重|[几两]成|百分|以[前后来]|之[前后]|超过|大于|高于|低于|少于|小于"
     r"|多于|以上|以下|不足|不到|至少|之间|累计|求和|统计|季度|半年|月|占|比例|对比|比较|排名|倒数|谁"
     r"|\b(?:how (?:many|much)|total|sum|average|mean|avg|count|number|most|than|least|fewest|max\w*|min\w*|top"
     r"|bottom|highest"
@@ -33,8 +33,12 @@ CUE = re.compile(
 MEDIAN = re.compile(r"中位数?(?:值|水平)?|\b(?:the )?median\b")
 DIFFERENCE = re.compile(
     r"相差(?:了)?(?:多少)?|差(?:了)?多少|差[额距值](?:是多少|有多大)?|之差"
+    # 甲比乙多多少: what is more than another, by how much
+    r"|(?<![最至])[多少高低贵]出?了?多少"
+    r"|\bhow much (?:more|less|higher|lower) (?:is|are|was|were)\b(?=.* than\b)"
     r"|\b(?:what is )?(?:the )?differences?(?: (?:in|of|between))?\b"
 )
+THAN = re.compile(r"比")  # beside a difference: what the other is compared with
 # What is sold is counted in pieces, where a column has them.
 SOLD = re.compile(r"卖|售|销|买|采购|出库|入库|\b(?:sold|sells?|bought|purchased|shipped|delivered)\b")
 PERSONS = re.compile(r"[人位名]$|人数")  # at the end of "how many": 几人
