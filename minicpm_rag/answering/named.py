@@ -115,6 +115,11 @@ def _stands_as_word(piece: str, plain: str) -> bool:
     return bool(_places(piece, plain) or (piece.isascii() and _places(f"{piece}s", plain)))
 
 
+def are_of_one_kind(first: str, second: str) -> bool:
+    """Whether two titles name a document of the same kind: two minutes, a contract and a lease."""
+    return bool(_title(first).kinds & _title(second).kinds)
+
+
 def title_words(text: str) -> frozenset[str]:
     """The pieces of a title or a name by which it is compared with others, folded, words for documents apart."""
     title = _title(f"{text}.txt")

@@ -159,6 +159,19 @@ def test_documents_of_different_kinds_are_told_apart_in_a_sentence_and_not_in_a_
     assert len(said) == 2 and "confidential information" in said[0] and "cache servers" in said[1]
 
 
+def test_documents_of_one_kind_are_set_side_by_side_though_they_share_nothing(tmp_path: Path) -> None:
+    said = {
+        "minutes March.md": "The board approved the budget of the warehouse.",
+        "minutes April.md": "Anna reported on hiring two new engineers.",
+    }
+    with opened(tmp_path / "home") as library:
+        for name, content in said.items():
+            (tmp_path / name).write_text(content, encoding="utf-8")
+            ingest(library, tmp_path / name)
+        answer = ask(chain(library), "Compare minutes March and minutes April")
+    assert "different kinds" not in answer.text and "| minutes March.md |" in answer.text
+
+
 def test_signs_of_markdown_are_no_content_and_a_heading_of_one_side_is_no_subject_of_both(tmp_path: Path) -> None:
     term = "\n\n## 期限\n\n"
     first = f"# 合同：甲。\n\n## 价格\n\n* 设备的总价格为 300 元，含税和运费。{term}合同的期限为两年，到期续签。\n"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.citations import quote_statements
 from minicpm_rag.answering.composed import Composed, cell
+from minicpm_rag.answering.named import are_of_one_kind
 from minicpm_rag.answering.whole.comparison import MOST_SENTENCES, compared, gist
 from minicpm_rag.answering.whole.deadlines import deadlines
 from minicpm_rag.answering.whole.mentions import mentions, thing_mentioned
@@ -148,7 +149,7 @@ def compare(begun: Answer, request: Request, library: Library, language: Languag
     growing = Composed(begun)
     parts = [sections(row, library.pages(row.id)) for row in (first, second)]
     found = compared(*parts)
-    if found.is_unlike:
+    if found.is_unlike and not are_of_one_kind(first.title, second.title):
         unlike = Message("answering.compared_unlike", first=first.title, second=second.title)
         yield growing.add(text(language, unlike) + "\n")
         for row, told in zip((first, second), map(gist, parts), strict=True):
