@@ -9,6 +9,7 @@ RAGError                      catch this for "one of ours"
 │   ├── LibraryBusyError      another process owns the library and does not answer
 │   ├── DatabaseUnreachableError  the PostgreSQL server does not answer; it may later
 │   ├── LeaseLostError        another worker has taken over the job
+│   ├── TableGoneError        a table of the database is not there, or no longer
 │   ├── VectorStoreError      Chroma does not do what was asked; the ledger can replace what it holds
 │   └── EmbedderMismatchError the index was made with another embedding model
 ├── EmbeddingError            an embedding or rerank model cannot be loaded or run
@@ -90,6 +91,10 @@ class DatabaseUnreachableError(LibraryError):
 
 class LeaseLostError(LibraryError):
     """Another worker has taken over the job: what this one still wrote was refused."""
+
+
+class TableGoneError(LibraryError):
+    """A table of the database is not there, or no longer: an index that was replaced while it was being asked."""
 
 
 class VectorStoreError(LibraryError):

@@ -16,6 +16,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import AliasChoices, Field
 
 from minicpm_rag import records
+from minicpm_rag.errors import TableGoneError
 from minicpm_rag.records import Candidate, Features, Page, Reading, Retrieval, Scope, Similarity, Trace
 from minicpm_rag.retrieval.evidence import (
     SETTING,
@@ -125,10 +126,17 @@ class HybridRetriever(BaseRetriever):
     ) -> list[Document]:
         check_question(query)
         limit = passages or k or self.passages
-        with self.library.ledger.holding_still():  # what is found is still there when its text is read
-            retrieval = self._retrieve(query, limit, without, self._within(filter or self.scope))
+        within = filter or self.scope
+        try:
+            retrieval = self._retrieve_still(query, limit, without, within)
+        except TableGoneError:  # the index was replaced after it was found and before it was read: the new one is asked
+            retrieval = self._retrieve_still(query, limit, without, within)
         receive(retrieval)
         return retrieval.documents
+
+    def _retrieve_still(self, question: str, limit: int, without: Collection[int], scope: Scope | None) -> Retrieval:
+        with self.library.ledger.holding_still():  # what is found is still there when its text is read
+            return self._retrieve(question, limit, without, self._within(scope))
 
     def _within(self, scope: Scope | None) -> Within:
         return None if scope is None else self.library.within(self.knowledge_base, scope)

@@ -13,7 +13,7 @@ from hashed_embedder import HashedEmbedder
 
 from minicpm_rag.cli import main
 from minicpm_rag.errors import DatabaseUnreachableError, LibraryBusyError, LibraryError, SettingsError
-from minicpm_rag.indexing import Worker, follow, save_upload, submit_ingest
+from minicpm_rag.indexing import Worker, follow, save_upload, submit_ingest, submit_reindex
 from minicpm_rag.library import Library
 from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import keywords
@@ -133,6 +133,36 @@ def test_an_index_is_removed_while_it_is_searched_without_a_deadlock(ledger: Pos
     assert removed.is_set()
     with ledger.reading() as connection:
         assert not keywords.exists(connection, "keywords_1")
+
+
+def test_a_question_whose_index_is_replaced_before_it_is_read_asks_the_new_one(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from minicpm_rag.retrieval import HybridRetriever
+
+    stores.use(monkeypatch)
+    file = tmp_path / "pump.txt"
+    file.write_text("The pump of hall 3 runs with firmware 7.\n")
+    calibration = HybridRetriever.calibration
+    replaced: list[bool] = []
+
+    def replacing(retriever: HybridRetriever) -> object:
+        found = calibration(retriever)  # which begins the state that is read
+        if not replaced:
+            replaced.append(True)
+            job = submit_reindex(retriever.library, "default")
+            jobs = threading.Thread(target=lambda: list(follow(retriever.library, job)))
+            jobs.start()
+            jobs.join()
+        return found
+
+    monkeypatch.setattr(HybridRetriever, "calibration", replacing)
+    with Library(tmp_path, embedder=HashedEmbedder()) as library, Worker(library):
+        list(follow(library, submit_ingest(library, "default", [file])))
+        retriever = HybridRetriever(library=library, embedder=library.embedder)
+        found = retriever.retrieve("Which firmware runs the pump of hall 3?")
+    assert replaced
+    assert ["firmware 7" in document.page_content for document in found.documents] == [True]
 
 
 def waits(ledger: PostgresLedger, statement: str) -> bool:

@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from minicpm_rag.errors import DatabaseUnreachableError, LibraryBusyError, LibraryError, RAGError, SettingsError
+from minicpm_rag.errors import (
+    DatabaseUnreachableError,
+    LibraryBusyError,
+    LibraryError,
+    RAGError,
+    SettingsError,
+    TableGoneError,
+)
 from minicpm_rag.library.ledger import Ledger, migrations
 from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.dialect import translated, values_of
@@ -324,5 +331,7 @@ def translated_errors(place: str) -> Iterator[None]:
         raise LibraryError(
             "library.ledger_failed", path=place, why=Message("library.value_damaged", why=reason_of(exc))
         ) from exc
+    except errors.UndefinedTable as exc:
+        raise TableGoneError("library.ledger_failed", path=place, why=reason_of(exc)) from exc
     except psycopg.Error as exc:
         raise LibraryError("library.ledger_failed", path=place, why=reason_of(exc)) from exc
