@@ -336,7 +336,6 @@ def test_hostile_documents_load_and_run_nothing(visitor: Visitor, tmp_path: Path
     make_knowledge_base(visitor, "试验 <b>库</b> ![](http://evil.example/k.png)")
     visitor.upload([hostile])
     visitor.go("chat")
-    visitor.page.wait_for_selector(".st-key-ask-0")
     visitor.ask("紫晶协议的密码是多少？")
     visitor.page.locator(".rag-mark, [class*='st-key-source-'] button").first.click()
     visitor.page.locator(".st-key-source-pane mark").first.wait_for()
@@ -363,6 +362,9 @@ def test_closing_the_tab_does_not_stop_an_ingest_and_the_chat_stays_usable(
     assert "2012" in user.ask("公司是哪一年成立的？")
     user.close()
     visitor.go("library")
+    within = visitor.page.locator(".st-key-search-within input")  # the samples fill the first screen
+    within.fill("长文")
+    within.press("Enter")
     visitor.page.locator('[class*="st-key-document-"]', has_text="长文.txt").wait_for(timeout=3 * PATIENCE)
 
 
