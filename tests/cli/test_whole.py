@@ -27,7 +27,9 @@ def test_summarize_and_compare_cite_their_sentences(capsys: pytest.CaptureFixtur
     code, out, _ = run(capsys, "--lang", "zh", "summarize", "员工手册.pdf")
     assert "\n\n引用：" in out and "\n\n\n" not in out
     assert code == 0 and "**第三章 休假**" in out and "[1] 员工手册.pdf" in out
-    code, out, _ = run(capsys, "--lang", "en", "compare", "guide_en.md", "release_notes.txt", "--json")
+    code, out, _ = run(
+        capsys, "--lang", "en", "compare", "distribution_agreement.docx", "supplier_agreement.md", "--json"
+    )
     assert code == 0 and json.loads(out)["answer"].startswith("Compared sentence by sentence")
 
 

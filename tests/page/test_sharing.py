@@ -57,14 +57,18 @@ def test_its_maker_manages_it_and_nobody_else_sees_it(app: AppTest) -> None:
     assert "ann@x.org (Person): Manage" in app.markdown[0].value.replace("\\", "")  # as Markdown escapes it
 
 
-def test_names_behind_an_at_are_those_of_ones_own_documents() -> None:
+def test_names_behind_an_at_are_those_of_ones_own_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     salaries = SimpleNamespace(title="salaries.txt", status="ready", indexed_at="2026", id=1, tags=("private",))
 
     def names(user: str, *seen: str) -> list[str]:
         library = SimpleNamespace(
-            knowledge_bases=lambda: [SimpleNamespace(name=name) for name in seen], documents=lambda _: [salaries]
+            knowledge_bases=lambda: [SimpleNamespace(name=name) for name in seen],
+            documents=lambda _: [salaries],
+            version=lambda _: (1, 1),
         )
-        return chat._names(SimpleNamespace(library=library), user, "Heron")
+        monkeypatch.setattr(chat.state, "user", lambda: user)
+        monkeypatch.setattr(chat.state, "knowledge_base", lambda: "Heron")
+        return chat._names_offered(SimpleNamespace(library=library))
 
     assert names("ann", "Heron") == ["salaries.txt", "private"]
     assert names("bob") == []

@@ -112,7 +112,7 @@ class LlamaProcess:
     def _start(self) -> None:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_end`
         package_parent = str(Path(__file__).resolve().parents[3])
-        search_path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
+        search_path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), package_parent)))
         # A group of its own: Ctrl-C on a terminal stops an answer, not the model.
         group: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":

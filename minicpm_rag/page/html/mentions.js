@@ -85,5 +85,7 @@ export default function ({ data, setTriggerValue }) {
     document.removeEventListener(kind, state.heard?.[kind], true)
     document.addEventListener(kind, listener, true)
   }
+  // Who was quicker than this script gets the names of what is typed already.
+  if (!state.heard && box() && document.activeElement === box()) look()
   state.heard = heard
 }

@@ -80,8 +80,7 @@ def _input(workspace: Workspace | None, reply: Reply | None) -> None:
                 st.button(t("stop"), icon=":material/stop_circle:", key="stop-answer", on_click=reply.stop)
         _scope()
         if workspace is not None:
-            names = _names(workspace, state.user(), state.knowledge_base())
-            mentions.draw(names, called=t("held_to"), held=_hold_to, dropped=_drop_last)
+            mentions.draw(_names_offered(workspace), called=t("held_to"), held=_hold_to, dropped=_drop_last)
         limit = shared.settings().upload_megabytes
         streamlit_private.take_uploads_of(limit)
         st.chat_input(
@@ -93,11 +92,17 @@ def _input(workspace: Workspace | None, reply: Reply | None) -> None:
         )
 
 
-@st.cache_data(max_entries=16, ttl=NAMES_SECONDS, show_spinner=False)
-def _names(_workspace: Workspace, user: str, knowledge_base: str) -> list[str]:
-    """The documents and tags that a question can be held to, the newest first; kept for each user, as rights differ."""
-    if knowledge_base not in {row.name for row in _workspace.library.knowledge_bases()}:
+def _names_offered(workspace: Workspace) -> list[str]:
+    """The documents and tags that a question can be held to, the newest first."""
+    name = state.knowledge_base()
+    if name not in {row.name for row in workspace.library.knowledge_bases()}:
         return []
+    return _names(workspace, state.user(), name, workspace.library.version(name))
+
+
+@st.cache_data(max_entries=16, ttl=NAMES_SECONDS, show_spinner=False)
+def _names(_workspace: Workspace, user: str, knowledge_base: str, version: tuple[int, int]) -> list[str]:
+    """Kept for each user, as rights differ, and until documents change."""
     rows = [row for row in _workspace.library.documents(knowledge_base) if row.status == "ready"]
     newest = sorted(rows, key=lambda row: (row.indexed_at, row.id), reverse=True)[:MOST_NAMES]
     tags = sorted({tag for row in newest for tag in row.tags})
