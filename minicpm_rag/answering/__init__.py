@@ -176,8 +176,11 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         first = Scope(documents=tuple(row.id for row in likely)) if 0 < len(likely) < len(rows) else None
         began = time.monotonic()
         asked_parts = parts(standalone, rows)
+        computed_parts = [
+            self._computed(part.question, in_parts.scope_of(part, question.scope)) for part in asked_parts
+        ]
         # 有几笔，合计多少: a number for each part, where the whole would be given one of the two.
-        searched = self._computed_parts(asked_parts, question.scope)
+        searched = in_parts.all_computed(asked_parts, computed_parts)
         if searched:
             begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
             yield from _proven(self._answered_in_parts(begun, searched, question, config), config)
@@ -190,7 +193,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             begun = Answer(standalone_question=standalone, seconds=seconds | {"retrieve": time.monotonic() - began})
             yield from tables.answer(begun, computed, self.library, self.style)
             return
-        searched = self._in_parts(asked_parts, question, config) if asked_parts else []
+        searched = self._in_parts(asked_parts, computed_parts, question, config)
         if any(one.has_evidence for one in searched):
             seconds["retrieve"] = time.monotonic() - began
             begun = Answer(standalone_question=standalone, seconds=seconds)
@@ -297,28 +300,21 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
                 cancel=question.cancel,
             )
 
-    def _computed_parts(self, asked: Sequence[Part], scope: Scope) -> list[in_parts.Found]:
-        """The parts of a question, where each is computed by a query of its own; else none."""
+    def _in_parts(
+        self,
+        asked: Sequence[Part],
+        computed: Sequence[TableAnswer | None],
+        question: Question,
+        config: RunnableConfig,
+    ) -> list[in_parts.Found]:
+        """What is computed for each part, or its own search finds, in the documents that it names."""
         found = []
-        for part in asked:
-            within = Scope(documents=tuple(row.id for row in part.documents)) if part.documents else scope
-            computed = None if part.aspect else self._computed(part.question, within)
-            if computed is None:
-                return []
-            found.append(in_parts.Found(part, Retrieval([], 0.0, 0.0), computed))
-        queries = {one.sql for part in found if part.computed is not None for one in part.computed.computed}
-        return found if len(queries) >= len(found) else []
-
-    def _in_parts(self, asked: Sequence[Part], question: Question, config: RunnableConfig) -> list[in_parts.Found]:
-        """What each part's own search finds, in the documents that it names."""
-        found = []
-        for part in asked:
+        for part, answer in zip(asked, computed, strict=True):
             if question.cancel.is_set():
                 return []
-            scope = Scope(documents=tuple(row.id for row in part.documents)) if part.documents else question.scope
-            computed = self._computed(part.question, scope)
-            retrieval = Retrieval([], 0.0, 0.0) if computed else self._retrieve(part.question, scope, config)
-            found.append(in_parts.Found(part, retrieval, computed))
+            scope = in_parts.scope_of(part, question.scope)
+            retrieval = Retrieval([], 0.0, 0.0) if answer else self._retrieve(part.question, scope, config)
+            found.append(in_parts.Found(part, retrieval, answer))
         return found
 
     def _answered_in_parts(

@@ -16,7 +16,7 @@ from minicpm_rag.records import DOCUMENT_ID, EVIDENCE, HEADINGS, PAGE, SCORE, ST
 from minicpm_rag.text.claims import codes, holds_name
 from minicpm_rag.text.comparisons import asks_for_list, own_terms, sides
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, asks_for, content_terms, holds
-from minicpm_rag.text.scripts import is_han
+from minicpm_rag.text.scripts import has_han, is_han
 from minicpm_rag.text.sections import section_at
 from minicpm_rag.text.statements import Statement, is_heading, statements
 from minicpm_rag.text.terms import fold, terms
@@ -296,12 +296,8 @@ def _is_of_another_subject(question: str, found: _Scored, best: _Scored) -> bool
     if wanted & (first.above | first.section) - other:
         return True
     told = wanted & (first.terms | first.above | first.section | frozenset(terms(first.passage.page_content)))
-    is_other_script = _is_chinese(one.statement.text) != _is_chinese(first.statement.text)
+    is_other_script = has_han(one.statement.text) != has_han(first.statement.text)
     return found.read < _READ_SURELY and not is_other_script and len(told & other) < _BESIDE_THE_POINT * len(told)
-
-
-def _is_chinese(text: str) -> bool:
-    return any(map(is_han, text))
 
 
 def _list_around(best: _Scored, ranked: Sequence[_Scored]) -> list[_Scored]:

@@ -19,7 +19,7 @@ from minicpm_rag.answering.tables import TableAnswer
 from minicpm_rag.answering.writing import quote
 from minicpm_rag.library import Library
 from minicpm_rag.messages import Language, Message, text
-from minicpm_rag.records import Answer, AnswerEvent, PageText, Retrieval, Similarity, Text
+from minicpm_rag.records import Answer, AnswerEvent, PageText, Retrieval, Scope, Similarity, Text
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -41,6 +41,22 @@ class Found:
         return self.computed is not None or (
             bool(self.retrieval.documents) and self.retrieval.evidence >= self.retrieval.threshold
         )
+
+
+def scope_of(part: Part, scope: Scope) -> Scope:
+    """The documents that a part names, else those of the whole question."""
+    return Scope(documents=tuple(row.id for row in part.documents)) if part.documents else scope
+
+
+def all_computed(asked: Sequence[Part], computed: Sequence[TableAnswer | None]) -> list[Found]:
+    """The parts with their numbers, where each is computed by a query of its own; else none."""
+    found = []
+    for part, answer in zip(asked, computed, strict=True):
+        if part.aspect or answer is None:
+            return []
+        found.append(Found(part, Retrieval([], 0.0, 0.0), answer))
+    queries = {one.sql for answer in computed if answer is not None for one in answer.computed}
+    return found if len(queries) >= len(found) else []
 
 
 def joined(found: Sequence[Found]) -> Retrieval:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser_parts import CHROMIUM, PATIENCE, Server, Visitor
+from browser_parts import CHROMIUM, PATIENCE, Visitor, one_user
 from docx import Document
 from model_server import model_server, said
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 playwright_api = pytest.importorskip("playwright.sync_api")
 playwright_api.expect.set_options(timeout=PATIENCE)
 
-KNOWLEDGE = Path(__file__).parents[2] / "knowledge"
 FILES = ["厂房租赁合同.docx", "蓝湾医院销售合同.docx", "distribution_agreement.docx", "售后服务政策.txt"]
 
 pytestmark = [
@@ -32,15 +31,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def user(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
-    """One user with three contracts and a policy, on a server of this module's own."""
-    server = Server(tmp_path_factory.mktemp("page") / "home")
-    server.start()
-    opened = Visitor(browser, server)
-    opened.page.wait_for_selector(".st-key-add-documents")
-    opened.upload([KNOWLEDGE / name for name in FILES])
-    yield opened
-    opened.close()
-    server.stop()
+    """One user with three contracts and a policy."""
+    with one_user(browser, tmp_path_factory.mktemp("page") / "home", FILES) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser_parts import CHROMIUM, PATIENCE, Server, Visitor
+from browser_parts import CHROMIUM, PATIENCE, Visitor, one_user
 
 from minicpm_rag.page.language import text
 from minicpm_rag.page.streamlit_private import part
@@ -30,15 +30,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def user(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
-    """One user with a few documents, on a server of this module's own."""
-    server = Server(tmp_path_factory.mktemp("page") / "home")
-    server.start()
-    opened = Visitor(browser, server)
-    opened.page.wait_for_selector(".st-key-add-documents")
-    opened.upload([KNOWLEDGE / name for name in FILES])
-    yield opened
-    opened.close()
-    server.stop()
+    """One user with a few documents."""
+    with one_user(browser, tmp_path_factory.mktemp("page") / "home", FILES) as opened:
+        yield opened
 
 
 def words(key: str) -> str:

@@ -15,8 +15,10 @@ from fake_workspace import wait_until
 from hashed_embedder import HashedEmbedder
 from streamlit.testing.v1 import AppTest
 
+from minicpm_rag.errors import NotFoundError
 from minicpm_rag.indexing import submit_ingest
 from minicpm_rag.library import Library
+from minicpm_rag.messages import Message
 from minicpm_rag.page import door, once, server, shared
 from minicpm_rag.page.background.jobs import Jobs
 from minicpm_rag.page.views import chat
@@ -61,11 +63,12 @@ def test_names_behind_an_at_are_those_of_ones_own_documents(monkeypatch: pytest.
     salaries = SimpleNamespace(title="salaries.txt", status="ready", indexed_at="2026", id=1, tags=("private",))
 
     def names(user: str, *seen: str) -> list[str]:
-        library = SimpleNamespace(
-            knowledge_bases=lambda: [SimpleNamespace(name=name) for name in seen],
-            documents=lambda _: [salaries],
-            version=lambda _: (1, 1),
-        )
+        def version(name: str) -> tuple[int, int]:
+            if name not in seen:
+                raise NotFoundError("library.no_knowledge_base", name=name, known=Message("library.no_names"))
+            return 1, 1
+
+        library = SimpleNamespace(documents=lambda _: [salaries], version=version)
         monkeypatch.setattr(chat.state, "user", lambda: user)
         monkeypatch.setattr(chat.state, "knowledge_base", lambda: "Heron")
         return chat._names_offered(SimpleNamespace(library=library))

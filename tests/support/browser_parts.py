@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,6 +189,19 @@ class Visitor:
         """The addresses asked for that are not the server's."""
         own = (self.server.address, self.server.address.replace("http", "ws"))
         return [address for address in self.requests if not address.startswith(own)]
+
+
+@contextmanager
+def one_user(browser: Browser, home: Path, files: Sequence[str]) -> Iterator[Visitor]:
+    """A user with some of the sample documents, on a server of their own."""
+    server = Server(home)
+    server.start()
+    opened = Visitor(browser, server)
+    opened.page.wait_for_selector(".st-key-add-documents")
+    opened.upload([REPOSITORY / "knowledge" / name for name in files])
+    yield opened
+    opened.close()
+    server.stop()
 
 
 def launch(playwright: Playwright) -> Browser:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from minicpm_rag.errors import NotFoundError
 from minicpm_rag.page import examples, shared, sources, state, streamlit_private
 from minicpm_rag.page.background import reply as replies
 from minicpm_rag.page.html import markup, mentions
@@ -95,9 +96,11 @@ def _input(workspace: Workspace | None, reply: Reply | None) -> None:
 def _names_offered(workspace: Workspace) -> list[str]:
     """The documents and tags that a question can be held to, the newest first."""
     name = state.knowledge_base()
-    if name not in {row.name for row in workspace.library.knowledge_bases()}:
+    try:
+        version = workspace.library.version(name)
+    except NotFoundError:
         return []
-    return _names(workspace, state.user(), name, workspace.library.version(name))
+    return _names(workspace, state.user(), name, version)
 
 
 @st.cache_data(max_entries=16, ttl=NAMES_SECONDS, show_spinner=False)
