@@ -63,6 +63,7 @@ FEW_CHARACTERS = {
     "minicpm_rag.answering.tables.": "understand: 400 characters",
     "minicpm_rag.answering.whole.requests._": "requested: 400 characters",
     "minicpm_rag.answering.whole.deadlines._": "is_deadline: 600 characters",
+    "minicpm_rag.answering.whole.mentions._ASKED": "thing_mentioned: 200 characters",
     "minicpm_rag.answering.parts._": "parts: 300 characters",
     "minicpm_rag.answering.followups._NAMED_EN": "_pronoun_replaced_en: 200 characters",
     "minicpm_rag.answering.small_talk._COMPILED": "small_talk: 200 characters",
@@ -109,7 +110,8 @@ def test_no_regular_expression_is_quadratic(part: str, most: int | None) -> None
         for expression in expressions(part)
         if not expression.place.startswith(tuple(FEW_CHARACTERS))
         for attack in some_of(list(attacks(expression.pattern)), most)
-        if is_slow(expression, attack)
+        # Asked again: of tens of thousands of measurements one is disturbed by whatever else the machine does.
+        if all(is_slow(expression, attack) for _ in range(3))
     }
     assert slow == {}
 
