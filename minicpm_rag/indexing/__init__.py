@@ -6,6 +6,7 @@ One process owns the library and runs the queued jobs in one background thread (
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from minicpm_rag.indexing.recognition import wants_recognition
 from minicpm_rag.indexing.repair import CheckReport, compare
 from minicpm_rag.indexing.sources import absolute, is_address, is_inside
 from minicpm_rag.library import Library, access, originals
-from minicpm_rag.library.ledger import documents, jobs, knowledge_bases
+from minicpm_rag.library.ledger import arrivals, documents, jobs, knowledge_bases
 from minicpm_rag.library.ledger.jobs import Job
 from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import ChunkSize, IngestProgress, Level
@@ -79,6 +80,9 @@ def submit_ingest(
     with library.ledger.writing() as connection:
         kb_id = library.ensure(connection, knowledge_base)
         job = jobs.submit(connection, "ingest", kb_id, arguments)
+        for path in map(Path, arguments["sources"]):
+            if originals.upload_source(library.uploads, path) is not None:
+                arrivals.hand_over(connection, kb_id, path.parent.name)
         for source in arguments["sources"]:
             library.note(connection, "upload", knowledge_base, source.rpartition("/")[2] or source)
         passwords.hand_over(library.home, job, password)
@@ -90,8 +94,10 @@ def save_upload(library: Library, knowledge_base: str, name: str, content: bytes
 
     Raises LibraryError where it cannot be written.
     """
+    folder = originals.upload_folder(hashlib.sha256(content).hexdigest())
     with library.ledger.writing() as connection:
         kb_id = library.ensure(connection, knowledge_base)
+        arrivals.announce(connection, kb_id, folder)  # or the last removal of these bytes would take the new file
     try:
         path = originals.save_upload(library.uploads, kb_id, name, content)
         if library.originals is not None:

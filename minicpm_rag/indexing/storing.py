@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Literal
 from minicpm_rag.chunking import indexed_text, is_sampled
 from minicpm_rag.errors import EmbedderMismatchError, EmbeddingError, LibraryError
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import chunks, documents, jobs, keywords, knowledge_bases, tables
+from minicpm_rag.library.ledger import arrivals, chunks, documents, jobs, keywords, knowledge_bases, tables
 from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.knowledge_bases import Index
-from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_path
+from minicpm_rag.library.originals import UPLOAD, delete_upload, upload_folder, upload_path
 from minicpm_rag.messages import Message
 from minicpm_rag.records import Chunk, DocumentRow, FileStatus, NewDocument, Page, Verdict
 
@@ -246,13 +246,16 @@ def delete_index(library: Library, index: Index) -> None:
 def drop_upload(library: Library, kb_id: int, sha256: str, source: str) -> None:
     """Delete an uploaded file that is done with, unless it was uploaded again and waits to be ingested."""
     with library.ledger.writing() as connection:
-        library.ledger.alone(connection)  # no job can be submitted meanwhile
-        if jobs.awaits(connection, str(upload_path(library.uploads, kb_id, sha256, source))):
+        library.ledger.alone(connection)  # no job can be submitted, and no upload announced, meanwhile
+        folder = upload_folder(sha256)
+        arriving = arrivals.knowledge_bases_of(connection, folder)
+        path = upload_path(library.uploads, kb_id, sha256, source)
+        if kb_id in arriving or jobs.awaits(connection, str(path)):
             return
         delete_upload(library.uploads, kb_id, sha256, source)
         listed = {one for *_, one in (*documents.hashes(connection), *documents.failures(connection))}
-    if library.originals is not None and sha256 not in listed:
-        library.originals.drop(sha256)
+        if library.originals is not None and not (arriving or sha256 in listed or jobs.read_folder(connection, folder)):
+            library.originals.drop(sha256)
 
 
 def clear_uploads(library: Library) -> None:

@@ -7,12 +7,20 @@ files are read, split or embedded, nor how documents are written: `indexing` doe
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
-from minicpm_rag.errors import AccessError, EmbedderMismatchError, LibraryError, NotFoundError, SettingsError
+from minicpm_rag.errors import (
+    AccessError,
+    EmbedderMismatchError,
+    LibraryError,
+    NotFoundError,
+    SettingsError,
+    TableGoneError,
+)
 from minicpm_rag.library import access
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
@@ -54,6 +62,28 @@ if TYPE_CHECKING:
 
 SCOPED_ROWS = 5_000  # chunks of a scope up to which it is searched as if there were no others
 TOLD = "told of embedder"  # the setting that says which embedder a user was told to reindex for
+
+_Arguments = ParamSpec("_Arguments")
+_Found = TypeVar("_Found")
+
+
+def _again_where_replaced(search: Callable[_Arguments, _Found]) -> Callable[_Arguments, _Found]:
+    """Search again where the index is replaced after it was found and before it was read: there is a new one.
+
+    In `holding_still` all that was read before is asked anew, by whoever began that.
+    """
+
+    @wraps(search)
+    def searched(*arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Found:
+        try:
+            return search(*arguments, **options)
+        except TableGoneError:
+            library = arguments[0]
+            if not isinstance(library, Library) or library.ledger.is_held_still:
+                raise
+            return search(*arguments, **options)
+
+    return searched
 
 
 class Library:
@@ -406,6 +436,7 @@ class Library:
             return list(self._tables[1])
 
     # Searching
+    @_again_where_replaced
     def dense_search(
         self,
         knowledge_base: str,
@@ -433,6 +464,7 @@ class Library:
             raise EmbedderMismatchError("library.other_revision", name=knowledge_base, old=index.embedder)
         return self._dense.nearest(index, vector, limit, within=within)
 
+    @_again_where_replaced
     def keyword_search(
         self, knowledge_base: str, question: str, limit: int, *, within: Collection[int] | None = None
     ) -> list[tuple[str, float]]:
@@ -454,6 +486,7 @@ class Library:
             ids = chunks.ids_of_rows(connection, [row for row, _ in found])
         return [(ids[row], score) for row, score in found if row in ids]
 
+    @_again_where_replaced
     def keyword_statistics(
         self, knowledge_base: str, terms: Sequence[str], *, within: Collection[int] | None = None
     ) -> keywords.Statistics:

@@ -48,7 +48,7 @@ def safe_name(name: str) -> str:
 
 def save_upload(uploads: Path, kb_id: int, name: str, content: bytes) -> Path:
     """Write an upload into a folder named by its bytes, so that a new version leaves the old one alone."""
-    path = uploads / str(kb_id) / hashlib.sha256(content).hexdigest()[:16] / safe_name(name)
+    path = uploads / str(kb_id) / upload_folder(hashlib.sha256(content).hexdigest()) / safe_name(name)
     for tries_left in reversed(range(SAVE_TRIES)):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -75,6 +75,11 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def upload_folder(sha256: str) -> str:
+    """The name of the folder for uploads of these bytes."""
+    return safe_name(sha256[:16])
+
+
 def upload_source(uploads: Path, path: Path) -> str | None:
     """The source of a file that lies among the uploads; None for any other file."""
     try:
@@ -86,7 +91,7 @@ def upload_source(uploads: Path, path: Path) -> str | None:
 
 def upload_path(uploads: Path, kb_id: int, sha256: str, source: str) -> Path:
     """Where the uploaded file of that source and those bytes lies: always among the uploads, whatever is stored."""
-    return uploads / str(kb_id) / safe_name(sha256[:16]) / safe_name(source.removeprefix(UPLOAD))
+    return uploads / str(kb_id) / upload_folder(sha256) / safe_name(source.removeprefix(UPLOAD))
 
 
 def delete_upload(uploads: Path, kb_id: int, sha256: str, source: str) -> None:

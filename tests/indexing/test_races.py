@@ -144,6 +144,20 @@ def test_a_file_uploaded_again_while_its_removal_waits_is_not_lost(tmp_path: Pat
             assert not again.exists()
 
 
+def test_a_file_uploaded_again_before_its_removal_is_done_is_not_lost_before_its_job_is_submitted(
+    tmp_path: Path, store: str
+) -> None:
+    with opened(tmp_path / "home") as library:
+        path = worker.save_upload(library, KB, "合同.txt", "合同正文。".encode())
+        ingest(library, path)
+        again = worker.save_upload(library, KB, "合同.txt", "合同正文。".encode())
+        assert [verdict.status for verdict in remove(library, "upload:合同.txt")] == ["removed"]
+        assert again.exists()
+        assert [verdict.status for verdict in ingest(library, again).values()] == ["indexed"]
+        assert [verdict.status for verdict in remove(library, "upload:合同.txt")] == ["removed"]
+        assert not again.exists()
+
+
 def test_an_upload_that_vanishes_while_old_ones_are_cleared_stops_nothing(tmp_path: Path) -> None:
     with Library(tmp_path / "home", embedder=None) as library:
         path = worker.save_upload(library, KB, "a.txt", b"a")

@@ -95,6 +95,19 @@ def test_an_original_goes_with_the_last_document_of_its_bytes(library: Library) 
         assert keys(library) == []
 
 
+def test_an_original_stays_while_its_bytes_are_on_their_way_into_another_knowledge_base(library: Library) -> None:
+    with Worker(library):
+        assert ingest(library, "one") == ["indexed"]
+        path = save_upload(library, "two", "水泵.txt", TEXT)
+        list(follow(library, submit_remove(library, "one", ["upload:水泵.txt"])))
+        assert keys(library) == [SHA]
+        path.unlink()  # the server that reads it does not have it
+        list(follow(library, submit_ingest(library, "two", [path])))
+        assert [document.title for document in library.documents("two")] == ["水泵.txt"]
+        list(follow(library, submit_remove(library, "two", ["upload:水泵.txt"])))
+        assert keys(library) == []
+
+
 def test_what_is_damaged_in_the_store_is_not_taken(library: Library) -> None:
     path = save_upload(library, "default", "水泵.txt", TEXT)
     path.unlink()

@@ -95,7 +95,7 @@ class Ledger:
     @contextmanager
     def holding_still(self) -> Iterator[None]:
         """Within the block all that this thread reads is of one state, in one transaction."""
-        if getattr(self._held, "connection", None) is not None:
+        if self.is_held_still:
             yield
             return
         reading = self.reading()
@@ -105,6 +105,11 @@ class Ledger:
         finally:  # what else is raised in the block, by an embedder for one, is no error of the database
             self._held.connection = self._held.noted = None
             reading.__exit__(None, None, None)
+
+    @property
+    def is_held_still(self) -> bool:
+        """Whether this thread is in a block of `holding_still`."""
+        return getattr(self._held, "connection", None) is not None
 
     def noted(self, connection: Connection) -> dict[object, Any]:
         """Where to note what was read with the connection of `holding_still`; with any other nothing is kept."""

@@ -1,7 +1,7 @@
 """Copying a ledger from SQLite to PostgreSQL or back, row for row, so that it can be broken off, repeated and proven.
 
-Rows keep their numbers. What is made from them (keyword indexes, vectors to search, checksums) is made again; jobs stay
-behind.
+Rows keep their numbers. What is made from them (keyword indexes, vectors to search, checksums) is made again; jobs and
+uploads that wait for one stay behind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from minicpm_rag.library.ledger import checksums, chunks, tables
 from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 
 BATCH = 200  # rows: a page's text or a chunk's token signs may have megabytes
-_LEFT_BEHIND = ("jobs", "job_events")
+_LEFT_BEHIND = ("jobs", "job_events", "arrivals")
 _MADE_AGAIN = "checksum"
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from pathlib import PurePath
 from typing import Any
 
 from minicpm_rag.library.ledger import as_column, now
@@ -141,6 +142,14 @@ def awaits(connection: Connection, path: str) -> bool:
     """Whether a job that waits is going to ingest the file at that path."""
     waiting = connection.execute("SELECT arguments FROM jobs WHERE kind = 'ingest' AND status = 'queued'")
     return any(path in json.loads(row[0])["sources"] for row in waiting)
+
+
+def read_folder(connection: Connection, folder: str) -> bool:
+    """Whether a job that waits or runs reads an upload in a folder of that name, of whichever knowledge base."""
+    rows = connection.execute("SELECT arguments FROM jobs WHERE kind = 'ingest' AND status IN ('queued', 'running')")
+    return any(
+        PurePath(source).parent.name == folder for row in rows.fetchall() for source in json.loads(row[0])["sources"]
+    )
 
 
 def add_events(connection: Connection, job_id: int, events: Sequence[IngestProgress]) -> None:

@@ -230,6 +230,16 @@ def _people(connection: Connection) -> None:
         connection.execute(statement)
 
 
+ARRIVALS = """
+CREATE TABLE arrivals(  -- uploads that no job has been given yet, see arrivals.py
+    id INTEGER PRIMARY KEY,
+    kb_id INTEGER NOT NULL REFERENCES knowledge_bases(id) ON DELETE CASCADE,
+    folder TEXT NOT NULL,  -- the beginning of their SHA-256
+    announced_at TEXT NOT NULL
+);
+"""
+
+
 @dataclass(frozen=True)
 class Migration:
     """One step from the schema before to schema `number`: SQL, or a function on the connection."""
@@ -252,6 +262,7 @@ MIGRATIONS = (
     Migration(10, "tags and folders", SCOPES),
     Migration(11, "token signs, tables and answers have checksums", checksums.MORE),
     Migration(12, "people and what they may do", _people),
+    Migration(13, "uploads that no job has been given yet", ARRIVALS),
 )
 NEWEST = MIGRATIONS[-1].number
 
