@@ -79,10 +79,16 @@ def _negated(rules: Iterable[Rule]) -> list[Rule]:
 
 @dataclass(frozen=True)
 class Grid:
-    """The lines of a table: x from left to right, y from top to bottom."""
+    """The lines of a table: x from left to right, y from top to bottom; not all of the `level` ones reach across it."""
 
     xs: tuple[float, ...]
     ys: tuple[float, ...]
+    level: tuple[Rule, ...] = ()
+
+    def is_drawn(self, left: float, right: float, y: float) -> bool:
+        """Whether a line is drawn at a height between two columns' edges."""
+        middle = (left + right) / 2
+        return any(abs(rule.at - y) < 2 * _NEAR and rule.start < middle < rule.end for rule in self.level)
 
 
 @dataclass(frozen=True)
@@ -179,7 +185,7 @@ def grids_of(rules: Rules) -> list[Grid]:
             # Where no line closes the table at a side, those across it tell how far it reaches.
             xs = [*_apart(v.at for v in down), median(h.start for h in across), median(h.end for h in across)]
             ys = [*_apart(h.at for h in across), median(v.start for v in down), median(v.end for v in down)]
-            grid = Grid(tuple(_apart(xs, _SHORT)), tuple(reversed(_apart(ys, _SHORT))))
+            grid = Grid(tuple(_apart(xs, _SHORT)), tuple(reversed(_apart(ys, _SHORT))), tuple(across))
             if len(grid.xs) >= 3 and len(grid.ys) >= 3:
                 grids.append(grid)
     return grids

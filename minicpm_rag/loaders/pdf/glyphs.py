@@ -254,7 +254,7 @@ def _class_of(text: str) -> int:
 
 @lru_cache(maxsize=10_000)
 def _text_of(code: int) -> str:
-    """A character as stored: line ends as \\n, hyphens at line ends as -, ligatures as letters."""
+    """A character as stored: line ends as \\n, hyphens there as -, ligatures and letters of formulas as plain ones."""
     if code in (0x0A, 0x0D):
         return "\n"
     if code in (0x02, 0xAD, 0xFFFE):
@@ -268,4 +268,5 @@ def _text_of(code: int) -> str:
     if 0x80 <= code < 0xA0 or (code < 0x20 and code != 0x09):  # a control character is no letter that was drawn
         return UNKNOWN
     text = clean(chr(code))
-    return unicodedata.normalize("NFKC", text) if "\ufb00" <= text <= "\ufb06" else " " if text == "\t" else text
+    is_other_form = "\ufb00" <= text <= "\ufb06" or "\U0001d400" <= text <= "\U0001d7ff"  # ligatures; formulas
+    return unicodedata.normalize("NFKC", text) if is_other_form else " " if text == "\t" else text

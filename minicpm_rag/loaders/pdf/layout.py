@@ -244,7 +244,7 @@ class _Margins:
         lefts, rights = self._lefts[nearby], self._rights[nearby]
         column = (lefts < line.right) & (rights > line.left)
         left, right = float(lefts[column].min()), float(rights[column].max())
-        if following.left - max(line.left, left) > line.height:
+        if following.left - max(line.left, left) > line.height and not line.hangs_before(following):
             return False
         # Where the next line's first word would have fitted on this line, the line was ended on purpose.
         ends = line.text[-1] in _SENTENCE_END

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from minicpm_rag.loaders.pdf.glyphs import INKED, LEFTWARD, LINE_END, SPACE, WIDE, Glyphs, turned
+from minicpm_rag.loaders.pdf.right_to_left import RIGHT_TO_LEFT
 from minicpm_rag.text import scripts
 from minicpm_rag.text.scripts import is_wide
 
@@ -26,6 +27,7 @@ _FEWEST_DOWN = 3  # steps downward that are vertical writing
 _LEAST_SIZE = 0.01  # a page's unit may be a metre
 _CELL_GAP = 0.95  # of the line height: a wider gap may part cells, in justified lines it may be a space
 _BACKWARD_GAP = 2.0  # of the line height, against the direction of writing or in text that runs to the left
+_SAME_EDGE = 3.0  # page units
 _WIDE_GAP = 1.5  # of the line height: a wider gap parts whatever stands on a line
 ITEM_MARK = re.compile(r"[^\w\s]{1,2}|[o§]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|[①-⑳]")
 _ALL_WIDE = re.compile(f"[{scripts.WIDE}]")
@@ -154,6 +156,15 @@ class Line:
     def bold(self) -> bool:
         """Whether all of it is bold."""
         return all(fragment.bold for fragment in self.fragments)
+
+    def hangs_before(self, following: Line) -> bool:
+        """Whether it begins with an item's mark, and the following line stands below the words after that."""
+        text = self.fragments[0].text
+        words = self.fragments[0].words()
+        if not ITEM_MARK.fullmatch(text.split(maxsplit=1)[0]):
+            return False
+        second = words[1] if len(words) > 1 else self.fragments[1] if len(self.fragments) > 1 else None
+        return second is not None and abs(second.left - following.left) < _SAME_EDGE
 
     @cached_property
     def first_word_width(self) -> float:
@@ -292,9 +303,19 @@ def lines_of(fragments: Sequence[Fragment]) -> list[Line]:
         else:
             lines.append([fragment])
     made = [Line(tuple(line)) for line in lines]
-    if all(below.top <= line.top + 0.5 * line.height for line, below in itertools.pairwise(made)):
+    if all(_is_below(line, below) for line, below in itertools.pairwise(made)):
         return made
     return _by_height(fragments)
+
+
+def _is_below(line: Line, below: Line) -> bool:
+    """Whether drawing went on downwards, neither up nor, except where a language does, to the left."""
+    if below.top > line.top + 0.5 * line.height:
+        return False
+    last, first = line.fragments[-1], below.fragments[0]
+    if first.right > last.left + 1 or not same_line(last, first) or line.is_vertical:
+        return True
+    return RIGHT_TO_LEFT.search(last.text + first.text) is not None
 
 
 def _by_height(fragments: Sequence[Fragment]) -> list[Line]:

@@ -28,6 +28,15 @@ _FEWEST_FILLED = 0.2  # share of rows in which a column has a cell
 _MOST_CROSSING = 0.12  # share of rows that may cross the space between two columns: headers above several
 _MOST_HEADERS = 3
 _ROW_GAP = 2.6  # of the line height: more parts a table from what follows
+_MOST_SINGLE = 9  # lines with one cell between lines with several: cells that wrap beside short ones
+_LONGEST_REPEATED = 120  # characters of a cell that reaches over several rows
+_LEVEL = 1.0  # page units
+_SAME_EDGE = 2.0  # page units
+_WRAPPED = 1.15  # of the least distance of two lines in a column: more parts its cells
+_SPACED = 1.25
+_CLOSE_GAP = 0.6  # of the font size: more than a space
+_FEWEST_CLOSE_ROWS, _MOST_CLOSE = 4, 0.9  # lines that all have such a gap, and the share of those with every cell
+_MOST_WITH_CELLS = 0.7  # share of rows with several cells: prose beside margin notes has fewer
 _MOST_LABELS = 0.6  # share of the cells on the left that end with a colon
 _PROSE_WORDS = 4  # of the usual cell: more in every column are columns of prose
 
@@ -53,13 +62,49 @@ def table_in_grid(grid: Grid, fragments: Sequence[Fragment]) -> FoundTable | Non
         middle = (fragment.bottom + fragment.top) / 2
         number = bisect(depths, -middle)
         rows[number][_column_of(fragment, xs)].append(fragment)
-    rows = [row for row in rows if any(row)]
+    _fill_merged_cells(rows, grid, xs)
+    rows = [part for row in rows for part in _rows_between_lines(row, xs) if any(part)]
     used = [column for column in range(len(xs) - 1) if any(row[column] for row in rows)]
     rows = [[row[column] for column in used] for row in rows]
     cells = [cell for row in rows for cell in row]
     if len(rows) < 2 or len(used) < 2 or sum(map(bool, cells)) < _FILLED_CELLS * len(cells):
         return None
     return _found(rows)
+
+
+def _fill_merged_cells(rows: Sequence[Row], grid: Grid, xs: Sequence[float]) -> None:
+    """Give each row the text of a cell that reaches over several: no line is drawn between them in its column."""
+    for column, (left, right) in enumerate(itertools.pairwise(xs)):
+        first = 0
+        for number in range(1, len(rows) + 1):
+            if number < len(rows) and not grid.is_drawn(left, right, grid.ys[number]):
+                continue
+            own = [fragment for row in rows[first:number] for fragment in row[column]]
+            beside = [f for row in rows[first:number] for cell in (*row[:column], *row[column + 1 :]) for f in cell]
+            if number - first > 1 and own and not _is_a_column(own, beside):
+                is_short = sum(len(fragment.text) for fragment in own) <= _LONGEST_REPEATED
+                for row in rows[first:number]:
+                    row[column] = own if is_short or row is rows[first] else []
+            first = number
+
+
+def _is_a_column(fragments: Sequence[Fragment], beside: Sequence[Fragment]) -> bool:
+    """Whether there are several lines of text and most stand level with text beside them: cells of several rows."""
+    level = sum(any(abs(fragment.bottom - other.bottom) < _LEVEL for other in beside) for fragment in fragments)
+    return len(lines_of(fragments)) > 1 and 2 * level > len(fragments)
+
+
+def _rows_between_lines(row: Row, xs: Sequence[float]) -> list[Row]:
+    """The rows that stand between two lines of a grid: several where columns hold several values, or as many lines."""
+    stacks = [lines_of(cell) for cell in row if cell]
+    values = [sum(is_value(line.text) and any(map(str.isdigit, line.text)) for line in stack) for stack in stacks]
+    alike = {len(stack) for stack in stacks}
+    if len(stacks) < 2 or (max(values) < 2 and (len(alike) > 1 or max(alike) < _FEWEST_ROWS)):
+        return [row]
+    lines = lines_of(sorted((fragment for cell in row for fragment in cell), key=lambda f: (-round(f.top), f.left)))
+    if sum(len(line.fragments) > 1 for line in lines) < 2:
+        return [row]
+    return _rows(lines, xs[1:-1], (), wraps=True) or _rows(lines, xs[1:-1], (), wraps=False) or [row]
 
 
 def _with_columns_inside(xs: Sequence[float], lines: Sequence[Line]) -> list[float]:
@@ -72,8 +117,15 @@ def _with_columns_inside(xs: Sequence[float], lines: Sequence[Line]) -> list[flo
             if sum(left - 1 < f.left and f.right < right + 1 for f in line.fragments) > 1
         ]
         if len(inside) >= _FEWEST_ROWS:
-            found += [x for x in _between_columns(inside) if left + 2 < x < right - 2]
+            places = [x for x in _between_columns(inside) if left + 2 < x < right - 2]
+            found += [x for x in places if not _parts_marks(inside, x)]
     return sorted(found)
+
+
+def _parts_marks(lines: Sequence[Line], place: float) -> bool:
+    """Whether nothing but the marks of a list stands on the left of a place where lines are parted."""
+    before = [line.fragments[0].text for line in lines if line.fragments[0].right < place]
+    return all(ITEM_MARK.fullmatch(text) and not text.isalnum() for text in before)
 
 
 def table_runs(lines: Sequence[Line], level: Sequence[Rule] = ()) -> list[tuple[int, int, FoundTable]]:
@@ -92,21 +144,34 @@ def table_runs(lines: Sequence[Line], level: Sequence[Rule] = ()) -> list[tuple[
         if not _has_cells(lines[position]):
             position += 1
             continue
-        end = _run_end(lines, position)
-        table = _table(lines[position:end], level)
-        if table is None:
-            position = end
+        found = _run(lines, position, taken, level, wraps=True) or _run(lines, position, taken, level, wraps=False)
+        if found is None:
+            position = _run_end(lines, position, wraps=False)
             continue
-        columns, start = table, position
-        while start > taken and _is_header(lines[start - 1], lines[start], columns):
-            start -= 1
-        end = _with_wrapped_cells(lines, end, columns)
-        rows = _rows(lines[start:end], columns, level)
-        if len(rows) > 1:
-            runs.append((start, end, _found(rows)))
-            taken = end
-        position = end
+        runs.append(found)
+        position = taken = found[1]
     return runs
+
+
+def _run(
+    lines: Sequence[Line], first: int, taken: int, level: Sequence[Rule], *, wraps: bool
+) -> tuple[int, int, FoundTable] | None:
+    """The table that begins at a line with several cells or, above it after `taken`, with its header.
+
+    With `wraps` only one whose cells wrap, which may have several lines with one cell between those with more.
+    """
+    end = _run_end(lines, first, wraps=wraps)
+    if wraps and len({len(line.fragments) for line in lines[first:end]}) == 1:
+        return None
+    columns = _table(lines[first:end], level, wraps=wraps)
+    if columns is None:
+        return None
+    start = first
+    while start > taken and _is_header(lines[start - 1], lines[start], columns):
+        start -= 1
+    end = _with_wrapped_cells(lines, end, columns)
+    rows = _rows(lines[start:end], columns, level, wraps=wraps)
+    return (start, end, _found(rows)) if rows and len(rows) > 1 else None
 
 
 def _contents_row(line: Line) -> Row | None:
@@ -130,7 +195,7 @@ def _has_cells(line: Line) -> bool:
     return len(line.fragments) > 1 and all(fragment.end > fragment.start for fragment in line.fragments)
 
 
-def _run_end(lines: Sequence[Line], start: int) -> int:
+def _run_end(lines: Sequence[Line], start: int, *, wraps: bool) -> int:
     """The end of the lines with several cells from `start` on; a few with one may stand between them."""
     end = start + 1
     single = 0
@@ -145,16 +210,37 @@ def _run_end(lines: Sequence[Line], start: int) -> int:
             break
         single += 1
         run = lines[start:end]
+        if wraps and single <= _MOST_SINGLE and _stands_in_column(line.fragments[0], run):
+            continue
         left, right = min(each.left for each in run), max(each.right for each in run)
         if single > 2 or line.right - line.left > 0.5 * (right - left) or line.left > right or line.right < left:
             break
     return end
 
 
-def _table(lines: Sequence[Line], level: Sequence[Rule]) -> list[float] | None:
+def _stands_in_column(fragment: Fragment, run: Sequence[Line]) -> bool:
+    """Whether a fragment begins or ends where cells do, and stands over or under one cell of each line."""
+    is_level = any(
+        abs(fragment.left - other.left) < _SAME_EDGE or abs(fragment.right - other.right) < _SAME_EDGE
+        for line in run
+        for cell in line.fragments
+        for other in (cell, *cell.words())
+    )
+    return is_level and all(
+        sum(fragment.left < other.right and other.left < fragment.right for other in line.fragments) <= 1
+        for line in run
+    )
+
+
+def _table(lines: Sequence[Line], level: Sequence[Rule], *, wraps: bool) -> list[float] | None:
     """The x positions between the columns of a run of lines; None where they are no table."""
     several = [line for line in lines if len(line.fragments) > 1]
-    places = _between_rules(lines, level) or _between_columns(several)
+    places = _between_rules(lines, level)
+    if not places:
+        places = _between_columns(several)
+        around = _between_columns(lines) if wraps else []  # the lines of a wrapped cell reach further than its last one
+        places = around if len(around) == len(places) else places
+        places = _with_close_columns(places, several)
     if not places:
         return None
     ruled = _rules_within(lines, level) >= 2
@@ -222,6 +308,30 @@ def _between_columns(lines: Sequence[Line]) -> list[float]:
             break
         places.pop()
     return places
+
+
+def _with_close_columns(places: Sequence[float], lines: Sequence[Line]) -> list[float]:
+    """The x positions between columns, and those where every line has a space too narrow to part cells by itself."""
+    if len(lines) < _FEWEST_CLOSE_ROWS:
+        return list(places)
+    parted = [Line(tuple(part for f in line.fragments for part in _parted_at_gaps(f))) for line in lines]
+    if sum(len(line.fragments) for line in parted) == sum(len(line.fragments) for line in lines):
+        return list(places)
+    found = _between_columns(parted)
+    edges = [float("-inf"), *found, float("inf")]
+    full = sum(len({_column_of(part, edges) for part in line.fragments}) == len(edges) - 1 for line in parted)
+    return found if len(found) > len(places) and full >= _MOST_CLOSE * len(lines) else list(places)
+
+
+def _parted_at_gaps(fragment: Fragment) -> list[Fragment]:
+    """The parts of a fragment between which more than a space stands."""
+    words = fragment.words()
+    starts = [0]
+    for a, b in itertools.pairwise(words):
+        if b.left - a.right > _CLOSE_GAP * fragment.size:
+            starts.append(b.start - fragment.start)
+    ends = [len(fragment.text[:end].rstrip()) for end in [*starts[1:], len(fragment.text)]]
+    return [fragment.part(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def _between_rules(lines: Sequence[Line], level: Sequence[Rule]) -> list[float]:
@@ -306,8 +416,11 @@ def _parts_word(word: Fragment, place: float) -> bool:
     return word.left + margin < place < word.right - margin
 
 
-def _rows(lines: Sequence[Line], places: Sequence[float], level: Sequence[Rule]) -> list[Row]:
-    """The rows of a table's lines; a line that only goes on with cells of the row above is joined to it."""
+def _rows(lines: Sequence[Line], places: Sequence[float], level: Sequence[Rule], *, wraps: bool) -> list[Row] | None:
+    """The rows of a table's lines; a line that only goes on with cells of the row above is joined to it.
+
+    With `wraps` as `_rows_of_wrapped_cells` tells them.
+    """
     edges = [float("-inf"), *places, float("inf")]
     rows: list[Row] = []
     cells_of = []
@@ -320,6 +433,8 @@ def _rows(lines: Sequence[Line], places: Sequence[float], level: Sequence[Rule])
     tight = min(gaps) if gaps else 0.0
     is_spaced = bool(gaps) and max(gaps) > 1.25 * tight
     ruled = _is_ruled(lines, level)
+    if wraps:
+        return _rows_of_wrapped_cells(lines, cells_of, level if ruled else ())
     for number, (line, cells) in enumerate(zip(lines, cells_of, strict=True)):
         if not rows:
             rows.append(cells)
@@ -331,6 +446,53 @@ def _rows(lines: Sequence[Line], places: Sequence[float], level: Sequence[Rule])
         else:
             rows.append(cells)
     return rows
+
+
+def _rows_of_wrapped_cells(lines: Sequence[Line], cells_of: Sequence[Row], level: Sequence[Rule]) -> list[Row] | None:
+    """The rows of a table whose cells wrap and whose rows stand apart; None where they cannot be told so.
+
+    Short cells may stand at the top, in the middle or at the bottom of their row: the lines of each column make cells,
+    and cells beside each other make a row. `level` are the lines drawn between rows, where that is how they are parted.
+    """
+    columns = [[number for number, cells in enumerate(cells_of) if cells[column]] for column in range(len(cells_of[0]))]
+    steps = [lines[a].bottom - lines[b].bottom for own in columns for a, b in itertools.pairwise(own)]
+    tight = min((step for step in steps if step > 0), default=0.0)
+    if not level and sum(step > _SPACED * tight for step in steps) < 2:
+        return None
+    blocks: list[tuple[list[int], int]] = []  # the lines of a cell, its column
+    for column, own in enumerate(columns):
+        for number, above in zip(own, [None, *own], strict=False):
+            apart = (
+                above is None
+                or lines[above].bottom - lines[number].bottom > _WRAPPED * tight
+                or any(_is_between(level, lines[n], lines[n + 1]) for n in range(above, number))
+            )
+            if apart:
+                blocks.append(([], column))
+            blocks[-1][0].append(number)
+    rows: list[list[tuple[list[int], int]]] = []
+    last = -1
+    for numbers, column in sorted(blocks):
+        if numbers[0] > last:
+            rows.append([])
+        rows[-1].append((numbers, column))
+        last = max(last, numbers[-1])
+    if len(rows) < 2 or len(rows) == len(lines):
+        return None
+    found: list[Row] = []
+    for row in rows:
+        cells: Row = [[] for _ in columns]
+        for numbers, column in row:
+            values = sum(is_value(_text(cells_of[number][column])) for number in numbers)
+            if cells[column] or values > 1:
+                return None  # cells of several rows
+            cells[column] = [fragment for number in numbers for fragment in cells_of[number][column]]
+        lengths = {len(numbers) for numbers, _ in row}
+        if len(row) > 1 and lengths != {1} and len(lengths) == 1:
+            return None  # rows that stand close together
+        found.append(cells)
+    several = [sum(map(bool, row)) > 1 for row in found]
+    return found if several[0] and sum(several) >= _MOST_WITH_CELLS * len(several) else None
 
 
 def _is_ruled(lines: Sequence[Line], level: Sequence[Rule]) -> bool:
