@@ -210,11 +210,18 @@ def _candidates(data: bytes) -> list[str]:
     import chardet
 
     chinese = _likelier_chinese(data)
-    found = chardet.detect(data[:_DETECT_BYTES], compat_names=False, exclude_encodings=_EBCDIC)["encoding"]
-    guess = _MEANT.get(found or "", found or "")
+    detected = chardet.detect(data[:_DETECT_BYTES], compat_names=False, exclude_encodings=_EBCDIC)
+    found = detected["encoding"] or ""
+    guess = _MEANT.get(found, found)
     japanese = next((name for name in ("cp932", "euc_jp") if _reads_as_japanese(data, name)), "")
-    if japanese and guess not in _JAPANESE:
-        return [japanese]
+    if japanese:
+        return [guess if guess in _JAPANESE else japanese]
+    if guess.startswith("euc_j") and _HIRAGANA.search(
+        _strictly(data[:_SAMPLE], guess)
+    ):  # it has the same bytes in Chinese
+        return [guess]
+    if guess == "cp949" and _reads_as_korean(data, chinese):
+        return [guess]
     if guess in ("gb18030", "hz", "big5hkscs", "cp950"):
         return [chinese, guess]
     if guess.startswith("utf-16"):  # told by its zero bytes before; random bytes often decode
@@ -222,13 +229,23 @@ def _candidates(data: bytes) -> list[str]:
     beyond_ascii = sum(byte > 0x7F for byte in data[:_SAMPLE])
     if _reads_as_chinese(data, chinese, beyond_ascii) or not guess:
         return [chinese]
-    return ["cp1252", guess] if _mixes_scripts(data, guess) else [guess]
+    is_unsure = beyond_ascii < _FEW_BYTES and detected["confidence"] < _UNSURE and guess.startswith("iso8859")
+    # What Windows-1252 leaves undefined are letters of Windows-1250.
+    return ["cp1252", "cp1250", guess] if is_unsure or _mixes_scripts(data, guess) else [guess]
 
 
 def _reads_as_japanese(data: bytes, encoding: str) -> bool:
     """Whether bytes would be kana to a large part: few others pair so, and chardet misses a sentence or two."""
     text = _strictly(data[:_SAMPLE], encoding)
     return len(_KANA.findall(text)) > _MOSTLY_KANA * sum(character > "\x7f" for character in text)
+
+
+def _reads_as_korean(data: bytes, chinese: str) -> bool:
+    """Whether all characters beyond ASCII would be Hangul, and none an everyday one of Chinese."""
+    beyond_ascii = [character for character in _strictly(data[:_SAMPLE], "cp949") if character > "\x7f"]
+    is_hangul = all("\uac00" <= character <= "\ud7a3" for character in beyond_ascii)
+    as_chinese = data[:_SAMPLE].decode(chinese, errors="replace")
+    return len(beyond_ascii) >= _FEWEST_HANGUL and is_hangul and not _COMMON.intersection(as_chinese)
 
 
 def _mixes_scripts(data: bytes, encoding: str) -> bool:
@@ -238,7 +255,7 @@ def _mixes_scripts(data: bytes, encoding: str) -> bool:
     """
     text = _strictly(data[:_SAMPLE], encoding)
     foreign = _FOREIGN.findall(text)
-    return not has_wide(text) and 2 * sum(before + after != "" for before, after in foreign) > len(foreign)
+    return bool(foreign) and not has_wide(text) and 2 * sum(map(any, foreign)) >= len(foreign)
 
 
 def _likelier_chinese(data: bytes) -> str:
@@ -271,7 +288,9 @@ def _usual_han_share(data: bytes, encoding: str) -> float:
     return usual / characters if characters else 0.0
 
 
-_KANA = re.compile("[\u3041-\u30fe]")
+_KANA, _HIRAGANA = re.compile("[\u3041-\u30fe]"), re.compile("[\u3041-\u3096]")
+_FEWEST_HANGUL = 4
+_FEW_BYTES, _UNSURE = 10, 0.05  # beyond ASCII; chardet's confidence
 _MOSTLY_KANA = 0.35  # of the characters beyond ASCII
 _JAPANESE = frozenset(
     ["cp932", "shift_jis", "shift_jis_2004", "shift_jisx0213", "euc_jp", "euc_jis_2004", "iso2022_jp"]

@@ -183,3 +183,21 @@ def test_short_western_lists_become_no_other_script(text: str) -> None:
 )
 def test_words_of_other_scripts_beside_latin_ones_stay(text: str, encoding: str) -> None:
     assert decode(text.encode(encoding)).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("会議は火曜日です。", "euc_jp"),
+        ("ご注意ください", "euc_jp"),
+        ("회의는 화요일입니다", "cp949"),
+        ("Señor Núñez", "cp1252"),
+        ("déjà vu", "cp1252"),
+        ("Prix : 45 € – réf. n° 7", "cp1252"),
+        ("Žluťoučký kůň", "cp1250"),
+        ("会议改到周五下午", "gb18030"),
+        ("會議改到週五下午", "cp950"),
+    ],
+)
+def test_a_few_words_are_read_in_the_encoding_of_their_language(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding)).text == text
