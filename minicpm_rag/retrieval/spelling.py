@@ -45,13 +45,16 @@ def _with_words_corrected(question: str, count: Count, is_word: IsWord) -> str:
 
 
 def _possible(word: str) -> Iterator[str]:
-    """What was meant, if two letters changed places, one was left out, or one was typed twice."""
+    """What was meant, if two letters changed places, one after the first was left out, or one was typed twice.
+
+    Hardly anybody leaves out the first letter, and many words are another one without it: (p)lease, (l)earning.
+    """
     for place in range(len(word) - 1):
         if word[place] != word[place + 1]:
             yield word[:place] + word[place + 1] + word[place] + word[place + 2 :]
         else:
             yield word[:place] + word[place + 1 :]
-    for place in range(len(word) + 1):
+    for place in range(1, len(word) + 1):
         for letter in string.ascii_lowercase:
             yield word[:place] + letter + word[place:]
 

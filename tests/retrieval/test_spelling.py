@@ -11,7 +11,7 @@ from minicpm_rag.text.terms import terms
 HELD = Counter(
     terms(
         "The tenant returns the deposit within six weeks. The trial of the angel. Martin keeps the harbour light. "
-        "The prince bought a house for Harlan. "
+        "The prince bought a house for Harlan. Please store the boats. "
         "The summary is short. 鐵道博物館位於彰化縣。水泵的保修期为两年，报销单须在返回后三十天内提交。"
     )
 )
@@ -53,6 +53,8 @@ def test_a_typing_error_is_corrected_by_the_library(typed: str, meant: str) -> N
         "Who is Martyn?",
         "What does a horse cost?",
         "Could you summarize it?",
+        "How do I renew the lease?",
+        "Where are the oats?",
         "水泵的保修期多久？",
         "期保怎么算？",
         "",
