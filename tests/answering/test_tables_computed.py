@@ -336,6 +336,48 @@ def test_which_kind_means_the_column_of_kinds(tmp_path: Path) -> None:
         assert "**住房**" in ask(chain, "哪一类花得最多？").text
 
 
+@pytest.fixture(scope="module")
+def bills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
+    folder = tmp_path_factory.mktemp("bills")
+    (folder / "账单.csv").write_text(
+        "月份,项目,用量,单位,单价,金额\n2026-03,电费,180,度,0.5,90\n2026-03,水费,9,吨,3,27\n"
+        "2026-04,电费,160,度,0.5,80\n2026-04,水费,8,吨,3,24\n",
+        encoding="utf-8",
+    )
+    (folder / "household.csv").write_text(
+        "Month,Item,Units,Amount\n2026-03,Rent,1,700\n2026-03,Gas bill,31,45\n"
+        "2026-04,Rent,1,720\n2026-04,Gas bill,20,30\n",
+        encoding="utf-8",
+    )
+    with opened(folder / "home") as library:
+        ingest(library, *folder.glob("*.csv"))
+        yield build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("三月到四月电费一共多少钱？", "**170**"),
+        ("电费一共多少", "**170**"),
+        ("4月的水费是多少", "**24**"),
+        ("哪个月电费最高", "**2026-03**"),
+        ("平均电费是多少", "**85**"),
+        ("How much was the rent in total?", "**1,420**"),
+        ("How much was the gas bill in April?", "**30**"),
+        ("Which month had the highest rent?", "**2026-04**"),
+    ],
+)
+def test_how_much_of_a_fee_asks_for_money_where_one_column_holds_it(
+    bills: AnswerChain, question: str, told: str
+) -> None:
+    assert told in ask(bills, question).text
+
+
+@pytest.mark.parametrize("question", ["电费一共多少度", "4月电费的单价是多少", "电费是多少", "水费谁出"])
+def test_other_questions_of_a_fee_are_not_answered_by_its_money(bills: AnswerChain, question: str) -> None:
+    assert ask(bills, question).mode != "computed"
+
+
 def test_an_amount_in_a_currency_is_compared_with_the_column_that_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text("Product,Unit price (yuan)\nCup,39\nLamp,459\n", encoding="utf-8")
     (tmp_path / "orders.csv").write_text("Order,Product,Amount\nS1,Cup,4788\nS2,Vase,300\n", encoding="utf-8")

@@ -45,6 +45,9 @@ class Computing(Conditions):
         measures = self._measures(hint)
         if measures is None:
             return None
+        is_amount = total is not None or superlative or (mean is not None and group is None) or self._is_of_a_period()
+        if measures == () and not hint and counted is None and listed is None and is_amount:
+            measures = self._money_of_a_fee(how_much)
         if share is not None or difference is not None:
             if superlative or median is not None or (share is not None and difference is not None):
                 return None
@@ -162,6 +165,20 @@ class Computing(Conditions):
     def _money_said(self) -> tuple[Field, ...]:
         spent = self._added_noun()
         return () if spent is None else (spent,)
+
+    def _money_of_a_fee(self, how_much: re.Match[str] | None) -> tuple[Field, ...]:
+        """The money column where the rows are of a fee, 电费: "how much" of it asks for money, but not for kWh."""
+        unit_said = how_much is not None and words.MONEY_OR_END.match(self.text, how_much.end()) is None
+        fees = [
+            one
+            for one in self.conditions
+            if one.operator == "in" and all(words.FEE.search(folded(str(value))) for value in one.values)
+        ]
+        money = [field for field in self._numeric() if self._is_money(field) and self._adds_up(field)]
+        return (money[0],) if fees and not unit_said and len(money) == 1 else ()
+
+    def _is_of_a_period(self) -> bool:
+        return any(self._column(one.field).kind in ("date", "month", "quarter", "year") for one in self.conditions)
 
     def _speaks_of_money(self) -> bool:
         """Whether more than rows is meant, though no column of it is named: 水电费用占总费用的比例."""

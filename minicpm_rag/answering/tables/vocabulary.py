@@ -326,6 +326,9 @@ ADDED_NOUNS = (
     (re.compile(r"卖|售|销|营收|\b(?:sales|sold|revenue|sell|earned|income)\b"), "sales"),
     (re.compile(r"花|支出|开销|费用|付|\b(?:spend|spent|expenses?|costs?|paid|pay|spending)\b"), "spending"),
 )
+# A value that is paid, and what may follow "how much" where money is asked for: 多少度 asks for something else.
+FEE = re.compile(r"费用?$|房租$|租金$|\b(?:fees?|charges?|bills?|rent|tax)$")
+MONEY_OR_END = re.compile(r"\s*(?:钱|元|块|(?:is|are|was|were|did|do)\b|[\W_]*$|[呢呀啊])")
 YES = frozenset(["yes", "y", "true", "是", "已", "有", "✓", "√"])
 NO = frozenset(["no", "n", "false", "否", "未", "无", "✗", "×"])
 # Words that name what the rows of many tables are.
