@@ -16,7 +16,7 @@ from minicpm_rag.errors import DatabaseUnreachableError, LibraryBusyError, Libra
 from minicpm_rag.indexing import Worker, follow, save_upload, submit_ingest, submit_reindex
 from minicpm_rag.library import Library
 from minicpm_rag.library.conversations import Conversations
-from minicpm_rag.library.ledger import keywords
+from minicpm_rag.library.ledger import halfvecs, keywords
 from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.dialect import translated
 from minicpm_rag.library.ledger.postgres import PostgresLedger, shown
@@ -256,6 +256,27 @@ def test_vectors_longer_than_a_graph_takes_are_kept_and_searched(tmp_path: Path,
         assert [step.verdict.status for step in steps if step.verdict] == ["indexed"]
         ((_, similarity),) = library.dense_search("default", embedder.embed_query("the pump runs for two years"), 3)
         assert similarity > 0.9
+
+
+def test_a_knowledge_base_has_a_graph_once_it_is_large_and_is_searched_alike_before_and_after(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halfvecs, "GRAPHED_FROM", 3)
+    with Library(tmp_path / "home", embedder=HashedEmbedder(), database=database) as library, Worker(library):
+
+        def stored(name: str) -> bool:
+            path = save_upload(library, "default", f"{name}.txt", f"The {name} runs for two years.".encode())
+            list(follow(library, submit_ingest(library, "default", [path])))
+            with library.ledger.reading() as connection:
+                (graph,) = connection.execute("SELECT to_regclass('vectors_1_nearest')").fetchone()
+            return graph is not None
+
+        vector = HashedEmbedder().embed_query("The pump runs for two years.")
+        assert [stored("pump"), stored("motor")] == [False, False]
+        before = library.dense_search("default", vector, 1)
+        assert [stored("lamp"), stored("valve")] == [True, True]
+        assert library.dense_search("default", vector, 1) == before
+        assert len(library.dense_search("default", vector, 9)) == 4
 
 
 def test_what_the_server_will_never_do_is_not_taken_for_a_server_that_is_away(ledger: PostgresLedger) -> None:

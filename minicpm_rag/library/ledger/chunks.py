@@ -74,6 +74,8 @@ def add(connection: Connection, index_id: int, document_id: int, chunks: Sequenc
     keywords.add(connection, keyword_table(index_id), zip(rows, map(indexed_text, chunks), strict=True))
     if not is_sqlite(connection):  # else they are in Chroma
         halfvecs.add(connection, index_id, rows, vectors)
+        if vectors:
+            halfvecs.grow(connection, index_id, len(vectors[0]))
 
 
 def _insert(connection: Connection, index_id: int, document_id: int, chunks: Sequence[Chunk]) -> list[int]:
@@ -109,14 +111,14 @@ def rebuild_keywords(connection: Connection, index_id: int) -> None:
 def rebuild_halfvecs(connection: Connection, index_id: int, dimension: int) -> None:
     """Replace the vectors that PostgreSQL searches by those of an index's chunks."""
     halfvecs.drop(connection, index_id)
-    halfvecs.create(connection, index_id, dimension, built=False)
+    halfvecs.create(connection, index_id, dimension)
     for document in _documents_of(connection, index_id):
         found = connection.execute(
             "SELECT chunk, vector FROM vectors JOIN chunks ON chunks.id = chunk WHERE document_id = ? AND index_id = ?",
             (document, index_id),
         ).fetchall()
         halfvecs.add(connection, index_id, [row[0] for row in found], _matrix([row[1] for row in found]))
-    halfvecs.build(connection, index_id, dimension)
+    halfvecs.grow(connection, index_id, dimension)
 
 
 def _documents_of(connection: Connection, index_id: int) -> list[int]:

@@ -16,21 +16,27 @@ if TYPE_CHECKING:
 
 # Neighbours and candidates of the graph, see docs/scale.md.
 LINKS, BUILT_AMONG, SEARCHED_AMONG = 16, 100, 200
+GRAPHED_FROM = 10_000  # vectors; up to there all are compared, which is exact, as quick, and spares keeping a graph
 MOST_DIMENSIONS = 4_000  # of which pgvector makes a graph; longer vectors are all compared
 
 
-def create(connection: Connection, index_id: int, dimension: int, *, built: bool = True) -> None:
-    """Make the empty table of an index, with its graph unless that is to be `built` once the table is full."""
+def create(connection: Connection, index_id: int, dimension: int) -> None:
+    """Make the empty table of an index."""
     connection.execute(f"CREATE TABLE {_table(index_id)}(chunk BIGINT PRIMARY KEY, vector halfvec({int(dimension)}))")
-    if built:
-        build(connection, index_id, dimension)
 
 
-def build(connection: Connection, index_id: int, dimension: int) -> None:
-    """Make the graph of a table that has none."""
-    if dimension <= MOST_DIMENSIONS:
+def grow(connection: Connection, index_id: int, dimension: int) -> None:
+    """Make the graph of a table that has none and is large enough: at once that takes a ninth of one by one."""
+    if dimension > MOST_DIMENSIONS:
+        return
+    table = _table(index_id)
+    (is_due,) = connection.execute(
+        f"SELECT to_regclass('{table}_nearest') IS NULL "
+        f"AND (SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {GRAPHED_FROM}) AS first) = {GRAPHED_FROM}"
+    ).fetchone()
+    if is_due:
         connection.execute(
-            f"CREATE INDEX {_table(index_id)}_nearest ON {_table(index_id)} USING hnsw (vector halfvec_cosine_ops) "
+            f"CREATE INDEX {table}_nearest ON {table} USING hnsw (vector halfvec_cosine_ops) "
             f"WITH (m = {LINKS}, ef_construction = {BUILT_AMONG})"
         )
 
