@@ -378,6 +378,41 @@ def test_other_questions_of_a_fee_are_not_answered_by_its_money(bills: AnswerCha
     assert ask(bills, question).mode != "computed"
 
 
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
+    folder = tmp_path_factory.mktemp("clinic")
+    (folder / "价目表.csv").write_text(
+        "项目,单价（元）,医保,质检\n洗牙,280,否,合格\n补牙,450,是,不足\n拔牙,300,是,合格\n种植牙,8800,否,合格\n全瓷冠,3500,否,合格\n",
+        encoding="utf-8",
+    )
+    with opened(folder / "home") as library:
+        ingest(library, folder / "价目表.csv")
+        yield build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("能用医保的项目有哪些", {"补牙", "拔牙"}),
+        ("医保能报的项目有哪些？", {"补牙", "拔牙"}),
+        ("可以走医保的项目有哪些", {"补牙", "拔牙"}),
+        ("不能用医保的项目有哪些", {"洗牙", "种植牙", "全瓷冠"}),
+        ("医保不能报销的项目有哪些", {"洗牙", "种植牙", "全瓷冠"}),
+        ("不合格的项目有哪些", {"补牙"}),
+    ],
+)
+def test_what_can_be_used_and_what_is_not_so_are_conditions(clinic: AnswerChain, question: str, rows: set[str]) -> None:
+    answer = ask(clinic, question)
+    assert answer.mode == "computed"
+    assert {name for name in ("洗牙", "补牙", "拔牙", "种植牙", "全瓷冠") if name in answer.text} == rows
+
+
+@pytest.mark.parametrize("question", ["能不能用医保的项目有哪些", "合不合格的项目有哪些"])
+def test_a_question_whether_is_no_denial(clinic: AnswerChain, question: str) -> None:
+    assert "NOT IN" not in ask(clinic, question).text
+    assert "'否'" not in ask(clinic, question).text
+
+
 def test_an_amount_in_a_currency_is_compared_with_the_column_that_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text("Product,Unit price (yuan)\nCup,39\nLamp,459\n", encoding="utf-8")
     (tmp_path / "orders.csv").write_text("Order,Product,Amount\nS1,Cup,4788\nS2,Vase,300\n", encoding="utf-8")

@@ -256,6 +256,8 @@ class Conditions(QuestionWords):
                 return False
             before, after = self.text[: mention.start], self.text[mention.end :]
             denied = words.NOT_BEFORE.search(before)
+            if denied is not None and before[-2:] == f"{self.text[mention.start]}不":
+                denied = None  # 合不合格 asks whether
             if denied is not None:
                 self._mark(denied.start(), denied.end())
                 if (outside := words.NOT_AFTER.match(after)) is not None:
@@ -284,9 +286,18 @@ class Conditions(QuestionWords):
             texts = {folded(text) for text in column.texts}
             if not texts or not texts <= words.YES | words.NO or self._is_asked_for(mention):
                 continue
-            denied = re.search(r"(?:没有?|未|不|\bnot(?: yet)?(?: been)?|\bun)\s*$", self.text[: mention.start])
-            if denied is not None:
+            used = words.USED_BEFORE.search(self.text[: mention.start])
+            before = self.text[: used.start() if used is not None else mention.start]
+            denied = re.search(r"(?:没有?|未|(?<![能会可])不|\bnot(?: yet)?(?: been)?|\bun)\s*$", before)
+            after = words.USED_AFTER.match(self.text[mention.end :])
+            if denied is None and after is not None and after["not"]:
+                denied = after
+            elif denied is not None:
                 self._mark(denied.start(), denied.end())
+            if used is not None:
+                self._mark(used.start(), used.end())
+            if after is not None:
+                self._mark(mention.end, mention.end + after.end())
             wanted = words.NO if denied is not None else words.YES
             values = tuple(text for text in column.texts if folded(text) in wanted)
             if values:

@@ -260,7 +260,7 @@ RESPECTIVELY = re.compile(r"分别|各自|对比|比较|相比|\b(?:respectively
 NOT_BEFORE = re.compile(
     r"(?:除了?|排除|不含|不包括|不包含|不是|非|不在|\b(?:except(?: for)?|excluding|other than|not(?: in| from)?"
     r"|without"
-    r"|outside(?: of)?)(?: the)?)\s*$"
+    r"|outside(?: of)?)(?: the)?)\s*$|不$"
 )
 NOT_AFTER = re.compile(r"\s*(?:以外|之外|外)的?")
 
@@ -328,7 +328,10 @@ ADDED_NOUNS = (
 )
 # A value that is paid, and what may follow "how much" where money is asked for: 多少度 asks for something else.
 FEE = re.compile(r"费用?$|房租$|租金$|\b(?:fees?|charges?|bills?|rent|tax)$")
-MONEY_OR_END = re.compile(r"\s*(?:钱|元|块|(?:is|are|was|were|did|do)\b|[\W_]*$|[呢呀啊])")
+MONEY_OR_END = re.compile(r"\s*(?:钱|元|块|(?:is|are|was|were|did|do)\b|[呢呀啊])|[\W_]*$")
+# Around a column of yes and no, what makes use of it: 能用医保的, 医保不能报的.
+USED_BEFORE = re.compile(r"(?:可以|能够?|会)?(?:用|使用|走|享受|支持|适用|刷)$|(?:可以|能够?)$")
+USED_AFTER = re.compile(r"(?P<not>不)?(?:可以|能够?|可|给|会)(?:报销?|用|使用|支付|覆盖|付)?|报销|支付|覆盖")
 YES = frozenset(["yes", "y", "true", "是", "已", "有", "✓", "√"])
 NO = frozenset(["no", "n", "false", "否", "未", "无", "✗", "×"])
 # Words that name what the rows of many tables are.
