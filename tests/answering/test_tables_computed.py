@@ -399,6 +399,8 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("不能用医保的项目有哪些", {"洗牙", "种植牙", "全瓷冠"}),
         ("医保不能报销的项目有哪些", {"洗牙", "种植牙", "全瓷冠"}),
         ("不合格的项目有哪些", {"补牙"}),
+        ("哪些项目质检不合格？", {"补牙"}),
+        ("哪些项目不能用医保？", {"洗牙", "种植牙", "全瓷冠"}),
     ],
 )
 def test_what_can_be_used_and_what_is_not_so_are_conditions(clinic: AnswerChain, question: str, rows: set[str]) -> None:

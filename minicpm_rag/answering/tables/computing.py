@@ -115,7 +115,8 @@ class Computing(Conditions):
             condition.operator not in ("in", "not in") and self._column(condition.field).kind == "number"
             for condition in self.conditions
         )
-        names_rows = self._is_counting() and (is_listed or not words.HOW_MUCH.search(self.text))
+        is_named = asked is not None and self._is_each_row(asked) and re.search(r"\w", self._rest()) is None
+        names_rows = (is_named or self._is_counting()) and (is_listed or not words.HOW_MUCH.search(self.text))
         if not self.conditions or not (is_compared or names_rows):
             return None
         held = {replace(condition.field, part="") for condition in self.conditions}
