@@ -1,8 +1,8 @@
 """Opens Office files as the libraries for them expect: the ordinary document type, in the transitional namespaces.
 
 python-docx, python-pptx and openpyxl refuse what Office itself opens: files with macros, templates and shows (another
-content type of the main part), "strict" files (other namespaces, ISO/IEC 29500-1), and files with one damaged part
-that is not text. Such a file is written anew in memory; its macros are left behind.
+content type of the main part), files that hold another document, "strict" files (other namespaces, ISO/IEC 29500-1),
+and files with one damaged part that is not text. Such a file is written anew in memory; its macros are left behind.
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ _ORDINARY = (
         b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
     ),
 )
+_EMBEDDED = (  # a document that another one holds, which python-docx would take for XML
+    re.compile(
+        rb'((?:Extension="|PartName="[^"]{0,300}\.)do[ct][xm]"\s{1,9}ContentType=")application/[^"]{0,200}main\+xml"'
+    ),
+    rb'\1application/vnd.openxmlformats-officedocument.wordprocessingml.document"',
+)
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
 _TRANSITIONAL = rb"http://schemas.openxmlformats.org/\1/2006/\2"
 
@@ -54,7 +60,7 @@ def open_office(path: Path, read: Callable[[BinaryIO], Document]) -> Document:
     """
     with zipfile.ZipFile(path) as archive:
         types = archive.read(_CONTENT_TYPES)
-        if any(pattern.search(types) for pattern, _ in _ORDINARY) or _is_strict(archive):
+        if any(pattern.search(types) for pattern, _ in (*_ORDINARY, _EMBEDDED)) or _is_strict(archive):
             return read(_rewritten(archive))
         try:
             with path.open("rb") as file:
@@ -80,7 +86,7 @@ def _rewritten(archive: zipfile.ZipFile) -> BinaryIO:
                     raise  # text may be lost
                 content = b"<lost/>" if member.filename.endswith(".xml") else b""
             if member.filename == _CONTENT_TYPES:
-                for pattern, ordinary in _ORDINARY:
+                for pattern, ordinary in (*_ORDINARY, _EMBEDDED):
                     content = pattern.sub(ordinary, content)
             if member.filename.endswith((".xml", ".rels")):
                 content = _STRICT.sub(_TRANSITIONAL, content)

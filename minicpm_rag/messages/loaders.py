@@ -201,6 +201,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "已损坏、没有读取的邮件：{number} 封。",
         "Damaged messages, which were left out: {number}.",
     ),
+    "loaders.embedded_not_read": (
+        "嵌在文档里、没有读取的部分：{names:list}。",
+        "Embedded parts that were not read: {names:list}.",
+    ),
     "loaders.attachments": ("附件没有读取：{names:list}。", "Attachments were not read: {names:list}."),
     # Web pages
     "loaders.no_address": ("这不是网址。", "The address is not a web address."),

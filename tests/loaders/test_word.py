@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import docx
 import pytest
 from conftest import DATA
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
 
 from minicpm_rag.loaders import SUFFIXES, load_file
 from minicpm_rag.loaders.tables import header_rows_of, is_value, joined_header
 from minicpm_rag.loaders.word.equations import equation_text
 from minicpm_rag.loaders.word.numbering import read_numbering, written
+from minicpm_rag.messages import Message
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 M = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
@@ -189,3 +195,55 @@ def test_a_two_row_header_of_a_word_table_names_each_column(tmp_path: Path) -> N
     (page,) = load_file(tmp_path / "table.docx").pages
     assert page.tables[0].header == "| Region | 2023 Sales | 2023 Costs |"
     assert [number for _, number in page.tables[0].rows] == [3]
+
+
+def embedding(tmp_path: Path, name: str, content: bytes, kind: str) -> Path:
+    """A document that holds another file, which Word merges when it opens it."""
+    document = docx.Document()
+    document.add_paragraph("The rent is 4,750 euros.")
+    part = Part(PackURI(f"/word/{name}"), kind, content, document.part.package)
+    relation = document.part.relate_to(
+        part, "http://schemas.openxmlformats.org/officeDocument/2006/relationships/aFChunk"
+    )
+    chunk = OxmlElement("w:altChunk")
+    chunk.set(qn("r:id"), relation)
+    document.element.body.insert(1, chunk)
+    path = tmp_path / "outer.docx"
+    document.save(str(path))
+    return path
+
+
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+SAVED_PAGE = (
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary="b"\r\n\r\n--b\r\n'
+    b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>The deposit is 900 euros.</p>\r\n--b--\r\n"
+)
+
+
+def test_a_document_inside_a_document_is_read_where_word_shows_it(tmp_path: Path) -> None:
+    inner = docx.Document()
+    inner.add_heading("Deposit", 1)
+    inner.add_paragraph("押金为九百欧元。")
+    inner.save(str(tmp_path / "inner.docx"))
+    file = load_file(embedding(tmp_path, "inner.docx", (tmp_path / "inner.docx").read_bytes(), WORD))
+    assert file.pages[0].text == "The rent is 4,750 euros.\n\nDeposit\n\n押金为九百欧元。"
+    assert file.note is None
+
+
+def test_a_saved_page_inside_a_document_is_read(tmp_path: Path) -> None:
+    file = load_file(embedding(tmp_path, "page.mht", SAVED_PAGE, "message/rfc822"))
+    assert "The deposit is 900 euros." in file.pages[0].text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("inner.rtf", b"{\\rtf1 hello}", "application/rtf"),
+        ("inner.docx", b"PK\x03\x04 damaged", WORD),
+        ("page.mht", b"MIME-Version: 1.0\r\n\r\nno page", "message/rfc822"),
+    ],
+)
+def test_an_embedded_part_that_is_not_read_is_named(tmp_path: Path, name: str, content: bytes, kind: str) -> None:
+    file = load_file(embedding(tmp_path, name, content, kind))
+    assert file.pages[0].text == "The rent is 4,750 euros."
+    assert file.note == Message("loaders.embedded_not_read", names=[name])

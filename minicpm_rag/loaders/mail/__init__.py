@@ -22,7 +22,7 @@ from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.html import decode_html, write_html
 from minicpm_rag.loaders.mail.letter import Letter, attachments_note, is_stub, text_of_html
-from minicpm_rag.loaders.writer import one_line
+from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile
 
@@ -73,13 +73,19 @@ def _counted_part(policy: email.policy.Policy | None = None) -> EmailMessage:
 @judged("loaders.saved_page")
 def read_saved_page(path: Path) -> LoadedFile:
     """Read the web page inside an mhtml file: its first HTML part."""
-    message = _message(bytes_of(path))
-    for part in message.walk():
-        if part.get_content_type() in _HTML:
-            letter = Letter()
-            write_html(_html(part), letter.writer, is_page=True)
-            return loaded(path.name, [letter.page()])
+    letter = Letter()
+    if write_saved_page(bytes_of(path), letter.writer):
+        return loaded(path.name, [letter.page()])
     raise DocumentError("loaders.damaged", what=Message("loaders.saved_page"))
+
+
+def write_saved_page(data: bytes, writer: PageWriter) -> bool:
+    """Write the first HTML part of an mhtml file; False where it has none."""
+    for part in _message(data).walk():
+        if part.get_content_type() in _HTML:
+            write_html(_html(part), writer, is_page=True)
+            return True
+    return False
 
 
 def _message(data: bytes) -> EmailMessage:

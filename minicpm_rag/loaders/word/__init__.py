@@ -7,11 +7,13 @@ again. Page headers and footers, notes and comments stand apart, behind the text
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import MOST_STYLES, count, number_of
 from minicpm_rag.loaders.elements import inside
@@ -46,10 +48,21 @@ class _Document:
     embedded: dict[str, Any] = field(default_factory=dict)  # parts of other formats, by relation
     by_look: bool = False  # whether headings are told by their look, because no style marks them
     by_bold: bool = False  # whether boldness tells them
+    depth: int = 0  # of a document inside documents
+    unread: list[str] = field(default_factory=list)  # names of embedded parts that were not read
 
 
 def read(path: Path) -> LoadedFile:
     """Read a Word document as one page: the file does not say where its pages break."""
+    writer = PageWriter()
+    unread: list[str] = []
+    _write_document(path, writer, 0, unread)
+    note = Message("loaders.embedded_not_read", names=unread) if unread else None
+    return loaded(path.name, [writer.page(1)], note=note)
+
+
+def _write_document(path: Path, writer: PageWriter, depth: int, unread: list[str]) -> None:
+    """Write the text of a document, and of the documents that it holds; name in `unread` what was not read of these."""
     import docx
     from docx.opc.exceptions import OpcError
     from lxml.etree import XMLSyntaxError
@@ -75,6 +88,8 @@ def read(path: Path) -> LoadedFile:
                 for identifier, relation in document.part.rels.items()
                 if not relation.is_external and relation.reltype.endswith("/aFChunk")
             },
+            depth=depth,
+            unread=unread,
         )
         body = document.element.body
         reading.by_look = not any(style.get(f"{W}val") in reading.levels for style in body.iter(f"{W}pStyle"))
@@ -82,10 +97,8 @@ def read(path: Path) -> LoadedFile:
         apart = [(name, part.blob) for name, part in parts if name in _APART]
     except (OpcError, XMLSyntaxError, KeyError, AttributeError, TypeError, IndexError, *BROKEN_ZIP) as exc:
         raise damaged(_WHAT) from exc
-    writer = PageWriter()
     _write_blocks(body, writer, reading)
     _write_apart(apart, writer, reading.runs)
-    return loaded(path.name, [writer.page(1)])
 
 
 _APART = ("footnotes", "endnotes", "header", "footer", "comments")
@@ -150,7 +163,7 @@ def _write_blocks(container: Any, writer: PageWriter, document: _Document) -> No
         if element.tag == f"{W}tbl":
             _write_table(element, writer, document)
         elif element.tag == f"{W}altChunk":
-            _write_chunk(document.embedded.get(element.get(_RELATION, "")), writer)
+            _write_chunk(document.embedded.get(element.get(_RELATION, "")), writer, document)
         else:
             _write_paragraph(element, writer, document)
 
@@ -176,16 +189,37 @@ def _write_paragraph(element: Any, writer: PageWriter, document: _Document) -> N
             _write_blocks(box, writer, document)
 
 
-def _write_chunk(part: Any, writer: PageWriter, depth: int = 0) -> None:
-    """Write a piece of another format that Word merges when it opens the document (HTML, plain text)."""
-    if part is None or depth > _DEEPEST_CHUNK:
+def _write_chunk(part: Any, writer: PageWriter, document: _Document) -> None:
+    """Write a file that Word merges when it opens the document: HTML, text, another document, a saved page."""
+    if part is None:
         return
-    if "html" in part.content_type:
+    kind, name = part.content_type.lower(), str(part.partname).rsplit("/", 1)[-1]
+    if "html" in kind:
         from minicpm_rag.loaders.html import decode_html, write_html
 
         write_html(decode_html(part.blob).text, writer)
-    elif "text/plain" in part.content_type:
+    elif "text/plain" in kind:
         writer.paragraph(decode(part.blob).text)
+    elif "word" in kind and document.depth < _DEEPEST_CHUNK:
+        _write_inner_document(part.blob, name, writer, document)
+    elif kind in ("message/rfc822", "multipart/related"):
+        from minicpm_rag.loaders.mail import write_saved_page
+
+        if not write_saved_page(part.blob, writer):
+            document.unread.append(name)
+    else:
+        document.unread.append(name)
+
+
+def _write_inner_document(content: bytes, name: str, writer: PageWriter, document: _Document) -> None:
+    """Write a document inside a document; where it is damaged, the outer one is read without it, and says so."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "inner.docx")
+        path.write_bytes(content)
+        try:
+            _write_document(path, writer, document.depth + 1, document.unread)
+        except DocumentError:
+            document.unread.append(name)
 
 
 def _blocks(container: Any) -> Iterator[Any]:
