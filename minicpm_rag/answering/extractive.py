@@ -65,8 +65,9 @@ _EXCEPTION = re.compile(
 _LABEL = re.compile(r"[-*•\s]*(?P<name>[^\n:：|。.,，;；]{2,40})[:：]\s*(?=\S)")
 _TITLE = "title:"
 _WORD = re.compile(r"\w")
+# "1.1 The tenant …" is a clause of a contract, not an item of a list
 _ITEM = re.compile(
-    r"\s*(?:[-*•·▪–●○◦]|\d{1,2}[.)、）]|[（(]\d{1,2}[)）]|[①-⑳]|[a-h][.)]|[一二三四五六七八九十]{1,3}、)\s*\S"
+    r"\s*(?:[-*•·▪–●○◦]|\d{1,2}(?:[)、）]|\.(?!\d))|[（(]\d{1,2}[)）]|[①-⑳]|[a-h][.)]|[一二三四五六七八九十]{1,3}、)\s*\S"
 )
 
 
