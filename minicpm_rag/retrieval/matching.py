@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from minicpm_rag import records
 from minicpm_rag.text.questions import is_content
 from minicpm_rag.text.sentences import sentence_spans
-from minicpm_rag.text.terms import fold, question_terms, terms
+from minicpm_rag.text.terms import fold, question_terms, terms, terms_of_each
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -29,12 +29,13 @@ _EDGES = " \t\n.。?？!！,，;；:：\"'“”"
 
 @dataclass(frozen=True)
 class _PassageTerms:
-    """A passage's terms: what stands above it (title, headings, table header) and each of its sentences."""
+    """A passage's terms, with what stands above it: title, headings, table header."""
 
     above: set[str]
-    sentences: list[set[str]]
+    sentences: set[frozenset[str]]  # what each holds of the question: most hold nothing
     whole: Counter[str]
     order: list[str]  # of the sentences
+    holds_question: bool  # word for word
 
 
 class QuestionMatch:
@@ -87,14 +88,14 @@ class QuestionMatch:
 
     def nearness(self, document: Document) -> float:
         """The share of neighbouring terms of the question that are near each other in the passage too, 0..1."""
-        places: dict[str, list[int]] = {}
-        for place, term in enumerate(self._terms(document).order):
-            if term in self._content:
-                places.setdefault(term, []).append(place)
+        read = self._terms(document)
+        held = [pair for pair in self._pairs if all(term in read.whole for term in pair)]
+        places: dict[str, list[int]] = {term: [] for pair in held for term in pair}
+        for place, term in enumerate(read.order if held else ()):
+            if term in places:
+                places[term].append(place)
         near = {
-            (one, other)
-            for one, other in self._pairs
-            if any(abs(a - b) <= _NEAR for a in places.get(one, ()) for b in places.get(other, ()))
+            (one, other) for one, other in held if any(abs(a - b) <= _NEAR for a in places[one] for b in places[other])
         }
         return _share(self._pairs, near)
 
@@ -105,16 +106,22 @@ class QuestionMatch:
 
     def stands_in(self, document: Document) -> bool:
         """Whether the passage holds the question word for word."""
-        return len(self._verbatim) > 1 and self._verbatim in fold(document.page_content)
+        return self._terms(document).holds_question
 
     def _terms(self, document: Document) -> _PassageTerms:
         identity = str(document.id)
         if identity not in self._read:
             above = terms("\n".join(_above(document)))
             text = document.page_content
-            read = [terms(text[start:end]) for start, end in sentence_spans(text)]
+            read = terms_of_each([text[start:end] for start, end in sentence_spans(text)])
             order = list(chain.from_iterable(read))
-            self._read[identity] = _PassageTerms(set(above), list(map(set, read)), Counter(chain(above, order)), order)
+            self._read[identity] = _PassageTerms(
+                set(above),
+                {frozenset(filter(self._weights.__contains__, sentence)) for sentence in read},
+                Counter(chain(above, order)),
+                order,
+                len(self._verbatim) > 1 and self._verbatim in fold(text),
+            )
         return self._read[identity]
 
 
@@ -130,10 +137,8 @@ def _above(document: Document) -> list[str]:
 
 def _best_sentence(weights: Mapping[str, float], read: _PassageTerms) -> float:
     everything = sum(weights.values())
-    # Most sentences hold no term of the question, and what stands above them is the same for all.
     shares = (
-        sum(weight for term, weight in weights.items() if term in read.above or term in held)
-        for held in {frozenset(sentence.intersection(weights)) for sentence in read.sentences}
+        sum(weight for term, weight in weights.items() if term in read.above or term in held) for held in read.sentences
     )
     return max(shares, default=0.0) / everything if everything else 0.0
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.scripts import has_han, is_han
@@ -28,9 +29,17 @@ _SMALL = 10.0  # "the two sides", "the 3 largest": up to here a number may count
 
 def lacking_numbers(question: str, source: str) -> list[float]:
     """The numbers of the question that the source, a passage with what stands above it, does not hold."""
+    asked = _asked_numbers(question)
+    if not asked:
+        return []
     held = numbers(source)
     decades = {value % 100 for value in held if 1000 <= value < 2100}  # "the 70s"
-    return sorted(value for value in numbers(question) - held if value > _SMALL and value not in decades)
+    return sorted(asked - held - decades)
+
+
+@lru_cache(maxsize=32)  # one question is compared with many passages
+def _asked_numbers(question: str) -> frozenset[float]:
+    return frozenset(value for value in numbers(question) if value > _SMALL)
 
 
 def unreadable(question: str, readable_share: Callable[[str], float]) -> frozenset[str]:

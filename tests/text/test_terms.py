@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from minicpm_rag.text.simplified import to_simplified
-from minicpm_rag.text.terms import fold, question_terms, terms
+from minicpm_rag.text.terms import fold, question_terms, terms, terms_of_each
 
 
 def test_han_gives_characters_and_pairs() -> None:
@@ -81,3 +81,18 @@ def test_stemming_from_many_threads_mixes_no_words_up() -> None:
     with ThreadPoolExecutor(8) as pool:
         for found in pool.map(lambda _: [terms(word + "") for word in words], range(50)):
             assert found == expected
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [],
+        [""],
+        ["北京大学。", "", "The RX-7800 costs 1,000 dollars."],
+        ["成立于二〇一三", "年。", "cafe", "\u0301 é"],  # what would join across two texts
+        ["one\x1etwo", "three"],  # the character that is set between them
+        ["ΟΔΟΣ", "ｆｕｌｌ ｗｉｄｔｈ", "圖書館"],
+    ],
+)
+def test_texts_cut_together_give_the_terms_of_each(texts: list[str]) -> None:
+    assert terms_of_each(texts) == [terms(text) for text in texts]
