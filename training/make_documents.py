@@ -119,6 +119,33 @@ def fill(template: str, lang: str, **values: str) -> str:
     return capital(template.format(**values), lang)
 
 
+def other(lang: str) -> str:
+    """The other language."""
+    return "zh" if lang == "en" else "en"
+
+
+def typed(label: str, lang: str, rng: random.Random, thing: str = "") -> str:
+    """What is typed into a search box: the label of an attribute, beside the thing where it has a name."""
+    label = label.lower() if lang == "en" else label
+    if not thing:
+        return label
+    gap = " " if lang == "en" else rng.choice(["", " "])
+    return f"{label}{gap}{thing}" if rng.random() < 0.25 else f"{thing}{gap}{label}"
+
+
+def told_across(
+    question: str, value: Value, wrong: list[Value], span: tuple[int, int], rng: random.Random
+) -> list[dict]:
+    """A question in the other language with the value as that writes it, and with another one."""
+    lang, found = other(value.lang), []
+    for choice, says in ((value, 1), (rng.choice([*wrong, value.different(rng)]), 0)):
+        there = choice.in_language(lang, rng)
+        if there and (says or not set(there.forms) & set((value.in_language(lang, rng) or there).forms)):
+            claim = rng.choice(SHORT[lang]).format(v=there.other_form(rng))
+            found.append(told(question, claim, says, span, "right" if says else "other value"))
+    return found
+
+
 SHORT_NAMES = ("product", "software", "company", "machine")
 
 
@@ -265,9 +292,13 @@ def facts_document(domain: dict, lang: str, rng: random.Random) -> dict:
         others_named = [t for t in [*things, absent] if t and t != thing]
         if (short := short_name(thing, spec["entities"], lang, others_named)) and rng.random() < 0.4:
             questions.append(asked_of(fill(rng.choice(attribute[4]), lang, e=short), (start, stop), "gold"))
-        if lang == "en" and thing[0].isupper() and rng.random() < 0.35:  # asked in Chinese, the name as it stands
-            asked_in_chinese = next(a for a in domain["zh"]["attributes"] if a[0] == key)[4]
-            questions.append(asked_of(rng.choice(asked_in_chinese).format(e=thing), (start, stop), "gold"))
+        if rng.random() < 0.2:
+            questions.append(asked_of(typed(attribute[2], lang, rng, thing), (start, stop), "gold"))
+        asked_across = ""
+        if (lang == "zh" or thing[0].isupper()) and rng.random() < 0.35:  # in the other language, the name as it stands
+            there = next(a for a in domain[other(lang)]["attributes"] if a[0] == key)
+            asked_across = rng.choice([*there[4], typed(there[2], other(lang), rng, "{e}")]).format(e=thing)
+            questions.append(asked_of(asked_across, (start, stop), "gold"))
         others = [s for n, s in enumerate(attribute[3]) if n != used] or attribute[3]
         statement = rng.choice(others if rng.random() < 0.7 else attribute[3])
         asked = rng.choice(["", question])
@@ -282,15 +313,18 @@ def facts_document(domain: dict, lang: str, rng: random.Random) -> dict:
             if t != thing and (t, key) in places and not set(values[t, key].forms) & set(value.forms)
         ]
         same = [values[thing, k] for (t, k) in places if t == thing and k != key]
+        if asked_across:
+            claims += told_across(asked_across, value, [*neighbours, *same], (start, stop), rng)
         for kind, choice in (
             ("neighbour", neighbours),
             ("other attribute", same),
             ("other value", [value.different(rng)]),
         ):
             if choice and rng.random() < (0.9 if kind == "neighbour" else 0.6):
-                wrong = rng.choice(choice).text
-                if set(value.forms) & {wrong}:
+                one = rng.choice(choice)
+                if set(value.forms) & set(one.forms):
                     continue
+                wrong = one.other_form(rng)
                 short = rng.random() < 0.5
                 claims.append(
                     told(
@@ -312,7 +346,13 @@ def facts_document(domain: dict, lang: str, rng: random.Random) -> dict:
         if strangers and rng.random() < 0.7:
             stranger = rng.choice(strangers)
             claims.append(
-                told("", fill(rng.choice(attribute[3]), lang, e=stranger, v=value.text), 0, NOWHERE, "other subject")
+                told(
+                    "",
+                    fill(rng.choice(attribute[3]), lang, e=stranger, v=value.other_form(rng)),
+                    0,
+                    NOWHERE,
+                    "other subject",
+                )
             )
     if absent:
         for attribute in rng.sample(attributes, min(2, len(attributes))):
@@ -322,9 +362,10 @@ def facts_document(domain: dict, lang: str, rng: random.Random) -> dict:
         (rng.choice(told_things), a) for a in unasked[:3]
     ]
     for thing, attribute in rng.sample(quiet, min(3, len(quiet))):
-        other_lang = "zh" if lang == "en" and thing[0].isupper() and rng.random() < 0.3 else lang
-        asked = next(a for a in domain[other_lang]["attributes"] if a[0] == attribute[0])[4]
-        questions.append(asked_of(fill(rng.choice(asked), other_lang, e=thing), NOWHERE, "not told"))
+        other_lang = other(lang) if (lang == "zh" or thing[0].isupper()) and rng.random() < 0.4 else lang
+        there = next(a for a in domain[other_lang]["attributes"] if a[0] == attribute[0])
+        asked = rng.choice(there[4]) if rng.random() < 0.75 else typed(there[2], other_lang, rng, "{e}")
+        questions.append(asked_of(fill(asked, other_lang, e=thing), NOWHERE, "not told"))
         claims.append(
             told(
                 "",
@@ -404,8 +445,8 @@ def relations_document(relation: dict, lang: str, rng: random.Random) -> dict:
 
 def rules_document(rule: dict, lang: str, rng: random.Random) -> dict:
     """What is allowed and what is not."""
-    allowed, forbidden, asked, things = rule[lang]
-    things = rng.sample(things, rng.randint(3, 6))
+    allowed, forbidden, asked, everything = rule[lang]
+    things = rng.sample(everything, rng.randint(3, 6))
     absent = things.pop()
     text, questions, claims = Text(), [], []
     yes, no = YES_NO[lang]
@@ -417,6 +458,12 @@ def rules_document(rule: dict, lang: str, rng: random.Random) -> dict:
         text.add(rng.choice([" ", "\n"]) if lang == "en" else rng.choice(["", "\n"]))
         question = rng.choice(asked).format(x=thing)
         questions.append(asked_of(question, (start, stop), "gold"))
+        if rng.random() < 0.25:
+            _, _, asked_there, there = rule[other(lang)]
+            across = rng.choice(asked_there).format(x=there[everything.index(thing)])
+            questions.append(asked_of(across, (start, stop), "gold"))
+            for short, says in zip(YES_NO[other(lang)], (good, not good), strict=True):
+                claims.append(told(across, short, int(says), (start, stop), "right" if says else "denied"))
         claims.append(
             told("", fill(rng.choice(allowed if good else forbidden), lang, x=thing), 1, (start, stop), "right")
         )
@@ -432,6 +479,9 @@ def rules_document(rule: dict, lang: str, rng: random.Random) -> dict:
         claims.append(told(question, yes if good else no, 1, (start, stop), "right"))
         claims.append(told(question, no if good else yes, 0, (start, stop), "denied"))
     questions.append(asked_of(rng.choice(asked).format(x=absent), NOWHERE, "other subject"))
+    _, _, asked_there, there = rule[other(lang)]
+    across = rng.choice(asked_there).format(x=there[everything.index(absent)])
+    questions.append(asked_of(across, NOWHERE, "other subject"))
     claims.append(told("", fill(rng.choice([*allowed, *forbidden]), lang, x=absent), 0, NOWHERE, "other subject"))
     title = {"en": ["Rules", "House rules", "Guideline"], "zh": ["规定", "守则", "须知"]}[lang]
     return of_sentences("rules", lang, bool(rule.get("test")), rng.choice(title), text, questions, claims)
@@ -501,11 +551,16 @@ def tiers_document(tier: dict, lang: str, rng: random.Random) -> dict:
         question = rng.choice(asked).format(n=n)
         wrong = rng.choice([*(v for v in values if v is not value), value.different(rng)])
         questions.append(asked_of(question, spots, "gold"))
+        if rng.random() < 0.3:
+            across = rng.choice(tier[other(lang)][1]).format(n=n)
+            questions.append(asked_of(across, spots, "gold"))
+            claims += told_across(across, value, [wrong], spots, rng)
         claims.append(told(question, rng.choice(SHORT[lang]).format(v=value.other_form(rng)), 1, spots, "right"))
         claims.append(told("", statement.format(n=n, v=value.other_form(rng)), 1, spots, "right"))
-        claims.append(told(question, rng.choice(SHORT[lang]).format(v=wrong.text), 0, spots, "neighbour"))
-        claims.append(told("", statement.format(n=n, v=wrong.text), 0, spots, "neighbour"))
-    questions.append(asked_of(rng.choice(asked).format(n=absent), NOWHERE, "other value"))
+        claims.append(told(question, rng.choice(SHORT[lang]).format(v=wrong.other_form(rng)), 0, spots, "neighbour"))
+        claims.append(told("", statement.format(n=n, v=wrong.other_form(rng)), 0, spots, "neighbour"))
+    for asked_there in (asked, tier[other(lang)][1]):
+        questions.append(asked_of(rng.choice(asked_there).format(n=absent), NOWHERE, "other value"))
     title = {"en": ["Conditions", "Price list", "Terms"], "zh": ["条件", "价目表", "条款"]}[lang]
     return of_sentences("tiers", lang, test, rng.choice(title), text, questions, claims)
 
@@ -588,7 +643,7 @@ def clauses_document(clause: dict, lang: str, rng: random.Random) -> dict:
         values.append(value)
     numbered, end = rng.random() < 0.3, rng.choice([" " if lang == "en" else "", "\n"])
     for place, (entry, value) in enumerate(zip(chosen, values, strict=True)):
-        _, statements, asked = entry[lang]
+        _, statements, asked, label = entry[lang]
         if numbered:
             text.add(f"{place + 1}. ")
         elif rng.random() < 0.15:
@@ -596,7 +651,7 @@ def clauses_document(clause: dict, lang: str, rng: random.Random) -> dict:
         used = rng.randrange(len(statements))
         start, stop = text.add_template(statements[used], v=value.text)["v"]
         text.add("\n" if numbered else end)
-        question = rng.choice(asked if rng.random() < 0.8 else entry["zh" if lang == "en" else "en"][2])
+        question = rng.choice(asked) if rng.random() < 0.8 else typed(label, lang, rng)
         statement = rng.choice([s for n, s in enumerate(statements) if n != used] or statements)
         questions.append(asked_of(question, (start, stop), "gold"))
         claims.append(
@@ -605,11 +660,17 @@ def clauses_document(clause: dict, lang: str, rng: random.Random) -> dict:
         claims.append(
             told(question, rng.choice(SHORT[lang]).format(v=value.other_form(rng)), 1, (start, stop), "right")
         )
-        for wrong, label in [
-            *((v.text, "neighbour") for v in values if v is not value),
-            (value.different(rng).text, "other value"),
+        if rng.random() < 0.5:
+            _, _, asked_there, label_there = entry[other(lang)]
+            across = rng.choice([*asked_there, typed(label_there, other(lang), rng)])
+            questions.append(asked_of(across, (start, stop), "gold"))
+            claims += told_across(across, value, [v for v in values if v is not value], (start, stop), rng)
+        for one, kind in [
+            *((v, "neighbour") for v in values if v is not value),
+            (value.different(rng), "other value"),
         ]:
-            if rng.random() < 0.4 and wrong not in value.forms:
+            if rng.random() < 0.4 and not set(one.forms) & set(value.forms):
+                wrong = one.other_form(rng)
                 short = rng.random() < 0.5
                 claims.append(
                     told(
@@ -619,17 +680,14 @@ def clauses_document(clause: dict, lang: str, rng: random.Random) -> dict:
                         else fill(rng.choice(statements), lang, v=wrong),
                         0,
                         (start, stop),
-                        label,
+                        kind,
                     )
                 )
     for entry in absent:
-        questions.append(
-            asked_of(
-                rng.choice(entry[lang if rng.random() < 0.8 else "zh" if lang == "en" else "en"][2]),
-                NOWHERE,
-                "not told",
-            )
-        )
+        for asked_in in (lang, other(lang)):
+            _, _, asked, label = entry[asked_in]
+            asked_for = rng.choice([*asked, typed(label, asked_in, rng)])
+            questions.append(asked_of(asked_for, NOWHERE, "not told"))
         claims.append(
             told("", fill(rng.choice(entry[lang][1]), lang, v=rng.choice(values).text), 0, NOWHERE, "not told")
         )

@@ -42,6 +42,7 @@ SETS = [
     "fairytales",
     "made",
     "made_test",
+    "across",
 ]
 KINDS = [
     "gold",
@@ -560,6 +561,41 @@ def add_cross(rows: Rows, root: Path, rng: random.Random) -> None:
                     )
 
 
+def add_across(rows: Rows, root: Path, made: list[dict], rng: random.Random) -> None:
+    """Questions on passages of the other language that do not answer them: the nearest in meaning, made ones on any."""
+    passages: dict[str, list[dict]] = {"zh": [], "en": []}
+    questions: dict[str, list[tuple[str, list[str], str]]] = {"zh": [], "en": []}
+    for name in SETS[:5]:
+        lang, told = name[-2:], read(root / name / "passages.jsonl")
+        passages[lang] += [{**p, "text": p["text"][:1600]} for p in rng.sample(told, min(260, len(told)))]
+        titles = {p["id"]: p["title"] for p in told}
+        for question in read(root / name / "questions.jsonl"):
+            title = titles[question["passage_id"]]
+            questions[lang].append((question["question"], question["answers"], title))
+
+    def put(asked: str, fold: int, passage: dict) -> None:
+        if fold_of(passage["title"]) or not fold:  # no passage of a held-out article is trained on
+            number = rows.text(passage["text"])
+            window = rows.window(number, None, rng)
+            rows.groups += 1
+            common = {"answers": 0, "group": rows.groups}
+            rows.add("across", fold, "hard", as_asked(asked, rng), passage["title"], number, window, **common)
+
+    for lang, there in (("zh", passages["en"]), ("en", passages["zh"])):
+        chosen = rng.sample(questions[lang], min(1400, len(questions[lang])))
+        beginnings = [p["text"][: 300 if lang == "en" else 700] for p in there]
+        near = np.argsort(-cosines([asked for asked, *_ in chosen], beginnings), axis=1)
+        for (asked, answers, title), order in zip(chosen, near, strict=True):
+            others = [there[n] for n in order[:12] if not any(a in there[n]["text"] for a in answers)]
+            others = [p for p in others if p["title"] != title][:6]  # XQuAD has its articles in both languages
+            for passage in [*others[:1], *rng.sample(others[1:], min(1, len(others[1:])))]:
+                put(asked, fold_of(title), passage)
+    for document in rng.sample(made, min(2500, len(made))):
+        for question in rng.sample(document["questions"], min(1, len(document["questions"]))):
+            for lang in ("zh", "en"):
+                put(question["question"], 1, rng.choice(passages[lang]))
+
+
 def add_fairytales(rows: Rows, stories: list[dict], rng: random.Random) -> None:
     """Questions on one section of a story: the other sections speak of the same people and mostly do not answer."""
     for story in stories:
@@ -668,6 +704,22 @@ def add_made(rows: Rows, set_name: str, documents: list[dict], rng: random.Rando
                         evaluation=evaluation,
                         group=rows.groups,
                     )
+                if part == "questions" and rng.random() < 0.15:  # what is of another subject and language
+                    far = of_another_subject(document, documents, rng)
+                    told = " › ".join(filter(None, [far["title"], far["headings"], far["header"]]))
+                    elsewhere = rows.text(far["text"])
+                    rows.add(
+                        set_name,
+                        1,
+                        "hard",
+                        asked,
+                        told,
+                        elsewhere,
+                        rows.window(elsewhere, None, rng),
+                        answers=0,
+                        evaluation=evaluation,
+                        group=rows.groups,
+                    )
                 other = rng.choice(by_domain[document["lang"], document["domain"]])
                 if (
                     other is not document
@@ -705,6 +757,14 @@ def add_made(rows: Rows, set_name: str, documents: list[dict], rng: random.Rando
                         )
 
 
+def of_another_subject(document: dict, documents: list[dict], rng: random.Random) -> dict:
+    """A document of another domain in the other language."""
+    while True:
+        found = rng.choice(documents)
+        if found["lang"] != document["lang"] and found["domain"] != document["domain"]:
+            return found
+
+
 def main(given: argparse.Namespace) -> None:
     """Write data.npz.xz (rows, tokens, table rows, body) and meta.json."""
     from safetensors.numpy import load_file
@@ -715,7 +775,7 @@ def main(given: argparse.Namespace) -> None:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     rows = Rows(tokenizer)
-    for name in SETS[:6]:
+    for name in SETS[:6] if "public" in given.only else ():
         folder = given.evaluation / name
         passages = [
             {**p, "title": p.get("title") or "", "text": p["text"][:1600]} for p in read(folder / "passages.jsonl")
@@ -758,7 +818,8 @@ def main(given: argparse.Namespace) -> None:
                         span=span,
                         answers=1,
                     )
-    add_cross(rows, given.evaluation, rng)
+    if "public" in given.only:
+        add_cross(rows, given.evaluation, rng)
     for name, folder, reader in (
         ("tatqa", given.tatqa, tatqa),
         ("policyqa", given.policyqa, policyqa),
@@ -773,6 +834,8 @@ def main(given: argparse.Namespace) -> None:
     if given.fairytales:
         add_fairytales(rows, fairytales(given.fairytales), rng)
         print("fairytales", len(rows.rows), "rows", flush=True)
+    if "across" in given.only:
+        add_across(rows, given.evaluation, [d for d in read(given.made) if not d["test"]], rng)
     add_made(rows, "made", read(given.made), rng)
     add_made(rows, "made_test", read(given.made_test), rng)
     table = np.array(rows.rows, dtype=np.int32)
@@ -847,6 +910,13 @@ if __name__ == "__main__":
         "--articles-only",
         action="store_true",
         help="evaluation rows only of the articles that --hold-out-articles keeps",
+    )
+    arguments.add_argument(
+        "--only",
+        nargs="*",
+        choices=("public", "across"),
+        default=("public", "across"),
+        help="of the public halves only these rows; made documents and the sets that are named are always taken",
     )
     arguments.add_argument("--out", type=Path, required=True)
     arguments.add_argument("--seed", type=int, default=7)

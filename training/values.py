@@ -43,6 +43,24 @@ NUMBERS: dict[str, tuple[list[str], list[str], float, float, float, int]] = {
     "dose": (["mg", "tablets"], ["毫克", "片"], 1, 500, 1, 0),
 }
 
+# The same unit written otherwise; a form that begins with "<" stands before the number
+SAME_UNIT: dict[str, tuple[str, ...]] = {
+    "grams": ("g",), "kg": ("kilograms", "kilos"), "kilograms": ("kg",), "cm": ("centimetres",), "mm": ("millimetres",),
+    "metres": ("m", "meters"), "square metres": ("m²", "sqm"), "litres": ("l", "liters"), "ml": ("millilitres",),
+    "kW": ("kilowatts",), "watts": ("W",), "rpm": ("revolutions per minute",), "revolutions per minute": ("rpm",),
+    "decibels": ("dB",), "dB": ("decibels",), "°C": (" degrees Celsius", " °C"), "percent": ("%", "per cent"),
+    "%": (" percent",), "euros": ("EUR", "<€"), "dollars": ("USD", "<$"), "pounds": ("GBP", "<£"), "hours": ("h", "hrs"),
+    "minutes": ("min",), "mg": ("milligrams",), "people": ("persons",), "tonnes": ("t",), "GB": ("gigabytes",),
+    "天": ("日",), "周": ("个星期", "个礼拜"), "个星期": ("周",), "小时": ("个小时", "个钟头"), "个小时": ("小时",), "分钟": ("分",),
+    "元": ("元人民币", "块钱", "<¥", "<人民币"), "元人民币": ("元",), "美元": ("美金",), "克": ("g",), "公斤": ("千克", "kg"),
+    "千克": ("公斤", "kg"), "厘米": ("cm",), "毫米": ("mm",), "米": ("m",), "平方米": ("㎡", "平米"), "升": ("L",), "毫升": ("ml",),
+    "千瓦": ("kW",), "瓦": ("W",), "转/分": ("转每分钟",), "分贝": ("dB",), "℃": ("摄氏度", "度"), "摄氏度": ("℃", "度"), "人": ("名", "位"),
+    "名": ("人",), "毫克": ("mg",),
+}  # fmt: skip
+
+# Kinds whose units stand in the same order in both languages
+IN_BOTH_LANGUAGES = ("days", "weeks", "months", "hours", "minutes", "percent", "weight", "length", "area", "volume", "power", "decibel", "temperature", "people", "tonnes", "memory", "date", "year", "time", "phone", "port", "room")
+
 POOLS: dict[str, dict[str, list[list[str]]]] = {
     "first": {"en": [["Anna", "Peter", "Ingrid", "Marcus", "Laura", "Henry", "Sofia", "David", "Ruth", "Oscar", "Helen", "Victor", "Nina", "Paul", "Carla", "Simon", "Eva", "Tomas", "Irene", "Felix"], ["Greta", "Arthur", "Milena", "Joseph", "Paula", "Conrad", "Edith", "Rafael", "Olga", "Walter"]]},
     "last": {"en": [["Keller", "Novak", "Brown", "Lindgren", "Moore", "Rossi", "Hansen", "Fischer", "Clarke", "Duval", "Petrov", "Olsen", "Meyer", "Santos", "Weber", "Kovacs", "Bauer", "Hughes", "Laine", "Costa"], ["Whitaker", "Jansen", "Moretti", "Okafor", "Lindqvist", "Archer", "Baumann", "Delgado", "Sorensen", "Tanaka"]]},
@@ -90,6 +108,17 @@ def spelled(number: int, lang: str) -> str:
     return _SMALL[number] if number < 20 else _TENS[number // 10] + (f"-{_SMALL[number % 10]}" if number % 10 else "")
 
 
+def chinese_number(number: int) -> str:
+    """A number from 1 to 99,999 in Chinese digits."""
+    found, gap = "", False
+    for value, sign in ((10000, "万"), (1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit, number = divmod(number, value)
+        if digit:
+            found += ("零" if gap and found else "") + ZH_DIGITS[digit] + sign
+        gap = not digit
+    return found.removeprefix("一") if found.startswith("一十") else found
+
+
 def full_width(text: str) -> str:
     """Digits and Latin letters in full-width form."""
     return "".join(chr(ord(c) + 0xFEE0) if c.isascii() and c.isalnum() else c for c in text)
@@ -121,16 +150,26 @@ class Value:
             plain = f"{number:.{decimals}f}"
             plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
             grouped = f"{int(number):,}" if number >= 1000 and number == int(number) else plain
-            gap = "" if unit in ("%", "°C") or unit.startswith(" ") or lang == "zh" else " "
-            forms = [f"{grouped if rng.random() < 0.6 else plain}{gap}{unit}"]
+            written = [grouped if rng.random() < 0.6 else plain, plain, grouped]
             if lang == "zh":
-                forms += [f"{plain} {unit}", full_width(plain) + unit]
+                written.append(full_width(plain))
+                if number == int(number) and 100 <= number < 100_000:
+                    written.append(chinese_number(int(number)))
+                if number >= 10_000 and number % 100 == 0:
+                    written.append(f"{number / 10_000:g}万")
+            forms = []
+            others = SAME_UNIT.get(unit, ())
+            for form in (unit, *(other for other in others if lang == "en" or other[0] != " ")):
+                gap = "" if form in ("%", "°C") or form.startswith(" ") or lang == "zh" else " "
+                forms += [f"{form[1:]}{n}" if form.startswith("<") else f"{n}{gap}{form}" for n in written]
+            if lang == "zh":
+                forms.append(f"{plain} {unit}")
             if (
                 number == int(number)
                 and 1 < number < 100
                 and unit not in ("%", "℃", "°C", "kg", "cm", "mm", "dB", "GB", "MB", "mg", "kW", "ml")
             ):
-                forms.append(f"{spelled(int(number), lang)}{'' if lang == 'zh' else ' '}{unit.strip()}")
+                forms += [f"{spelled(int(number), lang)}{'' if lang == 'zh' else ' '}{unit.strip()}"] * 2
             return forms
         if kind == "year":
             self.number = rng.randint(1890, 2026) if self.number is None else self.number
@@ -153,8 +192,12 @@ class Value:
                 self.number = rng.randint(2019, 2027) * 10000 + rng.randint(1, 12) * 100 + rng.randint(1, 28)
             y, m, d = int(self.number) // 10000, int(self.number) // 100 % 100, int(self.number) % 100
             if lang == "en":
-                return [f"{d} {MONTHS[m - 1]} {y}", f"{MONTHS[m - 1]} {d}, {y}", f"{y}-{m:02d}-{d:02d}"]
-            return [f"{y}年{m}月{d}日", f"{y}-{m:02d}-{d:02d}", f"{m}月{d}日"][: 2 if rng.random() < 0.9 else 3]
+                month = MONTHS[m - 1]
+                return [f"{d} {month} {y}", f"{month} {d}, {y}", f"{y}-{m:02d}-{d:02d}", f"{d} {month[:3]} {y}"]
+            year = "".join("〇" if c == "0" else ZH_DIGITS[int(c)] for c in str(y))
+            spelled_out = f"{year}年{spelled(m, 'zh')}月{spelled(d, 'zh')}日"
+            forms = [f"{y}年{m}月{d}日", f"{y}-{m:02d}-{d:02d}", f"{y}/{m}/{d}", f"{y}.{m}.{d}", spelled_out]
+            return forms if rng.random() < 0.9 else [*forms, f"{m}月{d}日"]
         if kind == "time":
             self.number = rng.randint(6 * 4, 22 * 4) if self.number is None else self.number
             hour, minute = divmod(int(self.number) * 15, 60)
@@ -179,6 +222,15 @@ class Value:
     def other_form(self, rng: random.Random) -> str:
         """The same value, perhaps written another way."""
         return rng.choice(self.forms)
+
+    def in_language(self, lang: str, rng: random.Random) -> Value | None:
+        """The same value in the other language; None where it is not said with the same unit there."""
+        if self.kind not in IN_BOTH_LANGUAGES or (self.lang == "zh" and self.kind == "days" and self.unit == 2):
+            return None  # working days are none
+        if self.kind in ("phone", "port", "room"):
+            return self
+        one = len(set(map(len, NUMBERS.get(self.kind, ([], []))[:2]))) > 1 or self.kind in ("weeks", "hours")
+        return Value(self.kind, lang, rng, self.test, self.number, 0 if one else self.unit)
 
     def different(self, rng: random.Random) -> Value:
         """A value of the same kind that is not this one: another number, or the same number in another unit."""
