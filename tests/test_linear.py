@@ -63,7 +63,6 @@ FEW_CHARACTERS = {
     "minicpm_rag.answering.tables.": "understand: 400 characters",
     "minicpm_rag.answering.whole.requests._": "requested: 400 characters",
     "minicpm_rag.answering.whole.deadlines._": "is_deadline: 600 characters",
-    "minicpm_rag.answering.whole.mentions._ASKED": "thing_mentioned: 200 characters",
     "minicpm_rag.answering.parts._": "parts: 300 characters",
     "minicpm_rag.answering.followups._NAMED_EN": "_pronoun_replaced_en: 200 characters",
     "minicpm_rag.answering.small_talk._COMPILED": "small_talk: 200 characters",

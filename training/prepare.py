@@ -663,10 +663,17 @@ def add_made(rows: Rows, set_name: str, documents: list[dict], rng: random.Rando
     by_domain: dict[tuple[str, str], list[dict]] = {}
     for document in documents:
         by_domain.setdefault((document["lang"], document["domain"]), []).append(document)
+
+    def put_to_another(other: dict, kind: str, asked: str, **more: Any) -> None:
+        elsewhere = rows.text(other["text"])
+        window = rows.window(elsewhere, None, rng)
+        common = {"evaluation": evaluation, "group": rows.groups}
+        rows.add(set_name, 1, kind, asked, context_of(other), elsewhere, window, **common, **more)
+
     for document in documents:
         if document["test"] != evaluation:
             continue
-        context = " › ".join(filter(None, [document["title"], document["headings"], document["header"]]))
+        context = context_of(document)
         passage = rows.text(document["text"])
         whole = (0, len(rows.tokens(passage)[0]) - 1)
         for part, most in (("questions", 8 if evaluation else 5), ("claims", 12 if evaluation else 9)):
@@ -705,56 +712,22 @@ def add_made(rows: Rows, set_name: str, documents: list[dict], rng: random.Rando
                         group=rows.groups,
                     )
                 if part == "questions" and rng.random() < 0.15:  # what is of another subject and language
-                    far = of_another_subject(document, documents, rng)
-                    told = " › ".join(filter(None, [far["title"], far["headings"], far["header"]]))
-                    elsewhere = rows.text(far["text"])
-                    rows.add(
-                        set_name,
-                        1,
-                        "hard",
-                        asked,
-                        told,
-                        elsewhere,
-                        rows.window(elsewhere, None, rng),
-                        answers=0,
-                        evaluation=evaluation,
-                        group=rows.groups,
-                    )
+                    put_to_another(of_another_subject(document, documents, rng), "hard", asked, answers=0)
                 other = rng.choice(by_domain[document["lang"], document["domain"]])
                 if (
                     other is not document
                     and rng.random() < 0.25
                     and document["domain"] not in ("clauses", "rules", "tiers", "leave", "year")
                 ):
-                    elsewhere = rows.text(other["text"])
-                    told = " › ".join(filter(None, [other["title"], other["headings"], other["header"]]))
                     if part == "questions" and not any(q["question"] == row["question"] for q in other["questions"]):
-                        rows.add(
-                            set_name,
-                            1,
-                            "hard",
-                            asked,
-                            told,
-                            elsewhere,
-                            rows.window(elsewhere, None, rng),
-                            answers=0,
-                            evaluation=evaluation,
-                            group=rows.groups,
-                        )
+                        put_to_another(other, "hard", asked, answers=0)
                     elif part == "claims" and not row["question"]:
-                        rows.add(
-                            set_name,
-                            1,
-                            "absent",
-                            asked,
-                            told,
-                            elsewhere,
-                            rows.window(elsewhere, None, rng),
-                            claim=row["claim"],
-                            says=0,
-                            evaluation=evaluation,
-                            group=rows.groups,
-                        )
+                        put_to_another(other, "absent", asked, claim=row["claim"], says=0)
+
+
+def context_of(document: dict) -> str:
+    """What stands above the text of a made document."""
+    return " › ".join(filter(None, [document["title"], document["headings"], document["header"]]))
 
 
 def of_another_subject(document: dict, documents: list[dict], rng: random.Random) -> dict:

@@ -216,9 +216,8 @@ def _candidates(data: bytes) -> list[str]:
     japanese = next((name for name in ("cp932", "euc_jp") if _reads_as_japanese(data, name)), "")
     if japanese:
         return [guess if guess in _JAPANESE else japanese]
-    if guess.startswith("euc_j") and _HIRAGANA.search(
-        _strictly(data[:_SAMPLE], guess)
-    ):  # it has the same bytes in Chinese
+    # Chinese encodings have Hiragana at the same bytes: whichever it is, the language is Japanese.
+    if guess.startswith("euc_j") and _HIRAGANA.search(_strictly(data[:_SAMPLE], guess)):
         return [guess]
     if guess == "cp949" and _reads_as_korean(data, chinese):
         return [guess]

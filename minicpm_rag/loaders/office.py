@@ -18,7 +18,7 @@ from zlib import error as zlib_error
 Document = TypeVar("Document")
 
 _CONTENT_TYPES = "[Content_Types].xml"
-# The main part of an ordinary document, for each of the other types that it may have.
+# The content type as the libraries expect it, for each that a part may have instead.
 _ORDINARY = (
     (
         re.compile(rb"application/vnd\.ms-word\.(?:document|template)\.macroEnabled(?:Template)?\.main\+xml"),
@@ -42,12 +42,13 @@ _ORDINARY = (
         ),
         b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
     ),
-)
-_EMBEDDED = (  # a document that another one holds, which python-docx would take for XML
-    re.compile(
-        rb'((?:Extension="|PartName="[^"]{0,300}\.)do[ct][xm]"\s{1,9}ContentType=")application/[^"]{0,200}main\+xml"'
+    # Last, a document that another one holds, which python-docx would take for a main part and parse.
+    (
+        re.compile(
+            rb'((?:Extension="|PartName="[^"]{0,300}\.)do[ct][xm]"\s{1,9}ContentType=")application/[^"]{0,200}main\+xml"'
+        ),
+        rb'\1application/vnd.openxmlformats-officedocument.wordprocessingml.document"',
     ),
-    rb'\1application/vnd.openxmlformats-officedocument.wordprocessingml.document"',
 )
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
 _TRANSITIONAL = rb"http://schemas.openxmlformats.org/\1/2006/\2"
@@ -60,7 +61,7 @@ def open_office(path: Path, read: Callable[[BinaryIO], Document]) -> Document:
     """
     with zipfile.ZipFile(path) as archive:
         types = archive.read(_CONTENT_TYPES)
-        if any(pattern.search(types) for pattern, _ in (*_ORDINARY, _EMBEDDED)) or _is_strict(archive):
+        if any(pattern.search(types) for pattern, _ in _ORDINARY) or _is_strict(archive):
             return read(_rewritten(archive))
         try:
             with path.open("rb") as file:
@@ -86,7 +87,7 @@ def _rewritten(archive: zipfile.ZipFile) -> BinaryIO:
                     raise  # text may be lost
                 content = b"<lost/>" if member.filename.endswith(".xml") else b""
             if member.filename == _CONTENT_TYPES:
-                for pattern, ordinary in (*_ORDINARY, _EMBEDDED):
+                for pattern, ordinary in _ORDINARY:
                     content = pattern.sub(ordinary, content)
             if member.filename.endswith((".xml", ".rels")):
                 content = _STRICT.sub(_TRANSITIONAL, content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
+import stores
 from api_parts import TOKEN, client_of, serving
 
 from minicpm_rag.api.server import create_app
@@ -24,14 +24,10 @@ WORDS = "The pump of hall seven is serviced by Marta Olsen every March."
 
 
 @pytest.fixture
-def servers(postgres: str, tmp_path: Path) -> Iterator[list[httpx.Client]]:
+def servers(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[httpx.Client]]:
     """Clients of two servers, each with a worker; originals lie where both read them."""
-    import psycopg
-
-    name = f"two_{hashlib.sha1(str(tmp_path).encode()).hexdigest()[:16]}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    database = postgres.replace("/postgres?", f"/{name}?", 1)
+    monkeypatch.setenv(stores.SERVER, postgres)
+    database = stores.database_of(tmp_path)
     with ExitStack() as stack:
         clients = []
         for number in (1, 2):

@@ -193,21 +193,17 @@ def _write_chunk(part: Any, writer: PageWriter, document: _Document) -> None:
     """Write a file that Word merges when it opens the document: HTML, text, another document, a saved page."""
     if part is None:
         return
+    from minicpm_rag.loaders.html import decode_html, write_html
+    from minicpm_rag.loaders.mail import write_saved_page
+
     kind, name = part.content_type.lower(), str(part.partname).rsplit("/", 1)[-1]
     if "html" in kind:
-        from minicpm_rag.loaders.html import decode_html, write_html
-
         write_html(decode_html(part.blob).text, writer)
     elif "text/plain" in kind:
         writer.paragraph(decode(part.blob).text)
     elif "word" in kind and document.depth < _DEEPEST_CHUNK:
         _write_inner_document(part.blob, name, writer, document)
-    elif kind in ("message/rfc822", "multipart/related"):
-        from minicpm_rag.loaders.mail import write_saved_page
-
-        if not write_saved_page(part.blob, writer):
-            document.unread.append(name)
-    else:
+    elif kind not in ("message/rfc822", "multipart/related") or not write_saved_page(part.blob, writer):
         document.unread.append(name)
 
 
