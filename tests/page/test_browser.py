@@ -439,21 +439,36 @@ def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdict
 
 
 def endless_model(folder: Path) -> None:
-    """The tiny model, that cannot end an answer by itself: what it scores its end marks with is nothing."""
+    """The tiny model, made to write one sentence that never ends: each token has one other that follows it.
+
+    A model that draws its words may end at once, or go round and be stopped by the guard. The layers add nothing here,
+    so the output layer sees the embedding of the last token: signs, and those of two tokens are hardly alike.
+    """
     import torch
 
     shutil.copytree(TINY, folder, dirs_exist_ok=True)
     config = json.loads((folder / "config.json").read_text())
     # Room for an answer that takes several seconds even of a tiny model.
-    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 65536}))
-    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    marks = [token["id"] for token in tokenizer["added_tokens"]]
-    marks += [number for token, number in tokenizer["model"]["vocab"].items() if token.startswith("<")]
-    file = folder / "pytorch_model-00001-of-00004.bin"
-    weights = torch.load(file, weights_only=True)
-    for name in ("model.embed_tokens.weight", "lm_head.weight"):
-        weights[name][marks] = 0
-    torch.save(weights, file)
+    config |= {"max_position_embeddings": 65536, "tie_word_embeddings": False}
+    (folder / "config.json").write_text(json.dumps(config))
+    tokens = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    written = [number for token, number in tokens.items() if token.replace("▁", "").isalpha()]
+    signs = torch.randn(len(tokens), config["hidden_size"], generator=torch.Generator().manual_seed(0)).sign()
+    output = torch.zeros_like(signs)
+    for token, sign in enumerate(signs):
+        follower = (written.index(token) + 1 if token in written else token) % len(written)
+        output[written[follower]] += sign
+    for file in folder.glob("*.bin"):
+        weights = torch.load(file, weights_only=True)
+        for name in weights:
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                weights[name] = torch.zeros_like(weights[name])
+        given = {
+            "model.embed_tokens.weight": signs,
+            "lm_head.weight": output,
+            "model.norm.weight": torch.ones(len(signs.T)),
+        }
+        torch.save(weights | {name: given[name] for name in given if name in weights}, file)
 
 
 def test_stop_keeps_the_partial_text_and_frees_the_model(server: Server, visitor: Visitor) -> None:
