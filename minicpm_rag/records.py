@@ -460,7 +460,7 @@ class Candidate:
     closeness: float | None = None  # of the passage's words to the question's, 0..1
     score: float = 0.0  # what it is ranked by, 0..1
     reading: Reading | None = None  # of the first few, where there is a reader
-    is_lacking: bool = False  # a number of the question, or a character that no model can read
+    is_lacking: bool = False  # what the question names or asks for, such as a number or a form
     features: Features = field(default_factory=Features)
     evidence: float = 0.0  # probability that it bears on the question, 0..1
     fate: Message | None = None  # what became of it, such as "passage 1"

@@ -32,7 +32,7 @@ from minicpm_rag.retrieval.parties import in_its_words
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import Choice, select, tell_fates
 from minicpm_rag.retrieval.spelling import corrected
-from minicpm_rag.retrieval.vetoes import lacks_office, lacks_something, unreadable
+from minicpm_rag.retrieval.vetoes import lacks_office, lacks_something, none_tells, tells_something_else, unreadable
 from minicpm_rag.settings import PASSAGES
 from minicpm_rag.text.courtesies import without_courtesies
 from minicpm_rag.text.questions import check_question
@@ -162,7 +162,11 @@ class HybridRetriever(BaseRetriever):
                 candidate.reading = reading
                 if reading.answers < UNSEEN and lacks_office(question, with_above(candidate.document)):
                     candidate.is_lacking = True
+                if tells_something_else(question, candidate.document, reading):
+                    candidate.is_lacking = True
             candidates = answering_first(candidates)
+            if candidates and none_tells(match, candidates):
+                candidates[0].is_lacking = True
         signs = features(candidates, match, searches.readable)
         for candidate, observed in zip(candidates, signs, strict=True):
             candidate.features = observed

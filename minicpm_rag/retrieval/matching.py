@@ -81,6 +81,11 @@ class QuestionMatch:
         """The same for the content words alone."""
         return _best_sentence(self._content, self._terms(document))
 
+    def subject_sentence(self, document: Document, apart: Collection[str]) -> float:
+        """The largest share of the content words but those `apart` in one sentence, with what stands above it, 0..1."""
+        weights = {term: weight for term, weight in self._content.items() if term not in apart}
+        return _best_sentence(weights, self._terms(document))
+
     def coverage(self, documents: Sequence[Document]) -> float:
         """The share of the question's weight that the passages hold together, 0..1."""
         texts = [self._terms(document).whole for document in documents]

@@ -3,18 +3,32 @@
 The page for 2023 does not answer for 2022, however many words it shares with the question; and to a model that knows
 neither 鲵 nor 鲥, what is said of one fish is said of the other. Other names that are missing are seen by the reader:
 looking for them here told nothing more. Where it sees no answer, one thing more is looked for, the office of a person
-who is asked for: the teacher does not answer for the assistant.
+who is asked for: the teacher does not answer for the assistant. And of passages that hold the question's subject one
+must answer: what a passage on another subject has to say does not count.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
+from minicpm_rag.retrieval.attributes import attribute, lacks_attribute
+from minicpm_rag.retrieval.forms import has_form
+from minicpm_rag.retrieval.matching import with_above
+from minicpm_rag.retrieval.rivals import speaks_of_rival
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.scripts import has_han, is_han
+from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.terms import fold, terms
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+    from minicpm_rag.records import Candidate, Reading
+    from minicpm_rag.retrieval.matching import QuestionMatch
 
 _OFFICE_ZH = re.compile(
     r"(?:^|的)(?:现任|新任|新|首任)?(?P<of>[^的，,。是为？?]{2,6})(?:是|为)(?:谁|哪位)[？?]?$|^谁是(?:.*的)?(?P<is>[^的，,。？?]{2,6})[？?]?$"
@@ -24,6 +38,10 @@ _OFFICE_EN = re.compile(
     r"(?P<office>[a-z-]+(?: [a-z-]+){0,2}?)"
     r"(?: (?:of|at|for|in) .*)?[?]?$"
 )
+_SURELY_NONE = -5.4  # the reader's log odds under which a passage surely does not answer
+_NONE = -3.0  # the same for one that does not even have the word for what is asked
+_ON_SUBJECT = 0.5  # of what the first passage holds of the question but for the word for what is asked
+_LIKELY = 0.1  # from which the reader takes a place for one where the answer may lie
 _SMALL = 10.0  # "the two sides", "the 3 largest": up to here a number may count what the passage lists
 
 
@@ -62,3 +80,36 @@ def lacks_office(question: str, source: str) -> bool:
     if not has_han(plain):
         return terms(office)[-1] not in terms(said)
     return office[-2:] not in said and office[:2] not in said
+
+
+def none_tells(match: QuestionMatch, candidates: Sequence[Candidate]) -> bool:
+    """Whether of the passages that were read and hold the question's subject none tells what is asked of it."""
+    question = match.question
+    read = [one for one in candidates if one.reading is not None]
+    if not read or any(match.stands_in(one.document) for one in candidates):
+        return False
+    asked = attribute(question)
+    shares = [match.subject_sentence(one.document, asked) for one in read]
+    # What is in another language shares no words, and may speak of the subject all the same.
+    on_subject = [
+        one
+        for one, share in zip(read, shares, strict=True)
+        if share >= _ON_SUBJECT * shares[0] or has_han(one.document.page_content) != has_han(question)
+    ]
+    lacks_word = bool(asked) and all(lacks_attribute(question, with_above(one.document)) for one in on_subject)
+    least = _NONE if lacks_word else _SURELY_NONE
+    return all(one.reading.answers < 1 / (1 + math.exp(-least)) for one in on_subject if one.reading is not None)
+
+
+def tells_something_else(question: str, document: Document, reading: Reading) -> bool:
+    """Whether what the reader takes for the answer has not the form of one, or is said of a rival of the subject."""
+    text = document.page_content
+    likely = [(start, end) for start, end, probability in reading.places if probability >= _LIKELY]
+    return all(
+        not has_form(question, _statement(text, start), text[start:end]) or speaks_of_rival(question, document, start)
+        for start, end in likely or [(reading.start, reading.end)]
+    )
+
+
+def _statement(text: str, place: int) -> str:
+    return next((text[start:end] for start, end in sentence_spans(text) if place < end), text)

@@ -1,8 +1,20 @@
 from __future__ import annotations
 
-import pytest
+import math
 
-from minicpm_rag.retrieval.vetoes import lacking_numbers, lacks_office, lacks_something, unreadable
+import pytest
+from langchain_core.documents import Document
+
+from minicpm_rag.records import Candidate, Reading
+from minicpm_rag.retrieval.matching import QuestionMatch
+from minicpm_rag.retrieval.vetoes import (
+    lacking_numbers,
+    lacks_office,
+    lacks_something,
+    none_tells,
+    tells_something_else,
+    unreadable,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +62,40 @@ def test_a_character_that_no_model_reads_must_stand_in_the_source() -> None:
 )
 def test_an_office_that_is_asked_for_must_be_named(question: str, source: str, lacks: bool) -> None:
     assert lacks_office(question, source) is lacks
+
+
+def candidates(*read: tuple[str, float]) -> list[Candidate]:
+    """Passages with the log odds that they answer."""
+    return [
+        Candidate(Document(text, id=str(number)), 1.0, reading=Reading(0, 1, 1 / (1 + math.exp(-odds)), 1.0))
+        for number, (text, odds) in enumerate(read)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "read", "none"),
+    [
+        # Another subject's price does not answer.
+        ("What does the LP-7 cost?", [("The LP-7 prints labels.", -6.0), ("The saw costs 9 euros.", -4.0)], True),
+        ("What does the LP-7 cost?", [("The LP-7 prints labels.", -6.0), ("LP-7 list: 9 euros.", -4.0)], False),
+        # What does not even have the word for what is asked must answer more surely.
+        ("What colour are the aprons?", [("Everyone gets three aprons.", -4.0)], True),
+        ("What colour are the aprons?", [("Everyone gets three navy aprons.", 1.0)], False),
+        ("What colour are the aprons?", [("Aprons of one colour are worn.", -4.0)], False),
+        ("What colour are the aprons?", [("每人发三条围裙。", -4.0)], False),
+    ],
+)
+def test_passages_on_the_subject_must_tell_what_is_asked(
+    question: str, read: list[tuple[str, float]], none: bool
+) -> None:
+    match = QuestionMatch(question, lambda wanted: dict.fromkeys(wanted, 1.0))
+    assert none_tells(match, candidates(*read)) is none
+
+
+def test_one_likely_place_of_the_right_kind_is_enough() -> None:
+    passage = Document("DH-30：噪音 42 分贝。\nDH-50：噪音 45 分贝。")
+    text = passage.page_content
+    places = tuple((text.index(value), text.index(value) + 2, chance) for value, chance in (("42", 0.6), ("45", 0.3)))
+    reading = Reading(*places[0][:2], 0.9, 0.6, places)
+    assert not tells_something_else("DH-50 的噪音是多少？", passage, reading)
+    assert tells_something_else("DH-50 的噪音是多少？", passage, Reading(*places[0][:2], 0.9, 0.6, places[:1]))
