@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
-from minicpm_rag.loaders.bounds import count, number_of
+from minicpm_rag.loaders.bounds import count
+from minicpm_rag.loaders.charts import DIAGRAM, write_chart, write_diagram
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.tables import header_rows_of
@@ -25,11 +26,9 @@ _NOTES = "Notes / 备注"
 _DEEPEST_GROUP = 50
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
-_C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _CHOICE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Choice"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
-_MOST_POINTS = 10_000  # of a series
 _MOST_SHAPES = 100  # more are a drawing, not columns of text
 
 
@@ -137,10 +136,9 @@ def _write(shape: Any, writer: PageWriter) -> None:
         rows = list(_rows(shape.table))
         writer.table(rows, header_rows=header_rows_of([cells for _, cells in rows[:4]]))
     elif getattr(shape, "has_chart", False):
-        _write_chart(shape, writer)
+        write_chart(shape.chart_part.blob, writer)
     elif shape.element.tag.endswith("}graphicFrame"):
-        # SmartArt: its texts are in a part of its own that python-pptx does not open.
-        _write_diagram(shape, writer)
+        _write_diagrams(shape, writer)
 
 
 def _text(element: Any) -> str:
@@ -183,67 +181,10 @@ def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
         yield number, cells
 
 
-def _write_chart(shape: Any, writer: PageWriter) -> None:
-    """Write a chart's numbers as a table of categories and series; of any kind of chart, read from its XML.
-
-    python-pptx knows fewer kinds than PowerPoint (no 3-D ones, none with two kinds of axes).
-    """
-    from lxml import etree
-
-    root = etree.fromstring(shape.chart_part.blob, etree.XMLParser(resolve_entities=False, no_network=True))
-    title = root.find(f"{_C}chart/{_C}title")
-    if title is not None:
-        writer.paragraph(" ".join(filter(None, (_line(paragraph) for paragraph in title.iter(f"{_A}p")))))
-    columns: list[tuple[str, dict[int, str]]] = []
-    categories: dict[int, str] = {}
-    for series in root.iter(f"{_C}ser"):
-        name = series.find(f"{_C}tx")
-        columns.append((_first_value(name), _points(series, "val", "yVal")))
-        categories = {**_points(series, "cat", "xVal"), **categories}
-    indices = sorted({index for _, values in columns for index in values} | categories.keys())[:_MOST_POINTS]
-    count("cells", len(indices) * len(columns))
-    rows = [
-        [categories.get(index, str(index + 1)), *(values.get(index, "") for _, values in columns)] for index in indices
-    ]
-    if rows:
-        writer.table(enumerate([["", *(name for name, _ in columns)], *rows], start=1))
-
-
-def _first_value(element: Any) -> str:
-    value = element.find(f".//{_C}v") if element is not None else None
-    return str(value.text or "") if value is not None else ""
-
-
-def _points(series: Any, *names: str) -> dict[int, str]:
-    """The values that a chart keeps of its workbook, by their index; of several levels the innermost."""
-    source = next((found for name in names if (found := series.find(f"{_C}{name}")) is not None), None)
-    if source is None:
-        return {}
-    level = source.find(f".//{_C}lvl")
-    points: dict[int, str] = {}
-    for point in (source if level is None else level).iter(f"{_C}pt"):
-        index, text = point.get("idx", ""), _first_value(point)
-        points[number_of(index, 0)] = _number(text)
-    return points
-
-
-def _number(text: str) -> str:
-    """A number without the noise of binary fractions; other text as it is."""
-    try:
-        return f"{float(text):.12g}" if "." in text else text
-    except ValueError:
-        return text
-
-
-def _write_diagram(shape: Any, writer: PageWriter) -> None:
-    from lxml import etree
-
-    names = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
+def _write_diagrams(shape: Any, writer: PageWriter) -> None:
+    """Write SmartArt: its texts are in a part of its own that python-pptx does not open."""
     relation = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}dm"
-    for element in shape.element.iter(names):
+    for element in shape.element.iter(DIAGRAM):
         identifier = element.get(relation)
         if identifier and identifier in shape.part.rels:
-            parser = etree.XMLParser(resolve_entities=False, no_network=True)
-            root = etree.fromstring(shape.part.related_part(identifier).blob, parser)
-            texts = ("".join(t.text or "" for t in p.iter("{*}t")) for p in root.iter("{*}p"))
-            writer.paragraph("\n".join(text for text in texts if text.strip()))
+            write_diagram(shape.part.related_part(identifier).blob, writer)

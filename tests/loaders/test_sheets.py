@@ -12,9 +12,9 @@ from conftest import DATA
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_file
+from minicpm_rag.loaders.cell_values import shown
 from minicpm_rag.loaders.sheets import layout
 from minicpm_rag.loaders.sheets.layout import write_grid
-from minicpm_rag.loaders.sheets.values import shown
 from minicpm_rag.loaders.writer import PageWriter
 
 OFFICE = DATA / "office"

@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import count
+from minicpm_rag.loaders.cell_values import shown
+from minicpm_rag.loaders.charts import chart_titles
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.sheets.layout import Row, write_grid
 from minicpm_rag.loaders.sheets.old import calamine_pages
 from minicpm_rag.loaders.sheets.open_document import open_document_pages
-from minicpm_rag.loaders.sheets.values import shown
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
@@ -144,7 +145,7 @@ def _comments(sheet: Any) -> Iterator[str]:
 
 
 def _text_boxes(file: BinaryIO) -> dict[str, list[str]]:
-    """The texts drawn on sheets, by sheet title; openpyxl reads pictures and charts only."""
+    """The texts drawn on sheets and the titles of charts, by sheet title; openpyxl reads no texts."""
     from lxml import etree
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
@@ -174,7 +175,10 @@ def _text_boxes(file: BinaryIO) -> dict[str, list[str]]:
                 if drawing in names:
                     root = etree.fromstring(archive.read(drawing), parser)
                     texts = ("".join(part.text or "" for part in body.iter("{*}t")) for body in root.iter("{*}txBody"))
-                    found.setdefault(sheet.get("name", ""), []).extend(text for text in texts if text.strip())
+                    own = found.setdefault(sheet.get("name", ""), [])
+                    own.extend(text for text in texts if text.strip())
+                    for chart in related(drawing, "chart").values():  # its numbers are those of cells
+                        own.extend(chart_titles(archive.read(chart)) if chart in names else ())
     return found
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.bounds import count
+from minicpm_rag.loaders.cell_values import shown
 from minicpm_rag.loaders.sheets.binary_formats import SheetLook, looks_of
 from minicpm_rag.loaders.sheets.layout import Row, write_grid
-from minicpm_rag.loaders.sheets.values import shown
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
 from minicpm_rag.records import Page

@@ -16,6 +16,7 @@ from typing import Any
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import MOST_STYLES, count, number_of
+from minicpm_rag.loaders.charts import CHART, DIAGRAM, write_chart, write_diagram
 from minicpm_rag.loaders.elements import inside
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import loaded
@@ -29,7 +30,10 @@ from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile
 
 _WHAT = Message("loaders.word_document")
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_RELATION = f"{_R}id"
+_OBJECT = "{urn:schemas-microsoft-com:office:office}OLEObject"
+_PARTS_READ = ("/aFChunk", "/chart", "/diagramData")  # ends of the kinds of relations
 _HEADING_NAME = re.compile(r"(?i)^(?:heading|标题|標題)\s*([1-9])$")
 _CONTENTS_NAME = re.compile(r"(?i)^(?:toc|目录|目錄)\s*[1-9]$")
 _MOST_COLUMNS = 100  # Word allows 63
@@ -45,7 +49,7 @@ class _Document:
     numbering: Numbering = field(default_factory=Numbering)
     levels: dict[str, int] = field(default_factory=dict)  # heading level by paragraph style
     contents: frozenset[str] = frozenset()  # paragraph styles of a table of contents
-    embedded: dict[str, Any] = field(default_factory=dict)  # parts of other formats, by relation
+    embedded: dict[str, Any] = field(default_factory=dict)  # charts, diagrams and parts of other formats, by relation
     by_look: bool = False  # whether headings are told by their look, because no style marks them
     by_bold: bool = False  # whether boldness tells them
     depth: int = 0  # of a document inside documents
@@ -57,7 +61,7 @@ def read(path: Path) -> LoadedFile:
     writer = PageWriter()
     unread: list[str] = []
     _write_document(path, writer, 0, unread)
-    note = Message("loaders.embedded_not_read", names=unread) if unread else None
+    note = Message("loaders.embedded_not_read", names=list(dict.fromkeys(unread))) if unread else None
     return loaded(path.name, [writer.page(1)], note=note)
 
 
@@ -86,7 +90,7 @@ def _write_document(path: Path, writer: PageWriter, depth: int, unread: list[str
             {
                 identifier: relation.target_part
                 for identifier, relation in document.part.rels.items()
-                if not relation.is_external and relation.reltype.endswith("/aFChunk")
+                if not relation.is_external and relation.reltype.endswith(_PARTS_READ)
             },
             depth=depth,
             unread=unread,
@@ -187,6 +191,26 @@ def _write_paragraph(element: Any, writer: PageWriter, document: _Document) -> N
     for box in element.iter(TEXT_BOX):
         if not _inside_fallback(box):
             _write_blocks(box, writer, document)
+    _write_drawings(element, writer, document)
+
+
+def _write_drawings(element: Any, writer: PageWriter, document: _Document) -> None:
+    """Write the charts and diagrams that are anchored in a paragraph or table; name objects of other programs."""
+    from lxml.etree import XMLSyntaxError
+
+    for drawing in element.iter(CHART, DIAGRAM, _OBJECT):
+        if _inside_fallback(drawing):
+            continue  # an older form of what stands beside it, or written with the text box that it is in
+        if drawing.tag == _OBJECT:
+            document.unread.append(one_line(drawing.get("ProgID", "OLE")))
+            continue
+        part = document.embedded.get(drawing.get(_RELATION if drawing.tag == CHART else f"{_R}dm", ""))
+        if part is None:
+            continue
+        try:
+            (write_chart if drawing.tag == CHART else write_diagram)(part.blob, writer)
+        except XMLSyntaxError:  # the text is read without it
+            document.unread.append(str(part.partname).rsplit("/", 1)[-1])
 
 
 def _write_chunk(part: Any, writer: PageWriter, document: _Document) -> None:
@@ -254,6 +278,7 @@ def _write_table(table: Any, writer: PageWriter, document: _Document) -> None:
                 _write_blocks(cell, writer, document)
         return
     writer.table(rows, header_rows=_marked_headers(table) or header_rows_of([cells for _, cells in rows[:4]]))
+    _write_drawings(table, writer, document)
 
 
 def _marked_headers(table: Any) -> int:

@@ -36,6 +36,12 @@ def shown(value: Any, number_format: str) -> str:
     return str(value).strip()
 
 
+def is_date_format(number_format: str) -> bool:
+    """Whether the format shows numbers as dates: it has a year or a day."""
+    letters = _QUOTED.sub("", number_format[:_LONGEST]).lower().replace("general", "")
+    return any(letter in letters for letter in "yd年月日")
+
+
 def _moment(value: datetime.datetime | datetime.date | datetime.time, number_format: str) -> str:
     letters = _QUOTED.sub("", number_format).lower()
     is_full = "y" in letters and "d" in letters and letters.count("m") > 0 and "年" not in number_format
