@@ -394,6 +394,17 @@ def test_latin_words_numbers_and_brackets_in_hebrew_keep_their_places() -> None:
     )
 
 
+def test_brackets_numbers_and_latin_names_in_hebrew_arabic_and_persian_stand_where_they_are_read() -> None:
+    hebrew, arabic, persian = map(text_of, ("hebrew_brackets", "arabic_with_latin", "persian_numbers"))
+    assert "במהלך השנה (לעומת 980 בשנה הקודמת) במחיר ממוצע של 475.50 ש״ח." in hebrew
+    assert "support@example.org או באתר Example Pumps Ltd. בכל יום." in hebrew
+    assert "خلال العام (مقابل 980 في العام السابق) بسعر متوسط قدره 475.50 يورو." in arabic
+    assert "للاستفسار: support@example.org أو Example Pumps Ltd." in arabic
+    assert persian.startswith("گزارش سالانه ۱۴۰۳\nشرکت در طول سال ۱۲۵۰ پمپ (در مقایسه با ۹۸۰ پمپ سال قبل) فروخت.")
+    assert "قیمت هر پمپ ۴٬۷۵۰ یورو است و مدل آن P-10 نام دارد." in persian
+    assert "| پمپ | ۴ | ۴٬۷۵۰ |" in persian
+
+
 def test_sections_of_a_chinese_document_are_headings_in_the_usual_font() -> None:
     [page] = loaded("chinese_sections").pages
     assert [heading.text for heading in page.headings] == [

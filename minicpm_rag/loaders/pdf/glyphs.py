@@ -247,7 +247,7 @@ def _class_of(text: str) -> int:
         return UNTOLD if text else 0
     if text.isspace():
         return SPACE | (LINE_END if text == "\n" else 0)
-    if RIGHT_TO_LEFT.match(text):
+    if RIGHT_TO_LEFT.match(text) and not text.isdigit():
         return INKED | LEFTWARD
     return INKED | (WIDE if is_wide(text) and not _HANGUL.match(text) else 0)
 

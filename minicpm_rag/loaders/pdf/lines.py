@@ -29,6 +29,7 @@ _CELL_GAP = 0.95  # of the line height: a wider gap may part cells, in justified
 _BACKWARD_GAP = 2.0  # of the line height, against the direction of writing or in text that runs to the left
 _SAME_EDGE = 3.0  # page units
 _WIDE_GAP = 1.5  # of the line height: a wider gap parts whatever stands on a line
+_PUNCTUATION = frozenset('.,:;!?()[]،؛؟"')
 ITEM_MARK = re.compile(r"[^\w\s]{1,2}|[o§]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|[①-⑳]")
 _ALL_WIDE = re.compile(f"[{scripts.WIDE}]")
 
@@ -196,6 +197,10 @@ def fragments_of(glyphs: Glyphs, turns: int = 0) -> list[Fragment]:
     apart = (overlap < 0.3 * numpy.minimum(height[1:], height[:-1])) | (gap > _CELL_GAP * taller)
     leftward = (glyphs.classes[numbers] & LEFTWARD) > 0
     mixed = leftward[1:] ^ leftward[:-1]  # a Latin word in such a line lies beyond its own width
+    if leftward.any():  # and so does punctuation beside it
+        beside = numpy.isin(line_ends, line_ends[leftward])
+        beside &= numpy.array([glyphs.texts[number] in _PUNCTUATION for number in numbers.tolist()])
+        mixed |= beside[1:] | beside[:-1]
     back = numpy.where(leftward[1:], left[:-1] - right[1:] > _BACKWARD_GAP * taller, gap < -_BACKWARD_GAP * taller)
     apart |= (back & ~mixed) | (line_ends[1:] != line_ends[:-1])
     wide = (glyphs.classes[numbers] & WIDE) > 0

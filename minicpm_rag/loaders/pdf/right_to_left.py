@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _ALEFS = frozenset("اأإآ")
 _LAM = "ل"
+_SEPARATORS = "٬٫"  # within Arabic numbers, of thousands and of decimals
 _OPENING, _CLOSING = "([{", ")]}"
+_BRACKETS = frozenset("()[]{}")
 _LEVEL = 0.5  # of the lower one's height: words that overlap so much stand on one line
+_TOUCHING = 0.08  # of the height of a line: characters nearer than that belong to one word
+_SPACE = 0.15  # of the height: a bracket that stands further away belongs to another word
+_CELL_GAP = 0.95  # of the height: parts cells of a table
+_RUN = re.compile("r(?:n{0,3}r)*|.")  # characters that run to the right, with punctuation inside; or one other
 
 Word = list[int]  # places of its characters
 
@@ -36,22 +42,45 @@ def put_in_order(
     if not any(RIGHT_TO_LEFT.match(text) for text in set(texts)):
         return None
     order = list(range(len(texts)))
+    page_runs_left = _runs_left(texts)
     for start, end in _runs(~ends):
         words = [list(range(start + a, start + b)) for a, b in _runs(inked[start:end])]
         leftward = [any(RIGHT_TO_LEFT.match(texts[place]) for place in word) for word in words]
         if not any(leftward):
             continue
+        is_level = [not _runs_up_or_down(word, boxes) for word in words]
         for number, word in enumerate(words):
             if leftward[number]:
-                words[number] = _word_in_order(word, texts, boxes)
                 boxes[word, 1], boxes[word, 3] = boxes[word, 1].max(), boxes[word, 3].min()
-        letters = [place for word in words for place in word if texts[place].isalpha()]
-        if 2 * sum(bool(RIGHT_TO_LEFT.match(texts[place])) for place in letters) > len(letters):
+        if (page_runs_left or _runs_left(texts[start:end])) and all(is_level) and _stand_on_one_line(words, boxes):
+            words = _line_in_order(words, texts, boxes)
             _turn_brackets(words, texts)
-            words = _words_in_order(words, texts, boxes)
+        else:
+            for number, word in enumerate(words):
+                if leftward[number] and is_level[number]:
+                    words[number] = [place for part in _line_in_order([word], texts, boxes) for place in part]
         between = [place for place in range(start, end) if not inked[place]]
         _put(order, start, words, between, [len(word) for word in words])
     return order
+
+
+def _runs_left(texts: Sequence[str]) -> bool:
+    """Whether most letters are of a writing that runs to the left."""
+    letters = [text for text in texts if text.isalpha()]
+    return 2 * sum(RIGHT_TO_LEFT.match(text) is not None for text in letters) > len(letters)
+
+
+def _runs_up_or_down(word: Word, boxes: NDArray[numpy.float32]) -> bool:
+    """Whether a word is written up or down the page."""
+    middles, heights = boxes[word][:, [0, 2]].mean(axis=1), boxes[word][:, [1, 3]].mean(axis=1)
+    return len(word) > 2 and bool(numpy.ptp(middles) < numpy.ptp(heights))
+
+
+def _stand_on_one_line(words: Sequence[Word], boxes: NDArray[numpy.float32]) -> bool:
+    """Whether all words overlap in height; else pdfium missed the end of a line."""
+    tops, bottoms = [boxes[word, 1].max() for word in words], [boxes[word, 3].min() for word in words]
+    lowest = min(top - bottom for top, bottom in zip(tops, bottoms, strict=True))
+    return bool(min(tops) - max(bottoms) >= _LEVEL * lowest)
 
 
 def _runs(flags: NDArray[numpy.bool_]) -> Iterator[tuple[int, int]]:
@@ -73,65 +102,108 @@ def _put(order: list[int], start: int, words: Sequence[Word], between: Sequence[
     order[place : place + len(spaces)] = spaces
 
 
-def _word_in_order(word: Word, texts: Sequence[str], boxes: NDArray[numpy.float32]) -> Word:
-    """The characters of a word from right to left; numbers and Latin letters inside of it keep their order."""
-    own = boxes[word]
-    middles = dict(zip(word, ((own[:, 0] + own[:, 2]) / 2).tolist(), strict=True))
-    heights = (own[:, 1] + own[:, 3]) / 2
-    if len(word) > 2 and max(middles.values()) - min(middles.values()) < heights.max() - heights.min():
-        return word  # written up or down the page
-    pieces: list[Word] = []
-    for place in word:
-        if pieces and _runs_right(texts[place]) and _runs_right(texts[pieces[-1][-1]]):
-            pieces[-1].append(place)
-        else:
-            pieces.append([place])
-    marks = [piece for piece in pieces if _is_mark(texts[piece[0]])]
-    rest = [piece for piece in pieces if not _is_mark(texts[piece[0]])]
-    rest.sort(key=lambda piece: -max(middles[place] for place in piece))
-    for number in range(len(rest) - 1):
-        first, second = rest[number][0], rest[number + 1][0]
+def _line_in_order(words: Sequence[Word], texts: Sequence[str], boxes: NDArray[numpy.float32]) -> list[Word]:
+    """The words of a line, or the parts of a word, from right to left; Latin words and numbers run to the right.
+
+    By Unicode's bidirectional algorithm (UAX 9), backwards and without its levels: several Latin words are one run,
+    numbers by themselves one each, and punctuation at the edge of a run stands beyond it.
+    """
+    places = [place for word in words for place in word if not _is_mark(texts[place])]
+    middle = dict(zip(places, boxes[places][:, [0, 2]].mean(axis=1).tolist(), strict=True))
+    places.sort(key=lambda place: -middle[place])
+    for number in range(len(places) - 1):
+        first, second = places[number], places[number + 1]
         one_glyph = bool((boxes[first] == boxes[second]).all())
         if one_glyph and texts[first] in _ALEFS and texts[second] == _LAM:
-            rest[number], rest[number + 1] = rest[number + 1], rest[number]
-    for mark in marks:
-        rest.insert(_place_of_mark(mark[0], rest, texts, boxes), mark)
-    return [place for piece in rest for place in piece]
-
-
-def _place_of_mark(mark: int, rest: Sequence[Word], texts: Sequence[str], boxes: NDArray[numpy.float32]) -> int:
-    """Where among the pieces a mark belongs: behind the letter that it stands over."""
-    middle = (boxes[mark, 0] + boxes[mark, 2]) / 2
-
-    def distance(number: int) -> float:
-        left, _, right, _ = boxes[rest[number][0]].tolist()
-        return float(max(left - middle, middle - right, 0.0) + abs((left + right) / 2 - middle) / 1000)
-
-    letters = [number for number, piece in enumerate(rest) if RIGHT_TO_LEFT.match(texts[piece[0]])]
-    place = min(letters, key=distance) + 1 if letters else len(rest)
-    while place < len(rest) and _is_mark(texts[rest[place][0]]):
-        place += 1
-    return place
-
-
-def _words_in_order(words: list[Word], texts: Sequence[str], boxes: NDArray[numpy.float32]) -> list[Word]:
-    """The words of a line from right to left, Latin words one after the other from left to right."""
-    tops, bottoms = [boxes[word, 1].max() for word in words], [boxes[word, 3].min() for word in words]
-    lowest = min(top - bottom for top, bottom in zip(tops, bottoms, strict=True))
-    if min(tops) - max(bottoms) < _LEVEL * lowest:
-        return words  # pdfium missed the end of a line
-    ordered = sorted(words, key=lambda word: -float(boxes[word, 2].max()))
+            places[number], places[number + 1] = second, first
     found: list[Word] = []
-    latin: list[Word] = []
-    for word in ordered:
+    latin: list[Word] = []  # words of a run, from right to left
+    numbers: list[Word] = []  # after them: within the run where another Latin word follows
+    for word, is_far in _parted(places, words, texts, boxes):
         written = "".join(texts[place] for place in word)
-        if any(map(str.isalpha, written)) and not RIGHT_TO_LEFT.search(written):
-            latin.insert(0, word)
-            continue
-        found += latin
-        latin = []
-        found.append(word)
-    return found + latin
+        is_latin = RIGHT_TO_LEFT.search(written) is None and any(map(str.isalpha, written))
+        if is_latin and not is_far:
+            latin += numbers
+            numbers = []
+        elif is_latin or is_far or not latin or RIGHT_TO_LEFT.search(written):
+            found += [*_latin_in_order(latin, texts, middle), *(_in_runs(each, texts, middle) for each in numbers)]
+            latin, numbers = [], []
+        if is_latin:
+            latin.append(word)
+        elif latin:
+            numbers.append(word)
+        else:
+            found.append(_in_runs(word, texts, middle))
+    found += [*_latin_in_order(latin, texts, middle), *(_in_runs(each, texts, middle) for each in numbers)]
+    marks = [place for word in words for place in word if _is_mark(texts[place])]
+    return _with_marks(found, marks, texts, boxes) if marks else found
+
+
+def _parted(
+    places: Sequence[int], words: Sequence[Word], texts: Sequence[str], boxes: NDArray[numpy.float32]
+) -> Iterator[tuple[Word, bool]]:
+    """The words that characters from right to left make, and whether each stands in another cell than that before it.
+
+    pdfium says which words there are; only a bracket it may have given to the wrong one.
+    """
+    number_of = {place: number for number, word in enumerate(words) for place in word}
+    height = float((boxes[places, 1] - boxes[places, 3]).max())
+    word: Word = []
+    was_far = False
+    for place in places:
+        if word:
+            before = word[-1]
+            gap = float(boxes[before, 0] - boxes[place, 2])
+            bracket = texts[before] in _BRACKETS or texts[place] in _BRACKETS
+            same = number_of[before] == number_of[place]
+            if gap > (_SPACE if bracket else _CELL_GAP if same else _TOUCHING) * height:
+                yield word, was_far
+                word, was_far = [], gap > _CELL_GAP * height
+        word.append(place)
+    if word:
+        yield word, was_far
+
+
+def _classes(word: Word, texts: Sequence[str]) -> str:
+    """A letter for each character: "r" runs to the right, "l" to the left, "n" is neutral."""
+    return "".join(
+        "r" if _runs_right(texts[place]) else "l" if _is_leftward_letter(texts[place]) else "n" for place in word
+    )
+
+
+def _in_runs(word: Word, texts: Sequence[str], middle: dict[int, float]) -> Word:
+    """A word from right to left, what runs to the right inside of it turned."""
+    runs = (word[found.start() : found.end()] for found in _RUN.finditer(_classes(word, texts)))
+    return [place for run in runs for place in sorted(run, key=middle.__getitem__)]
+
+
+def _latin_in_order(words: list[Word], texts: Sequence[str], middle: dict[int, float]) -> list[Word]:
+    """Latin words, given from right to left, in their order; punctuation beyond either edge of them stays there."""
+    if not words:
+        return []
+    first, last = _classes(words[0], texts), _classes(words[-1], texts)
+    right = words[0][: len(first) - len(first.lstrip("n"))]
+    left = words[-1][len(last.rstrip("n")) :]
+    edges = {*right, *left}
+    inner = [sorted((place for place in word if place not in edges), key=middle.__getitem__) for word in words[::-1]]
+    return [[*right, *inner[0]], *inner[1:-1], [*inner[-1], *left]] if len(inner) > 1 else [[*right, *inner[0], *left]]
+
+
+def _with_marks(
+    words: list[Word], marks: Sequence[int], texts: Sequence[str], boxes: NDArray[numpy.float32]
+) -> list[Word]:
+    """The words with each mark behind the letter that it stands over."""
+    letters = [place for word in words for place in word if RIGHT_TO_LEFT.match(texts[place])]
+    if not letters:
+        return [*words, list(marks)]
+    lefts, rights = boxes[letters, 0], boxes[letters, 2]
+    behind: dict[int, list[int]] = {}
+    for mark in marks:
+        middle = float(boxes[mark, 0] + boxes[mark, 2]) / 2
+        outside = numpy.maximum(numpy.maximum(lefts - middle, middle - rights), 0.0)
+        nearest = int(numpy.argmin(outside + numpy.abs((lefts + rights) / 2 - middle) / 1000))
+        behind.setdefault(letters[nearest], []).append(mark)
+    return [[each for place in word for each in (place, *behind.get(place, ()))] for word in words]
 
 
 def _turn_brackets(words: Sequence[Word], texts: list[str]) -> None:
@@ -149,7 +221,12 @@ def _turn_brackets(words: Sequence[Word], texts: list[str]) -> None:
 
 
 def _runs_right(text: str) -> bool:
-    return text.isalnum() and not RIGHT_TO_LEFT.match(text)
+    """Whether a character is a Latin letter or another that runs to the right, or a digit, Arabic and Persian too."""
+    return text.isdigit() or (text.isalnum() and not RIGHT_TO_LEFT.match(text))
+
+
+def _is_leftward_letter(text: str) -> bool:
+    return RIGHT_TO_LEFT.match(text) is not None and text not in _SEPARATORS
 
 
 def _is_mark(text: str) -> bool:
