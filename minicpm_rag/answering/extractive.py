@@ -16,6 +16,7 @@ from minicpm_rag.records import DOCUMENT_ID, EVIDENCE, HEADINGS, PAGE, SCORE, ST
 from minicpm_rag.text.claims import codes, holds_name
 from minicpm_rag.text.comparisons import asks_for_list, own_terms, sides
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, asks_for, content_terms, holds
+from minicpm_rag.text.ranges import fitting
 from minicpm_rag.text.scripts import has_han, is_han
 from minicpm_rag.text.sections import section_at
 from minicpm_rag.text.statements import Statement, is_heading, statements
@@ -65,6 +66,19 @@ _EXCEPTION = re.compile(
 _LABEL = re.compile(r"[-*•\s]*(?P<name>[^\n:：|。.,，;；]{2,40})[:：]\s*(?=\S)")
 _TITLE = "title:"
 _WORD = re.compile(r"\w")
+# A question whether something is so is answered by one item of a list.
+_WHETHER = re.compile(
+    r"^\W*(?:may|can|could|is|are|was|were|do|does|did|must|should|will|has|have)\b"
+    r"|吗[\s?？。]*$|能不能|可不可以|是否|是不是|要不要",
+    re.IGNORECASE,
+)
+# "Please confirm that …" says nothing of whether it is so.
+_REQUEST = re.compile(
+    r"[>\s]*(?:(?:please|kindly|could you|can you|would you)\b.{0,20}?"
+    r"\b(?:confirm|check|tell|let (?:us|me) know|clarify)\b"
+    r"|请.{0,6}?(?:确认|核实|告知|明确|说明).{0,40}?(?:是否|有没有|能否|能不能|可否|多少|什么|何时))",
+    re.IGNORECASE,
+)
 # "1.1 The tenant …" is a clause of a contract, not an item of a list
 _ITEM = re.compile(
     r"\s*(?:[-*•·▪–●○◦]|\d{1,2}(?:[)、）]|\.(?!\d))|[（(]\d{1,2}[)）]|[①-⑳]|[a-h][.)]|[一二三四五六七八九十]{1,3}、)\s*\S"
@@ -130,6 +144,8 @@ def excerpts(
     subjects = [_subject(passage) for passage in passages]
     candidates = _candidates(passages, subjects)
     candidates = [one for one in candidates if one.number not in left_out] or candidates
+    rows = [(one.statement.header, one.statement.text) for one in candidates]
+    candidates = [one for one, is_meant in zip(candidates, fitting(question, rows), strict=True) if is_meant]
     if not candidates:
         return []
     named = frozenset().union(*subjects, *(candidate.section for candidate in candidates))
@@ -182,7 +198,8 @@ def _best_of(question: str, ranked: Sequence[_Scored], most: int) -> list[_Score
     for found in chosen:
         items = _list_around(found, ranked)
         is_wanted = _leads(found) or (found is best and asks_for_list(question))
-        if items and (is_wanted or sum(item in chosen for item in items) > 1):
+        several = sum(item in chosen for item in items) > 1 and not _WHETHER.search(question)
+        if items and (is_wanted or several):
             return [one for one in chosen if one.read >= _READ_WELL and one not in items] + items
     return _with_exceptions(chosen, ranked)
 
@@ -335,8 +352,10 @@ def _between(one: _Scored, other: _Scored) -> tuple[int, int]:
 
 
 def _only_asks(found: _Scored) -> bool:
-    """Whether the statement is a question itself, in which no answer was read: 瓷砖什么时候到货？ in a chat."""
+    """Whether the statement asks itself: "Please confirm …", or 瓷砖什么时候到货？ where no answer was read in it."""
     text = found.one.statement.text.rstrip()
+    if _REQUEST.match(text):
+        return True
     return text.endswith(("?", "？")) and found.read < _READ_WELL and not any(map(str.isdigit, text))
 
 

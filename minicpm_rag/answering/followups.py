@@ -26,7 +26,7 @@ _OPENER_ZH = re.compile(r"^\s*(?:那么?|还有|另外|然后|再|而且|并且|
 _ELLIPSIS_ZH = re.compile(r"的?呢[？?。\s]*$")
 # 哪个电话 asks for a telephone number; it does not speak of one.
 _ASKED_FOR_ZH = re.compile(rf"(?:哪一?[个些条种位家天年]|什么|几[个条种位家天年片次]?|多少)[{HAN}]{{0,3}}")
-_COUNTED_ZH = re.compile(r"(?:哪一?|几|多少)[个些条种位家天年月日次片台块]?")
+_COUNTED_ZH = re.compile(r"(?:哪一?|几|多少)[个些条种位家天年月日次片台块点号]?")
 # Words for a property: a question with no other noun is about the subject of the question before.
 _PROPERTY_ZH = re.compile(
     r"价格|价钱|费用|时间|日期|地址|地点|电话|号码|原因|颜色|重量|尺寸|大小|长度|高度|面积|人口|数量|作者|名字|名称"

@@ -1,4 +1,4 @@
-"""Ask for the parties of a contract by the names that the library has for them: its lessor is another's landlord.
+"""Ask for parties of a contract and a meeting by the names that the library has: one's lessor is another's landlord.
 
 A name is changed only where the library does not hold it and holds another one for the same party, in either language.
 """
@@ -33,6 +33,7 @@ _PARTIES_TEXT = """
     被许可人 被许可方 licensee
     采购人 招标人 采购单位 招标单位 招标方
     投标人 投标方 投标单位 bidder tenderer
+    缺席 未出席 没出席 没有出席 未到会 没到会 没来开会 没来 没有来 absent absentee apologies
 """
 _NAMES = [tuple(line.split()) for line in _PARTIES_TEXT.strip().splitlines()]
 _OTHERS: Mapping[str, tuple[str, ...]] = {

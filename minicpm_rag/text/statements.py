@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LONGEST_ROW = 240  # characters: a row with a longer text in a cell is quoted by its sentences
 _LONGEST_JOINED = 160  # characters: clauses that end with a semicolon are joined up to this length
 _BESIDE = 100  # characters before and after a heading in which its line must begin and end
+_QUOTED = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)  # what a mail quotes of the one before
 _INK = re.compile(r"\S")
 # No sentence's end, no list item, no "name: value".
 _HEADING = re.compile(r"(?![-*•·])[^\n:：|]{1,60}(?<![.。!?！？;；,，…])")
@@ -41,9 +42,12 @@ class Statement:
 
     @property
     def readable(self) -> str:
-        """The text as it is shown: a row as "Model: AL-200; Price: 1299", a sentence on one line."""
+        """The text as it is shown: a row as "Model: AL-200; Price: 1299", a sentence on one line.
+
+        The marks of what a mail quotes are left out.
+        """
         if not ROWS.fullmatch(self.text):
-            return " ".join(self.text.split())
+            return " ".join(_QUOTED.sub("", self.text).split())
         names = cells(self.header) if self.header else []
         pairs = [(name, cell) for name, cell in zip_longest(names, cells(self.text), fillvalue="") if cell]
         wide = any(has_wide(name + cell) for name, cell in pairs)

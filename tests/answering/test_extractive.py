@@ -269,3 +269,48 @@ def test_two_words_in_common_are_no_answer_where_another_document_has_all() -> N
         metadata={"title": "flat", "document_id": 1, "page": 1, "start": 0, "score": 1.0, "evidence": 0.9},
     )
     assert texts("What deposit does the lessee pay in advance?", own, other) == [own.page_content]
+
+
+def _mail(text: str) -> Document:
+    return Document(text, metadata={"title": "mail.eml", "document_id": 9, "page": 1, "start": 0, "score": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("question", "request_line", "answer"),
+    [
+        (
+            "Is the oil finish food safe?",
+            "Please also confirm that the oil finish is food safe.",
+            "The oil finish of the shelves is safe for food once it has dried.",
+        ),
+        ("油漆是否环保？", "请确认油漆是否环保，谢谢。", "油漆为水性环保漆。"),
+    ],
+)
+def test_a_request_to_confirm_something_is_not_quoted_beside_the_answer(
+    question: str, request_line: str, answer: str
+) -> None:
+    found = excerpts(question, [_mail(f"{request_line}\n\n{answer}")])
+    assert [one.statement.text for one in found] == [answer]
+
+
+def test_of_a_list_of_steps_a_question_whether_gets_its_step_and_not_all() -> None:
+    steps = [
+        "1. Spin the cells of the culture for three minutes.",
+        "2. Add the buffer to the cells and invert the tube.",
+        "3. Do not vortex the tube after the buffer.",
+        "4. Spin the tube at full speed.",
+        "5. Wash the column with ethanol.",
+    ]
+    found = excerpts("May I vortex the tube after the buffer?", [_mail("\n".join(steps))])
+    assert any("Do not vortex" in one.statement.text for one in found)
+    assert not any("Wash the column" in one.statement.text for one in found)
+
+
+def test_a_row_whose_range_leaves_the_amount_out_is_not_quoted() -> None:
+    rows = (
+        "| 假别 | 天数 | 审批人 |\n| 事假 | 1天以内 | 直属主管 |\n"
+        "| 事假 | 1天以上3天以内 | 部门总监 |\n| 事假 | 3天以上 | 人力总监 |"
+    )
+    text = " ".join(one.statement.text for one in excerpts("两天事假谁批？", [_mail(rows)]))
+    assert "部门总监" in text
+    assert "直属主管" not in text and "人力总监" not in text

@@ -462,3 +462,41 @@ def test_two_rows_are_compared_by_the_only_number_that_they_have(
         chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
         answer = ask(chain, question)
     assert said in answer.text.partition("\n")[0] and len(answer.citations) == 2
+
+
+TEAS = "品名,产地,零售价（元）,库存（盒）\n龙井,杭州,680,46\n大红袍,武夷山,460,0\n碧螺春,苏州,590,30\n白茶,福鼎,300,0\n"
+PARTS_LIST = "Part,Price (EUR),Stock\nChain,27,12\nBattery,489,0\nTyre,38,4\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "question", "rows"),
+    [
+        (TEAS, "哪些品名没有库存了？", {"大红袍", "白茶"}),
+        (TEAS, "缺货的有哪些？", {"大红袍", "白茶"}),
+        (PARTS_LIST, "Which parts are out of stock?", {"Battery"}),
+    ],
+)
+def test_what_is_out_of_stock_has_nothing_left_in_its_column(
+    tmp_path: Path, content: str, question: str, rows: set[str]
+) -> None:
+    (tmp_path / "stock.csv").write_text(content, encoding="utf-8")
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / "stock.csv")
+        chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+        answer = ask(chain, question)
+    assert answer.mode == "computed"
+    names = {line.split(",")[0] for line in content.splitlines()[1:]}
+    assert {name for name in names if name in answer.text} == rows
+
+
+@pytest.mark.parametrize("question", ["What is the total of the invoice?", "发票的总额是多少？"])
+def test_the_total_of_one_thing_is_no_number_of_rows(tmp_path: Path, question: str) -> None:
+    (tmp_path / "invoice.md").write_text(
+        "# Invoice 发票\n\n| Position | Amount |\n| --- | --- |\n| Translation | €1,428.00 |\n| Labels | €372.00 |\n"
+        "\nTotal: €2,142.00\n",
+        encoding="utf-8",
+    )
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / "invoice.md")
+        chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+        assert "count(*)" not in ask(chain, question).text

@@ -25,6 +25,8 @@ ENGLISH = Counter(terms("This lease is made between Ann Lee, the lessor, and Bo 
         (ENGLISH, "May tenants sublet?", "May lessees sublet?"),
         (ENGLISH, "承租人是谁？", "lessee是谁？"),
         (ENGLISH, "Who is the buyer?", "Who is the buyer?"),  # nobody has another name for one
+        (Counter(terms("出席：邹佩兰。缺席：郝建国。")), "谁没来开会？", "谁缺席？"),
+        (Counter(terms("Present: Ann Lee. Apologies: Bo Chan.")), "Who was absent?", "Who was apologies?"),
         (Counter(), "出租人是谁？", "出租人是谁？"),
     ],
 )

@@ -91,3 +91,10 @@ def test_a_line_of_a_slide_is_no_heading() -> None:
     text = "渠道\n\n小红书和抖音预算分别为80万元和120万元\n\n由刘洋负责"
     slide = Document(text, metadata={"page_kind": "slide"})
     assert [one.text for one in statements(slide) if not is_heading(slide, one)] == text.split("\n\n")
+
+
+def test_what_a_mail_quotes_reads_without_its_marks() -> None:
+    document = Document("> > Nobody came on Monday.")
+    (statement,) = statements(document)
+    assert statement.readable == "Nobody came on Monday."
+    assert statement.text == document.page_content

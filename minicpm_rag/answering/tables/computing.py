@@ -96,7 +96,7 @@ class Computing(Conditions):
         if spent is not None and (total is not None or (how_much is not None and self.conditions) or group is not None):
             return self._of("sum", (spent,), group)
         if total is not None and not measures and counted is None:
-            return self._of("count", (), group) if self._is_row_noun_last() and group is None else None
+            return self._of("count", (), group) if self._totals_rows(total) and group is None else None
         if group is not None and not measures:  # "tickets per month": the rows of each are counted
             is_counted = mean is None and (spread is not None or self._is_counting())
             return self._of("count", (), group) if is_counted else None
@@ -444,8 +444,13 @@ class Computing(Conditions):
                 return len(gap.strip()) <= 4
         return False
 
-    def _is_row_noun_last(self) -> bool:
-        return self._is_counting()
+    def _totals_rows(self, total: re.Match[str]) -> bool:
+        """Whether a total counts the rows: "total orders", not "the total of the invoice" or 发票的总额."""
+        if not is_chinese(self.text):
+            nouns = [word for word in re.findall(r"[a-z]+", self._rest()) if is_content(stem(word))]
+            is_several = any(re.fullmatch(r".*[^su]s|people|staff", word) for word in nouns)
+            return is_several and self._is_counting()
+        return not re.search(r"[额和]$", total.group()) and self._is_counting()
 
     def _compared_values(self) -> Field | None:
         fields = [

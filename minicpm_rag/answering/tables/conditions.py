@@ -271,6 +271,12 @@ class Conditions(QuestionWords):
             self.conditions.append(Condition(field, "not in" if is_denied else "in", tuple(dict.fromkeys(values))))
         return True
 
+    def _used_up(self) -> None:
+        """What is out of stock has nothing left in the column that counts it."""
+        if words.USED_UP.search(self.text) and (field := self._hinted("stock")) is not None:
+            self._take(words.USED_UP)
+            self.conditions.append(Condition(field, "<=", (0.0,)))
+
     def _yes_or_no(self) -> None:
         """A column of yes and no is a condition where it is named: "approved expenses", "not approved"."""
         for field in self._fields():

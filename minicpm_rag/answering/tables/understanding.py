@@ -41,7 +41,7 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
     if len(question) > LONGEST or not words.CUE.search(folded(question)):
         return []
     plain = folded(question)
-    hinting = [pattern for pattern, _ in words.ADDED_NOUNS]
+    hinting = [words.USED_UP, *(pattern for pattern, _ in words.ADDED_NOUNS)]
     hinting += [pattern for pattern, _, hint in words.SUPERLATIVES if hint]
     if not any(pattern.search(plain) for pattern in hinting):
         tables = may_name(plain, tables)
@@ -107,6 +107,7 @@ class _Reading(Computing):
                 self.own += len(noun)
         in_total = self._take(re.compile(r"总共|一共|共计|\bin total\b"))
         periods = self._spans()
+        self._used_up()
         self._mentions()
         if not self._place(comparisons) or not self._date(periods) or not self._value_conditions():
             return None

@@ -332,6 +332,11 @@ MONEY_OR_END = re.compile(r"\s*(?:钱|元|块|(?:is|are|was|were|did|do)\b|[呢�
 # Around a column of yes and no, what makes use of it: 能用医保的, 医保不能报的.
 USED_BEFORE = re.compile(r"(?:可以|能够?|会)?(?:用|使用|走|享受|支持|适用|刷)$|(?:可以|能够?)$")
 USED_AFTER = re.compile(r"(?P<not>不)?(?:可以|能够?|可|给|会)(?:报销?|用|使用|支付|覆盖|付)?|报销|支付|覆盖")
+# Nothing of it is left, by a column that counts what is in stock.
+USED_UP = re.compile(
+    r"(?:没有?|无|零)(?:了)?库存|库存(?:为|是)?(?:零|0(?!\d)|空)|缺货|断货|[无没](?:有)?(?:现)?货了?|卖(?:完|光)|售罄"
+    r"|\b(?:out of stock|sold out|not in stock|no stock|none left)\b"
+)
 YES = frozenset(["yes", "y", "true", "是", "已", "有", "✓", "√"])
 NO = frozenset(["no", "n", "false", "否", "未", "无", "✗", "×"])
 # Words that name what the rows of many tables are.

@@ -14,6 +14,7 @@ from typing import Literal
 from minicpm_rag.answering.followups import carry_over, points_back, stands_alone
 from minicpm_rag.answering.named import called, named, without_names
 from minicpm_rag.answering.small_talk import small_talk
+from minicpm_rag.answering.whole.versions import versions
 from minicpm_rag.records import DocumentRow, Turn
 from minicpm_rag.text.questions import content_terms, language_of
 from minicpm_rag.text.terms import fold
@@ -114,6 +115,8 @@ def requested(question: str, rows: Sequence[DocumentRow], *, is_held: bool) -> R
     """
     if len(question) > LONGEST:
         return None
+    if pair := versions(question, rows):
+        return Request("comparison", pair)
     plain = fold(question).strip()
     for kind, patterns in (("deadlines", _DEADLINES), ("comparison", _COMPARISON), ("summary", _SUMMARY)):
         for pattern in patterns:
