@@ -1,5 +1,6 @@
 """`bench decode`, `bench cpu`: how fast a model decodes here; `bench loaders`: what the readers make of a folder;
-`bench page`, `bench search`, `bench ingest`: how quick the page, a large library and reading files in are.
+`bench page`, `bench search`, `bench ingest`: how quick the page, a large library and reading files in are. The rest of
+`bench` is in bench_goals.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minicpm_rag.cli import bench_goals
 from minicpm_rag.cli.language import said, t
 from minicpm_rag.cli.tables import aligned, echo_json, echo_table, printable
 
@@ -123,36 +125,24 @@ def page(files: int, idle: float) -> None:
 @click.option("--json", "as_json", is_flag=True, help="option.json")
 def search(chunks: int, questions: int, home: Path | None, database: str | None, as_json: bool) -> None:
     """Measure a large library: made texts, real stores."""
-    from tempfile import TemporaryDirectory
-
-    from rich.console import Console
-    from rich.progress import Progress
-
     from minicpm_rag.bench.search import measure
     from minicpm_rag.text.sizes import file_size
 
-    if home is not None and (home / "ledger.sqlite3").exists() and not list(home.glob("made-*")):
-        raise click.UsageError(t("bench.search_not_made", folder=home))
-    console = Console(stderr=True)
-    with (
-        TemporaryDirectory(prefix="minicpm-rag-bench-") as temporary,
-        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
-        task = bar.add_task(t("bench.search_building"), total=chunks)
-        folder = home or Path(temporary)
-        found = measure(folder, chunks, questions, lambda made: bar.update(task, completed=made), database)
+    with bench_goals.made_home(home, chunks) as (folder, follow):
+        found = measure(folder, chunks, questions, follow, database)
     if as_json:
         echo_json([found])
         return
     if found.build is not None:
         click.echo(t("bench.search_build", chunks=found.chunks, seconds=found.build, size=file_size(found.disk)))
-    click.echo(t("bench.search_opening", milliseconds=found.opening * 1000))
+    click.echo(t("bench.search_opening", milliseconds=found.opening * 1000, cpu=found.opening_cpu * 1000))
     for language in found.median:
         click.echo(
             t(
                 f"bench.asked_{language}",
                 median=found.median[language] * 1000,
                 tail=found.tail[language] * 1000,
+                cpu=found.tail_cpu[language] * 1000,
             )
         )
     click.echo(t("bench.search_memory", size=file_size(found.memory)))
@@ -270,5 +260,8 @@ def _cpu_line(row: CpuRow) -> str:
     ]
     return aligned(cells, _CPU_WIDTHS)
 
+
+for command in bench_goals.COMMANDS:
+    bench.add_command(command)
 
 COMMANDS = (bench,)

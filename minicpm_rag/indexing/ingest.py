@@ -227,6 +227,7 @@ class _Ingest:
         if failed:  # only then: each write waits for those of other processes
             with self.library.ledger.writing() as connection:
                 documents.forget_failure(connection, self.kb_id, source)
+                knowledge_bases.note_change(connection, self.kb_id)
 
     def _stored_pages(self, document: DocumentRow) -> list[Page]:
         with self.library.ledger.reading() as connection:
@@ -313,6 +314,7 @@ class _Ingest:
         failed = replace(new, reason=reason, remedy=remedy)
         with self.library.ledger.writing() as connection:
             documents.record_failure(connection, self.kb_id, failed)
+            knowledge_bases.note_change(connection, self.kb_id)
         return storing.verdict(failed, "failed")
 
     def _drop_upload(self, source: str, sha256: str) -> None:

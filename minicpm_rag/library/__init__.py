@@ -29,6 +29,7 @@ from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.knowledge_bases import Index
 from minicpm_rag.library.ledger.opening import open_ledger
 from minicpm_rag.library.ledger.postgres import PostgresLedger
+from minicpm_rag.library.listing import Listing
 from minicpm_rag.library.original_store import OriginalStore
 from minicpm_rag.library.originals import UPLOAD, sha256_of, upload_path, upload_source
 from minicpm_rag.library.postgres_vectors import PostgresVectors
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from minicpm_rag.settings import Settings
 
 SCOPED_ROWS = 5_000  # chunks of a scope up to which it is searched as if there were no others
+LISTINGS_KEPT = 4  # of knowledge bases; one of 10,000 documents takes some 15 MB
 TOLD = "told of embedder"  # the setting that says which embedder a user was told to reindex for
 
 _Arguments = ParamSpec("_Arguments")
@@ -136,7 +138,8 @@ class Library:
             self.vectors = VectorStore(home / "vectors", chroma_url)
         self.unrecorded: dict[int, LibraryError] = {}  # errors of jobs that the ledger could not record
         self._dense = DenseSearch(self.ledger, self.vectors)
-        self._ready: tuple[tuple[str, int, int], tuple[DocumentRow, ...]] | None = None
+        self._listings: dict[int, tuple[tuple[str, int], Listing]] = {}  # of all users, who may each see some
+        self._counted: tuple[object, list[KnowledgeBase]] | None = None
         self._tables: tuple[tuple[int, int], list[DataTable]] | None = None
         self._scoped: tuple[object, keywords.Scoped] | None = None
         self._hashes: dict[tuple[Path, int, int], str] = {}
@@ -277,7 +280,11 @@ class Library:
     def knowledge_bases(self) -> list[KnowledgeBase]:
         """All knowledge bases with their counts, by name."""
         with self.ledger.reading() as connection:
-            found = knowledge_bases.listed(connection)
+            state = knowledge_bases.states(connection)
+            kept = self._counted
+            if kept is None or kept[0] != state:
+                kept = self._counted = (state, knowledge_bases.listed(connection))
+            found = list(kept[1])
             if self.user is None:
                 return found
             levels = people.levels(connection, self.user)
@@ -315,7 +322,7 @@ class Library:
         export(self.ledger, name, file)
 
     def version(self, knowledge_base: str) -> tuple[int, int]:
-        """The knowledge base's number, and one that grows whenever what can be found in it has changed.
+        """The knowledge base's number, and one that grows whenever its documents, failed files or tags change.
 
         A number is never used twice: a new knowledge base under the name of a deleted one has another.
         """
@@ -324,24 +331,26 @@ class Library:
             return kb_id, knowledge_bases.version(connection, kb_id)
 
     # Documents
-    def documents(self, knowledge_base: str) -> list[DocumentRow]:
-        """Documents that are ready, and files whose last try failed, by source."""
-        with self.ledger.reading() as connection:
-            return documents.listed(connection, self.find(connection, knowledge_base))
-
-    def ready_documents(self, knowledge_base: str) -> tuple[DocumentRow, ...]:
-        """Documents that are ready, by source; kept until what can be found in the knowledge base changes.
-
-        For what is done at every question: their tags and folders may have changed meanwhile.
-        """
+    def listing(self, knowledge_base: str) -> Listing:
+        """Its documents as they are listed; kept until they, failed files or tags change. Raises NotFoundError."""
         with self.ledger.reading() as connection:
             kb_id = self.find(connection, knowledge_base)
-            state = (knowledge_base, kb_id, knowledge_bases.version(connection, kb_id))
-            kept = self._ready
+            state = (knowledge_base, knowledge_bases.version(connection, kb_id))
+            kept = self._listings.pop(kb_id, None)
             if kept is None or kept[0] != state:
-                rows = tuple(row for row in documents.listed(connection, kb_id) if row.status == "ready")
-                kept = self._ready = (state, rows)
+                kept = (state, Listing(documents.listed(connection, kb_id)))
+            self._listings[kb_id] = kept  # the last one again: the first is what was not asked for longest
+            for forgotten in list(self._listings)[:-LISTINGS_KEPT]:
+                self._listings.pop(forgotten, None)
         return kept[1]
+
+    def documents(self, knowledge_base: str) -> list[DocumentRow]:
+        """Documents that are ready, and files whose last try failed, by source."""
+        return list(self.listing(knowledge_base).rows)
+
+    def ready_documents(self, knowledge_base: str) -> tuple[DocumentRow, ...]:
+        """Documents that are ready, by source."""
+        return self.listing(knowledge_base).ready
 
     def document(self, document_id: int) -> DocumentRow:
         """One document. Raises NotFoundError."""
@@ -398,16 +407,13 @@ class Library:
     # Scopes: documents, folders, tags
     def scope(self, knowledge_base: str, named: Sequence[str]) -> Scope:
         """The scope that words mean: titles, paths, folders, tags, ".pdf", "since:2026-01-31". Raises NotFoundError."""
-        with self.ledger.reading() as connection:
-            return scopes.named(connection, self.find(connection, knowledge_base), named)
+        return scopes.named(self.listing(knowledge_base).ready, named)
 
     def within(self, knowledge_base: str, scope: Scope) -> frozenset[int] | None:
         """The ids of the documents that a scope holds; None for the scope that holds all."""
         if scope == Scope():
             return None
-        with self.ledger.reading() as connection:
-            held = scopes.held(connection, self.find(connection, knowledge_base), scope)
-        return frozenset(row.id for row in held)
+        return frozenset(row.id for row in self.listing(knowledge_base).ready if scopes.holds(scope, row))
 
     def tags(self, knowledge_base: str) -> list[str]:
         """All tags of its documents, in order."""

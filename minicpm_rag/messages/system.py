@@ -34,6 +34,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "网页没有启动，请单独运行 `minicpm-rag page` 看它说什么。",
         "The page did not start. Run `minicpm-rag page` by itself to see what it says.",
     ),
+    "system.page_not_drawn": (
+        "网页没有画出来：{why}",
+        "The page could not be drawn: {why}",
+    ),
+    "system.command_failed": (
+        "`minicpm-rag` 的测量命令 {command} 失败了：{why}",
+        "The measured command {command} failed: {why}",
+    ),
     "system.no_pywebview": (
         "打开窗口需要 pywebview：`pip install 'minicpm-rag[window]'`。不装也可以用浏览器：`minicpm-rag page`。",
         "A window needs pywebview: `pip install 'minicpm-rag[window]'`. "

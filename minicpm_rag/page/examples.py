@@ -37,8 +37,7 @@ def of(workspace: Workspace, knowledge_base: str, language: Language) -> list[st
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _drawn(_workspace: Workspace, knowledge_base: str, version: tuple[int, int], language: Language) -> list[str]:
-    documents = [row for row in _workspace.library.documents(knowledge_base) if row.status == "ready"]
-    newest = sorted(documents, key=lambda row: (row.indexed_at, row.id), reverse=True)[:DOCUMENTS_READ]
+    newest = _workspace.library.listing(knowledge_base).newest[:DOCUMENTS_READ]
     drawn = [list(dict.fromkeys(_questions(_workspace, row))) for row in newest]
     # What two documents answer, a user would ask of one of them by its name.
     often = Counter(example.question for questions in drawn for example in questions)

@@ -86,6 +86,7 @@ def calls(library: Library, tmp_path: Path) -> dict[str, Callable[[Library], Any
         "dense_search": lambda seen: seen.dense_search(PRIVATE, vector, 5),
         "keyword_search": lambda seen: seen.keyword_search(PRIVATE, "Heron", 5),
         "keyword_statistics": lambda seen: seen.keyword_statistics(PRIVATE, ["heron"]),
+        "listing": lambda seen: seen.listing(PRIVATE).rows,
         "passages": lambda seen: seen.passages(PRIVATE, [chunk]),
         "similarities": lambda seen: seen.similarities(vector, [chunk]),
         "token_signs": lambda seen: seen.token_signs([chunk]),

@@ -63,12 +63,12 @@ def test_names_behind_an_at_are_those_of_ones_own_documents(monkeypatch: pytest.
     salaries = SimpleNamespace(title="salaries.txt", status="ready", indexed_at="2026", id=1, tags=("private",))
 
     def names(user: str, *seen: str) -> list[str]:
-        def version(name: str) -> tuple[int, int]:
+        def listing(name: str) -> Any:
             if name not in seen:
                 raise NotFoundError("library.no_knowledge_base", name=name, known=Message("library.no_names"))
-            return 1, 1
+            return SimpleNamespace(newest=(salaries,))
 
-        library = SimpleNamespace(documents=lambda _: [salaries], version=version)
+        library = SimpleNamespace(listing=listing)
         monkeypatch.setattr(chat.state, "user", lambda: user)
         monkeypatch.setattr(chat.state, "knowledge_base", lambda: "Heron")
         return chat._names_offered(SimpleNamespace(library=library))

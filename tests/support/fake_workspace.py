@@ -16,6 +16,7 @@ from minicpm_rag.errors import ModelError, NotFoundError
 from minicpm_rag.library.ledger import Ledger
 from minicpm_rag.library.ledger import knowledge_bases as stored
 from minicpm_rag.library.ledger.knowledge_bases import new_name
+from minicpm_rag.library.listing import Listing
 from minicpm_rag.llm.remote import Connection
 from minicpm_rag.llm.speed import Speed
 from minicpm_rag.messages import Message
@@ -160,6 +161,9 @@ class FakeLibrary:
 
     def version(self, knowledge_base: str) -> tuple[int, int]:
         return self.number, len(self.rows)
+
+    def listing(self, knowledge_base: str) -> Listing:
+        return Listing(self.documents(knowledge_base))
 
     def documents(self, knowledge_base: str) -> list[DocumentRow]:
         return self.rows if knowledge_base == "default" else []

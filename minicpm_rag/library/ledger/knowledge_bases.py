@@ -47,6 +47,16 @@ def listed(connection: Connection) -> list[KnowledgeBase]:
     return [KnowledgeBase(**dict(row)) for row in rows]
 
 
+def states(connection: Connection) -> list[tuple[int, str, int, int | None]]:
+    """The id, name, version and current index of each; where none has changed, `listed` finds what it found before."""
+    rows = connection.execute(
+        "SELECT knowledge_bases.id, name, version, indexes.id FROM knowledge_bases "
+        "LEFT JOIN indexes ON indexes.kb_id = knowledge_bases.id AND indexes.status = 'current' "
+        "WHERE name IS NOT NULL ORDER BY knowledge_bases.id"
+    )
+    return [tuple(row) for row in rows]
+
+
 def find(connection: Connection, name: str) -> int:
     """The row id of a knowledge base. Raises NotFoundError naming those that exist."""
     row = connection.execute("SELECT id FROM knowledge_bases WHERE name = ?", (clean(name),)).fetchone()
@@ -145,7 +155,7 @@ def version(connection: Connection, kb_id: int) -> int:
 
 
 def note_change(connection: Connection, kb_id: int) -> None:
-    """Say that what can be found in the knowledge base has changed, once this transaction is kept."""
+    """Say that what is listed or found in the knowledge base has changed, once this transaction is kept."""
     connection.execute("UPDATE knowledge_bases SET version = version + 1 WHERE id = ?", (kb_id,))
 
 

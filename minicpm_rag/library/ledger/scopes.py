@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePath
 
 from minicpm_rag.errors import LibraryError, NotFoundError
-from minicpm_rag.library.ledger import documents
+from minicpm_rag.library.ledger import documents, knowledge_bases
 from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.records import DocumentRow, Scope
 
@@ -39,12 +39,15 @@ def change_tags(
         connection.executemany(
             "DELETE FROM tags WHERE document_id = ? AND tag = ?", [(document_id, tag) for tag in dropped]
         )
+        knowledge_bases.note_change(connection, documents.knowledge_base_of(connection, document_id))
 
 
 def move(connection: Connection, document_ids: Iterable[int], folder: str) -> None:
     """Put documents into a folder of the library; "" puts them back into that of their file."""
     name = "/".join(clean(part) for part in folder.strip("/").split("/")) if folder.strip("/ ") else ""
-    connection.executemany("UPDATE documents SET folder = ? WHERE id = ?", [(name, key) for key in document_ids])
+    for document_id in document_ids:
+        connection.execute("UPDATE documents SET folder = ? WHERE id = ?", (name, document_id))
+        knowledge_bases.note_change(connection, documents.knowledge_base_of(connection, document_id))
 
 
 def tags(connection: Connection, kb_id: int) -> list[str]:
@@ -55,11 +58,6 @@ def tags(connection: Connection, kb_id: int) -> list[str]:
         (kb_id,),
     )
     return [row[0] for row in rows]
-
-
-def held(connection: Connection, kb_id: int, scope: Scope) -> list[DocumentRow]:
-    """The ready documents that a scope holds."""
-    return [row for row in documents.listed(connection, kb_id) if row.status == "ready" and holds(scope, row)]
 
 
 def holds(scope: Scope, row: DocumentRow) -> bool:
@@ -73,12 +71,11 @@ def holds(scope: Scope, row: DocumentRow) -> bool:
     return is_named and ending and (not scope.since or day >= scope.since) and (not scope.until or day <= scope.until)
 
 
-def named(connection: Connection, kb_id: int, wanted: Sequence[str]) -> Scope:
-    """The scope that words mean: each a title, path, folder, "#tag" or tag, ".pdf", "since:" or "until:2026-01-31".
+def named(rows: Collection[DocumentRow], wanted: Sequence[str]) -> Scope:
+    """What words mean among documents: a title, path, folder, "#tag" or tag, ".pdf", "since:" or "until:2026-01-31".
 
-    Raises NotFoundError where one of them means nothing in this knowledge base.
+    Raises NotFoundError where one of them means nothing there.
     """
-    rows = [row for row in documents.listed(connection, kb_id) if row.status == "ready"]
     found = Scope()
     for word in filter(None, map(str.strip, wanted)):
         found = found.joined(_named(rows, word))

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 LOOK_SECONDS = 0.08  # how often a growing answer is drawn; a click on "stop" is noticed then
-NAMES_SECONDS = 10.0  # how long the names behind an @ are kept
 MOST_NAMES = 500
 EMPTY_SECONDS = 1.0  # how often an empty knowledge base looks for its first document
 
@@ -95,19 +94,10 @@ def _input(workspace: Workspace | None, reply: Reply | None) -> None:
 
 def _names_offered(workspace: Workspace) -> list[str]:
     """The documents and tags that a question can be held to, the newest first."""
-    name = state.knowledge_base()
     try:
-        version = workspace.library.version(name)
+        newest = workspace.library.listing(state.knowledge_base()).newest[:MOST_NAMES]
     except NotFoundError:
         return []
-    return _names(workspace, state.user(), name, version)
-
-
-@st.cache_data(max_entries=16, ttl=NAMES_SECONDS, show_spinner=False)
-def _names(_workspace: Workspace, user: str, knowledge_base: str, version: tuple[int, int]) -> list[str]:
-    """Kept for each user, as rights differ, and until documents change."""
-    rows = [row for row in _workspace.library.documents(knowledge_base) if row.status == "ready"]
-    newest = sorted(rows, key=lambda row: (row.indexed_at, row.id), reverse=True)[:MOST_NAMES]
     tags = sorted({tag for row in newest for tag in row.tags})
     return list(dict.fromkeys([*(row.title for row in newest), *tags]))
 

@@ -6,13 +6,13 @@ It does not read or remove files itself; `jobs` has the worker do it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from minicpm_rag.indexing import wants_password, wants_recognition, would_take_long
+from minicpm_rag.library.listing import ORDERS
 from minicpm_rag.loaders import ocr
 from minicpm_rag.messages import Message
 from minicpm_rag.page import state
@@ -25,26 +25,23 @@ from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.text.sizes import file_size
 
 if TYPE_CHECKING:
+    from minicpm_rag.library.listing import Listing
     from minicpm_rag.records import DocumentRow
     from minicpm_rag.workspace import Workspace
 
 ROWS_PER_SCREEN = 20
-# What each order sorts by. First stands what could not be read, whatever the order but newest.
-ORDERS: dict[str, Callable[[DocumentRow], Any]] = {
-    "name": lambda row: (row.status != "failed", row.title.casefold()),
-    "newest": lambda row: [-ord(letter) for letter in row.indexed_at],
-    "largest": lambda row: (row.status != "failed", -row.size_bytes),
-}
 
 
-def draw(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
+def draw(workspace: Workspace, listing: Listing, wanted: str) -> None:
     """Draw the documents whose name holds the wanted words, as they are filtered and sorted."""
-    named = [row for row in rows if wanted.casefold() in row.title.casefold()]
-    if not named:
+    named = wanted.casefold()
+    if not any(named in row.title.casefold() for row in listing.rows):
         notices.quiet(t("no_document_named", name=wanted))
         return
-    order, kept = _choices(rows)
-    shown = sorted((row for row in named if _is_kept(row, kept)), key=ORDERS[order])
+    order, kept = _choices(listing)
+    shown: Sequence[DocumentRow] = listing.ordered(order)
+    if named or kept:
+        shown = [row for row in shown if named in row.title.casefold() and _is_kept(row, kept)]
     chosen = several.draw(workspace, shown)
     screens = -(-len(shown) // ROWS_PER_SCREEN)
     screen = 1
@@ -54,13 +51,12 @@ def draw(workspace: Workspace, rows: list[DocumentRow], wanted: str) -> None:
         _draw_row(workspace, row, chosen)
 
 
-def _choices(rows: list[DocumentRow]) -> tuple[str, str]:
+def _choices(listing: Listing) -> tuple[str, str]:
     """The order, and what is kept, as they are chosen above the list."""
-    if len(rows) < 2:
+    if len(listing.rows) < 2:
         return next(iter(ORDERS)), ""
-    kinds = sorted({PurePath(row.title).suffix.lower() for row in rows} - {""})
-    tags = sorted({f"#{tag}" for row in rows for tag in row.tags})
-    poor = ["poor"] if any(row.reason is not None for row in rows) else []
+    kinds, tags = listing.kinds, [f"#{tag}" for tag in listing.tags]
+    poor = ["poor"] if listing.has_remarks else []
     orders = {order: t(f"sort_{order}") for order in ORDERS}
     shown = {"": t("show_all"), "poor": t("show_poor")}
     with st.container(horizontal=True, key="list-choices", vertical_alignment="bottom"):

@@ -57,8 +57,8 @@ def _listing(workspace: Workspace) -> None:
         _say_news(workspace, name)
     uploads.drop(workspace)
     uploads.watch(workspace)
-    rows = workspace.library.documents(name) if found else []
-    if not rows:
+    listing = workspace.library.listing(name) if found else None
+    if listing is None or not listing.rows:
         if not uploads.is_busy(workspace):
             notices.quiet(t("library_empty"))
         return
@@ -71,7 +71,7 @@ def _listing(workspace: Workspace) -> None:
     )
     if wanted.strip():
         _hits(workspace, name, wanted.strip())
-    documents.draw(workspace, rows, wanted.strip())
+    documents.draw(workspace, listing, wanted.strip())
 
 
 def _say_news(workspace: Workspace, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -30,7 +31,7 @@ def _begin() -> None:
     st.session_state[_CHOSEN] = set()
 
 
-def draw(workspace: Workspace, shown: list[DocumentRow]) -> set[int] | None:
+def draw(workspace: Workspace, shown: Sequence[DocumentRow]) -> set[int] | None:
     """Draw what can be done with the chosen ones; returns their ids, None where none are being chosen."""
     if not st.session_state.get("choose-several"):
         return None
@@ -60,7 +61,7 @@ def _changed(row: DocumentRow, key: str) -> None:
         st.session_state[_CHOSEN].discard(row.id)
 
 
-def _choose(rows: list[DocumentRow]) -> None:
+def _choose(rows: Sequence[DocumentRow]) -> None:
     st.session_state[_CHOSEN] = {row.id for row in rows}
 
 
