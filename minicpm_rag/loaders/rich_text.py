@@ -22,31 +22,39 @@ _WHAT = Message("loaders.rich_text_file")
 
 def read(path: Path) -> LoadedFile:
     """Read a rich text file as one page; the note says what LibreOffice would do better."""
-    braces = bytes_of(path).translate(None, _NO_BRACES)
-    if max(accumulate(1 if brace == ord("{") else -1 for brace in braces), default=0) > _DEEPEST:
-        raise DocumentError("loaders.nested_too_deeply")
+    data = bytes_of(path)
+    check_nesting(data)
     if conversion.program() is not None:
         return conversion.read_rich_text(path)
-    return _read_plainly(path)
+    writer = PageWriter()
+    write_plainly(data, writer)
+    return loaded(path.name, [writer.page(1)], note=Message("loaders.rich_text_plain"))
 
 
-def _read_plainly(path: Path) -> LoadedFile:
+def check_nesting(data: bytes) -> None:
+    """Refuse rich text whose groups are nested deeper than any program writes them."""
+    braces = data.translate(None, _NO_BRACES)
+    if max(accumulate(1 if brace == ord("{") else -1 for brace in braces), default=0) > _DEEPEST:
+        raise DocumentError("loaders.nested_too_deeply")
+
+
+def write_plainly(data: bytes, writer: PageWriter) -> None:
+    """Write the paragraphs and tables of rich text, without headings. Raises DocumentError."""
     from striprtf.striprtf import rtf_to_text
 
+    check_nesting(data)
     try:
         # Characters beyond ASCII are written in codes, by the code page that the file names.
-        text = rtf_to_text(bytes_of(path).decode("latin-1"), errors="replace")
+        text = rtf_to_text(data.decode("latin-1"), errors="replace")
     except (ValueError, TypeError, KeyError, IndexError, LookupError, AttributeError, OverflowError) as exc:
         raise damaged(_WHAT) from exc
     count("characters", len(text))
-    writer = PageWriter()
     for is_table, lines in groupby(text.split("\n"), key=lambda line: line.endswith("|")):
         if is_table:
             _write_table(list(lines), writer)
         else:
             for line in lines:
                 writer.paragraph(line)
-    return loaded(path.name, [writer.page(1)], note=Message("loaders.rich_text_plain"))
 
 
 def _write_table(lines: list[str], writer: PageWriter) -> None:

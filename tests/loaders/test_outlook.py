@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,48 @@ def test_a_message_inside_stands_under_its_own_subject(tmp_path: Path) -> None:
     ).pages
     assert [(heading.level, heading.text) for heading in page.headings] == [(1, "Fwd"), (2, "Offer")]
     assert page.text.endswith(f"See below.\n\nOffer\n\n{OFFER}")
+
+
+# The example of MS-OXRTFCP, 4.1.1
+PACKED = "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
+RICH = 0x1009
+
+
+def test_a_message_with_nothing_but_rich_text_is_read(tmp_path: Path) -> None:
+    message = message_of({SUBJECT: "x"}, binaries={RICH: bytes.fromhex(PACKED)})
+    assert load_file(written(tmp_path, message)).pages[0].text == "x\n\nhello world"
+
+
+def test_rich_text_that_is_not_packed_is_read_by_its_code_page(tmp_path: Path) -> None:
+    rich = rb"{\rtf1\ansi\ansicpg936\pard Delivery \'bd\'bb\'bb\'f5\par}"
+    data = struct.pack("<IIII", len(rich) + 12, len(rich), 0x414C454D, 0) + rich
+    message = message_of({SUBJECT: "x"}, binaries={RICH: data})
+    assert load_file(written(tmp_path, message)).pages[0].text == "x\n\nDelivery 交货"
+
+
+@pytest.mark.parametrize("end", [17, 30, 40])
+def test_rich_text_cut_off_is_damage_or_short(tmp_path: Path, end: int) -> None:
+    message = message_of({SUBJECT: "x"}, binaries={RICH: bytes.fromhex(PACKED)[:end]})
+    try:
+        assert load_file(written(tmp_path, message)).pages[0].text.startswith("x")
+    except DocumentError as exc:
+        assert exc.reason.key == "loaders.damaged"
+
+
+def test_an_appointment_says_where_and_when(tmp_path: Path) -> None:
+    names = [(0x8208, "place"), (0x820D, "start")]
+    entries = b"".join(struct.pack("<IHH", name, 2 << 1, place) for place, (name, _) in enumerate(names))
+    start = {0x8001: (0x0040, 133_500_000_000_000_000)}
+    message = message_of({SUBJECT: "评审会", BODY: "请准时。", 0x8000: "三楼会议室"}, fixed=start)
+    message["__nameid_version1.0"] = {"__substg1.0_00030102": entries}
+    text = load_file(written(tmp_path, message)).pages[0].text
+    assert text == "评审会\n\nLocation: 三楼会议室\nStart: 2024-01-17 21:20 UTC\n\n请准时。"
+
+
+def test_a_contact_says_how_to_reach_it(tmp_path: Path) -> None:
+    message = message_of({SUBJECT: "Ann Lee", 0x3A16: "Pumps Ltd", 0x3A1C: "+49 170 1234567"})
+    text = load_file(written(tmp_path, message)).pages[0].text
+    assert text == "Ann Lee\n\nCompany: Pumps Ltd\nMobile: +49 170 1234567"
 
 
 def test_large_properties_lie_in_sectors_of_their_own(tmp_path: Path) -> None:

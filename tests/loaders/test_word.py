@@ -235,10 +235,16 @@ def test_a_saved_page_inside_a_document_is_read(tmp_path: Path) -> None:
     assert "The deposit is 900 euros." in file.pages[0].text
 
 
+def test_rich_text_inside_a_document_is_read(tmp_path: Path) -> None:
+    file = load_file(embedding(tmp_path, "inner.rtf", b"{\\rtf1\\pard The deposit is 900 euros.\\par}", "text/rtf"))
+    assert file.pages[0].text == "The rent is 4,750 euros.\n\nThe deposit is 900 euros."
+    assert file.note is None
+
+
 @pytest.mark.parametrize(
     ("name", "content", "kind"),
     [
-        ("inner.rtf", b"{\\rtf1 hello}", "application/rtf"),
+        ("inner.rtf", b"{" * 2000, "application/rtf"),
         ("inner.docx", b"PK\x03\x04 damaged", WORD),
         ("page.mht", b"MIME-Version: 1.0\r\n\r\nno page", "message/rfc822"),
     ],

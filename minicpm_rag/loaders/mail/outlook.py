@@ -17,16 +17,22 @@ from minicpm_rag.loaders.encodings import clean, decode
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.html import decode_html, write_html
 from minicpm_rag.loaders.mail.letter import Letter, attachments_note, is_stub, text_of_html
+from minicpm_rag.loaders.mail.packed_text import unpacked
+from minicpm_rag.loaders.rich_text import write_plainly
 from minicpm_rag.loaders.writer import one_line
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile
 
 _WHAT = Message("loaders.mail")
-_SUBJECT, _BODY, _HTML = 0x0037, 0x1000, 0x1013
+_SUBJECT, _BODY, _HTML, _RICH = 0x0037, 0x1000, 0x1013, 0x1009
 _SENDER, _SENDER_ADDRESS, _SENDER_SMTP = 0x0C1A, 0x0C1F, 0x5D01
 _TO, _CC = 0x0E04, 0x0E03
+_COMPANY, _TITLE, _PHONE, _MOBILE = 0x3A16, 0x3A17, 0x3A08, 0x3A1C  # of a contact
+# Properties that a file numbers itself, by what MS-OXPROPS calls them (PidLid)
+_LOCATION, _START, _END, _DUE, _E_MAIL = 0x8208, 0x820D, 0x820E, 0x8105, 0x8083
 _SENT, _RECEIVED, _CODE_PAGE = 0x0039, 0x0E06, 0x3FFD
 _FILE_NAME, _SHORT_NAME, _SHOWN_NAME = 0x3707, 0x3704, 0x3001
+_NAMES = "__nameid_version1.0/__substg1.0_00030102"  # which number the file gives to which name
 _INSIDE = "__substg1.0_3701000D"  # of an attachment: the message that it is
 _MOST_BYTES = 50_000_000  # of one property that is read
 _DEEPEST = 10  # messages inside messages
@@ -56,6 +62,7 @@ class _Storage:
         self._container = container
         self._folder = folder
         self._fixed = self._bytes("__properties_version1.0")
+        self._named = _named(container)
         self.code_page = code_page or self._own_code_page()
 
     def storages(self, prefix: str) -> list[str]:
@@ -83,6 +90,10 @@ class _Storage:
     def binary(self, number: int) -> bytes:
         """A property of bytes, b"" where there is none."""
         return self._property(number, _BINARY)
+
+    def named(self, name: int) -> int:
+        """The number under which this file keeps a property that has a name; 0 where it has none."""
+        return self._named.get(name, 0)
 
     def time(self, number: int) -> str:
         """A property that is a time, in UTC; "" where there is none."""
@@ -127,7 +138,8 @@ def _write(message: _Storage, letter: Letter, depth: int) -> None:
     if "@" in address and address != sender:
         sender = f"{sender} <{address}>".strip()
     people = [("From", sender), ("To", message.text(_TO)), ("Cc", message.text(_CC))]
-    letter.head(message.text(_SUBJECT), [*people, ("Date", message.time(_SENT) or message.time(_RECEIVED))])
+    dates = [("Date", message.time(_SENT) or message.time(_RECEIVED))]
+    letter.head(message.text(_SUBJECT), [*people, *dates, *_item(message)])
     _write_body(message, letter)
     for name in message.storages("__attach_version1.0_"):
         count("parts")
@@ -140,11 +152,34 @@ def _write(message: _Storage, letter: Letter, depth: int) -> None:
             letter.attachments.append(one_line(next(filter(None, names), name)))
 
 
+def _item(message: _Storage) -> list[tuple[str, str]]:
+    """What an appointment, a task or a contact says besides its text."""
+    times = (("Start", _START), ("End", _END), ("Due", _DUE))
+    texts = (("Company", _COMPANY), ("Job title", _TITLE), ("Phone", _PHONE), ("Mobile", _MOBILE))
+    return [
+        ("Location", message.text(message.named(_LOCATION))),
+        *((label, message.time(message.named(name))) for label, name in times),
+        *((label, message.text(number)) for label, number in texts),
+        ("E-mail", message.text(message.named(_E_MAIL))),
+    ]
+
+
+def _named(container: Any) -> dict[int, int]:
+    """The numbers that a file gives to properties with numeric names: entries of eight bytes (MS-OXMSG, 2.2.3.1.2)."""
+    if not container.exists(_NAMES) or container.get_size(_NAMES) > _MOST_BYTES:
+        return {}
+    data = container.openstream(_NAMES).read()
+    entries = struct.iter_unpack("<IHH", data[: len(data) // 8 * 8])
+    return {name: 0x8000 + place for name, kind, place in entries if not kind & 1}
+
+
 def _write_body(message: _Storage, letter: Letter) -> None:
     plain = message.text(_BODY)
     data = message.binary(_HTML)
     html = decode_html(data, message.code_page).text if data else message.text(_HTML)
     if html.strip() and (not plain.strip() or is_stub(plain, text_of_html(html))):
         write_html(html, letter.writer)
+    elif packed := b"" if plain.strip() else message.binary(_RICH):
+        write_plainly(unpacked(packed, _MOST_BYTES), letter.writer)
     else:
         letter.writer.paragraph(plain)

@@ -214,17 +214,23 @@ def _write_drawings(element: Any, writer: PageWriter, document: _Document) -> No
 
 
 def _write_chunk(part: Any, writer: PageWriter, document: _Document) -> None:
-    """Write a file that Word merges when it opens the document: HTML, text, another document, a saved page."""
+    """Write a file that Word merges when it opens the document: HTML, text, rich text, a document, a saved page."""
     if part is None:
         return
     from minicpm_rag.loaders.html import decode_html, write_html
     from minicpm_rag.loaders.mail import write_saved_page
+    from minicpm_rag.loaders.rich_text import write_plainly
 
     kind, name = part.content_type.lower(), str(part.partname).rsplit("/", 1)[-1]
     if "html" in kind:
         write_html(decode_html(part.blob).text, writer)
     elif "text/plain" in kind:
         writer.paragraph(decode(part.blob).text)
+    elif "rtf" in kind:
+        try:
+            write_plainly(part.blob, writer)
+        except DocumentError:
+            document.unread.append(name)
     elif "word" in kind and document.depth < _DEEPEST_CHUNK:
         _write_inner_document(part.blob, name, writer, document)
     elif kind not in ("message/rfc822", "multipart/related") or not write_saved_page(part.blob, writer):
