@@ -204,3 +204,71 @@ def make_mobi(
         start += len(record)
     path.write_bytes(bytes(60) + b"BOOKMOBI" + bytes(8) + struct.pack(">H", len(records)) + index + b"".join(records))
     return path
+
+
+def record(kind: int, content: bytes = b"") -> bytes:
+    """A record of a binary workbook [MS-XLSB]."""
+    head = bytes([kind]) if kind < 128 else bytes([kind & 0x7F | 0x80, kind >> 7])
+    length = len(content)
+    while length >= 128:
+        head += bytes([length & 0x7F | 0x80])
+        length >>= 7
+    return head + bytes([length]) + content
+
+
+def wide(text: str) -> bytes:
+    import struct
+
+    return struct.pack("<I", len(text)) + text.encode("utf-16-le")
+
+
+def make_xlsb(
+    path: Path,
+    rows: Sequence[Sequence[tuple[object, str]]],
+    *,
+    hidden: bool = False,
+    merged: Sequence[tuple[int, int, int, int]] = (),
+    extra: dict[str, bytes | str] | None = None,
+) -> Path:
+    """Write a binary workbook of one sheet from (value, number format); `merged` has rows, then columns."""
+    import struct
+
+    formats = list(dict.fromkeys(form for row in rows for _, form in row))
+    styles = b"".join(record(44, struct.pack("<H", 164 + n) + wide(form)) for n, form in enumerate(formats))
+    styles += record(617, struct.pack("<I", len(formats)))
+    styles += b"".join(record(47, struct.pack("<HH", 0, 164 + n) + bytes(12)) for n in range(len(formats)))
+    texts = [value for row in rows for value, _ in row if isinstance(value, str) and not value.startswith("#")]
+    sheet = record(145)
+    for number, row in enumerate(rows):
+        sheet += record(0, struct.pack("<I", number) + bytes(13))
+        for column, (value, form) in enumerate(row):
+            cell = struct.pack("<II", column, formats.index(form))
+            if isinstance(value, str):
+                is_error = value.startswith("#")
+                sheet += (
+                    record(3, cell + b"\x07") if is_error else record(7, cell + struct.pack("<I", texts.index(value)))
+                )
+            elif isinstance(value, bool):
+                sheet += record(10, cell + bytes([value]) + bytes(10))  # the value of a formula
+            elif isinstance(value, int):
+                sheet += record(2, cell + struct.pack("<I", (value & 0x3FFFFFFF) << 2 | 2))
+            elif isinstance(value, float):
+                sheet += record(5, cell + struct.pack("<d", value))
+    sheet += record(146) + b"".join(record(176, struct.pack("<IIII", *area)) for area in merged)
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    names = {"worksheet": "worksheets/sheet1.bin", "styles": "styles.bin", "sharedStrings": "SharedStrings.bin"}
+    relations = "".join(
+        f'<Relationship Id="{kind}" Type="{kinds}/{kind}" Target="{name}"/>' for kind, name in names.items()
+    )
+    book = b"".join(
+        record(156, struct.pack("<II", state, 1) + wide(kind) + wide(title))
+        for kind, title, state in [("worksheet", "库存", int(hidden)), ("gone", "Gone", 0)]
+    )
+    members: dict[str, bytes | str] = {
+        "xl/workbook.bin": record(131) + book,
+        "xl/_rels/workbook.bin.rels": f"<Relationships>{relations}</Relationships>",
+        "xl/worksheets/sheet1.bin": sheet,
+        "xl/styles.bin": styles + record(618),
+        "xl/sharedStrings.bin": b"".join(record(19, b"\0" + wide(text)) for text in texts),
+    }
+    return make_zip(path, members | (extra or {}))

@@ -18,7 +18,7 @@ from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.html import decode_html, write_html
 from minicpm_rag.loaders.mail.letter import Letter, attachments_note, is_stub, text_of_html
 from minicpm_rag.loaders.mail.packed_text import unpacked
-from minicpm_rag.loaders.rich_text import write_plainly
+from minicpm_rag.loaders.plain_rich_text import write_plainly
 from minicpm_rag.loaders.writer import one_line
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile

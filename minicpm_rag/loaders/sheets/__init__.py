@@ -7,8 +7,8 @@ and text boxes stand behind the cells; a hidden sheet says so in its label.
 from __future__ import annotations
 
 import functools
-import posixpath
 import re
+import struct
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -18,9 +18,10 @@ from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.cell_values import shown
-from minicpm_rag.loaders.charts import chart_titles
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
+from minicpm_rag.loaders.sheets.binary_workbook import binary_pages
+from minicpm_rag.loaders.sheets.drawings import drawn_texts_by_title
 from minicpm_rag.loaders.sheets.layout import Row, write_grid
 from minicpm_rag.loaders.sheets.old import calamine_pages
 from minicpm_rag.loaders.sheets.open_document import open_document_pages
@@ -57,13 +58,13 @@ def read(path: Path) -> LoadedFile:
 
 
 def _pages(path: Path) -> list[Page]:
-    if not zipfile.is_zipfile(path):  # xls; xlsb and ods are zip files, but openpyxl knows neither
+    if not zipfile.is_zipfile(path):  # xls
         return calamine_pages(path, _WHAT, _HIDDEN)
     names = check_archive(path, _WHAT)
     if "content.xml" in names and "xl/workbook.xml" not in names:
         return _open_document(path, names)
     if "xl/workbook.xml" not in names:
-        return calamine_pages(path, _WHAT, _HIDDEN)
+        return _binary(path)
     try:
         pages = open_office(path, _read)
     except _DAMAGED as exc:
@@ -86,6 +87,14 @@ def _open_document(path: Path, names: Collection[str]) -> list[Page]:
         raise damaged(_WHAT) from exc
 
 
+def _binary(path: Path) -> list[Page]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return binary_pages(archive, _HIDDEN)
+    except (*BROKEN_ZIP, KeyError, IndexError, SyntaxError, struct.error) as exc:
+        raise damaged(_WHAT) from exc
+
+
 def _read(file: BinaryIO) -> list[Page]:
     import openpyxl
 
@@ -95,7 +104,8 @@ def _read(file: BinaryIO) -> list[Page]:
         whole = False  # a stray cell at the far end: held whole, every cell before it would be made
         values = openpyxl.load_workbook(file, data_only=True, read_only=True, keep_links=False)
     formulas = openpyxl.load_workbook(file, data_only=False, keep_links=False) if whole and has_formulas else None
-    boxes = _text_boxes(file)
+    with zipfile.ZipFile(file) as archive:
+        boxes = drawn_texts_by_title(archive)
     pages = []
     for number, sheet in enumerate(values.worksheets, start=1):
         writer = PageWriter()
@@ -142,44 +152,6 @@ def _comments(sheet: Any) -> Iterator[str]:
             comment = getattr(cell, "comment", None)
             if comment is not None and (text := one_line(str(comment.text or ""))):
                 yield f"{cell.coordinate}: {text}"
-
-
-def _text_boxes(file: BinaryIO) -> dict[str, list[str]]:
-    """The texts drawn on sheets and the titles of charts, by sheet title; openpyxl reads no texts."""
-    from lxml import etree
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    found: dict[str, list[str]] = {}
-    with zipfile.ZipFile(file) as archive:
-        names = set(archive.namelist())
-        if not any(name.startswith("xl/drawings/drawing") for name in names):
-            return {}
-
-        def related(part: str, kind: str) -> dict[str, str]:
-            folder, name = posixpath.split(part)
-            relations = f"{folder}/_rels/{name}.rels"
-            if relations not in names:
-                return {}
-            return {
-                str(relation.get("Id")): posixpath.normpath(posixpath.join(folder, str(relation.get("Target")))).lstrip(
-                    "/"
-                )
-                for relation in etree.fromstring(archive.read(relations), parser)
-                if str(relation.get("Type", "")).endswith(f"/{kind}") and relation.get("TargetMode") != "External"
-            }
-
-        sheets = related("xl/workbook.xml", "worksheet")
-        for sheet in etree.fromstring(archive.read("xl/workbook.xml"), parser).iter("{*}sheet"):
-            identifier = next((value for name, value in sheet.attrib.items() if name.endswith("}id")), "")
-            for drawing in related(sheets.get(identifier, ""), "drawing").values():
-                if drawing in names:
-                    root = etree.fromstring(archive.read(drawing), parser)
-                    texts = ("".join(part.text or "" for part in body.iter("{*}t")) for body in root.iter("{*}txBody"))
-                    own = found.setdefault(sheet.get("name", ""), [])
-                    own.extend(text for text in texts if text.strip())
-                    for chart in related(drawing, "chart").values():  # its numbers are those of cells
-                        own.extend(chart_titles(archive.read(chart)) if chart in names else ())
-    return found
 
 
 def _whole_rows(sheet: Any, formulas: Any) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Reads workbooks that openpyxl does not: xls, xlsb, and xlsx files that are stranger than it allows.
+"""Reads workbooks that openpyxl does not: xls, and xlsx files that are stranger than it allows.
 
 python-calamine knows them all, but neither number formats nor merged cells: except in xls, where `binary_formats`
 reads these, values come as they are stored.
@@ -43,6 +43,10 @@ def calamine_pages(path: Path, what: Message, hidden_label: str) -> list[Page]:
         raise DocumentError("loaders.protected", what=what) from exc
     except python_calamine.CalamineError as exc:
         raise DocumentError("loaders.damaged", what=what) from exc
+    except BaseException as exc:
+        if type(exc).__module__ == "pyo3_runtime":  # a panic of the library, which is no Exception
+            raise DocumentError("loaders.damaged", what=what) from exc
+        raise
 
 
 def _rows(content: Any, look: SheetLook) -> list[Row]:

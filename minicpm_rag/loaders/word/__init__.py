@@ -219,7 +219,7 @@ def _write_chunk(part: Any, writer: PageWriter, document: _Document) -> None:
         return
     from minicpm_rag.loaders.html import decode_html, write_html
     from minicpm_rag.loaders.mail import write_saved_page
-    from minicpm_rag.loaders.rich_text import write_plainly
+    from minicpm_rag.loaders.plain_rich_text import write_plainly
 
     kind, name = part.content_type.lower(), str(part.partname).rsplit("/", 1)[-1]
     if "html" in kind:
