@@ -21,9 +21,11 @@ from minicpm_rag.records import Candidate, Features, Page, Reading, Retrieval, S
 from minicpm_rag.retrieval.evidence import (
     SETTING,
     Calibration,
+    answering_abroad,
     answering_first,
     calibration_from_json,
     features,
+    is_in_chinese,
     shipped_calibration,
 )
 from minicpm_rag.retrieval.fusion import dense_trust, readable_share, weighted_sum
@@ -35,7 +37,7 @@ from minicpm_rag.retrieval.spelling import corrected
 from minicpm_rag.retrieval.vetoes import lacks_office, lacks_something, none_tells, tells_something_else, unreadable
 from minicpm_rag.settings import PASSAGES
 from minicpm_rag.text.courtesies import without_courtesies
-from minicpm_rag.text.questions import check_question
+from minicpm_rag.text.questions import check_question, language_of
 from minicpm_rag.text.scripts import script_of
 from minicpm_rag.text.sections import main_section, sections_of
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 DEPTH = 100  # hits asked of each search
 READ = 5  # passages that the reader reads: a tenth of a second or two on two processors
+CANDIDATES_ABROAD, READ_ABROAD = 12, 3  # in the other language, where it sees no answer in those
 UNSEEN = 0.3  # the reader's probability under which it sees no answer
 CANDIDATES = 30  # fused hits whose texts are looked at
 DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly
@@ -167,10 +170,13 @@ class HybridRetriever(BaseRetriever):
             candidates = answering_first(candidates)
             if candidates and none_tells(match, candidates):
                 candidates[0].is_lacking = True
-        signs = features(candidates, match, searches.readable)
-        for candidate, observed in zip(candidates, signs, strict=True):
-            candidate.features = observed
-            candidate.evidence = calibration.probability(observed)
+        _weigh(candidates, match, searches, calibration)
+        if self.reader is not None and candidates and not _is_enough(candidates[0], calibration):
+            abroad = self._those_abroad(candidates, question, match, searches, weights, without)
+            if abroad:
+                _weigh(abroad, match, searches, calibration)
+                candidates = abroad if _is_enough(abroad[0], calibration) else candidates
+        for candidate in candidates:
             _copy_scores(candidate)
         # Of the first two, because closeness may put a passage first that holds fewer of the question's words; the
         # reader sees as much by itself.
@@ -261,6 +267,44 @@ class HybridRetriever(BaseRetriever):
         for score, candidate in order:
             candidate.score = min(1.0, score)
         return [candidate for _, candidate in order]
+
+    def _those_abroad(
+        self,
+        candidates: Sequence[Candidate],
+        question: str,
+        match: QuestionMatch,
+        searches: _Searches,
+        weights: Callable[[Sequence[str]], Mapping[str, float]],
+        without: Collection[int],
+    ) -> list[Candidate]:
+        """The candidates led by the nearest in the other language; none where the reader sees no answer in those.
+
+        Texts in the question's own language are nearer to it whatever they say, so that in a library of both languages
+        those in the other one hardly come among the candidates.
+        """
+        is_chinese = language_of(question) == "zh"
+        if not any(is_in_chinese(one.document.page_content) == is_chinese for one in candidates[:READ]):
+            return []  # all that was read is in the other language
+        dense = _ranks(searches.dense)
+        abroad = [
+            Candidate(document, 0.0, None, None, *dense[name])
+            for document in self.library.passages(self.knowledge_base, list(dense))
+            if is_in_chinese(document.page_content) != is_chinese
+            and document.metadata[records.DOCUMENT_ID] not in without
+            for name in [str(document.id)]
+        ][:CANDIDATES_ABROAD]
+        if not abroad:
+            return []
+        abroad = self._ranked(abroad, question, match, searches, weights)
+        nearest = [one.document for one in abroad[:READ_ABROAD]]
+        for one, reading in zip(abroad, self.reader.read(question, nearest), strict=False):
+            one.reading = reading
+            one.is_lacking = lacks_something(question, frozenset(), with_above(one.document)) or tells_something_else(
+                question, one.document, reading
+            )
+        leading = answering_abroad(abroad, candidates)
+        ids = {one.document.id for one in leading}
+        return [*leading, *(one for one in candidates if one.document.id not in ids)] if leading else []
 
     def _closeness(
         self,
@@ -358,6 +402,18 @@ def _with_sections(document: Document, pages: Callable[[int, int], Page]) -> Doc
     if (label := main_section(sections, len(document.page_content))) is not None:
         metadata[records.HEADINGS] = label
     return document.model_copy(update={"metadata": metadata})
+
+
+def _weigh(
+    candidates: Sequence[Candidate], match: QuestionMatch, searches: _Searches, calibration: Calibration
+) -> None:
+    for candidate, observed in zip(candidates, features(candidates, match, searches.readable), strict=True):
+        candidate.features = observed
+        candidate.evidence = calibration.probability(observed)
+
+
+def _is_enough(best: Candidate, calibration: Calibration) -> bool:
+    return best.evidence >= calibration.threshold_for(best.features)
 
 
 def _copy_scores(candidate: Candidate) -> None:

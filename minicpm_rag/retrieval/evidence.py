@@ -28,6 +28,9 @@ RIVALS = 3  # passages on other subjects whose mean counts as chance
 NEAR_CHARACTERS = 400  # between passages of one document that speak of one thing
 NO_ANSWER = -5.4  # the reader's log odds under which a passage surely does not answer
 CLEARLY = 6.5  # between the reader's log odds for two passages
+SEEN_ABROAD = 0.65  # the reader's probability from which an answer in the other language counts as seen
+NEAR_ABROAD = 0.775  # the cosine from which a passage in the other language is taken to be on the question's subject
+CLEARLY_ABROAD = 4.0  # the same between the best in the other language and all in the question's own
 _SUREST = 8.0  # log odds of the reader; beyond, it is only sure of itself
 _LEAST_SPAN = 1e-4
 _LEAST_LEAD, _MOST_LEAD = -0.05, 0.12  # in cosine and closeness; beyond, rivals are few or not read
@@ -148,6 +151,17 @@ def answering_first(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [best, *(one for one in candidates if one is not best)]
 
 
+def answering_abroad(abroad: Sequence[Candidate], candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those in the other language, best first, where the reader sees an answer in one and none in all candidates."""
+    best_first = sorted(abroad, key=lambda one: (one.is_lacking, -_read_odds(one)))
+    best = best_first[0] if best_first else None
+    if best is None or best.reading is None or best.is_lacking or (best.dense_score or 0.0) < NEAR_ABROAD:
+        return []
+    seen = max((_read_odds(one) for one in candidates if one.reading is not None), default=-_SUREST)
+    is_clear = _read_odds(best) - seen >= CLEARLY_ABROAD
+    return best_first if is_clear and best.reading.answers >= SEEN_ABROAD else []
+
+
 def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: float) -> list[Features]:
     """What the evidence of each candidate is computed from; `candidates` come best first.
 
@@ -166,9 +180,17 @@ def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: fl
     ]
     strengths = {id(one): match.content_strength(one.document) for one in candidates}
     chance = _mean_of_best(strengths[id(one)] for one in rivals)
-    cosine_by_chance = _mean_of_best(one.dense_score for one in rivals if one.dense_score is not None)
-    closeness_by_chance = _mean_of_best(one.closeness for one in rivals if one.closeness is not None)
     is_chinese = language_of(match.question) == "zh"
+    foreign = {id(one) for one in candidates if is_in_chinese(one.document.page_content) != is_chinese}
+    # A text in the question's own language is nearer to it whatever it says: one in the other has rivals of its like.
+    alike = [one for one in rivals if id(one) in foreign] or rivals
+    by_chance = {
+        is_foreign: (
+            _mean_of_best(one.dense_score for one in others if one.dense_score is not None),
+            _mean_of_best(one.closeness for one in others if one.closeness is not None),
+        )
+        for is_foreign, others in ((True, alike), (False, rivals))
+    }
     read = [one for one in candidates if one.reading is not None]
     asks_for_a_place = any(match.stands_in(one.document) for one in candidates)  # of words that it quotes
     nothing_answers = bool(read) and not asks_for_a_place and max(map(_read_odds, read)) < NO_ANSWER
@@ -183,13 +205,14 @@ def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: fl
             cosine=cosine,
             dense_lead=cosine - cosine_by_chance if cosine and cosine_by_chance else 0.0,
             closeness_lead=one.closeness - closeness_by_chance if one.closeness and closeness_by_chance else 0.0,
-            is_foreign=float(is_chinese != _is_chinese(one.document.page_content)),
-            is_chinese=float(is_chinese and _is_chinese(one.document.page_content)),
+            is_foreign=float(id(one) in foreign),
+            is_chinese=float(is_chinese and id(one) not in foreign),
             answers=_read_odds(one) if one.reading is not None else unread,
             span=math.log(max(one.reading.span_score, _LEAST_SPAN)) if one.reading else 0.0,
             is_vetoed=float(nothing_answers or one.is_lacking),
         )
         for one in candidates
+        for cosine_by_chance, closeness_by_chance in [by_chance[id(one) in foreign]]
         for cosine in [one.dense_score or 0.0 if match.asks_for_something else 0.0]
     ]
 
@@ -208,7 +231,8 @@ def _is_near(passage: Document, best: Document) -> bool:
     return bool(first.get(PAGE) == second.get(PAGE) and between <= NEAR_CHARACTERS)
 
 
-def _is_chinese(passage: str) -> bool:
+def is_in_chinese(passage: str) -> bool:
+    """Whether a passage counts as Chinese, of the two languages that the evidence tells apart."""
     return count_han(passage) > len(passage) / 10
 
 

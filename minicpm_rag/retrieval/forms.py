@@ -21,7 +21,7 @@ _FORMS = tuple(
     for asks, has in (
         (r"[周星]期?几|礼拜几|\b(?:what|which) (?:day of the week|weekdays?|days of the week)\b", _WEEKDAY),
         (
-            r"(?:电话|手机|座机|传真|热线|号码)[^，,。？?]{0,4}(?:多少|什么|几)|什么电话|哪个电话"
+            r"(?:电话|手机|座机|传真|热线|号码)[^，,。？?]{0,4}(?:多少|什么|几)|什么电话|哪个电话|(?:电话|手机|座机|传真)(?:号码)?[？?]*$"
             r"|\b(?:tele)?phone(?: number)?\b.{0,40}\?*$|\bwhat number (?:can|do|should) \w+ (?:call|dial|ring)",
             r"\d[\d\s()/+-]{4,}\d|\b(?:110|119|120|911|112|999)\b|\d{5}",
         ),

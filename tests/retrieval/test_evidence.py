@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 from minicpm_rag.embedding import e5
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.records import Candidate, Features, Reading
-from minicpm_rag.retrieval.evidence import answering_first, calibration_from_json, shipped_calibration
+from minicpm_rag.retrieval.evidence import answering_abroad, answering_first, calibration_from_json, shipped_calibration
 
 
 def features(lead: float, readable: float, cosine: float) -> Features:
@@ -86,6 +86,17 @@ def test_only_a_passage_that_clearly_alone_answers_goes_before_the_first() -> No
     unread = Candidate(Document(id="4", page_content="x"), 0.0)
     assert answering_first([unread]) == [unread]
     assert answering_first([]) == []
+
+
+def test_the_other_language_leads_only_where_it_clearly_answers_and_the_own_one_does_not() -> None:
+    none, weak, sure, far = read(1, 0.001), read(2, 0.3), read(3, 0.99), read(4, 0.99)
+    weak.dense_score, sure.dense_score, far.dense_score = 0.8, 0.8, 0.7
+    unread = Candidate(Document(id="5", page_content="x"), 0.0)
+    assert answering_abroad([unread, sure], [none]) == [sure, unread]
+    assert answering_abroad([unread, weak], [none]) == [], "not sure enough"
+    assert answering_abroad([far], [none]) == [], "on another subject"
+    assert answering_abroad([sure], [none, read(6, 0.7)]) == [], "answered in the question's own language"
+    assert answering_abroad([unread], [none]) == answering_abroad([], [none]) == []
 
 
 def test_standing_out_in_meaning_is_evidence_in_one_language_and_across() -> None:

@@ -115,6 +115,70 @@ def test_a_question_in_the_other_language_is_answered(retriever: HybridRetriever
     assert found.trace.features.is_foreign == 1
 
 
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Iterator[HybridRetriever]:
+    """Many household devices in one language, each also cleaned and guaranteed, and one in the other."""
+    zh = (
+        "洗衣机",
+        "电冰箱",
+        "空调",
+        "热水器",
+        "洗碗机",
+        "电饭煲",
+        "油烟机",
+        "净水器",
+        "扫地机",
+        "咖啡机",
+        "烤箱",
+        "微波炉",
+    )
+    en = (
+        "washing machine",
+        "fridge",
+        "boiler",
+        "heater",
+        "kettle",
+        "toaster",
+        "cooker",
+        "vacuum cleaner",
+        "fan",
+        "lamp",
+    )
+    chinese = {
+        f"{one}.txt": f"{one}说明书。{one}的外壳用软布擦拭。{one}通电前请检查电源线。{one}不得由儿童操作。"
+        for one in zh
+    }
+    english = {
+        f"{one}.txt": f"The {one}. Wipe the {one} with a soft cloth. Check the cable of the {one}. Keep children away."
+        for one in en
+    }
+    chinese["打印机.txt"] = "打印机的墨盒可打印一千二百页。打印机须放在平稳的桌面上。"
+    english["dehumidifier.txt"] = "The dehumidifier stands upright. Clean its air filter every two weeks."
+    with build_library(tmp_path_factory.mktemp("mixed"), embedder, chinese | english) as built:
+        yield HybridRetriever(library=built, embedder=embedder)
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("除湿机的空气滤网多久清洗一次？", "dehumidifier.txt"),
+        ("How many pages can the ink cartridge of the printer print?", "打印机.txt"),
+    ],
+)
+def test_an_answer_in_the_other_language_is_found_among_many_texts_in_the_question_s_own(
+    mixed: HybridRetriever, question: str, title: str
+) -> None:
+    found = mixed.retrieve(question)
+    assert found.documents[0].metadata["title"] == title
+    assert found.evidence >= found.threshold
+
+
+@pytest.mark.parametrize("question", ["除湿机的保修期是几年？", "How much does the printer weigh?"])
+def test_what_no_language_answers_stays_refused(mixed: HybridRetriever, question: str) -> None:
+    found = mixed.retrieve(question)
+    assert found.evidence < found.threshold
+
+
 @pytest.mark.parametrize(
     ("asked", "title"),
     [
