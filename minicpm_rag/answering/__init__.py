@@ -359,7 +359,8 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             return None
         try:
             name = self.retriever.knowledge_base
-            return tables.compute(question, self.library, name, within=self.library.within(name, scope))
+            near = None if self._reader is None else tables.nearness(self.retriever.embedder)
+            return tables.compute(question, self.library, name, within=self.library.within(name, scope), near=near)
         except NotFoundError:  # a document was removed meanwhile: passages are searched as ever
             return None
 

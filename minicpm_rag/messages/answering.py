@@ -173,6 +173,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "计入 {count} 行，这里引用前 {cited} 行。",
         "{count} rows count; the first {cited} are cited.",
     ),
+    "answering.table_exchanged": (
+        "问题中的词与表中的词是这样对应的：{words}",
+        "Words of the question were taken for words of the table: {words}",
+    ),
     "answering.table_tied": ("最后一名有并列，一并列出。", "The last place is shared; all who share it are listed."),
     "answering.table_unread": (
         "有 {count} 个单元格不是数字，没有计入。",

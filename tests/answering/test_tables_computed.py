@@ -500,3 +500,46 @@ def test_the_total_of_one_thing_is_no_number_of_rows(tmp_path: Path, question: s
         ingest(library, tmp_path / "invoice.md")
         chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
         assert "count(*)" not in ask(chain, question).text
+
+
+FEES = """会员,城市,加入日期,每月会费（元）
+林晓,杭州,2021-03-02,52
+何强,宁波,2022-01-10,35
+吴桐,杭州,2024-09-15,28
+"""
+GOODS = """Item,Units,Unit price (EUR),Monthly sales
+Desk,40,380,12
+Lamp,3,45,70
+Shelf,25,120,31
+"""
+BOUGHT = """Order,Customer,Product,Pieces,Amount (EUR)
+B1,Hotel Krone,Croissant,120,132
+B2,Cafe Linde,Baguette,60,108
+B3,Hotel Krone,Rye bread,35,140
+"""
+
+
+@pytest.fixture(scope="module")
+def named_columns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
+    folder = tmp_path_factory.mktemp("named")
+    files = {"会员.csv": FEES, "goods.csv": GOODS, "bakery.csv": BOUGHT}
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with opened(folder / "home") as library:
+        ingest(library, *(folder / name for name in files))
+        yield build_chain(
+            retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB), library=library
+        )
+
+
+@pytest.mark.parametrize(
+    ("question", "first_line"),
+    [
+        ("所有会员每月会费合计多少？", "每月会费合计：**115 元**（3 行）"),  # no groups of months
+        ("Which item is the cheapest per unit?", "**Lamp** (Unit price: 45 EUR)"),  # not the fewest units
+        ("Which item sells best?", "**Lamp** (Monthly sales: 70)"),
+        ("How much was ordered by Hotel Krone in total?", "Total Amount: **272 EUR** (2 rows)"),  # no number of orders
+    ],
+)
+def test_the_column_that_is_meant_is_computed_with(named_columns: AnswerChain, question: str, first_line: str) -> None:
+    assert ask(named_columns, question).text.startswith(first_line)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.answering.style import AS_ASKED, Style
+from minicpm_rag.answering.tables.abroad import Near, in_its_words, is_abroad, nearness
 from minicpm_rag.answering.tables.drafting import drafted
 from minicpm_rag.answering.tables.like_sheets import with_like_sheets
 from minicpm_rag.answering.tables.mentions import column_mentions, folded, may_name
 from minicpm_rag.answering.tables.telling import Computed, tell
-from minicpm_rag.answering.tables.understanding import Understood, understand
+from minicpm_rag.answering.tables.understanding import Understood, most_of, understand
 from minicpm_rag.answering.tables.vocabulary import COUNT, CUE, MEAN, SUM
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import table_queries
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _MOST_PLACES = 5_000  # rows that are counted one by one
 _MOST_TEXTS = 20  # of a column with many, that a question may name
+_MOST_ABROAD = 4  # tables in the other language that are looked at: each costs some embedding
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,42 @@ class TableAnswer:
 
 
 def compute(
-    question: str, library: Library, knowledge_base: str, *, within: Collection[int] | None = None
+    question: str,
+    library: Library,
+    knowledge_base: str,
+    *,
+    within: Collection[int] | None = None,
+    near: Near | None = None,
 ) -> TableAnswer | None:
     """Compute the answer over the knowledge base's tables; None where the question is not understood.
 
-    `within` holds the ids of the documents whose tables may be used. Raises LibraryError where the computation takes
-    too long.
+    `within` holds the ids of the documents whose tables may be used; `near` compares words of both languages, so that
+    tables in the other one are understood too. Raises LibraryError where the computation takes too long.
     """
     if not CUE.search(folded(question)):
         return None
     tables = with_like_sheets(_tables(library, knowledge_base, within))
-    understood = understand(question, tables, lambda table, column: _texts_within(library, table, column, question))
+
+    def texts_within(table: DataTable, column: int) -> Sequence[str]:
+        return _texts_within(library, table, column, question)
+
+    understood = understand(question, tables, texts_within)
+    if not understood and near is not None:
+        abroad = [table for table in tables if is_abroad(question, table)]
+        abroad.sort(key=lambda table: -len(column_mentions(folded(question), [table])))
+        understood = most_of(
+            [
+                replace(one, exchanged=said.words)
+                for table in abroad[:_MOST_ABROAD]
+                for said in [in_its_words(question, table, near)]
+                for one in understand(said.question, [table], texts_within)
+            ]
+        )
     computed = tuple(_computed(library, one) for one in understood)
     return TableAnswer(computed) if computed else None
+
+
+__all__ = ["TableAnswer", "answer", "compute", "draft", "nearness", "seems_asked"]
 
 
 def draft(
@@ -153,7 +178,7 @@ def _computed(library: Library, understood: Understood) -> Computed:
     ):
         own = tuple(_grand_totals(library, tables[0], query.measures[0].column))
     sql = table_queries.sql_of(replace(query, limit=limit))
-    return Computed(tables, result, sql, tuple(rows), counted, query, own, tied)
+    return Computed(tables, result, sql, tuple(rows), counted, query, own, tied, understood.exchanged)
 
 
 def _result(library: Library, query: TableQuery) -> tuple[TableResult, bool, int | None]:

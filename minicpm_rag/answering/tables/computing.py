@@ -96,6 +96,9 @@ class Computing(Conditions):
         if spent is not None and (total is not None or (how_much is not None and self.conditions) or group is not None):
             return self._of("sum", (spent,), group)
         if total is not None and not measures and counted is None:
+            if how_much is not None and words.MONEY_ASKED.fullmatch(how_much.group()):
+                money = [field for field in self._numeric() if self._is_money(field) and self._adds_up(field)]
+                return self._of("sum", (money[0],), group) if len(money) == 1 else None
             return self._of("count", (), group) if self._totals_rows(total) and group is None else None
         if group is not None and not measures:  # "tickets per month": the rows of each are counted
             is_counted = mean is None and (spread is not None or self._is_counting())
@@ -250,6 +253,7 @@ class Computing(Conditions):
         """What results are grouped by, and which column is asked for ("which region")."""
         group = asked = None
         for part, pattern in words.PERIODS:
+            self._take_into_name(part, pattern)
             if self._take(pattern) is not None:
                 group = self._period(part)  # type: ignore[arg-type]
         for part, pattern in words.ASKED_PERIODS:
@@ -273,6 +277,14 @@ class Computing(Conditions):
                 kept.append(mention)
         self.columns = kept
         return group, asked
+
+    def _take_into_name(self, part: str, pattern: re.Pattern[str]) -> None:
+        """Take 每月 of 每月会费 where the column itself is called so, "Monthly fee": it asks for no groups."""
+        called = {"month": r"月|month", "quarter": r"季|quarter", "year": r"年|year|annual"}[part]
+        for match in pattern.finditer(self.text):
+            beside = [mention for mention in self.columns if 0 <= mention.start - match.end() <= 2]
+            if any(re.search(called, folded(self._column(field).name)) for one in beside for field in one.fields):
+                self._mark(match.start(), match.end())
 
     def _is_number_asked(self, mention: Mention) -> bool:
         """ "What is the price": the column is asked for as a value, not as what has the value."""
@@ -298,6 +310,8 @@ class Computing(Conditions):
         numeric = list(dict.fromkeys(numeric))
         if len(numeric) > 1:
             return None
+        if hint == "price" and not any(map(self._is_money, numeric)) and (price := self._hinted(hint)) is not None:
+            return (price,)  # "the cheapest per unit" names no number of units
         if not numeric and not hint and self._is_spent():
             hint = "spending"
         if (
@@ -441,7 +455,7 @@ class Computing(Conditions):
                     if mention.start >= counted.end()
                     else self.text[mention.end : counted.start()]
                 )
-                return len(gap.strip()) <= 4
+                return len(gap.strip()) <= 4 or self._says_only_in_what(gap, measures)
         return False
 
     def _totals_rows(self, total: re.Match[str]) -> bool:
@@ -451,6 +465,17 @@ class Computing(Conditions):
             is_several = any(re.fullmatch(r".*[^su]s|people|staff", word) for word in nouns)
             return is_several and self._is_counting()
         return not re.search(r"[额和]$", total.group()) and self._is_counting()
+
+    def _says_only_in_what(self, gap: str, measures: tuple[Field, ...]) -> bool:
+        """Whether words between "how many" and its column are only its unit and what the rows are."""
+        units = {words.UNIT_WORDS.get(self._column(field).unit, self._column(field).unit) for field in measures}
+        _, runs = table_words(self.tables)
+        said = re.findall(r"[a-z]+", gap)
+        return (
+            any(words.UNIT_WORDS.get(word, word) in units for word in said)
+            and all(word in words.FILLER_WORDS or words.UNIT_WORDS.get(word, word) in units for word in said)
+            and all(any(run in name for name in runs) for run in re.findall(r"[一-鿿]+", gap))
+        )
 
     def _compared_values(self) -> Field | None:
         fields = [

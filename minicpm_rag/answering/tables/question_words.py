@@ -107,7 +107,9 @@ class QuestionWords:
         ):
             return True
         is_akin = len(word) >= _AKIN and any(name[:_AKIN] == word[:_AKIN] for name in names)
-        return is_akin or stem(word) in map(stem, units)
+        called = words.UNIT_WORDS.get(word)
+        is_unit = called is not None and called in (words.UNIT_WORDS.get(unit) for unit in units)
+        return is_akin or is_unit or stem(word) in map(stem, units)
 
     def _names_rows(self, mention: Mention) -> bool:
         """Whether a column's name only says what the rows are: "orders", "employees"."""
@@ -125,8 +127,8 @@ class QuestionWords:
         return not field.part and self._column(field).distinct == self.tables[field.table].rows
 
     def _hinted(self, hint: str) -> Field | None:
-        """The number column that a word like "expensive" means."""
-        for name in words.HINTED.get(hint, (hint,)):
+        """The number column that a word like "expensive" means; the further its name is from it, the less it says."""
+        for distance, name in enumerate(words.HINTED.get(hint, (hint,))):
             row = words.SYNONYMS.get(name, name).split("|")
             for field in self._numeric():
                 plain = folded(self._column(field).name)
@@ -134,7 +136,7 @@ class QuestionWords:
                     plain == one or (one in plain if is_han(one[0]) else stem(one) in map(stem, plain.split()))
                     for one in row
                 ):
-                    self.own += len(hint)
+                    self.own += max(1, len(hint) - distance)
                     return field
         return None
 

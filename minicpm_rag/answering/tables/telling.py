@@ -79,6 +79,7 @@ class Computed:
     query: TableQuery | None = None  # None where a model wrote the SQL
     own_totals: tuple[tuple[str, float, TableRow], ...] = ()  # what the table itself says
     tied: bool = False  # more rows than asked for have the last one's value
+    exchanged: tuple[tuple[str, str], ...] = ()  # words of the question that were taken for words of the table
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,10 @@ def _notes(computed: Computed, language: Language) -> Iterator[str]:
     if query is None:
         yield text(language, Message("answering.table_by_model"))
         return
+    if computed.exchanged:
+        pairs = "、".join if language == "zh" else ", ".join
+        taken = pairs(f"{said} → {own}" for said, own in computed.exchanged)
+        yield text(language, Message("answering.table_exchanged", words=taken))
     if computed.tied:
         yield text(language, Message("answering.table_tied"))
     unread = sum(query.tables[field.table].columns[field.column].unread for field in query.measures)

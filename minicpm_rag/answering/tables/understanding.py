@@ -31,6 +31,7 @@ class Understood:
     query: TableQuery
     share: float
     in_unit: bool  # whether an amount of money is compared with a column in that currency
+    exchanged: tuple[tuple[str, str], ...] = ()  # words of the question for words of the table
 
 
 def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWithin) -> list[Understood]:
@@ -54,15 +55,20 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
         found = [
             one for pair, on in _joinable(tables) if (one := _Reading(question, pair, on, texts_within).understood())
         ]
+    best = most_of(found)
+    alike = [one for one in best if _is_chinese(one.query.tables[0]) == is_chinese(question)]
+    best = alike or best
+    return best if len(best) <= _MOST_CANDIDATES else []
+
+
+def most_of(found: list[Understood]) -> list[Understood]:
+    """Those for which the question's words are accounted for best."""
     if not found:
         return []
     # "More than 200 yuan" is asked of prices in yuan, not of amounts of which nobody says in what they are.
     found = [one for one in found if one.in_unit] or found
     most = max(one.share for one in found)
-    best = [one for one in found if one.share >= most - 1e-9]
-    alike = [one for one in best if _is_chinese(one.query.tables[0]) == is_chinese(question)]
-    best = alike or best
-    return best if len(best) <= _MOST_CANDIDATES else []
+    return [one for one in found if one.share >= most - 1e-9]
 
 
 def _with_its_kind(question: str, table: DataTable) -> str:

@@ -90,7 +90,8 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"最便宜|最廉价|\b(?:cheapest|least expensive)\b"), LESS, "price"),
     (
         re.compile(
-            r"卖得?最[好多]|销量最好|最畅销|最好卖|\b(?:best[- ]selling|sold (?:the )?most|sells? (?:the )?most)\b"
+            r"卖得?最[好多]|销量最好|最畅销|最好卖"
+            r"|\b(?:best[- ]selling|sold (?:the )?(?:most|best)|sells? (?:the )?(?:most|best))\b"
         ),
         MORE,
         "sales",
@@ -113,7 +114,7 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
         LESS,
         "salary",
     ),
-    (re.compile(r"年[龄纪]最大|最年长|最老|\b(?:oldest|eldest)\b"), MORE, "age"),
+    (re.compile(r"年[龄纪]最大|最年长|最老|最旧|\b(?:oldest|eldest)\b"), MORE, "age"),
     (re.compile(r"年[龄纪]最小|最年轻|\byoungest\b"), LESS, "age"),
     (re.compile(r"最重|\bheaviest\b"), MORE, "weight"),
     (re.compile(r"最轻|\blightest\b"), LESS, "weight"),
@@ -228,7 +229,10 @@ COMPARED = (
 
 # What units are called in words
 UNIT_WORDS = {"minutes": "min", "minute": "min", "hours": "h", "hour": "h", "seconds": "s", "kilometers": "km",
-              "kilometres": "km", "分钟": "min", "小时": "h", "公里": "km", "公斤": "kg", "千克": "kg"}  # fmt: skip
+              "kilometres": "km", "kilograms": "kg", "kilogram": "kg", "kilos": "kg", "kg": "kg", "grams": "g",
+              "tons": "t", "tonnes": "t", "吨": "t", "克": "g", "liters": "l", "litres": "l", "升": "l",
+              "meters": "m", "metres": "m", "米": "m", "分钟": "min", "小时": "h", "公里": "km",
+              "公斤": "kg", "千克": "kg"}  # fmt: skip
 # Units that numbers of every column may have.
 COUNTERS = frozenset(("个", "件", "台", "人", "分", "units", "unit", "pieces", "piece", "points", "point"))
 EACH_BEFORE = re.compile(
@@ -267,7 +271,8 @@ NOT_AFTER = re.compile(r"\s*(?:以外|之外|外)的?")
 # Names for the same thing. A column of one name is meant by all names of its row.
 SYNONYMS: dict[str, str] = {
     "sales": "sales|revenue|turnover|销售额|营收|营业额|销售收入|销售金额|业绩|收入",
-    "amount": "amount|金额|order value|款项",
+    "amount": "amount|money|金额|order value|款项",
+    "sold": "units sold|sold|销量|销售数量|销售量",
     "quantity": "quantity|qty|units|units sold|pieces|数量|件数|销量|销售数量|销售量|volume",
     "price": "price|unit price|单价|价格|售价|价钱|定价",
     "cost": "cost|expense|expenses|spending|成本|费用|支出|花费|开销|开支",
@@ -284,6 +289,19 @@ SYNONYMS: dict[str, str] = {
     "hours": "hours|minutes|duration|time spent|工时|小时数|时长|用时|耗时",
     "discount": "discount|折扣",
     "date": "date|day|日期|时间",
+    "due date": "due date|due|deadline|到期日|截止日|截止日期|付款期限",
+    "delivery date": "delivery date|delivery|delivered|交货日期|交付日期|送货日期|到货日期",
+    "joined": "joined|hire date|start date|入职日期|加入日期|入会日期|加入|入会|入职",
+    "total": "total price|grand total|总价|总额|合计金额",
+    "deposit": "deposit|down payment|押金|保证金|定金|订金",
+    "rent": "rent|rental|daily rate|rate|租金|日租金|月租金",
+    "fee": "fee|charge|dues|费|会费|月费|手续费|服务费",
+    "tax": "tax|vat|税|税额|税率",
+    "origin": "origin|place of origin|made in|产地|原产地",
+    "phone": "phone|telephone|phone number|电话|手机|联系电话",
+    "address": "address|地址|住址",
+    "handler": "handler|handled by|person in charge|responsible|经办人|负责人|经手人",
+    "shelf life": "shelf life|best before|保质期",
     "region": "region|territory|区域|地区|大区|片区",
     "city": "city|town|城市",
     "country": "country|nation|国家",
@@ -310,22 +328,68 @@ SYNONYMS: dict[str, str] = {
     "position": "position|job|title|role|职位|岗位|职务",
     "channel": "channel|渠道",
     "warehouse": "warehouse|depot|仓库",
+    "vehicle": "vehicle|car|车辆|汽车",
+    "mileage": "mileage|kilometres driven|里程|里程数|行驶里程",
+    "participants": "participants|attendees|人数|参加人数|参与人数",
+    "teacher": "teacher|instructor|trainer|coach|老师|教师|教练",
+    "doctor": "doctor|physician|医生|医师",
+    "patient": "patient|患者|病人",
+    "member": "member|会员|成员",
+    "room": "room|房间|客房",
+    "author": "author|writer|作者",
+    "publisher": "publisher|出版社",
+    "location": "location|place|地点|位置",
+    "size": "size|尺寸|规格",
+    "colour": "colour|color|颜色",
+    "length": "length|长度",
+    "height": "height|高度",
+    "width": "width|宽度",
+    "distance": "distance|距离",
+    "speed": "speed|速度",
+    "temperature": "temperature|温度",
+    "capacity": "capacity|容量",
+    "power": "power|功率",
+    "output": "output|yield|产量",
+    "balance": "balance|余额",
+    "interest": "interest|利息",
+    "machine": "machine|device|equipment|设备|机器",
+    "material": "material|材料|物料",
+    "tool": "tool|工具",
+    "service": "service|服务",
+    "invoice": "invoice|发票",
+    "contract": "contract|合同",
+    "start": "start date|begins|开始日期|起始日期",
+    "end": "end date|ends|结束日期",
 }
+# Values that tables of both languages have, as patterns: (English, Chinese).
+VALUES = (
+    ("marketing", "市场|营销"), ("sales", "销售"), ("r ?& ?d|research|development", "研发|技术"),
+    ("finance|accounting", "财务"), ("hr|human resources|personnel", "人事|人力"), ("admin(?:istration)?", "行政"),
+    ("purchasing|procurement", "采购"), ("production|manufacturing", "生产"), ("legal", "法务"),
+    ("logistics", "物流"), ("customer service|support", "客服|售后"), ("quality", "质量|品质|质检"),
+    ("cancell?ed", "取消"), ("completed|finished|done", "已?完成"), ("pending|open", "待|未完成"),
+    ("shipped", "已?发货"), ("unpaid", "未付|未支付"), ("(?<!un)paid", "已付|已支付"), ("overdue", "逾期"),
+    ("approved", "已批准|通过"), ("rejected", "拒绝|驳回"), ("travel", "差旅|出差"), ("office supplies", "办公用品"),
+    ("furniture", "家具"), ("training", "培训"), ("insurance", "保险"), ("electricity", "电费"), ("water", "水费"),
+    ("rent", "房租|租金"), ("equipment", "设备"),
+)  # fmt: skip
 HINTED = {
     "price": ("price", "cost", "amount"),
-    "sales": ("sales", "amount", "quantity"),
+    "sales": ("sales", "sold", "amount", "quantity"),
     "salary": ("salary",),
     "age": ("age",),
     "hours": ("hours",),
     "weight": ("weight",),
     "date": ("date",),
-    "spending": ("cost", "amount", "sales", "price"),
+    "spending": ("cost", "amount", "sales", "total", "price"),
 }
 # What is added up where no column is named, and which one is meant then.
 ADDED_NOUNS = (
     (re.compile(r"卖|售|销|营收|\b(?:sales|sold|revenue|sell|earned|income)\b"), "sales"),
     (re.compile(r"花|支出|开销|费用|付|\b(?:spend|spent|expenses?|costs?|paid|pay|spending)\b"), "spending"),
 )
+# An amount of money, whatever was done for it: "how much was ordered in total?"
+MONEY_ASKED = re.compile(r"how much|多少钱")
 # A value that is paid, and what may follow "how much" where money is asked for: 多少度 asks for something else.
 FEE = re.compile(r"费用?$|房租$|租金$|\b(?:fees?|charges?|bills?|rent|tax)$")
 MONEY_OR_END = re.compile(r"\s*(?:钱|元|块|(?:is|are|was|were|did|do)\b|[呢呀啊])|[\W_]*$")
@@ -362,9 +426,9 @@ FILLERS = re.compile(
     r"|记录|当中|其中|其[他它余]|各有|支付|发表|拥有|通过|乘坐|工作|上班|就职|居住|全部|所有|整个|公司"
     r"|的|了|是|有|在|中|里|内|和|与|及|以及|且|并且|并|而|又|为|呢|吗|啊|吧|我们?|你|咱们?|它们?|他们?|这|那"
     r"|个|些|就|都|也|把|对|于|从|来自|属于|期间"
-    r"|卖出?|售出?|下|用|付|乘|写|教|销售|购买|买|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
+    r"|卖出?|售出?|下|用|付|乘|写|教|销售|购买|买|订购?|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
     r"|哪里|哪一|哪|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
-    r"|笔|条|单|件"
+    r"|笔|条|单|件|的货(?=\W*$)"
 )
 _FILLER_WORDS_TEXT = """
     please tell show list give find me us all every the any record row entry table sheet data file was were is are
