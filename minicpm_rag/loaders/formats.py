@@ -52,7 +52,7 @@ FORMATS: dict[str, Format] = {
     "msg": Format("mail.outlook.read", "msg", what="loaders.mail"),
     "subtitles": Format("subtitles.read", "vtt srt"),
     "epub": Format("book.read", "epub", what="loaders.book", part="META-INF/container.xml"),
-    "mobi": Format("mobi.read", "mobi azw azw3 prc", what="loaders.book"),
+    "mobi": Format("mobi.read", "mobi azw azw3 prc pdb", what="loaders.book"),
     "html": Format("html.read", "html htm xhtml"),
     "mhtml": Format("mail.read_saved_page", "mhtml mht"),
     "eml": Format("mail.read", "eml"),

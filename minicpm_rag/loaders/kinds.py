@@ -33,6 +33,7 @@ _STREAMS = (
     ("Workbook", "xlsx"),
     ("Book", "xlsx"),
     ("WordDocument", "doc"),
+    ("MN0", "doc"),  # Microsoft Works before 2000
     ("PowerPoint Document", "ppt"),
     ("__properties_version1.0", "msg"),
 )
@@ -69,7 +70,7 @@ def _by_content(path: Path, suffix: str, head: bytes) -> str | None:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_archive(path, KIND_BY_SUFFIX.get(suffix, ""))
     if head.startswith(_OLD_OFFICE):
-        return _kind_of_old_office(path)
+        return _kind_of_old_office(path, suffix)
     if head[60:68] in _KINDLE:
         return "mobi"
     if ENVELOPE.match(head) and suffix in ("", ".mbox", ".mbx"):  # as mail programs keep their folders
@@ -129,13 +130,15 @@ def _kind_of_archive(path: Path, named: str) -> str:
     raise DocumentError("loaders.archive")
 
 
-def _kind_of_old_office(path: Path) -> str:
+def _kind_of_old_office(path: Path, suffix: str) -> str:
     """Tell a file of Office before 2007, and of Outlook, by the streams it has."""
     import olefile
 
     try:
         with olefile.OleFileIO(path) as container:
             found = next((kind for name, kind in _STREAMS if container.exists(name)), None)
+            if found is None and suffix in (".wps", ".wpt") and container.exists("CONTENTS"):
+                found = "doc"  # Microsoft Works; other programs have such a stream too
     except (OSError, ValueError, TypeError, IndexError, AttributeError, struct.error) as exc:
         if isinstance(exc, OSError) and exc.errno:
             raise

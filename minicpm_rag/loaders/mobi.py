@@ -1,7 +1,7 @@
-"""Reads books of the Kindle family (mobi, azw, azw3, prc) without copy protection: one page a chapter.
+"""Reads books of the Kindle family (mobi, azw, azw3, prc, pdb) without copy protection: one page a chapter.
 
 The format, as MobileRead describes it: a Palm database whose first record says how the text records after it are
-packed; unpacked they are one HTML text.
+packed; unpacked they are one HTML text, or plain text in a note for an organizer.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.html import write_html
+from minicpm_rag.loaders.huffman import Huffman
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
 
 _WHAT = Message("loaders.book")
 _PLAIN, _PALM, _HUFFMAN = 1, 2, 17480
-_UTF_8 = 65001
+_ENCODINGS = {1252: "cp1252", 65001: "utf-8"}
+_HUFFMAN_RECORDS = 112  # of the first record: where the tables are, and how many
+_VERSION, _WITH_FLOWS, _FLOWS = 36, 8, 192  # of the first record: the version, and where the record of flows is named
 _EXTRA_FLAGS = 242  # of the first record: what stands behind the text of each record
+_TAG = re.compile(r"<(?:html|body|p|div|br|h[1-6])[\s/>]", re.IGNORECASE)
 _CHAPTER = re.compile(r"<mbp:pagebreak[^<>]{0,200}>|(?=<html[\s>])", re.IGNORECASE)
 
 
@@ -33,8 +37,13 @@ def read(path: Path) -> LoadedFile:
     data = bytes_of(path)
     try:
         text = _text(data)
-    except (struct.error, IndexError) as exc:
+    except (struct.error, IndexError, ValueError) as exc:
         raise damaged(_WHAT) from exc
+    if not _TAG.search(text):  # a note for an organizer
+        writer = PageWriter()
+        for paragraph in text.split("\n\n"):
+            writer.paragraph(paragraph)
+        return loaded(path.name, [writer.page(1)])
     parts = [part for part in _CHAPTER.split(text) if part.strip()]
     return loaded(path.name, [_page(number, part) for number, part in enumerate(parts, start=1)])
 
@@ -42,7 +51,11 @@ def read(path: Path) -> LoadedFile:
 def _page(number: int, html: str) -> Page:
     count("pages")
     writer = PageWriter()
-    write_html(f"<div>{html}", writer)  # a part may hold nothing but closing tags
+    lower = html.lower()
+    start = lower.find("<head>")
+    end = lower.find("</head>", start) if start >= 0 else -1
+    body = html[:start] + html[end:] if end >= 0 else html  # what the head holds is not shown
+    write_html(f"<div>{body}", writer)  # a part may hold nothing but closing tags
     page = writer.page(number)
     return writer.page(number, label=page.headings[0].text if page.headings else "")
 
@@ -50,23 +63,38 @@ def _page(number: int, html: str) -> Page:
 def _text(data: bytes) -> str:
     (records,) = struct.unpack_from(">H", data, 76)
     places = [struct.unpack_from(">I", data, 78 + 8 * number)[0] for number in range(records)] + [len(data)]
-    head = data[places[0] : places[1]]
+
+    def record(number: int) -> bytes:
+        return data[places[number] : places[number + 1]]
+
+    head = record(0)
     packing, _, _, texts, _, encryption = struct.unpack_from(">HHIHHH", head)
     if encryption:
         raise DocumentError("loaders.copy_protected")
-    if packing not in (_PLAIN, _PALM):
-        raise DocumentError("loaders.book_packing") if packing == _HUFFMAN else damaged(_WHAT)
+    if packing not in (_PLAIN, _PALM, _HUFFMAN):
+        raise damaged(_WHAT)
     is_mobi = head[16:20] == b"MOBI"
+    huffman = None
+    if packing == _HUFFMAN:
+        first, count_of = struct.unpack_from(">II", head, _HUFFMAN_RECORDS)
+        huffman = Huffman([record(number) for number in range(first, min(first + count_of, records))])
     flags = struct.unpack_from(">H", head, _EXTRA_FLAGS)[0] if is_mobi and len(head) >= _EXTRA_FLAGS + 2 else 0
     unpacked = bytearray()
     for number in range(1, min(texts, records - 1) + 1):
-        record = _without_extra(data[places[number] : places[number + 1]], flags)
+        own = _without_extra(record(number), flags)
         if packing == _PALM:
-            _unpack(record, unpacked)
+            _unpack(own, unpacked)
         else:
-            unpacked += record
-    encoding = "utf-8" if is_mobi and struct.unpack_from(">I", head, 28)[0] == _UTF_8 else "cp1252"
+            unpacked += huffman.unpacked(own) if huffman is not None else own
+    if is_mobi and len(head) >= _FLOWS + 4 and struct.unpack_from(">I", head, _VERSION)[0] >= _WITH_FLOWS:
+        del unpacked[_end_of_text(record(struct.unpack_from(">I", head, _FLOWS)[0]), len(unpacked)) :]
+    encoding = _ENCODINGS.get(struct.unpack_from(">I", head, 28)[0], "") if is_mobi else ""
     return decode(bytes(unpacked), encoding).text
+
+
+def _end_of_text(flows: bytes, size: int) -> int:
+    """Where the book's own text ends: in newer books style sheets and drawings follow it, as flows of their own."""
+    return min(size, struct.unpack_from(">I", flows, 16)[0]) if flows[:4] == b"FDST" else size
 
 
 def _without_extra(record: bytes, flags: int) -> bytes:

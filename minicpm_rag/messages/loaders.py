@@ -103,11 +103,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.entities.remedy": _SAVE_WITH_A_PROGRAM,
     "loaders.copy_protected": ("这本书有版权保护。", "The book is copy-protected."),
     "loaders.copy_protected.remedy": ("请添加没有保护的版本。", "Add a copy without protection."),
-    "loaders.book_packing": (
-        "这本书的压缩方式（HUFF）不支持。",
-        "The book is packed in a way (HUFF) that is not read.",
-    ),
-    "loaders.book_packing.remedy": ("请转换为 epub 再添加。", "Convert it to epub and add that."),
     # More than one document may become
     "loaders.too_many_characters": (
         "文件的文字太多，超过 {limit:,} 个字符。",

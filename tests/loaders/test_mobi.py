@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,57 @@ def test_what_stands_behind_the_text_of_a_record_is_left_out(tmp_path: Path) -> 
     assert "xyz" not in "".join(page.text for page in load_file(path).pages)
 
 
+def huffman_tables(phrases: dict[int, tuple[bytes, bool]]) -> list[bytes]:
+    """Tables whose codes are bytes: each stands for itself, or for its phrase, which may be packed itself."""
+    short = struct.pack(">256I", *[8 | 0x80 | 255 << 8] * 256)
+    tables = b"HUFF" + struct.pack(">III", 24, 24, 24 + len(short)).ljust(20, b"\0") + short + bytes(256)
+    index, contents = b"", b""
+    for code in range(255, -1, -1):
+        content, is_plain = phrases.get(code, (bytes([code]), True))
+        index += struct.pack(">H", 512 + len(contents))
+        contents += struct.pack(">H", len(content) | is_plain << 15) + content
+    return [tables, b"CDIC" + struct.pack(">III", 16, 256, 8) + index + contents]
+
+
+def test_a_book_packed_by_huffmans_codes_is_read(tmp_path: Path) -> None:
+    tables = huffman_tables({1: (b"The valve closes. ", True), 2: (b"\1\1\1", False)})
+    book = "<html><body><h1>第一章</h1><p>\2\1</p></body></html>"
+    (page,) = load_file(make_mobi(tmp_path / "a.mobi", book, packing=17480, tables=tables)).pages
+    assert page.text == "第一章\n\n" + "The valve closes. " * 3 + "The valve closes."
+
+
+@pytest.mark.parametrize("phrase", [(b"\2\2", False), (b"\2" * 200, False)], ids=["itself", "itself often"])
+def test_a_phrase_that_holds_itself_is_damage(tmp_path: Path, phrase: tuple[bytes, bool]) -> None:
+    with pytest.raises(DocumentError, match="damaged"):
+        load_file(make_mobi(tmp_path / "a.mobi", "\2", packing=17480, tables=huffman_tables({2: phrase})))
+
+
+def test_phrases_that_grow_without_end_are_damage(tmp_path: Path) -> None:
+    phrases = {code: (bytes([code + 1]) * 200, False) for code in range(1, 20)}
+    with pytest.raises(DocumentError, match="damaged"):
+        load_file(make_mobi(tmp_path / "a.mobi", "\1", packing=17480, tables=huffman_tables(phrases)))
+
+
+def test_style_sheets_of_newer_books_are_no_text(tmp_path: Path) -> None:
+    pages = load_file(make_mobi(tmp_path / "a.azw3", BOOK, styles=".basic { margin-left: 5pt }")).pages
+    assert "margin-left" not in "".join(page.text for page in pages)
+    assert pages[1].text.count("The valve closes.") == 600
+
+
+def test_what_the_head_of_a_book_holds_is_not_shown(tmp_path: Path) -> None:
+    (page,) = load_file(make_mobi(tmp_path / "a.mobi", "<html><head><title>x</title></head><p>Text.</p></html>")).pages
+    assert page.text == "Text."
+
+
+def test_a_note_of_plain_text_keeps_its_lines(tmp_path: Path) -> None:
+    text = "水泵\n\n每九十天保养一次。\n先关阀门 < 5 bar。\n".encode("gbk")
+    head = struct.pack(">HHIHHI", 1, 0, len(text), 1, 4096, 0)
+    index = struct.pack(">HIIII", 2, 94, 0, 94 + len(head), 0)
+    path = tmp_path / "note.pdb"
+    path.write_bytes(bytes(60) + b"TEXtREAd" + bytes(8) + index + head + text)
+    assert load_file(path).pages[0].text == "水泵\n\n每九十天保养一次。\n先关阀门 < 5 bar。"
+
+
 def test_copies_of_what_came_before_are_unpacked() -> None:
     target = bytearray()
     mobi._unpack(b"abc" + bytes([0x80 | 3 >> 5, (3 << 3 | 3) & 0xFF]) + bytes([ord("d") ^ 0x80]), target)
@@ -37,7 +89,7 @@ def test_copies_of_what_came_before_are_unpacked() -> None:
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [({"encryption": 2}, "copy-protected"), ({"packing": 17480}, "HUFF"), ({"packing": 7}, "damaged")],
+    [({"encryption": 2}, "copy-protected"), ({"packing": 17480}, "damaged"), ({"packing": 7}, "damaged")],
 )
 def test_what_cannot_be_read_is_refused(tmp_path: Path, options: dict[str, int], reason: str) -> None:
     with pytest.raises(DocumentError, match=reason):

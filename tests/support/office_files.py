@@ -182,21 +182,36 @@ def make_open_document(
 
 
 def make_mobi(
-    path: Path, html: str, *, packing: int = 1, encryption: int = 0, flags: int = 0, tail: bytes = b""
+    path: Path,
+    html: str,
+    *,
+    packing: int = 1,
+    encryption: int = 0,
+    flags: int = 0,
+    tail: bytes = b"",
+    styles: str = "",
+    tables: Sequence[bytes] = (),
 ) -> Path:
-    """Write a book of the Kindle family; each record of text ends with `tail`, as the flags say."""
+    """Write a book of the Kindle family; each record of text ends with `tail`, as the flags say.
+
+    `styles` follow the text as a flow of their own, as in newer books; `tables` are those of Huffman's codes.
+    """
     import struct
 
-    data = html.encode()
+    data = html.encode() + styles.encode()
     texts = [data[place : place + 4000] + tail for place in range(0, len(data), 4000)]
     if packing == 2:
         texts = [
             b"".join(bytes([1, byte]) if byte < 9 or byte >= 0x80 else bytes([byte]) for byte in text) for text in texts
         ]
     head = struct.pack(">HHIHHHH", packing, 0, len(data), len(texts), 4096, encryption, 0)
-    head += b"MOBI" + struct.pack(">III", 232, 2, 65001)
+    head += b"MOBI" + struct.pack(">IIIII", 232, 2, 65001, 0, 8 if styles else 6)
+    head = head.ljust(112, b"\0") + struct.pack(">II", len(texts) + 1, len(tables))
+    head = head.ljust(192, b"\0") + struct.pack(">I", len(texts) + 1 + len(tables))
     head = head.ljust(242, b"\0") + struct.pack(">H", flags)
-    records = [head, *texts]
+    end = len(html.encode())
+    flows = b"FDST" + struct.pack(">IIIIII", 12, 2, 0, end, end, len(data))
+    records = [head, *texts, *tables, flows]
     start = 78 + 8 * len(records)
     index = b""
     for record in records:

@@ -23,7 +23,11 @@ from minicpm_rag.records import LoadedFile, Page
 _DOTS_PER_INCH = 200  # of a page drawn for text recognition
 _MOST_CHARACTERS = 30_000_000  # of a whole file; a book has one million
 _MOST_WAITING_TEXT = 2_000  # characters of the page that a form in Adobe's XML language shows instead of itself
-_PLEASE_WAIT = re.compile(r"please wait|adobe reader|如果此消息|请稍候", re.IGNORECASE)
+_PLEASE_WAIT = re.compile(
+    r"please wait|adobe (?:acrobat )?reader|acrobat reader|如果此消息|请稍候|請稍候|お待ちください|잠시"
+    r"|bitte warten|veuillez patienter|espere|aguarde|attendere|подождите",
+    re.IGNORECASE,
+)
 
 
 def read(path: Path, *, ocr: bool, recognised: Callable[[], None], password: str) -> LoadedFile:
@@ -35,7 +39,8 @@ def read(path: Path, *, ocr: bool, recognised: Callable[[], None], password: str
         reading = _Reading(pdf, ocr and recognition.is_available(), recognised)
         pages = list(reading.pages())
         shown = " ".join(page.text for page in pages)
-        if pdf.has_xfa and len(shown) < _MOST_WAITING_TEXT and (not shown or _PLEASE_WAIT.search(shown)):
+        stands_in = pdf.has_pages_of_xfa or not shown or _PLEASE_WAIT.search(shown)
+        if pdf.has_xfa and stands_in and len(shown) < _MOST_WAITING_TEXT:
             raise DocumentError("loaders.pdf_xfa")
         note, remedy = reading.note(len(pdf)), reading.remedy()
         if not pages:

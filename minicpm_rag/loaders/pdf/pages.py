@@ -95,10 +95,16 @@ class Pdf:
         import pypdfium2.raw as pdfium
 
         with _LOCK:
-            return pdfium.FPDF_GetFormType(self._document.raw) in (
-                pdfium.FORMTYPE_XFA_FULL,
-                pdfium.FORMTYPE_XFA_FOREGROUND,
-            )
+            kind = pdfium.FPDF_GetFormType(self._document.raw)
+            return kind in (pdfium.FORMTYPE_XFA_FULL, pdfium.FORMTYPE_XFA_FOREGROUND)
+
+    @property
+    def has_pages_of_xfa(self) -> bool:
+        """Whether such a form makes all of its pages itself: what the file has as pages stands in for them."""
+        import pypdfium2.raw as pdfium
+
+        with _LOCK:
+            return bool(pdfium.FPDF_GetFormType(self._document.raw) == pdfium.FORMTYPE_XFA_FULL)
 
     def outline(self) -> list[tuple[int, str, int]]:
         """Its bookmarks as (level from 1, words, page number)."""

@@ -1,0 +1,52 @@
+"""Forms in Adobe's XML language (XFA): refused with a remedy where the pages only stand in for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from minicpm_rag.errors import DocumentError
+from minicpm_rag.loaders import load_file
+
+
+def xfa_form(path: Path, text: str, catalogue: str = "") -> Path:
+    """Write a PDF of one page that shows a text, with a form of that kind."""
+    drawn = f"BT /F1 12 Tf 50 700 Td ({text}) Tj ET"
+    form = "<xdp:xdp xmlns:xdp='http://ns.adobe.com/xdp/'/>"
+    objects = [
+        f"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[]/XFA 6 0 R>>{catalogue}>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        f"<</Length {len(drawn)}>>stream\n{drawn}\nendstream",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
+        f"<</Length {len(form)}>>stream\n{form}\nendstream",
+    ]
+    written, places = "%PDF-1.7\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(written))
+        written += f"{number} 0 obj{content}endobj\n"
+    table = "".join(f"{place:010d} 00000 n \n" for place in places)
+    end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer<</Size {len(objects) + 1}/Root 1 0 R>>"
+    path.write_bytes(f"{written}{end}\nstartxref\n{len(written)}\n%%EOF".encode("latin-1"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "catalogue"),
+    [
+        ("Please wait...", ""),
+        ("Bitte warten...", ""),
+        ("Veuillez patienter...", ""),
+        ("Uw programma toont dit soort document niet.", "/NeedsRendering true"),
+    ],
+)
+def test_a_form_that_its_pages_do_not_show_is_refused(tmp_path: Path, text: str, catalogue: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        load_file(xfa_form(tmp_path / "a.pdf", text, catalogue))
+    assert caught.value.reason.key == "loaders.pdf_xfa"
+
+
+def test_a_form_that_its_pages_show_is_read(tmp_path: Path) -> None:
+    (page,) = load_file(xfa_form(tmp_path / "a.pdf", "The fee is 35 euros a year.")).pages
+    assert page.text == "The fee is 35 euros a year."
