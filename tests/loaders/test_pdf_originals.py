@@ -405,6 +405,20 @@ def test_brackets_numbers_and_latin_names_in_hebrew_arabic_and_persian_stand_whe
     assert "| پمپ | ۴ | ۴٬۷۵۰ |" in persian
 
 
+@pytest.mark.parametrize(
+    ("name", "labels", "after"),
+    [
+        ("chart_of_bars", ["Revenue by region", "143", "North  South  West  East", "2023  2024"], "The next paragraph"),
+        ("chart_chinese", ["各地区销售额", "143", "华北  华南  西部  东部"], "下一段在图的下面，与图无关。"),
+    ],
+)
+def test_labels_of_a_chart_are_no_rows_of_a_table(name: str, labels: list[str], after: str) -> None:
+    [page] = loaded(name).pages
+    assert page.tables == ()
+    places = [page.text.index(label) for label in [*labels, after]]
+    assert places == sorted(places)
+
+
 def test_sections_of_a_chinese_document_are_headings_in_the_usual_font() -> None:
     [page] = loaded("chinese_sections").pages
     assert [heading.text for heading in page.headings] == [

@@ -21,6 +21,7 @@ _NEAR = 2.5  # lines whose distance is less are one
 _MOST_OBJECTS = 20_000  # of a page; maps and drawings have more
 _MOST_LINES = 1_500
 _MOST_SEGMENTS = 10  # of a path that is a line, a rectangle, or the frame between two
+_FEWEST_BARS = 3  # of different lengths, that make a chart
 _DEEPEST = 3  # forms inside forms
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in page units
@@ -162,8 +163,8 @@ def read_drawing(page: Any) -> Drawing:
     return drawing
 
 
-def grids_of(rules: Rules) -> list[Grid]:
-    """The grids: lines that cross each other and make at least two rows and two columns."""
+def grids_and_charts(rules: Rules) -> tuple[list[Grid], list[Box]]:
+    """The grids: lines that cross each other and make at least two rows and two columns; the boxes of bar charts."""
     level, upright = _merged(rules.level), _merged(rules.upright)
     owner = list(range(len(level) + len(upright)))
 
@@ -177,18 +178,31 @@ def grids_of(rules: Rules) -> list[Grid]:
         for j, v in enumerate(upright):
             if h.start - _NEAR <= v.at <= h.end + _NEAR and v.start - _NEAR <= h.at <= v.end + _NEAR:
                 owner[root(len(level) + j)] = root(i)
-    grids = []
+    grids: list[Grid] = []
+    charts: list[Box] = []
     for each in {root(index) for index in range(len(owner))}:
         across = [h for i, h in enumerate(level) if root(i) == each]
         down = [v for j, v in enumerate(upright) if root(len(level) + j) == each]
-        if across and down:
+        if across and down and (_are_bars(across) or _are_bars(down)):
+            left, right = min(h.start for h in across), max(h.end for h in across)
+            charts.append((left, min(v.start for v in down), right, max(v.end for v in down)))
+        elif across and down:
             # Where no line closes the table at a side, those across it tell how far it reaches.
             xs = [*_apart(v.at for v in down), median(h.start for h in across), median(h.end for h in across)]
             ys = [*_apart(h.at for h in across), median(v.start for v in down), median(v.end for v in down)]
             grid = Grid(tuple(_apart(xs, _SHORT)), tuple(reversed(_apart(ys, _SHORT))), tuple(across))
             if len(grid.xs) >= 3 and len(grid.ys) >= 3:
                 grids.append(grid)
-    return grids
+    return grids, charts
+
+
+def _are_bars(rules: Sequence[Rule]) -> bool:
+    """Whether lines in one direction are the edges of a chart's bars: they begin at one place and end at many."""
+    for near, far in (("start", "end"), ("end", "start")):
+        begins = [getattr(rule, near) for rule in rules]
+        if len(rules) >= 2 * _FEWEST_BARS and max(begins) - min(begins) < _NEAR:
+            return len(_apart(getattr(rule, far) for rule in rules)) >= _FEWEST_BARS
+    return False
 
 
 def _merged(rules: Sequence[Rule]) -> list[Rule]:

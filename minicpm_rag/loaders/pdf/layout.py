@@ -17,7 +17,7 @@ from statistics import median
 import numpy
 
 from minicpm_rag.loaders.pdf.columns import arrange_page
-from minicpm_rag.loaders.pdf.drawing import Grid, Rules, grids_of
+from minicpm_rag.loaders.pdf.drawing import Box, Grid, Rules, grids_and_charts
 from minicpm_rag.loaders.pdf.glyphs import Glyphs
 from minicpm_rag.loaders.pdf.lines import Fragment, Line, fragments_of, lines_of, usual_size
 from minicpm_rag.loaders.pdf.tables import Cell, FoundTable, table_in_grid, table_runs, text_ends_label
@@ -55,6 +55,7 @@ _TITLE_WORDS = 8
 _MOSTLY = 0.6  # share of a page's characters in one font: then another one stands out
 _MOST_BOLD = 0.4  # share of a page's characters: where more are bold, boldness says nothing
 _NEARLY_FULL = 0.9  # of the column's width: edges of scanned lines are not exact
+_LABEL_LINES, _LABEL_WIDTH = 4, 60.0  # below a chart, lines of its labels; beside it, page units
 _NEARBY_LINES = 30  # before and after a line; their edges are its margins
 
 
@@ -92,18 +93,30 @@ def lay_out_fragments(fragments: dict[int, list[Fragment]], rules: Rules | None 
     sideways = {each: each.turned(turns, main) for turns, own in fragments.items() if turns != main for each in own}
     for turns, own in fragments.items():
         if turns == main:
-            rest, tables, used = _without_grids(own, list(sideways.values()), rules.turned(turns) if rules else Rules())
-            _lay_out_direction(rest, tables, rules.turned(turns) if rules else Rules(), writer)
+            own_rules = rules.turned(turns) if rules else Rules()
+            grids, charts = grids_and_charts(own_rules)
+            rest, tables, used = _without_grids(own, list(sideways.values()), grids)
+            _lay_out_direction(rest, tables, own_rules, writer, charts)
         else:
             _lay_out_direction([each for each in own if id(sideways[each]) not in used], {}, Rules(), writer)
     return writer.result()
 
 
-def _lay_out_direction(rest: Sequence[Fragment], tables: dict[int, FoundTable], rules: Rules, writer: _Writer) -> None:
+def _lay_out_direction(
+    rest: Sequence[Fragment],
+    tables: dict[int, FoundTable],
+    rules: Rules,
+    writer: _Writer,
+    charts: Sequence[Box] = (),
+) -> None:
     style = _Style(rest)
     for block in arrange_page(rest, rules.areas):
         lines = lines_of(block)
-        runs = {start: (end, table) for start, end, table in table_runs(lines, rules.level)}
+        runs = {
+            start: (end, table)
+            for start, end, table in table_runs(lines, rules.level)
+            if not any(_label(chart, lines[start:end]) for chart in charts)
+        }
         position = 0
         paragraph: list[Line] = []
         margins = _Margins(lines, style.size)
@@ -132,7 +145,7 @@ def _lay_out_direction(rest: Sequence[Fragment], tables: dict[int, FoundTable], 
 
 
 def _without_grids(
-    fragments: Sequence[Fragment], sideways: Sequence[Fragment], rules: Rules
+    fragments: Sequence[Fragment], sideways: Sequence[Fragment], grids: Sequence[Grid]
 ) -> tuple[list[Fragment], dict[int, FoundTable], set[int]]:
     """The fragments with one in place of those of each table in a grid of lines, the tables by its id.
 
@@ -141,7 +154,7 @@ def _without_grids(
     rest = list(fragments)
     tables: dict[int, FoundTable] = {}
     used: set[int] = set()
-    for grid in grids_of(rules):
+    for grid in grids:
         inside = [each for each in rest if _is_inside(each, grid)]
         if not inside or any(id(fragment) in tables for fragment in inside):
             continue  # a frame around a table
@@ -159,6 +172,17 @@ def _without_grids(
         used |= {id(label) for label in labels}
         rest = [place if each is first else each for each in rest if each is first or id(each) not in taken]
     return rest, tables, used
+
+
+def _label(chart: Box, lines: Sequence[Line]) -> bool:
+    """Whether all of the lines stand in or close under a chart: names of its bars, its years, values on its axis."""
+    left, bottom, right, top = chart
+    return all(
+        bottom - _LABEL_LINES * line.height < line.bottom < top + line.height
+        and left - _LABEL_WIDTH < line.left
+        and line.right < right + _LABEL_WIDTH
+        for line in lines
+    )
 
 
 def _is_inside(fragment: Fragment, grid: Grid) -> bool:
