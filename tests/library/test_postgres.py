@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stores
@@ -17,7 +18,7 @@ from minicpm_rag.indexing import Worker, follow, save_upload, submit_ingest, sub
 from minicpm_rag.library import Library
 from minicpm_rag.library.conversations import Conversations
 from minicpm_rag.library.ledger import halfvecs, keywords
-from minicpm_rag.library.ledger.connection import Connection
+from minicpm_rag.library.ledger.connection import Connection, Rows
 from minicpm_rag.library.ledger.dialect import translated
 from minicpm_rag.library.ledger.postgres import PostgresLedger, shown
 from minicpm_rag.settings import load_settings
@@ -107,6 +108,41 @@ def test_what_is_read_while_it_holds_still_is_of_one_state(ledger: PostgresLedge
             add(connection, "new")
         assert names(ledger) == []
     assert names(ledger) == ["new"]
+
+
+class Explained:
+    """A connection that notes how the server means to find the rows that look best."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.plans: list[str] = []
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
+        if sql.startswith("SELECT id FROM unnest"):
+            self.plans.append("\n".join(row[0] for row in self.connection.execute(f"EXPLAIN {sql}", values)))
+        return self.connection.execute(sql, values)
+
+    def executemany(self, sql: str, values: Iterable[Sequence[Any]], /) -> object:
+        return self.connection.executemany(sql, values)
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_the_index_of_terms_is_read_whatever_the_server_thinks_that_it_costs(
+    ledger: PostgresLedger, analyzed: bool
+) -> None:
+    texts = (" ".join(f"word{(number * 7 + place) % 900}" for place in range(60)) for number in range(1500))
+    with ledger.writing() as connection:
+        keywords.create(connection, "keywords_1")
+        keywords.add(connection, "keywords_1", enumerate(texts))
+        if analyzed:
+            connection.execute("ANALYZE")
+    with ledger.reading() as connection:
+        explained = Explained(connection)
+        assert keywords.search(explained, "keywords_1", "word3 word77 word450", 5)
+        (plan,) = explained.plans
+        settings = ("enable_seqscan", "enable_indexscan")
+        assert {connection.execute(f"SHOW {name}").fetchone()[0] for name in settings} == {"on"}
+    assert "Bitmap Index Scan on keywords_1_terms" in plan and "Join Filter" not in plan, plan
 
 
 def test_an_index_is_removed_while_it_is_searched_without_a_deadlock(ledger: PostgresLedger) -> None:

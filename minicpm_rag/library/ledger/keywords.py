@@ -34,6 +34,7 @@ _TERMS = "string_to_array(terms, ' ')"
 # After a term in PostgreSQL, which is there for the first, second, and third or later time in its row: the GIN index,
 # which does not count, has these as terms of their own. Characters that no term has.
 _NTH = ("", "\x02", "\x03")
+_SCANS = "SELECT set_config('enable_seqscan', ?, true), set_config('enable_indexscan', ?, true)"
 _LONGEST_KEY = 200  # characters of a term in PostgreSQL, whose index refuses keys of more than some 2,700 bytes
 
 
@@ -260,15 +261,16 @@ def _nearly_best(
         among = f" AND id IN ({among})"
     keys = [(term + mark, weight, nth) for term, weight in weights.items() for nth, mark in enumerate(_NTH, start=1)]
     norm = f"{_K1} * ({1 - _B} + {_B} * length / ?::float8)"
-    # The planner takes splitting the terms of every row for cheap; it is a second for some thousands of rows.
-    connection.execute("SET LOCAL enable_seqscan = off")
+    # The planner takes splitting the terms of every row for cheap; it is seconds for some thousands of rows. The index
+    # of terms is read by a bitmap: what is ruled out is to go through the table, in its own order or in its key's.
+    connection.execute(_SCANS, ("off", "off"))
     found = connection.execute(
         "SELECT id FROM unnest(?::text[], ?::float8[], ?::float8[]) AS wanted(key, weight, nth) CROSS JOIN LATERAL "
         f"(SELECT id, {norm} AS norm FROM {name}_rows WHERE {_TERMS} @> ARRAY[key]{among}) AS found "
         "GROUP BY id ORDER BY sum(weight * (nth / (nth + norm) - (nth - 1) / (nth - 1 + norm))) DESC, id LIMIT ?",
         (*map(list, zip(*keys, strict=True)), max(1.0, known.terms_per_row), max(NEARLY_BEST * limit, RESCORED)),
     ).fetchall()
-    connection.execute("SET LOCAL enable_seqscan = on")
+    connection.execute(_SCANS, ("on", "on"))
     return [row[0] for row in found]
 
 
