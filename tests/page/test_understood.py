@@ -7,7 +7,10 @@ from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.loaders import load_file
 from minicpm_rag.page import shared
+from minicpm_rag.page.texts import library
+from minicpm_rag.records import Heading, Page, Table
 from minicpm_rag.settings import Settings
+from minicpm_rag.text import languages
 
 FILES = Path(__file__).parents[1] / "data" / "pdf"
 
@@ -41,9 +44,18 @@ def html(language: str) -> str:
 
 def test_the_view_shows_outline_tables_languages_and_poor_pages() -> None:
     found = html("en")
-    for words in ("Outline", "1 Scope", "2 Warranty", "Tables", "2023 Sales", "3 rows", "en 1", "left out: 2"):
+    for words in (
+        "Outline",
+        "1 Scope",
+        "2 Warranty",
+        "Tables",
+        "2023 Sales",
+        "3 rows",
+        "Language: English",
+        "left out: 2",
+    ):
         assert words in found
-    assert "&lt;b&gt;a&lt;/b&gt;.pdf" in found
+    assert "<b>" not in found
     assert "In short" in found and "Questions it can answer" in found
 
 
@@ -56,8 +68,44 @@ def test_a_document_in_short_is_left_out_where_the_setting_says_so(monkeypatch: 
 
 def test_the_view_is_chinese_where_the_page_is() -> None:
     found = html("zh")
-    for words in ("要点（原句）", "可以这样问", "大纲", "表格", "3 行", "没有读取的页：2"):
+    for words in ("要点（原句）", "可以这样问", "大纲", "表格", "语言：英文", "3 行", "没有读取的页：2"):
         assert words in found
+
+
+def told(*pages: Page) -> str:
+    """What is said of pages, in English."""
+
+    def shown() -> None:
+        import streamlit as st
+        from fake_workspace import row
+
+        from minicpm_rag.page.views import understood
+
+        st.session_state.language = "en"
+        st.html(understood.described(row(1, "a.pdf"), st.session_state.pages))
+
+    app = AppTest.from_function(shown, default_timeout=60)
+    app.session_state.pages = list(pages)
+    app.run()
+    assert not app.exception
+    return str(app.get("html")[0].proto.body)
+
+
+def test_several_languages_are_named_each_with_its_pages() -> None:
+    pages = [Page(number, "x", "page", language=language) for number, language in enumerate(["zh", "en", "zh"], 1)]
+    assert "Language: Chinese (2 pages), English (1 page)" in told(*pages)
+
+
+def test_every_language_that_is_told_apart_has_a_name() -> None:
+    codes = set(languages._OF_SCRIPT.values()) | set(languages._COMMON)
+    assert {f"language_{code}" for code in codes} <= library.TEXTS.keys()
+
+
+def test_columns_without_a_name_leave_no_gap_and_lines_run_as_their_language_does() -> None:
+    table = Table(0, 20, r"|  | a\|b | מחיר |", ((10, 2),))
+    found = told(Page(1, "| 1 | 2 | 3 |", "page", "1", (Heading(0, 1, "דוח"),), (table,)))
+    assert '<div dir="auto">a|b · מחיר <' in found
+    assert '<div dir="auto">דוח <span class="rag-quiet" dir="auto">page 1<' in found
 
 
 def test_pages_know_their_language() -> None:
