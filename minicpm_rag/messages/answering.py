@@ -113,7 +113,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "占全部{measure}的 **{value}**（{rows} 行）",
         "**{value}** of all {measure} ({rows:row|rows})",
     ),
-    "answering.table_result_difference": ("{measure}相差 **{value}**", "Difference of {measure}: **{value}**"),
+    "answering.table_result_difference": (
+        "{measure}相差 **{value}**（{one}：{first}；{other}：{second}）",
+        "Difference of {measure}: **{value}** ({one}: {first}; {other}: {second})",
+    ),
+    "answering.table_result_ratio": (
+        "{measure}：{one}是{other}的 **{value}** 倍（{one}：{first}；{other}：{second}）",
+        "{measure}: **{value}** times as much for {one} as for {other} ({one}: {first}; {other}: {second})",
+    ),
     "answering.table_result_min": ("{measure}最小值：**{value}**", "Lowest {measure}: **{value}**"),
     "answering.table_result_max": ("{measure}最大值：**{value}**", "Highest {measure}: **{value}**"),
     "answering.table_result_count": ("符合条件的有 **{value}** 行", "**{value}** rows fit"),
@@ -158,6 +165,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answering.table_do_difference": (
         "求{part}的{measure}之差",
         "the difference of {measure} of the rows where {part}",
+    ),
+    "answering.table_do_ratio": (
+        "求{part}的{measure}之比",
+        "the ratio of {measure} of the rows where {part}",
     ),
     "answering.table_do_min": ("取{measure}的最小值", "the lowest {measure}"),
     "answering.table_do_max": ("取{measure}的最大值", "the highest {measure}"),

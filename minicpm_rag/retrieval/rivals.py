@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from minicpm_rag.retrieval.matching import with_above
+from minicpm_rag.text.comparisons import sides
 from minicpm_rag.text.numerals import MONTHS
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.terms import fold
@@ -39,7 +40,7 @@ def speaks_of_rival(question: str, document: Document, start: int) -> bool:
     """
     passage = document.page_content
     asked = _members(question)
-    if len(asked) != 1 or not asked <= _members(with_above(document)):
+    if len(asked) != 1 or sides(question) is not None or not asked <= _members(with_above(document)):
         return False
     [(series, own)] = asked
     spans = list(sentence_spans(passage))

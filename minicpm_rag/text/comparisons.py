@@ -27,6 +27,9 @@ _SIDES_EN = tuple(
         rf"{_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",
         rf"\b(?:is|are|was|were|does|do|did|has|have|can|will) {_ARTICLE}(?P<one>[^,?]+?) (?:\w+ )?"
         rf"(?:\w+er|more \w+|less \w+)\b[^,?]*? than {_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",
+        r"\bhow (?:much|many) (?:\w+er|more|less)(?: \w+)?? (?:is|are|was|were|does|do|did|has|have|can|will) "
+        rf"{_ARTICLE}(?P<one>[^,?]+?) (?:(?:pay|cost|weigh|take|earn|have|hold|use|last)s? (?:(?:a|per) \w+ )?)?than "
+        rf"{_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",
         rf"\b(?:how|where|do|does|did|in what way) (?:do |does |did )?{_ARTICLE}(?P<one>[^,?]+?) and {_ARTICLE}"
         r"(?P<other>[^,?]+?) (?:differ|compare|both|each|have the same|cost the same)",
         rf"\bfor (?:both )?{_ARTICLE}(?P<one>[^,?]+?) and (?:for )?{_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",

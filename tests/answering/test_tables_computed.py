@@ -543,3 +543,96 @@ def named_columns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerCh
 )
 def test_the_column_that_is_meant_is_computed_with(named_columns: AnswerChain, question: str, first_line: str) -> None:
     assert ask(named_columns, question).text.startswith(first_line)
+
+
+DENTIST = """项目,科室,价格（元）,时长（分钟）
+洗牙,牙周科,260,40
+拔智齿,外科,800,60
+补牙,牙体科,350,45
+根管治疗,牙体科,1500,90
+"""
+FLEET = """Vehicle,Team,Year,Mileage (km),Monthly cost (EUR)
+Kangoo,Sales,2021,64000,310
+Sprinter,Logistics,2019,152000,540
+Golf,Sales,2023,28000,350
+Zoe,Office,2022,19000,260
+"""
+TEA_GRADES = """品名,等级,单价（元/千克）,产地
+龙井,特级,1280,杭州
+龙井,一级,860,杭州
+普洱,一级,380,普洱
+碧螺春,特级,1150,苏州
+"""
+MEMBERSHIP = """Kind,Fee (EUR),Joining fee (EUR)
+Full members,60,20
+Students,25,0
+Families,95,20
+"""
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
+    folder = tmp_path_factory.mktemp("compared")
+    files = {"口腔价目.csv": DENTIST, "fleet.csv": FLEET, "茶叶.csv": TEA_GRADES, "membership.csv": MEMBERSHIP}
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with opened(folder / "home") as library:
+        ingest(library, *(folder / name for name in files))
+        yield build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+
+
+@pytest.mark.parametrize(
+    ("question", "first_line"),
+    [
+        ("拔智齿比洗牙贵多少元？", "价格相差 **540 元**（拔智齿：800 元；洗牙：260 元）"),
+        ("根管治疗比洗牙多花多少时间？", "时长相差 **50 分钟**（根管治疗：90 分钟；洗牙：40 分钟）"),
+        ("根管治疗比补牙多花几分钟？", "时长相差 **45 分钟**（根管治疗：90 分钟；补牙：45 分钟）"),
+        (
+            "根管治疗的价格是补牙的几倍？",
+            "价格：根管治疗是补牙的 **4.2857** 倍（根管治疗：1,500 元；补牙：350 元）",
+        ),
+        ("龙井特级比一级贵多少？", "单价相差 **420 元/千克**（特级：1,280 元/千克；一级：860 元/千克）"),
+        ("碧螺春比普洱贵多少？", "单价相差 **770 元/千克**（碧螺春：1,150 元/千克；普洱：380 元/千克）"),
+        (
+            "How much more does the Sprinter cost a month than the Zoe?",
+            "Difference of Monthly cost: **280 EUR** (Sprinter: 540 EUR; Zoe: 260 EUR)",
+        ),
+        (
+            "How many times the mileage of the Golf does the Kangoo have?",
+            "Mileage: **2.2857** times as much for Kangoo as for Golf (Kangoo: 64,000 km; Golf: 28,000 km)",
+        ),
+        (
+            "How much more expensive is the Golf than the Kangoo?",
+            "Difference of Monthly cost: **40 EUR** (Golf: 350 EUR; Kangoo: 310 EUR)",
+        ),
+        (
+            "How many times as expensive is the Sprinter as the Zoe?",
+            "Monthly cost: **2.0769** times as much for Sprinter as for Zoe (Sprinter: 540 EUR; Zoe: 260 EUR)",
+        ),
+    ],
+)
+def test_one_is_compared_with_another_in_the_number_that_is_meant(
+    compared: AnswerChain, question: str, first_line: str
+) -> None:
+    answer = ask(compared, question)
+    assert answer.text.partition("[1]")[0] == first_line
+    assert len(answer.citations) == 2
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "拔智齿比洗牙多多少？",  # money or minutes
+        "How much more is the Sprinter than the Zoe?",
+        "根管治疗的价格是种植牙的几倍？",  # of which the table does not know
+    ],
+)
+def test_where_it_is_not_clear_in_what_they_are_compared_nothing_is_computed(
+    compared: AnswerChain, question: str
+) -> None:
+    assert ask(compared, question).mode != "computed"
+
+
+def test_what_is_compared_is_not_added_up(compared: AnswerChain) -> None:
+    text = ask(compared, "Compare the fees of full members and students").text
+    assert "85" not in text and "60" in text and "25" in text

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from minicpm_rag.answering.tables import vocabulary as words
-from minicpm_rag.answering.tables.conditions import Conditions
+from minicpm_rag.answering.tables.comparing import Comparing
 from minicpm_rag.answering.tables.mentions import Mention, folded, stem, table_words
 from minicpm_rag.answering.tables.question_words import ROW_NOUNS
 from minicpm_rag.library.ledger.table_queries import Aggregate, Condition, Field, Part, TableQuery
@@ -17,17 +17,17 @@ from minicpm_rag.text.scripts import is_chinese, is_han
 _MOST_SHOWN = 8  # columns of rows that are listed
 
 
-class Computing(Conditions):
+class Computing(Comparing):
     """What is asked for, as a query."""
 
     def _query(self, top: re.Match[str] | None, in_total: re.Match[str] | None) -> TableQuery | None:
         superlative, descending, hint, limit = self._superlative(top)
         group, asked = self._groups()
-        share, difference = self._take(words.SHARE), self._take(words.DIFFERENCE)
+        share = self._take(words.SHARE)
         if share is not None:
             self._take(words.OF_ALL)
-        if difference is not None:
-            self._take(words.THAN)
+        difference, times = self._asked_beside()
+        beside = difference or times
         median, spread = self._take(words.MEDIAN), self._take(words.SPREAD)
         if words.MEAN.search(self._rest()):
             self._take(words.EACH_ROW)
@@ -48,11 +48,12 @@ class Computing(Conditions):
         is_amount = total is not None or superlative or (mean is not None and group is None) or self._is_of_a_period()
         if measures == () and not hint and counted is None and listed is None and is_amount:
             measures = self._money_of_a_fee(how_much)
-        if share is not None or difference is not None:
-            if superlative or median is not None or (share is not None and difference is not None):
+        if share is not None or beside is not None:
+            if superlative or median is not None or (share is not None and beside is not None):
                 return None
-            of = self._part_of_all if share is not None else self._difference
-            return of(measures, group, is_mean=mean is not None)
+            if beside is None:
+                return self._part_of_all(measures, group, is_mean=mean is not None)
+            return self._beside(beside, measures, group, is_mean=mean is not None, is_ratio=times is not None)
         if median is not None:
             return self._of("median", measures, group) if measures and not superlative and mean is None else None
         if superlative:
@@ -149,23 +150,6 @@ class Computing(Conditions):
         self.conditions = [one for one in self.conditions if one is not part]
         return replace(whole, part=(part,))
 
-    def _difference(self, measures: tuple[Field, ...], group: Field | None, *, is_mean: bool) -> TableQuery | None:
-        """How far two values of one column are apart in a sum, a mean or a number of rows."""
-        measures = measures or self._money_said()
-        two = [one for one in self.conditions if one.operator == "in" and len(one.values) == 2]
-        if group is not None or len(two) != 1 or (is_mean and not measures):
-            return None
-        if not measures and self._names_one_row(two[0]):
-            # Two rows are compared, not how many there are: by the only number that they have.
-            measures = tuple(self._numeric())
-            if len(measures) != 1:
-                return None
-        if (not is_mean and not all(map(self._adds_up, measures))) or (not measures and self._speaks_of_money()):
-            return None
-        inner: Literal["count", "sum", "mean"] = "mean" if is_mean else "sum" if measures else "count"
-        part = tuple(replace(two[0], values=(value,)) for value in two[0].values)
-        return TableQuery(self.tables, "difference", measures, joined_on=self.on, part=part, inner=inner)
-
     def _money_said(self) -> tuple[Field, ...]:
         spent = self._added_noun()
         return () if spent is None else (spent,)
@@ -183,10 +167,6 @@ class Computing(Conditions):
 
     def _is_of_a_period(self) -> bool:
         return any(self._column(one.field).kind in ("date", "month", "quarter", "year") for one in self.conditions)
-
-    def _speaks_of_money(self) -> bool:
-        """Whether more than rows is meant, though no column of it is named: 水电费用占总费用的比例."""
-        return any(pattern.search(self.text) for pattern, _ in words.ADDED_NOUNS)
 
     def _is_between(self, parts: list[Condition]) -> bool:
         """Whether a word parts the whole from its part: "of Network tickets are high priority", 华东订单中."""
@@ -252,8 +232,8 @@ class Computing(Conditions):
     def _groups(self) -> tuple[Field | None, Field | None]:
         """What results are grouped by, and which column is asked for ("which region")."""
         group = asked = None
+        self._take_into_name([field for mention in self.columns for field in mention.fields])
         for part, pattern in words.PERIODS:
-            self._take_into_name(part, pattern)
             if self._take(pattern) is not None:
                 group = self._period(part)  # type: ignore[arg-type]
         for part, pattern in words.ASKED_PERIODS:
@@ -277,14 +257,6 @@ class Computing(Conditions):
                 kept.append(mention)
         self.columns = kept
         return group, asked
-
-    def _take_into_name(self, part: str, pattern: re.Pattern[str]) -> None:
-        """Take 每月 of 每月会费 where the column itself is called so, "Monthly fee": it asks for no groups."""
-        called = {"month": r"月|month", "quarter": r"季|quarter", "year": r"年|year|annual"}[part]
-        for match in pattern.finditer(self.text):
-            beside = [mention for mention in self.columns if 0 <= mention.start - match.end() <= 2]
-            if any(re.search(called, folded(self._column(field).name)) for one in beside for field in one.fields):
-                self._mark(match.start(), match.end())
 
     def _is_number_asked(self, mention: Mention) -> bool:
         """ "What is the price": the column is asked for as a value, not as what has the value."""
@@ -420,11 +392,6 @@ class Computing(Conditions):
         said = counted.group()
         is_of_rows = said[-1:] not in words.PIECES if is_chinese(said) else self._is_counting()
         return None if is_of_rows or words.SOLD.search(self.text) is None else self._hinted("quantity")
-
-    def _names_one_row(self, condition: Condition) -> bool:
-        """Whether a condition is on texts that no two rows share."""
-        column = self._column(condition.field)
-        return condition.operator == "in" and column.kind == "text" and column.distinct == self.tables[0].rows
 
     def _counts_rows(self, counted: re.Match[str]) -> bool:
         """Whether what is counted are rows: "how many days" over rows that are no days is something else."""

@@ -316,6 +316,10 @@ class Conditions(QuestionWords):
         named = [field for other in self.columns for field in other.fields if field in mention.fields]
         if len(set(named)) == 1:
             return named[0]
+        if any(pattern.search(self.text) for pattern in (words.THAN, words.TIMES, words.DIFFERENCE)):
+            beside = {other.fields[0] for other in self.values if len(other.fields) == 1} & set(mention.fields)
+            if len(beside) == 1:
+                return beside.pop()  # 普洱 beside 碧螺春 is a tea, not where one comes from
         if self.on is not None:  # both tables have the joined column
             on = {Field(self.on[0], 0), Field(self.on[1], 1)}
             if set(mention.fields) == on:

@@ -66,7 +66,7 @@ class QuestionWords:
 
     def _left_over(self) -> str:
         """The words that nothing accounts for."""
-        rest = self._rest()
+        rest = re.sub(r"(?<=\s)['’]s\b", "  ", self._rest())
         stems, runs = table_words(self.tables)
         for run in re.findall(r"[一-鿿]{2,}", rest):
             part = next(
@@ -117,6 +117,16 @@ class QuestionWords:
         stems, runs = table_words(self.tables)
         is_row_noun = stem(said) in ROW_NOUNS or words.ROW_NOUNS_ZH.fullmatch(said) is not None
         return is_row_noun or (mention.weight < 1 and (stem(said) in stems or any(said in run for run in runs)))
+
+    def _take_into_name(self, fields: Sequence[Field]) -> None:
+        """Take 每月 of 每月会费 where the column itself is called so, "Monthly fee": it asks for no groups."""
+        named = [folded(self._column(field).name) for field in fields]
+        for match in words.A_PERIOD.finditer(self.text):
+            called = next(name for name, said in match.groupdict().items() if said)
+            if any(words.CALLED_AFTER[called].search(name) for name in named) and not any(
+                self.taken[match.start() : match.end()]
+            ):
+                self._mark(match.start(), match.end())
 
     def _is_asked_for(self, mention: Mention) -> bool:
         before = self.text[: mention.start]

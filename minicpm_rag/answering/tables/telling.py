@@ -27,6 +27,7 @@ _RESULT = {
     "median": "answering.table_result_median",
     "share": "answering.table_result_share",
     "difference": "answering.table_result_difference",
+    "ratio": "answering.table_result_ratio",
     "min": "answering.table_result_min",
     "max": "answering.table_result_max",
     "count": "answering.table_result_count",
@@ -38,6 +39,7 @@ _DO = {
     "median": "answering.table_do_median",
     "share": "answering.table_do_share",
     "difference": "answering.table_do_difference",
+    "ratio": "answering.table_do_ratio",
     "min": "answering.table_do_min",
     "max": "answering.table_do_max",
     "count": "answering.table_do_count",
@@ -153,9 +155,10 @@ def in_words(query: TableQuery, language: Language) -> str:
         descending = bool(query.descending)
     else:
         key, descending = _DO[query.aggregate], bool(query.descending)
-    if query.aggregate in ("share", "difference"):
+    if query.aggregate in ("share", "difference", "ratio"):
         measure = _inner_in_words(query, language)
-    between = {"share": ("且", " and "), "difference": ("与", " and of those where ")}.get(query.aggregate, ("", ""))
+    beside = ("与", " and of those where ")
+    between = {"share": ("且", " and "), "difference": beside, "ratio": beside}.get(query.aggregate, ("", ""))
     said = between[language == "en"].join(_conditions_in_words(query, query.part, language))
     if query.aggregate == "share" and query.group is not None:
         key = "answering.table_do_shares"
@@ -179,8 +182,10 @@ def _headline(computed: Computed, language: Language) -> str:
         return text(language, Message("answering.table_no_rows"))
     if query.group is None and query.aggregate != "rows":
         value = _value_text(rows[0][0], _unit(query) if query.aggregate not in ("count", "distinct") else "")
-        if query.aggregate in ("share", "difference"):
+        if query.aggregate == "share":
             measure = _inner_in_words(query, language)
+        if query.aggregate in ("difference", "ratio"):
+            return _beside(computed, query, language)
         if query.aggregate == "count" and computed.counted == 1:
             return text(language, Message("answering.table_result_one", value=value))
         return text(language, Message(_RESULT[query.aggregate], value=value, measure=measure, rows=computed.counted))
@@ -195,6 +200,26 @@ def _headline(computed: Computed, language: Language) -> str:
         key = "answering.table_best" if label else "answering.table_value"
         return text(language, Message(key, label=label, measure=measure, value=said))
     return text(language, Message("answering.table_rows", count=len(rows)))
+
+
+def _beside(computed: Computed, query: TableQuery, language: Language) -> str:
+    """A difference or ratio with the two numbers that it is of."""
+    result, first, second = computed.result.rows[0]
+    one, other = (_condition_value(query, part, part.values[0]) for part in query.part)
+    is_of_single_rows = computed.counted == len(query.part) and query.measures
+    names = " + ".join(_name(query, field) for field in query.measures)
+    return text(
+        language,
+        Message(
+            _RESULT[query.aggregate],
+            measure=names if is_of_single_rows else _inner_in_words(query, language),
+            value=_value_text(result, "" if query.aggregate == "ratio" else _unit(query)),
+            one=one,
+            other=other,
+            first=_value_text(first, _unit(query)),
+            second=_value_text(second, _unit(query)),
+        ),
+    )
 
 
 def _notes(computed: Computed, language: Language) -> Iterator[str]:
@@ -222,7 +247,7 @@ def _notes(computed: Computed, language: Language) -> Iterator[str]:
 
 
 def _inner_in_words(query: TableQuery, language: Language) -> str:
-    """What a share or a difference is of: the number of rows, or a column's sum or mean."""
+    """What a share, a difference or a ratio is of: the number of rows, or a column's sum or mean."""
     if query.inner == "count" or not query.measures:
         return text(language, Message("answering.table_row_count"))
     measure = " + ".join(_name(query, field) for field in query.measures)
@@ -309,7 +334,8 @@ def _shown(computed: Computed, language: Language) -> tuple[list[str], list[list
             header = [_name(query, query.group), f"{measure} %" if query.aggregate == "share" else measure]
             units = ["", _unit(query)]
         else:
-            units = [_unit(query)]
+            kept = kept[:1]  # a difference comes with the numbers that it is of
+            units = ["" if query.aggregate == "ratio" else _unit(query)]
     rows = [[_value_text(row[place], units[place]) for place in kept] for row in computed.result.rows[:_MOST_SHOWN]]
     return [header[place] for place in kept], rows
 

@@ -17,7 +17,7 @@ _COUNT = rf"\d{{1,3}}|{'|'.join(sorted(_NUMBER_WORDS, key=len, reverse=True))}"
 # What may ask for a computation at all: only such questions look at tables. The rest pays nothing.
 CUE = re.compile(
     r"多少|几|总|合计|共|平均|均[值价]|最|前\s*[\d一二两三四五六七八九十]|[各每]"
-    r"|分别|按|哪|列[出举]|找出|中位|相差|差[多额距]|[多少高低贵]出?了?多少|分布|比重|[几两]成|百分|以[前后来]|之[前后]|超过|大于|高于|低于|少于|小于"
+    r"|分别|按|哪|列[出举]|找出|中位|相差|差[多额距]|[多少高低贵长短重轻快慢大小宜].{0,3}(?:多少|几)|几倍|分布|比重|[几两]成|百分|以[前后来]|之[前后]|超过|大于|高于|低于|少于|小于"
     r"|多于|以上|以下|不足|不到|至少|之间|累计|求和|统计|季度|半年|月|占|比例|对比|比较|排名|倒数|谁"
     r"|\b(?:how (?:many|much)|total|sum|average|mean|avg|count|number|most|than|least|fewest|max\w*|min\w*|top"
     r"|bottom|highest"
@@ -38,7 +38,45 @@ DIFFERENCE = re.compile(
     r"|\bhow much (?:more|less|higher|lower) (?:is|are|was|were)\b(?=.* than\b)"
     r"|\b(?:what is )?(?:the )?differences?(?: (?:in|of|between))?\b"
 )
-THAN = re.compile(r"比")  # beside a difference: what the other is compared with
+THAN = re.compile(r"比(?!例|较|重|率)|\bthan\b")  # beside a difference: what the other is compared with
+# Where 比 or "than" says what with: 贵多少, 多花几元, "how much more", "how many more"
+MORE_THAN = re.compile(
+    r"(?<![最至更])(?:便宜|[多少高低贵长短重轻快慢大小早晚久])[出花用卖进订买付收跑了]{0,2}(?:多少|几(?!倍))"
+    r"|\bhow (?:much|many) (?:more|less|fewer|higher|lower|larger|bigger|smaller|longer|shorter|heavier|lighter|cheaper"
+    r"|dearer|older|younger|faster|slower|greater)\b"
+)
+# How many times the other: 几倍, "how many times as much", "how many times Ann's fee is Ben's"
+_TIMES_AS = r"(?:as|more|larger|bigger|higher|longer|heavier|greater)\b"
+_TIMES_OF = rf"(?!{_TIMES_AS})" r"(?=the |what |(?:[\w.-]+ ){0, 3}[\w.-]+['’]s? |(?:[\w.-]+ ){1, 4}(?:is|are)\b)"
+TIMES = re.compile(rf"(?:是|为|有)?(?:几|多少)倍|\bhow many times (?:{_TIMES_AS}|{_TIMES_OF})")
+TIMES_OF = re.compile(rf"\bhow many times {_TIMES_OF}")  # the other is named first
+AS_WHAT = re.compile(
+    r"(?:(?<=\bas )|(?<=\bmore )|(?<=\bless ))(?:much|many|high|large|big|long|heavy|old|fast|expensive|costly)\b"
+)
+# The unit of a difference, and the column that it or the word before it means.
+UNIT_BESIDE = re.compile(
+    r"\s*(?:个)?(?P<unit>块钱|[万美欧]?元|块|钱|公斤|千克|克|吨|公里|千米|米|分钟|小时|时间|天|月|年|岁|千瓦时|度|升|件|本|台|人"
+    r"|(?:euros?|eur|dollars?|usd|pounds?|yuan|money|minutes?|hours?|time|days?|kg|kilos?|kilograms?|km|kilometres?|pieces?)\b)"
+)
+_MONEY_SAID_TEXT = "块钱 元 万元 美元 欧元 块 钱 euro euros eur dollar dollars usd pound pounds yuan money"
+MONEY_SAID = frozenset(_MONEY_SAID_TEXT.split())
+MEASURED_BESIDE = (
+    (re.compile(r"贵|便宜|\b(?:expensive|costly|cheaper|dearer|costs?|prices?)\b"), "price"),
+    (re.compile(r"花|钱|元|块|付|\b(?:spent|spend|paid|pay|euros?|dollars?|pounds?|yuan|money)\b"), "spending"),
+    (re.compile(r"重|轻|公斤|千克|\b(?:heavy|heavier|lighter|kg|kilos?)\b"), "weight"),
+    (re.compile(r"时间|长|短|久|分钟|小时|\b(?:long|longer|shorter|minutes?|hours?|time)\b"), "hours"),
+    (re.compile(r"[订买卖进]|\b(?:pieces?|units?)\b"), "quantity"),
+)
+# A time that may be a part of a column's name: 每月 of 每月会费, "a month" of "Monthly cost"
+A_PERIOD = re.compile(
+    r"(?P<month>每个?月|\b(?:a|per|each|every) month\b)|(?P<year>每一?年|\b(?:a|per|each|every) year\b)"
+    r"|(?P<day>每[天日]|\b(?:a|per|each|every) day\b)"
+)
+CALLED_AFTER = {
+    "month": re.compile(r"月|month"),
+    "year": re.compile(r"年|year|annual"),
+    "day": re.compile(r"日(?!期)|天|dai?ly|day"),
+}
 # What is sold is counted in pieces, where a column has them.
 SOLD = re.compile(r"卖|售|销|买|采购|出库|入库|\b(?:sold|sells?|bought|purchased|shipped|delivered)\b")
 PERSONS = re.compile(r"[人位名]$|人数")  # at the end of "how many": 几人
@@ -374,7 +412,7 @@ VALUES = (
     ("rent", "房租|租金"), ("equipment", "设备"),
 )  # fmt: skip
 HINTED = {
-    "price": ("price", "cost", "amount"),
+    "price": ("price", "cost", "amount", "total", "rent", "fee"),
     "sales": ("sales", "sold", "amount", "quantity"),
     "salary": ("salary",),
     "age": ("age",),

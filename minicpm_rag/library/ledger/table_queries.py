@@ -31,7 +31,7 @@ _FUNCTIONS_TEXT = """
 """
 _FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 
-Aggregate = Literal["count", "distinct", "sum", "mean", "median", "min", "max", "share", "difference", "rows"]
+Aggregate = Literal["count", "distinct", "sum", "mean", "median", "min", "max", "share", "difference", "ratio", "rows"]
 Part = Literal["", "year", "month", "quarter"]  # of a date
 
 
@@ -69,9 +69,9 @@ class TableQuery:
     limit: int | None = None
     shown: tuple[Field, ...] = ()  # columns of "rows"
     joined_on: tuple[int, int] | None = None
-    # Of "share" the conditions of the part, in percent of all; of "difference" those of one and of the other.
+    # Of "share" the conditions of the part, in percent of all; of "difference" and "ratio" those of one and the other.
     part: tuple[Condition, ...] = ()
-    inner: Literal["count", "sum", "mean"] = "sum"  # what a share or a difference is of
+    inner: Literal["count", "sum", "mean"] = "sum"  # what a share, a difference or a ratio is of
 
 
 @dataclass(frozen=True)
@@ -298,7 +298,10 @@ def _value(query: TableQuery) -> str:
         return _share(query)
     if query.aggregate == "difference":
         one, other = (_of_part(query, (condition,)) for condition in query.part)
-        return f"abs({one} - {other})"
+        return f"abs({one} - {other}), {one}, {other}"
+    if query.aggregate == "ratio":
+        one, other = (_of_part(query, (condition,)) for condition in query.part)
+        return f"1.0 * {one} / nullif({other}, 0), {one}, {other}"
     function = {"sum": "sum", "mean": "avg", "min": "min", "max": "max"}[query.aggregate]
     return f"{function}({' + '.join(_number(query, field) for field in query.measures)})"
 

@@ -1,0 +1,81 @@
+"""How one value of a column stands beside another: by how much it is more, or how many times the other it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Literal
+
+from minicpm_rag.answering.tables import vocabulary as words
+from minicpm_rag.answering.tables.conditions import Conditions
+from minicpm_rag.library.ledger.table_queries import Condition, Field, TableQuery
+
+
+class Comparing(Conditions):
+    """Two rows, or the rows of two groups, in one number of each."""
+
+    def _asked_beside(self) -> tuple[re.Match[str] | None, re.Match[str] | None]:
+        """Where it is asked by how much one is more than the other, and where how many times the other it is."""
+        times = self._take(words.TIMES)
+        difference = None if times is not None else self._take(words.DIFFERENCE)
+        if difference is None and times is None and words.THAN.search(self.text):
+            difference = self._take(words.MORE_THAN)
+        if difference is not None:
+            self._take(words.THAN)
+        if difference is not None or times is not None:
+            self._take(words.AS_WHAT)
+        return difference, times
+
+    def _beside(
+        self, asked: re.Match[str], measures: tuple[Field, ...], group: Field | None, *, is_mean: bool, is_ratio: bool
+    ) -> TableQuery | None:
+        """The query; None where it is not clear what is compared, or in which number."""
+        two = [one for one in self.conditions if one.operator == "in" and len(one.values) == 2]
+        if group is not None or len(two) != 1 or not self._are_named_apart(two[0]):
+            return None
+        unit = words.UNIT_BESIDE.match(self.text, asked.end())
+        if unit is not None:
+            self._mark(unit.start(), unit.end())
+        measures = measures or self._meant_beside(asked.group(), unit["unit"] if unit is not None else "")
+        if not measures and self._names_one_row(two[0]):
+            # Two rows are compared, not how many there are: by the only number that they have.
+            measures = tuple(self._numeric())
+            if len(measures) != 1:
+                return None
+        if not measures and (is_mean or unit is not None or self._speaks_of_money()):
+            return None
+        self._take_into_name(measures)
+        inner: Literal["count", "sum", "mean"] = "sum" if measures else "count"
+        if is_mean or not all(map(self._adds_up, measures)):  # of prices there is no sum
+            inner = "mean"
+        values = two[0].values[::-1] if is_ratio and words.TIMES_OF.search(self.text) else two[0].values
+        part = tuple(replace(two[0], values=(value,)) for value in values)
+        aggregate: Literal["ratio", "difference"] = "ratio" if is_ratio else "difference"
+        return TableQuery(self.tables, aggregate, measures, joined_on=self.on, part=part, inner=inner)
+
+    def _are_named_apart(self, condition: Condition) -> bool:
+        """Whether the question names each of both values by itself: one word may fit two."""
+        named = [mention for mention in self.values if set(mention.values) <= set(condition.values)]
+        return len(named) == 2 and set(named[0].values).isdisjoint(named[1].values)
+
+    def _meant_beside(self, asked: str, unit: str) -> tuple[Field, ...]:
+        """The column that 贵, "expensive" or a unit means."""
+        if unit and unit not in words.MONEY_SAID:
+            fields = [field for field in self._numeric() if self._counts_in(field, unit)]
+            if len(fields) == 1:
+                return (fields[0],)
+        adjective = words.AS_WHAT.search(self.text)
+        for said in filter(None, (unit, f"{asked} {adjective.group() if adjective else ''} {self._rest()}")):
+            for pattern, hint in words.MEASURED_BESIDE:
+                if pattern.search(said) and (field := self._hinted(hint)) is not None:
+                    return (field,)
+        return ()
+
+    def _names_one_row(self, condition: Condition) -> bool:
+        """Whether a condition is on texts that no two rows share."""
+        column = self._column(condition.field)
+        return condition.operator == "in" and column.kind == "text" and column.distinct == self.tables[0].rows
+
+    def _speaks_of_money(self) -> bool:
+        """Whether more than rows is meant, though no column of it is named: 水电费用占总费用的比例."""
+        return any(pattern.search(self.text) for pattern, _ in words.ADDED_NOUNS)
