@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Neighbours and candidates of the graph, see docs/scale.md.
 LINKS, BUILT_AMONG, SEARCHED_AMONG = 16, 100, 200
-GRAPHED_FROM = 10_000  # vectors; up to there all are compared, which is exact, as quick, and spares keeping a graph
+GRAPHED_FROM = 20_000  # vectors; up to there all are compared, which is exact, as quick, and spares keeping a graph
 MOST_DIMENSIONS = 4_000  # of which pgvector makes a graph; longer vectors are all compared
 
 
