@@ -22,7 +22,8 @@ from minicpm_rag.records import DocumentRow, Heading, NewDocument, Page, Table
 _LISTED = """
 SELECT documents.*, knowledge_bases.name AS kb_name,
        (SELECT json_group_array(source) FROM (
-           SELECT source FROM names WHERE document_id = documents.id ORDER BY rowid) AS own_names) AS sources,
+           SELECT source FROM names WHERE document_id = documents.id AND source <> documents.source
+           ORDER BY rowid) AS own_names) AS other_sources,
        (SELECT json_group_array(tag) FROM tags WHERE document_id = documents.id) AS own_tags
 FROM documents JOIN knowledge_bases ON knowledge_bases.id = documents.kb_id
 """
@@ -341,10 +342,15 @@ def _row(row: Any) -> DocumentRow:
         reason=Message.from_json(row["reason"]),
         remedy=Message.from_json(row["remedy"]),
         indexed_at=row["indexed_at"],
-        other_names=tuple(name for name in json.loads(row["sources"]) if name != row["source"]),
-        tags=tuple(sorted(json.loads(row["own_tags"]))),
+        other_names=tuple(_listed_in(row["other_sources"])),
+        tags=tuple(sorted(_listed_in(row["own_tags"]))),
         folder=row["folder"],
     )
+
+
+def _listed_in(column: str) -> list[str]:
+    found: list[str] = [] if column == "[]" else json.loads(column)  # nearly all are empty, of ten thousand documents
+    return found
 
 
 def _marks(page: Page) -> str:
