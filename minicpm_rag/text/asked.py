@@ -18,6 +18,7 @@ from minicpm_rag.text.table_rows import is_row
 if TYPE_CHECKING:
     from minicpm_rag.records import Page
 
+_ITEM = re.compile(r"^(?:[-*•·\s]+|\d{1,2}[.、)）](?!\d)\s*|[（(]\d{1,2}[)）]\s*)+")
 LONGEST_CHINESE, LONGEST_ENGLISH = 42, 130  # characters
 CHARACTERS_READ = 8_000
 
@@ -26,10 +27,10 @@ _CHINESE_UNIT = (
     "个工作日|工作日|个月|个小时|小时|分钟|天|周|万元|元|人|次|份|公里|公斤|千克|克|平方米|米|厘米|家|台|件|年"
 )
 _COUNTED = re.compile(
-    rf"(?<![第\d.,一二两三四五六七八九十百千万A-Za-z-])({_CHINESE_NUMBER})\s*({_CHINESE_UNIT})(?![月初底末度级代份])"
+    rf"(?<![第至到~～\d.,一二两三四五六七八九十百千万A-Za-z-])({_CHINESE_NUMBER})\s*({_CHINESE_UNIT})(?![月初底末度级代份])"
 )
 _ANY_NUMBER = re.compile(
-    r"\d+(?:[.,:：]\d+)*|[一二两三四五六七八九十百千万]{1,6}(?=[个天年月日周次份元人条章号点分小])"
+    r"\d+(?:[.,:：]\d+)*|[一二两三四五六七八九十百千万]{1,6}(?=[个天年月日周次份元人条章号点分小厘毫公平米克升吨台件家])"
 )
 _PARTY = re.compile("[甲乙丙双买卖]方|出租方|承租方")  # who that is, only the contract says
 # A sentence that begins so says of something named before.
@@ -67,7 +68,7 @@ def of_page(page: Page) -> Iterator[str]:
     lines = [line for line in page.text[:CHARACTERS_READ].split("\n") if not is_row(line) and not line.startswith("#")]
     for line in lines:
         for start, end in sentence_spans(line):
-            question = answered_by(line[start:end].strip().lstrip("-*•· "))
+            question = answered_by(_ITEM.sub("", line[start:end].strip()))
             if question:
                 yield question
 

@@ -112,6 +112,10 @@ def words(key: str, language: Language = "en", **values: object) -> str:
     return text(language, key, **values)
 
 
+def words_of_default() -> str:
+    return str(Message("library.default_name"))
+
+
 # The first screen
 
 
@@ -220,6 +224,23 @@ def test_the_language_and_length_of_answers_are_chosen_in_the_sidebar_and_asked_
     app.chat_input[0].set_value("How long now?").run()
     wait_until(lambda: len(workspace.asked) == 2)
     assert workspace.asked[-1]["answer_language"] == "zh" and workspace.asked[-1]["answer_length"] == "short"
+
+
+def test_any_view_knowledge_base_or_conversation_is_gone_to_by_its_name(workspace: FakeWorkspace) -> None:
+    app = ask(page())
+    button(app, "new-conversation").click().run()
+    opened = button(app, "go-to")
+    assert opened.proto.shortcut == "ctrl+k"
+    opened.click().run()
+    choice = next(found for found in app.selectbox if found.key == "palette-choice")
+    talk = words("in_conversation", name=QUESTION)
+    assert {words("view_library"), words("in_knowledge_base", name=words_of_default()), talk} <= set(choice.options)
+    choice.select(talk).run()
+    assert not app.exception
+    assert QUESTION in html(app)
+    button(app, "go-to").click().run()
+    next(found for found in app.selectbox if found.key == "palette-choice").select(words("view_library")).run()
+    assert app.session_state["view"] == "library"
 
 
 def test_no_model_mode_is_one_line_with_one_button(workspace: FakeWorkspace) -> None:
@@ -914,6 +935,27 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     assert "4 chunks · GB18030" in drawn
     button(app, "put-away").click().run()
     assert "protected by a password" not in html(app)
+
+
+def test_of_many_files_those_that_are_well_are_folded_and_nothing_to_do_has_no_column(
+    workspace: FakeWorkspace, jobs: dict[str, Any]
+) -> None:
+    well = [
+        Verdict(f"/x/{number}.md", f"{number}.md", "indexed", pages_indexed=1, pages_present=1, chunks=1)
+        for number in range(30)
+    ]
+    bad = Verdict("/x/b.pdf", "b.pdf", "failed", Message("loaders.protected", what="PDF"))
+    jobs["steps"] = [
+        IngestProgress(one.source, "done", number, 31, one) for number, one in enumerate([*well, bad], start=1)
+    ]
+    app = page(view="library")
+    app.file_uploader[0].set_value([("a.md", b"# A", "text/markdown")]).run()
+    wait_until(lambda: page_jobs.shared().of("default")[0].done.is_set())
+    shown, _, folded = html(app.run()).partition("<details")
+    assert "b.pdf" in shown and "7.md" not in shown
+    assert all(f"{number}.md" in folded for number in range(30))
+    assert words("more_files", count=30) in folded
+    assert words("remedy") in shown and words("remedy") not in folded
 
 
 def test_files_are_taken_though_another_view_is_chosen_before_they_were(

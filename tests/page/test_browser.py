@@ -422,6 +422,18 @@ def test_the_page_is_used_by_keys_and_heard(visitor: Visitor) -> None:
     visitor.page.locator(".st-key-source-pane").wait_for(state="detached")
 
 
+def test_a_few_letters_after_ctrl_k_lead_to_a_view(visitor: Visitor) -> None:
+    visitor.page.wait_for_function("() => document.documentElement.lang.startsWith('zh')")
+    visitor.page.locator("body").press("Control+k")
+    playwright_api.expect(visitor.page.locator(".st-key-palette-choice input")).to_be_focused()
+    visitor.page.keyboard.type(words("view_model"))
+    visitor.page.get_by_role("option").first.wait_for()
+    visitor.page.keyboard.press("Enter")
+    visitor.page.locator(".st-key-nav-model-here").wait_for()
+    visitor.page.locator(".st-key-palette-choice").wait_for(state="detached")
+    visitor.go("chat")
+
+
 def test_nothing_is_wider_than_a_phone(server: Server, browser: Browser, verdicts: str) -> None:
     phone = Visitor(browser, server, viewport={"width": 400, "height": 800}, has_touch=True)
     phone.page.wait_for_selector(".st-key-ask-0")

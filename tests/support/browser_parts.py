@@ -155,12 +155,14 @@ class Visitor:
         self.page.locator(part("dropzone input")).set_input_files(files)
 
     def upload(self, files: list[Path]) -> str:
-        """Drop files on the library and wait for their verdicts; returns the table's text."""
+        """Drop files on the library and wait for their verdicts; returns the tables' text."""
         self.drop(files)
         # By name: what was drawn before, of another knowledge base perhaps, stands there until it is replaced.
-        table = self.page.locator('[class*="st-key-job-"] .rag-table', has_text=files[0].name).last
-        table.wait_for(timeout=3 * PATIENCE)  # embedding is the slowest thing there is
-        return table.inner_text()
+        table = self.page.locator(".rag-table", has_text=files[0].name)
+        job = self.page.locator('[class*="st-key-job-"]', has=table).last
+        job.wait_for(timeout=3 * PATIENCE)  # embedding is the slowest thing there is
+        job.locator("details").evaluate_all("folded => folded.forEach(one => one.open = true)")
+        return "\n".join(job.locator(".rag-table").all_inner_texts())
 
     def submit(self, question: str) -> None:
         shown = self.page.locator(".rag-question").count()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import random
+import re
+import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from pptx.util import Inches, Pt
 SEED = 2026
 MADE = datetime(2026, 4, 20, 9, 0, tzinfo=timezone.utc)
 Rows = Sequence[Sequence[object]]
+_PRINTED = re.compile(rb"(/(?:Creation|Mod)Date \(D:)\d{14}")
+_MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*")
 
 PRICES = {"AL-100": 699, "AL-200": 1299, "AL-200P": 1899}  # as price_list.csv has them; AL-500 comes in June
 REGIONS = {
@@ -267,6 +271,20 @@ def orders(chance: random.Random) -> list[tuple[str, date, str, str, str, int, i
     return found
 
 
+def save(write: Callable[[str], None], target: Path) -> None:
+    """Have an office document written, with the same bytes each time: the times in its zip file are those of `MADE`."""
+    write(str(target))
+    with zipfile.ZipFile(target) as written:
+        members = [(one.filename, written.read(one)) for one in written.infolist()]
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            if name == "docProps/core.xml":  # openpyxl notes when it saved
+                content = _MODIFIED.sub(rf"\g<1>{MADE:%Y-%m-%dT%H:%M:%SZ}".encode(), content)
+            member = zipfile.ZipInfo(name, date_time=MADE.timetuple()[:6])
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, content)
+
+
 def write_contract(target: Path, title: str, sections: Sequence[tuple[str, list[str]]]) -> None:
     """Write headings and paragraphs as a Word document."""
     document = Document()
@@ -277,7 +295,7 @@ def write_contract(target: Path, title: str, sections: Sequence[tuple[str, list[
         document.add_heading(heading, level=1)
         for text in paragraphs:
             document.add_paragraph(text)
-    document.save(str(target))
+    save(document.save, target)
 
 
 def write_report(target: Path, found: list[tuple[str, date, str, str, str, int, int]]) -> None:
@@ -319,7 +337,7 @@ def write_report(target: Path, found: list[tuple[str, date, str, str, str, int, 
         "蓝湾医院的六十台 AirLeaf 500 在7月10日前交付。",
     ):
         document.add_paragraph(text, style="List Bullet")
-    document.save(str(target))
+    save(document.save, target)
 
 
 def write_workbook(target: Path, sheets: dict[str, Rows]) -> None:
@@ -337,7 +355,7 @@ def write_workbook(target: Path, sheets: dict[str, Rows]) -> None:
             width = max(len(str(cell.value or "")) for cell in column)
             sheet.column_dimensions[column[0].column_letter].width = 4 + 1.6 * width
         sheet.freeze_panes = "A2"
-    workbook.save(target)
+    save(workbook.save, target)
 
 
 def write_complaints(target: Path, chance: random.Random) -> None:
@@ -378,7 +396,7 @@ def write_slides(target: Path) -> None:
                     cell = table.cell(at, column)
                     cell.text = f"{value:,}" if isinstance(value, int) else str(value)
                     cell.text_frame.paragraphs[0].font.size = Pt(16)
-    slides.save(str(target))
+    save(slides.save, target)
 
 
 def write_quality_report(target: Path) -> None:
@@ -393,6 +411,7 @@ def write_quality_report(target: Path) -> None:
         head="Spruce Instruments · Quality department",
         language="en",
     )
+    target.write_bytes(_PRINTED.sub(rf"\g<1>{MADE:%Y%m%d%H%M%S}".encode(), target.read_bytes()))
 
 
 def write_all(folder: Path) -> None:

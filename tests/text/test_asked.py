@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from fake_workspace import page_of
 
-from minicpm_rag.text.asked import answered_by
+from minicpm_rag.text.asked import answered_by, of_page
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,12 @@ def test_a_number_is_asked_for(sentence: str, question: str) -> None:
      "Hand it in within 30 days.",
      "乙方免费提供两次操作培训。", "超过两万元的，由总经理签字。", "华东区最多，为423,708元。",
      "第三条的规定自公布之日起施行。", "公司成立于二〇一二年三月。", "The agreement began on 1 February 2025.",
-     "", "。", "5."],
+     "恢复供水后，请放水三至五分钟再使用。", "", "。", "5."],
 )  # fmt: skip
 def test_what_leans_on_other_sentences_or_holds_dates_or_several_numbers_gives_none(sentence: str) -> None:
     assert answered_by(sentence) == ""
+
+
+def test_the_number_of_a_list_s_item_is_not_asked_with() -> None:
+    page = page_of("1. 通风柜的柜门开启高度不得超过四十厘米。\n2. The device weighs 310 grams.\n")
+    assert list(of_page(page)) == ["通风柜的柜门开启高度不得超过多少厘米？", "How many grams does the device weigh?"]

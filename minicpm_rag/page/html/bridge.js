@@ -20,6 +20,7 @@ export default function ({ data, setTriggerValue }) {
     setTimeout(() => button.classList.remove("rag-copied"), 1500)
   }
   const clicked = (event) => {
+    if (event.target.closest?.(".st-key-go-to button")) typeInto(".st-key-palette-choice input")
     const button = event.target.closest?.("[data-mark], [data-copy]")
     // On a phone the sidebar covers the page, so it goes away once something in it was chosen.
     const inSidebar = event.target.closest?.(`${parts.sidebar} [class*="st-key-"] button`)
@@ -96,7 +97,15 @@ export default function ({ data, setTriggerValue }) {
     dialog.showModal()  // Esc closes it
   }
   // Keys: "/" to the question, Esc closes the source, the arrows go from citation to citation, "?" lists them.
+  // Ctrl+K is Streamlit's: it opens the list of places to go to, which is then typed into.
+  const typeInto = (selector, tries = 60) => {
+    const box = document.querySelector(selector)
+    if (box) box.focus()
+    else if (tries) setTimeout(() => typeInto(selector, tries - 1), 50)
+  }
   const keyed = (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k")
+      typeInto(".st-key-palette-choice input")
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
     const at = event.target
     if (event.key === "Escape" && document.querySelector(".st-key-source-pane")) setTriggerValue("closed", Date.now())

@@ -144,6 +144,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Read by text recognition, with possible slips: {pages:list}",
     ),
     "pages_without_text": ("没有文字的页：{pages:list}", "Pages without text: {pages:list}"),
+    "more_files": ("另外 {count} 个文件", "{count:more file|more files}"),
+    "all_files": ("逐个查看 {count} 个文件", "Each of {count:file|files}"),
     "more_of_them": ("还有 {count} 个", "{count} more"),
     "password_below": (
         "请在下面填写密码，或者添加一份没有密码的。",

@@ -41,6 +41,13 @@ def labels(names: Sequence[str]) -> dict[str, str]:
     }
 
 
+def show(name: str) -> None:
+    """Turn to a knowledge base: in the conversation view a new conversation begins there."""
+    st.session_state.knowledge_base = name
+    if state.view() == "chat":
+        state.open_conversation(None)
+
+
 def choose() -> None:
     """Draw the choice in the sidebar."""
     try:
@@ -51,9 +58,7 @@ def choose() -> None:
         return
 
     def chosen() -> None:
-        st.session_state.knowledge_base = st.session_state["knowledge-base-choice"]
-        if state.view() == "chat":
-            state.open_conversation(None)
+        show(st.session_state["knowledge-base-choice"])
 
     options = names(workspace)
     # Set each time: a conversation that is opened brings its own knowledge base.

@@ -11,7 +11,7 @@ from minicpm_rag.errors import RAGError
 from minicpm_rag.page import shared, state
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import language, t
-from minicpm_rag.page.views import answer_style, conversation_list, knowledge, login
+from minicpm_rag.page.views import answer_style, conversation_list, knowledge, login, palette
 
 ICONS = {"chat": ":material/forum:", "library": ":material/folder_open:", "model": ":material/memory:"}
 
@@ -32,6 +32,7 @@ def draw() -> None:
         with st.container(gap=None):
             for view in state.VIEWS:
                 _navigation(view)
+            palette.draw()
         knowledge.choose()
         conversation_list.draw()
         with st.container(key="sidebar-foot"):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 0.7  # how often the progress of jobs is drawn
 IDLE_SECONDS = 5.0  # how often jobs of other processes are looked for
+MOST_SHOWN = 12  # files of a job whose results are shown without unfolding
 TONES = {"failed": "bad", "skipped": "warn"}
 
 
@@ -225,16 +226,32 @@ def _time(seconds: int) -> str:
 
 
 def verdict_table(verdicts: list[Verdict]) -> None:
-    """Draw what became of each file, with the reason and what to do."""
+    """Draw what became of each file, with the reason and what to do; of many files those that are well are folded."""
     if not verdicts:
         return
-    head = "".join(f"<th>{markup.plain(t(key))}</th>" for key in ("file", "verdict", "reason", "remedy"))
     ordered = sorted(verdicts, key=lambda verdict: (verdict.status not in TONES, verdict.title))
-    rows = "".join(_row(verdict) for verdict in ordered)
-    st.html(f'<table class="rag-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
+    shown = ordered
+    if len(ordered) > MOST_SHOWN:
+        shown = [verdict for verdict in ordered if verdict.status in TONES][:MOST_SHOWN]
+    folded = ordered[len(shown) :]
+    drawn = _table(shown) if shown else ""
+    if folded:
+        words = t("more_files" if shown else "all_files", count=len(folded))
+        drawn += f'<details class="rag-fold"><summary>{markup.plain(words)}</summary>{_table(folded)}</details>'
+    st.html(drawn)
 
 
-def _row(verdict: Verdict) -> str:
+def _table(verdicts: list[Verdict]) -> str:
+    rows = [_row(verdict) for verdict in verdicts]
+    head = [t(key) for key in ("file", "verdict", "reason", "remedy")]
+    # "What to do" stands there where there is something to do for one of them.
+    width = len(head) if any(cells[-1] for cells in rows) else len(head) - 1
+    names = "".join(f"<th>{markup.plain(name)}</th>" for name in head[:width])
+    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells[:width])}</tr>" for cells in rows)
+    return f'<table class="rag-table"><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>'
+
+
+def _row(verdict: Verdict) -> tuple[str, str, str, str]:
     words = markup.plain(t(f"verdict_{verdict.status}"))
     chip = f'<span class="rag-chip {TONES.get(verdict.status, "")}">{words}</span>'
     counts = ""
@@ -250,10 +267,9 @@ def _row(verdict: Verdict) -> str:
             chunks=verdict.chunks,
         )
     reason = " · ".join(part for part in (counts, said(verdict.reason), documents.unusual(verdict.encoding)) if part)
-    cells = (
+    return (
         markup.name(verdict.title or jobs.name_of(verdict.source)),
         chip,
         markup.plain(reason),
         markup.plain(documents.remedy(verdict.reason, verdict.remedy)),
     )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
