@@ -104,18 +104,17 @@ def _gutter(fragments: Sequence[Fragment], columns: int = _MOST_COLUMNS) -> floa
     """Return the x just left of a right-hand column of prose, None where the page has one column."""
     best: tuple[int, float] | None = None
     for x in _left_edges(fragments):
-        crossing = sum(_crosses(fragment, x) for fragment in fragments)
+        crossing = len([1 for f in fragments if f.left < x - 1 and f.right > x + 1])
+        if crossing > _MOST_CROSSING * len(fragments) or (best is not None and crossing >= best[0]):
+            continue
         left = [fragment for fragment in fragments if fragment.right <= x + 1]
         right = [fragment for fragment in fragments if fragment.left >= x - 1]
-        if crossing > _MOST_CROSSING * len(fragments) or not (
-            _is_column(left) and _reads_as_columns(right, columns - 1)
-        ):
+        if not (_is_column(left) and _reads_as_columns(right, columns - 1)):
             continue
         overlap = min(_top(left), _top(right)) - max(_bottom(left), _bottom(right))
         if overlap < 0.3 * min(_top(left) - _bottom(left), _top(right) - _bottom(right)):
             continue
-        if best is None or crossing < best[0]:
-            best = (crossing, x)
+        best = (crossing, x)
     return None if best is None else best[1]
 
 

@@ -86,10 +86,9 @@ class Grid:
     ys: tuple[float, ...]
     level: tuple[Rule, ...] = ()
 
-    def is_drawn(self, left: float, right: float, y: float) -> bool:
-        """Whether a line is drawn at a height between two columns' edges."""
-        middle = (left + right) / 2
-        return any(abs(rule.at - y) < 2 * _NEAR and rule.start < middle < rule.end for rule in self.level)
+    def drawn_at(self, y: float) -> list[Rule]:
+        """The lines that are drawn at a height."""
+        return [rule for rule in self.level if abs(rule.at - y) < 2 * _NEAR]
 
 
 @dataclass(frozen=True)
@@ -165,6 +164,8 @@ def read_drawing(page: Any) -> Drawing:
 
 def grids_and_charts(rules: Rules) -> tuple[list[Grid], list[Box]]:
     """The grids: lines that cross each other and make at least two rows and two columns; the boxes of bar charts."""
+    if not rules.level or not rules.upright:
+        return [], []
     level, upright = _merged(rules.level), _merged(rules.upright)
     owner = list(range(len(level) + len(upright)))
 
@@ -174,10 +175,8 @@ def grids_and_charts(rules: Rules) -> tuple[list[Grid], list[Box]]:
             index = owner[index]
         return index
 
-    for i, h in enumerate(level):
-        for j, v in enumerate(upright):
-            if h.start - _NEAR <= v.at <= h.end + _NEAR and v.start - _NEAR <= h.at <= v.end + _NEAR:
-                owner[root(len(level) + j)] = root(i)
+    for i, j in _crossings(level, upright):
+        owner[root(len(level) + j)] = root(i)
     grids: list[Grid] = []
     charts: list[Box] = []
     for each in {root(index) for index in range(len(owner))}:
@@ -194,6 +193,15 @@ def grids_and_charts(rules: Rules) -> tuple[list[Grid], list[Box]]:
             if len(grid.xs) >= 3 and len(grid.ys) >= 3:
                 grids.append(grid)
     return grids, charts
+
+
+def _crossings(level: Sequence[Rule], upright: Sequence[Rule]) -> list[list[int]]:
+    """The numbers of each two lines that cross or touch."""
+    h, v = (numpy.array([(rule.at, rule.start, rule.end) for rule in rules]).T for rules in (level, upright))
+    crosses = (h[1, :, None] - _NEAR <= v[0]) & (v[0] <= h[2, :, None] + _NEAR)
+    crosses &= (v[1] - _NEAR <= h[0, :, None]) & (h[0, :, None] <= v[2] + _NEAR)
+    found: list[list[int]] = numpy.argwhere(crosses).tolist()
+    return found
 
 
 def _are_bars(rules: Sequence[Rule]) -> bool:

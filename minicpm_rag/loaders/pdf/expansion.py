@@ -41,9 +41,11 @@ def expands_too_far(data: bytes) -> bool:
         endless += end < 0
         if endless > _MOST_ENDLESS:
             break
-        packed = data[match.end() : len(data) if end < 0 else end]
-        if _may_be_too_long(packed, filters) and _is_too_long(packed, filters, early=b"/EarlyChange 0" not in head):
-            return True
+        end = len(data) if end < 0 else end
+        if _may_be_too_long(end - match.end(), filters):
+            packed = data[match.end() : end]
+            if _is_too_long(packed, filters, early=b"/EarlyChange 0" not in head):
+                return True
     return False
 
 
@@ -52,7 +54,7 @@ def _filters(head: bytes, data: bytes, lists: dict[bytes, bytes]) -> list[bytes]
 
     `lists` keeps the beginnings of the file's objects, by number, once one of them was needed.
     """
-    found = _FILTER.search(_CODE.sub(lambda code: bytes.fromhex(code.group(1).decode()), head))
+    found = _FILTER.search(_decoded(head))
     if found is None:
         return None
     number, several, one = found.groups()
@@ -64,11 +66,15 @@ def _filters(head: bytes, data: bytes, lists: dict[bytes, bytes]) -> list[bytes]
         if number not in lists:
             return None
         several = lists[number].partition(b"endobj")[0]
-    return _NAME.findall(_CODE.sub(lambda code: bytes.fromhex(code.group(1).decode()), several))
+    return _NAME.findall(_decoded(several))
 
 
-def _may_be_too_long(packed: bytes, filters: list[bytes] | None) -> bool:
-    longest = len(packed)
+def _decoded(names: bytes) -> bytes:
+    """Names with their characters that are written as codes."""
+    return _CODE.sub(lambda code: bytes.fromhex(code.group(1).decode()), names) if b"#" in names else names
+
+
+def _may_be_too_long(longest: int, filters: list[bytes] | None) -> bool:
     for name in filters or [b"Fl"] * 3:
         longest *= _MOST_TIMES.get(name, 1)
     return longest > MOST_BYTES

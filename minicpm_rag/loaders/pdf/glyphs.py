@@ -136,8 +136,8 @@ def read_glyphs(page: Any) -> Glyphs:
         looks = numpy.repeat(_looks(pointer, starts.tolist()), numpy.diff([0, *starts, count]), axis=0)
         texts, classes = _texts(codes)
         numpy.nan_to_num(rectangles, copy=False, posinf=0.0, neginf=0.0)
-        order = put_in_order(texts, (classes & INKED) > 0, (classes & LINE_END) > 0, rectangles)
-        if order is not None:
+        if (classes & LEFTWARD).any():
+            order = put_in_order(texts, (classes & INKED) > 0, (classes & LINE_END) > 0, rectangles)
             texts, classes = [texts[place] for place in order], classes[order]
             rectangles, looks = rectangles[order], looks[order]
         return Glyphs(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 import numpy
+from numpy.lib.stride_tricks import sliding_window_view
 
 from minicpm_rag.loaders.pdf.columns import arrange_page
 from minicpm_rag.loaders.pdf.drawing import Box, Grid, Rules, grids_and_charts
@@ -240,8 +241,7 @@ class _Margins:
     def __init__(self, lines: Sequence[Line], usual_size: float) -> None:
         self._lines = lines
         self._usual_size = usual_size
-        self._lefts = numpy.array([line.left for line in lines])
-        self._rights = numpy.array([line.right for line in lines])
+        self._edges: list[tuple[float, float]] = []  # of the column around each line; worked out when first needed
         distances = [a.bottom - b.bottom for a, b in itertools.pairwise(lines) if a.bottom > b.bottom]
         self._distance = median(distances) if distances else 0.0
 
@@ -264,10 +264,8 @@ class _Margins:
             return True
         if _BEGINS_ITEM.match(following.text):
             return False
-        nearby = slice(max(0, position - _NEARBY_LINES), position + _NEARBY_LINES)
-        lefts, rights = self._lefts[nearby], self._rights[nearby]
-        column = (lefts < line.right) & (rights > line.left)
-        left, right = float(lefts[column].min()), float(rights[column].max())
+        self._edges = self._edges or self._column_edges()
+        left, right = self._edges[position]
         if following.left - max(line.left, left) > line.height and not line.hangs_before(following):
             return False
         # Where the next line's first word would have fitted on this line, the line was ended on purpose.
@@ -276,6 +274,20 @@ class _Margins:
             return True
         slack = (0.5 if ends else 1.2) * line.height
         return right - line.right <= following.first_word_width + slack
+
+    def _column_edges(self) -> list[tuple[float, float]]:
+        """For each line, how far those near it reach that stand over or under the line before it."""
+        lefts = numpy.array([line.left for line in self._lines])
+        rights = numpy.array([line.right for line in self._lines])
+        before = numpy.maximum(numpy.arange(len(lefts)) - 1, 0)
+        window = 2 * _NEARBY_LINES
+        far = numpy.full(_NEARBY_LINES, numpy.inf)
+        near_lefts = sliding_window_view(numpy.concatenate([far, lefts, far]), window)[:-1]
+        near_rights = sliding_window_view(numpy.concatenate([-far, rights, -far]), window)[:-1]
+        column = (near_lefts < rights[before, None]) & (near_rights > lefts[before, None])
+        left = numpy.where(column, near_lefts, numpy.inf).min(axis=1)
+        right = numpy.where(column, near_rights, -numpy.inf).max(axis=1)
+        return list(zip(left.tolist(), right.tolist(), strict=True))
 
     def _is_run_in(self, line: Line, following: Line) -> bool:
         """Whether a line of another look goes on in the middle of a sentence, as with words in bold."""

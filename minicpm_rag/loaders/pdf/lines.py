@@ -9,7 +9,6 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy
@@ -31,6 +30,7 @@ _SAME_EDGE = 3.0  # page units
 _WIDE_GAP = 1.5  # of the line height: a wider gap parts whatever stands on a line
 _PUNCTUATION = frozenset('.,:;!?()[]،؛؟"')
 ITEM_MARK = re.compile(r"[^\w\s]{1,2}|[o§]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|[①-⑳]")
+_WORD = re.compile(r"\S+")
 _ALL_WIDE = re.compile(f"[{scripts.WIDE}]")
 
 
@@ -68,11 +68,8 @@ class Fragment:
 
     def __post_init__(self) -> None:
         self.text = self.characters.text[self.start : self.end]
-
-    @property
-    def height(self) -> float:
-        """Distance between lower and upper edge."""
-        return self.top - self.bottom
+        self.height = self.top - self.bottom  # asked for far more often than a fragment is made
+        self._words: list[Fragment] | None = None
 
     @property
     def width(self) -> float:
@@ -100,7 +97,9 @@ class Fragment:
 
     def words(self) -> list[Fragment]:
         """Its words as fragments."""
-        return [self.part(*found.span()) for found in re.finditer(r"\S+", self.text)]
+        if self._words is None:  # functools.cached_property takes a lock
+            self._words = [self.part(*found.span()) for found in _WORD.finditer(self.text)]
+        return self._words
 
     def part(self, start: int, end: int) -> Fragment:
         """The part of it from one place in its text to another."""
@@ -119,12 +118,17 @@ class Line:
         first = self.fragments[0]
         self.text = first.text
         self.left, self.bottom, self.right, self.top = first.left, first.bottom, first.right, first.top
+        self.height, self.size = first.height, first.size  # those of its first fragment
+        self.bold = first.bold  # all of it
+        self._has_gaps: bool | None = False
         if len(self.fragments) > 1:
             self.text = " ".join([fragment.text for fragment in self.fragments])
             self.left = min([fragment.left for fragment in self.fragments])
             self.bottom = min([fragment.bottom for fragment in self.fragments])
             self.right = max([fragment.right for fragment in self.fragments])
             self.top = max([fragment.top for fragment in self.fragments])
+            self.bold = all(fragment.bold for fragment in self.fragments)
+            self._has_gaps = None  # not known yet
 
     def gap_after(self, number: int) -> bool:
         """Whether more than a space stands between a fragment and the next."""
@@ -133,30 +137,17 @@ class Line:
             return False
         return b.left - a.right > _WIDE_GAP * max(a.height, b.height)
 
-    @cached_property
+    @property
     def has_gaps(self) -> bool:
         """Whether more than spaces stands between its fragments."""
-        return any(map(self.gap_after, range(len(self.fragments) - 1)))
-
-    @property
-    def height(self) -> float:
-        """Height of its first fragment."""
-        return self.fragments[0].height
-
-    @property
-    def size(self) -> float:
-        """Font size of its first fragment."""
-        return self.fragments[0].size
+        if self._has_gaps is None:
+            self._has_gaps = any(map(self.gap_after, range(len(self.fragments) - 1)))
+        return self._has_gaps
 
     @property
     def is_vertical(self) -> bool:
         """Whether its characters stand below each other."""
         return self.height > _VERTICAL_HEIGHT * self.size
-
-    @property
-    def bold(self) -> bool:
-        """Whether all of it is bold."""
-        return all(fragment.bold for fragment in self.fragments)
 
     def hangs_before(self, following: Line) -> bool:
         """Whether it begins with an item's mark, and the following line stands below the words after that."""
@@ -167,7 +158,7 @@ class Line:
         second = words[1] if len(words) > 1 else self.fragments[1] if len(self.fragments) > 1 else None
         return second is not None and abs(second.left - following.left) < _SAME_EDGE
 
-    @cached_property
+    @property
     def first_word_width(self) -> float:
         """Width of the first part that cannot be broken: one Chinese character or one word."""
         first = self.fragments[0]

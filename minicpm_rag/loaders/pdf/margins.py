@@ -10,6 +10,7 @@ from minicpm_rag.loaders.pdf.lines import Fragment, Line, lines_of
 
 NEAR_PAGES = 2  # before and after: left and right pages differ
 _ZONE = 0.13  # of the page's height, at either end
+_REACH = 0.1  # of the page's height, further in: the text that an edge's line stands apart from
 _MOST_LINES = 3  # at either end
 _LEAST_GAP = 1.5  # of the line's height, to the text: the header of a table stands nearer
 _SAME_PLACE = 0.015  # of the page's height
@@ -35,13 +36,18 @@ class EdgeLine:
 def edge_lines(fragments: Sequence[Fragment], bottom: float, top: float) -> list[EdgeLine]:
     """The lines near the edges of a page that stand apart from its text; the page reaches from `bottom` to `top`."""
     height = max(top - bottom, 1.0)
-    lines = lines_of(sorted(fragments, key=lambda f: (-round(f.top), f.left)))
-    upper = _outer(lines, lambda line: line.bottom > top - _ZONE * height)
-    lower = _outer(lines[::-1], lambda line: line.top < bottom + _ZONE * height)
+    above, below = top - _ZONE * height, bottom + _ZONE * height
+    reach = _REACH * height
+    upper = _outer(_lines([f for f in fragments if f.top > above - reach]), lambda line: line.bottom > above)
+    lower = _outer(_lines([f for f in fragments if f.bottom < below + reach])[::-1], lambda line: line.top < below)
     return [
         EdgeLine(_words(line.text), (line.bottom - bottom) / height, line.text, line.fragments)
-        for line in {id(line): line for line in (*upper, *lower)}.values()
+        for line in {line.fragments: line for line in (*upper, *lower)}.values()
     ]
+
+
+def _lines(fragments: Sequence[Fragment]) -> list[Line]:
+    return lines_of(sorted(fragments, key=lambda f: (-round(f.top), f.left)))
 
 
 def _outer(lines: Sequence[Line], is_inside: Callable[[Line], bool]) -> list[Line]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy
@@ -29,36 +30,39 @@ _CELL_GAP = 0.95  # of the height: parts cells of a table
 _RUN = re.compile("r(?:n{0,3}r)*|.")  # characters that run to the right, with punctuation inside; or one other
 
 Word = list[int]  # places of its characters
+Boxes = list[list[float]]  # left, top, right, bottom
 
 
 def put_in_order(
     texts: list[str], inked: NDArray[numpy.bool_], ends: NDArray[numpy.bool_], boxes: NDArray[numpy.float32]
-) -> list[int] | None:
-    """The places of a page's characters in reading order; None where nothing runs to the left.
+) -> list[int]:
+    """The places of a page's characters in reading order.
 
     Boxes are left, top, right, bottom. Those of such a word get one height, in place: a mark above it is no line of
     its own. Brackets that are drawn mirrored change their text.
     """
-    if not any(RIGHT_TO_LEFT.match(text) for text in set(texts)):
-        return None
     order = list(range(len(texts)))
     page_runs_left = _runs_left(texts)
+    rows: Boxes = boxes.tolist()  # single numbers are much quicker so than from an array
     for start, end in _runs(~ends):
         words = [list(range(start + a, start + b)) for a, b in _runs(inked[start:end])]
         leftward = [any(RIGHT_TO_LEFT.match(texts[place]) for place in word) for word in words]
         if not any(leftward):
             continue
-        is_level = [not _runs_up_or_down(word, boxes) for word in words]
+        is_level = [not _runs_up_or_down(word, rows) for word in words]
         for number, word in enumerate(words):
             if leftward[number]:
-                boxes[word, 1], boxes[word, 3] = boxes[word, 1].max(), boxes[word, 3].min()
-        if (page_runs_left or _runs_left(texts[start:end])) and all(is_level) and _stand_on_one_line(words, boxes):
-            words = _line_in_order(words, texts, boxes)
+                top, bottom = max(rows[place][1] for place in word), min(rows[place][3] for place in word)
+                boxes[word, 1], boxes[word, 3] = top, bottom
+                for place in word:
+                    rows[place][1], rows[place][3] = top, bottom
+        if (page_runs_left or _runs_left(texts[start:end])) and all(is_level) and _stand_on_one_line(words, rows):
+            words = _line_in_order(words, texts, rows)
             _turn_brackets(words, texts)
         else:
             for number, word in enumerate(words):
                 if leftward[number] and is_level[number]:
-                    words[number] = [place for part in _line_in_order([word], texts, boxes) for place in part]
+                    words[number] = [place for part in _line_in_order([word], texts, rows) for place in part]
         between = [place for place in range(start, end) if not inked[place]]
         _put(order, start, words, between, [len(word) for word in words])
     return order
@@ -70,17 +74,21 @@ def _runs_left(texts: Sequence[str]) -> bool:
     return 2 * sum(RIGHT_TO_LEFT.match(text) is not None for text in letters) > len(letters)
 
 
-def _runs_up_or_down(word: Word, boxes: NDArray[numpy.float32]) -> bool:
+def _runs_up_or_down(word: Word, boxes: Boxes) -> bool:
     """Whether a word is written up or down the page."""
-    middles, heights = boxes[word][:, [0, 2]].mean(axis=1), boxes[word][:, [1, 3]].mean(axis=1)
-    return len(word) > 2 and bool(numpy.ptp(middles) < numpy.ptp(heights))
+    if len(word) < 3:
+        return False
+    own = [boxes[place] for place in word]
+    middles, heights = [left + right for left, _, right, _ in own], [top + bottom for _, top, _, bottom in own]
+    return max(middles) - min(middles) < max(heights) - min(heights)
 
 
-def _stand_on_one_line(words: Sequence[Word], boxes: NDArray[numpy.float32]) -> bool:
+def _stand_on_one_line(words: Sequence[Word], boxes: Boxes) -> bool:
     """Whether all words overlap in height; else pdfium missed the end of a line."""
-    tops, bottoms = [boxes[word, 1].max() for word in words], [boxes[word, 3].min() for word in words]
+    tops = [max(boxes[place][1] for place in word) for word in words]
+    bottoms = [min(boxes[place][3] for place in word) for word in words]
     lowest = min(top - bottom for top, bottom in zip(tops, bottoms, strict=True))
-    return bool(min(tops) - max(bottoms) >= _LEVEL * lowest)
+    return min(tops) - max(bottoms) >= _LEVEL * lowest
 
 
 def _runs(flags: NDArray[numpy.bool_]) -> Iterator[tuple[int, int]]:
@@ -102,19 +110,19 @@ def _put(order: list[int], start: int, words: Sequence[Word], between: Sequence[
     order[place : place + len(spaces)] = spaces
 
 
-def _line_in_order(words: Sequence[Word], texts: Sequence[str], boxes: NDArray[numpy.float32]) -> list[Word]:
+def _line_in_order(words: Sequence[Word], texts: Sequence[str], boxes: Boxes) -> list[Word]:
     """The words of a line, or the parts of a word, from right to left; Latin words and numbers run to the right.
 
     By Unicode's bidirectional algorithm (UAX 9), backwards and without its levels: several Latin words are one run,
     numbers by themselves one each, and punctuation at the edge of a run stands beyond it.
     """
+    marks = [place for word in words for place in word if _is_mark(texts[place])]
     places = [place for word in words for place in word if not _is_mark(texts[place])]
-    middle = dict(zip(places, boxes[places][:, [0, 2]].mean(axis=1).tolist(), strict=True))
+    middle = {place: (boxes[place][0] + boxes[place][2]) / 2 for place in places}
     places.sort(key=lambda place: -middle[place])
     for number in range(len(places) - 1):
         first, second = places[number], places[number + 1]
-        one_glyph = bool((boxes[first] == boxes[second]).all())
-        if one_glyph and texts[first] in _ALEFS and texts[second] == _LAM:
+        if texts[second] == _LAM and texts[first] in _ALEFS and boxes[first] == boxes[second]:  # one glyph
             places[number], places[number + 1] = second, first
     found: list[Word] = []
     latin: list[Word] = []  # words of a run, from right to left
@@ -135,25 +143,24 @@ def _line_in_order(words: Sequence[Word], texts: Sequence[str], boxes: NDArray[n
         else:
             found.append(_in_runs(word, texts, middle))
     found += [*_latin_in_order(latin, texts, middle), *(_in_runs(each, texts, middle) for each in numbers)]
-    marks = [place for word in words for place in word if _is_mark(texts[place])]
     return _with_marks(found, marks, texts, boxes) if marks else found
 
 
 def _parted(
-    places: Sequence[int], words: Sequence[Word], texts: Sequence[str], boxes: NDArray[numpy.float32]
+    places: Sequence[int], words: Sequence[Word], texts: Sequence[str], boxes: Boxes
 ) -> Iterator[tuple[Word, bool]]:
     """The words that characters from right to left make, and whether each stands in another cell than that before it.
 
     pdfium says which words there are; only a bracket it may have given to the wrong one.
     """
     number_of = {place: number for number, word in enumerate(words) for place in word}
-    height = float((boxes[places, 1] - boxes[places, 3]).max())
+    height = max((boxes[place][1] - boxes[place][3] for place in places), default=0.0)
     word: Word = []
     was_far = False
     for place in places:
         if word:
             before = word[-1]
-            gap = float(boxes[before, 0] - boxes[place, 2])
+            gap = boxes[before][0] - boxes[place][2]
             bracket = texts[before] in _BRACKETS or texts[place] in _BRACKETS
             same = number_of[before] == number_of[place]
             if gap > (_SPACE if bracket else _CELL_GAP if same else _TOUCHING) * height:
@@ -165,15 +172,26 @@ def _parted(
 
 
 def _classes(word: Word, texts: Sequence[str]) -> str:
-    """A letter for each character: "r" runs to the right, "l" to the left, "n" is neutral."""
-    return "".join(
-        "r" if _runs_right(texts[place]) else "l" if _is_leftward_letter(texts[place]) else "n" for place in word
-    )
+    """A letter for each character, by its class."""
+    return "".join([_class(texts[place]) for place in word])
+
+
+@lru_cache(maxsize=10_000)
+def _class(text: str) -> str:
+    """Of a Latin letter or another that runs to the right "r", of every digit too; of one to the left "l"; else "n"."""
+    if text.isdigit():
+        return "r"
+    if RIGHT_TO_LEFT.match(text):
+        return "n" if text in _SEPARATORS else "l"
+    return "r" if text.isalnum() else "n"
 
 
 def _in_runs(word: Word, texts: Sequence[str], middle: dict[int, float]) -> Word:
     """A word from right to left, what runs to the right inside of it turned."""
-    runs = (word[found.start() : found.end()] for found in _RUN.finditer(_classes(word, texts)))
+    classes = _classes(word, texts)
+    if "r" not in classes:
+        return word
+    runs = (word[found.start() : found.end()] for found in _RUN.finditer(classes))
     return [place for run in runs for place in sorted(run, key=middle.__getitem__)]
 
 
@@ -189,20 +207,20 @@ def _latin_in_order(words: list[Word], texts: Sequence[str], middle: dict[int, f
     return [[*right, *inner[0]], *inner[1:-1], [*inner[-1], *left]] if len(inner) > 1 else [[*right, *inner[0], *left]]
 
 
-def _with_marks(
-    words: list[Word], marks: Sequence[int], texts: Sequence[str], boxes: NDArray[numpy.float32]
-) -> list[Word]:
+def _with_marks(words: list[Word], marks: Sequence[int], texts: Sequence[str], boxes: Boxes) -> list[Word]:
     """The words with each mark behind the letter that it stands over."""
     letters = [place for word in words for place in word if RIGHT_TO_LEFT.match(texts[place])]
     if not letters:
         return [*words, list(marks)]
-    lefts, rights = boxes[letters, 0], boxes[letters, 2]
     behind: dict[int, list[int]] = {}
     for mark in marks:
-        middle = float(boxes[mark, 0] + boxes[mark, 2]) / 2
-        outside = numpy.maximum(numpy.maximum(lefts - middle, middle - rights), 0.0)
-        nearest = int(numpy.argmin(outside + numpy.abs((lefts + rights) / 2 - middle) / 1000))
-        behind.setdefault(letters[nearest], []).append(mark)
+        middle = (boxes[mark][0] + boxes[mark][2]) / 2
+
+        def distance(letter: int, middle: float = middle) -> float:
+            left, _, right, _ = boxes[letter]
+            return max(left - middle, middle - right, 0.0) + abs((left + right) / 2 - middle) / 1000
+
+        behind.setdefault(min(letters, key=distance), []).append(mark)
     return [[each for place in word for each in (place, *behind.get(place, ()))] for word in words]
 
 
@@ -220,14 +238,6 @@ def _turn_brackets(words: Sequence[Word], texts: list[str]) -> None:
             texts[end] = _CLOSING[_OPENING.index(last)]
 
 
-def _runs_right(text: str) -> bool:
-    """Whether a character is a Latin letter or another that runs to the right, or a digit, Arabic and Persian too."""
-    return text.isdigit() or (text.isalnum() and not RIGHT_TO_LEFT.match(text))
-
-
-def _is_leftward_letter(text: str) -> bool:
-    return RIGHT_TO_LEFT.match(text) is not None and text not in _SEPARATORS
-
-
+@lru_cache(maxsize=10_000)
 def _is_mark(text: str) -> bool:
     return unicodedata.category(text[0]) == "Mn" if text else False

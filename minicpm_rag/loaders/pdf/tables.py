@@ -74,10 +74,11 @@ def table_in_grid(grid: Grid, fragments: Sequence[Fragment]) -> FoundTable | Non
 
 def _fill_merged_cells(rows: Sequence[Row], grid: Grid, xs: Sequence[float]) -> None:
     """Give each row the text of a cell that reaches over several: no line is drawn between them in its column."""
+    drawn = [grid.drawn_at(y) for y in grid.ys[: len(rows)]]
     for column, (left, right) in enumerate(itertools.pairwise(xs)):
-        first = 0
+        first, middle = 0, (left + right) / 2
         for number in range(1, len(rows) + 1):
-            if number < len(rows) and not grid.is_drawn(left, right, grid.ys[number]):
+            if number < len(rows) and not any(rule.start < middle < rule.end for rule in drawn[number]):
                 continue
             own = [fragment for row in rows[first:number] for fragment in row[column]]
             beside = [f for row in rows[first:number] for cell in (*row[:column], *row[column + 1 :]) for f in cell]
@@ -235,6 +236,8 @@ def _stands_in_column(fragment: Fragment, run: Sequence[Line]) -> bool:
 def _table(lines: Sequence[Line], level: Sequence[Rule], *, wraps: bool) -> list[float] | None:
     """The x positions between the columns of a run of lines; None where they are no table."""
     several = [line for line in lines if len(line.fragments) > 1]
+    if len(several) < 2:
+        return None
     places = _between_rules(lines, level)
     if not places:
         places = _between_columns(several)
@@ -244,16 +247,16 @@ def _table(lines: Sequence[Line], level: Sequence[Rule], *, wraps: bool) -> list
     if not places:
         return None
     ruled = _rules_within(lines, level) >= 2
-    if len(several) < 2 or (len(several) < _FEWEST_ROWS and not ruled and len(places) < 2):
+    if len(several) < _FEWEST_ROWS and not ruled and len(places) < 2:
         return None
     cells: list[list[Fragment]] = [[] for _ in range(len(places) + 1)]
     edges = [float("-inf"), *places, float("inf")]
     full = 0
     for line in several:
-        taken = {_column_of(fragment, edges) for fragment in line.fragments}
-        full += len(taken) == len(cells)
-        for fragment in line.fragments:
-            cells[_column_of(fragment, edges)].append(fragment)
+        columns = [_column_of(fragment, edges) for fragment in line.fragments]
+        full += len(set(columns)) == len(cells)
+        for column, fragment in zip(columns, line.fragments, strict=True):
+            cells[column].append(fragment)
     if len(cells) == 2 and full < _FULL_ROWS * len(several):
         return None
     marks = [ITEM_MARK.fullmatch(fragment.text) is not None for fragment in cells[0]]
@@ -314,9 +317,10 @@ def _with_close_columns(places: Sequence[float], lines: Sequence[Line]) -> list[
     """The x positions between columns, and those where every line has a space too narrow to part cells by itself."""
     if len(lines) < _FEWEST_CLOSE_ROWS:
         return list(places)
-    parted = [Line(tuple(part for f in line.fragments for part in _parted_at_gaps(f))) for line in lines]
-    if sum(len(line.fragments) for line in parted) == sum(len(line.fragments) for line in lines):
+    parts = [[_parted_at_gaps(fragment) for fragment in line.fragments] for line in lines]
+    if all(len(own) == 1 for line in parts for own in line):
         return list(places)
+    parted = [Line(tuple(itertools.chain.from_iterable(line))) for line in parts]
     found = _between_columns(parted)
     edges = [float("-inf"), *found, float("inf")]
     full = sum(len({_column_of(part, edges) for part in line.fragments}) == len(edges) - 1 for line in parted)
