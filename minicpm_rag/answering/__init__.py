@@ -154,10 +154,12 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         rows = self._rows(question.scope)
         after = None if question.standalone else whole.following(question.text, question.history, rows)
         with step(config, "rewrite", question.text) as rewriting:
-            if after is None:
-                standalone = yield from standalone_question(question, self.llm, self.context_tokens, rewriting.config)
-            else:
+            if after is not None:
                 standalone = after.question
+            elif of_a_table := self._of_a_table(question):
+                standalone = of_a_table
+            else:
+                standalone = yield from standalone_question(question, self.llm, self.context_tokens, rewriting.config)
             rewriting.output = standalone
         seconds = {"rewrite": time.monotonic() - began}
         yield Rewritten(question.text, standalone, standalone != question.text)
@@ -363,6 +365,14 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
             return tables.compute(question, self.library, name, within=self.library.within(name, scope), near=near)
         except NotFoundError:  # a document was removed meanwhile: passages are searched as ever
             return None
+
+    def _of_a_table(self, question: Question) -> str:
+        """A follow-up on a question over a table, completed by what the table holds."""
+        name = self._knowledge_base
+        if self.library is None or not name or question.standalone is not None:
+            return ""
+        within = self.library.within(name, question.scope)
+        return tables.complete(question.text, question.history, self.library, name, within=within)
 
     def _drafted(self, standalone: str, question: Question, config: RunnableConfig) -> TableAnswer | None:
         """What the SQL that the model writes gives."""

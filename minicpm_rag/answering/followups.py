@@ -67,6 +67,12 @@ _NAMED_EN = re.compile(
 _IT_EN = re.compile(r"\b(?:it|its)\b", re.IGNORECASE)
 # They say how much or how it goes on, not of what: "What happens above 500?"
 _NO_SUBJECT_EN = "above below beyond after before more less least most happen apply else next"
+_SUPERLATIVE_ZH = re.compile(rf"最(?:便宜|[{HAN}])")
+# 围棋班的学费: what another thing is asked for, where the first word is no asking one
+_OF_ANOTHER_ZH = re.compile(rf"(?P<owner>[^的，,？?]{{2,16}})的(?P<asked>[{HAN}]{{2,8}})")
+# How an answer begins that was computed: "**Golf** (Mileage: 28,000 km)"
+_COMPUTED = re.compile(r"\*\*(?P<label>[^*\n]{1,60})\*\*\s*[(（]")
+_ASKS_WHICH = re.compile(r"哪|谁|\b(?:which|who|what)\b", re.IGNORECASE)
 _MANY_VERBS_ZH = 4
 _FEW_TERMS_EN = 2
 _LONGEST_BEFORE = 200  # characters of a question that is looked at for what "it" stands for
@@ -112,11 +118,23 @@ def points_back(question: str) -> bool:
     return not rule.stands_alone and rule is not RULES[language_of(question)][-1]
 
 
+def only_named(question: str) -> str:
+    """What a follow-up names that says nothing else: 华瑞涂料呢？ "And Café Linde?"; empty for other questions."""
+    rest = question.strip()
+    if language_of(question) == "zh":
+        ellipsis = _ELLIPSIS_ZH.search(rest)
+        return _OPENER_ZH.sub("", rest[: ellipsis.start()]).strip(_MARKS) if ellipsis else ""
+    own = _OPENER_EN.sub("", rest.rstrip("?.! ")).strip()
+    return own if own != rest.rstrip("?.! ") and len(own.split()) <= _FEW_WORDS_EN else ""
+
+
 def carry_over(question: str, history: Sequence[Turn]) -> str:
     """Complete a follow-up by rule; one that stands alone is returned as it is.
 
     Earlier follow-ups are completed first, so that a subject lasts over several turns.
     """
+    if history and (meant := _computed_in_place(question, history[-1])):
+        return meant
 
     def complete(before: str, asked: str) -> str:
         if not before or deciding_rule(asked).stands_alone:
@@ -127,7 +145,41 @@ def carry_over(question: str, history: Sequence[Turn]) -> str:
     return reduce(complete, [*(turn.question for turn in history), question], "")
 
 
+def _computed_in_place(question: str, last: Turn) -> str:
+    """The question with what was computed before in the pronoun's place: "Which van is oldest?" "Its price?"."""
+    found = _COMPUTED.match(last.answer)
+    if found is None or not _ASKS_WHICH.search(last.question) or deciding_rule(question).stands_alone:
+        return ""
+    label = found["label"].split(" · ")[-1]
+    if language_of(question) == "zh":
+        rest = _OPENER_ZH.sub("", question)
+        return (
+            re.sub(r"它|(?<!尤)其(?![他它余实中])", label, rest, count=1)
+            if re.search("它|其(?![他它余实中])", rest)
+            else ""
+        )
+    if _EXPLETIVE_IT.search(question) or not (pronoun := _IT_EN.search(question)):
+        return ""
+    owned = "'s" if pronoun.group().lower() == "its" else ""
+    return _IT_EN.sub(lambda _: f"{label}{owned}", _OPENER_EN.sub("", question), count=1).strip()
+
+
 # Chinese
+
+
+def _opposite_zh(question: str, before: str) -> str:
+    """哪种茶库存最多？ 最少的呢？"""
+    own = only_named(question).removesuffix("的")
+    asked = _SUPERLATIVE_ZH.search(before)
+    return before.replace(asked.group(), own, 1) if asked and _SUPERLATIVE_ZH.fullmatch(own) else ""
+
+
+def _of_another_zh(question: str, before: str) -> str:
+    """书法班周几上课？ 围棋班的学费呢？ asks for another thing of another subject."""
+    own = only_named(question)
+    found = _OF_ANOTHER_ZH.fullmatch(own)
+    is_other = found is not None and found["asked"][-2:] not in before and content_terms(found["owner"])
+    return f"{own}是什么？" if is_other and not _PRONOUN_ZH.match(own) else ""
 
 
 def _points_back_zh(question: str) -> bool:
@@ -152,9 +204,7 @@ def _nouns_zh(text: str) -> list[str]:
 
 
 def _counterpart_replaced_zh(question: str, before: str) -> str:
-    rest = _OPENER_ZH.sub("", question)
-    ellipsis = _ELLIPSIS_ZH.search(rest)
-    own = rest[: ellipsis.start()].strip(_MARKS) if ellipsis else ""
+    own = only_named(question)
     if not content_terms(own):
         return ""
     parts = [part for part in _subject_zh(before).split("的") if part]
@@ -292,6 +342,16 @@ RULES: dict[Language, tuple[Rule, ...]] = {
 
 COMPLETIONS: dict[Language, tuple[Completion, ...]] = {
     "zh": (
+        Completion(
+            "the question before with the opposite asked for",
+            _opposite_zh,
+            ("哪种茶库存最多？", "最少的呢？", "哪种茶库存最少？"),
+        ),
+        Completion(
+            "what it names of a subject of its own",
+            _of_another_zh,
+            ("书法班每周几上课？", "那围棋班的学费呢？", "围棋班的学费是什么？"),
+        ),
         Completion(
             "the question before with another subject, of the same ending or kind",
             _counterpart_replaced_zh,

@@ -13,6 +13,7 @@ from minicpm_rag.answering.followups import (
     Rule,
     carry_over,
     deciding_rule,
+    only_named,
     stands_alone,
 )
 from minicpm_rag.records import Turn
@@ -90,3 +91,45 @@ def test_each_way_completes_its_example(way: Completion) -> None:
     before, question, completed = way.example
     assert way.complete(question, before) == completed
     assert carry_over(question, [Turn(before, "")]) == completed
+
+
+@pytest.mark.parametrize(
+    ("before", "answer", "question", "completed"),
+    [
+        ("哪辆车里程最少？", "**Golf**（里程：28,000 km）[1]", "它每月费用多少？", "Golf每月费用多少？"),
+        (
+            "Which vehicle has the lowest mileage?",
+            "**Golf** (Mileage: 28,000 km)[1]",
+            "What does it cost a month?",
+            "What does Golf cost a month?",
+        ),
+        ("Which vehicle is the oldest?", "**V-1 · Zoe** (Year: 2012)[1]", "And its mileage?", "Zoe's mileage?"),
+        # What was not asked for by "which", and what no query has found, is no subject.
+        ("What is the mileage of the Golf?", "**28,000 km**[1]", "How old is it?", "How old is the Golf?"),
+    ],
+)
+def test_it_is_what_the_question_before_was_answered_with(
+    before: str, answer: str, question: str, completed: str
+) -> None:
+    assert carry_over(question, [Turn(before, answer)]) == completed
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        ("华瑞涂料呢？", "华瑞涂料"),
+        ("那三月的呢", "三月"),
+        ("And Café Linde?", "Café Linde"),
+        ("What about the second one?", "the second one"),
+        ("为什么？", ""),
+        ("How much does it cost?", ""),
+    ],
+)
+def test_a_follow_up_may_only_name_another_subject(question: str, named: str) -> None:
+    assert only_named(question) == named
+
+
+def test_another_thing_of_another_subject_is_asked_by_itself() -> None:
+    asked = [Turn("书法班每周几上课？", "资料中没有找到足够的依据。")]
+    assert carry_over("那围棋初级班的学费呢？", asked) == "围棋初级班的学费是什么？"
+    assert "价格" in carry_over("X200 的呢？", [Turn("X100 的价格是多少？", "")])

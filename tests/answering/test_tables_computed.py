@@ -15,7 +15,7 @@ from minicpm_rag.answering import AnswerChain, build_chain
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import table_queries
-from minicpm_rag.records import Answer
+from minicpm_rag.records import Answer, Turn
 from minicpm_rag.retrieval import HybridRetriever
 
 ORDERS = """Order ID,Date,Region,Product,Customer,Quantity,Amount (USD)
@@ -636,3 +636,22 @@ def test_where_it_is_not_clear_in_what_they_are_compared_nothing_is_computed(
 def test_what_is_compared_is_not_added_up(compared: AnswerChain) -> None:
     text = ask(compared, "Compare the fees of full members and students").text
     assert "85" not in text and "60" in text and "25" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "first_line"),
+    [
+        ("外科的价格合计多少？", "牙周科呢？", "价格合计：**260 元**（1 行）"),
+        ("What is the total monthly cost of Sales?", "And Logistics?", "Total Monthly cost: **540 EUR** (1 row)"),
+        ("哪个项目的时长最长？", "最短的呢？", "**洗牙**（时长：40 分钟）"),
+    ],
+)
+def test_a_follow_up_asks_the_same_of_another_value(
+    compared: AnswerChain, before: str, question: str, first_line: str
+) -> None:
+    history = [Turn(before, ask(compared, before).text)]
+    assert compared.invoke({"question": question, "history": history}).text.startswith(first_line)
+
+
+def test_two_subjects_side_by_side_are_not_added_up(compared: AnswerChain) -> None:
+    assert ask(compared, "洗牙的价格，拔智齿呢？").mode != "computed"

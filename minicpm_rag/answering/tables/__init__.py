@@ -11,8 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from minicpm_rag.answering.followups import carry_over, only_named
 from minicpm_rag.answering.style import AS_ASKED, Style
 from minicpm_rag.answering.tables.abroad import Near, in_its_words, is_abroad, nearness
+from minicpm_rag.answering.tables.continued import continued
 from minicpm_rag.answering.tables.drafting import drafted
 from minicpm_rag.answering.tables.like_sheets import with_like_sheets
 from minicpm_rag.answering.tables.mentions import column_mentions, folded, may_name
@@ -22,7 +24,7 @@ from minicpm_rag.answering.tables.vocabulary import COUNT, CUE, MEAN, SUM
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import table_queries
 from minicpm_rag.library.ledger.table_queries import Condition, TableQuery, TableResult, TableRow
-from minicpm_rag.records import Answer, AnswerEvent, Citation, Computation, DataTable, Retrieval, Text
+from minicpm_rag.records import Answer, AnswerEvent, Citation, Computation, DataTable, Retrieval, Text, Turn
 
 if TYPE_CHECKING:
     import threading
@@ -79,7 +81,24 @@ def compute(
     return TableAnswer(computed) if computed else None
 
 
-__all__ = ["TableAnswer", "answer", "compute", "draft", "nearness", "seems_asked"]
+__all__ = ["TableAnswer", "answer", "complete", "compute", "draft", "nearness", "seems_asked"]
+
+
+def complete(
+    question: str,
+    history: Sequence[Turn],
+    library: Library,
+    knowledge_base: str,
+    *,
+    within: Collection[int] | None = None,
+) -> str:
+    """A follow-up that only names another value, as the question before of that value; empty for any other."""
+    named = only_named(question) if history else ""
+    before = carry_over(history[-1].question, history[:-1]) if named else ""
+    if not CUE.search(folded(before)):
+        return ""
+    tables = with_like_sheets(_tables(library, knowledge_base, within))
+    return continued(before, named, tables, lambda table, column: _texts_within(library, table, column, before + named))
 
 
 def draft(

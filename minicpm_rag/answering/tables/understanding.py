@@ -21,6 +21,8 @@ from minicpm_rag.text.scripts import is_chinese
 LONGEST = 400  # characters of a question that is read; the vocabulary's patterns are quadratic
 _KIND = re.compile(r"\w{0,4}(?:类别|类型|分类|品类|种类|大类)")
 _WHICH_KIND = re.compile(r"(?:哪一?|什么)类(?![别型目])")
+# What was asked before and a follow-up, put side by side: both subjects would be added up.
+_TWO_SUBJECTS = re.compile(r"[，,][^，,]{1,20}呢[？?\s]*$")
 _MOST_CANDIDATES = 3  # tables that are equally meant and all answer
 
 
@@ -39,7 +41,7 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
 
     Empty where it is not understood.
     """
-    if len(question) > LONGEST or not words.CUE.search(folded(question)):
+    if len(question) > LONGEST or not words.CUE.search(folded(question)) or _TWO_SUBJECTS.search(question):
         return []
     plain = folded(question)
     hinting = [words.USED_UP, *(pattern for pattern, _ in words.ADDED_NOUNS)]
