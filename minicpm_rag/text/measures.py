@@ -6,6 +6,8 @@ Knows common units of time, weight, length and money; an unknown unit is no diff
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import partial
 
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.terms import fold
@@ -42,6 +44,10 @@ _MEASURE = re.compile(
     + "|".join(f"(?P<u{place}>(?:{forms})(?![a-z0-9/]))" for place, forms in enumerate(_UNITS.values()))
     + ")"
 )
+_WRITTEN = re.compile(_MEASURE.pattern, re.IGNORECASE)
+_PLAIN_NUMBER = re.compile(
+    r"(?<![a-z\d.,-])(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,20})(?:\.\d{1,20})?(?![a-z\d]|[.,]\d)", re.IGNORECASE
+)
 # What may stand beside a number without saying of what it is.
 _BESIDE_NUMBERS = re.compile(
     rf"{_NUMBER}|\b(?:within|in|at|about|around|only|up|to|after|before|per|least|most|more|less|than|exactly|it|is|are"
@@ -65,6 +71,29 @@ def units_differ(claim: str, source: str) -> bool:
     """Tell whether the claim gives a number a unit that the source does not, while it gives it another."""
     claimed, held = measures(claim), measures(source)
     return any(value in held and not units & held[value] for value, units in claimed.items())
+
+
+def as_written(claim: str, source: str) -> str:
+    """The claim, its numbers and measures written as the source writes the same ones: "500 g" as "500 grams".
+
+    The reader compares words: it takes 18420 and 18,420 for two numbers. A form that stands in the source stays.
+    """
+    for form in (_WRITTEN, _PLAIN_NUMBER):
+        held = [match.group().strip() for match in form.finditer(source)]
+        written = {_meaning(one): one for one in reversed(held)} | {one: one for one in held}
+        claim = form.sub(partial(_written_alike, written), claim)
+    return claim
+
+
+def _written_alike(written: Mapping[object, str], match: re.Match[str]) -> str:
+    own = match.group()
+    return written.get(own) or written.get(_meaning(own), own)
+
+
+def _meaning(text: str) -> object:
+    """What two ways to write a measure have in common; where no value is known ("one day"), only its own words."""
+    values = numbers(text)
+    return (values, frozenset(measures(text).items())) if values else text
 
 
 def without_units(text: str) -> str:

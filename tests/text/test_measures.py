@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.text.measures import is_bare_number, measures, units_differ, without_units
+from minicpm_rag.text.measures import as_written, is_bare_number, measures, units_differ, without_units
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,33 @@ def test_what_names_something_is_no_bare_number(text: str) -> None:
 
 def test_units_are_left_out() -> None:
     assert without_units("It weighs 500 g, 45 days").split() == ["it", "weighs", "500", ",", "45"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "written"),
+    [
+        ("It weighs 500 g.", "| AirLeaf 200 | 500 grams | 199 |", "It weighs 500 grams."),
+        ("二〇二三年有18420人。", "2023年的访客人数为18,420人。", "2023年有18,420人。"),
+        ("18,420 visitors in 2023", "It had 18420 visitors.", "18420 visitors in 2023"),
+        ("30天内", "三十天内提交", "三十天内"),
+        ("1.5万元", "合同价为15,000元。", "15,000元"),
+        ("５００克", "500 g", "500 g"),
+    ],
+)
+def test_a_number_is_written_as_the_source_writes_it(claim: str, source: str, written: str) -> None:
+    assert as_written(claim, source) == written
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("500 g", "500 g or 500 grams"),  # its own form stands there
+        ("45 days", "45 months"),
+        ("one day", "one year"),
+        ("PM2.5, AL-200", "25 and 200"),
+        ("1.5 million", "1,5"),
+        ("18420", "184,20 and 8,420"),
+    ],
+)
+def test_what_the_source_does_not_say_stays_as_it_is(claim: str, source: str) -> None:
+    assert as_written(claim, source) == claim

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from minicpm_rag.text.measures import as_written
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.questions import asks_for
 from minicpm_rag.text.simplified import to_simplified
@@ -71,14 +72,20 @@ class ReaderProof:
         return self._reader.study(self._question, self._passages)
 
     def _said(self, claim: str, wanted: Collection[int], question: str) -> Mapping[int, float]:
-        numbers_ = sorted(wanted)
-        passages = [self._passages[number - 1] for number in numbers_]
-        return dict(zip(numbers_, self._reader.says(claim, passages, question=question), strict=True))
+        said: dict[int, float] = {}
+        written: dict[str, list[int]] = {}
+        for number in sorted(wanted):
+            written.setdefault(as_written(claim, self._passages[number - 1].page_content), []).append(number)
+        for form, numbers_ in written.items():
+            passages = [self._passages[number - 1] for number in numbers_]
+            said |= zip(numbers_, self._reader.says(form, passages, question=question), strict=True)
+        return said
 
     def _place(self, claim: str, number: int) -> float:
         """The log odds of the place where the passage has the answer's words, beside the reader's own answer."""
         text, study = self._passages[number - 1].page_content, self._studies[number - 1]
-        core = _LEAD.sub("", claim.strip(_EDGES), count=1) if _LEAD.match(claim) else claim.strip(_EDGES)
+        core = as_written(claim, text).strip(_EDGES)
+        core = _LEAD.sub("", core, count=1) if _LEAD.match(claim) else core
         words = r"\s*".join(map(re.escape, re.sub(r"\s", "", to_simplified(core))))
         places = list(re.finditer(words, to_simplified(text), re.IGNORECASE)) if words else []
         if places:
