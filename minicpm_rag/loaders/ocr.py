@@ -52,6 +52,7 @@ class Recognised:
     lines: list[RecognisedLine]
     width: int
     height: int
+    unread: int = 0  # places that look like lines, where none was read
 
     @property
     def trust(self) -> float:
@@ -66,7 +67,7 @@ def recognise(image: Image) -> Recognised:
     image = image.convert("RGB")
     image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     best = _recognised(image)
-    if not best.lines or best.trust >= _SURE:
+    if best.trust >= _SURE or not (best.lines or best.unread):
         return best
     for turn in (270, 90, 180) if best.trust < _SIDEWAYS else (180, 90, 270):
         turned = _recognised(image.rotate(turn, expand=True))
@@ -84,13 +85,14 @@ def _recognised(image: Image) -> Recognised:
     with _LOCK:
         # Its direction classifier turns some upright lines round, so it is left out.
         result = _engine()(pixels, use_cls=False)
+    found = list(zip(result.txts or (), result.scores or (), _boxes(result), strict=True))
+    sure = [(text.strip(), float(score), box) for text, score, box in found if text.strip() and score >= _LEAST_SCORE]
     lines = []
-    boxes = _levelled(_boxes(result), image.width / 2, image.height / 2)
-    for text, score, box in zip(result.txts or (), result.scores or (), boxes, strict=True):
-        if text.strip() and score >= _LEAST_SCORE:
-            xs, ys = [point[0] for point in box], [point[1] for point in box]
-            lines.append(RecognisedLine(text.strip(), min(xs), min(ys), max(xs), max(ys), float(score)))
-    return Recognised(_in_rows(lines), image.width, image.height)
+    boxes = _levelled([box for _, _, box in sure], image.width / 2, image.height / 2)
+    for (text, score, _), box in zip(sure, boxes, strict=True):
+        xs, ys = [point[0] for point in box], [point[1] for point in box]
+        lines.append(RecognisedLine(text, min(xs), min(ys), max(xs), max(ys), score))
+    return Recognised(_in_rows(lines), image.width, image.height, len(found) - len(lines))
 
 
 def _in_rows(lines: list[RecognisedLine]) -> list[RecognisedLine]:
@@ -140,4 +142,5 @@ def _engine() -> Any:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     from rapidocr import RapidOCR
 
-    return RapidOCR(params={"Global.log_level": "error"})
+    # Every place that looks like a line is wanted, also where nothing sure was read: the picture may lie upside down.
+    return RapidOCR(params={"Global.log_level": "error", "Global.text_score": 0.0})

@@ -34,6 +34,18 @@ def test_english_and_chinese_in_a_picture_are_read(tmp_path: Path) -> None:
     assert str(loaded.note) == "1 of 1 pages were read by text recognition."
 
 
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_single_line_that_lies_on_its_side_or_head_is_read(tmp_path: Path, turn: int) -> None:
+    from office_files import make_pdf
+    from PIL import Image
+
+    path = make_pdf(tmp_path / "text.pdf", [[(60.0, 500.0, 24.0, "Invoice 2024-0815: 4,750.00 EUR")]])
+    image = pdf.page_image(path, 1, dots_per_inch=120)
+    line: Image.Image = image.crop((0, 400, image.width, 800))
+    line.rotate(turn, expand=True).save(tmp_path / "line.png")
+    assert load_file(tmp_path / "line.png").pages[0].text == "Invoice 2024-0815: 4,750.00 EUR"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not SCAN.exists(), reason="shared evaluation files are not here")
 def test_scanned_pages_are_read_as_pages() -> None:
