@@ -419,6 +419,13 @@ def test_labels_of_a_chart_are_no_rows_of_a_table(name: str, labels: list[str], 
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize("way", ["upward", "downward"])
+def test_names_of_columns_in_several_sideways_lines_are_read_in_order(way: str) -> None:
+    [page] = loaded(f"table_names_{way}").pages
+    assert page.tables[0].header == "| Item | Delivery time in days | Unit price in euros | Stock in Hamburg |"
+    assert "| Pump | 14 | 4750 | 3 |" in page.text
+
+
 def test_sections_of_a_chinese_document_are_headings_in_the_usual_font() -> None:
     [page] = loaded("chinese_sections").pages
     assert [heading.text for heading in page.headings] == [

@@ -65,6 +65,7 @@ class Fragment:
     size: float  # of the font
     bold: bool
     font: int = -1
+    leans: int = 0  # quarter turns counter-clockwise, of a label in a table of upright text
 
     def __post_init__(self) -> None:
         self.text = self.characters.text[self.start : self.end]
@@ -93,7 +94,8 @@ class Fragment:
             numpy.full(length, left, numpy.float32),
             numpy.full(length, right, numpy.float32),
         )
-        return Fragment(characters, 0, length, left, bottom, right, top, self.size, self.bold)
+        leans = (turns - other) % 4
+        return Fragment(characters, 0, length, left, bottom, right, top, self.size, self.bold, leans=leans)
 
     def words(self) -> list[Fragment]:
         """Its words as fragments."""
@@ -105,7 +107,8 @@ class Fragment:
         """The part of it from one place in its text to another."""
         a, b = self.start + start, self.start + end
         left, right = float(self.characters.left[a]), float(self.characters.right[b - 1])
-        return Fragment(self.characters, a, b, left, self.bottom, right, self.top, self.size, self.bold, self.font)
+        edges = (left, self.bottom, right, self.top)
+        return Fragment(self.characters, a, b, *edges, self.size, self.bold, self.font, self.leans)
 
 
 @dataclass(eq=False)

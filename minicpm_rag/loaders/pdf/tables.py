@@ -62,6 +62,8 @@ def table_in_grid(grid: Grid, fragments: Sequence[Fragment]) -> FoundTable | Non
         middle = (fragment.bottom + fragment.top) / 2
         number = bisect(depths, -middle)
         rows[number][_column_of(fragment, xs)].append(fragment)
+    for cell in (cell for row in rows for cell in row if len(cell) > 1 and cell[0].leans):
+        cell.sort(key=_along_label)
     _fill_merged_cells(rows, grid, xs)
     rows = [part for row in rows for part in _rows_between_lines(row, xs) if any(part)]
     used = [column for column in range(len(xs) - 1) if any(row[column] for row in rows)]
@@ -70,6 +72,14 @@ def table_in_grid(grid: Grid, fragments: Sequence[Fragment]) -> FoundTable | Non
     if len(rows) < 2 or len(used) < 2 or sum(map(bool, cells)) < _FILLED_CELLS * len(cells):
         return None
     return _found(rows)
+
+
+def _along_label(fragment: Fragment) -> tuple[float, float]:
+    """The order of the pieces of a label of several lines that is written up, or down, or upside down."""
+    line = round(fragment.left / max(fragment.size / 2, 1.0))
+    if fragment.leans == 1:
+        return line, fragment.bottom
+    return (-line, -fragment.top) if fragment.leans == 3 else (fragment.bottom, -fragment.right)
 
 
 def _fill_merged_cells(rows: Sequence[Row], grid: Grid, xs: Sequence[float]) -> None:
