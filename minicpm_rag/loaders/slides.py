@@ -1,4 +1,4 @@
-"""Reads PowerPoint presentations (pptx and its kin): one page a slide, with title, texts, tables, charts and notes.
+"""Reads PowerPoint presentations (pptx and its kin): one page a slide, with all its texts, tables, charts and notes.
 
 One odd shape never refuses a presentation: what of it cannot be read is left out.
 """
@@ -17,12 +17,13 @@ from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.tables import header_rows_of
 from minicpm_rag.loaders.word.equations import equation_text
-from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
 
 _WHAT = Message("loaders.presentation")
 _NOTES = "Notes / 备注"
+_HIDDEN = "{number} (hidden / 隐藏)"
 _DEEPEST_GROUP = 50
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -41,13 +42,16 @@ def read(path: Path) -> LoadedFile:
     check_archive(path, _WHAT)
     try:
         presentation = open_office(path, pptx.Presentation)
-        pages = [_page(number, slide) for number, slide in enumerate(presentation.slides, start=1)]
+        authors = _authors(presentation)
+        unread: list[str] = []
+        pages = [_page(number, slide, authors, unread) for number, slide in enumerate(presentation.slides, start=1)]
     except (PythonPptxError, XMLSyntaxError, KeyError, AttributeError, TypeError, IndexError, *BROKEN_ZIP) as exc:
         raise damaged(_WHAT) from exc
-    return loaded(path.name, pages)
+    note = Message("loaders.embedded_not_read", names=list(dict.fromkeys(unread))) if unread else None
+    return loaded(path.name, pages, note=note)
 
 
-def _page(number: int, slide: Any) -> Page:
+def _page(number: int, slide: Any, authors: dict[str, str], unread: list[str]) -> Page:
     count("pages")
     writer = PageWriter()
     title = slide.shapes.title
@@ -65,7 +69,40 @@ def _page(number: int, slide: Any) -> Page:
         if notes.strip():
             writer.heading(_NOTES, 2)
             writer.paragraph(notes)
-    return writer.page(number, kind="slide", label=str(number))
+    for text in _comments(slide, authors):
+        writer.paragraph(text)
+    unread += [one_line(thing.get("progId", "OLE")) for thing in slide.element.iter(f"{_P}oleObj")]
+    is_hidden = slide.element.get("show") in ("0", "false")
+    return writer.page(number, kind="slide", label=_HIDDEN.format(number=number) if is_hidden else str(number))
+
+
+def _authors(presentation: Any) -> dict[str, str]:
+    """The names of those who wrote comments, by their numbers or identifiers."""
+    found: dict[str, str] = {}
+    for relation in presentation.part.rels.values():
+        if not relation.is_external and relation.reltype.endswith(("/commentAuthors", "/authors")):
+            for author in _parsed(relation.target_part.blob).iter("{*}cmAuthor", "{*}author"):
+                found[author.get("id", "")] = author.get("name", "")
+    return found
+
+
+def _comments(slide: Any, authors: dict[str, str]) -> Iterator[str]:
+    """The comments on a slide and the replies to them, each with its author."""
+    for relation in slide.part.rels.values():
+        if relation.is_external or not relation.reltype.endswith("/comments"):
+            continue
+        for comment in _parsed(relation.target_part.blob).iter("{*}cm", "{*}reply"):
+            # PowerPoint writes plain text until 2019, since then paragraphs; replies stand inside of a comment.
+            own = comment.findtext(f"{_P}text") or "\n".join(map(_line, comment.iterfind(f"{{*}}txBody/{_A}p")))
+            author = authors.get(comment.get("authorId", ""), "")
+            if own.strip():
+                yield f"{author}: {own}" if author else own
+
+
+def _parsed(data: bytes) -> Any:
+    from lxml import etree
+
+    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
 
 
 def _shapes(shapes: Any, depth: int = 0) -> Iterator[Any]:

@@ -50,3 +50,16 @@ def test_a_form_that_its_pages_do_not_show_is_refused(tmp_path: Path, text: str,
 def test_a_form_that_its_pages_show_is_read(tmp_path: Path) -> None:
     (page,) = load_file(xfa_form(tmp_path / "a.pdf", "The fee is 35 euros a year.")).pages
     assert page.text == "The fee is 35 euros a year."
+
+
+def test_files_that_a_pdf_holds_are_named(tmp_path: Path) -> None:
+    import pypdfium2
+    from office_files import make_pdf
+
+    document = pypdfium2.PdfDocument(make_pdf(tmp_path / "a.pdf", [[(60, 700, 12, "The fee is 35 euros.")]]))
+    document.new_attachment("发票.xml").set_data(b"<x/>")
+    document.save(tmp_path / "b.pdf")
+    document.close()
+    loaded = load_file(tmp_path / "b.pdf")
+    assert loaded.pages[0].text == "The fee is 35 euros."
+    assert str(loaded.note) == "Embedded parts that were not read: 发票.xml."

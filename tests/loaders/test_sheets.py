@@ -216,3 +216,20 @@ def test_the_line_that_tells_excel_the_mark_is_no_row(tmp_path: Path) -> None:
     (page,) = load_file(path).pages
     assert page.text == "| Name | Price |\n| Bolt, M8 | 5 |\n| Nut | 7 |"
     assert [number for _, number in page.tables[0].rows] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("before", "label"), [("[Threaded comment]\n\nYour version of Excel", "Comment:"), ("[线程批注]\n\n你的", "注释：")]
+)
+def test_a_conversation_in_a_comment_is_read_without_what_excel_says_of_it(
+    tmp_path: Path, before: str, label: str
+) -> None:
+    import openpyxl
+    from openpyxl.comments import Comment
+
+    workbook = openpyxl.Workbook()
+    workbook.active["A1"] = "价格"
+    text = f"{before} https://go.microsoft.com/fwlink/?linkid=870924\n\n{label}\n    含税吗？\nReply:\n    含。"
+    workbook.active["A1"].comment = Comment(text, "tc={1}")
+    workbook.save(tmp_path / "a.xlsx")
+    assert load_file(tmp_path / "a.xlsx").pages[0].text.endswith("\n\nA1: 含税吗？ Reply: 含。")

@@ -17,6 +17,7 @@ from minicpm_rag.loaders.pdf.finished import FinishedPage, finished
 from minicpm_rag.loaders.pdf.pages import Pdf, RawPage, damaged, open_pdf
 from minicpm_rag.loaders.pdf.sanity import is_poor
 from minicpm_rag.loaders.pdf.scans import INSTALL_OCR, page_of, part_of, recognised_glyphs, recognised_text, scan_note
+from minicpm_rag.loaders.writer import one_line
 from minicpm_rag.messages import Message, joined
 from minicpm_rag.records import LoadedFile, Page
 
@@ -42,10 +43,13 @@ def read(path: Path, *, ocr: bool, recognised: Callable[[], None], password: str
         stands_in = pdf.has_pages_of_xfa or not shown or _PLEASE_WAIT.search(shown)
         if pdf.has_xfa and stands_in and len(shown) < _MOST_WAITING_TEXT:
             raise DocumentError("loaders.pdf_xfa")
+        names = list(filter(None, map(one_line, pdf.attachments())))
+        embedded = Message("loaders.embedded_not_read", names=names) if names else None
         note, remedy = reading.note(len(pdf)), reading.remedy()
         if not pages:
-            raise DocumentError(note or Message("loaders.no_text"), remedy)
-        return LoadedFile(path.name, tuple(pages), len(pdf), note=note, remedy=remedy)
+            reason = note or Message("loaders.no_text")
+            raise DocumentError(joined(reason, embedded) or reason, remedy)
+        return LoadedFile(path.name, tuple(pages), len(pdf), note=joined(note, embedded), remedy=remedy)
 
 
 class _Reading:

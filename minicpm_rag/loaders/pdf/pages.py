@@ -38,6 +38,7 @@ _LETTER_SHAPES = 30  # a page with more shapes of a letter's size and no text sh
 _MOST_UNKNOWN = 0.3  # share of the characters whose meaning the font does not say
 _FEWEST_UNKNOWN = 5
 _MOST_PICTURE_PIXELS = 40_000_000
+_MOST_ATTACHMENTS = 20
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,17 @@ class Pdf:
 
         with _LOCK:
             return bool(pdfium.FPDF_GetFormType(self._document.raw) == pdfium.FORMTYPE_XFA_FULL)
+
+    def attachments(self) -> list[str]:
+        """The names of the files that it holds."""
+        import pypdfium2
+
+        with _LOCK:
+            try:
+                count = min(self._document.count_attachments(), _MOST_ATTACHMENTS)
+                return [self._document.get_attachment(number).get_name() for number in range(count)]
+            except pypdfium2.PdfiumError:  # a list of them that is damaged keeps no text out
+                return []
 
     def outline(self) -> list[tuple[int, str, int]]:
         """Its bookmarks as (level from 1, words, page number)."""

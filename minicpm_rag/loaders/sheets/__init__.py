@@ -40,6 +40,7 @@ _AREA = re.compile(
     rb"<(?:\w{1,20}:)?(?:mergeCell|hyperlink|comment)\s[^<>]{0,500}?\bref=[\"']"
     rb"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"
 )
+_ON_CONVERSATIONS = "go.microsoft.com/fwlink/?linkid=870924"  # the end of what it says
 _HIDDEN = "{title} (hidden / 隐藏)"
 # What openpyxl raises for broken files, in practice; SyntaxError is the base of both XML parsers' errors.
 _DAMAGED = (
@@ -150,8 +151,15 @@ def _comments(sheet: Any) -> Iterator[str]:
     for row in sheet.iter_rows():
         for cell in row:
             comment = getattr(cell, "comment", None)
-            if comment is not None and (text := one_line(str(comment.text or ""))):
+            if comment is not None and (text := one_line(_own_words(str(comment.text or "")))):
                 yield f"{cell.coordinate}: {text}"
+
+
+def _own_words(comment: str) -> str:
+    """A comment without what Excel puts before those of a conversation, for programs that do not know them."""
+    _, told, words = comment.partition(_ON_CONVERSATIONS)
+    label, _, text = words.strip().partition("\n")
+    return text if told and label.endswith((":", "：")) else words if told else comment
 
 
 def _whole_rows(sheet: Any, formulas: Any) -> Iterator[Row]:
