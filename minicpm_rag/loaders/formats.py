@@ -50,6 +50,7 @@ FORMATS: dict[str, Format] = {
     "odp": Format("opendocument.read_slides", "odp otp", what="loaders.presentation"),
     "rtf": Format("rich_text.read", "rtf", what="loaders.rich_text_file"),
     "msg": Format("mail.outlook.read", "msg", what="loaders.mail"),
+    "calendar": Format("calendars.read", "ics vcs vcf"),
     "subtitles": Format("subtitles.read", "vtt srt"),
     "epub": Format("book.read", "epub", what="loaders.book", part="META-INF/container.xml"),
     "mobi": Format("mobi.read", "mobi azw azw3 prc pdb", what="loaders.book"),

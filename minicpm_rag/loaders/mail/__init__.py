@@ -18,6 +18,7 @@ from typing import Any
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.bounds import count
+from minicpm_rag.loaders.calendars import entries
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.html import decode_html, write_html
@@ -29,6 +30,7 @@ from minicpm_rag.records import LoadedFile
 _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
 _LONGEST_HEADER = 10_000  # characters; encoded words in one of 480 KB took the standard library 5 GB
 _DEEPEST = 50  # parts inside parts; a message forwarded ten times has 30
+_CALENDAR = "text/calendar"
 _HTML = ("text/html", "application/xhtml+xml")
 
 
@@ -137,6 +139,10 @@ def _write(part: MIMEPart, letter: Letter, depth: int) -> bool:
         return False
     if kind in _HTML:
         write_html(_html(part), letter.writer)
+    elif kind == _CALENDAR:
+        for entry in entries(_text(part)):
+            letter.writer.paragraph("\n".join(entry.facts))
+            letter.writer.paragraph(entry.text)
     else:
         letter.writer.paragraph(_text(part))
     return True
@@ -157,7 +163,12 @@ def _write_alternative(parts: list[MIMEPart], letter: Letter, depth: int) -> boo
         attached = (one for one in part.walk() if one.get_content_disposition() == "attachment")
         if part is not chosen:
             letter.attachments += [_name(one) for one in attached]
-    return _write(chosen, letter, depth)
+    written = _write(chosen, letter, depth)
+    for part in parts:  # an invitation: its text is the same, but only here it says when and where
+        if part is not chosen and part.get_content_type() == _CALENDAR:
+            for entry in entries(_text(part)):
+                letter.writer.paragraph("\n".join(entry.facts))
+    return written
 
 
 def _holds_html(part: MIMEPart) -> bool:
@@ -165,7 +176,7 @@ def _holds_html(part: MIMEPart) -> bool:
 
 
 def _is_text(kind: str) -> bool:
-    return kind in ("text/plain", "text/enriched", *_HTML) or kind.startswith("multipart/")
+    return kind in ("text/plain", "text/enriched", _CALENDAR, *_HTML) or kind.startswith("multipart/")
 
 
 def _forwarded(part: MIMEPart, message: MIMEPart) -> MIMEPart:
