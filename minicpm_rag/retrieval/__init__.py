@@ -34,7 +34,14 @@ from minicpm_rag.retrieval.parties import in_its_words
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import Choice, select, tell_fates
 from minicpm_rag.retrieval.spelling import corrected
-from minicpm_rag.retrieval.vetoes import lacks_office, lacks_something, none_tells, tells_something_else, unreadable
+from minicpm_rag.retrieval.vetoes import (
+    lacks_office,
+    lacks_something,
+    mark_lacking,
+    none_tells,
+    tells_something_else,
+    unreadable,
+)
 from minicpm_rag.settings import PASSAGES
 from minicpm_rag.text.courtesies import without_courtesies
 from minicpm_rag.text.questions import check_question, language_of
@@ -155,8 +162,7 @@ class HybridRetriever(BaseRetriever):
         candidates = self._ranked(candidates, question, match, searches, weights)
         # An embedder without a reader may know few Chinese characters, but then its passages are found by words.
         unread = unreadable(question, self.embedder.readable_share) if self.reader is not None else frozenset()
-        for candidate in candidates:
-            candidate.is_lacking = lacks_something(question, unread, with_above(candidate.document))
+        mark_lacking(question, unread, candidates)
         if unread:
             candidates.sort(key=lambda candidate: candidate.is_lacking)
         if self.reader is not None:

@@ -86,6 +86,10 @@ class QuestionMatch:
         weights = {term: weight for term, weight in self._content.items() if term not in apart}
         return _best_sentence(weights, self._terms(document))
 
+    def content_of(self, document: Document) -> frozenset[str]:
+        """The content words of the question that the passage holds, what stands above it apart."""
+        return frozenset(self._content.keys() & set(self._terms(document).order))
+
     def coverage(self, documents: Sequence[Document]) -> float:
         """The share of the question's weight that the passages hold together, 0..1."""
         texts = [self._terms(document).whole for document in documents]

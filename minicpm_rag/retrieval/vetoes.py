@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from minicpm_rag.records import DOCUMENT_ID, PAGE, START
 from minicpm_rag.retrieval.attributes import attribute, lacks_attribute
 from minicpm_rag.retrieval.forms import has_form
 from minicpm_rag.retrieval.matching import with_above
@@ -42,6 +43,7 @@ _SURELY_NONE = -5.4  # the reader's log odds under which a passage surely does n
 _NONE = -3.0  # the same for one that does not even have the word for what is asked
 _ON_SUBJECT = 0.5  # of what the first passage holds of the question but for the word for what is asked
 _LIKELY = 0.1  # from which the reader takes a place for one where the answer may lie
+_HEAD_CHARACTERS = 400
 _SMALL = 10.0  # "the two sides", "the 3 largest": up to here a number may count what the passage lists
 
 
@@ -82,6 +84,28 @@ def lacks_office(question: str, source: str) -> bool:
     return office[-2:] not in said and office[:2] not in said
 
 
+def is_head(document: Document) -> bool:
+    """Whether the passage stands at the head of its document, which says what the whole of it is about."""
+    metadata = document.metadata
+    return metadata.get(PAGE) == 1 and metadata.get(START, 0) < _HEAD_CHARACTERS
+
+
+def mark_lacking(question: str, unread: frozenset[str], candidates: Sequence[Candidate]) -> None:
+    """Note which candidates lack something of the question.
+
+    What the head of a document tells holds for all of it: a lease names 12号楼 once, above its clauses.
+    """
+    heads: dict[int, list[str]] = {}
+    for candidate in candidates:
+        if is_head(document := candidate.document):
+            heads.setdefault(document.metadata[DOCUMENT_ID], []).append(document.page_content)
+    for candidate in candidates:
+        source = with_above(candidate.document)
+        candidate.is_lacking = lacks_something(question, unread, source)
+        if candidate.is_lacking and (head := heads.get(candidate.document.metadata.get(DOCUMENT_ID, -1))):
+            candidate.is_lacking = lacks_something(question, unread, "\n".join([*head, source]))
+
+
 def none_tells(match: QuestionMatch, candidates: Sequence[Candidate]) -> bool:
     """Whether of the passages that were read and hold the question's subject none tells what is asked of it."""
     question = match.question
@@ -90,11 +114,19 @@ def none_tells(match: QuestionMatch, candidates: Sequence[Candidate]) -> bool:
         return False
     asked = attribute(question)
     shares = [match.subject_sentence(one.document, asked) for one in read]
-    # What is in another language shares no words, and may speak of the subject all the same.
-    on_subject = [
+    near = [one for one, share in zip(read, shares, strict=True) if share >= _ON_SUBJECT * shares[0]]
+    told = frozenset().union(*(match.content_of(one.document) for one in near))
+    # What is in another language shares no words, and may speak of the subject all the same. So may a later clause of
+    # a document whose head names the subject, where it has the word for what is asked: "The rent is 3,450".
+    heads = {one.document.metadata[DOCUMENT_ID] for one in near if is_head(one.document)}
+    on_subject = near + [
         one
-        for one, share in zip(read, shares, strict=True)
-        if share >= _ON_SUBJECT * shares[0] or has_han(one.document.page_content) != has_han(question)
+        for one in read
+        if one not in near
+        and (
+            has_han(one.document.page_content) != has_han(question)
+            or (one.document.metadata.get(DOCUMENT_ID) in heads and match.content_of(one.document) - told)
+        )
     ]
     lacks_word = bool(asked) and all(lacks_attribute(question, with_above(one.document)) for one in on_subject)
     least = _NONE if lacks_word else _SURELY_NONE

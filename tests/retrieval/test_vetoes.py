@@ -5,12 +5,13 @@ import math
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.records import Candidate, Reading
+from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Candidate, Reading
 from minicpm_rag.retrieval.matching import QuestionMatch
 from minicpm_rag.retrieval.vetoes import (
     lacking_numbers,
     lacks_office,
     lacks_something,
+    mark_lacking,
     none_tells,
     tells_something_else,
     unreadable,
@@ -90,6 +91,33 @@ def test_passages_on_the_subject_must_tell_what_is_asked(
 ) -> None:
     match = QuestionMatch(question, lambda wanted: dict.fromkeys(wanted, 1.0))
     assert none_tells(match, candidates(*read)) is none
+
+
+def _clauses(*placed: tuple[int, int, str, float]) -> list[Candidate]:
+    """Passages of (document, start, text) on first pages, with the log odds that they answer."""
+    found = candidates(*((text, odds) for _, _, text, odds in placed))
+    for one, (document, start, _, _) in zip(found, placed, strict=True):
+        one.document.metadata.update({DOCUMENT_ID: document, PAGE: 1, START: start})
+    return found
+
+
+@pytest.mark.parametrize(("document", "start", "none"), [(1, 0, False), (1, 5000, True), (2, 0, True)])
+def test_a_later_clause_may_tell_what_is_asked_of_the_subject_that_the_head_names(
+    document: int, start: int, none: bool
+) -> None:
+    match = QuestionMatch("How much is the rent for unit 4B?", lambda wanted: dict.fromkeys(wanted, 1.0))
+    head = (document, start, "The premises are unit 4B, with three parking spaces.", -6.0)
+    assert none_tells(match, _clauses(head, (1, 900, "The rent is 3,450 a month.", -4.0))) is none
+
+
+def test_a_number_that_the_head_of_its_document_names_is_not_lacking() -> None:
+    found = _clauses(
+        (1, 0, "出租人：罗启明。房屋位于梧桐苑12号楼。", 0.0),
+        (1, 900, "押金为两个月租金。", 0.0),
+        (2, 0, "押金为三个月租金。", 0.0),
+    )
+    mark_lacking("梧桐苑12号楼的押金是多少？", frozenset(), found)
+    assert [one.is_lacking for one in found] == [False, False, True]
 
 
 def test_one_likely_place_of_the_right_kind_is_enough() -> None:
