@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.records import DOCUMENT_ID, EVIDENCE, HEADINGS, PAGE, SCORE, START, TITLE, Reading, Similarity
+from minicpm_rag.retrieval.rivals import speaks_of_rival
 from minicpm_rag.text.claims import codes, holds_name
 from minicpm_rag.text.comparisons import asks_for_list, own_terms, sides
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, asks_for, content_terms, holds
@@ -279,7 +280,7 @@ def _both_sides(compared: tuple[str, str], ranked: Sequence[_Scored]) -> list[_S
         for found in ranked:
             said = _share(own, found.one.terms)
             named = max(said, _share(own, found.one.terms | found.one.section | found.one.above))
-            if named >= _NAMED and not _leads(found):
+            if named >= _NAMED and not _leads(found) and not _is_of_rival(side, found.one):
                 only_other = _share(others, found.one.terms) if said < 1 else 0.0
                 fitting.append((found.score + said + named - only_other / 2, found))
         about.append(sorted(fitting, key=lambda pair: -pair[0])[:_MOST_OF_A_SIDE])
@@ -292,6 +293,11 @@ def _both_sides(compared: tuple[str, str], ranked: Sequence[_Scored]) -> list[_S
         return []
     _, found, other_found = max(pairs, key=lambda pair: pair[0])
     return [found] if found is other_found else [found, other_found]
+
+
+def _is_of_rival(side: str, candidate: _Candidate) -> bool:
+    """Whether the statement speaks of another of a series: of the Barista Mini, not of the Barista One."""
+    return speaks_of_rival(side, candidate.passage, candidate.statement.start)
 
 
 def _alike(one: _Candidate, other: _Candidate) -> float:

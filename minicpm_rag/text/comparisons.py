@@ -16,10 +16,13 @@ _SIDES_ZH = re.compile(
     r"^(?P<one>[^，,。；？?]{1,24}?)\s*(?:和|与|跟|(?<![合相不共一])同(?![样时意一事])|比|还是|以及|、)\s*(?P<other>[^，,。；？?]{1,24}?)\s*"
     r"(?=的|哪|谁|有|相|都|各|分别|在|之间|更|早|晚|多|少|高|低|长|短|贵|便宜|重|轻|大|小|快|慢|是|一样|差|，|,|？|\?|$)"
 )
-_ARTICLE = r"(?:the |a |an |our |its )?"
+_ARTICLE = r"(?:(?:that|those) (?:of|for|in) )?(?:the |a |an |our |its )?"
 _SIDES_EN = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
+        r"\bhow (?:much|many) (?:\w+er|more|less)(?: \w+)?? (?:is|are|was|were|does|do|did|has|have|can|will) "
+        rf"{_ARTICLE}(?P<one>[^,?]+?) (?:(?:pay|cost|weigh|take|earn|have|hold|use|last)s? (?:(?:a|per) \w+ )?)?than "
+        rf"{_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",
         rf"\bbetween {_ARTICLE}(?P<one>[^,?]+?) and {_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",
         rf"\b(?:compare|comparing) (?P<what>[^,?]*? of )?{_ARTICLE}(?P<one>[^,?]+?) (?:and|with|to) {_ARTICLE}"
         r"(?P<other>[^,?]+?)(?=[,?.]|$)",
@@ -27,9 +30,6 @@ _SIDES_EN = tuple(
         rf"{_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",
         rf"\b(?:is|are|was|were|does|do|did|has|have|can|will) {_ARTICLE}(?P<one>[^,?]+?) (?:\w+ )?"
         rf"(?:\w+er|more \w+|less \w+)\b[^,?]*? than {_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",
-        r"\bhow (?:much|many) (?:\w+er|more|less)(?: \w+)?? (?:is|are|was|were|does|do|did|has|have|can|will) "
-        rf"{_ARTICLE}(?P<one>[^,?]+?) (?:(?:pay|cost|weigh|take|earn|have|hold|use|last)s? (?:(?:a|per) \w+ )?)?than "
-        rf"{_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",
         rf"\b(?:how|where|do|does|did|in what way) (?:do |does |did )?{_ARTICLE}(?P<one>[^,?]+?) and {_ARTICLE}"
         r"(?P<other>[^,?]+?) (?:differ|compare|both|each|have the same|cost the same)",
         rf"\bfor (?:both )?{_ARTICLE}(?P<one>[^,?]+?) and (?:for )?{_ARTICLE}(?P<other>[^,?]+?)(?=[,?.]|$)",

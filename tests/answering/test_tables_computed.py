@@ -655,3 +655,24 @@ def test_a_follow_up_asks_the_same_of_another_value(
 
 def test_two_subjects_side_by_side_are_not_added_up(compared: AnswerChain) -> None:
     assert ask(compared, "洗牙的价格，拔智齿呢？").mode != "computed"
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("哪些项目比拔智齿便宜？", {"洗牙", "补牙"}),
+        ("哪些项目的时长比补牙长？", {"拔智齿", "根管治疗"}),
+        ("Which vehicles are more expensive than the Kangoo?", {"Sprinter", "Golf"}),
+        ("Which vehicles have a lower mileage than the Kangoo?", {"Golf", "Zoe"}),
+    ],
+)
+def test_rows_are_compared_with_a_named_one(compared: AnswerChain, question: str, names: set[str]) -> None:
+    answer = ask(compared, question)
+    known = {line.split(",")[0] for line in f"{DENTIST}{FLEET}".splitlines()}
+    rows = [line for line in answer.text.splitlines() if line.startswith("|")]
+    assert {name for name in known if any(row.startswith(f"| {name} |") for row in rows)} - {"项目", "Vehicle"} == names
+
+
+@pytest.mark.parametrize("question", ["哪些项目比种植牙便宜？", "Which vehicles are more expensive than last year?"])
+def test_a_row_that_the_table_lacks_compares_with_nothing(compared: AnswerChain, question: str) -> None:
+    assert ask(compared, question).mode != "computed"

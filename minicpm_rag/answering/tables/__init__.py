@@ -18,6 +18,7 @@ from minicpm_rag.answering.tables.continued import continued
 from minicpm_rag.answering.tables.drafting import drafted
 from minicpm_rag.answering.tables.like_sheets import with_like_sheets
 from minicpm_rag.answering.tables.mentions import column_mentions, folded, may_name
+from minicpm_rag.answering.tables.relative import in_numbers
 from minicpm_rag.answering.tables.telling import Computed, tell
 from minicpm_rag.answering.tables.understanding import Understood, most_of, understand
 from minicpm_rag.answering.tables.vocabulary import COUNT, CUE, MEAN, SUM
@@ -65,7 +66,18 @@ def compute(
     def texts_within(table: DataTable, column: int) -> Sequence[str]:
         return _texts_within(library, table, column, question)
 
-    understood = understand(question, tables, texts_within)
+    def look_up(query: TableQuery) -> float | None:
+        rows = table_queries.run(library.ledger, query.tables, table_queries.sql_of(query)).rows
+        return rows[0][0] if rows and isinstance(rows[0][0], int | float) else None
+
+    beside = [
+        replace(one, exchanged=(words,))
+        for table in tables
+        if (found := in_numbers(question, table, texts_within, look_up)) is not None
+        for said, words in [found]
+        for one in understand(said, [table], texts_within)
+    ]
+    understood = most_of(beside) or understand(question, tables, texts_within)
     if not understood and near is not None:
         abroad = [table for table in tables if is_abroad(question, table)]
         abroad.sort(key=lambda table: -len(column_mentions(folded(question), [table])))

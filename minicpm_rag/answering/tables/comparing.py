@@ -67,7 +67,7 @@ class Comparing(Conditions):
         adjective = words.AS_WHAT.search(self.text)
         for said in filter(None, (unit, f"{asked} {adjective.group() if adjective else ''} {self._rest()}")):
             for pattern, hint in words.MEASURED_BESIDE:
-                if pattern.search(said) and (field := self._hinted(hint)) is not None:
+                if pattern.search(said) and (field := self.hinted(hint)) is not None:
                     return (field,)
         return ()
 

@@ -190,7 +190,7 @@ class Computing(Comparing):
     def _added_noun(self) -> Field | None:
         """The column that is added up where the question says "sold" or "spent" and names none."""
         rest = self._rest()
-        return next((self._hinted(hint) for pattern, hint in words.ADDED_NOUNS if pattern.search(rest)), None)
+        return next((self.hinted(hint) for pattern, hint in words.ADDED_NOUNS if pattern.search(rest)), None)
 
     def _is_of_many(self) -> bool:
         """Whether the conditions leave more than one row: none of them is on a column of different values."""
@@ -282,7 +282,7 @@ class Computing(Comparing):
         numeric = list(dict.fromkeys(numeric))
         if len(numeric) > 1:
             return None
-        if hint == "price" and not any(map(self._is_money, numeric)) and (price := self._hinted(hint)) is not None:
+        if hint == "price" and not any(map(self._is_money, numeric)) and (price := self.hinted(hint)) is not None:
             return (price,)  # "the cheapest per unit" names no number of units
         if not numeric and not hint and self._is_spent():
             hint = "spending"
@@ -295,7 +295,7 @@ class Computing(Comparing):
         ):
             return (added,)
         if not numeric and hint:
-            field = self._hinted(hint) if hint != "date" else None
+            field = self.hinted(hint) if hint != "date" else None
             if field is None and hint in ("date", "age"):  # the oldest building has no age, but a year
                 field = self._first_date()
             return None if field is None else (field,)
@@ -388,10 +388,10 @@ class Computing(Comparing):
         Also where each thing has one row, as in an inventory: that there is one row of desks says nothing of desks.
         """
         if len(self.tables) == 1 and any(map(self._names_one_row, self.conditions)):
-            return self._hinted("quantity")
+            return self.hinted("quantity")
         said = counted.group()
         is_of_rows = said[-1:] not in words.PIECES if is_chinese(said) else self._is_counting()
-        return None if is_of_rows or words.SOLD.search(self.text) is None else self._hinted("quantity")
+        return None if is_of_rows or words.SOLD.search(self.text) is None else self.hinted("quantity")
 
     def _counts_rows(self, counted: re.Match[str]) -> bool:
         """Whether what is counted are rows: "how many days" over rows that are no days is something else."""

@@ -127,7 +127,7 @@ class Conditions(QuestionWords):
             return nearest, meant
         around = self.text[max(0, match.start() - 6) : match.end()]
         for pattern, hint in words.COMPARED:
-            if pattern.search(around) and (field := self._hinted(hint)) is not None:
+            if pattern.search(around) and (field := self.hinted(hint)) is not None:
                 return None, field
         unit = one.unit.removeprefix("个") if (one := _amount(said)) is not None else ""
         if unit:
@@ -273,7 +273,7 @@ class Conditions(QuestionWords):
 
     def _used_up(self) -> None:
         """What is out of stock has nothing left in the column that counts it."""
-        if words.USED_UP.search(self.text) and (field := self._hinted("stock")) is not None:
+        if words.USED_UP.search(self.text) and (field := self.hinted("stock")) is not None:
             self._take(words.USED_UP)
             self.conditions.append(Condition(field, "<=", (0.0,)))
 

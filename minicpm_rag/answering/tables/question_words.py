@@ -136,7 +136,7 @@ class QuestionWords:
         """Whether a column has another value in each row."""
         return not field.part and self._column(field).distinct == self.tables[field.table].rows
 
-    def _hinted(self, hint: str) -> Field | None:
+    def hinted(self, hint: str) -> Field | None:
         """The number column that a word like "expensive" means; the further its name is from it, the less it says."""
         for distance, name in enumerate(words.HINTED.get(hint, (hint,))):
             row = words.SYNONYMS.get(name, name).split("|")

@@ -157,7 +157,11 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"最重|\bheaviest\b"), MORE, "weight"),
     (re.compile(r"最轻|\blightest\b"), LESS, "weight"),
     (re.compile(r"最早|最先|\b(?:earliest|first)\b"), LESS, "date"),
-    (re.compile(r"最晚|最近|最新|最后|\b(?:latest|newest|most recent|last)\b"), MORE, "date"),
+    (
+        re.compile(r"最晚|最近|最新|最后|\b(?:latest|newest|most recent|last(?! (?:year|month|week|quarter)\b))\b"),
+        MORE,
+        "date",
+    ),
     (
         re.compile(
             r"(?:用时|耗时|时间|花时间)最[长久多]|最慢|\b(?:took|takes?|lasted|ran) (?:the )?longest\b"
@@ -454,19 +458,19 @@ ROW_NOUNS_ZH = re.compile(
 )
 # What cannot be added up over rows unless somebody says so.
 NOT_ADDED = re.compile(
-    r"[单均售定进报市原现]价|价格|价$|率|比(?!赛)|分$|分数|成绩|得分|评分|年龄|温度|平均|均值|等级|工资|薪|身高|体重|折扣|指数|排名|\b(?:price"
+    r"[单均售定进报市原现]价|价格|(?<!总)价$|率|比(?!赛)|分$|分数|成绩|得分|评分|年龄|温度|平均|均值|等级|工资|薪|身高|体重|折扣|指数|排名|\b(?:price"
     r"|rate|ratio|percent\w*|score|rating"
     r"|grade|age|temperature|average|avg|mean|salary|wage|height|discount|index|rank|gpa|margin|level|speed)\b"
 )
 # Words that say nothing of which rows are meant.
 FILLERS = re.compile(
-    r"已经?|请问|请|帮我|帮忙|告诉我|告诉|查一下|查询|查|看看|看一下|算一下|计算|统计|算|一下|根据|表格?中?里?|数据"
+    r"的货(?=\W*$)|已经?|请问|请|帮我|帮忙|告诉我|告诉|查一下|查询|查|看看|看一下|算一下|计算|统计|算|一下|根据|表格?中?里?|数据"
     r"|记录|当中|其中|其[他它余]|各有|支付|发表|拥有|通过|乘坐|工作|上班|就职|居住|全部|所有|整个|公司"
     r"|的|了|是|有|在|中|里|内|和|与|及|以及|且|并且|并|而|又|为|呢|吗|啊|吧|我们?|你|咱们?|它们?|他们?|这|那"
     r"|个|些|就|都|也|把|对|于|从|来自|属于|期间"
     r"|卖出?|售出?|下|用|付|乘|写|教|销售|购买|买|订购?|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
     r"|哪里|哪一|哪|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
-    r"|笔|条|单|件|的货(?=\W*$)"
+    r"|笔|条|单|件"
 )
 _FILLER_WORDS_TEXT = """
     please tell show list give find me us all every the any record row entry table sheet data file was were is are
