@@ -115,19 +115,22 @@ def _upper_damage(path: Path, header: _Header) -> Message | None:
     levels = numpy.zeros(header.elements, dtype=numpy.int64)
     upper: list[int] = []  # where the links of each element above the lowest level begin, with the elements
     begins: list[int] = []
-    position = 0
-    for element in range(header.elements):
-        if position + 4 > len(data):
-            return Message("library.index_cut_short", file=path.name)
-        size = int.from_bytes(data[position : position + 4], "little")
-        position += 4
-        if size:
-            levels[element] = size // level_bytes
-            if size % level_bytes or levels[element] > header.top_level or position + size > len(data):
-                return Message("library.index_element_senseless", file=path.name, element=element)
-            upper.append(element)
-            begins.append(position)
-            position += size
+    words = numpy.frombuffer(data, dtype="<u4", count=len(data) // 4)
+    ahead = iter(numpy.flatnonzero(words).tolist())
+    place = element = 0  # a word that gives the bytes of an element's links; all words of most elements are this 0
+    while (found := next((number for number in ahead if number >= place), None)) is not None:
+        element += found - place
+        if element >= header.elements:
+            break
+        size, position = int(words[found]), 4 * (found + 1)
+        levels[element] = size // level_bytes
+        if size % level_bytes or levels[element] > header.top_level or position + size > len(data):
+            return Message("library.index_element_senseless", file=path.name, element=element)
+        upper.append(element)
+        begins.append(position)
+        place, element = found + 1 + size // 4, element + 1
+    if element + len(words) - place < header.elements:
+        return Message("library.index_cut_short", file=path.name)
     if header.entry >= header.elements or levels[header.entry] != header.top_level:
         return Message("library.index_entry_senseless")
     for level in range(1, header.top_level + 1):
@@ -150,6 +153,8 @@ def _lead_to(counts: Any, links: Numbers, elements: int, reachable: Any = None) 
     width = links.shape[1]
     if len(counts) and int(counts.max()) > width:
         return False
+    if reachable is None and links.size and int(links.max()) < elements:
+        return True  # even those beyond the counts
     used = links[numpy.arange(width) < counts[:, None]]
     if len(used) and int(used.max()) >= elements:
         return False
