@@ -227,8 +227,12 @@ def _enough(question: str, ranked: Sequence[_Scored], *, in_detail: bool) -> lis
     wanted = frozenset(content_terms(question))
     is_shared = any(found.one.terms & wanted for found in ranked)
     others = 0 if has_most_words else 1
-    if in_detail or best.likely < _SURELY_HERE:
+    # Across languages no word is shared, and what is near in meaning is many things: the reader alone tells.
+    is_told = best.likely >= (_SURELY_HERE if is_shared else _FOUND)
+    if in_detail or not is_told:
         others = len(ranked)
+    elif not is_shared:
+        others = 0
     for found in ranked:
         is_read = found is best or found.read >= _READ_WELL or found.likely >= _LIKELY
         least = _OF_BEST if found.one.number == best.one.number else _OF_BEST_ELSEWHERE

@@ -314,3 +314,13 @@ def test_a_row_whose_range_leaves_the_amount_out_is_not_quoted() -> None:
     text = " ".join(one.statement.text for one in excerpts("两天事假谁批？", [_mail(rows)]))
     assert "部门总监" in text
     assert "直属主管" not in text and "人力总监" not in text
+
+
+def test_across_languages_only_what_the_reader_takes_for_the_answer_is_quoted() -> None:
+    text = "The device stands upright. Clean the air filter every two weeks. Weight: 14 kg."
+    begin = text.index("every")
+    reading = Reading(begin, begin + 15, 0.7, 0.9, ((begin, begin + 15, 0.9),))
+    found = excerpts(
+        "滤网多久清洗一次？", [_mail(text)], [reading], similarity=lambda question, texts: [0.8 for _ in texts]
+    )
+    assert [one.statement.text for one in found] == ["Clean the air filter every two weeks."]

@@ -676,3 +676,11 @@ def test_rows_are_compared_with_a_named_one(compared: AnswerChain, question: str
 @pytest.mark.parametrize("question", ["哪些项目比种植牙便宜？", "Which vehicles are more expensive than last year?"])
 def test_a_row_that_the_table_lacks_compares_with_nothing(compared: AnswerChain, question: str) -> None:
     assert ask(compared, question).mode != "computed"
+
+
+def test_what_takes_longest_to_deliver_is_told_by_the_lead_time(tmp_path: Path) -> None:
+    (tmp_path / "parts.csv").write_text("Part,Price (EUR),Lead time (days)\nChain,27,2\nBattery,489,21\n")
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / "parts.csv")
+        chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+        assert ask(chain, "Which part takes longest to deliver?").text.startswith("**Battery** (Lead time: 21 days)")

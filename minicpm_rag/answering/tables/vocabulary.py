@@ -164,7 +164,8 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     ),
     (
         re.compile(
-            r"(?:用时|耗时|时间|花时间)最[长久多]|最慢|\b(?:took|takes?|lasted|ran) (?:the )?longest\b"
+            r"(?:用时|耗时|时间|花时间|交货期?|交期|货期)最[长久多慢]|最慢"
+            r"|\b(?:took|takes?|lasted|ran) (?:the )?longest(?: to (?:deliver|arrive|ship|come|finish))?\b"
             r"|\b(?:the )?slowest\b"
         ),
         MORE,
@@ -328,7 +329,7 @@ SYNONYMS: dict[str, str] = {
     "rating": "rating|评分|评级",
     "population": "population|人口|人口数",
     "area": "area|面积",
-    "hours": "hours|minutes|duration|time spent|工时|小时数|时长|用时|耗时",
+    "hours": "hours|minutes|duration|time spent|lead time|delivery time|工时|小时数|时长|用时|耗时|交货期|交期|货期",
     "discount": "discount|折扣",
     "date": "date|day|日期|时间",
     "due date": "due date|due|deadline|到期日|截止日|截止日期|付款期限",
