@@ -153,6 +153,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answering.table_where_until": ("{column}到 {values} 为止", "{column} until {values}"),
     "answering.table_where_months": ("{column}在 {values} 月（不论哪年）", "{column} in month {values} of any year"),
     "answering.table_part_year": ("年", "year"),
+    "answering.table_quarter": ("第{name}季度", "Q{name}"),
+    "answering.table_month": ("{name}月", "{name}"),
     "answering.table_part_quarter": ("季度", "quarter"),
     "answering.table_do_sum": ("求{measure}之和", "{measure} added up"),
     "answering.table_do_mean": ("求{measure}的平均值", "the average of {measure}"),

@@ -336,6 +336,28 @@ def test_which_kind_means_the_column_of_kinds(tmp_path: Path) -> None:
         assert "**住房**" in ask(chain, "哪一类花得最多？").text
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("哪个季度的销售额最高？", "**第三季度**（销售额：143.25）"),
+        ("哪个月的电费最高？", "**3月**（电费：98）"),
+        ("Which month had the highest rent?", "**March** (Rent: 1,450)"),
+    ],
+)
+def test_quarters_and_months_are_said_by_their_names(tmp_path: Path, question: str, expected: str) -> None:
+    files = {
+        "销售.csv": "季度,销售额\n一季度,120.5\n二季度,98\n三季度,143.25\n",
+        "电费.csv": "月份,电费\n1月,80\n2月,75\n3月,98\n",
+        "flat.csv": "Month,Rent\nJanuary,1400\nFebruary,1410\nMarch,1450\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    with opened(tmp_path / "home") as library:
+        ingest(library, *tmp_path.glob("*.csv"))
+        chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+        assert ask(chain, question).text.startswith(expected)
+
+
 @pytest.fixture(scope="module")
 def bills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
     folder = tmp_path_factory.mktemp("bills")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from minicpm_rag import records
 from minicpm_rag.library.ledger.table_queries import Condition, Field, TableQuery, TableResult, TableRow
 from minicpm_rag.messages import Language, Message, text
-from minicpm_rag.records import Citation, Computation, DataTable, Page
+from minicpm_rag.records import Citation, Column, Computation, DataTable, Page
+from minicpm_rag.text.numerals import MONTHS
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MOST_CITED = 8  # rows; of more only the number is said
 _MOST_SHOWN = 30  # rows of a result
 _DECIMALS = 4
+_MONTHS = {number: name.capitalize() for name, number in reversed(MONTHS.items())}  # the whole names come first
 # The texts for a query's parts.
 _RESULT = {
     "sum": "answering.table_result_sum",
@@ -192,7 +194,7 @@ def _headline(computed: Computed, language: Language) -> str:
     if query.descending is not None and len(rows) == 1:
         *labels, last = rows[0]
         said = _value_text(last, _unit(query))
-        label = " · ".join(_value_text(cell) for cell in labels)
+        label = " · ".join(_said(cell, column, language) for cell, column in zip(labels, _labels(query), strict=False))
         if query.aggregate == "count":
             measure = text(language, Message("answering.table_row_count"))
         elif query.aggregate in _OF:
@@ -336,8 +338,32 @@ def _shown(computed: Computed, language: Language) -> tuple[list[str], list[list
         else:
             kept = kept[:1]  # a difference comes with the numbers that it is of
             units = ["" if query.aggregate == "ratio" else _unit(query)]
-    rows = [[_value_text(row[place], units[place]) for place in kept] for row in computed.result.rows[:_MOST_SHOWN]]
+    kinds = _labels(query) if query is not None and (query.aggregate == "rows" or query.group is not None) else []
+    said = [*kinds, *[None] * (len(header) - len(kinds))]
+    rows = [
+        [_said(row[place], said[place], language, units[place]) for place in kept]
+        for row in computed.result.rows[:_MOST_SHOWN]
+    ]
     return [header[place] for place in kept], rows
+
+
+def _labels(query: TableQuery) -> list[Column]:
+    """The columns that the first values of each row are of: those shown, or what the rows are grouped by."""
+    group = () if query.group is None else (query.group,)
+    fields = query.shown if query.aggregate == "rows" else group
+    return [query.tables[field.table].columns[field.column] for field in fields]
+
+
+def _said(value: str | float | None, column: Column | None, language: Language, unit: str = "") -> str:
+    """A value as it is said: a month or quarter, which is kept as its number, by name."""
+    if column is None or column.kind not in ("month", "quarter") or not isinstance(value, int | float):
+        return _value_text(value, unit)
+    number = int(value)
+    if column.kind == "quarter":
+        name = "一二三四"[number - 1] if language == "zh" else str(number)
+        return text(language, Message("answering.table_quarter", name=name))
+    name = str(number) if language == "zh" else _MONTHS[number]
+    return text(language, Message("answering.table_month", name=name))
 
 
 def _markdown(shown: tuple[Sequence[str], Sequence[Sequence[str]]]) -> Iterator[str]:
