@@ -54,7 +54,7 @@ def _page(number: int, html: str) -> Page:
     lower = html.lower()
     start = lower.find("<head>")
     end = lower.find("</head>", start) if start >= 0 else -1
-    body = html[:start] + html[end:] if end >= 0 else html  # what the head holds is not shown
+    body = html[:start] + html[end + len("</head>") :] if end >= 0 else html  # what the head holds is not shown
     write_html(f"<div>{body}", writer)  # a part may hold nothing but closing tags
     page = writer.page(number)
     return writer.page(number, label=page.headings[0].text if page.headings else "")

@@ -72,6 +72,12 @@ def test_what_the_head_of_a_book_holds_is_not_shown(tmp_path: Path) -> None:
     assert page.text == "Text."
 
 
+def test_a_chapter_that_stands_behind_its_frame_is_read(tmp_path: Path) -> None:
+    frame = '<html xmlns="x"><head><link href="kindle:flow:0001"/></head><body aid="0"></body></html>'
+    (page,) = load_file(make_mobi(tmp_path / "a.azw3", f"{frame}<h1>One</h1><p>Text.</p>", styles=".a {}")).pages
+    assert page.text == "One\n\nText."
+
+
 def test_a_note_of_plain_text_keeps_its_lines(tmp_path: Path) -> None:
     text = "水泵\n\n每九十天保养一次。\n先关阀门 < 5 bar。\n".encode("gbk")
     head = struct.pack(">HHIHHI", 1, 0, len(text), 1, 4096, 0)

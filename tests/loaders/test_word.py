@@ -16,6 +16,7 @@ from minicpm_rag.loaders import SUFFIXES, load_file
 from minicpm_rag.loaders.tables import header_rows_of, is_value, joined_header
 from minicpm_rag.loaders.word.equations import equation_text
 from minicpm_rag.loaders.word.numbering import read_numbering, written
+from minicpm_rag.loaders.word.runs import Runs
 from minicpm_rag.messages import Message
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
@@ -143,6 +144,16 @@ def test_equations_are_written_so_that_no_number_changes(markup: str, text: str)
     from lxml import etree
 
     assert equation_text(etree.fromstring(f"<m:oMath {M}>{markup}</m:oMath>")) == text
+
+
+def test_equations_below_each_other_stand_on_lines_of_their_own() -> None:
+    from lxml import etree
+
+    one, two = (f"<m:oMath><m:r><m:t>{text}</m:t></m:r></m:oMath>" for text in ("a=1", "b=2"))
+    below = etree.fromstring(f"<w:p {W} {M}><m:oMathPara><m:oMathParaPr/>{one}{two}</m:oMathPara></w:p>")
+    beside = etree.fromstring(f"<w:p {W} {M}>{one}{two}</w:p>")
+    assert Runs().text(below).strip() == "a=1\nb=2"
+    assert Runs().text(beside) == "a=1b=2"
 
 
 # Headers of tables

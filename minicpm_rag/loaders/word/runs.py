@@ -11,6 +11,7 @@ W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 TEXT_BOX = f"{W}txbxContent"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath"
+_LINES_OF_MATH = f"{_MATH}Para"
 _W14 = "{http://schemas.microsoft.com/office/word/2010/wordml}"
 SKIPPED = frozenset(
     [f"{W}del", f"{W}moveFrom", f"{W}instrText", f"{W}delText", f"{W}rt", f"{W}rPr", f"{W}pPr", f"{W}sdtPr", FALLBACK]
@@ -49,6 +50,8 @@ class Runs:
             if tag == f"{W}t":
                 parts.append(element.text or "")
             elif tag == _MATH:
+                if element.getparent().tag == _LINES_OF_MATH and element.getprevious() is not None:
+                    parts.append("\n")
                 parts.append(equation_text(element))
             elif tag == f"{W}tab":
                 parts.append("\t" if element.getparent().tag == f"{W}r" else "")
