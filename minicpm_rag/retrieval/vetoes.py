@@ -21,6 +21,7 @@ from minicpm_rag.retrieval.forms import has_form
 from minicpm_rag.retrieval.matching import with_above
 from minicpm_rag.retrieval.rivals import speaks_of_rival
 from minicpm_rag.text.numerals import numbers
+from minicpm_rag.text.ranges import amounts, limited_units
 from minicpm_rag.text.scripts import has_han, is_han
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.terms import fold, terms
@@ -48,13 +49,24 @@ _SMALL = 10.0  # "the two sides", "the 3 largest": up to here a number may count
 
 
 def lacking_numbers(question: str, source: str) -> list[float]:
-    """The numbers of the question that the source, a passage with what stands above it, does not hold."""
+    """The numbers of the question that the source, a passage with what stands above it, does not hold.
+
+    A case is no name: 25年 is not lacking where a limit is set to years (满二十年的为十五天).
+    """
     asked = _asked_numbers(question)
     if not asked:
         return []
     held = numbers(source)
     decades = {value % 100 for value in held if 1000 <= value < 2100}  # "the 70s"
-    return sorted(asked - held - decades)
+    lacking = asked - held - decades
+    if lacking:
+        units = limited_units(source)
+        lacking -= {value for value, unit in amounts(question) if unit in units and not _is_year(value, unit)}
+    return sorted(lacking)
+
+
+def _is_year(value: float, unit: str) -> bool:
+    return unit == "year" and 1000 <= value < 2100
 
 
 @lru_cache(maxsize=32)  # one question is compared with many passages

@@ -15,7 +15,7 @@ from minicpm_rag.text.terms import fold
 
 _LONGEST = 40  # characters of a cell that is nothing but a range
 _NUMBER = r"(?:\d[\d,.]*|[〇零一二两三四五六七八九十百千万]+)"
-_COUNTED = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<counter>[人件台个张本份次户名])")
+_COUNTED = re.compile(rf"(?P<number>{_NUMBER})\s*(?:周(?=岁))?(?P<counter>[人件台个张本份次户名岁])")
 _IN_HEADER = re.compile(r"[(（\[]\s*(?P<unit>[^()（）\[\]]{1,12}?)\s*[)）\]]")
 _BETWEEN = re.compile(
     rf"{_NUMBER}[^\d一二两三四五六七八九十]{{0,6}}?(?:-|\u2013|—|~|至|到|\bto\b|\band\b)\s*\D{{0,2}}{_NUMBER}"
@@ -26,6 +26,13 @@ _LEAST = re.compile(
 _MOST = re.compile(
     r"以内|以下|内$|不超过|不足|不满|未满|少于|小于|低于|不大于|<|≤|\b(?:up to|under|below|less than|at most|within)\b"
 )
+
+
+_LIMIT = re.compile(
+    r"以上|超过|大于|高于|多于|不少于|不低于|至少|满|以内|以下|不足|少于|小于|低于|至多|最多|至|到"
+    r"|\b(?:over|under|above|below|more than|less than|up to|at least|at most|within|between|or more|older|younger)\b"
+)
+_SENTENCE_END = re.compile(r"[。；;\n]|\.\s")
 
 
 def range_of(cell: str) -> tuple[float, float] | None:
@@ -47,6 +54,15 @@ def amounts(text: str) -> frozenset[tuple[float, str]]:
     """The numbers of a text with the unit that each stands with: (3.0, "day")."""
     counted = {(value, match["counter"]) for match in _COUNTED.finditer(fold(text)) for value in numbers(match.group())}
     return frozenset(counted | {(value, unit) for value, units in measures(text).items() for unit in units})
+
+
+def limited_units(text: str) -> frozenset[str]:
+    """The units of amounts to which the text sets a limit: "year" of 满二十年的 and of "over 20 years"."""
+    found: set[str] = set()
+    for sentence in _SENTENCE_END.split(fold(text)):
+        if _LIMIT.search(sentence):
+            found |= {unit for _, unit in amounts(sentence)}
+    return frozenset(found)
 
 
 def outside(asked: frozenset[tuple[float, str]], header: str, row: str) -> bool | None:

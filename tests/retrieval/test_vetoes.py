@@ -101,6 +101,21 @@ def _clauses(*placed: tuple[int, int, str, float]) -> list[Candidate]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("question", "source", "lacking"),
+    [
+        ("工龄25年有多少天年休假？", "满十年不满二十年的，年休假十天；满二十年的，年休假十五天。", []),
+        ("78岁还能投保吗？", "承保年龄为出生满30天至75周岁。", []),
+        ("Is a dive to 25 metres covered?", "Diving below 18 metres is not covered.", []),
+        ("My home is empty for 90 days, is burglary covered?", "Tell us if it is empty for more than 60 days.", []),
+        ("2022年的年假有几天？", "工龄满十年的为十天。", [2022.0]),  # a year is a name
+        ("25层的租金是多少？", "租期满二年可以续租。", [25.0]),  # no limit to floors
+    ],
+)
+def test_a_case_that_a_limit_is_set_to_is_not_lacking(question: str, source: str, lacking: list[float]) -> None:
+    assert lacking_numbers(question, source) == lacking
+
+
 @pytest.mark.parametrize(("document", "start", "none"), [(1, 0, False), (1, 5000, True), (2, 0, True)])
 def test_a_later_clause_may_tell_what_is_asked_of_the_subject_that_the_head_names(
     document: int, start: int, none: bool
