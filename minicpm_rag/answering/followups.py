@@ -154,7 +154,7 @@ def _computed_in_place(question: str, last: Turn) -> str:
     if language_of(question) == "zh":
         rest = _OPENER_ZH.sub("", question)
         return (
-            re.sub(r"它|(?<!尤)其(?![他它余实中])", label, rest, count=1)
+            re.sub(r"它|(?<!尤)其(?![他它余实中])", lambda _: label, rest, count=1)
             if re.search("它|其(?![他它余实中])", rest)
             else ""
         )

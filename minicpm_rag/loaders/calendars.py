@@ -8,9 +8,11 @@ from __future__ import annotations
 import quopri
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.files import read_text
 from minicpm_rag.loaders.writer import PageWriter, one_line
@@ -24,8 +26,8 @@ _LABELS = {
     "ORGANIZER": "Organizer", "ATTENDEE": "Attendee", "ORG": "Company", "TITLE": "Job title", "TEL": "Phone",
     "EMAIL": "E-mail", "ADR": "Address", "URL": "URL", "BDAY": "Birthday",
 }  # fmt: skip
-_FOLDED = re.compile(r"\r?\n[ \t]")
-_SOFT_END = re.compile(r"=\r?\n")
+_LINE_END = re.compile(r"\r?\n")
+_CODED = "QUOTED-PRINTABLE"
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?")
 _ESCAPED = re.compile(r"\\([\\,;nN])")
 _HEAD = re.compile(r'((?:[^":]|"[^"]*")*):')
@@ -38,7 +40,12 @@ class Entry:
 
     title: str = ""
     facts: list[str] = field(default_factory=list)
-    text: str = ""
+    texts: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All that is written in it; a card may have several notes."""
+        return "\n\n".join(self.texts)
 
 
 def read(path: Path) -> LoadedFile:
@@ -60,9 +67,12 @@ def entries(text: str) -> Iterator[Entry]:
     inside: list[str] = []  # what has begun, within an entry
     entry = Entry()
     for name, parameters, value in _lines(text):
-        if name == "BEGIN":
-            if inside or value.upper() in _KINDS:
-                inside.append(value)
+        if name == "BEGIN" and value.upper() in _KINDS:
+            if inside:  # the end of the one before is missing
+                yield entry
+            inside, entry = [value], Entry()
+        elif name == "BEGIN":
+            inside += [value] if inside else []
         elif name == "END" and inside:
             inside.pop()
             if not inside:
@@ -70,13 +80,15 @@ def entries(text: str) -> Iterator[Entry]:
                 entry = Entry()
         elif len(inside) == 1:  # an alarm within an event says nothing of it
             _take(entry, name, parameters, value)
+    if inside:  # the file is cut off
+        yield entry
 
 
 def _take(entry: Entry, name: str, parameters: dict[str, str], value: str) -> None:
     if name in _TITLES:
         entry.title = entry.title or one_line(value)
     elif name in _TEXTS:
-        entry.text = value.strip()
+        entry.texts += [value] if value else []
     elif name in _LABELS:
         if name in _PEOPLE:
             address = re.sub(r"(?i)^mailto:", "", value)
@@ -93,22 +105,42 @@ def _take(entry: Entry, name: str, parameters: dict[str, str], value: str) -> No
 
 def _lines(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
     """Name, parameters and value of each line, long ones put together again."""
-    if "QUOTED-PRINTABLE" in text.upper():
-        text = _SOFT_END.sub("", text)
-    for line in _FOLDED.sub("", text).splitlines():
+    for line in _whole_lines(text):
         head, value = _parted(line)
         name, *rest = head.split(";")
         parameters = {}
         for part in rest:
             key, sign, own = part.partition("=")
             parameters[key.upper() if sign else "ENCODING"] = (own if sign else key).strip('"')
-        if parameters.get("ENCODING", "").upper() == "QUOTED-PRINTABLE":
-            value = decode(quopri.decodestring(value.encode()), parameters.get("CHARSET", "")).text
+        if parameters.get("ENCODING", "").upper() == _CODED:
+            with suppress(DocumentError):  # a value that is damaged stays as it is written
+                value = decode(quopri.decodestring(value.encode()), parameters.get("CHARSET", "")).text
         value = _ESCAPED.sub(lambda found: "\n" if found.group(1) in "nN" else found.group(1), value)
         yield name.rpartition(".")[2].strip().upper(), parameters, value.strip()
 
 
+def _whole_lines(text: str) -> Iterator[str]:
+    """The lines: one that begins with a blank goes on with that before, as does one after "=" in coded values.
+
+    Behind a picture "=" means nothing: it fills up the code that pictures are written in.
+    """
+    parts: list[str] = []
+    is_coded = False
+    for line in _LINE_END.split(text):
+        if is_coded and parts[-1].endswith("="):
+            parts[-1] = parts[-1][:-1]
+            parts.append(line)
+        elif parts and line.startswith((" ", "\t")):
+            parts.append(line[1:])
+        else:
+            yield "".join(parts)
+            parts = [line]
+            is_coded = _CODED in line.partition(":")[0].upper()
+    yield "".join(parts)
+
+
 def _parted(line: str) -> tuple[str, str]:
-    """A line before and behind its first colon that stands in no quotes."""
+    """A line before and behind its first colon that stands in no quotes, or in quotes that nothing ends."""
     found = _HEAD.match(line)
-    return (found.group(1), line[found.end() :]) if found else ("", "")
+    head, _, value = line.partition(":")
+    return (found.group(1), line[found.end() :]) if found else (head, value)

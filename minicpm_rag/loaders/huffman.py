@@ -9,8 +9,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from minicpm_rag.loaders.bounds import count
+
 _DEEPEST = 32  # phrases inside phrases
 _MOST_BYTES = 1_000_000  # of a record's text, which has 4,096
+_MOST_PACKED = 100_000  # bytes of a record: each code is looked up by shifting all of them
 
 
 @dataclass
@@ -42,16 +45,16 @@ class Huffman:
         if record[:4] != b"CDIC":
             raise ValueError("CDIC")
         total, bits = struct.unpack_from(">II", record, 8)
-        count = min(1 << min(bits, 31), total - len(self._phrases))
-        for (place,) in struct.iter_unpack(">H", record[16 : 16 + 2 * max(0, count)]):
+        own = min(1 << min(bits, 31), total - len(self._phrases))
+        for (place,) in struct.iter_unpack(">H", record[16 : 16 + 2 * max(0, own)]):
             (head,) = struct.unpack_from(">H", record, 16 + place)
             content = record[18 + place : 18 + place + (head & 0x7FFF)]
             self._phrases.append(_Phrase(content, bool(head & 0x8000)))
 
     def unpacked(self, data: bytes, depth: int = 0) -> bytes:
         """The text of a record or phrase."""
-        if depth > _DEEPEST:
-            raise ValueError(depth)
+        if depth > _DEEPEST or len(data) > _MOST_PACKED:
+            raise ValueError(depth, len(data))
         found = bytearray()
         bits, left = int.from_bytes(data, "big") << 32, 8 * len(data)
         while left > 0:
@@ -63,12 +66,16 @@ class Huffman:
                 while code < self._first[length]:
                     length += 1
                 last = self._last[length]
-            if not 0 < length <= left:
+            if length > left:  # what fills up the last byte
                 break
+            number = last - code >> 32 - length
+            if length == 0 or number < 0:
+                raise ValueError(length, number)
             left -= length
-            phrase = self._phrases[last - code >> 32 - length]
+            phrase = self._phrases[number]
             if not phrase.is_plain:
                 phrase.content, phrase.is_plain = self.unpacked(phrase.content, depth + 1), True
+                count("characters", len(phrase.content))  # each of thousands may be as long as a record
             found += phrase.content
             if len(found) > _MOST_BYTES:
                 raise ValueError(len(found))

@@ -82,10 +82,12 @@ def _text(data: bytes) -> str:
     unpacked = bytearray()
     for number in range(1, min(texts, records - 1) + 1):
         own = _without_extra(record(number), flags)
+        begin = len(unpacked)
         if packing == _PALM:
             _unpack(own, unpacked)
         else:
             unpacked += huffman.unpacked(own) if huffman is not None else own
+        count("characters", len(unpacked) - begin)  # records whose places lie may each be the whole file
     if is_mobi and len(head) >= _FLOWS + 4 and struct.unpack_from(">I", head, _VERSION)[0] >= _WITH_FLOWS:
         del unpacked[_end_of_text(record(struct.unpack_from(">I", head, _FLOWS)[0]), len(unpacked)) :]
     encoding = _ENCODINGS.get(struct.unpack_from(">I", head, 28)[0], "") if is_mobi else ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def _page(number: int, slide: Any, authors: dict[str, str], unread: list[str]) -
         if notes.strip():
             writer.heading(_NOTES, 2)
             writer.paragraph(notes)
-    for text in _comments(slide, authors):
+    for text in _comments(slide, authors, unread):
         writer.paragraph(text)
     unread += [one_line(thing.get("progId", "OLE")) for thing in slide.element.iter(f"{_P}oleObj")]
     is_hidden = slide.element.get("show") in ("0", "false")
@@ -78,20 +79,30 @@ def _page(number: int, slide: Any, authors: dict[str, str], unread: list[str]) -
 
 def _authors(presentation: Any) -> dict[str, str]:
     """The names of those who wrote comments, by their numbers or identifiers."""
+    from lxml.etree import XMLSyntaxError
+
     found: dict[str, str] = {}
     for relation in presentation.part.rels.values():
         if not relation.is_external and relation.reltype.endswith(("/commentAuthors", "/authors")):
-            for author in _parsed(relation.target_part.blob).iter("{*}cmAuthor", "{*}author"):
-                found[author.get("id", "")] = author.get("name", "")
+            with suppress(XMLSyntaxError):  # comments say as much without their authors
+                for author in _parsed(relation.target_part.blob).iter("{*}cmAuthor", "{*}author"):
+                    found[author.get("id", "")] = author.get("name", "")
     return found
 
 
-def _comments(slide: Any, authors: dict[str, str]) -> Iterator[str]:
+def _comments(slide: Any, authors: dict[str, str], unread: list[str]) -> Iterator[str]:
     """The comments on a slide and the replies to them, each with its author."""
+    from lxml.etree import XMLSyntaxError
+
     for relation in slide.part.rels.values():
         if relation.is_external or not relation.reltype.endswith("/comments"):
             continue
-        for comment in _parsed(relation.target_part.blob).iter("{*}cm", "{*}reply"):
+        try:
+            comments = _parsed(relation.target_part.blob)
+        except XMLSyntaxError:  # the slide is read without them
+            unread.append(str(relation.target_part.partname).rsplit("/", 1)[-1])
+            continue
+        for comment in comments.iter("{*}cm", "{*}reply"):
             # PowerPoint writes plain text until 2019, since then paragraphs; replies stand inside of a comment.
             own = comment.findtext(f"{_P}text") or "\n".join(map(_line, comment.iterfind(f"{{*}}txBody/{_A}p")))
             author = authors.get(comment.get("authorId", ""), "")

@@ -104,6 +104,8 @@ def test_each_way_completes_its_example(way: Completion) -> None:
             "What does Golf cost a month?",
         ),
         ("Which vehicle is the oldest?", "**V-1 · Zoe** (Year: 2012)[1]", "And its mileage?", "Zoe's mileage?"),
+        # A name with signs that mean something in a pattern
+        ("哪种型号最贵？", r"**A\d\g<9>\1**（单价：9 元）[1]", "它重多少？", r"A\d\g<9>\1重多少？"),
         # What was not asked for by "which", and what no query has found, is no subject.
         ("What is the mileage of the Golf?", "**28,000 km**[1]", "How old is it?", "How old is the Golf?"),
     ],

@@ -75,3 +75,28 @@ def test_an_invitation_says_when_and_where(tmp_path: Path) -> None:
 def test_lines_that_mean_nothing_keep_nothing_out(tmp_path: Path) -> None:
     text = 'BEGIN:VCARD\nno colon\n"open: quote\n:\nFN:Ann\nTEL\nEND:VCARD\nEND:VCARD\nBEGIN:VEVENT\n'
     assert load_file(written(tmp_path / "a.vcf", text)).pages[0].text == "Ann"
+
+
+def test_a_card_or_event_without_an_end_loses_nothing_behind_it(tmp_path: Path) -> None:
+    text = "BEGIN:VCARD\nFN:Ann\nBEGIN:VCARD\nFN:Ben\nEND:VCARD\nBEGIN:VEVENT\nBEGIN:VALARM\nEND:VEVENT\n"
+    text += "BEGIN:VEVENT\nSUMMARY:Review\nEND:VEVENT\nBEGIN:VTODO\nSUMMARY:Cut o"
+    (page,) = load_file(written(tmp_path / "a.ics", text)).pages
+    assert [heading.text for heading in page.headings] == ["Ann", "Ben", "Review", "Cut o"]
+
+
+def test_a_picture_in_a_card_of_an_old_telephone_keeps_nothing_out(tmp_path: Path) -> None:
+    card = "BEGIN:VCARD\nN;ENCODING=QUOTED-PRINTABLE:=C3=A4\nPHOTO;ENCODING=BASE64;JPEG:/9j/4AA=\nFN:{}\nEND:VCARD\n"
+    (page,) = load_file(written(tmp_path / "a.vcf", card.format("Ann") + card.format("Ben"))).pages
+    assert page.text == "Ann\n\nBen"
+
+
+def test_all_notes_are_kept_and_a_quote_without_an_end_too(tmp_path: Path) -> None:
+    card = 'BEGIN:VCARD\nFN:Ann\nNOTE:first\nNOTE:second\nTEL;TYPE="cell:123 45\nEND:VCARD\n'
+    (page,) = load_file(written(tmp_path / "a.vcf", card)).pages
+    assert page.text == "Ann\n\nPhone: 123 45\n\nfirst\n\nsecond"
+
+
+def test_a_coded_value_that_is_damaged_leaves_the_others_readable(tmp_path: Path) -> None:
+    coded = "NOTE;ENCODING=QUOTED-PRINTABLE:" + "=00=01=02=FF" * 40
+    (page,) = load_file(written(tmp_path / "a.vcf", f"BEGIN:VCARD\n{coded}\nFN:Ann\nEND:VCARD\n")).pages
+    assert page.text.startswith("Ann")

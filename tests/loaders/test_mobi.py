@@ -9,7 +9,8 @@ import pytest
 from office_files import make_mobi
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders import load_file, mobi
+from minicpm_rag.loaders import bounds, load_file, mobi
+from minicpm_rag.loaders.huffman import Huffman
 
 BOOK = (
     "<html><body><h1>第一章</h1><p>水泵每九十天保养一次。</p><mbp:pagebreak/><h2>Two</h2><p>"
@@ -59,6 +60,34 @@ def test_phrases_that_grow_without_end_are_damage(tmp_path: Path) -> None:
     phrases = {code: (bytes([code + 1]) * 200, False) for code in range(1, 20)}
     with pytest.raises(DocumentError, match="damaged"):
         load_file(make_mobi(tmp_path / "a.mobi", "\1", packing=17480, tables=huffman_tables(phrases)))
+
+
+def test_codes_of_no_length_are_damage_not_the_end_of_the_text(tmp_path: Path) -> None:
+    tables, *phrases = huffman_tables({})
+    tables = tables.replace(struct.pack(">I", 8 | 0x80 | 255 << 8), bytes(4))
+    with pytest.raises(DocumentError, match="damaged"):
+        load_file(make_mobi(tmp_path / "a.mobi", BOOK, packing=17480, tables=[tables, *phrases]))
+
+
+def test_a_record_of_codes_that_is_longer_than_any_is_damage() -> None:
+    with pytest.raises(ValueError, match="200000"):
+        Huffman(huffman_tables({})).unpacked(bytes(200_000))
+
+
+def test_records_that_each_claim_to_be_the_whole_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bounds.MOST, "characters", 1_000_000)
+    count = 2000
+    start = 78 + 8 * count
+    head = struct.pack(">HHIHHI", 1, 0, 0, count, 4096, 0)
+    places = [start, *(0 if number % 2 else start + len(head) for number in range(count - 1))]
+    index = b"".join(struct.pack(">II", place, 0) for place in places)
+    path = tmp_path / "note.pdb"
+    path.write_bytes(bytes(60) + b"TEXtREAd" + bytes(8) + struct.pack(">H", count) + index + head + b"text")
+    with pytest.raises(DocumentError) as caught:
+        load_file(path)
+    assert caught.value.reason.key == "loaders.too_many_characters"
 
 
 def test_style_sheets_of_newer_books_are_no_text(tmp_path: Path) -> None:

@@ -63,3 +63,20 @@ def test_files_that_a_pdf_holds_are_named(tmp_path: Path) -> None:
     loaded = load_file(tmp_path / "b.pdf")
     assert loaded.pages[0].text == "The fee is 35 euros."
     assert str(loaded.note) == "Embedded parts that were not read: 发票.xml."
+
+
+def test_a_held_file_whose_name_is_damaged_keeps_no_text_out(tmp_path: Path) -> None:
+    import pypdfium2
+    from office_files import make_pdf
+
+    document = pypdfium2.PdfDocument(make_pdf(tmp_path / "a.pdf", [[(60, 700, 12, "The fee is 35 euros.")]]))
+    document.new_attachment("发票.xml").set_data(b"<x/>")
+    document.save(tmp_path / "b.pdf")
+    document.close()
+    sound = (tmp_path / "b.pdf").read_bytes()
+    broken = sound.replace("发".encode("utf-16-be"), b"\xd8\x20")  # half of a character
+    assert broken != sound
+    (tmp_path / "c.pdf").write_bytes(broken)
+    loaded = load_file(tmp_path / "c.pdf")
+    assert loaded.pages[0].text == "The fee is 35 euros."
+    assert str(loaded.note) == "Embedded parts that were not read: (1)."

@@ -108,15 +108,17 @@ class Pdf:
             return bool(pdfium.FPDF_GetFormType(self._document.raw) == pdfium.FORMTYPE_XFA_FULL)
 
     def attachments(self) -> list[str]:
-        """The names of the files that it holds."""
+        """The names of the files that it holds; one whose name is damaged is called by its number."""
         import pypdfium2
 
-        with _LOCK:
+        def name(number: int) -> str:
             try:
-                count = min(self._document.count_attachments(), _MOST_ATTACHMENTS)
-                return [self._document.get_attachment(number).get_name() for number in range(count)]
-            except pypdfium2.PdfiumError:  # a list of them that is damaged keeps no text out
-                return []
+                return str(self._document.get_attachment(number).get_name())
+            except (pypdfium2.PdfiumError, UnicodeDecodeError):  # keeps no text out
+                return f"({number + 1})"
+
+        with _LOCK:
+            return [name(number) for number in range(min(self._document.count_attachments(), _MOST_ATTACHMENTS))]
 
     def outline(self) -> list[tuple[int, str, int]]:
         """Its bookmarks as (level from 1, words, page number)."""

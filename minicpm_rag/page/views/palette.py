@@ -5,6 +5,7 @@ It does not draw what it leads to.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -52,10 +53,14 @@ def _choose() -> None:
 def _places() -> dict[str, Callable[[], None]]:
     """What may be gone to, by its name in the list: no two alike."""
     places: dict[str, Callable[[], None]] = {}
+    alike = Counter[str]()
 
     def add(name: str, go: Callable[[], None]) -> None:
-        again = sum(other == name or other.startswith(f"{name} (") for other in places)
-        places[f"{name} ({again + 1})" if again else name] = go
+        shown = name
+        while shown in places:  # another may be called "name (2)" by its own title
+            alike[name] += 1
+            shown = f"{name} ({alike[name] + 1})"
+        places[shown] = go
 
     for view in state.VIEWS:
         add(t(f"view_{view}"), partial(state.go, view))
