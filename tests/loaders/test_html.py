@@ -130,3 +130,16 @@ def test_saved_pages_and_files_lose_their_menus_and_mail_does_not(tmp_path: Path
         (page,) = load_file(path).pages
         assert ("Section 7" in page.text) is has_menus
         assert "bridge 8." in page.text
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<html><body><p>One.</p></body></html><p>Two.</p>", "One.\n\nTwo."),
+        ("<html><body><p>One.</p></body></html><html><body><p>Two.</p></body></html>", "One.\n\nTwo."),
+        ("<html></head><body></body></html><h2>Late</h2><p>Text.</p>", "Late\n\nText."),
+    ],
+)
+def test_what_stands_behind_the_end_of_a_page_is_read(tmp_path: Path, page: str, text: str) -> None:
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    assert load_file(tmp_path / "a.html").pages[0].text == text

@@ -29,6 +29,7 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _MOST_ATTRIBUTES = 5000  # of one tag
 _LONG_TAG = re.compile(r"<[a-zA-Z][^<>]{20000,}")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_PAGE_END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[\s/=]+")
 _HIDDEN_TAG = re.compile(r"<(script|style|noscript|template|svg|head|iframe|object|canvas|select|nav)\b", re.IGNORECASE)
 _NUMBERS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}  # by a list's type
@@ -65,6 +66,8 @@ def write_html(text: str, writer: PageWriter, *, is_page: bool = False) -> str:
     if not text.strip():
         return ""
     _check_tags(text)
+    # Browsers show what stands behind the end of the page; libxml2 drops it.
+    text = _PAGE_END.sub("", text)
     # huge_tree: without it everything nested deeper than 256 is silently dropped.
     parser = html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True, no_network=True, encoding="utf-8")
     try:
