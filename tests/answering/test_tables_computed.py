@@ -539,12 +539,17 @@ B1,Hotel Krone,Croissant,120,132
 B2,Cafe Linde,Baguette,60,108
 B3,Hotel Krone,Rye bread,35,140
 """
+STORE = """物品,库位,数量（件）
+台钻,A1,6
+焊机,B2,2
+梯子,A3,4
+"""
 
 
 @pytest.fixture(scope="module")
 def named_columns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
     folder = tmp_path_factory.mktemp("named")
-    files = {"会员.csv": FEES, "goods.csv": GOODS, "bakery.csv": BOUGHT}
+    files = {"会员.csv": FEES, "goods.csv": GOODS, "bakery.csv": BOUGHT, "库房.csv": STORE}
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8")
     with opened(folder / "home") as library:
@@ -559,6 +564,7 @@ def named_columns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerCh
     [
         ("所有会员每月会费合计多少？", "每月会费合计：**115 元**（3 行）"),  # no groups of months
         ("Which item is the cheapest per unit?", "**Lamp** (Unit price: 45 EUR)"),  # not the fewest units
+        ("物品一共有多少件？", "数量合计：**12 件**（3 行）"),  # not three rows
         ("Which item sells best?", "**Lamp** (Monthly sales: 70)"),
         ("How much was ordered by Hotel Krone in total?", "Total Amount: **272 EUR** (2 rows)"),  # no number of orders
     ],
@@ -706,3 +712,7 @@ def test_what_takes_longest_to_deliver_is_told_by_the_lead_time(tmp_path: Path) 
         ingest(library, tmp_path / "parts.csv")
         chain = build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
         assert ask(chain, "Which part takes longest to deliver?").text.startswith("**Battery** (Lead time: 21 days)")
+
+
+def test_a_thing_that_no_table_holds_is_not_taken_for_what_a_table_holds(named_columns: AnswerChain) -> None:
+    assert ask(named_columns, "Which book is the cheapest?").mode != "computed"

@@ -32,7 +32,7 @@ Near = Callable[[Sequence[str], Sequence[str]], "tuple[NDArray[numpy.float64], N
 _NEAR_ENOUGH = 0.06  # beside any word: translations lie at .06 to .15, words that only go together below .06
 _AHEAD = 0.02  # of the next best
 _ABOUT_AS_NEAR = 0.005  # a name and a value: "tea" means 茶叶, which the table is about, no 白茶 of it
-_NEAR_IN_PART = 0.03  # each word of several: a green tea is no white one
+_NEAR_IN_PART = 0.045  # each word of several: a green tea is no white one
 _MOST_TEXTS = 40  # of a table, that are compared
 _PLURAL = re.compile(r"(?<=[a-z]{2})(?<!s)s$")
 _GENERAL_END = re.compile(
@@ -165,12 +165,13 @@ def _title(table: DataTable) -> list[str]:
     called = folded(f"{table.title.rpartition('.')[0]} {table.label} {table.caption}")
     words = [word for run in runs for word, kind in chinese_words(run) if kind[0] in "nv" and len(word) > 1]
     words += re.findall(r"[a-z]{3,}", called)
-    columns = {stem(folded(one)) for one in _columns(table)}
+    columns = {stem(folded(column.name.strip())) for column in table.columns}
     return [one for one in dict.fromkeys(words) if is_chinese(one) == _is_chinese(table) and stem(one) not in columns]
 
 
 def _columns(table: DataTable) -> list[str]:
-    names = dict.fromkeys(column.name.strip() for column in table.columns)
+    """What its columns are called but those of numbers: a fee for fuel is near to expenses, and no name of them."""
+    names = dict.fromkeys(column.name.strip() for column in table.columns if column.kind != "number")
     return [one for one in names if one and is_chinese(one) == _is_chinese(table)]
 
 

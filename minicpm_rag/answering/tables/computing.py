@@ -298,6 +298,8 @@ class Computing(Comparing):
             field = self.hinted(hint) if hint != "date" else None
             if field is None and hint in ("date", "age"):  # the oldest building has no age, but a year
                 field = self._first_date()
+            if field is None and hint == "extent" and len(self._numeric()) == 1:
+                field = self._numeric()[0]
             return None if field is None else (field,)
         return tuple(numeric)
 
@@ -390,6 +392,10 @@ class Computing(Comparing):
         if len(self.tables) == 1 and any(map(self._names_one_row, self.conditions)):
             return self.hinted("quantity")
         said = counted.group()
+        label = self._label_field()
+        is_of_things = label is not None and self._is_each_row(label) and not self._is_called_code(label)
+        if is_chinese(said) and said[-1:] in words.PIECES.replace("个", "") and is_of_things and not self.conditions:
+            return self.hinted("quantity")  # 工具一共有多少件: a row is a kind of tool
         is_of_rows = said[-1:] not in words.PIECES if is_chinese(said) else self._is_counting()
         return None if is_of_rows or words.SOLD.search(self.text) is None else self.hinted("quantity")
 

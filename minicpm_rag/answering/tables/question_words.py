@@ -21,6 +21,7 @@ from minicpm_rag.text.scripts import is_han
 TextsWithin = Callable[[DataTable, int], Sequence[str]]
 
 ROW_NOUNS = frozenset(map(stem, words.ROW_NOUNS))
+_FILLER_STEMS = {stem(filler) for filler in words.FILLER_WORDS - words.VERBS_ONLY}
 _CODE = re.compile(r"编号|编码|代码|货号|款号|单号|工号|学号|(?<![a-z])(?:id|code|sku|no|number)\b")
 _AKIN = 6  # letters that two words of one family begin with
 
@@ -90,7 +91,7 @@ class QuestionWords:
             word
             for word in re.findall(r"[a-z0-9]+", rest)
             if word not in words.FILLER_WORDS
-            and stem(word) not in {stem(filler) for filler in words.FILLER_WORDS}
+            and stem(word) not in _FILLER_STEMS
             and is_content(stem(word))
             and stem(word) not in stems
             and stem(word) not in ROW_NOUNS

@@ -78,7 +78,7 @@ CALLED_AFTER = {
     "day": re.compile(r"日(?!期)|天|dai?ly|day"),
 }
 # What is sold is counted in pieces, where a column has them.
-SOLD = re.compile(r"卖|售|销|买|采购|出库|入库|\b(?:sold|sells?|bought|purchased|shipped|delivered)\b")
+SOLD = re.compile(r"卖|售|销|买|采购|出库|入库|\b(?:sold|sells?|buy|bought|purchased|shipped|delivered)\b")
 PERSONS = re.compile(r"[人位名]$|人数")  # at the end of "how many": 几人
 PERSONS_EN = re.compile(r"\s*(?:different |distinct )?(?:people|persons|employees|colleagues|students|members)\b")
 PIECES = "台件个本部辆双瓶包箱盒只套张把斤"
@@ -172,11 +172,15 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
         "hours",
     ),
     (
-        re.compile(r"(?:用时|耗时|时间)最[短少]|\b(?:took|takes?) (?:the )?shortest\b|\b(?:the )?quickest\b"),
+        re.compile(
+            r"(?:用时|耗时|时间)最[短少]|最快|\b(?:took|takes?) (?:the )?shortest\b|\b(?:the )?(?:quickest|fastest)\b"
+        ),
         LESS,
         "hours",
     ),
     (re.compile(r"倒数|\b(?:bottom)\b"), LESS, ""),
+    (re.compile(r"最[长远](?:的)?|\b(?:the )?(?:longest|farthest)\b"), MORE, "extent"),
+    (re.compile(r"最[短近](?:的)?|\b(?:the )?(?:shortest|nearest)\b"), LESS, "extent"),
     (
         re.compile(
             r"最[高大多长好快远](?:值|的|分)?|更[高大多长好快]|最大|排名?第一|\b(?:the )?(?:highest|largest"
@@ -316,7 +320,7 @@ SYNONYMS: dict[str, str] = {
     "sales": "sales|revenue|turnover|销售额|营收|营业额|销售收入|销售金额|业绩|收入",
     "amount": "amount|money|金额|order value|款项",
     "sold": "units sold|sold|销量|销售数量|销售量",
-    "quantity": "quantity|qty|units|units sold|pieces|数量|件数|销量|销售数量|销售量|volume",
+    "quantity": "quantity|qty|units|units sold|pieces|数量|件数|册数|包数|packets|copies|销量|销售数量|销售量|volume",
     "price": "price|unit price|单价|价格|售价|价钱|定价",
     "cost": "cost|expense|expenses|spending|成本|费用|支出|花费|开销|开支",
     "profit": "profit|利润|盈利|毛利|净利润|earnings",
@@ -379,6 +383,7 @@ SYNONYMS: dict[str, str] = {
     "patient": "patient|患者|病人",
     "member": "member|会员|成员",
     "room": "room|房间|客房",
+    "book": "book|book title|书名|图书|书籍",
     "author": "author|writer|作者",
     "publisher": "publisher|出版社",
     "location": "location|place|地点|位置",
@@ -421,7 +426,8 @@ HINTED = {
     "sales": ("sales", "sold", "amount", "quantity"),
     "salary": ("salary",),
     "age": ("age",),
-    "hours": ("hours",),
+    "hours": ("hours", "speed"),
+    "extent": ("length", "hours", "distance", "mileage"),
     "weight": ("weight",),
     "date": ("date",),
     "spending": ("cost", "amount", "sales", "total", "price"),
@@ -481,7 +487,7 @@ _FILLER_WORDS_TEXT = """
     cost costs worth item that this those these it its as than about altogether each per by compare generate
     generated bring brought in company whole entire only also located based whose employ employed produce produced
     receive received record recorded currently now
-    send sent book booked stay stayed stays write wrote written publish published brings take took taken use used
+    send sent booked stay stayed stays write wrote written publish published brings take took taken use used
     contain include included still ever together
     popular popularity also only just most-of altogether put sign signed belongs
     carry carried carries depart departed fly flew flown run ran got score scored visit visited travel travelled leave
@@ -492,6 +498,7 @@ _FILLER_WORDS_TEXT = """
     win won play played
 """
 FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
+VERBS_ONLY = frozenset(["booked"])  # of these only the word itself says nothing: a book is a thing
 WHOLE_WORDS_ONLY = 3  # letters: a shorter value is meant only where it is written as it is in the table
 
 
