@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.records import DOCUMENT_ID, PAGE, START
 from minicpm_rag.retrieval.attributes import attribute, lacks_attribute
+from minicpm_rag.retrieval.evidence import NO_ANSWER
 from minicpm_rag.retrieval.forms import has_form
 from minicpm_rag.retrieval.matching import with_above
 from minicpm_rag.retrieval.rivals import speaks_of_rival
@@ -40,8 +41,7 @@ _OFFICE_EN = re.compile(
     r"(?P<office>[a-z-]+(?: [a-z-]+){0,2}?)"
     r"(?: (?:of|at|for|in) .*)?[?]?$"
 )
-_SURELY_NONE = -5.4  # the reader's log odds under which a passage surely does not answer
-_NONE = -3.0  # the same for one that does not even have the word for what is asked
+_NONE = -3.0  # instead of NO_ANSWER, for a passage that does not even have the word for what is asked
 _ON_SUBJECT = 0.5  # of what the first passage holds of the question but for the word for what is asked
 _LIKELY = 0.1  # from which the reader takes a place for one where the answer may lie
 _HEAD_CHARACTERS = 400
@@ -141,7 +141,7 @@ def none_tells(match: QuestionMatch, candidates: Sequence[Candidate]) -> bool:
         )
     ]
     lacks_word = bool(asked) and all(lacks_attribute(question, with_above(one.document)) for one in on_subject)
-    least = _NONE if lacks_word else _SURELY_NONE
+    least = _NONE if lacks_word else NO_ANSWER
     return all(one.reading.answers < 1 / (1 + math.exp(-least)) for one in on_subject if one.reading is not None)
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
     from langchain_core.runnables import RunnableConfig
 
+__all__ = ["TableAnswer", "answer", "complete", "compute", "draft", "nearness", "seems_asked"]
+
 _MOST_PLACES = 5_000  # rows that are counted one by one
 _MOST_TEXTS = 20  # of a column with many, that a question may name
 _MOST_ABROAD = 4  # tables in the other language that are looked at: each costs some embedding
@@ -91,9 +93,6 @@ def compute(
         )
     computed = tuple(_computed(library, one) for one in understood)
     return TableAnswer(computed) if computed else None
-
-
-__all__ = ["TableAnswer", "answer", "complete", "compute", "draft", "nearness", "seems_asked"]
 
 
 def complete(
