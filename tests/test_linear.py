@@ -19,6 +19,7 @@ from minicpm_rag.answering.citations.proof import Proof
 from minicpm_rag.answering.extractive import excerpts
 from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.small_talk import small_talk
+from minicpm_rag.answering.whole.versions import versions
 from minicpm_rag.chunking import ChunkSize, split_pages
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.llm.thoughts import Thoughts
@@ -34,6 +35,7 @@ from minicpm_rag.text.comparisons import sides
 from minicpm_rag.text.measures import is_bare_number, measures
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.questions import language_of
+from minicpm_rag.text.ranges import fitting
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.simplified import to_simplified
 from minicpm_rag.text.statements import statements
@@ -181,6 +183,8 @@ WORK: dict[str, Callable[[str], object]] = {
     "two sides": lambda text: sides(f"how do the a and the {text}"),
     "small talk": lambda text: small_talk(f" 请问你{text}"),
     "a thought without an end": thought_of,
+    "two versions": lambda text: versions(f"{text}有什么变化", []),
+    "amounts in rows": lambda text: fitting(text, [("| a |", f"| {text} |")]),
     "a follow-up": lambda text: stands_alone(text, [Turn("q", "a")]),
 }
 

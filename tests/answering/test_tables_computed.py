@@ -11,7 +11,7 @@ import stores
 from library_parts import KB, ingest, opened
 from scripted_llm import ScriptedLLM
 
-from minicpm_rag.answering import AnswerChain, build_chain
+from minicpm_rag.answering import AnswerChain, build_chain, tables
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import table_queries
@@ -716,3 +716,11 @@ def test_what_takes_longest_to_deliver_is_told_by_the_lead_time(tmp_path: Path) 
 
 def test_a_thing_that_no_table_holds_is_not_taken_for_what_a_table_holds(named_columns: AnswerChain) -> None:
     assert ask(named_columns, "Which book is the cheapest?").mode != "computed"
+
+
+def test_a_question_longer_than_is_read_asks_nothing_of_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vocabulary's patterns are quadratic: of 10,000 characters each table would take half a minute."""
+    monkeypatch.setattr(tables, "_tables", lambda *_: pytest.fail("the tables were asked for"))
+    long = f"最多 {'1' * 400}"
+    assert tables.compute(long, Library.__new__(Library), KB) is None
+    assert tables.complete("华瑞涂料呢？", [Turn(long, "")], Library.__new__(Library), KB) == ""

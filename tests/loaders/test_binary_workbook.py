@@ -11,7 +11,7 @@ from compound_files import make_compound_file
 from office_files import make_xlsb, make_zip, record, wide
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders import load_file
+from minicpm_rag.loaders import bounds, load_file
 
 Rows = list[list[tuple[object, str]]]
 HEADER: list[tuple[object, str]] = [(name, "General") for name in ("编号", "品名", "单价", "比例", "日期", "工时")]
@@ -91,3 +91,11 @@ def test_a_panic_of_the_library_for_old_workbooks_is_a_verdict(tmp_path: Path, m
     path = make_compound_file(tmp_path / "a.xls", {"Workbook": b"x"})
     with pytest.raises(DocumentError, match="damaged"):
         load_file(path)
+
+
+def test_merged_cells_that_would_make_millions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bounds.MOST, "cells", 10_000)
+    path = make_xlsb(tmp_path / "a.xlsb", [[("泵", "General")] * 2000], merged=[(0, 90_000, 1999, 1999)])
+    with pytest.raises(DocumentError) as caught:
+        load_file(path)
+    assert caught.value.reason.key == "loaders.too_many_cells"

@@ -20,7 +20,7 @@ from minicpm_rag.answering.tables.like_sheets import with_like_sheets
 from minicpm_rag.answering.tables.mentions import column_mentions, folded, may_name
 from minicpm_rag.answering.tables.relative import in_numbers
 from minicpm_rag.answering.tables.telling import Computed, tell
-from minicpm_rag.answering.tables.understanding import Understood, most_of, understand
+from minicpm_rag.answering.tables.understanding import LONGEST, Understood, most_of, understand
 from minicpm_rag.answering.tables.vocabulary import COUNT, CUE, MEAN, SUM
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import table_queries
@@ -61,7 +61,7 @@ def compute(
     `within` holds the ids of the documents whose tables may be used; `near` compares words of both languages, so that
     tables in the other one are understood too. Raises LibraryError where the computation takes too long.
     """
-    if not CUE.search(folded(question)):
+    if len(question) > LONGEST or not CUE.search(folded(question)):
         return None
     tables = with_like_sheets(_tables(library, knowledge_base, within))
 
@@ -106,7 +106,7 @@ def complete(
     """A follow-up that only names another value, as the question before of that value; empty for any other."""
     named = only_named(question) if history else ""
     before = carry_over(history[-1].question, history[:-1]) if named else ""
-    if not CUE.search(folded(before)):
+    if len(before) + len(named) > LONGEST or not CUE.search(folded(before)):
         return ""
     tables = with_like_sheets(_tables(library, knowledge_base, within))
     return continued(before, named, tables, lambda table, column: _texts_within(library, table, column, before + named))

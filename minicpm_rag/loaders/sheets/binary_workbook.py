@@ -195,6 +195,7 @@ def _with_merged(data: bytes, book: _Book) -> list[Row]:
             continue
         for number in range(top + 2, bottom + 2):
             cells = rows.setdefault(number, [])
+            count("cells", max(0, left + 1 - len(cells)))
             cells += [""] * (left + 1 - len(cells))
             cells[left] = cells[left] or text
     return sorted(rows.items())
