@@ -14,11 +14,14 @@ from minicpm_rag.text.table_rows import cells
 from minicpm_rag.text.terms import fold
 
 _LONGEST = 40  # characters of a cell that is nothing but a range
-_NUMBER = r"(?:\d[\d,.]*|[〇零一二两三四五六七八九十百千万]+)"
+# Bounded, and begun only where a number begins: else a long run of digits takes time in the square of its length.
+_NUMBER = (
+    r"(?:(?<![\d,.])\d[\d,.]{0,20}|(?<![〇零一二两三四五六七八九十百千万])[〇零一二两三四五六七八九十百千万]{1,20})"
+)
 _COUNTED = re.compile(rf"(?P<number>{_NUMBER})\s*(?:周(?=岁))?(?P<counter>[人件台个张本份次户名岁])")
-_IN_HEADER = re.compile(r"[(（\[]\s*(?P<unit>[^()（）\[\]]{1,12}?)\s*[)）\]]")
+_IN_HEADER = re.compile(r"[(（\[]\s{0,3}(?P<unit>[^()（）\[\]\s][^()（）\[\]]{0,11}?)\s{0,3}[)）\]]")
 _BETWEEN = re.compile(
-    rf"{_NUMBER}[^\d一二两三四五六七八九十]{{0,6}}?(?:-|\u2013|—|~|至|到|\bto\b|\band\b)\s*\D{{0,2}}{_NUMBER}"
+    rf"{_NUMBER}[^\d一二两三四五六七八九十]{{0,6}}?(?:-|\u2013|—|~|至|到|\bto\b|\band\b)\s{{0,3}}\D{{0,2}}{_NUMBER}"
 )
 _LEAST = re.compile(
     r"以上|超过|大于|高于|多于|不少于|不低于|起$|>|≥|\+|\b(?:over|above|more than|from|at least|exceeding)\b"

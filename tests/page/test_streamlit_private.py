@@ -53,7 +53,9 @@ def test_no_other_file_of_the_page_knows_streamlits_parts_or_modules() -> None:
         if file.name not in ("streamlit_private.py", "streamlit.css"):
             assert "data-testid" not in text and not any(f'"{name}"' in text for name in TEST_IDS.values()), file
         if file.name != "streamlit_private.py":
-            private = re.findall(r"^\s*from streamlit(?!\.(?:components\.v2|errors|testing\.v1) import)[. ].*$", text, re.MULTILINE)
+            private = re.findall(
+                r"^\s*from streamlit(?!\.(?:components\.v2|errors|testing\.v1) import)[. ].*$", text, re.MULTILINE
+            )
             assert not [line for line in private if "delta_generator" not in line], file
 
 
