@@ -97,6 +97,9 @@ def originals() -> list[tuple[str, bytes]]:
         ".json": '[{"key": "pump", "n": 1.5, "x": [null, true]}]', ".jsonl": '{"key": "pump"}\n' * 9,
         ".txt": WORDS * 9, ".xml": f"<?xml version='1.0' encoding='utf-8'?><a>{WORDS}</a>",
         ".py": "def pump():\n  pass\n",
+        ".ics": f"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Pump\nDTSTART:20260302T080000Z\nDESCRIPTION:{WORDS}\n"
+        "END:VEVENT\nEND:VCALENDAR\n",
+        ".vcf": "BEGIN:VCARD\nVERSION:3.0\nFN:李明\nTEL;TYPE=WORK:0755-8610\nNOTE:pump\nEND:VCARD\n",
         ".srt": "1\n00:00:01,000 --> 00:00:02,000\nPump\n\n", ".yaml": "pump: 1\n", ".ini": "[pump]\na=1\n",
     }  # fmt: skip
     found += [(ending, text.encode()) for ending, text in texts.items()]
