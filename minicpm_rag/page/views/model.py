@@ -129,16 +129,23 @@ def _server(workspace: Workspace) -> None:
                 st.rerun()  # with the server's models to choose from
         if not (use or test) and (tested := st.session_state.pop("server_found", None)) is not None:
             _say(tested)
+        take = st.session_state.get if use or test else st.session_state.pop
+        if (failed := take("server_failed", None)) is not None:
+            notices.bad(failed)
 
 
 def _tested(workspace: Workspace, address: str, name: str | None, key: str | None) -> Connection | None:
-    """What a server answers; None where it does not, which is said with its cause."""
-    try:
-        with st.spinner(t("server_testing")):
+    """What a server answers; None where it does not.
+
+    Its cause is kept first and said after: a rerun that comes meanwhile ends this one at the next thing it draws.
+    """
+    st.session_state.pop("server_failed", None)
+    with st.spinner(t("server_testing")):
+        try:
             return workspace.test_server(address, name, key)
-    except RAGError as error:
-        notices.bad(error.message)
-        return None
+        except RAGError as error:
+            st.session_state.server_failed = error.message
+            return None
 
 
 def _say(found: Connection) -> None:
