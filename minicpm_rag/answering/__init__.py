@@ -369,10 +369,13 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
     def _of_a_table(self, question: Question) -> str:
         """A follow-up on a question over a table, completed by what the table holds."""
         name = self._knowledge_base
-        if self.library is None or not name or question.standalone is not None:
+        if self.library is None or not name or question.standalone is not None or not question.history:
             return ""
-        within = self.library.within(name, question.scope)
-        return tables.complete(question.text, question.history, self.library, name, within=within)
+        try:
+            within = self.library.within(name, question.scope)
+            return tables.complete(question.text, question.history, self.library, name, within=within)
+        except NotFoundError:  # as in _computed
+            return ""
 
     def _drafted(self, standalone: str, question: Question, config: RunnableConfig) -> TableAnswer | None:
         """What the SQL that the model writes gives."""

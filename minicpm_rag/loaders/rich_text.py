@@ -15,8 +15,8 @@ from minicpm_rag.records import LoadedFile
 def read(path: Path) -> LoadedFile:
     """Read a rich text file as one page; the note says what LibreOffice would do better."""
     data = bytes_of(path)
-    check_nesting(data)
     if conversion.program() is not None:
+        check_nesting(data)
         return conversion.read_rich_text(path)
     writer = PageWriter()
     write_plainly(data, writer)
