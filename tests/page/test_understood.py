@@ -110,3 +110,11 @@ def test_columns_without_a_name_leave_no_gap_and_lines_run_as_their_language_doe
 
 def test_pages_know_their_language() -> None:
     assert load_file(FILES / "pdf_vertical_chinese.pdf").pages[0].language == "zh"
+
+
+def test_markup_of_a_document_is_shown_as_text() -> None:
+    table = Table(0, 20, "| <i>n</i> | m |", ((10, 2),))
+    page = Page(1, "| 1 | 2 |", "page", "<u>1</u>", (Heading(0, 1, "<b>Scope</b>"),), (table,))
+    found = told(page)
+    assert "&lt;b&gt;Scope&lt;/b&gt;" in found and "&lt;i&gt;n&lt;/i&gt;" in found
+    assert not any(tag in found for tag in ("<b>", "<i>", "<u>"))
