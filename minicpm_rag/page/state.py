@@ -10,7 +10,7 @@ import streamlit as st
 from minicpm_rag.answering.style import AS_ASKED, LENGTHS, Style
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.messages import LANGUAGES
-from minicpm_rag.page import door, shared
+from minicpm_rag.page import door, shared, streamlit_private
 from minicpm_rag.page.language import LANGUAGE_COOKIE, language
 
 if TYPE_CHECKING:
@@ -111,10 +111,13 @@ def go(to: str) -> None:
 def follow_address() -> None:
     """Show what the address of the page names, and have it name what is shown: a reload or a link comes back here.
 
-    An address that names another user's conversation, or one that is gone, is as good as none.
+    An address that names another user's conversation, or one that is gone, is as good as none. It is followed when the
+    page is loaded and when "back" is pressed, not whenever it differs from what is shown: a browser that asks for a run
+    before it has heard of the new address sends the old one, which would undo the click that came before.
     """
     named = {name: st.query_params.get(name, "") for name in ("view", "conversation")}
-    if named != st.session_state.get("address", {"view": "", "conversation": ""}):  # loaded, or "back" was pressed
+    is_loaded = "address" not in st.session_state
+    if (is_loaded and any(named.values())) or streamlit_private.went_through_history():
         is_number = named["conversation"].isdecimal() and len(named["conversation"]) <= MOST_DIGITS
         open_conversation(int(named["conversation"]) if is_number else None)
         if named["view"] in VIEWS:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit import config, net_util, runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.watcher import polling_path_watcher
 
@@ -83,6 +84,12 @@ def take_uploads_of(megabytes: int) -> None:
     """Let the server take files as large as the uploader offers; its own limit is a start-up option otherwise."""
     if config.get_option("server.maxUploadSize") != megabytes:
         config.set_option("server.maxUploadSize", megabytes)
+
+
+def went_through_history() -> bool:
+    """Whether the page runs because its user went back or forward in the browser."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context is not None and context.is_history_navigation
 
 
 def is_served() -> bool:

@@ -645,7 +645,7 @@ def test_a_reload_comes_back_to_the_conversation_that_the_address_names(workspac
 def test_a_number_in_the_address_that_no_conversation_has_is_as_good_as_none(
     workspace: FakeWorkspace, number: str
 ) -> None:
-    app = page()
+    app = AppTest.from_file(APP, default_timeout=60)
     app.query_params["conversation"] = number
     app.run()
     assert not app.exception

@@ -124,6 +124,17 @@ def test_every_dropped_file_gets_a_verdict_with_reason_and_remedy(verdicts: str)
     assert "GB18030" in verdicts, "the encoding is told where it is not UTF-8"
 
 
+def test_going_back_in_the_browser_shows_the_view_before(visitor: Visitor) -> None:
+    visitor.go("library")
+    visitor.page.locator(part("dropzone")).wait_for()
+    visitor.go("model")
+    visitor.page.locator(part("dropzone")).wait_for(state="detached")
+    visitor.page.go_back()
+    visitor.page.locator(part("dropzone")).wait_for()
+    visitor.page.go_back()
+    visitor.page.wait_for_selector(".st-key-ask-0")
+
+
 def test_a_citation_opens_the_page_of_the_pdf_with_its_words_highlighted(visitor: Visitor) -> None:
     answer = visitor.ask("工龄满十年的员工年假有多少天？")
     assert "十五天" in answer

@@ -37,7 +37,8 @@ class Client:
         )
         self.socket = self._stack.enter_context(connecting)
         self.session = self.script = ""
-        self.widgets: dict[str, str] = {}  # id -> kind of element, of all runs
+        self.address_names = ""  # the query string that the page has put into the address
+        self.widgets: dict[str, str] = {}  # id -> kind of element, of the last run
         self.shown: list[str] = []  # HTML and Markdown of the last run
 
     def __enter__(self) -> Client:
@@ -46,15 +47,25 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def run(self, widgets: Widgets | None = None, *, fragment: str = "", script: str | None = None) -> None:
+    def run(self, widgets: Widgets | None = None, *, address: str | None = None, back: bool = False) -> None:
         """Have the page run with those widget states, and wait until it has."""
-        self.begin(widgets, fragment=fragment, script=script)
+        self.begin(widgets, address=address, back=back)
         self.wait()
 
-    def begin(self, widgets: Widgets | None = None, *, fragment: str = "", script: str | None = None) -> None:
-        """Have the page run with those widget states."""
+    def begin(
+        self,
+        widgets: Widgets | None = None,
+        *,
+        fragment: str = "",
+        script: str | None = None,
+        address: str | None = None,
+        back: bool = False,
+    ) -> None:
+        """Have the page run with those widget states, and with another query string if that is given."""
         message = BackMsg()
         message.rerun_script.page_script_hash = self.script if script is None else script
+        message.rerun_script.query_string = self.address_names if address is None else address
+        message.rerun_script.is_history_navigation = back
         message.rerun_script.fragment_id = fragment
         for widget, (field, value) in (widgets or {}).items():
             state = message.rerun_script.widget_states.widgets.add()
@@ -71,10 +82,16 @@ class Client:
         self.send(message.SerializeToString())
 
     def wait(self) -> None:
-        """Take what the server sends until the page has run to its end."""
-        self.shown = []
-        while self._take(self.receive()) != "script_finished":
-            pass
+        """Take what the server sends until the page rests.
+
+        A run that ends because another one begins, as the page asks for itself when its workspace is open, is not its
+        end: what is sent before the last one has ended would be answered with that one's end.
+        """
+        while True:
+            message = self.receive()
+            ended = self._take(message) == "script_finished"
+            if ended and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                return
 
     def send(self, frame: bytes | str) -> None:
         """Send a frame, whatever it holds."""
@@ -141,6 +158,9 @@ class Client:
         if kind == "new_session":
             self.session = message.new_session.initialize.session_id
             self.script = message.new_session.page_script_hash
+            self.widgets, self.shown = {}, []
+        elif kind == "page_info_changed":
+            self.address_names = message.page_info_changed.query_string
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             element = message.delta.new_element
             name = element.WhichOneof("type") or ""
