@@ -12,6 +12,13 @@ import numpy as np
 LIMITS = {"question": 64, "claim": 80, "context": 60}  # tokens; minicpm_rag/embedding/reader.py cuts alike
 
 
+def load_weights(prefix: Path) -> dict[str, np.ndarray]:
+    """The weights that train.py saved in parts, float32."""
+    parts = sorted(prefix.parent.glob(prefix.name + ".*"))
+    arrays = np.load(io.BytesIO(b"".join(part.read_bytes() for part in parts)))
+    return {name: arrays[name].astype(np.float32) for name in arrays.files}
+
+
 class Data:
     """`data["kind"]` is a column of the rows; `sequence(n)` is what the reader sees of row n."""
 

@@ -15,12 +15,11 @@ the first token only.
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from data import Data
+from data import Data, load_weights
 
 from minicpm_rag.embedding import bert_graph
 from minicpm_rag.embedding.onnx_session import open_session
@@ -28,13 +27,6 @@ from minicpm_rag.embedding.onnx_session import open_session
 HIDDEN = 384
 SHAPE = bert_graph.Shape(hidden=HIDDEN, layers=12, heads=12, epsilon=1e-12)
 SAMPLES = 48  # rows that show which channels are large
-
-
-def load_weights(prefix: Path) -> dict[str, np.ndarray]:
-    """The weights that train.py saved in parts."""
-    parts = sorted(prefix.parent.glob(prefix.name + ".*"))
-    arrays = np.load(io.BytesIO(b"".join(part.read_bytes() for part in parts)))
-    return {name: arrays[name].astype(np.float32) for name in arrays.files}
 
 
 def graph(weights: dict[str, np.ndarray], samples: Iterable[np.ndarray]) -> bytes:

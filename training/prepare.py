@@ -26,6 +26,7 @@ from noise import as_asked, mistyped, names, other_digits, polite, spoiled
 from public_sets import fairytales, jaquad, policyqa, tatqa, wiki_tables
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tokenizers import Tokenizer
+from written import Written
 
 SETS = [
     "cmrc_zh",
@@ -43,6 +44,7 @@ SETS = [
     "made",
     "made_test",
     "across",
+    "written",
 ]
 KINDS = [
     "gold",
@@ -739,9 +741,7 @@ def of_another_subject(document: dict, documents: list[dict], rng: random.Random
 
 
 def main(given: argparse.Namespace) -> None:
-    """Write data.npz.xz (rows, tokens, table rows, body) and meta.json."""
-    from safetensors.numpy import load_file
-
+    """Make all rows and write them."""
     rng = random.Random(given.seed)
     given.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(given.embedder / "tokenizer.json"))
@@ -801,26 +801,35 @@ def main(given: argparse.Namespace) -> None:
     ):
         if folder:
             passages, questions = reader(folder)
-            questions = rng.sample(questions, min(len(questions), 16000 if name == "jaquad_ja" else 1500))
+            questions = rng.sample(questions, min(len(questions), 6000 if name == "jaquad_ja" else 1500))
             QuestionSet(rows, name, passages, questions, [], given.seed).add()
             print(name, len(passages), "passages", len(questions), "questions", len(rows.rows), "rows", flush=True)
     if given.fairytales:
-        add_fairytales(rows, fairytales(given.fairytales), rng)
+        stories = fairytales(given.fairytales)
+        add_fairytales(rows, rng.sample(stories, len(stories) // 2), rng)
         print("fairytales", len(rows.rows), "rows", flush=True)
     if "across" in given.only:
         add_across(rows, given.evaluation, [d for d in read(given.made) if not d["test"]], rng)
     add_made(rows, "made", read(given.made), rng)
     add_made(rows, "made_test", read(given.made_test), rng)
+    Written(rows, read(HERE / "written.jsonl"), given.seed).add()
+    write(rows, given)
+
+
+def write(rows: Rows, given: argparse.Namespace) -> None:
+    """Write data.npz.xz (rows, tokens, table rows, body) and meta.json."""
+    from safetensors.numpy import load_file
+
     table = np.array(rows.rows, dtype=np.int32)
     # Only the sets that the reader is judged by keep all their evaluation rows
-    judged = [SETS.index(s) for s in ("cmrc_zh", "drcd_zh", "xquad_zh", "xquad_en", "squad2_en", "cross", "made_test")]
+    judged = [SETS.index(s) for s in (*SETS[:5], "cross", "made_test", "written")]
     if given.articles_only:
         made_test = table[:, COLUMNS.index("set")] == SETS.index("made_test")
         table = table[(table[:, COLUMNS.index("evaluation")] == 0) | (table[:, COLUMNS.index("fold")] == 0) | made_test]
     table = table[(table[:, COLUMNS.index("evaluation")] == 0) | np.isin(table[:, COLUMNS.index("set")], judged)]
     used_texts = np.unique(table[:, [COLUMNS.index(c) for c in ("question", "claim", "context", "passage")]])
     tokens = [rows.tokens(int(n))[0] for n in used_texts]
-    specials = [tokenizer.token_to_id(t) for t in ("<s>", "</s>", "<pad>", "<unk>")]
+    specials = [rows.tokenizer.token_to_id(t) for t in ("<s>", "</s>", "<pad>", "<unk>")]
     vocabulary = np.unique(np.array([*specials, *(t for ids in tokens for t in ids)]))
     flat = np.searchsorted(vocabulary, np.array([t for ids in tokens for t in ids])).astype(
         np.uint16 if len(vocabulary) < 65536 else np.uint32
