@@ -36,6 +36,7 @@ def middleware() -> list[Middleware]:
 
     streamlit_private.look_up_no_address()
     streamlit_private.look_at_files_seldom()
+    streamlit_private.let_callbacks_end()
     Gate.is_in_place = True
     settings = load_settings()
     if settings.log_format == "json":

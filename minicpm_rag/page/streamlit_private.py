@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit import config, net_util, runtime
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils import script_requests
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.watcher import polling_path_watcher
 
@@ -53,6 +57,9 @@ STYLE = Path(__file__).with_name("html") / "streamlit.css"
 # server's end waits as long.
 FILES_LOOKED_AT_SECONDS = 1.0
 
+_begin_run = SafeSessionState.on_script_will_rerun
+_join = script_requests._coalesce_widget_states
+
 # More elements than any view has below where an answer is drawn.
 LEFT_OVER_ELEMENTS = 40
 
@@ -84,6 +91,34 @@ def take_uploads_of(megabytes: int) -> None:
     """Let the server take files as large as the uploader offers; its own limit is a start-up option otherwise."""
     if config.get_option("server.maxUploadSize") != megabytes:
         config.set_option("server.maxUploadSize", megabytes)
+
+
+def let_callbacks_end() -> None:
+    """Have what a click asks for done to its end and in its order, whatever is clicked next.
+
+    Streamlit ends a run for the next one wherever it touches the session's state, before and in a callback too: a file
+    that was dropped would be kept and never read, a click forgotten. And where two clicks are taken up at once, it
+    would do what the later one asks for first. With `runner.fastReruns` it would forget the earlier one.
+    """
+    SafeSessionState.on_script_will_rerun = _to_its_end  # type: ignore[method-assign]
+    script_requests._coalesce_widget_states = _in_their_order  # type: ignore[assignment]
+
+
+def _to_its_end(self: SafeSessionState, *states: Any, **more: Any) -> None:
+    end_for_the_next_run = self._yield_callback
+    object.__setattr__(self, "_yield_callback", lambda: None)  # setattr would set a value of the session
+    try:
+        _begin_run(self, *states, **more)
+    finally:
+        object.__setattr__(self, "_yield_callback", end_for_the_next_run)
+
+
+def _in_their_order(earlier: WidgetStates | None, later: WidgetStates | None) -> WidgetStates | None:
+    joined = _join(earlier, later)
+    if joined is None or later is None:
+        return joined
+    last = {state.id for state in later.widgets}
+    return WidgetStates(widgets=sorted(joined.widgets, key=lambda state: state.id in last))
 
 
 def went_through_history() -> bool:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Iterator
 
 import pytest
-from browser_parts import Server
+from browser_parts import REPOSITORY, Server
 from page_client import Client
 
-# Opens the workspace once a file named "open" lies beside the home.
-HELD_OPEN = """
+# Opens the workspace once a file named "open" lies beside the home, and goes nowhere at once while "slow" lies there.
+HELD = """
 import time
 from pathlib import Path
 
 import streamlit as st
 
 from minicpm_rag import workspace
-from minicpm_rag.page import server
+from minicpm_rag.page import server, shared, state
 
-open_workspace = workspace.open_workspace
+open_workspace, go = workspace.open_workspace, state.go
 
 
 def once_allowed(settings):
@@ -27,7 +29,13 @@ def once_allowed(settings):
     return open_workspace(settings)
 
 
-workspace.open_workspace = once_allowed
+def slowly(to):
+    if (shared.settings().home.parent / "slow").exists():
+        time.sleep(0.5)
+    go(to)
+
+
+workspace.open_workspace, state.go = once_allowed, slowly
 app = st.App(server.SCRIPT, middleware=server.middleware())
 """
 
@@ -35,7 +43,8 @@ app = st.App(server.SCRIPT, middleware=server.middleware())
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("clicked")
-    (folder / "held.py").write_text(HELD_OPEN, encoding="utf-8")
+    (folder / "held.py").write_text(HELD, encoding="utf-8")
+    shutil.copytree(REPOSITORY / ".streamlit", folder / ".streamlit")
     made = Server(folder / "home", script=folder / "held.py")
     made.start()
     try:
@@ -84,3 +93,36 @@ def test_a_page_is_loaded_as_its_address_names_it(server: Server, client: Client
     with Client(server.address) as reloaded:
         reloaded.run(address=client.address_names)
         assert reloaded.find("upload-")
+
+
+def test_a_click_is_done_though_another_run_is_asked_for_in_the_same_breath(client: Client) -> None:
+    for _ in range(10):
+        client.begin({client.find("go-library"): ("trigger_value", True)})
+        client.begin()
+        client.wait_for("upload-")
+        client.begin({client.find("go-chat"): ("trigger_value", True)})
+        client.begin()
+        client.wait_for("add-documents")
+
+
+def test_of_two_clicks_in_the_same_breath_the_last_one_is_obeyed(client: Client) -> None:
+    for _ in range(10):
+        library, chat = client.find("go-library"), client.find("go-chat")
+        client.begin({library: ("trigger_value", True)})
+        client.begin({chat: ("trigger_value", True)})
+        client.begin({library: ("trigger_value", True)})
+        client.wait_for("upload-")
+        client.begin({library: ("trigger_value", True)})
+        client.begin({chat: ("trigger_value", True)})
+        client.wait_for("add-documents")
+
+
+def test_what_a_click_began_is_done_to_its_end_before_the_next_run(server: Server, client: Client) -> None:
+    (server.home.parent / "slow").touch()
+    try:
+        client.begin({client.find("go-library"): ("trigger_value", True)})
+        time.sleep(0.1)  # it has begun; if it has not, nothing is in its way
+        client.begin()
+        client.wait_for("upload-")
+    finally:
+        (server.home.parent / "slow").unlink()

@@ -101,3 +101,36 @@ def test_streamlit_looks_at_its_files_in_the_pauses_that_are_lengthened(monkeypa
     streamlit_private.look_at_files_seldom()
     assert streamlit_private.FILES_LOOKED_AT_SECONDS == polling_path_watcher._POLLING_PERIOD_SECS
     assert "time.sleep(_POLLING_PERIOD_SECS)" in inspect.getsource(polling_path_watcher)
+
+
+def test_streamlit_begins_runs_and_joins_requests_by_the_functions_that_are_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from streamlit.proto.WidgetStates_pb2 import WidgetStates
+    from streamlit.runtime.scriptrunner_utils import script_requests
+    from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
+    from streamlit.runtime.state import SessionState
+    from streamlit.runtime.state.safe_session_state import SafeSessionState
+
+    monkeypatch.setattr(SafeSessionState, "on_script_will_rerun", SafeSessionState.on_script_will_rerun)
+    monkeypatch.setattr(script_requests, "_coalesce_widget_states", script_requests._coalesce_widget_states)
+    streamlit_private.let_callbacks_end()
+
+    ended = RuntimeError("for the next run")
+
+    def end() -> None:
+        raise ended
+
+    state = SafeSessionState(SessionState(), end)
+    state.on_script_will_rerun(WidgetStates())
+    with pytest.raises(RuntimeError, match="for the next run"):
+        "view" in state  # noqa: B015
+
+    requests = ScriptRequests()
+    for name in ("earlier", "later", "last"):
+        clicked = WidgetStates()
+        clicked.widgets.add(id=name, trigger_value=True)
+        requests.request_rerun(RerunData(widget_states=clicked))
+    request = requests.on_scriptrunner_yield()
+    assert request is not None and request.rerun_data.widget_states is not None
+    assert [one.id for one in request.rerun_data.widget_states.widgets] == ["earlier", "later", "last"]

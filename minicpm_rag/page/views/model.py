@@ -14,7 +14,7 @@ from minicpm_rag.page import state
 from minicpm_rag.page.background import reply, switching
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
-from minicpm_rag.page.views import administration, answering, model_list, notices, opening
+from minicpm_rag.page.views import administration, answering, model_list, notices, opening, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ def _speed(workspace: Workspace) -> None:
         return
     try:
         with st.spinner(t("measuring_speed")):
-            found = workspace.measure_speed()
+            found = waiting.done(workspace.measure_speed)
     except RAGError as error:
         notices.bad(error.message)
         return
@@ -142,7 +142,7 @@ def _tested(workspace: Workspace, address: str, name: str | None, key: str | Non
     st.session_state.pop("server_failed", None)
     with st.spinner(t("server_testing")):
         try:
-            return workspace.test_server(address, name, key)
+            return waiting.done(lambda: workspace.test_server(address, name, key))
         except RAGError as error:
             st.session_state.server_failed = error.message
             return None
