@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parent.parent
 KNOWLEDGE = REPOSITORY / "knowledge"
+PAGES = Path(__file__).parent / "page"
 DATA = Path(__file__).parent / "data"
 SHARED = REPOSITORY.parent / "shared"  # other people's data; tests that use it skip where it is absent
 
@@ -79,6 +80,28 @@ def postgres() -> Iterator[str]:
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Of `pytest -n 2 --dist loadfile`: what starts the page's server is one piece of work.
+
+    Two browsers and two servers at once leave nothing of two cores to any of the four.
+    """
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    with_server = {
+        f"tests/page/{path.name}" for path in PAGES.glob("*.py") if "browser_parts" in path.read_text("utf-8")
+    }
+
+    class OneServerOfThePage(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = super()._split_scope(nodeid)
+            return "tests/page" if module in with_server else module
+
+    return OneServerOfThePage(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -130,14 +130,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     command = [Path(sys.executable).with_name("transformers"), "serve", folder, "--device", "cpu"]
     process = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)])
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not answers(port):
             assert process.poll() is None and time.monotonic() < end, "transformers serve did not start"
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}/v1", str(folder)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(300)
 
 
 def answers(port: int) -> bool:

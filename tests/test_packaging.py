@@ -70,12 +70,12 @@ def test_the_script_hands_on_the_containers_address_only(tmp_path: Path, address
         played.chmod(0o755)
     script = str(REPOSITORY / "packaging" / "in-container")
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CONTAINER_ADDRESS": address}
-    subprocess.run(["sh", script, "serve", "--rate", "5"], env=environment, check=True, timeout=60)
-    subprocess.run(["sh", script, "ingest", "/documents"], env=environment, check=True, timeout=60)
+    subprocess.run(["sh", script, "serve", "--rate", "5"], env=environment, check=True, timeout=300)
+    subprocess.run(["sh", script, "ingest", "/documents"], env=environment, check=True, timeout=300)
     expected = {"minicpm-rag serve --port 8600 --rate 5", "minicpm-rag ingest /documents"}
     if handed_on:
         expected.add(f"socat TCP-LISTEN:8600,bind={address},fork,max-children=256,reuseaddr TCP:127.0.0.1:8600")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while (called := set((tmp_path / "called").read_text().splitlines())) != expected:  # socat runs in the background
         assert time.monotonic() < end, called
         time.sleep(0.05)

@@ -26,7 +26,7 @@ def test_the_reference_is_what_the_program_says() -> None:
         "behind = [each for each, file in made['FILES'].items() if made['reference'](each) != file.read_text('utf-8')]"
     )
     code += "; print(behind)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     assert found.stdout.strip() == "[]"
 
 

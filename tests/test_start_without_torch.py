@@ -27,9 +27,9 @@ import json, os, sys, time
 from streamlit.testing.v1 import AppTest
 from minicpm_rag.page import server
 server.Gate.is_in_place = True  # what starting the page's server does
-app = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
+app = AppTest.from_file(str(server.SCRIPT), default_timeout=300)
 app.session_state["user"], app.session_state["language"], app.session_state["view"] = "browser:ann", "zh", "chat"
-asked, answered, last = False, False, time.monotonic() + 90
+asked, answered, last = False, False, time.monotonic() + 300
 while not answered and time.monotonic() < last:
     app.run()
     assert not app.exception, app.exception

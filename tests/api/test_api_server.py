@@ -295,7 +295,7 @@ def test_fifty_searches_and_eight_streams_at_once_each_get_their_own(
 
     class Echo(ScriptedLLM):
         def _stream(self, prompt: str, *args: Any, **kwargs: Any) -> Any:
-            told.wait(60)
+            told.wait(300)
             self.answers[:] = ["x"]
             number = next(n for n in range(8) if f"口令{n}号" in prompt)
             return iter(ScriptedLLM(answers=[f"答复{number}号。" * 20])._stream(prompt, *args, **kwargs))
@@ -338,13 +338,13 @@ def test_a_client_that_leaves_stops_the_model(
     body = {"model": "default", "messages": [{"role": "user", "content": QUESTION}], "stream": True}
     with client_of(address) as client, client.stream("POST", "/v1/chat/completions", json=body) as response:
         next(response.iter_lines())
-    assert llm.stopped.wait(60)
+    assert llm.stopped.wait(300)
 
 
 # Beside the page, or alone
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_command_serves_beside_the_owner_of_the_library(workspace: Workspace, tmp_path: Path) -> None:
     """This process owns the library, as the page would; what is uploaded there is read here, and found there."""
     port = free_port()
@@ -369,7 +369,7 @@ def test_the_command_serves_beside_the_owner_of_the_library(workspace: Workspace
             assert client.delete("/api/knowledge-bases/beside").status_code == 202
     finally:
         server.terminate()
-        assert server.wait(60) in (0, -15)
+        assert server.wait(300) in (0, -15)
 
 
 # The command

@@ -144,7 +144,7 @@ async def test_over_http_it_needs_the_token_and_the_right_host(workspace: Worksp
 
     app = http_application(create_server(workspace), hosts=(), token=TOKEN, per_minute=10_000)
     with serving(app) as address:
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as http:
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=300) as http:
             async with Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client:
                 assert (await called(client, "search", query=QUESTION))["passages"]
             evil = await http.post(f"{address}/mcp", json={}, headers={"Host": "evil.example"})
@@ -153,7 +153,7 @@ async def test_over_http_it_needs_the_token_and_the_right_host(workspace: Worksp
     assert (nobody.status_code, evil.status_code) == (401, 403)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_over_stdio_it_is_started_by_the_client_and_says_nothing_else_on_stdout(
     knowledge_home: Path, tmp_path: Path
 ) -> None:

@@ -43,7 +43,7 @@ def servers(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 def ended(client: httpx.Client, job: int) -> str:
     """How a job ended, whichever server's worker did it."""
-    with client.stream("GET", f"/api/jobs/{job}/events", timeout=100) as events:
+    with client.stream("GET", f"/api/jobs/{job}/events", timeout=300) as events:
         events.read()
     return str(client.get(f"/api/jobs/{job}").json()["status"])
 

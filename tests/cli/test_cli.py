@@ -30,7 +30,7 @@ def run(*arguments: str, home: Path, **variables: str) -> subprocess.CompletedPr
     environment = {**os.environ, "MINICPM_RAG_HOME": str(home), **variables}
     return subprocess.run(
         [sys.executable, "-m", "minicpm_rag", *arguments],
-        capture_output=True, encoding="utf-8", env=environment, cwd=REPOSITORY, timeout=110, check=False,
+        capture_output=True, encoding="utf-8", env=environment, cwd=REPOSITORY, timeout=300, check=False,
     )  # fmt: skip
 
 

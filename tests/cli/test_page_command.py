@@ -23,7 +23,7 @@ def test_one_command_serves_a_guarded_page_from_any_folder(tmp_path: Path) -> No
         env=os.environ | {"PYTHONPATH": str(REPOSITORY), "MINICPM_RAG_HOME": str(tmp_path / "home")},
     )
     try:
-        for _ in range(600):
+        for _ in range(3000):
             try:
                 with urllib.request.urlopen(address, timeout=5) as answer:
                     assert answer.status == 200
@@ -33,10 +33,10 @@ def test_one_command_serves_a_guarded_page_from_any_folder(tmp_path: Path) -> No
                 time.sleep(0.1)
         foreign = urllib.request.Request(address, headers={"Host": "evil.example"})
         try:
-            urllib.request.urlopen(foreign, timeout=60)
+            urllib.request.urlopen(foreign, timeout=300)
             raise AssertionError("a foreign host was let in")
         except urllib.error.HTTPError as refused:
             assert refused.code == 403
     finally:
         process.terminate()
-        assert process.wait(60) in (0, -15)
+        assert process.wait(300) in (0, -15)

@@ -118,7 +118,7 @@ def compare_with_a_clean_run(tmp_path: Path, files: int, kills: int, seed: int) 
     assert killed >= kills * 3 // 4
     write_files(folder, files)  # the first versions again
     process = start(tmp_path / "home", folder)
-    output, errors = process.communicate(timeout=100)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert output.endswith("finished\n")
     with opened(tmp_path / "home", chunk_characters=60) as library:
@@ -155,7 +155,7 @@ def test_a_disk_that_is_full_is_told_and_harms_nothing(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     process = start(tmp_path / "home", folder, limit_bytes=900_000)
-    _, errors = process.communicate(timeout=100)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "LibraryError" in errors
     assert "room" in errors

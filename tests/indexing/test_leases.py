@@ -35,7 +35,7 @@ from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import leases
 from minicpm_rag.records import ChunkSize
 ingest.GROUP_CHUNKS = 8
-leases.LEASE_SECONDS = 1.0
+leases.LEASE_SECONDS = 3.0
 class Slow(HashedEmbedder):
     def embed_documents(self, texts):
         time.sleep(0.02)

@@ -74,7 +74,7 @@ def test_two_ingests_at_once_are_done_by_one_owner(tmp_path: Path) -> None:
     write_files(tmp_path / "two" / "deeper", 12)
     (tmp_path / "two" / "deeper" / "note01.md").write_text("Only here: a zeppelin.", encoding="utf-8")
     processes = [start(home, tmp_path / "one", 0.05), start(home, tmp_path / "two", 0.05)]
-    output = [process.communicate(timeout=110)[0].split() for process in processes]
+    output = [process.communicate(timeout=300)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert [len(lines) for lines in output] == [9, 13]
     with opened(home) as library:
@@ -92,7 +92,7 @@ def test_an_ingest_beside_the_owner_is_done_by_the_owner(tmp_path: Path) -> None
     with opened(tmp_path / "home") as library:
         assert isinstance(library.embedder, HashedEmbedder)
         process = start(tmp_path / "home", folder)
-        output = process.communicate(timeout=110)[0].split()
+        output = process.communicate(timeout=300)[0].split()
         assert output == ["started"] + ["indexed"] * 6
         assert library.embedder.embedded > 6
         assert "note03.md" in found(library, "Instrument 3 calibrated")

@@ -34,7 +34,7 @@ def at_once(*actions: Callable[[], Any]) -> list[Any]:
     barrier = threading.Barrier(len(actions))
 
     def act(action: Callable[[], Any]) -> Any:
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=300)
         return action()
 
     with ThreadPoolExecutor(len(actions)) as pool:
@@ -87,12 +87,12 @@ def test_deleting_a_knowledge_base_stops_what_is_being_brought_into_it(tmp_path:
     class Waiting(HashedEmbedder):
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             reached.set()
-            going_on.wait(timeout=30)
+            going_on.wait(timeout=300)
             return super().embed_documents(texts)
 
     with opened(tmp_path / "home", Waiting(), chunk_characters=50) as library:
         job = worker.submit_ingest(library, KB, [tmp_path / "文档"])
-        reached.wait(timeout=30)
+        reached.wait(timeout=300)
         deletion = worker.submit_delete(library, KB)
         time.sleep(1.5 * RECORD_SECONDS)  # then the owner looks again
         going_on.set()

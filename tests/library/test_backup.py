@@ -145,7 +145,7 @@ def test_a_backup_while_others_write_is_whole(home: Path, tmp_path: Path) -> Non
             back_up(home, file)
     finally:
         stop.set()
-        writer.join(60)
+        writer.join(300)
     for file in files:
         restore(tmp_path / file.stem, file)
         assert set(titles(tmp_path / file.stem)) - {"busy.txt"} == set(TEXT)

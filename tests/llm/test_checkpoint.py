@@ -477,7 +477,7 @@ def test_no_socket_no_stdin_and_no_code_of_the_folder(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(_GUARDED), str(folder), str(tmp_path / "converted")],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         cwd=GOLDEN.parents[2],
         env={
             "PATH": "/usr/bin:/bin",

@@ -25,7 +25,7 @@ SAMPLED = Sampling(temperature=0.9, top_p=0.9, top_k=40, repetition_penalty=1.1,
 
 
 def ready(engine: GraphEngine) -> GraphEngine:
-    end = time.monotonic() + 90
+    end = time.monotonic() + 300
     while not engine.ready and time.monotonic() < end:
         time.sleep(0.02)
     assert engine.ready

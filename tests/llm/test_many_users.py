@@ -83,7 +83,7 @@ def test_prompts_are_read_in_portions_between_the_steps_of_others(
     first = next(stream)
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(collect, engine, prompt[50:350])
-        assert [[first, *stream], second.result(timeout=60)] == expected
+        assert [[first, *stream], second.result(timeout=300)] == expected
     last = len(calls) - 1 - calls[::-1].index("portion")
     assert "portion portion" not in " ".join(calls[calls.index("step") : last])
     assert calls.count("portion") == 2 + 5

@@ -98,7 +98,7 @@ def scripted(loaded: tuple[Any, Any]) -> Callable[..., tuple[MiniCPM_LLM, Script
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(6000):
+    for _ in range(30_000):
         if condition():
             return
         time.sleep(0.01)
@@ -122,7 +122,7 @@ def test_the_tutorials_lines_work() -> None:
 
 def test_importing_the_module_loads_neither_torch_nor_transformers() -> None:
     code = "import sys, minicpm_rag.llm.minicpm; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=300)
     assert run.stdout.strip() == "[]", run.stderr
 
 
@@ -476,7 +476,7 @@ def test_an_event_already_set_answers_nothing(scripted: Any) -> None:
 
 def test_dropping_an_open_stream_stops_it(scripted: Any) -> None:
     llm, engine = scripted("好" * 400)
-    engine.pace = lambda: time.sleep(0.05)
+    engine.pace = lambda: time.sleep(0.2)
     stream = llm.stream("?")
     next(stream)
     del stream
@@ -495,7 +495,7 @@ def test_a_reader_who_stops_reading_holds_nobody_up(scripted: Any) -> None:
 
 def test_cancelling_the_task_stops_the_engine(scripted: Any) -> None:
     llm, engine = scripted("好" * 400)
-    engine.pace = lambda: time.sleep(0.05)
+    engine.pace = lambda: time.sleep(0.2)
 
     async def cancelled(ask: Callable[[], Any]) -> None:
         task = asyncio.ensure_future(ask())
@@ -518,7 +518,7 @@ def test_cancelling_the_task_stops_the_engine(scripted: Any) -> None:
 
 def test_leaving_an_async_stream_stops_the_engine(scripted: Any) -> None:
     llm, engine = scripted("好" * 400)
-    engine.pace = lambda: time.sleep(0.05)
+    engine.pace = lambda: time.sleep(0.2)
 
     async def leave() -> None:
         stream = llm.astream("?")
@@ -541,14 +541,14 @@ def test_a_process_may_end_while_a_stream_is_open() -> None:
         capture_output=True,
         text=True,
         cwd=REPOSITORY,
-        timeout=100,
+        timeout=300,
     )
     assert (run.returncode, run.stdout.strip()) == (0, "done"), run.stderr
 
 
 def test_closing_the_model_stops_what_runs(scripted: Any) -> None:
     llm, engine = scripted("好" * 400)
-    engine.pace = lambda: time.sleep(0.05)
+    engine.pace = lambda: time.sleep(0.2)
     stream = llm.stream("?")
     next(stream)
     llm.close()
@@ -558,7 +558,7 @@ def test_closing_the_model_stops_what_runs(scripted: Any) -> None:
 
 def test_closing_the_model_is_told_to_those_who_wait(scripted: Any) -> None:
     llm, engine = scripted("好" * 400)
-    engine.pace = lambda: time.sleep(0.05)
+    engine.pace = lambda: time.sleep(0.2)
     stream = llm.stream("?")
     next(stream)
     errors: list[str] = []
@@ -573,7 +573,7 @@ def test_closing_the_model_is_told_to_those_who_wait(scripted: Any) -> None:
     waiting.start()
     wait_until(lambda: places == [1])
     llm.close()
-    waiting.join(60)
+    waiting.join(300)
     assert len(errors) == 1
     assert "was closed" in errors[0]
     assert len(engine.prompts) == 1
@@ -621,7 +621,7 @@ def test_threads_each_get_their_own_answer(llm: MiniCPM_LLM) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     assert [together[prompt] for prompt in prompts] == alone
 
 
@@ -646,11 +646,11 @@ def test_served_in_order_of_arrival_and_told_their_place(scripted: Any) -> None:
     leaving = start_waiting(llm, "c", places, cancel=cancel)
     threads.append(start_waiting(llm, "d", places))
     cancel.set()
-    leaving.join(60)
+    leaving.join(300)
     wait_until(lambda: places["d"][-1] == 3)
     gate.set()
     for thread in (first, *threads):
-        thread.join(60)
+        thread.join(300)
     served = [llm.tokenizer(f"<用户>{name}<AI>").input_ids for name in ("first", "a", "b", "d")]
     assert engine.prompts == served
     assert places["a"] == [1, 0]  # next, then served
@@ -673,7 +673,7 @@ def test_an_engine_with_slots_serves_as_many_at_once(scripted: Any) -> None:
 
     def pace() -> None:
         if engine.made == 0:
-            together.wait(60)
+            together.wait(300)
 
     engine.pace = pace
     assert llm.batch(["?"] * 3) == ["好" * 5] * 3
@@ -694,7 +694,7 @@ def test_an_error_while_waiting_gives_the_place_up(scripted: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
         llm.invoke("?", on_queue=refuse)
     gate.set()
-    first.join(60)
+    first.join(300)
     assert llm.invoke("last") == "好的"
     assert len(engine.prompts) == 2
 

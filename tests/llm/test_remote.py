@@ -55,7 +55,7 @@ def server() -> Iterator[Server]:
                 for number, piece in enumerate(state.pieces):
                     if number == state.wait_before:
                         state.waiting.set()
-                        state.go_on.wait(60)
+                        state.go_on.wait(300)
                     self._event({"role": "assistant", "content": piece}, None)
                 self._event({}, "stop")
                 self.wfile.write(b"data: [DONE]\n\n")
@@ -142,11 +142,11 @@ def test_cancel_ends_the_stream_while_the_server_is_silent(server: Server, llm: 
     cancel = threading.Event()
     stream = llm.stream("q", cancel=cancel)
     assert next(stream) == "一"
-    assert server.waiting.wait(60)
+    assert server.waiting.wait(300)
     cancel.set()
     assert list(stream) == []
     server.go_on.set()
-    assert server.reader_left.wait(60), "the connection stays open although nobody reads"
+    assert server.reader_left.wait(300), "the connection stays open although nobody reads"
 
 
 def test_an_empty_answer_is_empty_and_no_error(server: Server, llm: RemoteLLM) -> None:
@@ -162,7 +162,7 @@ def test_closing_the_stream_closes_the_connection(server: Server, llm: RemoteLLM
     stream = llm.stream("q")
     assert next(stream)
     stream.close()  # type: ignore[attr-defined]
-    assert server.reader_left.wait(60)
+    assert server.reader_left.wait(300)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def group_of(llm: RemoteLLM) -> ServerGroup:
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -52,7 +52,7 @@ def test_the_least_busy_server_is_asked(servers: list[ModelServer]) -> None:
 
     def slowly(_: object) -> Iterator[dict[str, object]]:
         yield event({"content": "慢"})
-        go_on.wait(60)
+        go_on.wait(300)
         yield event({}, "stop")
 
     first, second, _ = servers
@@ -135,7 +135,7 @@ def test_many_readers_lose_no_answer_while_a_server_dies(servers: list[ModelServ
     for reader in readers:
         reader.start()
     for reader in readers:
-        reader.join(60)
+        reader.join(300)
     assert len(found) == 12 and set(found) <= {"一", "二", "三"}
     llm.close()
 

@@ -57,7 +57,7 @@ def test_while_the_model_is_silent_its_place_in_the_queue_is_repeated(monkeypatc
     items = stream(llm)
     assert [next(items) for _ in range(3)] == [Waiting(1)] * 3
     items.close()  # type: ignore[attr-defined]
-    assert llm.stopped.wait(60)
+    assert llm.stopped.wait(300)
 
 
 def test_an_error_keeps_its_type_and_comes_after_the_text_before_it() -> None:
@@ -74,7 +74,7 @@ def test_cancelling_ends_the_stream_and_stops_the_model() -> None:
     assert [next(items), next(items)] == ["保", "修"]
     cancel.set()
     assert list(items) == []
-    assert llm.stopped.wait(60)
+    assert llm.stopped.wait(300)
 
 
 def test_a_model_that_cannot_be_cancelled_does_not_hold_the_reader() -> None:

@@ -155,7 +155,7 @@ def test_children_end_with_the_process_that_started_them(tmp_path: Path) -> None
     child = psutil.Process(int(parent.stdout.readline()))
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
-    psutil.wait_procs([child], timeout=20)
+    psutil.wait_procs([child], timeout=300)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 

@@ -57,10 +57,17 @@ def test_a_connection_that_drops_half_way_is_picked_up_where_it_broke(hub: Hub, 
 
 def test_a_stopped_download_goes_on_from_the_bytes_that_arrived(hub: Hub, tmp_path: Path) -> None:
     stop, hub.hold["model.safetensors"] = threading.Event(), threading.Event()
-    threading.Thread(target=lambda: (hub.half_sent.wait(60), time.sleep(0.5), stop.set()), daemon=True).start()
+    part = tmp_path / "m/model.safetensors.incomplete"
+
+    def stop_when_some_is_there() -> None:
+        while not (part.exists() and part.stat().st_size):
+            time.sleep(0.05)
+        stop.set()
+
+    threading.Thread(target=stop_when_some_is_there, daemon=True).start()
     with pytest.raises(DownloadStoppedError, match="run it again"):
         download(MODEL, tmp_path / "m", cancel=stop)
-    kept = (tmp_path / "m/model.safetensors.incomplete").stat().st_size
+    kept = part.stat().st_size
     assert kept > 0
     assert any("model.safetensors" in str(problem) for problem in missing_files(tmp_path / "m"))
     hub.hold.clear()
@@ -141,11 +148,11 @@ def test_two_downloads_into_one_folder_do_not_mix(hub: Hub, tmp_path: Path) -> N
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert hub.half_sent.wait(60)
+    assert hub.half_sent.wait(300)
     with pytest.raises(DownloadError, match="another download"):
         download(MODEL, tmp_path / "m")
     stop.set()
-    thread.join(60)
+    thread.join(300)
     assert [type(error) for error in outcome] == [DownloadStoppedError]
 
 
@@ -156,9 +163,9 @@ def test_the_downloading_process_ends_with_its_parent(hub: Hub, tmp_path: Path) 
     for message in ({"id": "OpenBMB/tiny", "revision": "master", "folder": str(tmp_path / "m")}, []):
         process.stdin.write(json.dumps(message) + "\n")
         process.stdin.flush()
-    assert hub.half_sent.wait(60)
+    assert hub.half_sent.wait(300)
     process.stdin.close()  # what a killed parent leaves behind
-    assert process.wait(60) == 1
+    assert process.wait(300) == 1
     process.stdout.close()
 
 

@@ -85,7 +85,7 @@ def patch_opening(monkeypatch: pytest.MonkeyPatch, opened: Callable[[object], ob
 
 def page(owner: str = "browser:ann", language: str = "en", view: str = "chat") -> AppTest:
     """The page after its workspace is open."""
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=300)
     app.session_state["user"] = owner
     app.session_state["language"] = language
     app.session_state["view"] = view
@@ -254,11 +254,11 @@ def test_the_page_is_there_before_the_workspace_is(monkeypatch: pytest.MonkeyPat
     release = threading.Event()
 
     def opened(settings: object) -> FakeWorkspace:
-        release.wait(60)
+        release.wait(300)
         return FakeWorkspace()
 
     patch_opening(monkeypatch, opened)
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=300)
     app.session_state["language"] = "en"
     app.run()
     assert words("opening_line") in html(app)
@@ -272,7 +272,7 @@ def test_where_a_login_is_set_up_nobody_gets_in_without(
 ) -> None:
     person = {"is_logged_in": logged_in, "iss": "https://id.example", "sub": "ann"}
     monkeypatch.setattr(type(st.user), "to_dict", lambda user: person)
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=300)
     app.secrets["auth"] = {"client_id": "x"}
     app.session_state["language"] = "en"
     app.run()
@@ -292,7 +292,7 @@ def test_behind_a_login_only_administrators_choose_the_model(
     monkeypatch.setenv("MINICPM_RAG_ADMINISTRATORS", "Ann@example.org, carl")
     user = {"is_logged_in": True, "iss": "https://id.example", "sub": "x", "email": email}
     monkeypatch.setattr(type(st.user), "to_dict", lambda _: user)
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=300)
     app.secrets["auth"] = {"client_id": "x"}
     app.session_state["language"] = "en"
     app.session_state["view"] = "model"
@@ -541,7 +541,7 @@ def test_a_workspace_that_cannot_open_is_a_sentence_and_can_be_tried_again(
 
 def test_a_wrong_setting_is_a_sentence(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINICPM_RAG_PASSAGES", "many")
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=300)
     app.session_state["language"] = "en"
     app.run()
     assert not app.exception
@@ -628,13 +628,13 @@ def test_a_reload_comes_back_to_the_conversation_that_the_address_names(workspac
     app = ask(page())
     number = app.session_state["conversation"]
     assert str(number) in app.query_params["conversation"]
-    again = AppTest.from_file(APP, default_timeout=60)
+    again = AppTest.from_file(APP, default_timeout=300)
     again.session_state["user"] = "browser:ann"
     again.query_params["conversation"] = str(number)
     again.run()
     wait_until(lambda: shared.opening().done() and not switching.shared().is_running)
     assert "12 天带薪年假" in html(again.run())
-    stranger = AppTest.from_file(APP, default_timeout=60)
+    stranger = AppTest.from_file(APP, default_timeout=300)
     stranger.session_state["user"] = "browser:bob"
     stranger.query_params["conversation"] = str(number)
     assert "12 天带薪年假" not in html(stranger.run())
@@ -645,7 +645,7 @@ def test_a_reload_comes_back_to_the_conversation_that_the_address_names(workspac
 def test_a_number_in_the_address_that_no_conversation_has_is_as_good_as_none(
     workspace: FakeWorkspace, number: str
 ) -> None:
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=300)
     app.query_params["conversation"] = number
     app.run()
     assert not app.exception
@@ -717,7 +717,7 @@ def test_stopping_does_not_wait_for_a_device_that_hangs(
         def stream(self, question: Question) -> Iterator[AnswerEvent]:
             yield Retrieval([], 0.9, 0.5)
             yield Text("Begun.")
-            hang.wait(60)
+            hang.wait(300)
             yield late
 
     workspace.chain = lambda *values, **options: Hanging()  # type: ignore[method-assign,assignment]
@@ -917,7 +917,7 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     bad = Verdict("/x/b.pdf", "b.pdf", "failed", *protected)
     jobs["steps"] = [
         IngestProgress("/x/a.md", "embedding", 1, 2),
-        lambda: release.wait(60),
+        lambda: release.wait(300),
         IngestProgress("/x/a.md", "done", 1, 2, good),
         IngestProgress("/x/b.pdf", "done", 2, 2, bad),
     ]
@@ -1127,7 +1127,7 @@ def test_documents_are_sorted_filtered_and_chosen_many_at_once(
 def test_the_time_left_is_judged_by_the_files_that_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("minicpm_rag.indexing.follow", lambda *_, **__: iter(()))
     job = page_jobs.Job(None, "ingest", "default", 1)  # type: ignore[arg-type]
-    assert job.done.wait(10) and job.seconds_left == 0
+    assert job.done.wait(300) and job.seconds_left == 0
     job.latest = IngestProgress("/x/d.md", "embedding", 4, 13, seconds_left=2)
     assert job.seconds_left == 2, "nobody can tell yet"
     job.verdicts = [Verdict("/x/a.md", "a.md", "indexed")] * 3
@@ -1140,7 +1140,7 @@ def test_reading_is_paused_and_goes_on_with_what_is_left(workspace: FakeWorkspac
     good = Verdict("/x/a.md", "a.md", "indexed", pages_indexed=1, pages_present=1, chunks=4)
     jobs["steps"] = [
         IngestProgress("/x/a.md", "embedding", 1, 3),
-        lambda: release.wait(10),
+        lambda: release.wait(300),
         IngestProgress("/x/a.md", "done", 1, 3, good),
     ]
     app = page(view="library")
@@ -1171,7 +1171,7 @@ def test_a_file_attached_to_a_question_is_read_first_and_asked_about_alone(
     good = Verdict("upload:offer.txt", "offer.txt", "indexed", chunks=1)
     bad = Verdict("upload:offer.txt", "offer.txt", "failed", Message("loaders.no_text"))
     verdict = good if is_read else bad
-    jobs["steps"] = [lambda: release.wait(10), IngestProgress("upload:offer.txt", "done", 1, 1, verdict)]
+    jobs["steps"] = [lambda: release.wait(300), IngestProgress("upload:offer.txt", "done", 1, 1, verdict)]
 
     def attach() -> None:
         import streamlit as st
@@ -1190,7 +1190,7 @@ def test_a_file_attached_to_a_question_is_read_first_and_asked_about_alone(
     (running,) = reply.shared()._running.values()
     assert running.stage == "attaching" and jobs["saved"] == [("offer.txt", b"words")]
     release.set()
-    assert running.done.wait(20)
+    assert running.done.wait(300)
     if is_read:
         assert workspace.asked[-1]["question"].text == "@“offer.txt” What does it cost?"
         assert caller.session_state["scopes"] == {"default": ["offer.txt"]}
@@ -1289,7 +1289,7 @@ def test_a_model_on_this_machine_is_switched_to_without_a_restart(workspace: Fak
 
 def test_a_switch_waits_for_the_one_before_instead_of_being_forgotten() -> None:
     change, order, release = switching.Switching(), [], threading.Event()
-    change.start(lambda: release.wait(60) and order.append("warm"))
+    change.start(lambda: release.wait(300) and order.append("warm"))
     change.start(lambda: order.append("switch"))
     assert change.is_running
     release.set()
@@ -1318,7 +1318,7 @@ def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(
         calls.append(model.name)
         on_progress(250_000_000, 1_000_000_000)
         if len(calls) == 1:
-            assert cancel.wait(60)
+            assert cancel.wait(300)
             raise DownloadStoppedError("stopped")
         if len(calls) == 2:
             raise DownloadError("models.arrived_damaged", name=model.name, why="sha256", folder=folder)

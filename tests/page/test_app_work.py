@@ -89,7 +89,7 @@ def clear() -> None:
 
 
 def page(owner: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=300)
     app.session_state["user"] = owner
     app.session_state["language"] = "zh"
     app.run()

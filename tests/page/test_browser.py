@@ -35,7 +35,7 @@ SCREENSHOTS = TESTS / "data" / "screenshots"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(1200),
 ]
 
 

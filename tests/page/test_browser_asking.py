@@ -25,7 +25,7 @@ FILES = ["厂房租赁合同.docx", "蓝湾医院销售合同.docx", "distributi
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(1200),
 ]
 
 

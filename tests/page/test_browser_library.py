@@ -24,7 +24,7 @@ FILES = ["员工手册.pdf", "employee_handbook.docx", "price_list.csv"]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(1200),
 ]
 
 

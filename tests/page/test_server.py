@@ -162,7 +162,7 @@ def test_a_provider_that_cannot_be_reached_is_named_and_the_page_stays_closed(
     monkeypatch.setattr(Gate, "is_in_place", True)
     address = f"http://127.0.0.1:{free_port()}/.well-known/openid-configuration"
     secrets.write_text(f'{AUTH}client_id = "x"\nclient_secret = "y"\nserver_metadata_url = "{address}"\n')
-    shown = AppTest.from_file(str(server.SCRIPT), default_timeout=60).run()
+    shown = AppTest.from_file(str(server.SCRIPT), default_timeout=300).run()
     said = " ".join(element.proto.body for element in shown.get("html"))
     assert address in said and "cannot be reached" in said
     assert not shown.chat_input and not shown.button
@@ -200,7 +200,7 @@ def test_the_configuration_names_options_that_streamlit_knows() -> None:
 def test_a_page_that_somebody_starts_without_the_gate_stays_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamlit.runtime.exists", lambda: True)
     monkeypatch.setattr(Gate, "is_in_place", False)
-    shown = AppTest.from_file(str(server.SCRIPT), default_timeout=60).run()
+    shown = AppTest.from_file(str(server.SCRIPT), default_timeout=300).run()
     assert "minicpm-rag page" in " ".join(element.proto.body for element in shown.get("html"))
     assert not shown.chat_input
 

@@ -47,7 +47,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 @pytest.fixture
 def app(library: Library) -> AppTest:
-    app = AppTest.from_function(drawn, default_timeout=30)
+    app = AppTest.from_function(drawn, default_timeout=300)
     app.session_state["library"] = library
     app.session_state["language"] = "en"
     return app.run()
@@ -155,7 +155,7 @@ def page_of(name: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The library view as one person sees it after logging in."""
     claims = {"is_logged_in": True, "iss": "i", "sub": name, "email": f"{name}@x.org"}
     monkeypatch.setattr(type(st.user), "to_dict", lambda _: claims)
-    app = AppTest.from_file(str(Path(door.__file__).parent / "entry" / "script.py"), default_timeout=60)
+    app = AppTest.from_file(str(Path(door.__file__).parent / "entry" / "script.py"), default_timeout=300)
     app.secrets["auth"] = {"client_id": "x"}
     app.session_state["language"] = "en"
     app.session_state["view"] = "library"
@@ -198,7 +198,7 @@ def test_administrators_see_users_and_what_they_did(library: Library) -> None:
 
         administration.draw(st.session_state["workspace"])
 
-    app = AppTest.from_function(view, default_timeout=30)
+    app = AppTest.from_function(view, default_timeout=300)
     app.session_state["workspace"] = SimpleNamespace(library=library.seen_by(replace(ANN, is_administrator=True)))
     app.session_state["language"] = "en"
     app.run()

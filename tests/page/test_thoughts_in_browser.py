@@ -22,7 +22,7 @@ ANSWER = "保修期为两年。"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(1200),
 ]
 
 

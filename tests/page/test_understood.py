@@ -34,7 +34,7 @@ def drawn() -> None:
 
 
 def html(language: str) -> str:
-    app = AppTest.from_function(drawn, default_timeout=60)
+    app = AppTest.from_function(drawn, default_timeout=300)
     app.session_state.files = str(FILES)
     app.session_state.shown_in = language
     app.run()
@@ -84,7 +84,7 @@ def told(*pages: Page) -> str:
         st.session_state.language = "en"
         st.html(understood.described(row(1, "a.pdf"), st.session_state.pages))
 
-    app = AppTest.from_function(shown, default_timeout=60)
+    app = AppTest.from_function(shown, default_timeout=300)
     app.session_state.pages = list(pages)
     app.run()
     assert not app.exception

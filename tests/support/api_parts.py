@@ -42,9 +42,9 @@ def serving(app: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(300)
 
 
 def client_of(address: str, **headers: str) -> httpx.Client:
     """A client with the tests' token."""
-    return httpx.Client(base_url=address, headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=60)
+    return httpx.Client(base_url=address, headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=300)

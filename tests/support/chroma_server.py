@@ -20,7 +20,7 @@ def chroma_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]
     program = Path(sys.executable).with_name("chroma")
     command = [program, "run", "--path", folder / "data", "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "log.txt").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        for _ in range(900):
+        for _ in range(3000):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break

@@ -293,7 +293,7 @@ def slow(script: list[Any], seconds: float) -> list[Any]:
     return slowed
 
 
-def wait_until(condition: Any, seconds: float = 60.0) -> None:
+def wait_until(condition: Any, seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "timed out"

@@ -44,7 +44,7 @@ def serve(hub: Hub) -> Iterator[Hub]:
 
         def do_GET(self) -> None:  # noqa: N802 (http.server asks for that name)
             if hub.silent:
-                hub.released.wait(60)
+                hub.released.wait(300)
                 return
             url = urlparse(self.path)
             query = {key: values[0] for key, values in parse_qs(url.query).items()}
@@ -86,7 +86,7 @@ def serve(hub: Hub) -> Iterator[Hub]:
                 self.wfile.write(body[: len(body) // 2])
                 self.wfile.flush()
                 hub.half_sent.set()
-                hub.hold[name].wait(60)
+                hub.hold[name].wait(300)
                 body = body[len(body) // 2 :]
             breaks = hub.drop_after.get(name)
             if breaks:

@@ -14,7 +14,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-PATIENCE = 60.0  # seconds; two cores may be shared with the rest of the suite
+PATIENCE = 300.0  # seconds; two cores may be shared with the rest of the suite
 Widgets = dict[str, tuple[str, Any]]  # id -> (the field of the state that holds its value, the value)
 
 
