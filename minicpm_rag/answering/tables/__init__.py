@@ -82,17 +82,25 @@ def compute(
     understood = most_of(beside) or understand(question, tables, texts_within)
     if not understood and near is not None:
         abroad = [table for table in tables if is_abroad(question, table)]
+        own = [table for table in tables if not is_abroad(question, table)]
         abroad.sort(key=lambda table: -len(column_mentions(folded(question), [table])))
         understood = most_of(
             [
                 replace(one, exchanged=said.words)
                 for table in abroad[:_MOST_ABROAD]
                 for said in [in_its_words(question, table, near)]
+                if not any(_is_named(words, own) for words, _ in said.words)
                 for one in understand(said.question, [table], texts_within)
             ]
         )
     computed = tuple(_computed(library, one) for one in understood)
     return TableAnswer(computed) if computed else None
+
+
+def _is_named(said: str, tables: Sequence[DataTable]) -> bool:
+    """Whether a column of the tables is called so: it is meant, then, and no word of a table in the other language."""
+    plain = folded(said)
+    return any(one.weight >= 1 and one.start == 0 for one in column_mentions(plain, tables))
 
 
 def complete(

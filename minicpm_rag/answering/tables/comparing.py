@@ -8,7 +8,10 @@ from typing import Literal
 
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.conditions import Conditions
+from minicpm_rag.answering.tables.mentions import folded
 from minicpm_rag.library.ledger.table_queries import Condition, Field, TableQuery
+
+_PRICES = frozenset(words.SYNONYMS["price"].split("|"))
 
 
 class Comparing(Conditions):
@@ -69,6 +72,9 @@ class Comparing(Conditions):
             for pattern, hint in words.MEASURED_BESIDE:
                 if pattern.search(said) and (field := self.hinted(hint)) is not None:
                     return (field,)
+        if not unit and adjective is None and asked.startswith("how much"):  # "how much more is a crown than …"
+            prices = [field for field in self._numeric() if folded(self._column(field).name) in _PRICES]
+            return (prices[0],) if len(prices) == 1 else ()
         return ()
 
     def _names_one_row(self, condition: Condition) -> bool:

@@ -14,6 +14,8 @@ from minicpm_rag.library.ledger.table_queries import Aggregate, Condition, Field
 from minicpm_rag.text.questions import is_content
 from minicpm_rag.text.scripts import is_chinese, is_han
 
+_ROWS_ONLY = frozenset(map(stem, words.ROWS_ONLY))
+_SINCE_WHEN = re.compile(r"入职|入会|加入|到期|截止|due|end|expir|join|hire|start")
 _MOST_SHOWN = 8  # columns of rows that are listed
 
 
@@ -45,9 +47,14 @@ class Computing(Comparing):
         measures = self._measures(hint)
         if measures is None:
             return None
+        if hint == "age" and measures and self._column(measures[0]).kind != "number":
+            descending = not descending  # the oldest is of the earliest year
         is_amount = total is not None or superlative or (mean is not None and group is None) or self._is_of_a_period()
         if measures == () and not hint and counted is None and listed is None and is_amount:
             measures = self._money_of_a_fee(how_much)
+        if measures == () and not hint and (is_amount or beside is not None) and words.TIME_ASKED.search(self._rest()):
+            time_taken = self.hinted("hours")
+            measures = (time_taken,) if time_taken is not None else ()
         if share is not None or beside is not None:
             if superlative or median is not None or (share is not None and beside is not None):
                 return None
@@ -72,8 +79,13 @@ class Computing(Comparing):
                 mean is not None,
                 total is not None,
             )
+        if counted is not None and not self.conditions and words.PERMITTED.search(self.text):
+            return None
         if counted is not None and not measures and (own := self._counter_column(counted)) is not None:
             return self._of("sum", (own,), group)
+        if counted is not None and not measures and counted.group()[-1:] in words.PACKS:
+            packed = self.hinted("quantity") or self.hinted("stock")
+            return None if packed is None else self._of("sum", (packed,), group)
         if counted is not None and not measures and (sold := self._sold(counted)) is not None:
             return self._of("sum", (sold,), group)
         if counted is not None and not measures:
@@ -119,7 +131,7 @@ class Computing(Comparing):
             condition.operator not in ("in", "not in") and self._column(condition.field).kind == "number"
             for condition in self.conditions
         )
-        is_named = asked is not None and self._is_each_row(asked) and re.search(r"\w", self._rest()) is None
+        is_named = asked is not None and self._is_each_row(asked) and re.search(r"\w", self._plain_rest()) is None
         names_rows = (is_named or self._is_counting()) and (is_listed or not words.HOW_MUCH.search(self.text))
         if not self.conditions or not (is_compared or names_rows):
             return None
@@ -298,6 +310,8 @@ class Computing(Comparing):
             field = self.hinted(hint) if hint != "date" else None
             if field is None and hint in ("date", "age"):  # the oldest building has no age, but a year
                 field = self._first_date()
+                if hint == "age" and field is not None and _SINCE_WHEN.search(folded(self._column(field).name)):
+                    return None  # who joined first need not be the oldest
             if field is None and hint == "extent" and len(self._numeric()) == 1:
                 field = self._numeric()[0]
             return None if field is None else (field,)
@@ -348,6 +362,13 @@ class Computing(Comparing):
         ]
         if len(texts) == 1 and self._column(texts[0].fields[0]).distinct == self.tables[0].rows:
             return True  # "the most orders", where each row has an order's number
+        if (
+            len(texts) == 1
+            and self.asks_most
+            and self._names_rows(texts[0])
+            and not re.search(r"\w", self._plain_rest())
+        ):
+            return True
         rest = self._rest()
         stems, _ = table_words(self.tables)
         nouns = [word for word in re.findall(r"[a-z]+", rest) if is_content(stem(word))]
@@ -397,6 +418,9 @@ class Computing(Comparing):
         if is_chinese(said) and said[-1:] in words.PIECES.replace("个", "") and is_of_things and not self.conditions:
             return self.hinted("quantity")  # 工具一共有多少件: a row is a kind of tool
         is_of_rows = said[-1:] not in words.PIECES if is_chinese(said) else self._is_counting()
+        noun = re.match(r"\s*(?:[a-z]+ )?([a-z]+)", self.text[counted.end() :])
+        if not is_chinese(said) and noun is not None and stem(noun[1]) not in _ROWS_ONLY:
+            is_of_rows = False  # books that were bought are copies, not lines of the list
         return None if is_of_rows or words.SOLD.search(self.text) is None else self.hinted("quantity")
 
     def _counts_rows(self, counted: re.Match[str]) -> bool:
@@ -412,9 +436,14 @@ class Computing(Comparing):
     def _counter_column(self, counted: re.Match[str]) -> Field | None:
         """The column that counts in the question's own counter: "多少件" where there is a column 件数."""
         counter = counted.group()[-1:]
+        heads = words.HEADS.match(self.text, counted.end() - (counter in "人名位个"))
+        if heads is not None and self._name_field() is None and (field := self.hinted("participants")) is not None:
+            self._mark(heads.start(), heads.end())
+            return field
         if not is_han(counter) or counter in "个种数量少":
             return None
         fits = [field for field in self._numeric() if self._column(field).name.startswith(f"{counter}数")]
+        fits = fits or [field for field in self._numeric() if self._column(field).name.endswith(f"{counter}数")]
         return fits[0] if len(fits) == 1 else None
 
     def _is_counted(self, counted: re.Match[str], measures: tuple[Field, ...]) -> bool:

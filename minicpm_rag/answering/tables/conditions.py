@@ -271,6 +271,25 @@ class Conditions(QuestionWords):
             self.conditions.append(Condition(field, "not in" if is_denied else "in", tuple(dict.fromkeys(values))))
         return True
 
+    def _numbered(self) -> None:
+        """Rows that are told by a number: 3号楼 in a column 楼号, "table 3" in a column "Table"."""
+        for field in self._numeric():
+            name = folded(self._column(field).name).strip()
+            if is_chinese(name):
+                called = re.escape(name.removesuffix("号"))
+                pattern = rf"(?P<n>\d{{1,5}})号{called}|{called}号?(?P<n2>\d{{1,5}})(?![\d.])号?"
+                if not name.endswith("号"):
+                    continue
+            elif self._adds_up(field) and not self._is_each_row(field):
+                continue
+            else:
+                pattern = rf"\b{re.escape(name)} (?:no\.? ?|number |#)?(?P<n>\d{{1,5}})\b(?![.,%]\d|%)"
+            match = self._take(re.compile(pattern))
+            if match is not None:
+                said = next(filter(None, match.groupdict().values()))
+                self.conditions.append(Condition(field, "in", (float(said),)))
+                self.own += match.end() - match.start()
+
     def _used_up(self) -> None:
         """What is out of stock has nothing left in the column that counts it."""
         if words.USED_UP.search(self.text) and (field := self.hinted("stock")) is not None:

@@ -43,7 +43,7 @@ _VALUE_GOES_ON = re.compile(
 )
 # What may be left out behind the name of a number.
 _SAYS_LITTLE = re.compile(
-    r"额|量|数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
+    r"额|量|[瓶件箱台本册个只袋盒桶罐套]?数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
     r"|km2?|usd|eur)+\w*"
 )
 _DONE_WEIGHT = 0.65
@@ -239,6 +239,8 @@ def _forms(name: str, is_number: bool) -> tuple[_Form, ...]:
         names = row.split("|")
         if any(_same(plain, other) for other in names):
             for other in names:
+                if not is_number and re.fullmatch(r"[一-鿿]{2,}人", other):
+                    add((other[:-1],), 0.5)  # 顾长林经手的支出
                 add(tuple(stem(word) for word in other.split()) if not is_chinese(other) else (other,), 0.55)
         elif any(_ends_with(plain, other) for other in names):
             for other in names:

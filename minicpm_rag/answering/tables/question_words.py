@@ -23,6 +23,8 @@ TextsWithin = Callable[[DataTable, int], Sequence[str]]
 ROW_NOUNS = frozenset(map(stem, words.ROW_NOUNS))
 _FILLER_STEMS = {stem(filler) for filler in words.FILLER_WORDS - words.VERBS_ONLY}
 _CODE = re.compile(r"编号|编码|代码|货号|款号|单号|工号|学号|(?<![a-z])(?:id|code|sku|no|number)\b")
+_PERSON = re.compile(r"[A-Z][a-zà-ÿ]+(?: [A-Z]\.)?(?: [A-Z][a-zà-ÿ'’-]+){1,2}")  # "Bea Novak"
+_DENIES = re.compile(r"\b(?:not|never|no|without|cannot)\b|n['’]t\b")
 _AKIN = 6  # letters that two words of one family begin with
 
 
@@ -65,6 +67,11 @@ class QuestionWords:
     def _rest(self) -> str:
         return "".join(" " if taken else character for character, taken in zip(self.text, self.taken, strict=True))
 
+    def _plain_rest(self) -> str:
+        """What nothing accounts for but the words that say nothing."""
+        rest = words.FILLERS.sub(" ", self._rest())
+        return re.sub(r"[a-z]+", lambda word: "" if word.group() in words.FILLER_WORDS else word.group(), rest)
+
     def _left_over(self) -> str:
         """The words that nothing accounts for."""
         rest = re.sub(r"(?<=\s)['’]s\b", "  ", self._rest())
@@ -87,6 +94,7 @@ class QuestionWords:
         self.own += sum(len(word) for word in re.findall(r"[a-z]{3,}", rest) if stem(word) in stems)
         known = "".join([*runs, *(column.name for column in self._all_columns())])
         left = [run for run in re.findall(r"[一-鿿]+", rest) if len(run) > 1 or run not in known]
+        left += _DENIES.findall(rest)  # what is denied is never what the rest asks for
         left += [
             word
             for word in re.findall(r"[a-z0-9]+", rest)
@@ -117,7 +125,9 @@ class QuestionWords:
         said = self.text[mention.start : mention.end]
         stems, runs = table_words(self.tables)
         is_row_noun = stem(said) in ROW_NOUNS or words.ROW_NOUNS_ZH.fullmatch(said) is not None
-        return is_row_noun or (mention.weight < 1 and (stem(said) in stems or any(said in run for run in runs)))
+        # "Repairs" are the rows of a log of repairs, whoever is its "Repairer".
+        is_name = mention.weight >= 1 and any(folded(self._column(field).name) in said for field in mention.fields)
+        return is_row_noun or (not is_name and (stem(said) in stems or any(said in run for run in runs)))
 
     def _take_into_name(self, fields: Sequence[Field]) -> None:
         """Take 每月 of 每月会费 where the column itself is called so, "Monthly fee": it asks for no groups."""
@@ -152,7 +162,7 @@ class QuestionWords:
         return None
 
     def _name_field(self) -> Field | None:
-        """The column of persons' names."""
+        """The column of persons' names: one that is called so, else the only one in which all texts are such names."""
         for field in self._fields():
             column = self._column(field)
             if column.kind == "text" and re.search(
@@ -161,7 +171,12 @@ class QuestionWords:
                 folded(column.name),
             ):
                 return field
-        return None
+        named = [
+            field
+            for field in self._fields()
+            if (texts := self._column(field).texts) and all(map(_PERSON.fullmatch, texts))
+        ]
+        return named[0] if len(named) == 1 else None
 
     def _label_field(self) -> Field | None:
         """The column that says best which row it is: the first whose texts differ, else the first of texts."""

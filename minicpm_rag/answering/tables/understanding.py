@@ -17,9 +17,14 @@ from minicpm_rag.answering.tables.question_words import TextsWithin
 from minicpm_rag.library.ledger.table_queries import TableQuery
 from minicpm_rag.records import DataTable
 from minicpm_rag.text.scripts import is_chinese
+from minicpm_rag.text.simplified import to_simplified
 
 LONGEST = 400  # characters of a question that is read; the vocabulary's patterns are quadratic
 _KIND = re.compile(r"\w{0,4}(?:类别|类型|分类|品类|种类|大类)")
+# 哪款酒, 酒是哪款: the thing and its counter, which together name a column
+_WHICH_OF_A_THING = re.compile(
+    r"哪一?(?P<counter>[一-鿿])(?P<thing>[一-鿿])|(?P<thing2>[一-鿿])是哪一?(?P<counter2>[一-鿿])(?![一-鿿])"
+)
 _WHICH_KIND = re.compile(r"(?:哪一?|什么)类(?![别型目])")
 # What was asked before and a follow-up, put side by side: both subjects would be added up.
 _TWO_SUBJECTS = re.compile(r"[，,][^，,]{1,20}呢[？?\s]*$")
@@ -74,9 +79,19 @@ def most_of(found: list[Understood]) -> list[Understood]:
 
 
 def _with_its_kind(question: str, table: DataTable) -> str:
-    """The question with the name of the table's one column of kinds for 哪一类: 类别, 品类."""
+    """The question with the name of the table's column for 哪一类, 哪款酒, 哪块地: 类别, 酒款, 地块."""
     kinds = [column.name for column in table.columns if _KIND.fullmatch(column.name.strip())]
-    return _WHICH_KIND.sub(f"哪个{kinds[0].strip()}", question) if len(kinds) == 1 else question
+    if len(kinds) == 1:
+        question = _WHICH_KIND.sub(f"哪个{kinds[0].strip()}", question)
+    names = {to_simplified(column.name.strip()) for column in table.columns}
+
+    def called(match: re.Match[str]) -> str:
+        thing, counter = match["thing"] or match["thing2"], match["counter"] or match["counter2"]
+        if f"{thing}{counter}" not in names:
+            return match.group()
+        return f"哪个{thing}{counter}" if match["thing"] else f"{thing}{counter}是哪个"
+
+    return _WHICH_OF_A_THING.sub(called, question)
 
 
 def _is_chinese(table: DataTable) -> bool:
@@ -116,6 +131,7 @@ class _Reading(Computing):
         in_total = self._take(re.compile(r"总共|一共|共计|\bin total\b"))
         periods = self._spans()
         self._used_up()
+        self._numbered()
         self._mentions()
         if not self._place(comparisons) or not self._date(periods) or not self._value_conditions():
             return None
@@ -125,7 +141,9 @@ class _Reading(Computing):
         if (
             words.WORTH.search(self.text)
             and query.aggregate != "count"
-            and not any(map(self._is_money, query.measures))
+            and not any(
+                self._is_money(one) or words.WORTH.search(folded(self._column(one).name)) for one in query.measures
+            )
         ):
             return None  # the value of what is in stock is no number of pieces
         if not self.own:

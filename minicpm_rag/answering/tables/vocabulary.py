@@ -82,6 +82,25 @@ SOLD = re.compile(r"卖|售|销|买|采购|出库|入库|\b(?:sold|sells?|buy|bo
 PERSONS = re.compile(r"[人位名]$|人数")  # at the end of "how many": 几人
 PERSONS_EN = re.compile(r"\s*(?:different |distinct )?(?:people|persons|employees|colleagues|students|members)\b")
 PIECES = "台件个本部辆双瓶包箱盒只套张把斤"
+# What things come in: a row is a kind of wine and never a bottle.
+PACKS = "瓶箱盒包袋桶罐支双斤"
+# "How many items can I bring?", 可以带几件: a rule is asked for, no number of rows.
+PERMITTED = re.compile(
+    r"(?:可以?|能够?|允许|必须|应该?)[^，,。？?]{0,4}(?:几|多少)"
+    r"|\b(?:can|could|may|must|should|shall)\b|\b(?:allowed|have|need|entitled) to\b"
+)
+# A time is asked for that a column of minutes or hours holds.
+TIME_ASKED = re.compile(r"时间|时长|多久|多长|\b(?:time|times|duration|long)\b")
+# Those of whom a column says how many there were.
+HEADS = re.compile(
+    r"(?:个|名|位)?(?:人|孩子|小孩|小朋友|幼儿|学生|同学|学员|员工|客人|来宾|嘉宾|观众|听众|游客)(?!次|均)"
+    r"|\s*(?:people|persons|children|kids|pupils|students|guests|visitors|attendees|participants)\b"
+)
+# What a total of pieces is no number of: "how many orders", "how many customers".
+_ROWS_ONLY_TEXT = """
+    order record row entry line transaction sale purchase payment deal invoice case people person customer client
+"""
+ROWS_ONLY = frozenset(_ROWS_ONLY_TEXT.split())
 WORTH = re.compile(r"价值|货值|\b(?:values?|worth)\b")
 MOST = re.compile(r"最[多少]|\b(?:the most|most|fewest|least)\b")
 DURATION = re.compile(r"hour|minute|day|week|时|分钟|天")
@@ -94,7 +113,7 @@ SUM = re.compile(
 )
 MEAN = re.compile(r"平均(?:值|数(?!量)|分数?|成绩)?|均值|\b(?:on average|the average|averages?|mean|avg)\b")
 COUNT = re.compile(
-    r"(?:有|共|是)?(?:多少|几)\s*(?:个|条|笔|名|位|家|种|款|件|项|次|台|本|张|户|所|套|部|辆|只|座|门|份|行|类"
+    r"(?:有|共|是)?(?:多少|几)\s*(?:个|条|笔|名|位|家|种|款|件|项|次|台|本|张|户|所|套|部|辆|只|座|门|份|行|类|[瓶箱盒包袋桶罐支双]"
     r"|单|人|起|间|批|场)"
     r"|(?:个|条|笔|人|行|家|种|件|次|份|订单|记录)数(?:量)?(?:是多少|有多少)?|有多少"
     r"|\bhow many(?: different| distinct| unique)?\b|\b(?:the )?(?:total )?number of\b|\bcount(?: of| the)?\b"
@@ -326,6 +345,7 @@ SYNONYMS: dict[str, str] = {
     "profit": "profit|利润|盈利|毛利|净利润|earnings",
     "salary": "salary|pay|wage|wages|工资|薪资|薪水|月薪|薪酬|年薪",
     "budget": "budget|预算",
+    "value": "value|worth|价值|估值|估价|现值",
     "stock": "stock|inventory|库存|存货|库存量|in stock",
     "age": "age|年龄|岁数",
     "weight": "weight|重量",
@@ -465,7 +485,7 @@ ROW_NOUNS_ZH = re.compile(
 )
 # What cannot be added up over rows unless somebody says so.
 NOT_ADDED = re.compile(
-    r"[单均售定进报市原现]价|价格|(?<!总)价$|率|比(?!赛)|分$|分数|成绩|得分|评分|年龄|温度|平均|均值|等级|工资|薪|身高|体重|折扣|指数|排名|\b(?:price"
+    r"号$|[单均售定进报市原现]价|价格|(?<!总)价$|率|比(?!赛)|分$|分数|成绩|得分|评分|年龄|温度|平均|均值|等级|工资|薪|身高|体重|折扣|指数|排名|\b(?:price"
     r"|rate|ratio|percent\w*|score|rating"
     r"|grade|age|temperature|average|avg|mean|salary|wage|height|discount|index|rank|gpa|margin|level|speed)\b"
 )
@@ -495,7 +515,7 @@ _FILLER_WORDS_TEXT = """
     lead leads led manage manages managed handle handles handled own owns owned
     need needed needs require required requires take-up happen happened supplied
     arrive arrived serve served teach taught drive drove
-    win won play played
+    win won play played sit sits sat seated
 """
 FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
 VERBS_ONLY = frozenset(["booked"])  # of these only the word itself says nothing: a book is a thing

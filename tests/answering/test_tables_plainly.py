@@ -1,0 +1,85 @@
+"""Questions over tables in the words of people who have not seen them: persons, packs, numbered rows, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from library_parts import KB, ingest, opened
+
+from minicpm_rag.answering import AnswerChain, build_chain
+from minicpm_rag.retrieval import HybridRetriever
+
+FILES = {
+    "夏令营分组.csv": "营组,辅导员,人数,宿舍\n海豚组,江楠,18,东一\n雪豹组,柯雨,21,东二\n云雀组,江楠,16,西一\n",
+    "油坊库存.csv": "油种,产地,单价,库存瓶数,仓位\n山茶油,常山,128,340,甲仓\n核桃油,漾濞,96,520,乙仓\n"
+    "橄榄油,陇南,88,210,甲仓\n",
+    "油坊用具.csv": "品名,单价,库存\n油壶,35,900\n漏斗,12,260\n",
+    "楼栋维修.csv": "日期,楼号,事项,金额,经手人\n2026-01-08,3号楼,换灯,420,蒋平\n2026-02-11,5号楼,补漏,1800,蒋平\n"
+    "2026-03-02,3号楼,修门,650,龚丽\n",
+    "Kiln log.csv": "Date,Piece,Kind,Potter,Minutes,Fired\n2026-04-02,Jug,stoneware,Ada Brook,95,yes\n"
+    "2026-04-03,Bowl,stoneware,Finn Osei,70,no\n2026-04-09,Tile,porcelain,Ada Brook,60,yes\n",
+    "Fleet of canoes.csv": "Canoe,Builder,Year,Value\nOtter,Wren & Sons,2014,1900\nPike,Marlow,2006,800\n"
+    "Tern,Marlow,2021,2600\n",
+    "Book purchases.csv": "Date,Title,Copies,Price (EUR)\n2026-01-04,Tidal Flats,12,9\n2026-02-10,Lanterns,30,14\n"
+    "2026-03-21,Tidal Flats,8,9\n",
+    "Seating.csv": "Table,Guests,Vegan\n1,8,2\n2,10,0\n3,6,4\n",
+    "Bakery prices.csv": "Cake,Price,Weight (g)\nOpera,38,900\nSacher,31,1200\n",
+}
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
+    folder = tmp_path_factory.mktemp("plainly")
+    for name, content in FILES.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with opened(folder / "home") as library:
+        ingest(library, *(folder / name for name in FILES))
+        yield build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+
+
+@pytest.mark.parametrize(
+    ("question", "first_line"),
+    [
+        ("夏令营一共有多少个孩子？", "人数合计：**55**"),
+        ("甲仓一共有多少瓶油？", "库存瓶数合计：**550**"),
+        ("哪种油最贵？", "**山茶油**（单价：128）"),
+        ("最便宜的油是哪种？", "**橄榄油**（单价：88）"),
+        ("哪种油库存最多？", "**核桃油**（库存瓶数：520）"),
+        ("3号楼一共花了多少钱？", "金额合计：**1,070**"),
+        ("蒋平经手的支出一共多少？", "金额合计：**2,220**"),
+        ("Who fired the most pieces?", "**Ada Brook** (rows: 2)"),
+        ("What is the average kiln time?", "Average Minutes: **75**"),
+        ("Which pieces have not been fired?", "The result has 1 row:"),
+        ("What is our oldest canoe?", "**Pike** (Year: 2006)"),
+        ("What is our newest canoe?", "**Tern** (Year: 2021)"),
+        ("How much are all the canoes worth together?", "Total Value: **5,300**"),
+        ("How many books did we buy in total?", "Total Copies: **50**"),
+        ("How many guests sit at table 3?", "Total Guests: **6**"),
+        ("How much more is an Opera than a Sacher?", "Difference of Price: **7**"),
+    ],
+)
+def test_tables_answer_in_the_words_of_who_has_not_seen_them(
+    chain: AnswerChain, question: str, first_line: str
+) -> None:
+    answer = chain.invoke({"question": question})
+    assert answer.mode == "computed"
+    assert answer.text.startswith(first_line)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many pieces can I bring?",  # a rule, which no list of pieces tells
+        "How many guests may I invite?",
+        "一个孩子可以带几件行李？",
+        "Which potters have never failed?",  # no word of the table is denied
+    ],
+)
+def test_what_is_allowed_or_denied_is_not_counted(chain: AnswerChain, question: str) -> None:
+    assert chain.invoke({"question": question}).mode != "computed"
+
+
+def test_a_word_that_a_table_in_the_questions_language_has_is_no_word_of_another(chain: AnswerChain) -> None:
+    answer = chain.invoke({"question": "Which canoes have no builder?"})
+    assert not any("were taken for" in line for line in answer.text.splitlines())
