@@ -93,7 +93,7 @@ def some_of(found: list[tuple[str, str, str]], most: int | None) -> list[tuple[s
     return found if most is None or len(found) <= most else random.Random(0).sample(found, most)
 
 
-pytestmark = pytest.mark.timeout(600)  # they measure processor time, of which a loaded machine gives little
+pytestmark = pytest.mark.timeout(1800)  # they measure processor time, of which a loaded machine gives little
 
 
 @pytest.mark.parametrize(

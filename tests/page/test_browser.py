@@ -289,6 +289,8 @@ def test_a_file_on_its_way_is_not_lost_and_its_questions_appear_by_themselves(
     user.page.locator(part("file")).wait_for()
     assert len(places) > 1
     playwright_api.expect(user.page.locator(part("sidebar"))).to_have_css("pointer-events", "none")
+    while not held:
+        user.page.wait_for_timeout(50)
     held[0].continue_()
     user.go("chat")  # as soon as the page lets go, while the document is read
     playwright_api.expect(user.page.locator(".st-key-ask-0")).to_contain_text("方案")
@@ -331,7 +333,7 @@ def test_a_busy_server_gets_a_file_once(server: Server, browser: Browser, verdic
         os.kill(server.process.pid, signal.SIGCONT)
     user.page.locator('[class*="st-key-document-"]', has_text="一次.md").wait_for()
     user.page.wait_for_timeout(5000)  # longer than it takes until a lost file is given again
-    assert user.page.locator(".rag-table tbody tr").count() == 1
+    playwright_api.expect(user.page.locator(".rag-table tbody tr")).to_have_count(1)
     assert len(set(sent)) == 1
     user.close()
 
@@ -389,6 +391,7 @@ def test_no_view_has_a_serious_fault_for_people_with_impairments(
 
     def look(view: str) -> None:
         user.page.wait_for_timeout(500)  # colours change gradually
+        user.rest()
         found = axe.run(user.page).response["violations"]
         serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
         faults[view] = [f"{fault['id']}: {node['html']}" for fault in serious for node in fault["nodes"]]
@@ -498,7 +501,7 @@ def test_stop_keeps_the_partial_text_and_frees_the_model(server: Server, visitor
     endless_model(server.home / "models" / "tiny")
     visitor.go("model")
     visitor.page.locator(".st-key-use-tiny button").click()
-    playwright_api.expect(visitor.page.locator(".rag-facts").first).to_contain_text("tiny", timeout=60_000)
+    playwright_api.expect(visitor.page.locator(".rag-facts").first).to_contain_text("tiny")
     visitor.go("chat")
     visitor.submit("工龄满十年的员工年假有多少天？")
     visitor.page.locator(".rag-caret").wait_for()

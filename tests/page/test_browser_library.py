@@ -80,8 +80,10 @@ def test_a_section_that_is_chosen_comes_into_view_and_a_table_keeps_its_header(u
 def test_at_twice_the_size_a_source_lies_over_the_conversation_whole(user: Visitor) -> None:
     user.page.set_viewport_size({"width": 720, "height": 450})
     pane = user.page.locator(".st-key-source-pane")
-    box = pane.bounding_box()
-    assert box is not None and box["width"] > 500 and box["x"] + box["width"] <= 721
+    user.page.wait_for_function(
+        "pane => { const box = pane.getBoundingClientRect(); return box.width > 500 && box.right <= 721 }",
+        arg=pane.element_handle(),
+    )
     user.click(".st-key-close-source button")
     pane.wait_for(state="detached")
     user.page.set_viewport_size({"width": 1440, "height": 900})
@@ -118,5 +120,6 @@ def test_a_file_attached_to_a_question_is_asked_about_alone(user: Visitor, tmp_p
     user.page.locator(".st-key-new-conversation button").click()
     user.page.locator(f"{part('bottom')} input[type=file]").set_input_files(file)
     user.page.locator(part("file name"), has_text="offer.txt").wait_for()
+    user.page.locator(part("file on its way")).wait_for(state="detached")  # till then Enter does nothing
     assert "480" in user.ask("What does the pump cost?")
     playwright_api.expect(user.page.locator(".st-key-scope")).to_contain_text("offer.txt")

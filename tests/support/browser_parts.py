@@ -164,10 +164,22 @@ class Visitor:
         job.locator("details").evaluate_all("folded => folded.forEach(one => one.open = true)")
         return "\n".join(job.locator(".rag-table").all_inner_texts())
 
+    def rest(self) -> None:
+        """Wait until the page is drawn, and nothing on it moves or fades any more."""
+        self.page.locator(f'{part("app")}[data-test-script-state="notRunning"]').wait_for()
+        self.page.wait_for_function(
+            "() => document.getAnimations().every(one =>"
+            " one.playState !== 'running' || one.effect.getComputedTiming().iterations === Infinity)"
+        )
+
     def submit(self, question: str) -> None:
+        from playwright.sync_api import expect
+
         shown = self.page.locator(".rag-question").count()
-        self.page.locator(part("question")).fill(question)
-        self.page.keyboard.press("Enter")
+        box = self.page.locator(part("question"))
+        box.fill(question)
+        expect(box).to_have_value(question)
+        box.press("Enter")
         self.page.wait_for_function("n => document.querySelectorAll('.rag-question').length > n", arg=shown)
 
     def wait_for_answer(self) -> str:
