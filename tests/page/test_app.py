@@ -348,7 +348,7 @@ def test_a_click_on_a_mark_opens_its_source(workspace: FakeWorkspace) -> None:
         chat.open_mark(mark)
 
     for mark, opens in (("1:1", True), ("1:9", False), ("9:1", False), ("x:<b>", False), ("", False)):
-        clicked = AppTest.from_function(click, args=(owner, number, mark)).run()
+        clicked = AppTest.from_function(click, args=(owner, number, mark), default_timeout=300).run()
         assert not clicked.exception
         assert ("source" in clicked.session_state) is opens, mark
 
@@ -784,7 +784,7 @@ def test_an_exported_conversation_names_each_quote_with_its_source(workspace: Fa
         st.text(export.as_markdown(conversation, exchanges))  # type: ignore[arg-type]
 
     exchanges = conversations.exchanges("browser:ann", conversation.id)
-    text = AppTest.from_function(written, args=(conversation, exchanges)).run().text[0].value
+    text = AppTest.from_function(written, args=(conversation, exchanges), default_timeout=300).run().text[0].value
     assert text.startswith(f"# {QUESTION}")
     assert "- [1] 员工手册.md: “每年有 12 天带薪年假。”" in text
     assert app.get("download_button")
@@ -1182,7 +1182,7 @@ def test_a_file_attached_to_a_question_is_read_first_and_asked_about_alone(
 
     app = page()
     monkeypatch.setattr(shared, "workspace", lambda: workspace)
-    caller = AppTest.from_function(attach)
+    caller = AppTest.from_function(attach, default_timeout=300)
     for name in ("user", "language"):
         caller.session_state[name] = app.session_state[name]
     caller.session_state.given = Given("", ["offer.txt"]).files
@@ -1208,7 +1208,7 @@ def test_a_file_that_is_too_large_is_refused_with_a_clear_sentence(workspace: Fa
         uploads.refuse(["film.mp4"])
         st.text(st.session_state.upload_refused[0])
 
-    text = AppTest.from_function(refused).run().text[0].value
+    text = AppTest.from_function(refused, default_timeout=300).run().text[0].value
     assert "film.mp4 was not added: it is larger than 200 MB." in text
 
 
