@@ -21,7 +21,7 @@ from free_port import free_port
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
-from api_parts import TOKEN, client_of, serving, workspace_over
+from api_parts import TOKEN, client_of, get, serving, workspace_over
 from conftest import REPOSITORY
 from scripted_llm import ScriptedLLM
 
@@ -80,10 +80,10 @@ def test_a_completion_answers_from_the_documents_with_citations(client: httpx.Cl
 
 def test_the_link_of_a_citation_opens_the_page_at_the_quote_without_a_token(client: httpx.Client) -> None:
     cited = asked(client).json()["citations"][0]
-    shown = httpx.get(cited["link"])
+    shown = get(cited["link"])
     assert shown.status_code == 200
     assert f'<mark id="quote">{cited["quote"]}</mark>' in shown.text
-    assert httpx.get(cited["link"].replace("start=", "start=1")).status_code == 404, "a link is for its passage only"
+    assert get(cited["link"].replace("start=", "start=1")).status_code == 404, "a link is for its passage only"
 
 
 def test_a_stream_brings_the_same_answer_in_pieces(client: httpx.Client) -> None:
@@ -234,10 +234,10 @@ def test_the_documentation_lists_every_address_and_loads_nothing_from_elsewhere(
 
 
 def test_without_the_token_only_the_health_is_told(address: str) -> None:
-    assert httpx.get(f"{address}/health").json() == {"status": "ok"}
+    assert get(f"{address}/health").json() == {"status": "ok"}
     for path in ("/v1/models", "/api/knowledge-bases", "/api/documents/1/pages/1", "/docs", "/openapi.json"):
         for header in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
-            assert httpx.get(address + path, headers=header).status_code == 401, path
+            assert get(address + path, **header).status_code == 401, path
 
 
 @pytest.mark.parametrize(
@@ -276,8 +276,8 @@ def test_a_client_that_asks_too_often_is_told_when_to_come_back(monkeypatch: pyt
 
 def test_too_many_requests_are_answered_with_retry_after(workspace: Workspace) -> None:
     with serving(create_app(workspace, token=None, per_minute=1)) as address:
-        assert httpx.get(f"{address}/v1/models").status_code == 200, "no token is needed where none was set"
-        refused = httpx.get(f"{address}/v1/models")
+        assert get(f"{address}/v1/models").status_code == 200, "no token is needed where none was set"
+        refused = get(f"{address}/v1/models")
         assert refused.status_code == 429 and int(refused.headers["Retry-After"]) >= 1
 
 

@@ -148,7 +148,7 @@ async def test_over_http_it_needs_the_token_and_the_right_host(workspace: Worksp
             async with Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client:
                 assert (await called(client, "search", query=QUESTION))["passages"]
             evil = await http.post(f"{address}/mcp", json={}, headers={"Host": "evil.example"})
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=300) as http:
             nobody = await http.post(f"{address}/mcp", json={})
     assert (nobody.status_code, evil.status_code) == (401, 403)
 
@@ -161,5 +161,5 @@ async def test_over_stdio_it_is_started_by_the_client_and_says_nothing_else_on_s
     shutil.copytree(knowledge_home, home)
     environment = {**os.environ, "MINICPM_RAG_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
     parameters = StdioServerParameters(command=sys.executable, args=["-m", "minicpm_rag", "mcp"], env=environment)
-    async with Client(parameters, read_timeout_seconds=120) as client:
+    async with Client(parameters, read_timeout_seconds=300) as client:
         assert (await called(client, "search", query=QUESTION))["passages"]

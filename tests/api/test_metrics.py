@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("prometheus_client")
 
-from api_parts import TOKEN, client_of, serving, workspace_over
+from api_parts import TOKEN, client_of, get, serving, workspace_over
 
 from minicpm_rag.api.server import create_app
 
@@ -40,7 +40,7 @@ def test_questions_refusals_stages_and_requests_are_counted(address: str) -> Non
         assert client.post(ask, json={"question": "Who won the chess tournament of 1866?"}).json()["mode"] == "refused"
         with client.stream("POST", ask, json={"question": QUESTION, "stream": True}) as streamed:
             assert "年假" in streamed.read().decode()
-        assert httpx.get(f"{address}/api/version").status_code == 401
+        assert get(f"{address}/api/version").status_code == 401
         after = values(client)
     grown = {name: value - before.get(name, 0) for name, value in after.items()}
     assert grown['minicpm_rag_questions_total{mode="extractive"}'] == 2
@@ -59,5 +59,5 @@ def test_no_text_and_no_name_is_told(address: str) -> None:
 
 
 def test_it_needs_the_token(address: str) -> None:
-    assert httpx.get(f"{address}/metrics").status_code == 401
-    assert httpx.get(f"{address}/health").json() == {"status": "ok"}
+    assert get(f"{address}/metrics").status_code == 401
+    assert get(f"{address}/health").json() == {"status": "ok"}

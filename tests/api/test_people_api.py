@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
-from api_parts import TOKEN, client_of, serving, workspace_over
+from api_parts import TOKEN, client_of, get, serving, workspace_over
 
 from minicpm_rag.api.mcp_server import create_server, http_application
 from minicpm_rag.api.server import create_app
@@ -102,11 +102,11 @@ def test_a_link_opens_as_long_as_she_whose_question_it_was_may_read(workspace: W
         anns, eves, operators = (
             one.post(ask, json=question).json()["citations"][0]["link"] for one in (ann, eve, operator)
         )
-        assert [httpx.get(link).status_code for link in (anns, eves, operators)] == [200, 200, 200]
+        assert [get(link).status_code for link in (anns, eves, operators)] == [200, 200, 200]
         assert ann.put(sharing, json=eves_right | {"level": None}).status_code == 200
-        assert [httpx.get(link).status_code for link in (anns, eves, operators)] == [200, 404, 200]
-        assert httpx.get(eves.replace("eve%40x.org", "ann%40x.org")).status_code == 404
-        assert httpx.get(re.sub("&user=.*", "", eves)).status_code == 404
+        assert [get(link).status_code for link in (anns, eves, operators)] == [200, 404, 200]
+        assert get(eves.replace("eve%40x.org", "ann%40x.org")).status_code == 404
+        assert get(re.sub("&user=.*", "", eves)).status_code == 404
 
 
 def test_the_servers_own_token_may_everything_and_metrics_are_for_administrators(address: str) -> None:

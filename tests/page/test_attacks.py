@@ -176,7 +176,7 @@ def test_a_script_of_another_site_gets_no_websocket(server: Server, origin: str)
     headers = {"Origin": origin}
     with (
         pytest.raises(WebSocketException),
-        connect(stream, subprotocols=["streamlit"], additional_headers=headers),  # type: ignore[list-item]
+        connect(stream, subprotocols=["streamlit"], additional_headers=headers, open_timeout=PATIENCE),  # type: ignore[list-item]
     ):
         pass
 

@@ -16,6 +16,7 @@ from minicpm_rag.settings import load_settings
 from minicpm_rag.workspace import Workspace, open_workspace
 
 TOKEN = "a token of the tests, long enough"
+PATIENCE = 300  # seconds; httpx has 5, of which a busy machine may take more
 
 
 @contextmanager
@@ -47,4 +48,9 @@ def serving(app: Any) -> Iterator[str]:
 
 def client_of(address: str, **headers: str) -> httpx.Client:
     """A client with the tests' token."""
-    return httpx.Client(base_url=address, headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=300)
+    return httpx.Client(base_url=address, headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=PATIENCE)
+
+
+def get(address: str, **headers: str) -> httpx.Response:
+    """What is answered without a token."""
+    return httpx.get(address, headers=headers, timeout=PATIENCE)
