@@ -6,6 +6,7 @@ come out.
 
 from __future__ import annotations
 
+import copy
 import lzma
 import zipfile
 import zlib
@@ -21,6 +22,7 @@ _MOST_MEMBERS = 20_000
 _MOST_BYTES = 600_000_000  # unpacked, pictures and all
 _MOST_XML_BYTES = 100_000_000  # of one part; parsed it takes up to ten times that in memory
 _MOST_SHEET_BYTES = 400_000_000  # sheets are read as a stream
+_PIECE = 1 << 16
 _BOMB_RATIO, _BOMB_BYTES = 200, 20_000_000  # office files compress 3 to 50 times
 
 
@@ -45,6 +47,39 @@ def damaged(what: Message) -> DocumentError:
     return DocumentError("loaders.damaged", what=what)
 
 
+class Salvaged:
+    """A part of a zip file that may be damaged, to be read as far as it goes."""
+
+    def __init__(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+        unchecked = copy.copy(member)
+        del unchecked.CRC  # zipfile gives nothing of the last piece of a part whose checksum is wrong
+        self._part = archive.open(unchecked)
+        self._expected = member.file_size, member.CRC
+        self._size = self._checksum = 0
+
+    def read(self, size: int = _PIECE) -> bytes:
+        """At most so many bytes more; none where the part ends or cannot be read on."""
+        try:
+            piece = self._part.read(size)
+        except BROKEN_ZIP:
+            return b""
+        self._size += len(piece)
+        self._checksum = zlib.crc32(piece, self._checksum)
+        return piece
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was read, and is as it was written."""
+        return (self._size, self._checksum) == self._expected
+
+
+def salvaged(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[bytes, bool]:
+    """What can be read of a part that may be damaged, and whether that is all of it, as it was written."""
+    part = Salvaged(archive, member)
+    content = b"".join(iter(part.read, b""))
+    return content, part.is_whole
+
+
 def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
     total = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
@@ -62,7 +97,6 @@ def _check_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) ->
     """Refuse XML that declares entities: Office never writes them, and nested ones grow without end."""
     for member in members:
         if member.filename.lower().endswith((".xml", ".rels", ".opf", ".ncx")):
-            with archive.open(member) as part:
-                head = part.read(4096).replace(b"\0", b"")
+            head = Salvaged(archive, member).read(4096).replace(b"\0", b"")
             if b"<!ENTITY" in head or (b"<!DOCTYPE" in head and member.filename.startswith(("word/", "ppt/", "xl/"))):
                 raise DocumentError("loaders.entities")

@@ -15,22 +15,27 @@ from minicpm_rag.loaders.writer import PageWriter
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+_CX = "{http://schemas.microsoft.com/office/drawing/2014/chartex}"
 CHART = f"{_C}chart"  # in a drawing: names the part that holds the chart
+NEW_CHART = f"{_CX}chart"  # the same for the kinds since Office 2016: waterfall, funnel, treemap and others
 DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
 _MOST_POINTS = 10_000  # of a series
 
 
-def write_chart(data: bytes, writer: PageWriter) -> None:
-    """Write a chart's title and axes' names, then its numbers as a table of categories and series."""
-    root = _parsed(data)
+def write_chart(root: Any, writer: PageWriter) -> bool:
+    """Write a chart's title and axes' names, then its numbers as a table of categories and series.
+
+    Returns whether `root` is that of a chart.
+    """
+    if root.tag not in (f"{_C}chartSpace", f"{_CX}chartSpace"):
+        return False
     for title in titles_of(root):
         writer.paragraph(title, separator="\n\n")
     columns: list[tuple[str, dict[int, str]]] = []
     categories: dict[int, str] = {}
-    for series in root.iter(f"{_C}ser"):
-        name = series.find(f"{_C}tx")
-        columns.append((_first_value(name), _points(series, "val", "yVal")))
-        categories = {**_points(series, "cat", "xVal"), **categories}
+    for name, points, own_categories in _new_series(root) if root.tag.startswith(_CX) else _series(root):
+        columns.append((name, points))
+        categories = {**own_categories, **categories}
     indices = sorted({index for _, values in columns for index in values} | categories.keys())[:_MOST_POINTS]
     count("cells", len(indices) * len(columns))
     rows = [
@@ -38,32 +43,60 @@ def write_chart(data: bytes, writer: PageWriter) -> None:
     ]
     if rows:
         writer.table(enumerate([["", *(name for name, _ in columns)], *rows], start=1))
+    return True
 
 
-def chart_titles(data: bytes) -> list[str]:
-    """The title of a chart and the names of its axes."""
-    return list(titles_of(_parsed(data)))
+def _series(root: Any) -> Iterator[tuple[str, dict[int, str], dict[int, str]]]:
+    """The name, values and categories of each series."""
+    for series in root.iter(f"{_C}ser"):
+        yield _first_value(series.find(f"{_C}tx")), _points(series, "val", "yVal"), _points(series, "cat", "xVal")
+
+
+def _new_series(root: Any) -> Iterator[tuple[str, dict[int, str], dict[int, str]]]:
+    """The same of the newer kinds, whose series name their data by a number; of a hierarchy all levels are given."""
+    data = {found.get("id"): found for found in root.iter(f"{_CX}data")}
+    for series in root.iter(f"{_CX}series"):
+        found = series.find(f"{_CX}dataId")
+        own = data.get(found.get("val")) if found is not None else None
+        dimensions = own if own is not None else ()
+        points: dict[int, str] = {}
+        categories: dict[int, str] = {}
+        for dimension in dimensions:
+            if dimension.get("type") in ("cat", "entityId", "x"):
+                for level in reversed(dimension.findall(f"{_CX}lvl")):  # the innermost comes first
+                    for index, text in _new_points(level).items():
+                        categories[index] = f"{categories[index]} / {text}" if index in categories else text
+            elif dimension.tag == f"{_CX}numDim":
+                points |= {
+                    index: text for level in dimension.iter(f"{_CX}lvl") for index, text in _new_points(level).items()
+                }
+        yield _first_value(series.find(f"{_CX}tx")), points, categories
+
+
+def _new_points(level: Any) -> dict[int, str]:
+    form = level.get("formatCode", "")
+    return {
+        number_of(point.get("idx", ""), 0): _as_shown((point.text or "").strip(), form)
+        for point in level.iter(f"{_CX}pt")
+        if (point.text or "").strip()
+    }
 
 
 def titles_of(root: Any) -> Iterator[str]:
     """The title of a chart and the names of its axes, from its root element."""
-    for title in root.iter(f"{_C}title"):
+    for title in root.iter(f"{_C}title", f"{_CX}title"):
         text = " ".join(filter(None, map(_line, title.iter(f"{_A}p")))) or _first_value(title)
         if text:
             yield text
 
 
-def write_diagram(data: bytes, writer: PageWriter) -> None:
-    """Write the texts of a diagram (SmartArt), a line for each."""
-    root = _parsed(data)
+def write_diagram(root: Any, writer: PageWriter) -> bool:
+    """Write the texts of a diagram (SmartArt), a line for each. Returns whether `root` is that of a diagram."""
+    if not root.tag.endswith("}dataModel"):
+        return False
     texts = ("".join(t.text or "" for t in paragraph.iter("{*}t")) for paragraph in root.iter("{*}p"))
     writer.paragraph("\n".join(text for text in texts if text.strip()))
-
-
-def _parsed(data: bytes) -> Any:
-    from lxml import etree
-
-    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
+    return True
 
 
 def _line(paragraph: Any) -> str:
@@ -71,7 +104,7 @@ def _line(paragraph: Any) -> str:
 
 
 def _first_value(element: Any) -> str:
-    value = element.find(f".//{_C}v") if element is not None else None
+    value = next(element.iter(f"{_C}v", f"{_CX}v"), None) if element is not None else None
     return str(value.text or "") if value is not None else ""
 
 

@@ -2,22 +2,22 @@
 
 python-docx, python-pptx and openpyxl refuse what Office itself opens: files with macros, templates and shows (another
 content type of the main part), files that hold another document, "strict" files (other namespaces, ISO/IEC 29500-1),
-and files with one damaged part that is not text. Such a file is written anew in memory; its macros are left behind.
+and files with one damaged part. Such a file is written anew in memory; its macros are left behind.
 """
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
-from zlib import error as zlib_error
+
+from minicpm_rag.loaders.archive import salvaged
+from minicpm_rag.loaders.mending import CONTENT_TYPES, mended, missing_parts, packed
 
 Document = TypeVar("Document")
 
-_CONTENT_TYPES = "[Content_Types].xml"
 # The content type as the libraries expect it, for each that a part may have instead.
 _ORDINARY = (
     (
@@ -54,43 +54,47 @@ _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
 _TRANSITIONAL = rb"http://schemas.openxmlformats.org/\1/2006/\2"
 
 
-def open_office(path: Path, read: Callable[[BinaryIO], Document]) -> Document:
+def open_office(
+    path: Path,
+    read: Callable[[BinaryIO], Document],
+    broken: tuple[type[BaseException], ...],
+    damaged: list[str],
+) -> Document:
     """What `read` makes of a file that `check_archive` let through; `read` gets it as it is where that will do.
 
-    Raises what `read` raises, and zipfile.BadZipFile where parts with text are damaged.
+    Where it raises one of `broken`, it gets the file mended. The names of parts that were damaged or missing go to
+    `damaged`. Raises what `read` raises.
     """
     with zipfile.ZipFile(path) as archive:
-        types = archive.read(_CONTENT_TYPES)
-        if any(pattern.search(types) for pattern, _ in _ORDINARY) or _is_strict(archive):
-            return read(_rewritten(archive))
+        has_types = CONTENT_TYPES in archive.NameToInfo
+        types = salvaged(archive, archive.getinfo(CONTENT_TYPES))[0] if has_types else b""
+        damaged += missing_parts(archive)
         try:
+            if any(pattern.search(types) for pattern, _ in _ORDINARY) or _is_strict(archive):
+                parts = {member.filename: archive.read(member) for member in archive.infolist()}
+                return read(packed(_made_ordinary(parts)))
             with path.open("rb") as file:
                 return read(file)
-        except zipfile.BadZipFile:  # a part's checksum is wrong; it may be one without text
-            return read(_rewritten(archive))
+        except broken as exc:
+            if isinstance(exc, OSError) and exc.errno:
+                raise  # the disk's fault, not the file's
+            return read(packed(_made_ordinary(mended(archive, damaged))))
 
 
 def _is_strict(archive: zipfile.ZipFile) -> bool:
     return b"purl.oclc.org/ooxml" in archive.read("_rels/.rels") if "_rels/.rels" in archive.namelist() else False
 
 
-def _rewritten(archive: zipfile.ZipFile) -> BinaryIO:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as copy:
-        for member in archive.infolist():
-            if member.filename.endswith("vbaProject.bin"):
-                continue
-            try:
-                content = archive.read(member)
-            except (zipfile.BadZipFile, zlib_error, EOFError):
-                if member.filename.endswith((".xml", ".rels")) and "/theme/" not in member.filename:
-                    raise  # text may be lost
-                content = b"<lost/>" if member.filename.endswith(".xml") else b""
-            if member.filename == _CONTENT_TYPES:
-                for pattern, ordinary in _ORDINARY:
-                    content = pattern.sub(ordinary, content)
-            if member.filename.endswith((".xml", ".rels")):
-                content = _STRICT.sub(_TRANSITIONAL, content)
-            copy.writestr(member.filename, content)
-    target.seek(0)
-    return target
+def _made_ordinary(parts: dict[str, bytes]) -> dict[str, bytes]:
+    """The parts in the transitional namespaces, without macros, the main part of the ordinary type."""
+    ordinary: dict[str, bytes] = {}
+    for name, content in parts.items():
+        if name.endswith("vbaProject.bin"):
+            continue
+        if name == CONTENT_TYPES:
+            for pattern, replacement in _ORDINARY:
+                content = pattern.sub(replacement, content)
+        if name.endswith((".xml", ".rels")):
+            content = _STRICT.sub(_TRANSITIONAL, content)
+        ordinary[name] = content
+    return ordinary

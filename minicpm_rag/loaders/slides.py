@@ -1,6 +1,6 @@
 """Reads PowerPoint presentations (pptx and its kin): one page a slide, with all its texts, tables, charts and notes.
 
-One odd shape never refuses a presentation: what of it cannot be read is left out.
+One odd shape or damaged part never refuses a presentation: the rest is read, and the verdict names it.
 """
 
 from __future__ import annotations
@@ -8,17 +8,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import count
-from minicpm_rag.loaders.charts import DIAGRAM, write_chart, write_diagram
-from minicpm_rag.loaders.files import loaded
+from minicpm_rag.loaders.charts import CHART, DIAGRAM, NEW_CHART, write_chart, write_diagram
+from minicpm_rag.loaders.mending import embedded_note, loaded_in_part
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.tables import header_rows_of
 from minicpm_rag.loaders.word.equations import equation_text
 from minicpm_rag.loaders.writer import PageWriter, one_line
+from minicpm_rag.loaders.xml_parts import file_name, parsed_in_part
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
 
@@ -31,89 +33,141 @@ _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _CHOICE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Choice"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+# What the elements of graphic frames refer to, and by which attribute.
+_DRAWN = {CHART: f"{_R}id", NEW_CHART: f"{_R}id", DIAGRAM: f"{_R}dm"}
 _MOST_SHAPES = 100  # more are a drawing, not columns of text
+
+
+@dataclass
+class _Reading:
+    """What is known of a presentation beside its slides, and what could not be read of it."""
+
+    authors: dict[str, str] = field(default_factory=dict)  # of comments, by number or identifier
+    unread: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
 
 def read(path: Path) -> LoadedFile:
     """Read a presentation: one page for each slide, in the order shown."""
     import pptx
-    from lxml.etree import XMLSyntaxError
-    from pptx.exc import PythonPptxError
 
     check_archive(path, _WHAT)
+    broken, reading = _broken(), _Reading()
     try:
-        presentation = open_office(path, pptx.Presentation)
-        authors = _authors(presentation)
-        unread: list[str] = []
-        pages = [_page(number, slide, authors, unread) for number, slide in enumerate(presentation.slides, start=1)]
-    except (PythonPptxError, XMLSyntaxError, KeyError, AttributeError, TypeError, IndexError, *BROKEN_ZIP) as exc:
+        presentation = open_office(path, pptx.Presentation, broken, reading.damaged)
+        reading.authors = _authors(presentation)
+        pages = [_slide(number, place, presentation, reading) for number, place in _places(presentation, reading)]
+    except broken as exc:
         raise damaged(_WHAT) from exc
-    note = Message("loaders.embedded_not_read", names=list(dict.fromkeys(unread))) if unread else None
-    return loaded(path.name, pages, note=note)
+    return loaded_in_part(path.name, pages, _WHAT, reading.damaged, embedded_note(reading.unread))
 
 
-def _page(number: int, slide: Any, authors: dict[str, str], unread: list[str]) -> Page:
+def _broken() -> tuple[type[BaseException], ...]:
+    """What python-pptx raises for what is not as it expects."""
+    from pptx.exc import PythonPptxError
+
+    return (PythonPptxError, SyntaxError, LookupError, AttributeError, TypeError, *BROKEN_ZIP)
+
+
+def _places(presentation: Any, reading: _Reading) -> list[tuple[int, int]]:
+    """The number of each slide that is there, and its place among these. Those that are missing are named.
+
+    They are taken out of the list of slides, which python-pptx gives whole or not at all.
+    """
+    found: list[tuple[int, int]] = []
+    for number, entry in enumerate(list(presentation.element.iter(f"{_P}sldId")), start=1):
+        if entry.get(f"{_R}id") in presentation.part.rels:
+            found.append((number, len(found)))
+        else:
+            reading.damaged.append(f"slide {number}")
+            entry.getparent().remove(entry)
+    return found
+
+
+def _slide(number: int, place: int, presentation: Any, reading: _Reading) -> Page:
+    """The page of a slide; of one that is damaged what could be read."""
     count("pages")
     writer = PageWriter()
-    title = slide.shapes.title
+    label = str(number)
+    try:
+        slide = presentation.slides[place]
+        if slide.element.get("show") in ("0", "false"):
+            label = _HIDDEN.format(number=number)
+        _write_slide(slide, writer, reading)
+    except _broken():
+        reading.damaged.append(f"slide {number}")
+    return writer.page(number, kind="slide", label=label)
+
+
+def _write_slide(slide: Any, writer: PageWriter, reading: _Reading) -> None:
+    title = None
+    with suppress(*_broken()):  # a title that is none is a shape like others
+        title = slide.shapes.title
     if title is not None and not title.has_text_frame:  # a picture in the place of the title
         title = None
     if title is not None:
         writer.heading(_text(title.element).replace("\n", " "), 1)
     for shape in _in_reading_order(list(_shapes(slide.shapes))):
         if title is None or shape.element is not title.element:
-            _write(shape, writer)
-    for box in _alternatives(slide.element):
-        writer.paragraph(_text(box))
-    if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
-        notes = slide.notes_slide.notes_text_frame.text
-        if notes.strip():
-            writer.heading(_NOTES, 2)
-            writer.paragraph(notes)
-    for text in _comments(slide, authors, unread):
+            _write_whole(shape, slide, writer, reading)
+    for element in _alternatives(slide.element):
+        if element.tag == f"{_P}sp":
+            writer.paragraph(_text(element))
+        else:
+            _write_frame(element, slide, writer, reading)
+    try:
+        notes = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
+        text = notes.text if notes is not None else ""
+    except _broken():
+        reading.damaged.append(_NOTES)
+        text = ""
+    if text.strip():
+        writer.heading(_NOTES, 2)
         writer.paragraph(text)
-    unread += [one_line(thing.get("progId", "OLE")) for thing in slide.element.iter(f"{_P}oleObj")]
-    is_hidden = slide.element.get("show") in ("0", "false")
-    return writer.page(number, kind="slide", label=_HIDDEN.format(number=number) if is_hidden else str(number))
+    for text in _comments(slide, reading):
+        writer.paragraph(text)
+    reading.unread += [one_line(thing.get("progId", "OLE")) for thing in slide.element.iter(f"{_P}oleObj")]
+
+
+def _write_whole(shape: Any, slide: Any, writer: PageWriter, reading: _Reading) -> None:
+    """Write a shape; of one that is not as python-pptx expects its bare text, and its name for the verdict."""
+    try:
+        _write(shape, slide, writer, reading)
+    except _broken():
+        reading.damaged.append(_name(shape.element))
+        writer.paragraph(_text(shape.element))
+
+
+def _name(element: Any) -> str:
+    """What PowerPoint calls a shape: "Chart 3"."""
+    own = next(element.iter(f"{_P}cNvPr"), None)
+    return one_line(own.get("name", "")) if own is not None and own.get("name") else "shape"
 
 
 def _authors(presentation: Any) -> dict[str, str]:
-    """The names of those who wrote comments, by their numbers or identifiers."""
-    from lxml.etree import XMLSyntaxError
-
+    """The names of those who wrote comments, by their numbers or identifiers; comments say as much without them."""
     found: dict[str, str] = {}
     for relation in presentation.part.rels.values():
         if not relation.is_external and relation.reltype.endswith(("/commentAuthors", "/authors")):
-            with suppress(XMLSyntaxError):  # comments say as much without their authors
-                for author in _parsed(relation.target_part.blob).iter("{*}cmAuthor", "{*}author"):
-                    found[author.get("id", "")] = author.get("name", "")
+            root = parsed_in_part(relation.target_part.blob, "", [])
+            for author in root.iter("{*}cmAuthor", "{*}author") if root is not None else ():
+                found[author.get("id", "")] = author.get("name", "")
     return found
 
 
-def _comments(slide: Any, authors: dict[str, str], unread: list[str]) -> Iterator[str]:
+def _comments(slide: Any, reading: _Reading) -> Iterator[str]:
     """The comments on a slide and the replies to them, each with its author."""
-    from lxml.etree import XMLSyntaxError
-
     for relation in slide.part.rels.values():
         if relation.is_external or not relation.reltype.endswith("/comments"):
             continue
-        try:
-            comments = _parsed(relation.target_part.blob)
-        except XMLSyntaxError:  # the slide is read without them
-            unread.append(str(relation.target_part.partname).rsplit("/", 1)[-1])
-            continue
-        for comment in comments.iter("{*}cm", "{*}reply"):
+        comments = parsed_in_part(relation.target_part.blob, relation.target_part.partname, reading.damaged)
+        for comment in comments.iter("{*}cm", "{*}reply") if comments is not None else ():
             # PowerPoint writes plain text until 2019, since then paragraphs; replies stand inside of a comment.
             own = comment.findtext(f"{_P}text") or "\n".join(map(_line, comment.iterfind(f"{{*}}txBody/{_A}p")))
-            author = authors.get(comment.get("authorId", ""), "")
+            author = reading.authors.get(comment.get("authorId", ""), "")
             if own.strip():
                 yield f"{author}: {own}" if author else own
-
-
-def _parsed(data: bytes) -> Any:
-    from lxml import etree
-
-    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
 
 
 def _shapes(shapes: Any, depth: int = 0) -> Iterator[Any]:
@@ -151,7 +205,14 @@ def _in_reading_order(shapes: list[Any]) -> list[Any]:
 
 
 def _place(shape: Any) -> tuple[int, int]:
-    return shape.top or 0, shape.left or 0
+    return _measure(shape, "top"), _measure(shape, "left")
+
+
+def _measure(shape: Any, name: str) -> int:
+    """Where a shape is or how large; 0 where it does not say, as where the layout that says so is missing."""
+    with suppress(*_broken()):
+        return getattr(shape, name) or 0
+    return 0
 
 
 def _joined(parts: list[list[Any]]) -> list[Any]:
@@ -168,25 +229,40 @@ def _cut(shapes: list[Any], start: str, size: str) -> list[list[Any]]:
     """Part shapes at the gaps between them along one axis; touching ones stay together."""
     parts: list[list[Any]] = []
     end = None
-    for shape in sorted(shapes, key=lambda each: getattr(each, start) or 0):
-        begins = getattr(shape, start) or 0
+    for shape in sorted(shapes, key=lambda each: _measure(each, start)):
+        begins = _measure(shape, start)
         if end is None or begins >= end:
             parts.append([])
         parts[-1].append(shape)
-        end = max(end or 0, begins + (getattr(shape, size) or 0))
+        end = max(end or 0, begins + _measure(shape, size))
     return parts
 
 
-def _write(shape: Any, writer: PageWriter) -> None:
+def _write(shape: Any, slide: Any, writer: PageWriter, reading: _Reading) -> None:
     if shape.has_text_frame:
         writer.paragraph("\n".join(line for line in _text(shape.element).split("\n") if line.strip()))
     elif getattr(shape, "has_table", False):
         rows = list(_rows(shape.table))
         writer.table(rows, header_rows=header_rows_of([cells for _, cells in rows[:4]]))
-    elif getattr(shape, "has_chart", False):
-        write_chart(shape.chart_part.blob, writer)
-    elif shape.element.tag.endswith("}graphicFrame"):
-        _write_diagrams(shape, writer)
+    elif shape.element.tag == f"{_P}graphicFrame":
+        _write_frame(shape.element, slide, writer, reading)
+
+
+def _write_frame(frame: Any, slide: Any, writer: PageWriter, reading: _Reading) -> None:
+    """Write the chart or diagram in a frame, which is in a part of its own; a frame of another kind is named."""
+    drawn = list(frame.iter(*_DRAWN))
+    for element in drawn:
+        relation = slide.part.rels.get(element.get(_DRAWN[element.tag], ""))
+        if relation is None or relation.is_external:
+            reading.damaged.append(_name(frame))  # its part is missing
+            continue
+        part = relation.target_part
+        root = parsed_in_part(part.blob, part.partname, reading.damaged)
+        if root is not None and not (write_diagram if element.tag == DIAGRAM else write_chart)(root, writer):
+            reading.damaged.append(file_name(part.partname))
+    if not drawn and next(frame.iter(f"{_P}oleObj"), None) is None:
+        writer.paragraph(_text(frame))
+        reading.unread.append(_name(frame))
 
 
 def _text(element: Any) -> str:
@@ -207,10 +283,13 @@ def _line(paragraph: Any) -> str:
 
 
 def _alternatives(slide: Any) -> Iterator[Any]:
-    """Shapes that are there in a new and an old form, the new one: boxes with equations. python-pptx skips them."""
+    """Shapes that are there in a new and an old form, the new one: boxes with equations, the newer kinds of charts.
+
+    python-pptx skips them.
+    """
     for choice in slide.iter(_CHOICE):
         if next(choice.iterancestors(f"{_P}sp", f"{_P}graphicFrame"), None) is None:
-            yield from choice.iter(f"{_P}sp")
+            yield from choice.iter(f"{_P}sp", f"{_P}graphicFrame")
 
 
 def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
@@ -227,12 +306,3 @@ def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
             above[column] = text
             cells.append(text)
         yield number, cells
-
-
-def _write_diagrams(shape: Any, writer: PageWriter) -> None:
-    """Write SmartArt: its texts are in a part of its own that python-pptx does not open."""
-    relation = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}dm"
-    for element in shape.element.iter(DIAGRAM):
-        identifier = element.get(relation)
-        if identifier and identifier in shape.part.rels:
-            write_diagram(shape.part.related_part(identifier).blob, writer)

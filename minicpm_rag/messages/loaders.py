@@ -200,6 +200,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "嵌在文档里、没有读取的部分：{names:list}。",
         "Embedded parts that were not read: {names:list}.",
     ),
+    "loaders.parts_damaged": (
+        "已损坏或缺失、没有读取或只读取了一部分的部分：{names:list}。",
+        "Damaged or missing parts, of which text may be lost: {names:list}.",
+    ),
+    "loaders.values_only": (
+        "这个工作簿不规范，只读取了单元格的值：没有数字格式、合并的单元格、批注和文本框。",
+        "The workbook is not as Excel writes it, so only the values of its cells were read: no number formats, merged "
+        "cells, comments or text boxes.",
+    ),
     "loaders.attachments": ("附件没有读取：{names:list}。", "Attachments were not read: {names:list}."),
     # Web pages
     "loaders.no_address": ("这不是网址。", "The address is not a web address."),

@@ -10,6 +10,7 @@ from office_files import make_zip
 
 from minicpm_rag.loaders import charts, load_file
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.loaders.xml_parts import parsed
 
 _NAMES = (
     'xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart" '
@@ -103,8 +104,23 @@ def test_an_object_of_another_program_in_word_is_named(tmp_path: Path) -> None:
 )
 def test_values_of_a_chart_stand_as_its_formats_show_them(value: str, form: str, shown: str) -> None:
     writer = PageWriter()
-    charts.write_chart(chart(points([value], form), points(["1"])).encode(), writer)
+    charts.write_chart(parsed(chart(points([value], form), points(["1"])).encode()), writer)
     assert f"| {shown} | 1 |" in writer.page(1).text
+
+
+def test_a_chart_of_the_newer_kinds_is_the_table_of_its_values() -> None:
+    data = (
+        '<cx:chartSpace xmlns:cx="http://schemas.microsoft.com/office/drawing/2014/chartex"><cx:chartData>'
+        '<cx:data id="0"><cx:strDim type="cat"><cx:lvl><cx:pt idx="0">期初</cx:pt><cx:pt idx="1">增加</cx:pt></cx:lvl>'
+        '<cx:lvl><cx:pt idx="0">现金</cx:pt><cx:pt idx="1">现金</cx:pt></cx:lvl></cx:strDim><cx:numDim type="val">'
+        '<cx:lvl formatCode="#,##0"><cx:pt idx="0">1200</cx:pt><cx:pt idx="1">300</cx:pt></cx:lvl></cx:numDim>'
+        "</cx:data></cx:chartData><cx:chart><cx:title><cx:tx><cx:txData><cx:v>现金流</cx:v></cx:txData></cx:tx></cx:title>"
+        "<cx:plotArea><cx:plotAreaRegion><cx:series><cx:tx><cx:txData><cx:v>万元</cx:v></cx:txData>"
+        '</cx:tx><cx:dataId val="0"/></cx:series></cx:plotAreaRegion></cx:plotArea></cx:chart></cx:chartSpace>'
+    )
+    writer = PageWriter()
+    assert charts.write_chart(parsed(data.encode()), writer)
+    assert writer.page(1).text == "现金流\n\n|  | 万元 |\n| 现金 / 期初 | 1,200 |\n| 现金 / 增加 | 300 |"
 
 
 def test_the_titles_of_a_sheets_chart_stand_behind_its_cells(tmp_path: Path) -> None:

@@ -64,14 +64,15 @@ def test_comments_stand_behind_the_slide_with_their_authors(
     assert page.text == f"路线图\n\n{expected}"
 
 
-def test_comments_that_are_damaged_are_named_and_keep_no_slide_out(tmp_path: Path) -> None:
+def test_comments_that_are_damaged_are_read_as_far_as_they_go_and_named(tmp_path: Path) -> None:
     slide, book = "ppt/slides/_rels/slide1.xml.rels", "ppt/_rels/presentation.xml.rels"
     parts = {
         "comments/c1.xml": (slide, f"{RELATIONS}/comments", OLD[:-9]),
         "authors.xml": (book, f"{RELATIONS}/commentAuthors", OLD_AUTHORS[:-9]),
     }
     loaded = load_file(slides(tmp_path / "a.pptx", parts=parts))
-    assert (loaded.pages[0].text, str(loaded.note)) == ("路线图", "Embedded parts that were not read: c1.xml.")
+    assert loaded.pages[0].text == "路线图\n\n王敏: 请补充数据"
+    assert str(loaded.note) == "Damaged or missing parts, of which text may be lost: c1.xml."
 
 
 def test_a_hidden_slide_says_so(tmp_path: Path) -> None:

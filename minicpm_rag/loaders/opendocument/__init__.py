@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged, salvaged
 from minicpm_rag.loaders.bounds import count
-from minicpm_rag.loaders.files import loaded
+from minicpm_rag.loaders.mending import loaded_in_part
 from minicpm_rag.loaders.opendocument.blocks import Blocks
-from minicpm_rag.loaders.opendocument.names import DRAW, OFFICE, PRESENTATION, STYLE, TEXT
+from minicpm_rag.loaders.opendocument.names import DRAW, MATH, OFFICE, PRESENTATION, STYLE, TEXT
 from minicpm_rag.loaders.opendocument.styles import Styles
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.loaders.xml_parts import parsed_in_part
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
 
@@ -30,34 +31,38 @@ def read_text(path: Path) -> LoadedFile:
     """Read a text document as one page: the file does not say where its pages break."""
     try:
         with _opened(path, _TEXT) as archive:
-            content, styles = _root(archive, "content.xml"), _root(archive, "styles.xml")
+            damaged_parts: list[str] = []
+            content = _root(archive, "content.xml", damaged_parts)
+            styles = _root(archive, "styles.xml", damaged_parts)
             body = content.find(f"{OFFICE}body/{OFFICE}text")
             if body is None:
                 raise damaged(_TEXT)
             writer = PageWriter()
-            blocks = Blocks(writer, Styles([styles, content]), _objects(archive))
+            blocks = Blocks(writer, Styles([styles, content]), _objects(archive, damaged_parts))
             blocks.write(body)
             for text in (*_heads_and_feet(styles, blocks), *blocks.apart):
                 writer.paragraph(text)
     except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:  # lxml's are of the last
         raise damaged(_TEXT) from exc
-    return loaded(path.name, [writer.page(1)])
+    return loaded_in_part(path.name, [writer.page(1)], _TEXT, damaged_parts)
 
 
 def read_slides(path: Path) -> LoadedFile:
     """Read a presentation: one page for each slide, with its notes."""
     try:
         with _opened(path, _SLIDES) as archive:
-            content, styles = _root(archive, "content.xml"), _root(archive, "styles.xml")
+            damaged_parts: list[str] = []
+            content = _root(archive, "content.xml", damaged_parts)
+            styles = _root(archive, "styles.xml", damaged_parts)
             body = content.find(f"{OFFICE}body/{OFFICE}presentation")
             if body is None:
                 raise damaged(_SLIDES)
-            known, objects = Styles([styles, content]), _objects(archive)
+            known, objects = Styles([styles, content]), _objects(archive, damaged_parts)
             slides = enumerate(body.iterchildren(f"{DRAW}page"), start=1)
             pages = [_slide(number, slide, known, objects) for number, slide in slides]
     except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:
         raise damaged(_SLIDES) from exc
-    return loaded(path.name, pages)
+    return loaded_in_part(path.name, pages, _SLIDES, damaged_parts)
 
 
 def _slide(number: int, slide: Any, styles: Styles, objects: Any) -> Page:
@@ -82,35 +87,50 @@ def _slide(number: int, slide: Any, styles: Styles, objects: Any) -> Page:
 
 
 def _opened(path: Path, what: Message) -> zipfile.ZipFile:
-    names = check_archive(path, what)
+    check_archive(path, what)
     archive = zipfile.ZipFile(path)
-    if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read("META-INF/manifest.xml"):
+    if b"encryption-data" in _manifest(archive):
         archive.close()
         raise DocumentError("loaders.protected_open_document")
     return archive
 
 
-def _root(archive: zipfile.ZipFile, name: str) -> Any:
+def _root(archive: zipfile.ZipFile, name: str, damaged_parts: list[str]) -> Any:
+    """The root element of a part, with what could be read; an empty element where that is nothing."""
     from lxml import etree
 
-    if name not in archive.namelist():
-        return etree.Element("none")
-    return _parsed(archive.read(name))
+    root = None
+    if name in archive.NameToInfo:
+        content, is_whole = salvaged(archive, archive.getinfo(name))
+        if not is_whole:
+            damaged_parts.append(name)
+        root = parsed_in_part(content, name, damaged_parts)
+        if root is not None and not root.tag.startswith((OFFICE, MATH)):
+            damaged_parts.append(name)
+    elif f'full-path="{name}"'.encode() in _manifest(archive):
+        damaged_parts.append(name)  # listed, but not there
+    return root if root is not None else etree.Element("none")
 
 
-def _parsed(data: bytes) -> Any:
-    from lxml import etree
+def _manifest(archive: zipfile.ZipFile) -> bytes:
+    name = "META-INF/manifest.xml"
+    return salvaged(archive, archive.getinfo(name))[0] if name in archive.NameToInfo else b""
 
-    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
 
-
-def _objects(archive: zipfile.ZipFile) -> Any:
+def _objects(archive: zipfile.ZipFile, damaged_parts: list[str]) -> Any:
     """Gives the content of a formula or chart in the document by the address that a frame names, None for others."""
     names = frozenset(archive.namelist())
 
     def content(address: str) -> Any:
-        name = f"{address.removeprefix('./').rstrip('/')}/content.xml"
-        return _parsed(archive.read(name)) if name in names else None
+        folder = address.removeprefix("./").rstrip("/")
+        if f"{folder}/content.xml" in names:
+            found: list[str] = []
+            root = _root(archive, f"{folder}/content.xml", found)
+            damaged_parts.extend([folder] if found else [])
+            return root
+        if folder and folder not in names and "://" not in address and not address.startswith("/"):
+            damaged_parts.append(folder)
+        return None
 
     return content
 

@@ -1,7 +1,7 @@
 """Reads workbooks (xlsx and its kin, xls, xlsb, ods): one page a sheet, its rows numbered as Excel numbers them.
 
 Shows values as a user sees them in Excel: in their number formats, formulas by the value that Excel kept. Comments
-and text boxes stand behind the cells; a hidden sheet says so in its label.
+and text boxes stand behind the cells; a hidden sheet says so in its label. What is damaged keeps nothing else out.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.cell_values import shown
-from minicpm_rag.loaders.files import loaded
+from minicpm_rag.loaders.mending import loaded_in_part
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.sheets.binary_workbook import binary_pages
-from minicpm_rag.loaders.sheets.drawings import drawn_texts_by_title
+from minicpm_rag.loaders.sheets.drawings import texts_beside_cells
 from minicpm_rag.loaders.sheets.layout import Row, write_grid
 from minicpm_rag.loaders.sheets.old import calamine_pages
+from minicpm_rag.loaders.sheets.only_cells import only_cells
 from minicpm_rag.loaders.sheets.open_document import open_document_pages
-from minicpm_rag.loaders.writer import PageWriter, one_line
+from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
 
@@ -40,7 +41,6 @@ _AREA = re.compile(
     rb"<(?:\w{1,20}:)?(?:mergeCell|hyperlink|comment)\s[^<>]{0,500}?\bref=[\"']"
     rb"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"
 )
-_ON_CONVERSATIONS = "go.microsoft.com/fwlink/?linkid=870924"  # the end of what it says
 _HIDDEN = "{title} (hidden / 隐藏)"
 # What openpyxl raises for broken files, in practice; SyntaxError is the base of both XML parsers' errors.
 _DAMAGED = (
@@ -54,49 +54,64 @@ _DAMAGED = (
 
 
 def read(path: Path) -> LoadedFile:
-    """Read a workbook: one page for each sheet, hidden ones included, chart sheets not."""
-    return loaded(path.name, _pages(path))
+    """Read a workbook: one page for each sheet, hidden ones included; of a chart sheet its titles."""
+    damaged_parts: list[str] = []
+    notes: list[Message] = []
+    pages = _pages(path, damaged_parts, notes)
+    return loaded_in_part(path.name, pages, _WHAT, damaged_parts, *notes)
 
 
-def _pages(path: Path) -> list[Page]:
+def _pages(path: Path, damaged_parts: list[str], notes: list[Message]) -> list[Page]:
     if not zipfile.is_zipfile(path):  # xls
         return calamine_pages(path, _WHAT, _HIDDEN)
     names = check_archive(path, _WHAT)
     if "content.xml" in names and "xl/workbook.xml" not in names:
-        return _open_document(path, names)
+        return _open_document(path, names, damaged_parts)
     if "xl/workbook.xml" not in names:
-        return _binary(path)
+        return _binary(path, damaged_parts)
     try:
-        pages = open_office(path, _read)
+        return open_office(path, lambda file: _read(file, damaged_parts), _DAMAGED, damaged_parts)
     except _DAMAGED as exc:
         if isinstance(exc, OSError) and exc.errno:
             raise  # the disk's fault, not the workbook's
         if isinstance(exc, zipfile.BadZipFile):
             raise damaged(_WHAT) from exc
+        notes.append(Message("loaders.values_only"))
         return calamine_pages(path, _WHAT, _HIDDEN)  # openpyxl is stricter than Excel, about styles for one
-    return pages
 
 
-def _open_document(path: Path, names: Collection[str]) -> list[Page]:
+def _open_document(path: Path, names: Collection[str], damaged_parts: list[str]) -> list[Page]:
     try:
         with zipfile.ZipFile(path) as archive:
             manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in names else b""
             if b"encryption-data" in manifest:
                 raise DocumentError("loaders.protected_open_document")
-            return open_document_pages(archive, _HIDDEN)
+            return open_document_pages(archive, _HIDDEN, damaged_parts)
     except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:
         raise damaged(_WHAT) from exc
 
 
-def _binary(path: Path) -> list[Page]:
+def _binary(path: Path, damaged_parts: list[str]) -> list[Page]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return binary_pages(archive, _HIDDEN)
+            return binary_pages(archive, _HIDDEN, damaged_parts)
     except (*BROKEN_ZIP, KeyError, IndexError, SyntaxError, struct.error) as exc:
         raise damaged(_WHAT) from exc
 
 
-def _read(file: BinaryIO) -> list[Page]:
+def _read(file: BinaryIO, damaged_parts: list[str]) -> list[Page]:
+    with zipfile.ZipFile(file) as archive:
+        beside = texts_beside_cells(archive, damaged_parts)
+    try:
+        return _sheets(file, beside)
+    except _DAMAGED as exc:
+        if isinstance(exc, OSError) and exc.errno:
+            raise
+        return _sheets(only_cells(file, damaged_parts), beside)
+
+
+def _sheets(file: BinaryIO, beside: dict[str, list[str]]) -> list[Page]:
+    """The pages of a workbook that openpyxl reads; `beside` has the texts beside the cells, by the sheets' titles."""
     import openpyxl
 
     whole, has_formulas = _look_inside(file)
@@ -105,17 +120,21 @@ def _read(file: BinaryIO) -> list[Page]:
         whole = False  # a stray cell at the far end: held whole, every cell before it would be made
         values = openpyxl.load_workbook(file, data_only=True, read_only=True, keep_links=False)
     formulas = openpyxl.load_workbook(file, data_only=False, keep_links=False) if whole and has_formulas else None
-    with zipfile.ZipFile(file) as archive:
-        boxes = drawn_texts_by_title(archive)
     pages = []
     for number, sheet in enumerate(values.worksheets, start=1):
         writer = PageWriter()
         write_grid(_whole_rows(sheet, formulas) if whole else _streamed_rows(sheet), writer)
-        for text in [*(_comments(sheet) if whole else ()), *boxes.get(sheet.title, ())]:
+        for text in beside.get(sheet.title, ()):
             writer.paragraph(text)
         label = sheet.title if sheet.sheet_state == "visible" else _HIDDEN.format(title=sheet.title)
         pages.append(writer.page(number, kind="sheet", label=label))
     values.close()
+    titles = {sheet.title for sheet in values.worksheets}
+    for title in (title for title in beside if title not in titles):  # chart sheets
+        writer = PageWriter()
+        for text in beside[title]:
+            writer.paragraph(text)
+        pages.append(writer.page(len(pages) + 1, kind="sheet", label=title))
     return pages
 
 
@@ -144,22 +163,6 @@ def _cells_of(left: bytes, top: bytes, right: bytes, bottom: bytes) -> int:
 def _column(letters: bytes) -> int:
     """The number of a column: 1 for A, 27 for AA."""
     return functools.reduce(lambda number, letter: number * 26 + letter - 64, letters, 0)
-
-
-def _comments(sheet: Any) -> Iterator[str]:
-    """The comments of a sheet, each with its cell."""
-    for row in sheet.iter_rows():
-        for cell in row:
-            comment = getattr(cell, "comment", None)
-            if comment is not None and (text := one_line(_own_words(str(comment.text or "")))):
-                yield f"{cell.coordinate}: {text}"
-
-
-def _own_words(comment: str) -> str:
-    """A comment without what Excel puts before those of a conversation, for programs that do not know them."""
-    _, told, words = comment.partition(_ON_CONVERSATIONS)
-    label, _, text = words.strip().partition("\n")
-    return text if told and label.endswith((":", "：")) else words if told else comment
 
 
 def _whole_rows(sheet: Any, formulas: Any) -> Iterator[Row]:

@@ -9,15 +9,18 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+from minicpm_rag.loaders.archive import salvaged
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.cell_values import shown
 from minicpm_rag.loaders.sheets.drawings import drawn_texts, related
 from minicpm_rag.loaders.sheets.layout import Row, write_grid
 from minicpm_rag.loaders.writer import PageWriter, one_line
+from minicpm_rag.loaders.xml_parts import file_name
 from minicpm_rag.records import Page
 
+_Found = TypeVar("_Found")
 _BOOK = "xl/workbook.bin"
 _ROW, _MERGED, _SHEET, _BOOK_SETTINGS, _STRING = 0, 176, 156, 153, 19
 _FORMAT, _STYLE, _STYLES_BEGIN, _STYLES_END = 44, 47, 617, 618
@@ -41,9 +44,12 @@ class _Book:
     since_1904: bool = False  # dates are counted from then
 
 
-def binary_pages(archive: zipfile.ZipFile, hidden_label: str) -> list[Page]:
-    """One page for each sheet. Raises struct.error, IndexError or KeyError where the workbook is damaged."""
-    parts = related(archive, _BOOK)
+def binary_pages(archive: zipfile.ZipFile, hidden_label: str, damaged: list[str]) -> list[Page]:
+    """One page for each sheet; parts that are damaged are read as far as they go, and named in `damaged`.
+
+    Raises struct.error, IndexError or KeyError where the workbook part itself is damaged.
+    """
+    parts = related(archive, _BOOK, damaged)
     book = _Book()
     sheets: list[tuple[str, str, bool]] = []  # title, part, whether it is hidden
     for kind, content in _records(archive.read(_BOOK)):
@@ -53,22 +59,42 @@ def binary_pages(archive: zipfile.ZipFile, hidden_label: str) -> list[Page]:
             identifier, place = _wide(content, 8)
             title, _ = _wide(content, place)
             target, part = parts.get(identifier, ("", ""))
-            if target == "worksheet":
+            if target in ("worksheet", "chartsheet"):
                 sheets.append((title, part, struct.unpack_from("<I", content)[0] != 0))
     for target, part in parts.values():
         if target == "sharedStrings":
-            book.strings = [_wide(content, 1)[0] for kind, content in _records(archive.read(part)) if kind == _STRING]
+            strings = (_wide(found, 1)[0] for kind, found in _records(_data(archive, part, damaged)) if kind == _STRING)
+            book.strings = list(_as_far(strings, part, damaged))
         elif target == "styles":
-            book.formats = _formats(archive.read(part))
+            book.formats = list(_as_far(_formats(_data(archive, part, damaged)), part, damaged))
     pages = []
     for number, (title, part, hidden) in enumerate(sheets, start=1):
         writer = PageWriter()
-        data = archive.read(part)
-        write_grid(_with_merged(data, book) if len(data) <= _WHOLE_BYTES else _rows(data, book), writer)
-        for text in [*_comments(archive, part), *drawn_texts(archive, part)]:
+        if part.endswith(".bin"):
+            data = _data(archive, part, damaged)
+            rows = _as_far(_rows(data, book), part, damaged)
+            merged = _as_far(_merged(data), part, damaged)
+            write_grid(_filled(dict(rows), merged) if len(data) <= _WHOLE_BYTES else rows, writer)
+        comments = _as_far(_comments(archive, part, damaged), "comments", damaged)
+        for text in [*comments, *drawn_texts(archive, part, damaged)]:
             writer.paragraph(text)
         pages.append(writer.page(number, kind="sheet", label=hidden_label.format(title=title) if hidden else title))
     return pages
+
+
+def _data(archive: zipfile.ZipFile, part: str, damaged: list[str]) -> bytes:
+    data, is_whole = salvaged(archive, archive.getinfo(part))
+    if not is_whole:
+        damaged.append(file_name(part))
+    return data
+
+
+def _as_far(found: Iterator[_Found], part: str, damaged: list[str]) -> Iterator[_Found]:
+    """What is found in a part before the place where it is damaged."""
+    try:
+        yield from found
+    except (struct.error, IndexError):
+        damaged.append(file_name(part))
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -101,12 +127,11 @@ def _wide(content: bytes, place: int) -> tuple[str, int]:
     return content[place + 4 : end].decode("utf-16-le", "replace"), end
 
 
-def _formats(data: bytes) -> list[str]:
+def _formats(data: bytes) -> Iterator[str]:
     """The number format of each cell style."""
     from openpyxl.styles.numbers import BUILTIN_FORMATS
 
     own: dict[int, str] = dict(BUILTIN_FORMATS)
-    styles: list[int] = []
     is_inside = False
     for kind, content in _records(data):
         if kind == _FORMAT:
@@ -115,8 +140,7 @@ def _formats(data: bytes) -> list[str]:
         elif kind in (_STYLES_BEGIN, _STYLES_END):
             is_inside = kind == _STYLES_BEGIN
         elif kind == _STYLE and is_inside:
-            styles.append(struct.unpack_from("<H", content, 2)[0])
-    return [own.get(number, "General") for number in styles]
+            yield own.get(struct.unpack_from("<H", content, 2)[0], "General")
 
 
 def _rows(data: bytes, book: _Book) -> Iterator[Row]:
@@ -180,14 +204,18 @@ def _shown(value: Any, style: int, book: _Book) -> str:
     return shown(value, form)
 
 
-def _with_merged(data: bytes, book: _Book) -> list[Row]:
-    """The rows, with cells that are merged downwards filled; sideways the text would repeat on the line."""
-    rows = dict(_rows(data, book))
-    filled = 0
+def _merged(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """The first row, last row and first column of each merged area, counted from 0."""
     for kind, content in _records(data):
-        if kind != _MERGED:
-            continue
-        top, bottom, left, _ = struct.unpack_from("<IIII", content)
+        if kind == _MERGED:
+            top, bottom, left, _ = struct.unpack_from("<IIII", content)
+            yield top, bottom, left
+
+
+def _filled(rows: dict[int, list[str]], merged: Iterator[tuple[int, int, int]]) -> list[Row]:
+    """The rows, with cells that are merged downwards filled; sideways the text would repeat on the line."""
+    filled = 0
+    for top, bottom, left in merged:
         above = rows.get(top + 1, [])
         text = above[left] if left < len(above) else ""
         filled += max(0, bottom - top)
@@ -201,15 +229,15 @@ def _with_merged(data: bytes, book: _Book) -> list[Row]:
     return sorted(rows.items())
 
 
-def _comments(archive: zipfile.ZipFile, sheet: str) -> Iterator[str]:
+def _comments(archive: zipfile.ZipFile, sheet: str, damaged: list[str]) -> Iterator[str]:
     """The comments of a sheet, each with its cell."""
     from openpyxl.utils import get_column_letter
 
-    for kind, part in related(archive, sheet).values():
+    for kind, part in related(archive, sheet, []).values():  # what is missing is named by the drawings' reader
         if kind != "comments":
             continue
         cell = ""
-        for record, content in _records(archive.read(part)):
+        for record, content in _records(_data(archive, part, damaged)):
             if record == _COMMENT:
                 row, _, column = struct.unpack_from("<III", content, 4)
                 cell = f"{get_column_letter(min(column, _MOST_COLUMNS - 1) + 1)}{row + 1}"

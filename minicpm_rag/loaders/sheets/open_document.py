@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from minicpm_rag.loaders.archive import Salvaged
 from minicpm_rag.loaders.bounds import count, number_of
 from minicpm_rag.loaders.opendocument.names import OFFICE, STYLE, TABLE, TEXT
 from minicpm_rag.loaders.sheets.layout import Row, write_grid
@@ -25,35 +26,41 @@ _STYLE, _TABLE, _ROW = f"{STYLE}style", f"{TABLE}table", f"{TABLE}table-row"
 _CELLS = (f"{TABLE}table-cell", f"{TABLE}covered-table-cell")
 
 
-def open_document_pages(archive: zipfile.ZipFile, hidden_label: str) -> list[Page]:
-    """One page for each sheet, never held whole; raises KeyError or SyntaxError where there is no such document."""
+def open_document_pages(archive: zipfile.ZipFile, hidden_label: str, damaged: list[str]) -> list[Page]:
+    """One page for each sheet, never held whole; a damaged document is read as far as it goes and is named `damaged`.
+
+    Raises KeyError where there is no such document.
+    """
     from lxml import etree
 
     hidden: set[str] = set()
     pages: list[Page] = []
-    with archive.open("content.xml") as part:
-        events = etree.iterparse(
-            part,
-            events=("start", "end"),
-            tag=(_STYLE, _TABLE, _ROW),
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-        )
-        for event, element in events:
-            if event == "end" and element.tag == _STYLE:
-                parts = element.iterchildren(f"{STYLE}table-properties")
-                if any(part.get(f"{TABLE}display") == "false" for part in parts):
-                    hidden.add(element.get(f"{STYLE}name", ""))
-            elif event == "start" and _is_sheet(element):
-                title = element.get(f"{TABLE}name", "")
-                label = hidden_label.format(title=title) if element.get(f"{TABLE}style-name") in hidden else title
-                writer = PageWriter()
-                notes: list[str] = []
-                write_grid(_rows(_elements(events, element), notes), writer)
-                for note in notes:
-                    writer.paragraph(note)
-                pages.append(writer.page(len(pages) + 1, kind="sheet", label=label))
+    part = Salvaged(archive, archive.getinfo("content.xml"))
+    events = etree.iterparse(
+        part,
+        events=("start", "end"),
+        tag=(_STYLE, _TABLE, _ROW),
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        recover=True,
+    )
+    for event, element in events:
+        if event == "end" and element.tag == _STYLE:
+            parts = element.iterchildren(f"{STYLE}table-properties")
+            if any(each.get(f"{TABLE}display") == "false" for each in parts):
+                hidden.add(element.get(f"{STYLE}name", ""))
+        elif event == "start" and _is_sheet(element):
+            title = element.get(f"{TABLE}name", "")
+            label = hidden_label.format(title=title) if element.get(f"{TABLE}style-name") in hidden else title
+            writer = PageWriter()
+            notes: list[str] = []
+            write_grid(_rows(_elements(events, element), notes), writer)
+            for note in notes:
+                writer.paragraph(note)
+            pages.append(writer.page(len(pages) + 1, kind="sheet", label=label))
+    if len(events.error_log) or not part.is_whole:
+        damaged.append("content.xml")
     return pages
 
 

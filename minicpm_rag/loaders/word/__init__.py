@@ -1,7 +1,8 @@
 """Reads Word documents (docx and its kin): headings, paragraphs and tables in reading order, with their numbers.
 
 Left out: text deleted under tracked changes, hidden text, and the table of contents, whose entries are the headings
-again. Page headers and footers, notes and comments stand apart, behind the text.
+again. Page headers and footers, notes and comments stand apart, behind the text. A damaged part is read as far as it
+goes and named in the verdict; it keeps nothing else out.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from typing import Any
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
 from minicpm_rag.loaders.bounds import MOST_STYLES, count, number_of
-from minicpm_rag.loaders.charts import CHART, DIAGRAM, write_chart, write_diagram
+from minicpm_rag.loaders.charts import CHART, DIAGRAM, NEW_CHART, write_chart, write_diagram
 from minicpm_rag.loaders.elements import inside
 from minicpm_rag.loaders.encodings import decode
-from minicpm_rag.loaders.files import loaded
+from minicpm_rag.loaders.mending import embedded_note, loaded_in_part
 from minicpm_rag.loaders.office import open_office
 from minicpm_rag.loaders.tables import header_rows_of
 from minicpm_rag.loaders.word.headings import level_by_look, tells_by_bold
 from minicpm_rag.loaders.word.numbering import Numbering, read_numbering
 from minicpm_rag.loaders.word.runs import FALLBACK, SKIPPED, TEXT_BOX, Runs, W
 from minicpm_rag.loaders.writer import PageWriter, one_line
+from minicpm_rag.loaders.xml_parts import file_name, parsed_in_part
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile
 
@@ -33,7 +35,7 @@ _WHAT = Message("loaders.word_document")
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _RELATION = f"{_R}id"
 _OBJECT = "{urn:schemas-microsoft-com:office:office}OLEObject"
-_PARTS_READ = ("/aFChunk", "/chart", "/diagramData")  # ends of the kinds of relations
+_PARTS_READ = ("/aFChunk", "/chart", "/chartEx", "/diagramData")  # ends of the kinds of relations
 _HEADING_NAME = re.compile(r"(?i)^(?:heading|标题|標題)\s*([1-9])$")
 _CONTENTS_NAME = re.compile(r"(?i)^(?:toc|目录|目錄)\s*[1-9]$")
 _MOST_COLUMNS = 100  # Word allows 63
@@ -54,31 +56,33 @@ class _Document:
     by_bold: bool = False  # whether boldness tells them
     depth: int = 0  # of a document inside documents
     unread: list[str] = field(default_factory=list)  # names of embedded parts that were not read
+    damaged: list[str] = field(default_factory=list)  # names of parts that were read in part at most
 
 
 def read(path: Path) -> LoadedFile:
     """Read a Word document as one page: the file does not say where its pages break."""
     writer = PageWriter()
     unread: list[str] = []
-    _write_document(path, writer, 0, unread)
-    note = Message("loaders.embedded_not_read", names=list(dict.fromkeys(unread))) if unread else None
-    return loaded(path.name, [writer.page(1)], note=note)
+    damaged_parts: list[str] = []
+    _write_document(path, writer, 0, unread, damaged_parts)
+    return loaded_in_part(path.name, [writer.page(1)], _WHAT, damaged_parts, embedded_note(unread))
 
 
-def _write_document(path: Path, writer: PageWriter, depth: int, unread: list[str]) -> None:
-    """Write the text of a document, and of the documents that it holds; name in `unread` what was not read of these."""
+def _write_document(path: Path, writer: PageWriter, depth: int, unread: list[str], damaged_parts: list[str]) -> None:
+    """Write the text of a document, and of the documents that it holds; name what was not read or is damaged."""
     import docx
     from docx.opc.exceptions import OpcError
-    from lxml.etree import XMLSyntaxError
 
     check_archive(path, _WHAT)
+    broken = (OpcError, SyntaxError, LookupError, AttributeError, TypeError, *BROKEN_ZIP)
     try:
-        document = open_office(path, docx.Document)
+        document = open_office(path, docx.Document, broken, damaged_parts)
         parts = list(_parts(document))
         styles = document.styles.element
+        roots = [(name, _root(name, part, damaged_parts)) for name, part in parts if name in _ROOTS]
         reading = _Document(
             Runs(styles),
-            read_numbering(_root(parts, "numbering"), styles),
+            read_numbering(next((root for name, root in roots if name == "numbering"), None), styles),
             _heading_levels(styles),
             frozenset(
                 str(style.get(f"{W}styleId"))
@@ -94,18 +98,28 @@ def _write_document(path: Path, writer: PageWriter, depth: int, unread: list[str
             },
             depth=depth,
             unread=unread,
+            damaged=damaged_parts,
         )
         body = document.element.body
         reading.by_look = not any(style.get(f"{W}val") in reading.levels for style in body.iter(f"{W}pStyle"))
         reading.by_bold = reading.by_look and tells_by_bold(body)
-        apart = [(name, part.blob) for name, part in parts if name in _APART]
-    except (OpcError, XMLSyntaxError, KeyError, AttributeError, TypeError, IndexError, *BROKEN_ZIP) as exc:
+        damaged_parts += ["styles.xml"] if styles.tag != f"{W}styles" else []
+        damaged_parts += _named_but_missing(body, {name for name, _ in parts})
+    except broken as exc:
         raise damaged(_WHAT) from exc
     _write_blocks(body, writer, reading)
-    _write_apart(apart, writer, reading.runs)
+    _write_apart(roots, writer, reading.runs)
 
 
+# The root elements of parts, by the end of the kind of relation.
+_ROOTS = {
+    "numbering": "numbering", "footnotes": "footnotes", "endnotes": "endnotes", "header": "hdr", "footer": "ftr",
+    "comments": "comments",
+}  # fmt: skip
 _APART = ("footnotes", "endnotes", "header", "footer", "comments")
+# Marks in the text of what stands in another part.
+_MARKS = {"footnoteReference": "footnotes", "endnoteReference": "endnotes", "commentReference": "comments"}
+_MARKS |= {"headerReference": "header", "footerReference": "footer"}
 
 
 def _parts(document: Any) -> Iterator[tuple[str, Any]]:
@@ -114,12 +128,20 @@ def _parts(document: Any) -> Iterator[tuple[str, Any]]:
             yield relation.reltype.rsplit("/", 1)[-1], relation.target_part
 
 
-def _root(parts: list[tuple[str, Any]], wanted: str) -> Any:
-    """The root element of a part; None where there is no such part."""
-    from lxml import etree
+def _root(kind: str, part: Any, damaged_parts: list[str]) -> Any:
+    """The root element of a part, with what could be read; None where that is nothing."""
+    root = parsed_in_part(part.blob, part.partname, damaged_parts)
+    if root is not None and root.tag != f"{W}{_ROOTS[kind]}":
+        damaged_parts.append(file_name(part.partname))
+        return None
+    return root
 
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    return next((etree.fromstring(part.blob, parser) for name, part in parts if name == wanted), None)
+
+def _named_but_missing(body: Any, present: set[str]) -> Iterator[str]:
+    """What the text refers to without that the document has such a part."""
+    for mark, kind in _MARKS.items():
+        if kind not in present and next(body.iter(f"{W}{mark}"), None) is not None:
+            yield kind
 
 
 def _style_name(style: Any) -> str:
@@ -196,21 +218,19 @@ def _write_paragraph(element: Any, writer: PageWriter, document: _Document) -> N
 
 def _write_drawings(element: Any, writer: PageWriter, document: _Document) -> None:
     """Write the charts and diagrams that are anchored in a paragraph or table; name objects of other programs."""
-    from lxml.etree import XMLSyntaxError
-
-    for drawing in element.iter(CHART, DIAGRAM, _OBJECT):
+    for drawing in element.iter(CHART, NEW_CHART, DIAGRAM, _OBJECT):
         if _inside_fallback(drawing):
             continue  # an older form of what stands beside it, or written with the text box that it is in
         if drawing.tag == _OBJECT:
             document.unread.append(one_line(drawing.get("ProgID", "OLE")))
             continue
-        part = document.embedded.get(drawing.get(_RELATION if drawing.tag == CHART else f"{_R}dm", ""))
+        part = document.embedded.get(drawing.get(f"{_R}dm" if drawing.tag == DIAGRAM else _RELATION, ""))
         if part is None:
+            document.damaged.append("diagram" if drawing.tag == DIAGRAM else "chart")  # its part is missing
             continue
-        try:
-            (write_chart if drawing.tag == CHART else write_diagram)(part.blob, writer)
-        except XMLSyntaxError:  # the text is read without it
-            document.unread.append(str(part.partname).rsplit("/", 1)[-1])
+        root = parsed_in_part(part.blob, part.partname, document.damaged)
+        if root is not None and not (write_diagram if drawing.tag == DIAGRAM else write_chart)(root, writer):
+            document.damaged.append(file_name(part.partname))
 
 
 def _write_chunk(part: Any, writer: PageWriter, document: _Document) -> None:
@@ -243,7 +263,7 @@ def _write_inner_document(content: bytes, name: str, writer: PageWriter, documen
         path = Path(folder, "inner.docx")
         path.write_bytes(content)
         try:
-            _write_document(path, writer, document.depth + 1, document.unread)
+            _write_document(path, writer, document.depth + 1, document.unread, document.damaged)
         except DocumentError:
             document.unread.append(name)
 
@@ -328,15 +348,11 @@ def _cell_text(cell: Any, runs: Runs) -> str:
     return " ".join(text for text in map(runs.text, cell.iter(f"{W}p")) if text.strip())
 
 
-def _write_apart(parts: list[tuple[str, bytes]], writer: PageWriter, runs: Runs) -> None:
+def _write_apart(parts: list[tuple[str, Any]], writer: PageWriter, runs: Runs) -> None:
     """Write what stands outside of the text: notes, each header and footer once, comments with their author."""
-    from lxml import etree
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
     written: set[str] = set()
     for wanted in _APART:
-        for blob in (blob for name, blob in parts if name == wanted):
-            root = etree.fromstring(blob, parser)
+        for root in (root for name, root in parts if name == wanted and root is not None):
             for block in [root] if wanted in ("header", "footer") else list(root):
                 if not isinstance(block.tag, str) or block.get(f"{W}type", "normal") != "normal":
                     continue
