@@ -118,7 +118,7 @@ def compare_with_a_clean_run(tmp_path: Path, files: int, kills: int, seed: int) 
     assert killed >= kills * 3 // 4
     write_files(folder, files)  # the first versions again
     process = start(tmp_path / "home", folder)
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=1200)
     assert process.returncode == 0, errors
     assert output.endswith("finished\n")
     with opened(tmp_path / "home", chunk_characters=60) as library:
@@ -137,7 +137,7 @@ def test_killed_ingests_run_again_equal_a_clean_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [11, 12])
 def test_twenty_kills_of_sixty_files_equal_a_clean_run(tmp_path: Path, seed: int) -> None:
     compare_with_a_clean_run(tmp_path, files=60, kills=20, seed=seed)
@@ -155,7 +155,7 @@ def test_a_disk_that_is_full_is_told_and_harms_nothing(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     process = start(tmp_path / "home", folder, limit_bytes=900_000)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=1200)
     assert process.returncode == 1
     assert "LibraryError" in errors
     assert "room" in errors
