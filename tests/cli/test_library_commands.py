@@ -217,7 +217,7 @@ def test_watch_follows_a_folder_until_control_c(
         with Library(home, embedder=None) as library:
 
             def wait_for(present: str, gone: str, meanwhile: Callable[[], object] = lambda: None) -> None:
-                for turn in range(900):
+                for turn in range(6000):
                     titles = {row.title for row in library.documents("default")} if library.knowledge_bases() else set()
                     if present in titles and gone not in titles:
                         break
