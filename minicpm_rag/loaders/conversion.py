@@ -18,6 +18,8 @@ import psutil
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import damaged
+from minicpm_rag.loaders.files import bytes_of
+from minicpm_rag.loaders.rich_text_numbers import with_numbers_as_shown
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile
 
@@ -67,17 +69,23 @@ def read_rich_text(path: Path) -> LoadedFile:
     """Read a rich text file with its headings and tables."""
     from minicpm_rag.loaders import word
 
-    return _read_as(path, "docx", word.read, Message("loaders.rich_text_file"))
+    return _read_as(path, "docx", word.read, Message("loaders.rich_text_file"), with_numbers_as_shown)
 
 
-def _read_as(path: Path, ending: str, read: Callable[[Path], LoadedFile], what: Message) -> LoadedFile:
+def _read_as(
+    path: Path,
+    ending: str,
+    read: Callable[[Path], LoadedFile],
+    what: Message,
+    prepared: Callable[[bytes], bytes] = bytes,
+) -> LoadedFile:
     soffice = program()
     if soffice is None:
         raise DocumentError("loaders.wants_libreoffice", what=what)
     with tempfile.TemporaryDirectory(prefix="minicpm-rag-") as name:
         folder = Path(name)
         source = folder / "file"
-        shutil.copyfile(path, source)
+        source.write_bytes(prepared(bytes_of(path)))
         _convert(soffice, source, ending, folder)
         written = folder / f"file.{ending}"
         if not written.is_file():

@@ -55,6 +55,7 @@ FORMATS: dict[str, Format] = {
     "epub": Format("book.read", "epub", what="loaders.book", part="META-INF/container.xml"),
     "mobi": Format("mobi.read", "mobi azw azw3 prc pdb", what="loaders.book"),
     "html": Format("html.read", "html htm xhtml"),
+    "svg": Format("drawn.read", "svg svgz", what="loaders.drawing"),
     "mhtml": Format("mail.read_saved_page", "mhtml mht"),
     "eml": Format("mail.read", "eml"),
     "mbox": Format("mail.mailbox.read", "mbox mbx", what="loaders.mailbox"),

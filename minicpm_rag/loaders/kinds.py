@@ -41,6 +41,7 @@ _OPEN_DOCUMENTS = {"text": "odt", "presentation": "odp", "spreadsheet": "xlsx"}
 _KINDLE = (b"BOOKMOBI", b"TEXtREAd")
 # Of a message in a mailbox. A time tells it from a sentence that begins with "From": programs do not agree on the rest.
 ENVELOPE = re.compile(rb"From [^\n]{0,200}\d\d:\d\d(?::\d\d)?\b[^\n]{0,40}\d{4}[^\n]{0,20}\r?\n")
+_DRAWING = re.compile(rb"<(?:svg:)?svg[\s>]")
 _HTML_SIGNS = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
@@ -80,6 +81,8 @@ def _by_content(path: Path, suffix: str, head: bytes) -> str | None:
     # Two letters prove little: text may begin with BM.
     if head.startswith(_PICTURES) and (not head.startswith(b"BM") or b"\0" in head[:32]):
         return "picture"
+    if suffix in (".svg", ".svgz") and (_DRAWING.search(head) or head.startswith(b"\x1f\x8b")):
+        return "svg"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "picture"
     for signature, reason in _FOREIGN.items():

@@ -16,6 +16,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "loaders.rich_text_file": ("RTF 文件", "rich text file"),
     "loaders.workbook": ("工作簿", "workbook"),
     "loaders.book": ("电子书", "book"),
+    "loaders.drawing": ("SVG 图", "SVG drawing"),
     "loaders.picture": ("图片", "picture"),
     "loaders.notebook": ("笔记本", "notebook"),
     "loaders.mail": ("邮件", "message"),

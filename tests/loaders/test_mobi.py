@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from office_files import make_mobi
+from office_files import huffman_tables, make_mobi
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import bounds, load_file, mobi
@@ -29,18 +29,6 @@ def test_each_chapter_is_a_page_called_by_its_heading(tmp_path: Path, packing: i
 def test_what_stands_behind_the_text_of_a_record_is_left_out(tmp_path: Path) -> None:
     path = make_mobi(tmp_path / "a.azw3", BOOK, flags=0b10, tail=b"xyz\x84")
     assert "xyz" not in "".join(page.text for page in load_file(path).pages)
-
-
-def huffman_tables(phrases: dict[int, tuple[bytes, bool]]) -> list[bytes]:
-    """Tables whose codes are bytes: each stands for itself, or for its phrase, which may be packed itself."""
-    short = struct.pack(">256I", *[8 | 0x80 | 255 << 8] * 256)
-    tables = b"HUFF" + struct.pack(">III", 24, 24, 24 + len(short)).ljust(20, b"\0") + short + bytes(256)
-    index, contents = b"", b""
-    for code in range(255, -1, -1):
-        content, is_plain = phrases.get(code, (bytes([code]), True))
-        index += struct.pack(">H", 512 + len(contents))
-        contents += struct.pack(">H", len(content) | is_plain << 15) + content
-    return [tables, b"CDIC" + struct.pack(">III", 16, 256, 8) + index + contents]
 
 
 def test_a_book_packed_by_huffmans_codes_is_read(tmp_path: Path) -> None:

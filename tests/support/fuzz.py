@@ -22,7 +22,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compound_files import make_compound_file, message_of
-from office_files import make_docx, make_epub, make_mobi, make_pdf, make_pptx, make_xlsx, png_of
+from office_files import (
+    huffman_tables,
+    make_docx,
+    make_epub,
+    make_mobi,
+    make_pdf,
+    make_pptx,
+    make_xlsb,
+    make_xlsx,
+    png_of,
+)
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import isolated
@@ -70,6 +80,13 @@ def originals() -> list[tuple[str, bytes]]:
         attachments = [message_of({0x3707: "a.pdf"}), message_of({}) | {"__substg1.0_3701000D": inner}]
         message = message_of({0x0037: "Pump", 0x0C1A: "Li", 0x1000: WORDS * 3}, attachments=attachments)
         make_compound_file(top / "a.msg", message)
+        # Packed as MS-OXRTFCP, 4.1.1 has it.
+        rich = "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
+        make_compound_file(top / "rich.msg", message_of({0x0037: "Pump"}, binaries={0x1009: bytes.fromhex(rich)}))
+        rows = [[("Pump", "General"), (1234.5, "0.00")], [("水泵", "General"), (7, "00000"), ("#DIV/0!", "General")]]
+        make_xlsb(top / "a.xlsb", rows, merged=[(0, 1, 2, 2)])
+        tables = huffman_tables({1: (b"The valve closes. ", True), 2: (b"\1\1\1", False)})
+        make_mobi(top / "huff.mobi", "<h1>Pump</h1><p>\2\1</p>", packing=17480, tables=tables)
         make_mobi(top / "a.mobi", f"<h1>Pump</h1><p>{WORDS * 30}</p><mbp:pagebreak/>x", packing=2)
         make_epub(top / "a.epub", [f"<h1>Pump</h1><p>{WORDS * 3}</p>", f"<table><tr><td>{WORDS}</table>"])
         found += [(path.suffix, path.read_bytes()) for path in sorted(top.iterdir())]
@@ -84,6 +101,10 @@ def originals() -> list[tuple[str, bytes]]:
         "From: <Saved by Blink>\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n--b\n"
         f"Content-Type: text/html; charset=utf-8\n\n<html><body><p>{WORDS}</p></body></html>\n--b--\n"
     )
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg"><title>Pump</title><g transform="translate(1, 2)">'
+        '<text y="1">Pump<tspan dy="9">90</tspan></text></g></svg>'
+    )
     page = f"<title>t</title><h1>Pump</h1><p>{WORDS}<table><tr><th>a<th>b<tr><td colspan=2>1</table><ol><li>x</ol>"
     notebook = (
         '{"cells":[{"cell_type":"markdown","source":["# Pump\\n","x"]},{"cell_type":"code","source":"1",'
@@ -91,7 +112,7 @@ def originals() -> list[tuple[str, bytes]]:
     )
     texts = {
         ".eml": mail, ".mbox": 2 * f"From a@b Mon Mar  2 08:00:00 2026\n{mail}\n",
-        ".mhtml": saved, ".html": page, ".xhtml": page, ".ipynb": notebook,
+        ".mhtml": saved, ".html": page, ".xhtml": page, ".svg": drawing, ".ipynb": notebook,
         ".md": f"# Pump\n\n{WORDS}" * 4,
         ".rst": f"Pump\n====\n\n{WORDS}" * 4, ".csv": "key;value\n" + "pump;1,5\n" * 20, ".tsv": "a\tb\npump\t1\n" * 20,
         ".json": '[{"key": "pump", "n": 1.5, "x": [null, true]}]', ".jsonl": '{"key": "pump"}\n' * 9,
@@ -182,7 +203,9 @@ def change_members(chance: random.Random, data: bytes) -> bytes:
             members = [(name, archive.read(name)) for name in archive.namelist()]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error):
         return flip_bits(chance, data)
-    texts = [number for number, (name, _) in enumerate(members) if name.endswith((".xml", ".rels", "html", ".opf"))]
+    texts = [
+        number for number, (name, _) in enumerate(members) if name.endswith((".xml", ".rels", "html", ".opf", ".bin"))
+    ]
     for number in chance.sample(texts, min(len(texts), chance.choice((1, 1, 2)))):
         name, content = members[number]
         members[number] = (name, chance.choice(CHANGES)(chance, content) if content else b"<a/>")

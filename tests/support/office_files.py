@@ -221,6 +221,20 @@ def make_mobi(
     return path
 
 
+def huffman_tables(phrases: dict[int, tuple[bytes, bool]]) -> list[bytes]:
+    """Tables whose codes are bytes: each stands for itself, or for its phrase, which may be packed itself."""
+    import struct
+
+    short = struct.pack(">256I", *[8 | 0x80 | 255 << 8] * 256)
+    tables = b"HUFF" + struct.pack(">III", 24, 24, 24 + len(short)).ljust(20, b"\0") + short + bytes(256)
+    index, contents = b"", b""
+    for code in range(255, -1, -1):
+        content, is_plain = phrases.get(code, (bytes([code]), True))
+        index += struct.pack(">H", 512 + len(contents))
+        contents += struct.pack(">H", len(content) | is_plain << 15) + content
+    return [tables, b"CDIC" + struct.pack(">III", 16, 256, 8) + index + contents]
+
+
 def record(kind: int, content: bytes = b"") -> bytes:
     """A record of a binary workbook [MS-XLSB]."""
     head = bytes([kind]) if kind < 128 else bytes([kind & 0x7F | 0x80, kind >> 7])

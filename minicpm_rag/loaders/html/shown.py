@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from minicpm_rag.loaders.drawn import drawn_lines
 from minicpm_rag.loaders.html.formulas import formula_text
 from minicpm_rag.loaders.word.runs import EMPTY, TICKED
 from minicpm_rag.loaders.writer import one_line
@@ -19,10 +20,10 @@ BLOCK = re.compile(
 )
 # Readings (rt) stand above the characters that they explain: within the line they would break the words.
 _SKIPPED = re.compile(
-    r"\A(?:script|style|noscript|template|svg|head|iframe|object|canvas|audio|video|datalist|nav|rt|rp|rtc)\Z"
+    r"\A(?:script|style|noscript|template|head|iframe|object|canvas|audio|video|datalist|nav|rt|rp|rtc)\Z"
 )
 _HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
-_WRITTEN_WHOLE = frozenset(["math", "input", "select", "textarea", "img", "sup", "sub"])
+_WRITTEN_WHOLE = frozenset(["math", "svg", "input", "select", "textarea", "img", "sup", "sub"])
 _UNTOLD_FIELDS = frozenset(["hidden", "password", "submit", "button", "reset", "image", "file"])
 _DIGITS = "0123456789+-=()"
 _RAISED = str.maketrans(_DIGITS, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
@@ -48,6 +49,9 @@ def whole_text(element: Any) -> str | None:
         return None
     if tag == "math":
         return formula_text(element)
+    if tag == "svg":
+        lines = "\n".join(drawn_lines(element))
+        return f"\n{lines}\n" if lines else ""
     if tag in ("sup", "sub"):
         text = (element.text or "").strip().replace("\N{MINUS SIGN}", "-")
         if len(element) or not _SMALL.fullmatch(text):
