@@ -143,3 +143,10 @@ def test_saved_pages_and_files_lose_their_menus_and_mail_does_not(tmp_path: Path
 def test_what_stands_behind_the_end_of_a_page_is_read(tmp_path: Path, page: str, text: str) -> None:
     (tmp_path / "a.html").write_text(page, encoding="utf-8")
     assert load_file(tmp_path / "a.html").pages[0].text == text
+
+
+def test_the_number_of_a_note_is_raised_and_no_digit_of_what_stands_before_it(tmp_path: Path) -> None:
+    note = '<a href="#n1" epub:type="noteref">1</a>'
+    page = f'<p>The limit is 90{note}, see <a href="#x">2</a>.</p><p>Q/HD 12 <a role="doc-backlink" href="#r">↩</a></p>'
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    assert load_file(tmp_path / "a.html").pages[0].text == "The limit is 90¹, see 2.\n\nQ/HD 12"

@@ -144,3 +144,51 @@ def test_a_document_without_a_body_is_damaged(tmp_path: Path, kind: str) -> None
     path = make_open_document(tmp_path / "a.odt", "", kind=kind, extra={"content.xml": "<broken"})
     with pytest.raises(DocumentError, match="damaged"):
         load_file(path)
+
+
+_FLAT_NAMES = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{space}:1.0"'
+    for name, space in [("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"), ("c", "chart")]
+)
+_CHART = (
+    "<draw:frame><draw:object><office:document><c:chart><c:title><text:p>走势</text:p></c:title><table:table>"
+    "<table:table-row><table:table-cell/><table:table-cell><text:p>额</text:p></table:table-cell></table:table-row>"
+    "<table:table-row><table:table-cell><text:p>一月</text:p></table:table-cell>"
+    "<table:table-cell><text:p>7</text:p></table:table-cell></table:table-row>"
+    "</table:table></c:chart></office:document></draw:object></draw:frame>"
+)
+_CELL = "<table:table-cell><text:p>{}</text:p>{}</table:table-cell>"
+
+
+@pytest.mark.parametrize(
+    ("ending", "body", "expected"),
+    [
+        (
+            ".fodt",
+            f"<office:text><text:h>总则</text:h>{_CHART}</office:text>",
+            "总则\n\n走势\n\n|  | 额 |\n| 一月 | 7 |",
+        ),
+        (
+            ".fodp",
+            "<office:presentation><draw:page><draw:frame><draw:text-box><text:p>第一页</text:p></draw:text-box>"
+            "</draw:frame></draw:page></office:presentation>",
+            "第一页",
+        ),
+        (
+            ".fods",
+            '<office:spreadsheet><table:table table:name="表"><table:table-row>'
+            f"{_CELL.format('品名', _CHART)}{_CELL.format('价格', '')}</table:table-row><table:table-row>"
+            f"{_CELL.format('泵', '')}{_CELL.format('120', '')}</table:table-row></table:table></office:spreadsheet>",
+            "| 品名 | 价格 |\n| 泵 | 120 |",
+        ),
+    ],
+    ids=["text", "slides", "sheet"],
+)
+def test_a_flat_document_is_read_as_a_packed_one(tmp_path: Path, ending: str, body: str, expected: str) -> None:
+    path = tmp_path / f"a{ending}"
+    path.write_text(f"<office:document {_FLAT_NAMES}><office:body>{body}</office:body></office:document>", "utf-8")
+    loaded = load_file(path)
+    assert (loaded.pages[0].text, loaded.note) == (expected, None)
+    path.write_text(path.read_text("utf-8").partition("</office:body>")[0], "utf-8")
+    assert load_file(path).pages[0].text == expected
+    assert path.name in str(load_file(path).note)

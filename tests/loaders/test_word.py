@@ -264,3 +264,21 @@ def test_an_embedded_part_that_is_not_read_is_named(tmp_path: Path, name: str, c
     file = load_file(embedding(tmp_path, name, content, kind))
     assert file.pages[0].text == "The rent is 4,750 euros."
     assert file.note == Message("loaders.embedded_not_read", names=[name])
+
+
+def test_bullets_that_are_ticks_say_what_is_done(tmp_path: Path) -> None:
+    import docx
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    document = docx.Document()
+    numbering = document.part.numbering_part.element
+    for number, bullet in [("77", "☒"), ("78", "☐"), ("79", "•")]:
+        level = f'<w:lvl w:ilvl="0"><w:numFmt w:val="bullet"/><w:lvlText w:val="{bullet}"/></w:lvl>'
+        names = nsdecls("w")
+        numbering.insert(0, parse_xml(f'<w:abstractNum {names} w:abstractNumId="{number}">{level}</w:abstractNum>'))
+        numbering.append(parse_xml(f'<w:num {names} w:numId="{number}"><w:abstractNumId w:val="{number}"/></w:num>'))
+        own = f'<w:numPr {names}><w:ilvl w:val="0"/><w:numId w:val="{number}"/></w:numPr>'
+        document.add_paragraph(f"培训{number}")._p.get_or_add_pPr().append(parse_xml(own))
+    document.save(str(tmp_path / "a.docx"))
+    assert load_file(tmp_path / "a.docx").pages[0].text == "- ☒ 培训77\n- ☐ 培训78\n- 培训79"

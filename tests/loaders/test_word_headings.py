@@ -44,3 +44,18 @@ def test_a_sentence_a_label_and_a_number_in_bold_are_none(tmp_path: Path, text: 
 def test_bold_says_nothing_where_most_is_bold_or_styles_mark_headings(tmp_path: Path) -> None:
     assert headings(tmp_path, ("Rent", True), (BODY, True), ("Deposit", True)) == []
     assert headings(tmp_path, ("Rent", True), (BODY, False), style="Heading 1") == [(1, "Lease")]
+
+
+def test_who_wrote_a_document_and_when_are_no_headings_though_their_styles_are_based_on_the_title(
+    tmp_path: Path,
+) -> None:
+    import docx
+
+    document = docx.Document()
+    for name in ("Author", "Date", "Report Title"):
+        document.styles.add_style(name, 1).base_style = document.styles["Title"]
+    for text, style in [("手册", "Title"), ("王敏", "Author"), ("三月", "Date"), ("年报", "Report Title")]:
+        document.add_paragraph(text, style=style)
+    document.save(str(tmp_path / "a.docx"))
+    (page,) = load_file(tmp_path / "a.docx").pages
+    assert [heading.text for heading in page.headings] == ["手册", "年报"]

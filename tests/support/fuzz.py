@@ -105,6 +105,12 @@ def originals() -> list[tuple[str, bytes]]:
         '<svg xmlns="http://www.w3.org/2000/svg"><title>Pump</title><g transform="translate(1, 2)">'
         '<text y="1">Pump<tspan dy="9">90</tspan></text></g></svg>'
     )
+    space = "urn:oasis:names:tc:opendocument:xmlns"
+    names = " ".join(f'xmlns:{name}="{space}:{name}:1.0"' for name in ("office", "text", "table"))
+    names += ' xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"'
+    flat = f"<office:document {names}><office:body>{{}}</office:body></office:document>"
+    words = f"<text:h>Pump</text:h><text:p>{WORDS}</text:p>"
+    cell = f"<table:table-cell><text:p>{WORDS}</text:p></table:table-cell>"
     page = f"<title>t</title><h1>Pump</h1><p>{WORDS}<table><tr><th>a<th>b<tr><td colspan=2>1</table><ol><li>x</ol>"
     notebook = (
         '{"cells":[{"cell_type":"markdown","source":["# Pump\\n","x"]},{"cell_type":"code","source":"1",'
@@ -112,7 +118,14 @@ def originals() -> list[tuple[str, bytes]]:
     )
     texts = {
         ".eml": mail, ".mbox": 2 * f"From a@b Mon Mar  2 08:00:00 2026\n{mail}\n",
-        ".mhtml": saved, ".html": page, ".xhtml": page, ".svg": drawing, ".ipynb": notebook,
+        ".mhtml": saved, ".html": page, ".xhtml": page, ".svg": drawing,
+        ".fodt": flat.format(f"<office:text>{words}</office:text>"),
+        ".fodp": flat.format(f"<office:presentation><draw:page>{words}</draw:page></office:presentation>"),
+        ".fods": flat.format(
+            f'<office:spreadsheet><table:table table:name="a"><table:table-row>{cell * 2}</table:table-row>'
+            "</table:table></office:spreadsheet>"
+        ),
+ ".ipynb": notebook,
         ".md": f"# Pump\n\n{WORDS}" * 4,
         ".rst": f"Pump\n====\n\n{WORDS}" * 4, ".csv": "key;value\n" + "pump;1,5\n" * 20, ".tsv": "a\tb\npump\t1\n" * 20,
         ".json": '[{"key": "pump", "n": 1.5, "x": [null, true]}]', ".jsonl": '{"key": "pump"}\n' * 9,

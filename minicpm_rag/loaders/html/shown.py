@@ -23,7 +23,7 @@ _SKIPPED = re.compile(
     r"\A(?:script|style|noscript|template|head|iframe|object|canvas|audio|video|datalist|nav|rt|rp|rtc)\Z"
 )
 _HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
-_WRITTEN_WHOLE = frozenset(["math", "svg", "input", "select", "textarea", "img", "sup", "sub"])
+_WRITTEN_WHOLE = frozenset(["a", "math", "svg", "input", "select", "textarea", "img", "sup", "sub"])
 _UNTOLD_FIELDS = frozenset(["hidden", "password", "submit", "button", "reset", "image", "file"])
 _DIGITS = "0123456789+-=()"
 _RAISED = str.maketrans(_DIGITS, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
@@ -38,6 +38,7 @@ def is_shown(element: Any) -> bool:
         and not _SKIPPED.match(element.tag)
         and element.get("hidden") is None
         and element.get("aria-hidden") != "true"
+        and element.get("role") != "doc-backlink"
         and not _HIDDEN_STYLE.search(element.get("style", ""))
     )
 
@@ -52,6 +53,8 @@ def whole_text(element: Any) -> str | None:
     if tag == "svg":
         lines = "\n".join(drawn_lines(element))
         return f"\n{lines}\n" if lines else ""
+    if tag == "a":
+        return _mark_of_note(element)
     if tag in ("sup", "sub"):
         text = (element.text or "").strip().replace("\N{MINUS SIGN}", "-")
         if len(element) or not _SMALL.fullmatch(text):
@@ -66,6 +69,13 @@ def whole_text(element: Any) -> str | None:
     else:
         shown = _field(element)
     return f" {shown} " if shown else ""
+
+
+def _mark_of_note(link: Any) -> str | None:
+    """The number of a note, raised: within the line it would be another digit of what stands before it."""
+    is_mark = "noteref" in f"{link.get('epub:type', '')} {link.get('role', '')}"
+    text = (link.text or "").strip()
+    return text.translate(_RAISED) if is_mark and not len(link) and _SMALL.fullmatch(text) else None
 
 
 def _field(element: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged, salvaged
 from minicpm_rag.loaders.bounds import count
+from minicpm_rag.loaders.files import bytes_of
 from minicpm_rag.loaders.mending import loaded_in_part
 from minicpm_rag.loaders.opendocument.blocks import Blocks
 from minicpm_rag.loaders.opendocument.names import DRAW, MATH, OFFICE, PRESENTATION, STYLE, TEXT
@@ -29,40 +30,73 @@ _NOTES = "Notes / 备注"
 
 def read_text(path: Path) -> LoadedFile:
     """Read a text document as one page: the file does not say where its pages break."""
+    damaged_parts: list[str] = []
     try:
         with _opened(path, _TEXT) as archive:
-            damaged_parts: list[str] = []
             content = _root(archive, "content.xml", damaged_parts)
             styles = _root(archive, "styles.xml", damaged_parts)
-            body = content.find(f"{OFFICE}body/{OFFICE}text")
-            if body is None:
-                raise damaged(_TEXT)
-            writer = PageWriter()
-            blocks = Blocks(writer, Styles([styles, content]), _objects(archive, damaged_parts))
-            blocks.write(body)
-            for text in (*_heads_and_feet(styles, blocks), *blocks.apart):
-                writer.paragraph(text)
+            page = _text_page(content, styles, _objects(archive, damaged_parts))
     except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:  # lxml's are of the last
         raise damaged(_TEXT) from exc
-    return loaded_in_part(path.name, [writer.page(1)], _TEXT, damaged_parts)
+    return loaded_in_part(path.name, [page], _TEXT, damaged_parts)
 
 
 def read_slides(path: Path) -> LoadedFile:
     """Read a presentation: one page for each slide, with its notes."""
+    damaged_parts: list[str] = []
     try:
         with _opened(path, _SLIDES) as archive:
-            damaged_parts: list[str] = []
             content = _root(archive, "content.xml", damaged_parts)
             styles = _root(archive, "styles.xml", damaged_parts)
-            body = content.find(f"{OFFICE}body/{OFFICE}presentation")
-            if body is None:
-                raise damaged(_SLIDES)
-            known, objects = Styles([styles, content]), _objects(archive, damaged_parts)
-            slides = enumerate(body.iterchildren(f"{DRAW}page"), start=1)
-            pages = [_slide(number, slide, known, objects) for number, slide in slides]
+            pages = _slide_pages(content, styles, _objects(archive, damaged_parts))
     except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:
         raise damaged(_SLIDES) from exc
     return loaded_in_part(path.name, pages, _SLIDES, damaged_parts)
+
+
+def read_flat_text(path: Path) -> LoadedFile:
+    """Read a text document that is a single XML file; what it holds of other programs stands inside of it."""
+    root, damaged_parts = _flat(path, _TEXT)
+    return loaded_in_part(path.name, [_text_page(root, root, _no_object)], _TEXT, damaged_parts)
+
+
+def read_flat_slides(path: Path) -> LoadedFile:
+    """Read a presentation that is a single XML file."""
+    root, damaged_parts = _flat(path, _SLIDES)
+    return loaded_in_part(path.name, _slide_pages(root, root, _no_object), _SLIDES, damaged_parts)
+
+
+def _flat(path: Path, what: Message) -> tuple[Any, list[str]]:
+    damaged_parts: list[str] = []
+    root = parsed_in_part(bytes_of(path), path.name, damaged_parts)
+    if root is None:
+        raise damaged(what)
+    return root, damaged_parts
+
+
+def _no_object(_: str) -> None:
+    return None
+
+
+def _text_page(content: Any, styles: Any, objects: Any) -> Page:
+    body = content.find(f"{OFFICE}body/{OFFICE}text")
+    if body is None:
+        raise damaged(_TEXT)
+    writer = PageWriter()
+    blocks = Blocks(writer, Styles([styles, content]), objects)
+    blocks.write(body)
+    for text in (*_heads_and_feet(styles, blocks), *blocks.apart):
+        writer.paragraph(text)
+    return writer.page(1)
+
+
+def _slide_pages(content: Any, styles: Any, objects: Any) -> list[Page]:
+    body = content.find(f"{OFFICE}body/{OFFICE}presentation")
+    if body is None:
+        raise damaged(_SLIDES)
+    known = Styles([styles, content])
+    slides = enumerate(body.iterchildren(f"{DRAW}page"), start=1)
+    return [_slide(number, slide, known, objects) for number, slide in slides]
 
 
 def _slide(number: int, slide: Any, styles: Styles, objects: Any) -> Page:

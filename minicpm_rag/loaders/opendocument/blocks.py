@@ -198,6 +198,8 @@ class Blocks:
         """Write a formula as its line, a chart as the table of its values."""
         content = self._objects(element.get(f"{LINK}href", ""))
         if content is None:
+            content = element.find(f"{OFFICE}document")  # in a flat document
+        if content is None:
             return
         if content.tag == f"{MATH}math":
             if not only_charts:

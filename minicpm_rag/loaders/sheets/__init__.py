@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders.archive import BROKEN_ZIP, check_archive, damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, Salvaged, check_archive, damaged
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.cell_values import shown
 from minicpm_rag.loaders.mending import loaded_in_part
@@ -86,9 +86,23 @@ def _open_document(path: Path, names: Collection[str], damaged_parts: list[str])
             manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in names else b""
             if b"encryption-data" in manifest:
                 raise DocumentError("loaders.protected_open_document")
-            return open_document_pages(archive, _HIDDEN, damaged_parts)
+            part = Salvaged(archive, archive.getinfo("content.xml"))
+            pages = open_document_pages(part, _HIDDEN, damaged_parts)
+            damaged_parts += [] if part.is_whole else ["content.xml"]
+            return pages
     except (*BROKEN_ZIP, KeyError, SyntaxError) as exc:
         raise damaged(_WHAT) from exc
+
+
+def read_flat(path: Path) -> LoadedFile:
+    """Read an OpenDocument workbook that is a single XML file."""
+    damaged_parts: list[str] = []
+    try:
+        with path.open("rb") as file:
+            pages = open_document_pages(file, _HIDDEN, damaged_parts)
+    except SyntaxError as exc:
+        raise damaged(_WHAT) from exc
+    return loaded_in_part(path.name, pages, _WHAT, [path.name] if damaged_parts else [])
 
 
 def _binary(path: Path, damaged_parts: list[str]) -> list[Page]:

@@ -6,11 +6,9 @@ Full dates are written as ISO dates, as for Excel. The format: OASIS OpenDocumen
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
-from minicpm_rag.loaders.archive import Salvaged
 from minicpm_rag.loaders.bounds import count, number_of
 from minicpm_rag.loaders.opendocument.names import OFFICE, STYLE, TABLE, TEXT
 from minicpm_rag.loaders.sheets.layout import Row, write_grid
@@ -22,20 +20,28 @@ _FULL_DATE = re.compile(
     r"\d{1,4}\W{1,3}\d{1,4}\W{1,3}\d{1,4}|\d{1,2}\W{1,3}[^\W\d]{3,12}\W{1,3}\d{1,4}"
     r"|[^\W\d]{3,12}\W{1,3}\d{1,2}\W{1,3}\d{4}"
 )
+
+
+class Readable(Protocol):
+    """A file or a part of one."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes more."""
+
+
 _STYLE, _TABLE, _ROW = f"{STYLE}style", f"{TABLE}table", f"{TABLE}table-row"
 _CELLS = (f"{TABLE}table-cell", f"{TABLE}covered-table-cell")
 
 
-def open_document_pages(archive: zipfile.ZipFile, hidden_label: str, damaged: list[str]) -> list[Page]:
+def open_document_pages(part: Readable, hidden_label: str, damaged: list[str]) -> list[Page]:
     """One page for each sheet, never held whole; a damaged document is read as far as it goes and is named `damaged`.
 
-    Raises KeyError where there is no such document.
+    `part` is the content of a packed document, or a flat one.
     """
     from lxml import etree
 
     hidden: set[str] = set()
     pages: list[Page] = []
-    part = Salvaged(archive, archive.getinfo("content.xml"))
     events = etree.iterparse(
         part,
         events=("start", "end"),
@@ -59,7 +65,7 @@ def open_document_pages(archive: zipfile.ZipFile, hidden_label: str, damaged: li
             for note in notes:
                 writer.paragraph(note)
             pages.append(writer.page(len(pages) + 1, kind="sheet", label=label))
-    if len(events.error_log) or not part.is_whole:
+    if len(events.error_log):
         damaged.append("content.xml")
     return pages
 
@@ -77,6 +83,8 @@ def _elements(events: Iterator[tuple[str, Any]], sheet: Any) -> Iterator[Any]:
         if element is sheet:
             break
         if element.tag == _ROW:
+            if next(element.iterancestors(_TABLE), None) is not sheet:
+                continue  # of the table that a chart keeps, in a flat document
             yield element
             element.clear()
             while element.getprevious() is not None:

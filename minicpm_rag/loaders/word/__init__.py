@@ -38,6 +38,8 @@ _OBJECT = "{urn:schemas-microsoft-com:office:office}OLEObject"
 _PARTS_READ = ("/aFChunk", "/chart", "/chartEx", "/diagramData")  # ends of the kinds of relations
 _HEADING_NAME = re.compile(r"(?i)^(?:heading|标题|標題)\s*([1-9])$")
 _CONTENTS_NAME = re.compile(r"(?i)^(?:toc|目录|目錄)\s*[1-9]$")
+# Styles that programs base on that of the title without being headings.
+_UNDER_TITLE = re.compile(r"(?i)author|date|subtitle|abstract|作者|日期|副标题|摘要")
 _MOST_COLUMNS = 100  # Word allows 63
 _DEEPEST_TABLE = 20
 _DEEPEST_CHUNK = 5  # documents inside documents
@@ -158,6 +160,9 @@ def _heading_levels(root: Any) -> dict[str, int]:
         current, level = style, 0
         while current is not None and not level and len(seen) < MOST_STYLES:
             level = _own_level(current)
+            if level and current is not style and _style_name(current).lower() == "title":
+                level = 0 if _UNDER_TITLE.search(_style_name(style)) else level
+                break
             base = current.find(f"{W}basedOn")
             key = base.get(f"{W}val") if base is not None else None
             current = styles.get(key) if key and key not in seen else None

@@ -16,6 +16,7 @@ from minicpm_rag.loaders.bounds import MOST_STYLES, number_of
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _LEVELS = 9
 _PLACE = re.compile(r"%([1-9])")
+_TICKS = ("☐", "☑", "☒", "✓", "✔", "✗", "✘")  # bullets that say whether something is done
 _HAN = "零一二三四五六七八九"
 _HAN_LEGAL = "零壹贰叁肆伍陆柒捌玖"
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
@@ -59,7 +60,7 @@ class Numbering:
         if definition.format == "none" and not definition.text:
             return ""
         if definition.format == "bullet":
-            return "-"
+            return f"- {definition.text}" if definition.text in _TICKS else "-"
         counters = self._counters[self._abstract.get(number, number)]
         if (number, level) in self._starts and (number, level) not in self._met:
             counters[level] = self._starts[number, level]
