@@ -16,7 +16,8 @@ from langchain_core.documents import Document
 from regular_expressions import Expression, attacks, expressions, repeated, seconds
 
 from minicpm_rag.answering.citations.proof import Proof
-from minicpm_rag.answering.extractive import excerpts
+from minicpm_rag.answering.difference import difference
+from minicpm_rag.answering.extractive import Excerpt, excerpts
 from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.small_talk import small_talk
 from minicpm_rag.answering.whole.versions import versions
@@ -29,6 +30,7 @@ from minicpm_rag.loaders.text import markdown_page
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.records import Page, Turn
 from minicpm_rag.retrieval.fusion import readable_share
+from minicpm_rag.text.amounts import amounts
 from minicpm_rag.text.cells import split_unit, typed
 from minicpm_rag.text.claims import denied, names
 from minicpm_rag.text.comparisons import sides
@@ -155,6 +157,12 @@ def thought_of(text: str) -> None:
     thoughts.finish()
 
 
+def difference_in(text: str) -> object:
+    passages = [passage(f"a {text} 5元 b"), passage(f"a {text} 6元 b")]
+    chosen = [Excerpt(number, one, 1.0) for number, each in enumerate(passages, 1) for one in statements(each)]
+    return difference("How much cheaper is a than b?", chosen, passages)
+
+
 WORK: dict[str, Callable[[str], object]] = {
     "sentences": sentence_spans,
     "terms": terms,
@@ -180,6 +188,8 @@ WORK: dict[str, Callable[[str], object]] = {
     "excerpts": lambda text: excerpts(QUESTION, [passage(text)]),
     "a column": lambda text: typed(text, [text, "1"]),
     "a header with a unit": lambda text: split_unit(f"价格 (单位: a/a {text}\x01"),
+    "a difference": difference_in,
+    "amounts": amounts,
     "two sides": lambda text: sides(f"how do the a and the {text}"),
     "small talk": lambda text: small_talk(f" 请问你{text}"),
     "a thought without an end": thought_of,

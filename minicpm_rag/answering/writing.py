@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.answering.citations import CitedAnswer, quote_statements
+from minicpm_rag.answering.difference import Difference, difference
 from minicpm_rag.answering.extractive import Excerpt, excerpts
 from minicpm_rag.answering.guard import Guard
 from minicpm_rag.answering.prompt import build_prompt, echoes, headers, shape_for
@@ -81,12 +82,30 @@ def quote(
         left_out=_in_another_language(begun.documents, readings, style),
         threshold=threshold,
     )
-    begun, chosen = _numbered_as_read(begun, chosen)
+    computed = difference(begun.standalone_question, chosen, begun.documents)
+    begun, chosen = _numbered_as_read(begun, chosen if computed is None else computed.said_in)
     quotes, citations = _written(chosen, begun.documents, page_text)
+    if computed is not None and citations:
+        quotes, citations = _below(computed, style.language_for(begun.standalone_question), quotes, citations)
     seconds = begun.seconds | {"generate": time.monotonic() - began}
     for line in quotes.splitlines(keepends=True):
         yield Text(line)
     yield replace(begun, text=quotes, citations=citations, mode="extractive", seconds=seconds)
+
+
+def _below(
+    computed: Difference, language: Language, quotes: str, citations: Sequence[Citation]
+) -> tuple[str, list[Citation]]:
+    """The quotes below what was computed of them, which has their marks."""
+    result, high, low = computed.written
+    said = text(language, Message("answering.difference", result=result, high=high, low=low))
+    first = {one.number: replace(one, sentence_start=0, sentence_end=len(said)) for one in citations}
+    line = said + "".join(f"[{number}]" for number in sorted(first)) + "\n\n"
+    moved = [
+        replace(one, sentence_start=one.sentence_start + len(line), sentence_end=one.sentence_end + len(line))
+        for one in citations
+    ]
+    return line + quotes, [*(first[number] for number in sorted(first)), *moved]
 
 
 def write(

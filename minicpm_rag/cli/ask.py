@@ -179,8 +179,13 @@ def _show(answer: Answer, retrieval: Retrieval | None, *, is_apart: bool = False
             click.echo()
         click.echo(t("ask.citations"))
         last = ""
+        shown = set()  # a quote that supports two sentences is shown once
         for citation in answer.citations:
-            if (label := f"[{citation.number}] {origin(citation.document)}") != last:
+            label = f"[{citation.number}] {origin(citation.document)}"
+            if (label, citation.quote) in shown:
+                continue
+            shown.add((label, citation.quote))
+            if label != last:
                 click.echo(label)
             last = label
             click.echo(f"    {on_one_line(citation.quote)}")

@@ -19,6 +19,7 @@ IsWord = Callable[[str], bool]
 
 _WORD = re.compile(r"(?<![A-Za-z'’-])[A-Za-z]{4,24}(?![A-Za-z-]|['’](?!s\b))")
 _HAN_RUN = re.compile(rf"[{HAN}]{{3,}}")
+_ENDING = re.compile(r"(?<=[a-z]{5})(?:e?s|e?d)$")
 _MOST_WORDS = 40  # in one question
 
 
@@ -36,7 +37,14 @@ def _with_words_corrected(question: str, count: Count, is_word: IsWord) -> str:
             continue
         typed = fold(word)
         # A longer word whose stem begins the typed one is no correction: "summariize" has the stem of "summary".
-        possible = [one for one in _possible(typed) if len(one) <= len(typed) or not typed.startswith(_term(one))]
+        # Nor is another ending: who "supplies" is no mistyped "suppliers".
+        ended = _ENDING.sub("", typed) if _ENDING.search(typed) else None
+        possible = [
+            one
+            for one in _possible(typed)
+            if len(one) <= len(typed)
+            or not (typed.startswith(_term(one)) or (ended is not None and one.startswith(ended)))
+        ]
         found = count(list(dict.fromkeys(map(_term, possible))))
         best = max(possible, key=lambda other: found.get(_term(other), 0), default=word)
         if found.get(_term(best)):

@@ -1,0 +1,196 @@
+"""By how much one is more than the other, where both amounts stand in running text.
+
+"How much cheaper was Westbank?" over "Alder at 8,900 pounds and Westbank at 7,650": what the quotes say is subtracted
+where it is clear which two amounts are meant. Tables are computed in `tables/`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from minicpm_rag.answering.extractive import Excerpt
+from minicpm_rag.records import DOCUMENT_ID
+from minicpm_rag.text.amounts import Amount, amounts
+from minicpm_rag.text.comparisons import LONGEST, own_terms, sides
+from minicpm_rag.text.questions import content_terms
+from minicpm_rag.text.statements import statements
+from minicpm_rag.text.terms import terms
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+_ADJECTIVE_ZH = "便宜|[多少高低贵长短重轻快慢大小早晚久]"
+_ADJECTIVE_EN = (
+    "more|less|fewer|higher|lower|larger|bigger|smaller|longer|shorter|heavier|lighter|cheaper|dearer|older|younger"
+    "|faster|slower|greater"
+)
+_CHANGED = (
+    r"(?:上?涨|[上下]?调|降低?|下降|提高|增加|减少)[了价]?(?:多少|几)"
+    r"|\b(?:(?:by )?how much (?:did|has|have|was|were|is|are)\b.{1,80}\b(?:r[io]sen?|raised|increased?"
+    r"|go(?:ne)? (?:up|down)|fell|fall(?:en)?|dropp?(?:ed)?|cut|reduced|lowered))\b"
+)
+_ASKS = re.compile(
+    rf"相差|差(?:了)?(?:多少|几)|差[额距值]|之差|比.{{1,40}}?(?<![最至])(?:{_ADJECTIVE_ZH})[出花用付]?了?(?:多少|几(?!倍))"
+    rf"|\bhow (?:much|many) (?:\w+ )?(?:{_ADJECTIVE_EN})\b|\bdifferences? (?:in|of|between)\b|{_CHANGED}",
+    re.IGNORECASE,
+)
+_HAS_CHANGED = re.compile(_CHANGED, re.IGNORECASE)
+_CHANGE = re.compile(
+    r"[从由](?P<one>.{1,30}?)(?:调整|上?涨|[上下]?调|降低?|提高|增加|减少)?[到至为](?P<other>.{1,30})"
+    r"|\bfrom (?P<one_en>.{1,40}?) to (?P<other_en>.{1,40})",
+    re.IGNORECASE,
+)
+# Where a clause ends: a comma within a number is none.
+_CLAUSE_END = re.compile(r"[，;；。、\n]|,(?!\d)|[.](?!\d)|(?:\band\b|\bbut\b|\bwhile\b|而)")
+_MONEY_ASKED = re.compile(r"贵|便宜|钱|元|价|\b(?:cost|pay|price|cheaper|dearer|expensive|money)", re.IGNORECASE)
+_TIME_ASKED = re.compile(
+    r"久|[天周年]|月|时间|分钟|小时|\b(?:longer|shorter|days?|weeks?|months?|years?)\b", re.IGNORECASE
+)
+_OF_A_SIDE = 0.5  # of the words that tell a side from the other: a clause with fewer is not of it
+_ALIKE = 0.8  # of the words of two statements, where they are the same clause of two documents
+_MOST_LOOKED_AT = 200  # statements among which the same clause of another document is looked for
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two amounts of one unit, the higher one first, and the statements that say them."""
+
+    high: Amount
+    low: Amount
+    said_in: tuple[Excerpt, ...]
+
+    @property
+    def written(self) -> tuple[str, str, str]:
+        """The difference, the higher and the lower amount as text."""
+        unit = self.high
+        return tuple(  # type: ignore[return-value]
+            unit.written(round(value, 6))
+            for value in (self.high.value - self.low.value, self.high.value, self.low.value)
+        )
+
+
+def difference(question: str, chosen: Sequence[Excerpt], passages: Sequence[Document]) -> Difference | None:
+    """What is asked for, if the chosen statements say both amounts; `passages` hold clauses of other documents."""
+    if len(question) > LONGEST or not _ASKS.search(question):
+        return None
+    prose = [one for one in chosen if not one.statement.header]
+    found = _between_sides(question, prose) or _of_documents(question, prose, passages) or _in_one(question, prose)
+    return found if found is not None and found.high.value > found.low.value else None
+
+
+def _between_sides(question: str, prose: Sequence[Excerpt]) -> Difference | None:
+    """The amounts of the clauses that name each side: 地下车位每月420元 beside 地面车位每月260元."""
+    compared = sides(question)
+    if compared is None:
+        return None
+    clauses = [(one, said, set(terms(said))) for one in prose for said in _clauses(one.statement.text) if amounts(said)]
+    of_both = []
+    for side, other in (compared, compared[::-1]):
+        own, others = own_terms(side, other), own_terms(other, side)
+        shares = [(len(own & held) / len(own), len(others & held) / len(others)) for _, _, held in clauses]
+        most = max((share for share, rival in shares if share > rival), default=0.0)
+        of_both.append(
+            [
+                (amount, one)
+                for (one, said, _), (share, rival) in zip(clauses, shares, strict=True)
+                if share == most >= _OF_A_SIDE and share > rival
+                for amount in amounts(said)
+            ]
+        )
+    return _the_only_two(question, *of_both)
+
+
+def _of_documents(question: str, prose: Sequence[Excerpt], passages: Sequence[Document]) -> Difference | None:
+    """The amount in which the same clause of two documents differs; None where a third one says another."""
+    files = [passage.metadata.get(DOCUMENT_ID, -number) for number, passage in enumerate(passages, 1)]
+    everything = [
+        Excerpt(number, statement, 0.0)
+        for number, passage in enumerate(passages, 1)
+        for statement in statements(passage)
+        if not statement.header
+    ][:_MOST_LOOKED_AT]
+    for one in prose:
+        own = amounts(one.statement.text)
+        if not own:
+            continue
+        found: dict[float, tuple[Amount, Amount, Excerpt]] = {}
+        for other in everything:
+            if files[other.number - 1] == files[one.number - 1]:
+                continue
+            theirs = amounts(other.statement.text)
+            if [amount.kind for amount in theirs] != [amount.kind for amount in own] or not _are_alike(one, other):
+                continue
+            differ = [pair for pair in zip(own, theirs, strict=True) if pair[0].value != pair[1].value]
+            if len(differ) == 1 and _fits(question, differ[0][0]):
+                found[differ[0][1].value] = (*differ[0], other)
+        if len(found) == 1:
+            mine, its, other = next(iter(found.values()))
+            return _ordered((mine, one), (its, other))
+    return None
+
+
+def _in_one(question: str, prose: Sequence[Excerpt]) -> Difference | None:
+    """Two amounts of one sentence: from one to the other, or of what the question names and the only other one."""
+    for one in prose:
+        text = one.statement.text
+        if _HAS_CHANGED.search(question):
+            change = _CHANGE.search(text)
+            if change is None:
+                continue
+            before, after = (amounts(side) for side in filter(None, change.groups()))
+            found = _the_only_two(question, [(each, one) for each in before[:1]], [(each, one) for each in after[:1]])
+        else:
+            wanted = {term for term in content_terms(_ASKS.sub(" ", question)) if len(term) > 1}
+            told = [(said, [each for each in amounts(said) if _fits(question, each)]) for said in _clauses(text)]
+            told = [(said, each) for said, each in told if each]
+            named = [bool(wanted & set(terms(said))) for said, _ in told]
+            if len(told) != 2 or sum(named) != 1:
+                continue
+            found = _the_only_two(question, *([(each, one) for each in some] for _, some in told))
+        if found is not None:
+            return found
+    return None
+
+
+def _the_only_two(
+    question: str, one: Sequence[tuple[Amount, Excerpt]], other: Sequence[tuple[Amount, Excerpt]]
+) -> Difference | None:
+    """The two amounts that can be meant, where there is one pair in a unit that fits the question."""
+    pairs = {
+        (mine.value, its.value, mine.kind): ((mine, said), (its, said_there))
+        for (mine, said), (its, said_there) in product(one, other)
+        if mine.kind == its.kind and _fits(question, mine)
+    }
+    return _ordered(*next(iter(pairs.values()))) if len(pairs) == 1 else None
+
+
+def _ordered(one: tuple[Amount, Excerpt], other: tuple[Amount, Excerpt]) -> Difference:
+    high, low = (one, other) if one[0].value >= other[0].value else (other, one)
+    return Difference(high[0], low[0], tuple(dict.fromkeys((one[1], other[1]))))
+
+
+def _fits(question: str, amount: Amount) -> bool:
+    """Whether an amount is of what is asked: 贵 of money, "longer" of time."""
+    if _MONEY_ASKED.search(question):
+        return amount.is_money
+    return amount.is_time or not _TIME_ASKED.search(question)
+
+
+def _clauses(text: str) -> Iterator[str]:
+    start = 0
+    for end in _CLAUSE_END.finditer(text):
+        yield text[start : end.start()]
+        start = end.end()
+    yield text[start:]
+
+
+def _are_alike(one: Excerpt, other: Excerpt) -> bool:
+    """Whether two statements are the same but for their amounts."""
+    mine, theirs = (
+        {term for term in terms(each.statement.text) if not any(map(str.isdigit, term))} for each in (one, other)
+    )
+    return bool(mine) and len(mine & theirs) >= _ALIKE * len(mine | theirs)

@@ -1,0 +1,78 @@
+"""Amounts in running text, in order: "£95", "8,900 pounds", 46万元, 三个月, "five years", each with its unit.
+
+Any word behind a number is its unit but a month, so that votes and guests are amounts too. Dates are none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from minicpm_rag.text.numerals import MONTHS, numbers
+from minicpm_rag.text.terms import terms
+
+_NO_UNIT_TEXT = """
+    am pm of and or to in on at for from by is are was were be the a an per after before until than with as not
+"""
+_NO_UNIT = frozenset([*_NO_UNIT_TEXT.split(), *MONTHS])
+_UNITS_ZH_TEXT = """
+    元 块钱 票 个月 分钟 小时 公里 千米 厘米 毫米 平方米 公斤 千克 毫升 百分点
+    人 名 个 件 台 次 份 张 本 辆 间 户 家 项 条 页 字 瓶 级 层 分 天 周 年 岁 米 克 吨 升 度 亩 成 倍 桶 箱
+"""
+_UNIT_ZH = "|".join(_UNITS_ZH_TEXT.split())
+_AMOUNT = re.compile(
+    r"(?<![\d.,:：/-])(?:(?P<sign>[£$€¥￥])\s?)?"
+    r"(?P<number>\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,6})?(?![\d:：/]|-\d)|(?<![一二两三四五六七八九十百千万])[二两三四五六七八九十百千]{1,6}"
+    r"|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|eighteen|twenty|thirty|forty|fifty"
+    r"|sixty|ninety)\b)"
+    r"(?:\s?(?P<scale>[百千]?万|亿|thousand\b|million\b))?"
+    rf"(?:\s?(?P<unit_zh>{_UNIT_ZH}|[%％])|[ -](?P<unit>[a-z]{{2,15}})\b)?",
+    re.IGNORECASE,
+)
+_FIRST_YEAR = 1000  # from which a number of 年 is a date
+_MONEY = frozenset(
+    ["元", "块钱", "£", "$", "€", "¥", "￥", "pound", "euro", "dollar", "yuan", "eur", "gbp", "usd", "rmb"]
+)
+_TIME = frozenset(["分钟", "小时", "天", "周", "个月", "年", "minut", "hour", "day", "week", "month", "year"])
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number with its unit; `kind` tells equal units apart from others: "pound" for "pounds"."""
+
+    value: float
+    unit: str  # as it is written
+    kind: str
+    start: int
+    end: int
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it is of a currency."""
+        return self.kind in _MONEY
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it says how long."""
+        return self.kind in _TIME
+
+    def written(self, value: float) -> str:
+        """Another value in this unit, written alike: "£450", "450 pounds", 160元."""
+        number = f"{value:,.6f}".rstrip("0").rstrip(".")
+        if self.unit in ("£", "$", "€", "¥", "￥"):
+            return f"{self.unit}{number}"
+        return f"{number} {self.unit}" if self.unit[:1].isascii() and self.unit != "%" else f"{number}{self.unit}"
+
+
+def amounts(text: str) -> list[Amount]:
+    """The amounts of a text in reading order; a number without a unit is none."""
+    found = []
+    for match in _AMOUNT.finditer(text):
+        unit = match["sign"] or match["unit_zh"] or match["unit"] or ""
+        values = numbers(match["number"] + (match["scale"] or "") + (match["unit_zh"] or ""))
+        is_date = unit == "年" and any(value >= _FIRST_YEAR for value in values)
+        if not unit or unit.lower() in _NO_UNIT or len(values) != 1 or is_date:
+            continue
+        kind = (terms(unit) or [unit])[0] if unit.isascii() and unit.isalpha() else unit
+        found.append(Amount(next(iter(values)), unit, kind, match.start(), match.end()))
+    return found

@@ -1,0 +1,94 @@
+"""By how much one is more than the other, from the sentences that say both."""
+
+from __future__ import annotations
+
+import pytest
+from langchain_core.documents import Document
+
+from minicpm_rag.answering.difference import difference
+from minicpm_rag.answering.extractive import Excerpt
+from minicpm_rag.answering.writing import quote
+from minicpm_rag.records import Answer
+from minicpm_rag.text.statements import statements
+
+
+def found(question: str, *texts: str) -> tuple[str, str, str] | None:
+    passages = [Document(text, metadata={"document_id": number}) for number, text in enumerate(texts)]
+    chosen = [Excerpt(number, one, 1.0) for number, each in enumerate(passages, 1) for one in statements(each)]
+    computed = difference(question, chosen, passages)
+    return None if computed is None else computed.written
+
+
+@pytest.mark.parametrize(
+    ("question", "texts", "written"),
+    [
+        ("双人房比单人房贵多少？", ["单人房每晚380元，双人房每晚520元。"], ("140元", "520元", "380元")),
+        (
+            "支持票比反对票多多少？",
+            ["方案以61票赞成、9票反对、3票弃权通过，支持票61票，反对票9票。"],
+            ("52票", "61票", "9票"),
+        ),
+        ("支持票比反对票多多少？", ["方案通过：支持61票，反对9票。"], ("52票", "61票", "9票")),
+        ("停车费涨了多少？", ["停车费从每月300元调整为360元。"], ("60元", "360元", "300元")),
+        ("两份合同的押金相差多少？", ["押金为5000元。", "押金为8000元。"], ("3,000元", "8,000元", "5,000元")),
+        (
+            "How much more do adults pay than students?",
+            ["Adults pay 18 euros a visit, students 11 euros, and pensioners 9 euros."],
+            ("7 euros", "18 euros", "11 euros"),
+        ),
+        (
+            "How much cheaper was Harlow?",
+            ["Two offers came in: Merton at 4,100 pounds and Harlow at 3,600 pounds."],
+            ("500 pounds", "4,100 pounds", "3,600 pounds"),
+        ),
+        (
+            "How much longer is the lender's notice than the borrower's?",
+            ["The borrower's notice is four weeks.", "The lender's notice is ten weeks."],
+            ("6 weeks", "10 weeks", "4 weeks"),
+        ),
+        (
+            "By how much was the fee raised?",
+            ["The fee was raised from 90 euros to 96 euros in May 2026."],
+            ("6 euros", "96 euros", "90 euros"),
+        ),
+        (
+            "What is the difference in penalty between the two agreements?",
+            ["For each breach the party pays 5,000 euros.", "For each breach the party pays 8,000 euros."],
+            ("3,000 euros", "8,000 euros", "5,000 euros"),
+        ),
+    ],
+)
+def test_what_two_sentences_say_is_subtracted(question: str, texts: list[str], written: tuple[str, str, str]) -> None:
+    assert found(question, *texts) == written
+
+
+@pytest.mark.parametrize(
+    ("question", "texts"),
+    [
+        (
+            "How much longer is the lender's notice?",
+            ["The borrower's notice is four weeks, the lender's three months."],
+        ),
+        ("How much cheaper is the family ticket?", ["Orders above 400 pounds are paid in six instalments."]),
+        ("How much does Harlow cost?", ["Merton costs 4,100 pounds and Harlow 3,600 pounds."]),
+        ("走廊长多少米？", ["走廊长12米，大厅长20米。"]),
+        ("押金相差多少？", ["押金为5000元。", "押金为8000元。", "押金为9000元。"]),
+        ("How much water is there?", ["There are 5 litres in A and 7 litres in B."]),
+    ],
+)
+def test_where_it_is_not_clear_which_two_are_meant_nothing_is_subtracted(question: str, texts: list[str]) -> None:
+    assert found(question, *texts) is None
+
+
+def test_the_difference_stands_above_its_quotes_and_has_their_marks() -> None:
+    text = "单人房每晚380元，双人房每晚520元。早餐另付。"
+    passage = Document(text, metadata={"document_id": 1, "page": 1, "start": 0, "title": "客房价目.docx"})
+    *_, answer = quote(
+        Answer(standalone_question="双人房比单人房贵多少？", documents=[passage]), page_text=None, similarity=None
+    )
+    assert isinstance(answer, Answer)
+    assert answer.text == "相差 **140元**（520元 减 380元）[1]\n\n单人房每晚380元，双人房每晚520元。[1]"
+    assert [answer.text[one.sentence_start : one.sentence_end] for one in answer.citations] == [
+        "相差 **140元**（520元 减 380元）",
+        "单人房每晚380元，双人房每晚520元。",
+    ]

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from minicpm_rag.text.amounts import amounts
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("租金每月2,450元，押金两个月，共1.2万元。", [(2450, "元"), (2, "个月"), (12000, "元")]),
+        ("Passed with 61 votes to 9 votes on 3 May 2026 at 14:30.", [(61, "votes"), (9, "votes")]),
+        ("It costs £95 a year and runs for three years.", [(95, "£"), (3, "years")]),
+        ("2026年3月8日起，年费 300 元", [(300, "元")]),
+        ("a 12-month term, 4.5 %", [(12, "month"), (4.5, "%")]),
+        ("version 3.2 of 7", []),
+    ],
+)
+def test_amounts_have_units_and_dates_are_none(text: str, found: list[tuple[float, str]]) -> None:
+    assert [(one.value, one.unit) for one in amounts(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "written"),
+    [("£95", 1250.5, "£1,250.5"), ("8,900 pounds", 1250, "1,250 pounds"), ("2.4元", 0.3, "0.3元")],
+)
+def test_another_value_is_written_alike(text: str, value: float, written: str) -> None:
+    assert amounts(text)[0].written(value) == written
