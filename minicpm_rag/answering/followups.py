@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
+from minicpm_rag.answering.counterpart import asked_of, reason_of
 from minicpm_rag.messages import Language
 from minicpm_rag.records import Turn
 from minicpm_rag.text.numerals import is_numeral
@@ -26,7 +27,12 @@ _OPENER_ZH = re.compile(r"^\s*(?:那么?|还有|另外|然后|再|而且|并且|
 _ELLIPSIS_ZH = re.compile(r"的?呢[？?。\s]*$")
 # 哪个电话 asks for a telephone number; it does not speak of one.
 _ASKED_FOR_ZH = re.compile(rf"(?:哪一?[个些条种位家天年]|什么|几[个条种位家天年片次]?|多少)[{HAN}]{{0,3}}")
-_COUNTED_ZH = re.compile(r"(?:哪一?|几|多少)[个些条种位家天年月日次片台块点号]?")
+_COUNTED_ZH = re.compile(r"多少钱|(?:周|星期)几|(?:哪一?|几|多少)[个些条种位家天年月日次片台块点号只份张本件]?")
+# 晚交会怎样？ asks what follows, and does not say of what.
+_CONSEQUENCE_ZH = re.compile(
+    r"(?:那|如果|要是|万一)*(?:晚|迟(?!到)|逾期|超期|过期|没|未|不|超|违反|弄[丢坏])[^，,。？?]{0,4}?(?:了|的话)?"
+    r"(?:会?怎么?样|会?怎么办|会?如何|怎么处理|怎么算|有什么后果|罚多少|怎么罚)(?:呢|呀|啊)?[？?。\s]*"
+)
 # Words for a property: a question with no other noun is about the subject of the question before.
 _PROPERTY_ZH = re.compile(
     r"价格|价钱|费用|时间|日期|地址|地点|电话|号码|原因|颜色|重量|尺寸|大小|长度|高度|面积|人口|数量|作者|名字|名称"
@@ -64,6 +70,7 @@ _NAMED_EN = re.compile(
     r"|wh.* (?:does|did) the (?P<of_verb>[\w-]+(?: [\w-]+){0,3}) [a-z]+",
     re.IGNORECASE,
 )
+_WHY_EN = re.compile(r"(?:(?:and|but|so) )?(?:why|how come|how so)(?: not| so| is that)?\s*[?.!]*", re.IGNORECASE)
 _IT_EN = re.compile(r"\b(?:it|its)\b", re.IGNORECASE)
 # They say how much or how it goes on, not of what: "What happens above 500?"
 _NO_SUBJECT_EN = "above below beyond after before more less least most happen apply else next"
@@ -213,9 +220,16 @@ def _counterpart_replaced_zh(question: str, before: str) -> str:
     candidates = [*parts, *(word for word, _ in words)]
     best = max(candidates, key=lambda candidate: _common_end(candidate, own), default="")
     if not best or not _common_end(best, own):
-        same_kind = [word for word, kind in words if kind in {"ns", "nr", "nt", "eng"} and kind in kinds.values()]
-        best = same_kind[0] if same_kind else ""
+        same_kind = [word for word, kind in words if kind in {"ns", "nr", "nt", "eng", "t"} and kind in kinds.values()]
+        best = same_kind[0] if same_kind else _only_noun_zh(own, before)
     return before.replace(best, own, 1) if best else ""
+
+
+def _only_noun_zh(own: str, before: str) -> str:
+    """The one noun of the question before, where the follow-up is one noun too: 谁教围棋？ 陶艺呢？"""
+    named, asked = _nouns_zh(before), _nouns_zh(own)
+    is_thing = len(named) == 1 and named[0][-1] not in "费价额数率期限"
+    return named[0] if is_thing and asked == [own] else ""
 
 
 def _pronoun_replaced_zh(question: str, before: str) -> str:
@@ -279,6 +293,18 @@ def _subject_terms_en(question: str) -> set[str]:
     return {term for term in content_terms(question) if term not in without and not is_numeral(term)}
 
 
+def _asked_of_another_en(question: str, before: str) -> str:
+    """ "How much do students pay?" "And seniors?"; "When is it open?" "And on Sundays?" """
+    rest = question.strip().rstrip("?.! ")
+    own = _OPENER_EN.sub("", rest).strip()
+    is_short = own != rest and not _PRONOUN_EN.search(own) and 0 < len(own.split()) <= _FEW_WORDS_EN
+    return asked_of(own, before) if is_short and _subject_terms_en(own) else ""
+
+
+def _reason_en(question: str, before: str) -> str:
+    return reason_of(before) if _WHY_EN.fullmatch(question.strip()) else ""
+
+
 def _counterpart_replaced_en(question: str, before: str) -> str:
     rest = question.strip().rstrip("?.! ")
     own = _OPENER_EN.sub("", rest).strip()
@@ -313,6 +339,9 @@ def _in_brackets_en(question: str, before: str) -> str:
 RULES: dict[Language, tuple[Rule, ...]] = {
     "zh": (
         Rule("it only names another subject", False, _ELLIPSIS_ZH.search, ("X200 呢？", "那黄色的呢？")),
+        Rule(
+            "it asks what follows, and not of what", False, _CONSEQUENCE_ZH.fullmatch, ("晚交会怎样？", "逾期怎么办？")
+        ),
         Rule("it begins by going on", False, _OPENER_ZH.match, ("那它多少钱？", "还有什么条件？")),
         Rule("it points back before it names anything", False, _points_back_zh, ("其中最著名的是哪里？",)),
         Rule(
@@ -369,6 +398,16 @@ COMPLETIONS: dict[Language, tuple[Completion, ...]] = {
         ),
     ),
     "en": (
+        Completion(
+            "the question for the reason of what was asked",
+            _reason_en,
+            ("Which offer was chosen?", "Why?", "Why was the offer chosen?"),
+        ),
+        Completion(
+            "the question before of another subject, object or place",
+            _asked_of_another_en,
+            ("How much do students pay?", "And seniors?", "How much do seniors pay?"),
+        ),
         Completion(
             "the question before with another object",
             _counterpart_replaced_en,
