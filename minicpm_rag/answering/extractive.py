@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from minicpm_rag.answering.named_rows import named
 from minicpm_rag.records import DOCUMENT_ID, EVIDENCE, HEADINGS, PAGE, SCORE, START, TITLE, Reading, Similarity
 from minicpm_rag.retrieval.rivals import speaks_of_rival
 from minicpm_rag.text.claims import codes, holds_name
@@ -149,8 +150,8 @@ def excerpts(
     candidates = [one for one, is_meant in zip(candidates, fitting(question, rows), strict=True) if is_meant]
     if not candidates:
         return []
-    named = frozenset().union(*subjects, *(candidate.section for candidate in candidates))
-    overlaps = _overlaps(question, candidates, named)
+    about = frozenset().union(*subjects, *(candidate.section for candidate in candidates))
+    overlaps = _overlaps(question, candidates, about)
     # Meaning is compared only where hardly a word is shared, as across languages: embedding costs time.
     cosines: Sequence[float] | None = None
     if similarity is not None and max(overlaps) < _SHARED_WORDS:
@@ -171,7 +172,25 @@ def excerpts(
     compared = sides(question)
     chosen = (_both_sides(compared, scored) if compared else []) or _best_of(question, heard or scored, most)
     chosen = [found for found in chosen if not _only_asks(found)] or chosen
+    chosen = _rows_meant(question, chosen)
     return [Excerpt(found.one.number, found.one.statement, found.score) for found in _in_reading_order(chosen)]
+
+
+def _rows_meant(question: str, chosen: Sequence[_Scored]) -> list[_Scored]:
+    """The chosen without rows that the question does not mean, where it names others of the same table."""
+    tables: dict[tuple[object, str], list[_Scored]] = {}
+    for found in chosen:
+        if header := found.one.statement.header:
+            tables.setdefault((_file(found.one.passage, found.one.number), header), []).append(found)
+    left_out = [
+        found
+        for (_, header), rows in tables.items()
+        for found, is_meant in zip(
+            rows, named(question, [(header, one.one.statement.text) for one in rows]), strict=True
+        )
+        if not is_meant
+    ]
+    return [found for found in chosen if found not in left_out]
 
 
 def _silent(readings: Sequence[Reading | None]) -> frozenset[int]:
