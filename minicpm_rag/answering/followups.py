@@ -30,7 +30,7 @@ _ASKED_FOR_ZH = re.compile(rf"(?:哪一?[个些条种位家天年]|什么|几[�
 _COUNTED_ZH = re.compile(r"多少钱|(?:周|星期)几|(?:哪一?|几|多少)[个些条种位家天年月日次片台块点号只份张本件]?")
 # 晚交会怎样？ asks what follows, and does not say of what.
 _CONSEQUENCE_ZH = re.compile(
-    r"(?:那|如果|要是|万一)*(?:晚|迟(?!到)|逾期|超期|过期|没|未|不|超|违反|弄[丢坏])[^，,。？?]{0,4}?(?:了|的话)?"
+    r"(?:那|如果|要是|万一){0,3}(?:晚|迟(?!到)|逾期|超期|过期|没|未|不|超|违反|弄[丢坏])[^，,。？?]{0,4}?(?:了|的话)?"
     r"(?:会?怎么?样|会?怎么办|会?如何|怎么处理|怎么算|有什么后果|罚多少|怎么罚)(?:呢|呀|啊)?[？?。\s]*"
 )
 # Words for a property: a question with no other noun is about the subject of the question before.
