@@ -49,7 +49,10 @@ def write_chart(root: Any, writer: PageWriter) -> bool:
 def _series(root: Any) -> Iterator[tuple[str, dict[int, str], dict[int, str]]]:
     """The name, values and categories of each series."""
     for series in root.iter(f"{_C}ser"):
-        yield _first_value(series.find(f"{_C}tx")), _points(series, "val", "yVal"), _points(series, "cat", "xVal")
+        name = _first_value(series.find(f"{_C}tx"))
+        yield name, _points(series, "val", "yVal"), _points(series, "cat", "xVal")
+        if sizes := _points(series, "bubbleSize"):
+            yield f"{name} (size / 大小)", sizes, {}
 
 
 def _new_series(root: Any) -> Iterator[tuple[str, dict[int, str], dict[int, str]]]:

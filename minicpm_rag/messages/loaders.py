@@ -210,6 +210,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The workbook is not as Excel writes it, so only the values of its cells were read: no number formats, merged "
         "cells, comments or text boxes.",
     ),
+    "loaders.formulas_uncomputed": (
+        "{number} 个公式没有保存结果（如 {first}），只读取了公式本身；用 Excel 打开并保存一次就有了。",
+        "The results of {number:formula|formulas} are not in the file ({first}), so the formulas were read themselves; "
+        "open it in Excel and save it to have them.",
+    ),
     "loaders.attachments": ("附件没有读取：{names:list}。", "Attachments were not read: {names:list}."),
     # Web pages
     "loaders.no_address": ("这不是网址。", "The address is not a web address."),

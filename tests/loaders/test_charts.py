@@ -137,3 +137,13 @@ def test_the_titles_of_a_sheets_chart_stand_behind_its_cells(tmp_path: Path) -> 
     sheet.add_chart(own, "D2")
     workbook.save(tmp_path / "a.xlsx")
     assert load_file(tmp_path / "a.xlsx").pages[0].text.endswith("| 二季度 | 98 |\n\n销售额走势\n\n单位：万元")
+
+
+def test_bubbles_have_their_sizes() -> None:
+    series = (
+        f"<c:ser><c:tx><c:v>门店</c:v></c:tx><c:xVal>{points(['1'])}</c:xVal><c:yVal>{points(['2'])}</c:yVal>"
+        f"<c:bubbleSize>{points(['30'])}</c:bubbleSize></c:ser>"
+    )
+    writer = PageWriter()
+    charts.write_chart(parsed(f"<c:chartSpace {_NAMES}>{series}</c:chartSpace>".encode()), writer)
+    assert writer.page(1).text == "|  | 门店 | 门店 (size / 大小) |\n| 1 | 2 | 30 |"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import DATA
+from office_files import make_zip
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import load_file
@@ -233,3 +234,21 @@ def test_a_conversation_in_a_comment_is_read_without_what_excel_says_of_it(
     workbook.active["A1"].comment = Comment(text, "tc={1}")
     workbook.save(tmp_path / "a.xlsx")
     assert load_file(tmp_path / "a.xlsx").pages[0].text.endswith("\n\nA1: 含税吗？ Reply: 含。")
+
+
+def test_a_formula_whose_result_is_empty_is_blank_and_one_without_a_result_is_named(tmp_path: Path) -> None:
+    import openpyxl
+
+    workbook = openpyxl.Workbook()
+    for row in (["姓名", "备注", "合计"], ["张三", '=IF(1,"","")', "=1+1"], ["李四", "无", 3]):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "a.xlsx")
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as archive:
+        members: dict[str, bytes | str] = {name: archive.read(name) for name in archive.namelist()}
+    sheet = bytes(members["xl/worksheets/sheet1.xml"]).decode()  # type: ignore[arg-type]
+    assert '<c r="B2">' in sheet
+    members["xl/worksheets/sheet1.xml"] = sheet.replace('<c r="B2">', '<c r="B2" t="str">')
+    loaded = load_file(make_zip(tmp_path / "b.xlsx", members))
+    assert loaded.pages[0].text == "| 姓名 | 备注 | 合计 |\n| 张三 |  | =1+1 |\n| 李四 | 无 | 3 |"
+    assert "Sheet!C2" in str(loaded.note)
+    assert "results of 1 formula " in str(loaded.note)

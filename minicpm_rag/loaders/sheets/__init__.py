@@ -70,7 +70,7 @@ def _pages(path: Path, damaged_parts: list[str], notes: list[Message]) -> list[P
     if "xl/workbook.xml" not in names:
         return _binary(path, damaged_parts)
     try:
-        return open_office(path, lambda file: _read(file, damaged_parts), _DAMAGED, damaged_parts)
+        return open_office(path, lambda file: _read(file, damaged_parts, notes), _DAMAGED, damaged_parts)
     except _DAMAGED as exc:
         if isinstance(exc, OSError) and exc.errno:
             raise  # the disk's fault, not the workbook's
@@ -113,19 +113,20 @@ def _binary(path: Path, damaged_parts: list[str]) -> list[Page]:
         raise damaged(_WHAT) from exc
 
 
-def _read(file: BinaryIO, damaged_parts: list[str]) -> list[Page]:
+def _read(file: BinaryIO, damaged_parts: list[str], notes: list[Message]) -> list[Page]:
     with zipfile.ZipFile(file) as archive:
         beside = texts_beside_cells(archive, damaged_parts)
     try:
-        return _sheets(file, beside)
+        return _sheets(file, beside, notes)
     except _DAMAGED as exc:
         if isinstance(exc, OSError) and exc.errno:
             raise
-        return _sheets(only_cells(file, damaged_parts), beside)
+        return _sheets(only_cells(file, damaged_parts), beside, notes)
 
 
-def _sheets(file: BinaryIO, beside: dict[str, list[str]]) -> list[Page]:
+def _sheets(file: BinaryIO, beside: dict[str, list[str]], notes: list[Message]) -> list[Page]:
     """The pages of a workbook that openpyxl reads; `beside` has the texts beside the cells, by the sheets' titles."""
+    uncomputed: list[str] = []  # cells with a formula of which the workbook does not keep the value
     import openpyxl
 
     whole, has_formulas = _look_inside(file)
@@ -137,12 +138,14 @@ def _sheets(file: BinaryIO, beside: dict[str, list[str]]) -> list[Page]:
     pages = []
     for number, sheet in enumerate(values.worksheets, start=1):
         writer = PageWriter()
-        write_grid(_whole_rows(sheet, formulas) if whole else _streamed_rows(sheet), writer)
+        write_grid(_whole_rows(sheet, formulas, uncomputed) if whole else _streamed_rows(sheet), writer)
         for text in beside.get(sheet.title, ()):
             writer.paragraph(text)
         label = sheet.title if sheet.sheet_state == "visible" else _HIDDEN.format(title=sheet.title)
         pages.append(writer.page(number, kind="sheet", label=label))
     values.close()
+    if uncomputed:
+        notes.append(Message("loaders.formulas_uncomputed", number=len(uncomputed), first=uncomputed[0]))
     titles = {sheet.title for sheet in values.worksheets}
     for title in (title for title in beside if title not in titles):  # chart sheets
         writer = PageWriter()
@@ -179,7 +182,7 @@ def _column(letters: bytes) -> int:
     return functools.reduce(lambda number, letter: number * 26 + letter - 64, letters, 0)
 
 
-def _whole_rows(sheet: Any, formulas: Any) -> Iterator[Row]:
+def _whole_rows(sheet: Any, formulas: Any, uncomputed: list[str]) -> Iterator[Row]:
     """Yield the rows of a sheet held in memory, merged cells filled, formulas without a value as text."""
     merged: dict[tuple[int, int], str] = {}
     for area in sheet.merged_cells.ranges:
@@ -193,9 +196,12 @@ def _whole_rows(sheet: Any, formulas: Any) -> Iterator[Row]:
         cells = []
         for cell in row:
             text = _text(cell) or merged.get((cell.row, cell.column), "")
-            if not text and formula_sheet is not None:
+            # A text as the result is one that is empty, as of a template's =IF(A1="","",A1).
+            if not text and formula_sheet is not None and cell.data_type != "str":
                 formula = formula_sheet.cell(cell.row, cell.column).value
                 text = str(getattr(formula, "text", formula) or "")
+                if text.startswith("="):
+                    uncomputed.append(f"{sheet.title}!{cell.coordinate}")
             cells.append(text)
         yield row[0].row, cells
 
