@@ -24,6 +24,8 @@ FILES = {
     "Book purchases.csv": "Date,Title,Copies,Price (EUR)\n2026-01-04,Tidal Flats,12,9\n2026-02-10,Lanterns,30,14\n"
     "2026-03-21,Tidal Flats,8,9\n",
     "Seating.csv": "Table,Guests,Vegan\n1,8,2\n2,10,0\n3,6,4\n",
+    "Hall costs.csv": "Job,Estimate,Actual,Done\nRoof,4000,4350,yes\nFloor,1500,1320,no\nPaint,600,640,yes\n",
+    "药柜.csv": "药品,现存,最低存量,存放\n碘伏,3,5,上层\n纱布,40,20,上层\n退热贴,6,10,下层\n",
     "Bakery prices.csv": "Cake,Price,Weight (g)\nOpera,38,900\nSacher,31,1200\n",
 }
 
@@ -56,6 +58,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("How much are all the canoes worth together?", "Total Value: **5,300**"),
         ("How many books did we buy in total?", "Total Copies: **50**"),
         ("How many guests sit at table 3?", "Total Guests: **6**"),
+        ("What is the most valuable canoe?", "**Tern** (Value: 2,600)"),
+        ("How many times did Ada Brook fire a piece?", "**2** rows fit"),
         ("How much more is an Opera than a Sacher?", "Difference of Price: **7**"),
     ],
 )
@@ -65,6 +69,25 @@ def test_tables_answer_in_the_words_of_who_has_not_seen_them(
     answer = chain.invoke({"question": question})
     assert answer.mode == "computed"
     assert answer.text.startswith(first_line)
+
+
+@pytest.mark.parametrize(
+    ("question", "shown", "said"),
+    [
+        ("Which jobs went over the estimate?", {"Roof", "Paint"}, "Actual over Estimate"),
+        ("Which jobs stayed below the estimate?", {"Floor"}, "Actual below Estimate"),
+        ("哪些药品低于最低存量？", {"碘伏", "退热贴"}, "现存小于 最低存量"),
+    ],
+)
+def test_one_column_is_held_to_another(chain: AnswerChain, question: str, shown: set[str], said: str) -> None:
+    answer = chain.invoke({"question": question})
+    assert answer.mode == "computed"
+    assert {row[0] for row in answer.computations[0].rows} == shown
+    assert said in answer.text
+
+
+def test_that_nothing_was_found_is_not_said_of_a_table_that_has_only_the_time_in_common(chain: AnswerChain) -> None:
+    assert chain.invoke({"question": "2019年5月是谁经手的？"}).mode != "computed"
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def compute(
                 for one in understand(said.question, [table], texts_within)
             ]
         )
-    computed = tuple(_computed(library, one) for one in understood)
+    computed = tuple(one for one in (_computed(library, each) for each in understood) if not _says_nothing(one))
     return TableAnswer(computed) if computed else None
 
 
@@ -101,6 +101,14 @@ def _is_named(said: str, tables: Sequence[DataTable]) -> bool:
     """Whether a column of the tables is called so: it is meant, then, and no word of a table in the other language."""
     plain = folded(said)
     return any(one.weight >= 1 and one.start == 0 for one in column_mentions(plain, tables))
+
+
+def _says_nothing(computed: Computed) -> bool:
+    """Whether no row was found by nothing but a time, which every table with dates may be asked for."""
+    query = computed.query
+    if query is None or query.aggregate != "rows" or query.descending is not None or computed.result.rows:
+        return False
+    return all(query.tables[one.field.table].columns[one.field.column].kind == "date" for one in query.conditions)
 
 
 def complete(

@@ -139,6 +139,7 @@ class Computing(Comparing):
         other = self._other_text((*measures, *held))
         label = asked or other or (self._name_field() if is_who else None) or self._label_field()
         own = [replace(condition.field, part="") for condition in self.conditions]
+        own += [condition.beside for condition in self.conditions if condition.beside is not None]
         shown = dict.fromkeys([*([label] if label else []), *self._name_beside(label), *own, *measures])
         if not is_compared:
             shown |= dict.fromkeys(field for field in self._fields() if field.table == 0)

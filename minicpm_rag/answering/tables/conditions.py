@@ -74,6 +74,29 @@ class Conditions(QuestionWords):
         self.columns = [one for one in chosen if not one.values]
         self.values = [one for one in chosen if one.values]
 
+    def _beside_columns(self) -> None:
+        """Rows in which one column is over or under another: "over the estimate", 实际超过预算的.
+
+        The other one is the number column that is named too, else the only other one that the table has.
+        """
+        for mention in list(self.columns):
+            fields = [field for field in mention.fields if field in self._numeric()]
+            before = self.text[: mention.start]
+            said = words.OVER_A_COLUMN.search(before) or words.UNDER_A_COLUMN.search(before)
+            if said is None or len(fields) != 1 or any(self.taken[said.start() : said.end()]):
+                continue
+            named = {field for one in self.columns if one is not mention for field in one.fields}
+            unit = self._column(fields[0]).unit
+            others = [one for one in self._numeric() if one != fields[0] and self._column(one).unit == unit]
+            others = [field for field in others if field in named] or others
+            if len(others) != 1:
+                continue
+            is_over = words.OVER_A_COLUMN.search(before) is not None
+            self._mark(said.start(), said.end())
+            self.own += said.end() - said.start()
+            self.columns = [one for one in self.columns if one is not mention and others[0] not in one.fields]
+            self.conditions.append(Condition(others[0], ">" if is_over else "<", (), fields[0]))
+
     def _place(self, comparisons: list[tuple[re.Match[str], str]]) -> bool:
         """Give each comparison its column."""
         for match, operator in comparisons:

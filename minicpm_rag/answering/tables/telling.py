@@ -260,6 +260,7 @@ def _conditions_in_words(query: TableQuery, conditions: Sequence[Condition], lan
     for condition in conditions:
         name = _name(query, condition.field)
         values = [_condition_value(query, condition, value) for value in condition.values]
+        values += [_name(query, condition.beside)] if condition.beside is not None else []
         operator = {"in": "is", "not in": "is_not", "<": "below", "<=": "at_most", ">": "over", ">=": "at_least"}
         column = query.tables[condition.field.table].columns[condition.field.column]
         key = operator[condition.operator]

@@ -133,6 +133,7 @@ class _Reading(Computing):
         self._used_up()
         self._numbered()
         self._mentions()
+        self._beside_columns()
         if not self._place(comparisons) or not self._date(periods) or not self._value_conditions():
             return None
         query = self._query(top, in_total)
@@ -156,6 +157,7 @@ class _Reading(Computing):
         """Whether each column that is named has its part in the query; one beside its own value has it there."""
         used = {replace(field, part="") for field in (*query.measures, *query.shown)}
         used |= {replace(condition.field, part="") for condition in (*self.conditions, *query.part)}
+        used |= {condition.beside for condition in self.conditions if condition.beside is not None}
         used |= {replace(query.group, part="")} if query.group is not None else set()
         return all(
             set(mention.fields) & used or any(map(self._is_each_row, mention.fields)) or self._names_rows(mention)

@@ -41,7 +41,7 @@ DIFFERENCE = re.compile(
 THAN = re.compile(r"比(?!例|较|重|率)|\bthan\b")  # beside a difference: what the other is compared with
 # Where 比 or "than" says what with: 贵多少, 多花几元, "how much more", "how many more"
 MORE_THAN = re.compile(
-    r"(?<![最至更])(?:便宜|[多少高低贵长短重轻快慢大小早晚久])[出花用卖进订买付收跑了]{0,2}(?:多少|几(?!倍))"
+    r"(?<![最至更])(?:便宜|[多少高低贵长短重轻快慢大小早晚久])[出花用卖进订买付收跑产种走读考借租赚存了]{0,2}(?:多少|几(?!倍))"
     r"|\bhow (?:much|many) (?:more|less|fewer|higher|lower|larger|bigger|smaller|longer|shorter|heavier|lighter|cheaper"
     r"|dearer|older|younger|faster|slower|greater)\b"
 )
@@ -116,7 +116,8 @@ COUNT = re.compile(
     r"(?:有|共|是)?(?:多少|几)\s*(?:个|条|笔|名|位|家|种|款|件|项|次|台|本|张|户|所|套|部|辆|只|座|门|份|行|类|[瓶箱盒包袋桶罐支双]"
     r"|单|人|起|间|批|场)"
     r"|(?:个|条|笔|人|行|家|种|件|次|份|订单|记录)数(?:量)?(?:是多少|有多少)?|有多少"
-    r"|\bhow many(?: different| distinct| unique)?\b|\b(?:the )?(?:total )?number of\b|\bcount(?: of| the)?\b"
+    r"|\bhow many(?: different| distinct| unique| times(?! (?:as|more)))?\b"
+    r"|\b(?:the )?(?:total )?number of\b|\bcount(?: of| the)?\b"
 )
 ROW_COUNT = re.compile(
     r"(?:订单|记录|合同|项目|单据|客户|员工|工单|发票|设备|学生|商品|产品|会员|用户|案件|车辆|任务)(?:的)?(?:总)?数(?:量|目)?(?!的)"
@@ -173,6 +174,8 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     ),
     (re.compile(r"年[龄纪]最大|最年长|最老|最旧|\b(?:oldest|eldest)\b"), MORE, "age"),
     (re.compile(r"年[龄纪]最小|最年轻|\byoungest\b"), LESS, "age"),
+    (re.compile(r"最值钱|最有价值|\b(?:most valuable|worth (?:the )?most)\b"), MORE, "value"),
+    (re.compile(r"最不值钱|\b(?:least valuable|worth (?:the )?least)\b"), LESS, "value"),
     (re.compile(r"最重|\bheaviest\b"), MORE, "weight"),
     (re.compile(r"最轻|\blightest\b"), LESS, "weight"),
     (re.compile(r"最早|最先|\b(?:earliest|first)\b"), LESS, "date"),
@@ -284,6 +287,15 @@ COMPARISONS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         "<",
     ),
+)
+# What stands before a column that another one is compared with: "over the estimate", 低于最低库存
+_ITS = r"(?:the |its |their |our )?$"
+OVER_A_COLUMN = re.compile(
+    rf"(?:超过?了?|超出了?|高于|大于|多于)$"
+    rf"|\b(?:over|above|beyond|exceed(?:s|ed|ing)?|(?:more|higher|greater) than) {_ITS}"
+)
+UNDER_A_COLUMN = re.compile(
+    rf"(?:低于|小于|少于|不足|不到|没到|未达到?)$|\b(?:under|below|beneath|(?:less|lower|fewer) than) {_ITS}"
 )
 # Which column a comparison means where none is named near it.
 COMPARED = (
@@ -449,6 +461,7 @@ HINTED = {
     "hours": ("hours", "speed"),
     "extent": ("length", "hours", "distance", "mileage"),
     "weight": ("weight",),
+    "value": ("value", "price", "amount"),
     "date": ("date",),
     "spending": ("cost", "amount", "sales", "total", "price"),
 }
@@ -505,7 +518,7 @@ _FILLER_WORDS_TEXT = """
     order ordered get got there their our we in of for from on at with and or to during within what which who
     whose how many much value values name names number come came go work works live lives belong belongs
     cost costs worth item that this those these it its as than about altogether each per by compare generate
-    generated bring brought in company whole entire only also located based whose employ employed produce produced
+    generated went gone bring brought in company whole entire only also located based whose employ employed produce produced
     receive received record recorded currently now
     send sent booked stay stayed stays write wrote written publish published brings take took taken use used
     contain include included still ever together

@@ -46,11 +46,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Condition:
-    """What rows must satisfy. "in" and "not in" compare with any of the values; dates begin with theirs."""
+    """What rows must satisfy. "in" and "not in" compare with any of the values; dates begin with theirs.
+
+    Another column of the same row, `beside`, may stand for the values: what was spent over what was estimated.
+    """
 
     field: Field
     operator: Literal["in", "not in", "<", "<=", ">", ">="]
     values: tuple[str | float, ...]
+    beside: Field | None = None
 
 
 @dataclass(frozen=True)
@@ -347,6 +351,8 @@ def _condition(query: TableQuery, condition: Condition) -> str:
         name = _field(query, Field(field.column, field.table))
         return f"substr({name}, 6, 2) IN ({', '.join(map(_literal, values))})"
     name = _field(query, field)
+    if condition.beside is not None:
+        return f"{name} {condition.operator} {_field(query, condition.beside)}"
     if condition.operator == "not in":
         return f"({name} NOT IN ({', '.join(map(_literal, values))}) OR {name} IS NULL)"
     if condition.operator == "in" and len(values) > 1:
