@@ -518,7 +518,8 @@ _FILLER_WORDS_TEXT = """
     order ordered get got there their our we in of for from on at with and or to during within what which who
     whose how many much value values name names number come came go work works live lives belong belongs
     cost costs worth item that this those these it its as than about altogether each per by compare generate
-    generated went gone bring brought in company whole entire only also located based whose employ employed produce produced
+    generated went gone
+    bring brought in company whole entire only also located based whose employ employed produce produced
     receive received record recorded currently now
     send sent booked stay stayed stays write wrote written publish published brings take took taken use used
     contain include included still ever together
