@@ -25,7 +25,9 @@ _SUBJECT = re.compile(
 )
 # "Who is the chair?"
 _IDENTITY = re.compile(
-    rf"(?P<before>(?:who|what|when|where) {_IS} )(?P<thing>[\w'’-]+(?: [\w'’-]+){{0,3}})", re.IGNORECASE
+    rf"(?P<before>(?:who|what|when|where|how (?:much|many|long|old|far|big|high|heavy)) {_IS} )"
+    rf"(?P<thing>[\w'’-]+(?: [\w'’-]+){{0,3}})",
+    re.IGNORECASE,
 )
 # "Do you repair bicycles?"
 _OBJECT = re.compile(

@@ -11,6 +11,7 @@ from minicpm_rag.answering.counterpart import asked_of, reason_of
         ("How much do juniors pay a year?", "veterans", "How much do veterans pay a year?"),
         ("How many days of leave do trainees get?", "managers", "How many days of leave do managers get?"),
         ("What does a service cost?", "a new tyre", "What does a new tyre cost?"),
+        ("How much is a polish?", "a filling", "How much is a filling?"),
         ("Who is the treasurer?", "the secretary", "Who is the secretary?"),
         ("Do you mend bicycles?", "umbrellas", "Do you mend umbrellas?"),
         ("Can I park on Sunday?", "on Monday", "Can I park on Monday?"),

@@ -36,7 +36,11 @@ class Comparing(Conditions):
         two = [one for one in self.conditions if one.operator == "in" and len(one.values) == 2]
         if group is not None or len(two) != 1 or not self._are_named_apart(two[0]):
             return None
-        unit = words.UNIT_BESIDE.match(self.text, asked.end())
+        heads = words.HEADS.match(self.text, asked.end())
+        if heads is not None and not measures and (persons := self.hinted("participants")) is not None:
+            self._mark(heads.start(), heads.end())
+            measures = (persons,)
+        unit = words.UNIT_BESIDE.match(self.text, asked.end()) if heads is None else None
         if unit is not None:
             self._mark(unit.start(), unit.end())
         measures = measures or self._meant_beside(asked.group(), unit["unit"] if unit is not None else "")

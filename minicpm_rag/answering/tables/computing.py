@@ -83,6 +83,8 @@ class Computing(Comparing):
             return None
         if counted is not None and not measures and (own := self._counter_column(counted)) is not None:
             return self._of("sum", (own,), group)
+        if counted is not None and not measures and (own := self._counted_in(counted)) is not None:
+            return self._of("sum", (own,), group)
         if counted is not None and not measures and counted.group()[-1:] in words.PACKS:
             packed = self.hinted("quantity") or self.hinted("stock")
             return None if packed is None else self._of("sum", (packed,), group)
@@ -114,6 +116,8 @@ class Computing(Comparing):
                 return self._of("sum", (money[0],), group) if len(money) == 1 else None
             return self._of("count", (), group) if self._totals_rows(total) and group is None else None
         if group is not None and not measures:  # "tickets per month": the rows of each are counted
+            if how_much is not None and words.MONEY_ASKED.fullmatch(how_much.group()):
+                return None  # 车位每月多少钱 asks for no number of rows
             is_counted = mean is None and (spread is not None or self._is_counting())
             return self._of("count", (), group) if is_counted else None
         asks = how_much is not None or not re.search(r"[a-z]", self.text)  # in Chinese its name alone asks for a sum
@@ -446,6 +450,17 @@ class Computing(Comparing):
         fits = [field for field in self._numeric() if self._column(field).name.startswith(f"{counter}数")]
         fits = fits or [field for field in self._numeric() if self._column(field).name.endswith(f"{counter}数")]
         return fits[0] if len(fits) == 1 else None
+
+    def _counted_in(self, counted: re.Match[str]) -> Field | None:
+        """The column in whose unit is counted: "how many kilometres", 多少公里."""
+        unit = words.UNIT_BESIDE.match(self.text, counted.end())
+        if unit is None or unit["unit"] in words.MONEY_SAID:
+            return None
+        fits = [one for one in self._numeric() if self._counts_in(one, unit["unit"]) and self._adds_up(one)]
+        if len(fits) != 1:
+            return None
+        self._mark(unit.start(), unit.end())
+        return fits[0]
 
     def _is_counted(self, counted: re.Match[str], measures: tuple[Field, ...]) -> bool:
         """Whether the measure is what "how many" asks for: it stands beside it."""

@@ -374,6 +374,6 @@ def _amount(said: str) -> Number | None:
     plain = said.strip().removesuffix("块钱").removesuffix("块")
     if (found := number(plain)) is not None or not is_chinese(plain):
         return found
-    values = numbers(plain)
+    values = numbers(said)  # with its unit: without one 两百 may be a word
     unit = plain.lstrip("一二两三四五六七八九十百千万亿零")
     return Number(next(iter(values)), unit if unit else "", True) if len(values) == 1 else None

@@ -25,6 +25,8 @@ _KIND = re.compile(r"\w{0,4}(?:类别|类型|分类|品类|种类|大类)")
 _WHICH_OF_A_THING = re.compile(
     r"哪一?(?P<counter>[一-鿿])(?P<thing>[一-鿿])|(?P<thing2>[一-鿿])是哪一?(?P<counter2>[一-鿿])(?![一-鿿])"
 )
+_COUNTERS = "款种块类辆间匹只条名艘栋"
+_THINGS = re.compile(r"哪些(?P<thing>[一-鿿])(?=[超高低少多大小在是有没的单价库卖贵便]|[^一-鿿]|$)")
 _WHICH_KIND = re.compile(r"(?:哪一?|什么)类(?![别型目])")
 # What was asked before and a follow-up, put side by side: both subjects would be added up.
 _TWO_SUBJECTS = re.compile(r"[，,][^，,]{1,20}呢[？?\s]*$")
@@ -52,7 +54,8 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
     hinting = [words.USED_UP, *(pattern for pattern, _ in words.ADDED_NOUNS)]
     hinting += [pattern for pattern, _, hint in words.SUPERLATIVES if hint]
     if not any(pattern.search(plain) for pattern in hinting):
-        tables = may_name(plain, tables)
+        known = {table.id for table in may_name(plain, tables)}
+        tables = [table for table in tables if table.id in known or _with_its_kind(question, table) != question]
     found = [
         one
         for table in tables
@@ -91,6 +94,8 @@ def _with_its_kind(question: str, table: DataTable) -> str:
             return match.group()
         return f"哪个{thing}{counter}" if match["thing"] else f"{thing}{counter}是哪个"
 
+    named = {name[0]: name for name in names if len(name) == 2 and name[1] in _COUNTERS}
+    question = _THINGS.sub(lambda match: f"哪些{named.get(match['thing'], match['thing'])}", question)
     return _WHICH_OF_A_THING.sub(called, question)
 
 

@@ -529,7 +529,7 @@ _FILLER_WORDS_TEXT = """
     lead leads led manage manages managed handle handles handled own owns owned
     need needed needs require required requires take-up happen happened supplied
     arrive arrived serve served teach taught drive drove
-    win won play played sit sits sat seated
+    cover covered already win won play played sit sits sat seated
 """
 FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
 VERBS_ONLY = frozenset(["booked"])  # of these only the word itself says nothing: a book is a thing
