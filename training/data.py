@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import lzma
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ import numpy as np
 LIMITS = {"question": 64, "claim": 80, "context": 60}  # tokens; minicpm_rag/embedding/reader.py cuts alike
 
 
-def load_weights(prefix: Path) -> dict[str, np.ndarray]:
-    """The weights that train.py saved in parts, float32."""
-    parts = sorted(prefix.parent.glob(prefix.name + ".*"))
-    arrays = np.load(io.BytesIO(b"".join(part.read_bytes() for part in parts)))
-    return {name: arrays[name].astype(np.float32) for name in arrays.files}
+def load_weights(prefixes: Sequence[Path]) -> dict[str, np.ndarray]:
+    """The mean of the weights that train.py saved in parts, float32."""
+    trained = []
+    for prefix in prefixes:
+        parts = sorted(prefix.parent.glob(prefix.name + ".*"))
+        trained.append(np.load(io.BytesIO(b"".join(part.read_bytes() for part in parts))))
+    return {name: np.mean([one[name].astype(np.float32) for one in trained], axis=0) for name in trained[0].files}
 
 
 class Data:

@@ -74,7 +74,5 @@ if __name__ == "__main__":
     given = arguments.parse_args()
     data = Data(given.data)
     chosen = np.random.default_rng(0).choice(np.flatnonzero(data["evaluation"] == 0), SAMPLES, replace=False)
-    trained = [load_weights(prefix) for prefix in given.weights]
-    weights = {name: np.mean([each[name] for each in trained], axis=0) for name in trained[0]}
-    given.out.write_bytes(graph(weights, (data.words(n) for n in chosen)))
+    given.out.write_bytes(graph(load_weights(given.weights), (data.words(n) for n in chosen)))
     print(given.out, round(given.out.stat().st_size / 1e6, 2), "MB")

@@ -2,7 +2,7 @@
 
     python training/train.py DATA OUT --name articles --hold-out-articles --seconds 300 --save
     python training/train.py DATA OUT --name no_drcd --leave-out drcd_zh
-    python training/train.py DATA OUT --name further --start OUT/articles.weights --rate 1e-4
+    python training/train.py DATA OUT --name further --start OUT/articles.weights OUT/all.weights --rate 1e-4
 
 DATA is the folder that prepare.py wrote. The learning rate follows the work done or the time spent, whichever is
 further, so that a training always ends in its time. Writes NAME.scores.npz and, with --save, the weights in float16.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +81,7 @@ class Training:
     operations one by one takes longer than they do.
     """
 
-    def __init__(self, data: OnDevice, start: Path | None = None) -> None:
+    def __init__(self, data: OnDevice, start: Sequence[Path] = ()) -> None:
         self.data = data
         self.reader = Reader()
         if start:
@@ -314,7 +314,7 @@ if __name__ == "__main__":
     arguments.add_argument("--epochs", type=float, default=4)
     arguments.add_argument("--seconds", type=float, default=300)
     arguments.add_argument("--rate", type=float, default=2e-4, help="the highest learning rate")
-    arguments.add_argument("--start", type=Path, help="weights to go on from, the prefix of their parts")
+    arguments.add_argument("--start", type=Path, nargs="*", default=[], help="weights to go on from: their mean")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--leave-out", nargs="*", default=[], help="sets not trained on but scored")
     arguments.add_argument("--without", nargs="*", default=[], help="sets not trained on")
