@@ -8,7 +8,6 @@ Token ids in, token ids out; text and stop strings are `generation.text`'s. The 
                           plain       the operations of a step and of a portion in torch
                           fast        the same as kernels: few rows (linear, attention, choice)
                           many        many rows: portions, many sequences (cuBLAS, rows, flash)
-                          whole       one sequence without drafts, on some cards and models: one kernel for the step
 
 On a processor `processor` serves instead, one sequence at a time.
 

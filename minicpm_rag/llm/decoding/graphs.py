@@ -2,8 +2,7 @@
 
 No answer waits for a compiler. A thread compiles by running each shape of step on the spare slot; Triton caches the
 result on disk, for the next start. Then each shape is captured, one between two steps, and replayed, since launching a
-step's kernels one by one takes the host longer than the GPU takes to run them. Where the step of one sequence is
-quicker as one kernel (`whole`), it is captured again with that.
+step's kernels one by one takes the host longer than the GPU takes to run them.
 """
 
 from __future__ import annotations
@@ -21,13 +20,9 @@ from minicpm_rag.llm.decoding.payoff import Payoff
 from minicpm_rag.llm.decoding.portion import Part
 from minicpm_rag.llm.decoding.slots import DRAFT_TOKENS
 from minicpm_rag.llm.decoding.step import Decoder
-from minicpm_rag.llm.decoding.whole import step as whole
-from minicpm_rag.llm.decoding.whole.step import WholeStep
 
 if TYPE_CHECKING:
     import torch
-
-    from minicpm_rag.llm.decoding.whole.nvrtc import Kernel
 
 _log = logging.getLogger(__name__)
 
@@ -61,8 +56,6 @@ class Steps:
         self._memory_pool: Any = None
         self._compiled: set[tuple[int, int]] = set()  # shapes; written by the compiling thread
         self._compiler: threading.Thread | None = None
-        self._warm = False
-        self._whole: Kernel | None = None  # written by the compiling thread, too
 
     @property
     def captured(self) -> bool:
@@ -113,25 +106,15 @@ class Steps:
     @property
     def ready_to_capture(self) -> bool:
         """Whether `capture_if_ready` would do something."""
-        return self._whole_waits or any(shape not in self._graphs for shape in list(self._compiled))
-
-    @property
-    def _whole_waits(self) -> bool:
-        """Whether the step as one kernel could be used and is not."""
-        return self._whole is not None and self._decoder.whole is None
+        return any(shape not in self._graphs for shape in list(self._compiled))
 
     def capture_if_ready(self) -> None:
         """Capture a shape whose kernels are compiled; where that fails, steps stay in plain torch."""
-        import torch
-
+        shape = next((one for one in self.shapes if one in self._compiled and one not in self._graphs), None)
+        if shape is None:
+            return
         try:
-            if self._whole is not None and self._whole_waits:
-                torch.cuda.synchronize()  # the last step's graph may still run
-                self._decoder.whole = WholeStep(self._decoder, self._whole).choose
-                self._graphs.pop((1, 1), None)
-            shape = next((one for one in self.shapes if one in self._compiled and one not in self._graphs), None)
-            if shape is not None:
-                self._capture(shape)
+            self._capture(shape)
         except Exception as error:  # most likely too little memory: the plain steps need less
             self._graphs.clear()
             self._compiled.clear()
@@ -150,7 +133,7 @@ class Steps:
             out = self._decoder.step(self._rows[size], tokens, self._operations, 0)
         graph.replay()
         self.payoff.note_idle(shape, min(_milliseconds(graph.replay) for _ in range(2)))
-        if len(self._graphs) == len(self.shapes) - 1 and not self._warm:
+        if len(self._graphs) == len(self.shapes) - 1:
             self._warm_up_prefill()
         self._graphs[shape] = graph, out
 
@@ -159,8 +142,7 @@ class Steps:
         if self._compiler is not None:
             self._compiler.join()
         self._graphs.clear()
-        self._memory_pool = self._decoder.whole = None
-        self._warm = False
+        self._memory_pool = None
 
     def _warm_up_prefill(self) -> None:
         """Prefill into the spare block, so that no user pays for what cuBLAS and the allocator set up at first use.
@@ -172,7 +154,6 @@ class Steps:
         length = min(MOST_TOKENS, self._decoder.state.context)
         ids = torch.zeros(length, dtype=torch.int64, device=self._decoder.weights.device)
         parts = [Part(0, length, length, [0] * -(-length // BLOCK))]
-        self._warm = True
         self.pace.note(length, min(_milliseconds(lambda: self.prefill(ids, parts)) for _ in range(3)))
 
     def _compile(self) -> None:
@@ -183,36 +164,17 @@ class Steps:
         except ImportError as error:
             _log.warning("decoding stays in plain torch and slow: Triton cannot be imported (%s)", error)
             return
-        usual = self._operations is None
         self._operations = self._operations or fast
         # What a single sequence needs comes first. Triton releases the GIL while it compiles: threads work in parallel.
         first = [shape for shape in self.shapes if shape[0] == 1]
         for shapes in (first, [shape for shape in self.shapes if shape not in first]):
-            with ThreadPoolExecutor(len(shapes) + 1) as pool:
-                if usual and shapes is not first:
-                    pool.submit(self._compile_whole)
+            with ThreadPoolExecutor(max(1, len(shapes))) as pool:
                 compiled = list(pool.map(self._compile_shape, shapes))
             if not all(compiled[:1]):
                 return  # an old card, or no C compiler: plain steps go on serving
             self.shapes = [shape for shape in self.shapes if shape not in shapes or compiled[shapes.index(shape)]]
             self._compiled.update(shape for shape, done in zip(shapes, compiled, strict=True) if done)
             self._when_done()
-
-    def _compile_whole(self) -> None:
-        """Compile the step of one sequence as one kernel, and run it on the spare slot."""
-        import torch
-
-        device = self._decoder.weights.device
-        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        try:
-            with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):
-                kernel = whole.compiled(self._decoder)
-                if kernel is not None:
-                    WholeStep(self._decoder, kernel).choose(torch.tensor([self._decoder.state.spare], device=device))
-                    stream.synchronize()
-                    self._whole = kernel
-        except (OSError, RuntimeError) as error:  # no compiler's library, or a card that is shared in parts
-            _log.warning("steps of one sequence are many kernels and somewhat slower (%s)", error)
 
     def _compile_shape(self, shape: tuple[int, int]) -> bool:
         """Run one shape of step, and a portion, on the spare slot, on a CUDA stream of its own."""

@@ -35,8 +35,6 @@ class Decoder:
         self.rope = rope
         self.pool = pool
         self.state = state
-        # A step of the one sequence in slots [1], without drafts, as one kernel; once that is compiled, see `whole`.
-        self.whole: Callable[[torch.Tensor], torch.Tensor] | None = None
 
     def prefill(self, ids: torch.Tensor, parts: Sequence[Part], operations: Any = plain) -> torch.Tensor:
         """Cache the keys and values of ids [tokens], those of all parts of a portion, one after the other.
@@ -60,8 +58,6 @@ class Decoder:
         how many cache blocks plain attention reads; the kernel reads each sequence's real length.
         """
         weights, state = self.weights, self.state
-        if self.whole is not None and len(slots) == tokens == 1 and operations is not plain:
-            return self.whole(slots)
         ids = operations.begin(state, slots, tokens)
 
         def attend(qkv: torch.Tensor, layer: int) -> torch.Tensor:
