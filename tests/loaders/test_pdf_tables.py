@@ -104,3 +104,32 @@ def test_a_list_item_goes_on_below_its_words(tmp_path: Path) -> None:
 def test_letters_of_formulas_are_stored_as_plain_ones() -> None:
     texts, _ = glyphs._texts(numpy.frombuffer("𝐸=𝑚".encode("utf-16-le"), numpy.uint16).astype(numpy.uint32))
     assert "".join(texts) == "E=m"
+
+
+def test_headers_on_the_left_of_numbers_and_a_foot_across_columns_leave_each_number_in_its_column(
+    tmp_path: Path,
+) -> None:
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+    from reportlab.pdfgen.canvas import Canvas
+
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    canvas.setFont("STSong-Light", 10)
+    names = [("姓名", "部门", "基本工资", "奖金", "扣款", "实发")]
+    rows = [("张三", "生产部", "5000", "800", "120.5", "5679.5"), ("李四", "生产部", "5200", "0", "0", "5200")]
+    rows += [("王五", "行政部", "6000", "1000", "300", "6700"), ("合计", "", "16200", "1800", "420.5", "17579.5")]
+    for number, row in enumerate([*names, *rows]):
+        for column, text in enumerate(cell or " " for cell in row):
+            left, height = 60 + 64 * column, 760 - 14 * number
+            if text[0].isdigit():
+                canvas.drawRightString(left + 62, height, text)
+            else:
+                canvas.drawString(left, height, text)
+    canvas.drawString(60, 760 - 14 * 5, "制表人：王敏明")
+    canvas.drawString(60 + 64 * 3, 760 - 14 * 5, "审核人：赵六六")
+    canvas.save()
+    (page,) = load_file(tmp_path / "a.pdf").pages
+    table, foot = page.text.split("\n\n")
+    assert table.split("\n") == [f"| {' | '.join(row)} |" for row in [*names, *rows]]
+    assert foot == "制表人：王敏明  审核人：赵六六"

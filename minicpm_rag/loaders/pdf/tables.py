@@ -172,6 +172,8 @@ def _run(
     With `wraps` only one whose cells wrap, which may have several lines with one cell between those with more.
     """
     end = _run_end(lines, first, wraps=wraps)
+    if not wraps:
+        end = _without_foot(lines, first, end)
     if wraps and len({len(line.fragments) for line in lines[first:end]}) == 1:
         return None
     columns = _table(lines[first:end], level, wraps=wraps)
@@ -183,6 +185,18 @@ def _run(
     end = _with_wrapped_cells(lines, end, columns)
     rows = _rows(lines[start:end], columns, level, wraps=wraps)
     return (start, end, _found(rows)) if rows and len(rows) > 1 else None
+
+
+def _without_foot(lines: Sequence[Line], first: int, end: int) -> int:
+    """The end of a run without a line at its foot that stands across columns: "Made by: Wang   Checked by: Zhao"."""
+    if end - first <= _FEWEST_ROWS + 1 or not _has_cells(lines[end - 1]):
+        return end
+    foot = lines[end - 1]
+    rows = [line for line in lines[first : end - 1] if len(line.fragments) > 1]
+    places = _between_columns(rows)
+    crosses = any(f.left < place - 1 and f.right > place + 1 for f in foot.fragments for place in places)
+    is_fewer = len(foot.fragments) <= len(places) and len(places) > len(_between_columns([*rows, foot]))
+    return end - 1 if crosses and is_fewer else end
 
 
 def _contents_row(line: Line) -> Row | None:
@@ -442,6 +456,9 @@ def _rows(lines: Sequence[Line], places: Sequence[float], level: Sequence[Rule],
         cells: Row = [[] for _ in edges[1:]]
         for fragment in (part for each in line.fragments for part in _split_at(each, places)):
             cells[_column_of(fragment, edges)].append(fragment)
+        if line is lines[0] and len(line.fragments) == len(cells) and not all(cells):
+            # Headers on the left of their columns stand over the end of the numbers before them.
+            cells = [[fragment] for fragment in line.fragments]
         cells_of.append(cells)
     gaps = [above.bottom - below.bottom for above, below in itertools.pairwise(lines)]
     tight = min(gaps) if gaps else 0.0
