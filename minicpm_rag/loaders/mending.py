@@ -51,7 +51,7 @@ _KINDS = tuple(
         (r"ppt/slideLayouts/slideLayout\d+\.xml", "sldLayout", "presentationml.slideLayout+xml"),
         (r"ppt/slideMasters/slideMaster\d+\.xml", "sldMaster", "presentationml.slideMaster+xml"),
         (r"ppt/notesMasters/notesMaster\d+\.xml", "notesMaster", "presentationml.notesMaster+xml"),
-        (r"\w+/charts/chart\d+\.xml", "chartSpace", "drawingml.chart+xml"),
+        (r"(?:word|ppt|xl)/charts/chart\d+\.xml", "chartSpace", "drawingml.chart+xml"),
         (r"xl/workbook\.xml", "workbook", "spreadsheetml.sheet.main+xml"),
         (r"xl/worksheets/sheet\d+\.xml", "worksheet", "spreadsheetml.worksheet+xml"),
         (r"xl/sharedStrings\.xml", "sst", "spreadsheetml.sharedStrings+xml"),

@@ -12,10 +12,11 @@ from typing import BinaryIO
 from minicpm_rag.loaders.mending import packed
 from minicpm_rag.loaders.xml_parts import parsed, parsed_in_part, written
 
-_ROOT = re.compile(rb"<(?:\w{1,20}:)?worksheet\b[^>]*>")
+_ROOT = re.compile(rb"<(?:\w{1,20}:)?worksheet\b[^<>]*>")
 _CELLS = re.compile(rb"<(?:\w{1,20}:)?sheetData\b")
 _CELLS_END = re.compile(rb"</(\w{1,20}:)?sheetData>|<(\w{1,20}:)?sheetData\s*/>")
-_MERGED = re.compile(rb"<(?:\w{1,20}:)?mergeCells\b.*?</(?:\w{1,20}:)?mergeCells>", re.S)
+_MERGED = re.compile(rb"<(?:\w{1,20}:)?mergeCells\b")
+_MERGED_END = re.compile(rb"</(?:\w{1,20}:)?mergeCells>")
 _STYLED = re.compile(rb"<(?:\w{1,20}:)?(?:c|row|col)\s[^<>]{0,200}?\bs(?:tyle)?=[\"'](\d{1,5})[\"']")
 _MOST_STYLES = 65_490  # by Excel
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -78,7 +79,8 @@ def _cells_of(sheet: bytes) -> bytes:
     if root is None or begin is None or end is None:
         return sheet
     merged = _MERGED.search(sheet, end.end())
-    tail = merged[0] if merged else b""
+    merged_end = _MERGED_END.search(sheet, merged.end()) if merged else None
+    tail = sheet[merged.start() : merged_end.end()] if merged and merged_end else b""
     prefix = end[1] or end[2] or b""
     return sheet[: root.end()] + sheet[begin.start() : end.end()] + tail + b"</" + prefix + b"worksheet>"
 
