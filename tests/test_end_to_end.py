@@ -91,6 +91,9 @@ def write_pdf(path: Path, pages: list[list[str]]) -> None:
     canvas.save()
 
 
+pytestmark = pytest.mark.timeout(1200)  # a server of transformers starts here, which takes long on a busy machine
+
+
 @pytest.fixture(scope="module")
 def reader() -> MiniCPM_LLM:
     return MiniCPM_LLM(READER, device="cpu", precision="float32")
@@ -130,7 +133,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     command = [Path(sys.executable).with_name("transformers"), "serve", folder, "--device", "cpu"]
     process = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)])
     try:
-        end = time.monotonic() + 300
+        end = time.monotonic() + 900
         while not answers(port):
             assert process.poll() is None and time.monotonic() < end, "transformers serve did not start"
             time.sleep(0.2)
