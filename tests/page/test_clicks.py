@@ -117,6 +117,39 @@ def test_of_two_clicks_in_the_same_breath_the_last_one_is_obeyed(client: Client)
         client.wait_for("add-documents")
 
 
+def test_a_knowledge_base_is_changed_though_something_else_is_clicked_in_the_same_breath(client: Client) -> None:
+    for number in range(4):
+        _and_then(client, {"create-name": f"A{number}", "create-submit": True}, "go-chat", "add-documents")
+        _and_then(client, {}, "go-library", f"rename-name-A{number}")
+        _and_then(client, {"rename-name": f"B{number}", "rename-submit": True}, "go-chat", "add-documents")
+        _and_then(client, {}, "go-library", f"delete-sure-B{number}")
+        client.run({client.find("delete-sure"): ("bool_value", True)})
+        _and_then(client, {"delete-submit": True}, "go-chat", "add-documents")
+        _and_then(client, {}, "go-library", "upload-")
+        assert not [widget for widget in client.widgets if f"delete-sure-B{number}" in widget]
+
+
+def test_a_conversation_is_changed_though_something_else_is_clicked_in_the_same_breath(client: Client) -> None:
+    client.run({client.find("-question"): ("chat", "How many days of leave?")})
+    client.wait_for("ask-this-")
+    _and_then(client, {"-title-": "Holidays", "rename-talk-submit": True}, "go-library", "upload-")
+    _and_then(client, {}, "-open-", "ask-this-")
+    assert any("Holidays" in part for part in client.shown)
+    _and_then(client, {"-edited-": "How many days at Easter?", "ask-this-": True}, "go-library", "upload-")
+    _and_then(client, {}, "-open-", "ask-this-")
+    assert any("How many days at Easter?" in part for part in client.shown)
+    assert not any("How many days of leave?" in part for part in client.shown if "rag-question" in part)
+
+
+def _and_then(client: Client, first: dict[str, str | bool], then: str, shown: str) -> None:
+    """Send two actions in the same breath, then run the page until it shows what the second one leads to."""
+    ids = {client.find(part): value for part, value in first.items()}
+    second = client.find(then)
+    client.begin({one: ("trigger_value" if value is True else "string_value", value) for one, value in ids.items()})
+    client.begin({second: ("trigger_value", True)})
+    client.wait_for(shown)
+
+
 def test_what_a_click_began_is_done_to_its_end_before_the_next_run(server: Server, client: Client) -> None:
     (server.home.parent / "slow").touch()
     try:

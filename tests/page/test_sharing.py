@@ -87,6 +87,33 @@ def test_a_person_is_added_and_taken_away(app: AppTest, library: Library) -> Non
     assert [grant.name for grant in library.sharing("Heron").grants] == [ANN.id]
 
 
+def test_changes_that_come_at_once_are_all_made(app: AppTest, library: Library) -> None:
+    library.share("Heron", "user", "bob@x.org", "read")
+    app.run()
+    bobs = next(number for number, one in enumerate(library.sharing("Heron").grants) if one.name == "bob@x.org")
+    app.selectbox(key="share-everyone-Heron").select("write")
+    app.text_input(key="share-name").input("eve@x.org")
+    app.button(key=f"unshare-Heron-{bobs}").click()
+    next(button for button in app.button if "share-submit" in str(button.key)).click().run()
+    assert not app.exception
+    sharing = library.sharing("Heron")
+    assert sharing.everyone == "write" and {one.name for one in sharing.grants} == {ANN.id, "eve@x.org"}
+
+
+def test_what_cannot_be_shared_is_a_sentence_and_changes_nothing(app: AppTest, library: Library) -> None:
+    app.button(key="unshare-Heron-0").click().run()
+    assert not app.exception
+    assert [part for part in app.get("html") if "rag-notice bad" in part.proto.body]
+    assert [one.name for one in library.sharing("Heron").grants] == [ANN.id]
+
+
+def test_what_everyone_may_do_is_shown_as_somebody_else_has_changed_it(app: AppTest, library: Library) -> None:
+    app.selectbox(key="share-everyone-Heron").select("read").run()
+    library.share("Heron", "everyone", "", "write")
+    assert app.run().selectbox(key="share-everyone-Heron").value == "write"
+    assert library.sharing("Heron").everyone == "write"
+
+
 def test_everyone_may_be_let_in(app: AppTest, library: Library) -> None:
     app.selectbox(key="share-everyone-Heron").select("read").run()
     assert library.sharing("Heron").everyone == "read"

@@ -19,17 +19,18 @@ MOST_PASSAGES = 20
 def draw(workspace: Workspace) -> None:
     """Draw the choices."""
     settings, kept = shared.settings(), state.options()
-    passages = st.slider(
+    st.slider(
         t("passages"),
         1,
         MOST_PASSAGES,
         min(MOST_PASSAGES, kept.get("passages", settings.passages)),
         key="passages",
         help=t("passages_help"),
+        on_change=_keep,
+        args=("passages", "passages"),
     )
-    changed = {"passages": passages}
     if workspace.mode == "model":
-        changed["temperature"] = st.slider(
+        st.slider(
             t("temperature"),
             0.0,
             1.5,
@@ -37,8 +38,10 @@ def draw(workspace: Workspace) -> None:
             0.05,
             key="temperature",
             help=t("temperature_help"),
+            on_change=_keep,
+            args=("temperature", "temperature"),
         )
-        changed["max_new_tokens"] = st.slider(
+        st.slider(
             t("length"),
             64,
             max(LONGEST_ANSWER_TOKENS, settings.max_new_tokens),  # a longer one may be set in the settings
@@ -46,7 +49,19 @@ def draw(workspace: Workspace) -> None:
             64,
             key="length",
             help=t("length_help"),
+            on_change=_keep,
+            args=("max_new_tokens", "length"),
         )
     if settings.reranker is not None or settings.reranker_url is not None:
-        changed["rerank"] = st.toggle(t("rerank"), kept.get("rerank", True), key="rerank", help=t("rerank_help"))
-    st.session_state.options = changed
+        st.toggle(
+            t("rerank"),
+            kept.get("rerank", True),
+            key="rerank",
+            help=t("rerank_help"),
+            on_change=_keep,
+            args=("rerank", "rerank"),
+        )
+
+
+def _keep(option: str, key: str) -> None:
+    st.session_state.setdefault("options", {})[option] = st.session_state[key]

@@ -20,24 +20,24 @@ P = ParamSpec("P")
 logger = logging.getLogger(__name__)
 
 
-def attempt(callback: Callable[P, None]) -> Callable[P, None]:
-    """A widget's callback whose errors are remembered until the page is drawn."""
+def attempt(callback: Callable[P, None], place: str = "trouble") -> Callable[P, None]:
+    """A widget's callback whose errors are remembered until their place on the page is drawn."""
 
     @functools.wraps(callback)
     def attempted(*values: P.args, **options: P.kwargs) -> None:
         try:
             callback(*values, **options)
         except RAGError as error:
-            st.session_state.trouble = error.message
+            st.session_state[place] = error.message
         except Exception:
             logger.exception("A click could not be carried out")
-            st.session_state.trouble = Message("system.fault")
+            st.session_state[place] = Message("system.fault")
 
     return attempted
 
 
-def tell() -> None:
-    """Draw what went wrong with the last click."""
-    trouble: Message | str | None = st.session_state.pop("trouble", None)
+def tell(place: str = "trouble") -> None:
+    """Draw what went wrong with the last click, where a callback is attempted for this place."""
+    trouble: Message | str | None = st.session_state.pop(place, None)
     if trouble is not None:
         notices.bad(trouble)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.errors import RAGError
 from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import reply
 from minicpm_rag.page.language import t
 from minicpm_rag.page.views import export, notices
-from minicpm_rag.page.views.callbacks import attempt
+from minicpm_rag.page.views.callbacks import attempt, tell
 
 if TYPE_CHECKING:
     from minicpm_rag.records import Conversation, Exchange
@@ -55,14 +54,16 @@ def draw(conversation: Conversation, exchanges: list[Exchange]) -> None:
 
 def _rename(conversation: Conversation) -> None:
     with st.form(f"rename-talk-{conversation.id}", border=False):
-        title = st.text_input(t("title"), value=conversation.title, key=f"title-{conversation.id}")
-        if st.form_submit_button(t("rename"), key=f"rename-talk-submit-{conversation.id}"):
-            try:
-                shared.conversations().rename(state.user(), conversation.id, title)
-            except RAGError as error:
-                notices.bad(error.message)
-            else:
-                st.rerun()
+        key, failed = f"title-{conversation.id}", f"title-failed-{conversation.id}"
+
+        def renamed() -> None:
+            shared.conversations().rename(state.user(), conversation.id, st.session_state[key])
+
+        st.text_input(t("title"), value=conversation.title, key=key)
+        st.form_submit_button(
+            t("rename"), key=f"rename-talk-submit-{conversation.id}", on_click=attempt(renamed, failed)
+        )
+        tell(failed)
 
 
 @attempt

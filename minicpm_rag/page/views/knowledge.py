@@ -5,7 +5,7 @@ It does not know what is in one; the library view draws that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,7 +16,8 @@ from minicpm_rag.page import shared, state
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
-from minicpm_rag.page.views import notices, sharing
+from minicpm_rag.page.views import sharing
+from minicpm_rag.page.views.callbacks import attempt, tell
 
 if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
@@ -78,9 +79,12 @@ def choose() -> None:
 
 def _new(workspace: Workspace) -> None:
     with st.form("create-knowledge-base", border=False, clear_on_submit=True):
-        name = st.text_input(t("new_name"), key="create-name")
-        if st.form_submit_button(t("create"), key="create-submit"):
-            _do(lambda: _create(workspace, name.strip()))
+        st.text_input(t("new_name"), key="create-name")
+        failed = "create-failed"
+        st.form_submit_button(
+            t("create"), key="create-submit", on_click=attempt(_create, failed), args=(workspace, "create-name")
+        )
+        tell(failed)
 
 
 def manage(workspace: Workspace) -> None:
@@ -94,32 +98,36 @@ def manage(workspace: Workspace) -> None:
             sharing.draw(workspace.library, current)
             st.divider()
         with st.form("rename-knowledge-base", border=False):
-            renamed = st.text_input(t("rename_to"), value=current, key=f"rename-name-{current}")
-            if st.form_submit_button(t("rename"), key="rename-submit"):
-                _do(lambda: _rename(workspace, current, renamed.strip()))
+            key, failed = f"rename-name-{current}", f"rename-failed-{current}"
+            st.text_input(t("rename_to"), value=current, key=key)
+            st.form_submit_button(
+                t("rename"), key="rename-submit", on_click=attempt(_rename, failed), args=(workspace, current, key)
+            )
+            tell(failed)
         st.divider()
         sure = st.checkbox(markup.label(t("delete_sure", name=shown(current))), key=f"delete-sure-{current}")
-        if st.button(t("delete"), icon=":material/delete:", disabled=not sure, key="delete-submit"):
-            _do(lambda: delete(workspace, current))
+        failed = f"delete-failed-{current}"
+        st.button(
+            t("delete"),
+            icon=":material/delete:",
+            disabled=not sure,
+            key="delete-submit",
+            on_click=attempt(delete, failed),
+            args=(workspace, current),
+        )
+        tell(failed)
 
 
-def _do(change: Callable[[], None]) -> None:
-    try:
-        change()
-    except RAGError as error:
-        notices.bad(error.message)
-    else:
-        st.rerun()
-
-
-def _create(workspace: Workspace, name: str) -> None:
+def _create(workspace: Workspace, key: str) -> None:
+    name = st.session_state[key].strip()
     workspace.library.create(name)
     st.session_state.knowledge_base = name
     state.open_conversation(None)
     state.go("library")
 
 
-def _rename(workspace: Workspace, name: str, new_name: str) -> None:
+def _rename(workspace: Workspace, name: str, key: str) -> None:
+    new_name = st.session_state[key].strip()
     workspace.library.rename(name, new_name)
     jobs.shared().renamed(name, new_name)
     st.session_state.knowledge_base = new_name

@@ -84,10 +84,14 @@ def _edit(exchange: Exchange, ask_again: AskAgain) -> None:
         st.popover(t("edit_question"), icon=":material/edit:", type="tertiary"),
         st.form(f"edit-{exchange.id}", border=False),
     ):
-        edited = st.text_area(t("edit_question"), value=exchange.question, key=f"edited-{exchange.id}")
-        if st.form_submit_button(t("ask_this"), key=f"ask-this-{exchange.id}") and edited.strip():
-            ask_again(exchange, Question(edited.strip()))
-            st.rerun()
+        key = f"edited-{exchange.id}"
+
+        def asked() -> None:
+            if edited := st.session_state[key].strip():
+                ask_again(exchange, Question(edited))
+
+        st.text_area(t("edit_question"), value=exchange.question, key=key)
+        st.form_submit_button(t("ask_this"), key=f"ask-this-{exchange.id}", on_click=asked)
 
 
 def _rewritten(exchange: Exchange, answer: Answer, ask_again: AskAgain) -> None:
@@ -100,10 +104,14 @@ def _rewritten(exchange: Exchange, answer: Answer, ask_again: AskAgain) -> None:
             st.popover("", icon=":material/edit:", type="tertiary", help=t("edit_search")),
             st.form(f"rewrite-{exchange.id}", border=False),
         ):
-            edited = st.text_area(t("edit_search"), value=answer.standalone_question, key=f"standalone-{exchange.id}")
-            if st.form_submit_button(t("search_with_this"), key=f"search-again-{exchange.id}"):
-                ask_again(exchange, Question(exchange.question, standalone=edited.strip() or exchange.question))
-                st.rerun()
+            key = f"standalone-{exchange.id}"
+
+            def asked() -> None:
+                edited = st.session_state[key].strip()
+                ask_again(exchange, Question(exchange.question, standalone=edited or exchange.question))
+
+            st.text_area(t("edit_search"), value=answer.standalone_question, key=key)
+            st.form_submit_button(t("search_with_this"), key=f"search-again-{exchange.id}", on_click=asked)
 
 
 def _thoughts(exchange: Exchange, answer: Answer) -> None:

@@ -82,7 +82,15 @@ def _facts(workspace: Workspace) -> None:
 
 
 def _speed(workspace: Workspace) -> None:
-    if not st.button(t("measure_speed"), icon=":material/speed:", key="measure-speed", type="tertiary"):
+    st.button(
+        t("measure_speed"),
+        icon=":material/speed:",
+        key="measure-speed",
+        type="tertiary",
+        on_click=st.session_state.update,
+        kwargs={"speed_asked": True},
+    )
+    if not st.session_state.pop("speed_asked", False):
         return
     try:
         with st.spinner(t("measuring_speed")):
@@ -114,8 +122,10 @@ def _server(workspace: Workspace) -> None:
             )
             key = st.text_input(t("server_key"), type="password", key="server-key")
             with st.container(horizontal=True):
-                use = st.form_submit_button(t("server_use"), key="server-submit")
-                test = st.form_submit_button(t("server_test"), key="server-test")
+                asked = st.session_state.update
+                st.form_submit_button(t("server_use"), key="server-submit", on_click=asked, kwargs={"use_asked": True})
+                st.form_submit_button(t("server_test"), key="server-test", on_click=asked, kwargs={"test_asked": True})
+        use, test = (st.session_state.pop(one, False) for one in ("use_asked", "test_asked"))
         if not address.strip():
             return
         given = (address.strip(), (name or "").strip() or None, key or None)

@@ -23,12 +23,20 @@ CHOICE = "palette-choice"
 def draw() -> None:
     """Draw the button; it opens the list."""
     with st.container(key="nav-go-to"):
-        is_asked = st.button(
-            t("go_to"), icon=":material/search:", key="go-to", type="tertiary", width="stretch", shortcut=SHORTCUT
+        st.button(
+            t("go_to"),
+            icon=":material/search:",
+            key="go-to",
+            type="tertiary",
+            width="stretch",
+            shortcut=SHORTCUT,
+            on_click=st.session_state.update,
+            kwargs={"palette_asked": True},
         )
-    if is_asked:
+    if st.session_state.get("palette_asked"):
         st.session_state.pop(CHOICE, None)
         st.dialog(t("go_to"))(_choose)()
+        st.session_state.palette_asked = False
 
 
 def _choose() -> None:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
-from minicpm_rag.errors import RAGError
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
-from minicpm_rag.page.views import notices
+from minicpm_rag.page.views.callbacks import attempt, tell
 from minicpm_rag.records import LEVELS, Level
 
 if TYPE_CHECKING:
@@ -23,25 +22,35 @@ def draw(library: Library, knowledge_base: str) -> None:
     """Draw who may do what, and the form that changes it."""
     sharing = library.sharing(knowledge_base)
     choices = [NOBODY, *LEVELS]
-    everyone = st.selectbox(
+    key = f"share-everyone-{knowledge_base}"
+    st.session_state[key] = sharing.everyone or NOBODY  # each time: somebody else may have changed it
+    st.selectbox(
         t("share_everyone"),
         choices,
-        index=choices.index(sharing.everyone or NOBODY),
         format_func=lambda level: t(f"level_{level}"),
-        key=f"share-everyone-{knowledge_base}",
+        key=key,
+        on_change=attempt(_let_everyone, f"failed-{key}"),
+        args=(library, knowledge_base, key),
     )
-    if everyone != (sharing.everyone or NOBODY):
-        _change(library, knowledge_base, "everyone", "", everyone)
+    tell(f"failed-{key}")
     for number, grant in enumerate(sharing.grants):
         name = library.shown(grant.name) if grant.kind == "user" else grant.name
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
                 markup.label(t("shared_with", name=name, kind=t(f"kind_{grant.kind}"), level=t(f"level_{grant.level}")))
             )
-            if st.button("", icon=":material/close:", help=t("unshare"), key=f"unshare-{knowledge_base}-{number}"):
-                _change(library, knowledge_base, grant.kind, grant.name, NOBODY)
+            key = f"unshare-{knowledge_base}-{number}"
+            st.button(
+                "",
+                icon=":material/close:",
+                help=t("unshare"),
+                key=key,
+                on_click=attempt(library.share, f"failed-{key}"),
+                args=(knowledge_base, grant.kind, grant.name, None),
+            )
+            tell(f"failed-{key}")
     with st.form(f"share-{knowledge_base}", border=False, clear_on_submit=True):
-        kind = st.segmented_control(
+        st.segmented_control(
             t("share_with"),
             KINDS,
             default="user",
@@ -49,19 +58,21 @@ def draw(library: Library, knowledge_base: str) -> None:
             required=True,
             key="share-kind",
         )
-        name = st.text_input(t("share_name"), key="share-name")
-        level = st.selectbox(t("share_level"), LEVELS, format_func=lambda one: t(f"level_{one}"), key="share-level")
-        if st.form_submit_button(t("share"), key="share-submit") and name.strip():
-            _change(library, knowledge_base, kind, name, level)
+        st.text_input(t("share_name"), key="share-name")
+        st.selectbox(t("share_level"), LEVELS, format_func=lambda one: t(f"level_{one}"), key="share-level")
+        failed = f"failed-share-{knowledge_base}"
+        st.form_submit_button(
+            t("share"), key="share-submit", on_click=attempt(_share, failed), args=(library, knowledge_base)
+        )
+        tell(failed)
 
 
-def _change(
-    library: Library, knowledge_base: str, kind: Literal["everyone", "user", "group"], name: str, level: str
-) -> None:
-    wanted: Level | None = next((one for one in LEVELS if one == level), None)
-    try:
-        library.share(knowledge_base, kind, name, wanted)
-    except RAGError as error:
-        notices.bad(error.message)
-    else:
-        st.rerun()
+def _let_everyone(library: Library, knowledge_base: str, key: str) -> None:
+    level: Level | None = next((one for one in LEVELS if one == st.session_state[key]), None)
+    library.share(knowledge_base, "everyone", "", level)
+
+
+def _share(library: Library, knowledge_base: str) -> None:
+    chosen = st.session_state
+    if chosen["share-name"].strip():
+        library.share(knowledge_base, chosen["share-kind"], chosen["share-name"], chosen["share-level"])

@@ -42,7 +42,7 @@ def draw(workspace: Workspace) -> None:
     """Draw the open source; turning its pages redraws nothing else."""
     source = state.source()
     if source is None:
-        return
+        st.rerun()  # closed here: the rest of the page takes its place
     document = source.document
     with st.container(key="source-pane"):
         try:
@@ -76,9 +76,14 @@ def _head(document: Document, row: DocumentRow | None, original: Path | None) ->
                 help=t("download_original"),
                 on_click="ignore",
             )
-        if st.button("", icon=":material/close:", key="close-source", type="tertiary", help=t("close")):
-            state.close_source()
-            st.rerun()
+        st.button(
+            "",
+            icon=":material/close:",
+            key="close-source",
+            type="tertiary",
+            help=t("close"),
+            on_click=state.close_source,
+        )
 
 
 def _side(row: DocumentRow) -> str:
