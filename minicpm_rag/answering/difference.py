@@ -13,10 +13,11 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.extractive import Excerpt
-from minicpm_rag.records import DOCUMENT_ID
+from minicpm_rag.records import DOCUMENT_ID, HEADINGS
 from minicpm_rag.text.amounts import Amount, amounts
 from minicpm_rag.text.comparisons import LONGEST, own_terms, sides
 from minicpm_rag.text.questions import content_terms
+from minicpm_rag.text.scripts import has_han
 from minicpm_rag.text.statements import statements
 from minicpm_rag.text.terms import terms
 
@@ -44,8 +45,28 @@ _CHANGE = re.compile(
     r"|\bfrom (?P<one_en>.{1,40}?) to (?P<other_en>.{1,40})",
     re.IGNORECASE,
 )
+_UP = re.compile(r"涨|上调|提高|增加|\b(?:r[io]sen?|raised|increased?|go(?:ne)? up)\b", re.IGNORECASE)
+_DOWN = re.compile(
+    r"下调|降|减少|下降|\b(?:go(?:ne)? down|fell|fall(?:en)?|dropp?(?:ed)?|cut|reduced|lowered)\b", re.IGNORECASE
+)
+# What a statement says that tells of a change: a journey goes from one to another too.
+_TELLS_OF_CHANGE = re.compile(
+    r"[涨升降增减改变调跌]"
+    r"|\b(?:r[io]s\w+|rais\w+|increas\w+|went|go(?:es|ne)?|gr[eo]w\w*|chang\w+|mov\w+|adjust\w+|f[ea]ll?\w*|drop\w*"
+    r"|cut|reduc\w+|lower\w*|decreas\w+|up|down)\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"\b(?:not|never)\b|n['’]t\b|没有?|并?未|并非|不会", re.IGNORECASE)
+_POINTS_BACK = re.compile(r"(?:it|they|this|these)\b|[它其这该]", re.IGNORECASE)
+_SAY_NOTHING_ZH = frozenset("金费价率额数量的了多少几涨调降提高增加减上下从由到为是")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 # Where a clause ends: a comma within a number is none.
 _CLAUSE_END = re.compile(r"[，;；。、\n]|,(?!\d)|[.](?!\d)|(?:\band\b|\bbut\b|\bwhile\b|而)")
+_AMOUNT_ALONE = re.compile(
+    r"\s?(?:(?:or|或者?|和)\s?)?[£$€¥￥]?\d[\d.,]{0,15}"
+    r"(?:\s?[万亿]?(?:元|人|天|年|个月|小时|分钟|公斤)| [a-z]{1,10})?\s?(?:[,，;；。、.](?!\d)|$)",
+    re.IGNORECASE,
+)
 _MONEY_ASKED = re.compile(r"贵|便宜|钱|元|价|\b(?:cost|pay|price|cheaper|dearer|expensive|money)", re.IGNORECASE)
 _TIME_ASKED = re.compile(
     r"久|[天周年]|月|时间|分钟|小时|\b(?:longer|shorter|days?|weeks?|months?|years?)\b", re.IGNORECASE
@@ -77,8 +98,12 @@ def difference(question: str, chosen: Sequence[Excerpt], passages: Sequence[Docu
     """What is asked for, if the chosen statements say both amounts; `passages` hold clauses of other documents."""
     if len(question) > LONGEST or not _ASKS.search(question):
         return None
-    prose = [one for one in chosen if not one.statement.header]
-    found = _between_sides(question, prose) or _of_documents(question, prose, passages) or _in_one(question, prose)
+    prose = [one for one in chosen if not one.statement.header and _is_of_its_year(question, one.statement.text)]
+    found = (
+        _between_sides(question, prose)
+        or _of_documents(question, prose, passages)
+        or _in_one(question, prose, passages)
+    )
     return found if found is not None and found.high.value > found.low.value else None
 
 
@@ -125,7 +150,7 @@ def _of_documents(question: str, prose: Sequence[Excerpt], passages: Sequence[Do
             if [amount.kind for amount in theirs] != [amount.kind for amount in own] or not _are_alike(one, other):
                 continue
             differ = [pair for pair in zip(own, theirs, strict=True) if pair[0].value != pair[1].value]
-            if len(differ) == 1 and _fits(question, differ[0][0]):
+            if len(differ) == 1 and _fits(question, differ[0][0]) and _are_comparable(*differ[0]):
                 found[differ[0][1].value] = (*differ[0], other)
         if len(found) == 1:
             mine, its, other = next(iter(found.values()))
@@ -133,16 +158,18 @@ def _of_documents(question: str, prose: Sequence[Excerpt], passages: Sequence[Do
     return None
 
 
-def _in_one(question: str, prose: Sequence[Excerpt]) -> Difference | None:
+def _in_one(question: str, prose: Sequence[Excerpt], passages: Sequence[Document]) -> Difference | None:
     """Two amounts of one sentence: from one to the other, or of what the question names and the only other one."""
     for one in prose:
         text = one.statement.text
         if _HAS_CHANGED.search(question):
             change = _CHANGE.search(text)
-            if change is None:
+            if change is None or not _tells_of(question, text, change, passages[one.number - 1]):
                 continue
             before, after = (amounts(side) for side in filter(None, change.groups()))
-            found = _the_only_two(question, [(each, one) for each in before[:1]], [(each, one) for each in after[:1]])
+            if not before or not after or not _goes_as_asked(question, before[0].value, after[0].value):
+                continue
+            found = _the_only_two(question, [(before[0], one)], [(after[0], one)])
         else:
             wanted = {term for term in content_terms(_ASKS.sub(" ", question)) if len(term) > 1}
             told = [(said, [each for each in amounts(said) if _fits(question, each)]) for said in _clauses(text)]
@@ -165,7 +192,40 @@ def _the_only_two(
         for (mine, said), (its, said_there) in product(one, other)
         if mine.kind == its.kind and _fits(question, mine)
     }
-    return _ordered(*next(iter(pairs.values()))) if len(pairs) == 1 else None
+    if len(pairs) != 1:
+        return None
+    mine, its = next(iter(pairs.values()))
+    return _ordered(mine, its) if _are_comparable(mine[0], its[0]) else None
+
+
+def _are_comparable(one: Amount, other: Amount) -> bool:
+    """Whether two amounts can be subtracted: both said themselves, and not one a month and the other a year."""
+    return one.is_itself and other.is_itself and (not one.per or not other.per or one.per == other.per)
+
+
+def _is_of_its_year(question: str, said: str) -> bool:
+    """Whether a statement can be of the year that is asked for: one that names others only is not."""
+    asked, named = set(_YEAR.findall(question)), set(_YEAR.findall(said))
+    return not asked or not named or bool(asked & named)
+
+
+def _tells_of(question: str, text: str, change: re.Match[str], passage: Document) -> bool:
+    """Whether a sentence tells of a change of what is asked for, and of one that took place."""
+    clause = list(_clauses(text[: change.start()]))[-1]
+    if not _TELLS_OF_CHANGE.search(text) or _DENIED.search(clause):
+        return False
+    if _POINTS_BACK.match(clause.strip()):
+        return True
+    asked = content_terms(_UP.sub(" ", _DOWN.sub(" ", question)))
+    # Chinese by its characters: 门票 is asked for where 票价 is told of.
+    wanted = {part for term in asked for part in (term if has_han(term) else [term])} - _SAY_NOTHING_ZH
+    said = f"{passage.metadata.get(HEADINGS) or ''}\n{text}"
+    return not wanted or bool(wanted & {*terms(said), *said})
+
+
+def _goes_as_asked(question: str, before: float, after: float) -> bool:
+    is_up, is_down = _UP.search(question) is not None, _DOWN.search(question) is not None
+    return is_up == is_down or (after > before) == is_up
 
 
 def _ordered(one: tuple[Amount, Excerpt], other: tuple[Amount, Excerpt]) -> Difference:
@@ -181,8 +241,9 @@ def _fits(question: str, amount: Amount) -> bool:
 
 
 def _clauses(text: str) -> Iterator[str]:
+    """The clauses of a sentence; an amount by itself, as in "£200 and £250", belongs to the one before."""
     start = 0
-    for end in _CLAUSE_END.finditer(text):
+    for end in [found for found in _CLAUSE_END.finditer(text) if not _AMOUNT_ALONE.match(text, found.end())]:
         yield text[start : end.start()]
         start = end.end()
     yield text[start:]

@@ -7,10 +7,12 @@ come out.
 from __future__ import annotations
 
 import copy
+import io
 import lzma
 import zipfile
 import zlib
 from pathlib import Path
+from typing import IO
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.messages import Message
@@ -53,7 +55,10 @@ class Salvaged:
     def __init__(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         unchecked = copy.copy(member)
         del unchecked.CRC  # zipfile gives nothing of the last piece of a part whose checksum is wrong
-        self._part = archive.open(unchecked)
+        try:
+            self._part: IO[bytes] = archive.open(unchecked)
+        except BROKEN_ZIP:  # what stands before its data is damaged
+            self._part = io.BytesIO()
         self._expected = member.file_size, member.CRC
         self._size = self._checksum = 0
 

@@ -10,7 +10,7 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO
 
 from minicpm_rag.loaders.archive import damaged, salvaged
@@ -84,7 +84,7 @@ def embedded_note(unread: list[str]) -> Message | None:
 def mended(archive: zipfile.ZipFile, damaged_parts: list[str]) -> dict[str, bytes]:
     """The parts of a file that can be read, mended; names in `damaged_parts` those of which text may be lost."""
     members: dict[str, bytes] = {}
-    broken: list[str] = []  # full names
+    broken: dict[str, None] = {}  # full names
     for member in archive.infolist():
         content, is_whole = salvaged(archive, member)
         if member.filename.endswith((".xml", ".rels")):
@@ -92,15 +92,16 @@ def mended(archive: zipfile.ZipFile, damaged_parts: list[str]) -> dict[str, byte
             root = parsed_in_part(content, member.filename, names)
             is_whole = is_whole and not names
             if root is None or not _is_root_of(member.filename, root):
-                broken.append(member.filename)
+                broken[member.filename] = None
                 continue
             content = written(root) if names else content
         if not is_whole:
-            broken.append(member.filename)
+            broken[member.filename] = None
         members[member.filename] = content
     members[_RELATIONS] = _with_main_part(members)
+    known = _known(members)
     for name in [name for name in members if name.endswith(".rels")]:
-        members[name] = _without_missing(name, members, broken)
+        members[name] = _without_missing(name, members[name], known, broken)
     members[CONTENT_TYPES] = _with_all_types(members)
     if any(file_name(name) == "sharedStrings.xml" for name in broken):
         members[_SHARED_STRINGS] = _with_all_strings(members)
@@ -110,11 +111,10 @@ def mended(archive: zipfile.ZipFile, damaged_parts: list[str]) -> dict[str, byte
 
 def missing_parts(archive: zipfile.ZipFile) -> list[str]:
     """The file names of the parts that are referred to but not there, other than those that hold no text."""
-    broken: list[str] = []
-    members = dict.fromkeys(archive.namelist(), b"")
-    for name in [name for name in members if name.endswith(".rels")]:
-        members[name] = salvaged(archive, archive.getinfo(name))[0]
-        _without_missing(name, members, broken)
+    broken: dict[str, None] = {}
+    known = _known(archive.namelist())
+    for name in [name for name in known.values() if name.endswith(".rels")]:
+        _without_missing(name, salvaged(archive, archive.getinfo(name))[0], known, broken)
     return [file_name(name) for name in broken if not _WITHOUT_TEXT.search(name)]
 
 
@@ -128,12 +128,16 @@ def packed(members: dict[str, bytes]) -> BinaryIO:
     return target
 
 
-def _without_missing(name: str, members: dict[str, bytes], broken: list[str]) -> bytes:
+def _known(names: Iterable[str]) -> dict[str, str]:
+    """The names of parts by how they are in small letters: in capitals they mean the same."""
+    return {name.lower(): name for name in names}
+
+
+def _without_missing(name: str, content: bytes, known: dict[str, str], broken: dict[str, None]) -> bytes:
     """The relations of a part without those to parts that are not there; these join `broken`."""
-    root = parsed_in_part(members[name], name, [])
+    root = parsed_in_part(content, name, [])
     if root is None:
-        return members[name]
-    known = {part.lower(): part for part in members}  # the names of parts mean the same in capitals
+        return content
     folder = posixpath.dirname(posixpath.dirname(name))
     is_changed = False
     for relation in list(root):
@@ -142,7 +146,7 @@ def _without_missing(name: str, members: dict[str, bytes], broken: list[str]) ->
         address = relation.get("Target", "")
         target = posixpath.normpath(posixpath.join("/", folder, address)).lstrip("/")
         found = known.get(target.lower())
-        if target in members or address.startswith("#"):
+        if found == target or address.startswith("#"):
             continue
         is_changed = True
         if found is not None:
@@ -150,9 +154,9 @@ def _without_missing(name: str, members: dict[str, bytes], broken: list[str]) ->
             continue
         if name != _OF_WORKBOOK:  # openpyxl passes a missing sheet over, but wants its relation
             root.remove(relation)
-        if target not in broken and address not in ("", "NULL"):
-            broken.append(target)
-    return written(root) if is_changed else members[name]
+        if address not in ("", "NULL"):
+            broken[target] = None
+    return written(root) if is_changed else content
 
 
 def _is_root_of(name: str, root: Any) -> bool:

@@ -20,9 +20,13 @@ def parsed_in_part(data: bytes, name: str, damaged: list[str]) -> Any:
     from lxml import etree
 
     try:
-        return parsed(data)
+        root = parsed(data)
     except etree.XMLSyntaxError:
         damaged.append(file_name(name))
+    else:
+        if next(root.iter(etree.Entity), None) is not None:  # what it stands for is not read
+            damaged.append(file_name(name))
+        return root
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
     try:
         root = etree.fromstring(data, parser)

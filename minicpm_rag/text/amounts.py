@@ -22,7 +22,7 @@ _UNITS_ZH_TEXT = """
 _UNIT_ZH = "|".join(_UNITS_ZH_TEXT.split())
 _AMOUNT = re.compile(
     r"(?<![\d.,:：/-])(?:(?P<sign>[£$€¥￥])\s?)?"
-    r"(?P<number>\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,6})?(?![\d:：/]|-\d)|(?<![一二两三四五六七八九十百千万])[二两三四五六七八九十百千]{1,6}"
+    r"(?P<number>\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,6})?(?![\d:：]|[/-]\d)|(?<![一二两三四五六七八九十百千万])[二两三四五六七八九十百千]{1,6}"
     r"|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|eighteen|twenty|thirty|forty|fifty"
     r"|sixty|ninety)\b)"
     r"(?:\s?(?P<scale>[百千]?万|亿|thousand\b|million\b))?"
@@ -30,6 +30,38 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 _FIRST_YEAR = 1000  # from which a number of 年 is a date
+_AROUND = 24  # characters before and behind an amount that are looked at
+# The end of what stands before an amount that is not said itself: a bound, a part of a range, about so much, denied.
+_NOT_ITSELF_BEFORE = re.compile(
+    r"(?:\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty|sixty|ninety))"
+    r"[^\W\d]{0,3}\s?(?:-|–|—|~|～|至|到|\bto|\bor)\s?$"
+    r"|\b(?:between [^,;.]{1,16} and|at (?:least|most)|up to|(?:more|less|fewer) than|over|under|above|below|about"
+    r"|around|roughly|nearly|almost|approximately|approx\.?|some|circa|maximum(?: of)?|minimum(?: of)?) $"
+    r"|(?:至少|至多|最[多少高低]|不[超低少高多足满到]过?于?|超过|高于|低于|多于|少于|大?约|大概|将近|接近|近|逾)(?:为|是)?\s?$"
+    r"|(?:\b(?:not|never|no longer)\b|n['’]t\b|没有?(?!收)|并?未(?!成年|来)|并非|不是|不再|不会)[^,，;；。.\n]{0,16}$",
+    re.IGNORECASE,
+)
+_NOT_ITSELF_BEHIND = re.compile(
+    r"\s?(?:-|–|—|~|～|至|到(?!期))\s?[£$€¥￥]?[\d二两三四五六七八九十百千]|以[上下内]|左右|上下|多(?![少出于])|余(?!额|款)|起(?![^，,；;。\s])"
+    r"| (?:or|and) (?:more|less|above|over)\b| at (?:least|most)\b",
+    re.IGNORECASE,
+)
+# What an amount is for one of: "a day", "per person", "annually"; 每月, /人, 年租金.
+_PER_BEHIND = re.compile(
+    r" ?(?:/|\b(?:per|an?|each|every)\b) ?(?P<one>[a-z]+)"
+    r"|[^,，;；\d]{0,9}\b(?P<adverb>hourly|daily|weekly|monthly|annually)"
+    r"|\s?[/每]\s?个?(?P<zh>[一-鿿])",
+    re.IGNORECASE,
+)
+_PER_BEFORE = re.compile(
+    r"\b(?P<adverb>hourly|daily|weekly|monthly|annual|yearly)\b[^,，;；\d]{0,16}$"
+    r"|(?:每个?(?P<zh>[一-鿿])|(?P<rate>[时日周月年])(?:租金?|薪|费))[^,，;；\d]{0,9}$",
+    re.IGNORECASE,
+)
+_ONE = {
+    "hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month",
+    "annually": "year", "annual": "year", "yearly": "year", "annum": "year", "天": "日",
+}  # fmt: skip
 _MONEY = frozenset(
     ["元", "块钱", "£", "$", "€", "¥", "￥", "pound", "euro", "dollar", "yuan", "eur", "gbp", "usd", "rmb"]
 )
@@ -45,6 +77,8 @@ class Amount:
     kind: str
     start: int
     end: int
+    per: str = ""  # what it is for one of, where that is said: "day", "person", 月
+    is_itself: bool = True  # no bound, part of a range or about so much, and not denied
 
     @property
     def is_money(self) -> bool:
@@ -74,5 +108,15 @@ def amounts(text: str) -> list[Amount]:
         if not unit or unit.lower() in _NO_UNIT or len(values) != 1 or is_date:
             continue
         kind = (terms(unit) or [unit])[0] if unit.isascii() and unit.isalpha() else unit
-        found.append(Amount(next(iter(values)), unit, kind, match.start(), match.end()))
+        end = match.start("unit") - 1 if match["sign"] and match["unit"] else match.end()  # "£9 per month"
+        before, behind = text[max(0, match.start() - _AROUND) : match.start()], text[end : end + _AROUND]
+        is_itself = _NOT_ITSELF_BEFORE.search(before) is None and _NOT_ITSELF_BEHIND.match(behind) is None
+        per = _per(before, behind)
+        found.append(Amount(next(iter(values)), unit, kind, match.start(), end, per, is_itself))
     return found
+
+
+def _per(before: str, behind: str) -> str:
+    found = _PER_BEHIND.match(behind) or _PER_BEFORE.search(before)
+    said = next(filter(None, found.groups()), "").lower() if found else ""
+    return _ONE.get(said, said)

@@ -30,6 +30,13 @@ def found(question: str, *texts: str) -> tuple[str, str, str] | None:
         ),
         ("支持票比反对票多多少？", ["方案通过：支持61票，反对9票。"], ("52票", "61票", "9票")),
         ("停车费涨了多少？", ["停车费从每月300元调整为360元。"], ("60元", "360元", "300元")),
+        ("门票涨了多少？", ["票价从10元涨到12元。"], ("2元", "12元", "10元")),
+        ("甲店比乙店贵多少？", ["甲店月租500元，乙店每月300元。"], ("200元", "500元", "300元")),
+        (
+            "How much did the rent go up in 2026?",
+            ["In 2026 it went up from £500 to £600."],
+            ("£100", "£600", "£500"),
+        ),
         ("两份合同的押金相差多少？", ["押金为5000元。", "押金为8000元。"], ("3,000元", "8,000元", "5,000元")),
         (
             "How much more do adults pay than students?",
@@ -74,6 +81,30 @@ def test_what_two_sentences_say_is_subtracted(question: str, texts: list[str], w
         ("走廊长多少米？", ["走廊长12米，大厅长20米。"]),
         ("押金相差多少？", ["押金为5000元。", "押金为8000元。", "押金为9000元。"]),
         ("How much water is there?", ["There are 5 litres in A and 7 litres in B."]),
+        ("甲店比乙店贵多少？", ["甲店每月租金420元，乙店每年租金2600元。"]),  # not for the same time
+        ("甲房比乙房贵多少？", ["甲房租金3000元/月，乙房租金200元/天。"]),
+        ("甲比乙多多少？", ["甲时薪50元，乙月薪5000元。"]),
+        ("How much more does the hall cost than the room?", ["The hall costs £100 a day, the room £20 an hour."]),
+        ("How much did the salary increase?", ["The salary increased from £30,000 annually to £3,000 monthly."]),
+        ("甲班比乙班多几人？", ["甲班有30至35人，乙班有28人。"]),  # a range, bounds and about so much
+        ("成人比儿童贵多少？", ["成人票100元起，儿童票50元。"]),
+        ("How much more does an adult pay than a child?", ["An adult pays £10; a child pays at least £4."]),
+        ("How much more does Lena earn than Tom?", ["Lena earns over £3,000, Tom earns about £2,000."]),
+        ("张三比李四多花了多少？", ["张三没有花300元，李四花了200元。"]),  # denied
+        ("How much did the rent rise?", ["The rent did not rise from 500 pounds to 700 pounds."]),
+        ("租金上涨了多少？", ["押金从500元上调到700元。"]),  # of something else
+        ("How much did the fee rise?", ["The deposit rose from 50 pounds to 70 pounds. The fee is 10 pounds."]),
+        ("公司利润增加了多少？", ["员工从20人增加到35人。"]),
+        ("How much was the delivery fee cut?", ["The trip goes from 20 pounds to 40 pounds."]),
+        ("How much did the limit fall?", ["It runs from 3 days to 5 days."]),
+        (
+            "How much did sales increase in 2024?",
+            ["Sales rose from 30 million pounds in 2021 to 50 million pounds in 2022."],
+        ),
+        (
+            "How much cheaper is Westbank than Alder?",
+            ["Alder: 2 offers at £300, Westbank: 3 offers at £200 and £250."],
+        ),
     ],
 )
 def test_where_it_is_not_clear_which_two_are_meant_nothing_is_subtracted(question: str, texts: list[str]) -> None:

@@ -184,3 +184,27 @@ def test_a_wrong_checksum_is_named_and_the_text_read(tmp_path: Path, part: str) 
     assert "试用期为三个月。" in loaded.pages[0].text
     assert "内部资料" in loaded.pages[0].text
     assert str(loaded.note) == f"Damaged or missing parts, of which text may be lost: {part.rsplit('/', 1)[-1]}."
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("a.docx", "word/styles.xml"), ("a.pptx", "ppt/theme/theme1.xml"), ("a.xlsx", "xl/worksheets/sheet2.xml")],
+)
+def test_damage_before_the_data_of_a_part_keeps_nothing_else_out(tmp_path: Path, name: str, part: str) -> None:
+    path = MAKERS[name](tmp_path / name)
+    first = load_file(path).pages[0].text
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo(part).header_offset
+    data = path.read_bytes()
+    path.write_bytes(data[:start] + b"XXXX" + data[start + 4 :])
+    loaded = load_file(path)
+    assert first.splitlines()[0] in loaded.pages[0].text
+    assert loaded.note is not None or part == "ppt/theme/theme1.xml"
+
+
+def test_relations_to_very_many_missing_parts_cost_little(tmp_path: Path) -> None:
+    members = members_of(make_full_docx(tmp_path / "a.docx"))
+    relations = bytes(members["word/_rels/document.xml.rels"])  # type: ignore[arg-type]
+    many = "".join(f'<Relationship Id="x{n}" Type="{RELATIONS}/image" Target="media/{n}.png"/>' for n in range(100_000))
+    members["word/_rels/document.xml.rels"] = relations.replace(b"</Relationships>", f"{many}</Relationships>".encode())
+    assert "员工手册" in load_file(make_zip(tmp_path / "b.docx", members)).pages[0].text

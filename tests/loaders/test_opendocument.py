@@ -192,3 +192,25 @@ def test_a_flat_document_is_read_as_a_packed_one(tmp_path: Path, ending: str, bo
     path.write_text(path.read_text("utf-8").partition("</office:body>")[0], "utf-8")
     assert load_file(path).pages[0].text == expected
     assert path.name in str(load_file(path).note)
+
+
+@pytest.mark.parametrize("suffix", ["fodt", "fods"])
+def test_what_entities_stand_for_is_not_lost_in_silence(tmp_path: Path, suffix: str) -> None:
+    names = "urn:oasis:names:tc:opendocument:xmlns"
+    kind = {"fodt": "text", "fods": "spreadsheet"}[suffix]
+    said = "<text:p>by &firm; Co</text:p>"
+    if suffix == "fods":
+        said = (
+            f"<table:table><table:table-row><table:table-cell>{said}</table:table-cell></table:table-row></table:table>"
+        )
+    path = tmp_path / f"a.{suffix}"
+    path.write_text(
+        f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY firm "Alder">]><office:document xmlns:office="{names}:office:1.0" '
+        f'xmlns:text="{names}:text:1.0" xmlns:table="{names}:table:1.0" '
+        f'office:mimetype="application/vnd.oasis.opendocument.{kind}"><office:body><office:{kind}>{said}'
+        f"</office:{kind}></office:body></office:document>",
+        encoding="utf-8",
+    )
+    loaded = load_file(path)
+    assert "by" in loaded.pages[0].text
+    assert path.name in str(loaded.note)

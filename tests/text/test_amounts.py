@@ -26,3 +26,35 @@ def test_amounts_have_units_and_dates_are_none(text: str, found: list[tuple[floa
 )
 def test_another_value_is_written_alike(text: str, value: float, written: str) -> None:
     assert amounts(text)[0].written(value) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "per"),
+    [
+        ("£95 a year", "year"),
+        ("£95/month", "month"),
+        ("8 pounds per person", "person"),
+        ("租金3000元/月", "月"),
+        ("每天20元", "日"),
+        ("annual fee of £40", "year"),
+        ("It costs £95.", ""),
+    ],
+)
+def test_an_amount_tells_what_it_is_for_one_of(text: str, per: str) -> None:
+    assert [one.per for one in amounts(text)] == [per]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at least £4",
+        "30至35人",
+        "约3公斤",
+        "不超过5天",
+        "300元以上",
+        "it is not 5 pounds",
+        "between 3 pounds and 5 pounds",
+    ],
+)
+def test_bounds_ranges_and_what_is_denied_are_not_said_themselves(text: str) -> None:
+    assert not amounts(text)[-1].is_itself

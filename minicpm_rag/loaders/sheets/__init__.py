@@ -36,6 +36,7 @@ _WHOLE_CELLS = 2_000_000
 _MOST_ROWS = 1_048_576  # Excel's own limit; a row with a higher number would be preceded by as many empty ones
 _OTHER_SHEETS = 20  # chart sheets
 _LONGEST_FORMAT = 255  # characters, by Excel
+_HEAD_BYTES = 65_536
 # Areas of which openpyxl makes every cell: merged cells, links, comments.
 _AREA = re.compile(
     rb"<(?:\w{1,20}:)?(?:mergeCell|hyperlink|comment)\s[^<>]{0,500}?\bref=[\"']"
@@ -99,6 +100,9 @@ def read_flat(path: Path) -> LoadedFile:
     damaged_parts: list[str] = []
     try:
         with path.open("rb") as file:
+            if b"<!ENTITY" in file.read(_HEAD_BYTES).replace(b"\0", b""):
+                damaged_parts.append(path.name)  # what entities stand for is not read
+            file.seek(0)
             pages = open_document_pages(file, _HIDDEN, damaged_parts)
     except SyntaxError as exc:
         raise damaged(_WHAT) from exc
