@@ -31,10 +31,10 @@ def locked(path: Path, password: str = "geheim 密码") -> Path:
     ],
 )
 def test_a_password_opens_what_it_locked(tmp_path: Path, maker: object, name: str, text: str) -> None:
-    path = locked(maker(tmp_path / name))  # type: ignore[operator]
-    loaded = load_file(path, password="geheim 密码")
+    path = maker(tmp_path / name)  # type: ignore[operator]
+    plain, loaded = load_file(path), load_file(locked(path), password="geheim 密码")
     assert text in loaded.pages[0].text
-    assert (loaded.title, loaded.note) == (f"locked {name}", None)
+    assert (loaded.title, loaded.pages, loaded.note) == (f"locked {name}", plain.pages, plain.note)
 
 
 def test_without_a_password_one_is_wanted_and_a_wrong_one_is_called_so(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 from browser_parts import REPOSITORY, Server
-from page_client import Client
+from page_client import PATIENCE, Client
 
 # Opens the workspace once a file named "open" lies beside the home, and goes nowhere at once while "slow" lies there.
 HELD = """
@@ -159,3 +161,38 @@ def test_what_a_click_began_is_done_to_its_end_before_the_next_run(server: Serve
         client.wait_for("upload-")
     finally:
         (server.home.parent / "slow").unlink()
+
+
+def test_a_server_is_tested_though_the_page_is_drawn_anew_meanwhile(server: Server, client: Client) -> None:
+    tested, drawn_anew = threading.Event(), threading.Event()
+
+    def hang_up(listening: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:  # the test is over
+                return
+            tested.set()
+            drawn_anew.wait(PATIENCE)
+            connection.close()
+
+    client.click("go-model")
+    client.wait_for("server-test")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=hang_up, args=(listening,), daemon=True).start()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        client.begin(
+            {
+                client.find("server-address"): ("string_value", address),
+                client.find("server-test"): ("trigger_value", True),
+            }
+        )
+        assert tested.wait(PATIENCE)
+        client.begin()
+        client.wait()  # the run that had begun is ended for it
+        drawn_anew.set()
+        deadline = time.monotonic() + PATIENCE
+        while not any("rag-notice bad" in shown for shown in client.shown):
+            assert time.monotonic() < deadline, client.shown
+            client.run()
+        listening.shutdown(socket.SHUT_RDWR)

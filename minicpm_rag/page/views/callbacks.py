@@ -38,6 +38,7 @@ def attempt(callback: Callable[P, None], place: str = "trouble") -> Callable[P, 
 
 def tell(place: str = "trouble") -> None:
     """Draw what went wrong with the last click, where a callback is attempted for this place."""
-    trouble: Message | str | None = st.session_state.pop(place, None)
+    trouble: Message | str | None = st.session_state.get(place)
     if trouble is not None:
-        notices.bad(trouble)
+        notices.bad(trouble)  # forgotten only then: the next run may end this one where it draws
+        del st.session_state[place]

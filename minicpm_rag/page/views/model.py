@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag.errors import RAGError
+from minicpm_rag.messages import Message
 from minicpm_rag.page import state
 from minicpm_rag.page.background import reply, switching
 from minicpm_rag.page.html import markup
@@ -122,43 +123,49 @@ def _server(workspace: Workspace) -> None:
             )
             key = st.text_input(t("server_key"), type="password", key="server-key")
             with st.container(horizontal=True):
-                asked = st.session_state.update
-                st.form_submit_button(t("server_use"), key="server-submit", on_click=asked, kwargs={"use_asked": True})
-                st.form_submit_button(t("server_test"), key="server-test", on_click=asked, kwargs={"test_asked": True})
-        use, test = (st.session_state.pop(one, False) for one in ("use_asked", "test_asked"))
-        if not address.strip():
+                st.form_submit_button(t("server_use"), key="server-submit", on_click=_ask_server, args=("use",))
+                st.form_submit_button(t("server_test"), key="server-test", on_click=_ask_server, args=("test",))
+        address = address.strip()
+        if not address:
             return
-        given = (address.strip(), (name or "").strip() or None, key or None)
-        if (use or test) and state.may_administer():
+        if (asked := st.session_state.get("server_asked", "")) and state.may_administer():
+            given = (address, (name or "").strip() or None, key or None)
             found = _tested(workspace, *given)
-            if use and found is not None:  # one that does not answer never takes the place of what does
-                switch(lambda: workspace.use_server(*given))
-                st.rerun()
-            elif found is not None:
-                st.session_state.server_models, st.session_state.server_found = found.models, found
-                st.rerun()  # with the server's models to choose from
-        if not (use or test) and (tested := st.session_state.pop("server_found", None)) is not None:
-            _say(tested)
-        take = st.session_state.get if use or test else st.session_state.pop
-        if (failed := take("server_failed", None)) is not None:
-            notices.bad(failed)
+            st.session_state.update(server_asked="", server_tested=(address, found))
+            if not isinstance(found, Message):  # one that does not answer never takes the place of what does
+                if asked == "use":
+                    st.session_state.server_tested = None
+                    switch(lambda: workspace.use_server(*given))
+                else:
+                    st.session_state.server_models = found.models
+                st.rerun()  # after a test with the server's models to choose from
+        _say(address)
 
 
-def _tested(workspace: Workspace, address: str, name: str | None, key: str | None) -> Connection | None:
-    """What a server answers; None where it does not.
+def _ask_server(asked: str) -> None:
+    st.session_state.update(server_asked=asked, server_tested=None)
 
-    Its cause is kept first and said after: a rerun that comes meanwhile ends this one at the next thing it draws.
+
+def _tested(workspace: Workspace, address: str, name: str | None, key: str | None) -> Connection | Message:
+    """What a server answers, or why it does not.
+
+    A run that comes meanwhile ends this one; what is asked for stays asked, so that one tests it.
     """
-    st.session_state.pop("server_failed", None)
     with st.spinner(t("server_testing")):
         try:
             return waiting.done(lambda: workspace.test_server(address, name, key))
         except RAGError as error:
-            st.session_state.server_failed = error.message
-            return None
+            return error.message
 
 
-def _say(found: Connection) -> None:
+def _say(address: str) -> None:
+    """What the last test found, as long as its address stands there."""
+    tested, found = st.session_state.get("server_tested") or ("", None)
+    if found is None or tested != address:
+        return
+    if isinstance(found, Message):
+        notices.bad(found)
+        return
     notices.calm(
         t(
             "server_answers",
