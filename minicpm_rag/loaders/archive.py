@@ -44,6 +44,11 @@ def check_archive(path: Path, what: Message) -> frozenset[str]:
         raise damaged(what) from exc
 
 
+def is_the_disks_fault(error: BaseException) -> bool:
+    """Whether it is the disk that failed, and not a damaged file: what readers raise of their own has no number."""
+    return isinstance(error, OSError) and bool(error.errno)
+
+
 def damaged(what: Message) -> DocumentError:
     """Return the error for a file that is not what it should be inside."""
     return DocumentError("loaders.damaged", what=what)

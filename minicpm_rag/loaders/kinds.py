@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders.archive import BROKEN_ZIP, damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, damaged, is_the_disks_fault
 from minicpm_rag.loaders.encrypted import is_encrypted
 from minicpm_rag.loaders.formats import FORMATS, KIND_BY_SUFFIX
 from minicpm_rag.messages import Message
@@ -143,7 +143,7 @@ def _kind_of_old_office(path: Path, suffix: str) -> str:
             if found is None and suffix in (".wps", ".wpt") and container.exists("CONTENTS"):
                 found = "doc"  # Microsoft Works; other programs have such a stream too
     except (OSError, ValueError, TypeError, IndexError, AttributeError, struct.error) as exc:
-        if isinstance(exc, OSError) and exc.errno:
+        if is_the_disks_fault(exc):
             raise
         raise DocumentError("loaders.old_office") from exc
     if found is None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from minicpm_rag.loaders.archive import salvaged
+from minicpm_rag.loaders.archive import is_the_disks_fault, salvaged
 from minicpm_rag.loaders.mending import CONTENT_TYPES, mended, missing_parts, packed
 
 Document = TypeVar("Document")
@@ -76,8 +76,8 @@ def open_office(
             with path.open("rb") as file:
                 return read(file)
         except broken as exc:
-            if isinstance(exc, OSError) and exc.errno:
-                raise  # the disk's fault, not the file's
+            if is_the_disks_fault(exc):
+                raise
             return read(packed(_made_ordinary(mended(archive, damaged))))
 
 

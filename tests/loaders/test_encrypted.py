@@ -11,6 +11,7 @@ from office_files import make_docx, make_pptx, make_xlsx
 
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders import encrypted, isolated, load_file
+from minicpm_rag.messages import Message
 
 
 def locked(path: Path, password: str = "geheim 密码") -> Path:
@@ -23,18 +24,20 @@ def locked(path: Path, password: str = "geheim 密码") -> Path:
 
 
 @pytest.mark.parametrize(
-    ("maker", "name", "text"),
+    ("maker", "name", "text", "note"),
     [
-        (make_docx, "a.docx", "试用期为三个月。"),
-        (make_pptx, "a.pptx", "产品路线图"),
-        (make_xlsx, "a.xlsx", "二〇二四年价目表"),
+        (make_docx, "a.docx", "试用期为三个月。", None),
+        (make_pptx, "a.pptx", "产品路线图", None),
+        (make_xlsx, "a.xlsx", "二〇二四年价目表", Message("loaders.formulas_uncomputed", number=1, first="价目表!B5")),
     ],
 )
-def test_a_password_opens_what_it_locked(tmp_path: Path, maker: object, name: str, text: str) -> None:
+def test_a_password_opens_what_it_locked(
+    tmp_path: Path, maker: object, name: str, text: str, note: Message | None
+) -> None:
     path = maker(tmp_path / name)  # type: ignore[operator]
     plain, loaded = load_file(path), load_file(locked(path), password="geheim 密码")
     assert text in loaded.pages[0].text
-    assert (loaded.title, loaded.pages, loaded.note) == (f"locked {name}", plain.pages, plain.note)
+    assert (loaded.title, loaded.pages, loaded.note) == (f"locked {name}", plain.pages, note)
 
 
 def test_without_a_password_one_is_wanted_and_a_wrong_one_is_called_so(tmp_path: Path) -> None:

@@ -23,12 +23,8 @@ from minicpm_rag.text.questions import LONGEST_QUESTION
 
 @pytest.fixture(scope="module")
 def server(knowledge_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(shutil.copytree(knowledge_home, tmp_path_factory.mktemp("attacked") / "home"))
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
+    with Server(shutil.copytree(knowledge_home, tmp_path_factory.mktemp("attacked") / "home")) as started:
+        yield started
 
 
 @pytest.fixture

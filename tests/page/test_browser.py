@@ -41,10 +41,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("page") / "home", max_new_tokens="60000", upload_megabytes="1")
-    started.start()
-    yield started
-    started.stop()
+    home = tmp_path_factory.mktemp("page") / "home"
+    with Server(home, max_new_tokens="60000", upload_megabytes="1") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

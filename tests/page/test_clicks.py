@@ -47,12 +47,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("clicked")
     (folder / "held.py").write_text(HELD, encoding="utf-8")
     shutil.copytree(REPOSITORY / ".streamlit", folder / ".streamlit")
-    made = Server(folder / "home", script=folder / "held.py")
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
+    with Server(folder / "home", script=folder / "held.py") as started:
+        yield started
 
 
 @pytest.fixture

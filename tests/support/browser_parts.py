@@ -55,6 +55,13 @@ class Server:
         self.address = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def start(self) -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MINICPM_RAG_")}
         self.home.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders.archive import damaged
+from minicpm_rag.loaders.archive import damaged, is_the_disks_fault
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.encodings import clean, decode
 from minicpm_rag.loaders.files import loaded
@@ -49,7 +49,7 @@ def read(path: Path) -> LoadedFile:
         with olefile.OleFileIO(path) as container:
             _write(_Storage(container, []), letter, depth=0)
     except (OSError, ValueError, TypeError, IndexError, AttributeError, KeyError, struct.error) as exc:
-        if isinstance(exc, OSError) and exc.errno:
+        if is_the_disks_fault(exc):
             raise
         raise damaged(_WHAT) from exc
     return loaded(path.name, [letter.page()], note=attachments_note(letter.attachments))

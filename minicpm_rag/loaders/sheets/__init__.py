@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from minicpm_rag.errors import DocumentError
-from minicpm_rag.loaders.archive import BROKEN_ZIP, Salvaged, check_archive, damaged
+from minicpm_rag.loaders.archive import BROKEN_ZIP, Salvaged, check_archive, damaged, is_the_disks_fault
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.cell_values import shown
 from minicpm_rag.loaders.mending import loaded_in_part
@@ -73,8 +73,8 @@ def _pages(path: Path, damaged_parts: list[str], notes: list[Message]) -> list[P
     try:
         return open_office(path, lambda file: _read(file, damaged_parts, notes), _DAMAGED, damaged_parts)
     except _DAMAGED as exc:
-        if isinstance(exc, OSError) and exc.errno:
-            raise  # the disk's fault, not the workbook's
+        if is_the_disks_fault(exc):
+            raise
         if isinstance(exc, zipfile.BadZipFile):
             raise damaged(_WHAT) from exc
         notes.append(Message("loaders.values_only"))
@@ -123,7 +123,7 @@ def _read(file: BinaryIO, damaged_parts: list[str], notes: list[Message]) -> lis
     try:
         return _sheets(file, beside, notes)
     except _DAMAGED as exc:
-        if isinstance(exc, OSError) and exc.errno:
+        if is_the_disks_fault(exc):
             raise
         return _sheets(only_cells(file, damaged_parts), beside, notes)
 
