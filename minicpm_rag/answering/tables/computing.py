@@ -81,21 +81,9 @@ class Computing(Comparing):
             )
         if counted is not None and not self.conditions and words.PERMITTED.search(self.text):
             return None
-        if counted is not None and not measures and (own := self._counter_column(counted)) is not None:
-            return self._of("sum", (own,), group)
-        if counted is not None and not measures and (own := self._counted_in(counted)) is not None:
-            return self._of("sum", (own,), group)
-        if counted is not None and not measures and counted.group()[-1:] in words.PACKS:
-            packed = self.hinted("quantity") or self.hinted("stock")
-            return None if packed is None else self._of("sum", (packed,), group)
-        if counted is not None and not measures and (sold := self._sold(counted)) is not None:
-            return self._of("sum", (sold,), group)
         if counted is not None and not measures:
-            noun = self._counted_field(counted) or self._counted_persons(counted)
-            if noun is not None and group != noun and self._column(noun).distinct < self.tables[noun.table].rows:
-                return self._of("distinct", (noun,), group)
-            return self._of("count", (), group) if self._counts_rows(counted) else None
-        if counted is not None and measures and not self._is_counted(counted, measures):
+            return self._count(counted, group)
+        if counted is not None and not self._is_counted(counted, measures):
             return None
         if mean is not None:
             if group is not None and self._column(group).kind == "date" and not group.part:
@@ -126,6 +114,20 @@ class Computing(Comparing):
         if measures or mean is not None or total is not None or counted is not None:
             return None
         return self._listed(asked, measures, is_listed=listed is not None, is_who=who is not None)
+
+    def _count(self, counted: re.Match[str], group: Field | None) -> TableQuery | None:
+        """How many there are of what is asked for: a column that tells is added up, else names or rows are counted."""
+        added = self._counter_column(counted) or self._counted_in(counted)
+        if added is None and counted.group()[-1:] in words.PACKS:
+            added = self.hinted("quantity") or self.hinted("stock")
+            return None if added is None else self._of("sum", (added,), group)
+        added = added or self._sold(counted)
+        if added is not None:
+            return self._of("sum", (added,), group)
+        noun = self._counted_field(counted) or self._counted_persons(counted)
+        if noun is not None and group != noun and self._column(noun).distinct < self.tables[noun.table].rows:
+            return self._of("distinct", (noun,), group)
+        return self._of("count", (), group) if self._counts_rows(counted) else None
 
     def _listed(
         self, asked: Field | None, measures: tuple[Field, ...], *, is_listed: bool, is_who: bool

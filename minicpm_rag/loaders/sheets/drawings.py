@@ -28,15 +28,18 @@ def related(archive: zipfile.ZipFile, part: str, damaged: list[str]) -> dict[str
     found: dict[str, tuple[str, str]] = {}
     if relations not in archive.NameToInfo:
         return found
-    known = {name.lower(): name for name in archive.NameToInfo}  # the names of parts mean the same in capitals
+    in_capitals: dict[str, str] = {}  # the names of parts mean the same in them; made where a name is written otherwise
     root = _root(archive, relations, "Relationships", damaged)
     for relation in root if root is not None else ():
         if not isinstance(relation.tag, str) or relation.get("TargetMode") == "External":
             continue
         kind = str(relation.get("Type", "")).rsplit("/", 1)[-1]
-        target = posixpath.normpath(posixpath.join(folder, str(relation.get("Target")))).lstrip("/").lower()
-        if target in known:
-            found[str(relation.get("Id"))] = kind, known[target]
+        target = posixpath.normpath(posixpath.join(folder, str(relation.get("Target")))).lstrip("/")
+        if target not in archive.NameToInfo:
+            in_capitals = in_capitals or {name.upper(): name for name in archive.NameToInfo}
+            target = in_capitals.get(target.upper(), target)
+        if target in archive.NameToInfo:
+            found[str(relation.get("Id"))] = kind, target
         elif kind in _WITH_TEXT:
             damaged.append(file_name(target))
     return found
