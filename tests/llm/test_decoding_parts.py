@@ -9,7 +9,7 @@ import pytest
 from minicpm_rag.llm.checkpoint.quantization import matrix
 from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool
 from minicpm_rag.llm.decoding.drafting import draft
-from minicpm_rag.llm.decoding.launch import flash_stages, head_tiles, linear_tiles
+from minicpm_rag.llm.decoding.launch import flash_stages, head_tiles, linear_tiles, tensor_tiles, vector_tiles
 from minicpm_rag.llm.decoding.sampling import choose, draw
 from minicpm_rag.llm.decoding.slots import Slots
 from minicpm_rag.llm.generation import Sampling
@@ -231,16 +231,29 @@ def test_kernels_for_many_rows_fit_a_card_with_99_kb_of_shared_memory() -> None:
     for width in (64, 128, 256):
         stages = flash_stages(2 * width, small)
         assert stages == 1 or (2 * stages + 1) * 64 * 2 * width <= 99 << 10
-    for rows in (16, 32):
-        for outputs, columns, gated in (
-            (6912, 2304, False),
-            (2304, 5760, False),
-            (5760, 2304, True),
-            (122_753, 2304, False),
-        ):
-            tiles = linear_tiles(rows, outputs, columns, gated, 8)
-            loads = tiles["SLICES"] * tiles["BLOCK_K"] * (tiles["BLOCK_N"] * (1 + gated) + 2 * tiles["BLOCK_R"])
+    for rows, bits, size in ((16, 8, 2), (32, 8, 2), (1, 16, 4), (8, 16, 4), (8, 8, 4)):
+        for outputs, gated in ((6912, False), (2304, False), (5760, True), (122_753, False)):
+            tiles = linear_tiles(rows, outputs, gated, bits, size)
+            weights = tiles["BLOCK_N"] * (1 + gated) * (size if bits == 16 else 1)
+            loads = tiles["SLICES"] * tiles["BLOCK_K"] * (weights + size * tiles["BLOCK_R"])
             assert loads * tiles["STAGES"] <= 99 << 10
+
+
+def test_kernels_for_one_row_give_each_thread_whole_words_and_no_more_than_its_registers_hold() -> None:
+    for bits, outputs, columns, gated in (
+        (16, 6912, 2304, False), (16, 2304, 2304, False), (16, 2304, 5760, False), (16, 5760, 2304, True),
+        (16, 122_753, 2304, False), (8, 2304, 2304, False), (8, 2304, 5760, False),
+    ):  # fmt: skip
+        tiles = vector_tiles(outputs, columns, gated, bits)
+        assert tiles["BLOCK_N"] % tiles["LANES"] == 0
+        numbers = tiles["LANES"] * tiles["BLOCK_K"] // (32 * tiles["num_warps"])
+        assert numbers * bits // 8 == 16  # bytes that a thread loads at once
+        loads = tiles["AHEAD"] * tiles["BLOCK_N"] // tiles["LANES"] * (1 + gated)
+        assert loads * 4 <= 128  # of 255 registers
+    for bits, gated in ((8, False), (8, True), (4, False), (4, True)):
+        tiles = tensor_tiles(gated, bits)
+        assert tiles["num_warps"] == tiles["SLICES"]
+        assert 2 * tiles["AHEAD"] * 4 <= 128
 
 
 @pytest.mark.parametrize(("weights", "error"), [("int8", 0.012), ("int4", 0.13)])

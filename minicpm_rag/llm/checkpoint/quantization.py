@@ -26,7 +26,7 @@ class Matrix:
     """A weight matrix [rows, columns] as it is stored: `bits` 16 means unchanged, whatever its precision."""
 
     data: torch.Tensor
-    scale: torch.Tensor  # empty for 16 bits
+    scale: torch.Tensor  # empty for 16 bits; 8: [rows]; 4: [rows, groups / 2, 2], both halves of a row side by side
     bits: int
     rows: int
     columns: int
@@ -46,7 +46,7 @@ class Matrix:
             return (self.data * self.scale[:, None]).to(dtype)
         low, high = (self.data & 15), (self.data >> 4)
         whole = torch.cat((low, high), dim=1).float() - 8
-        grouped = whole.view(self.rows, -1, INT4_GROUP) * self.scale[:, :, None]
+        grouped = whole.view(self.rows, 2, -1, INT4_GROUP) * self.scale.transpose(1, 2)[..., None]
         return grouped.view(self.rows, self.columns).to(dtype)
 
     def some_rows(self, index: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -94,7 +94,8 @@ def _int4(weight: torch.Tensor) -> Matrix:
     scale = _fitted(grouped, (extreme / -8).where(extreme != 0, torch.ones_like(extreme)))
     whole = ((grouped / scale).round().clamp(-8, 7) + 8).to(torch.uint8).view(rows, columns)
     packed = whole[:, : columns // 2] | (whole[:, columns // 2 :] << 4)
-    return Matrix(packed.contiguous(), scale.squeeze(2).contiguous(), 4, rows, columns)
+    pairs = scale.view(rows, 2, -1).transpose(1, 2)
+    return Matrix(packed.contiguous(), pairs.contiguous(), 4, rows, columns)
 
 
 def _fitted(grouped: torch.Tensor, widest: torch.Tensor) -> torch.Tensor:

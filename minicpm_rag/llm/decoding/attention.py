@@ -103,7 +103,10 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
 
     # This program's blocks.
     blocks = tl.cdiv(old, KV_BLOCK)
-    part = tl.cdiv(blocks, SPLITS)
+    part = tl.maximum(tl.cdiv(blocks, SPLITS), 1)
+    last = tl.minimum(tl.cdiv(blocks, part), SPLITS - 1)
+    if split > last:
+        return
     end = tl.minimum(blocks, (split + 1) * part)
     wait_for_previous(PDL)
 
@@ -136,7 +139,7 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
             v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
         best, total, mixed = _attend(q, k, v, k_scale, v_scale, here[None, :], best, total, mixed)
 
-    if split == SPLITS - 1:  # phase 3, in the last split because it has the fewest blocks
+    if split == last:  # phase 3, in the last split because it has the fewest blocks
         t = tl.arange(0, BLOCK_T)
         t_mask = (t < T)[:, None] & in_head[None, :]
         row = (sequence * T + t) * ROW
@@ -176,15 +179,18 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
         return
     tl.debug_barrier()  # the stores of all threads of this program come before the count
     arrived = tl.atomic_add(counter_ptr + tl.program_id(0), 1, sem="acq_rel")
-    if arrived == SPLITS - 1:  # phase 5
+    if arrived == last:  # phase 5
         parts = group + tl.arange(0, SPLITS)
+        used = tl.arange(0, SPLITS) <= last
         for first in tl.static_range(0, ROWS, CHUNK):
             q_row = first + tl.arange(0, CHUNK)
             spot = parts[:, None] * ROWS + q_row[None, :]
-            bests = tl.load(sums_ptr + spot * 2, cache_modifier=".cg")
+            bests = tl.load(sums_ptr + spot * 2, mask=used[:, None], other=-1e30, cache_modifier=".cg")
             share = tl.exp2(bests - tl.max(bests, axis=0)[None, :])
-            whole = tl.sum(tl.load(sums_ptr + spot * 2 + 1, cache_modifier=".cg") * share, axis=0)
-            values = tl.load(partial_ptr + spot[:, :, None] * BLOCK_D + d[None, None, :], cache_modifier=".cg")
+            totals = tl.load(sums_ptr + spot * 2 + 1, mask=used[:, None], other=0.0, cache_modifier=".cg")
+            whole = tl.sum(totals * share, axis=0)
+            places = partial_ptr + spot[:, :, None] * BLOCK_D + d[None, None, :]
+            values = tl.load(places, mask=used[:, None, None], other=0.0, cache_modifier=".cg")
             value = tl.sum(values * share[:, :, None], axis=0) / whole[:, None]
             q_offset = (sequence * T + q_row // REP) * (H * D) + (head * REP + q_row % REP) * D
             q_here = (q_row < T * REP)[:, None] & in_head[None, :]
@@ -193,9 +199,9 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
 
 
 @triton.jit
-def combine_kernel(partial_ptr, sums_ptr, out_ptr, T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr,
-                   D: tl.constexpr, SPLITS: tl.constexpr, BLOCK_D: tl.constexpr, ROWS: tl.constexpr,
-                   PDL: tl.constexpr):  # fmt: skip
+def combine_kernel(partial_ptr, sums_ptr, slots_ptr, length_ptr, out_ptr, T: tl.constexpr, H: tl.constexpr,
+                   KV: tl.constexpr, D: tl.constexpr, KV_BLOCK: tl.constexpr, SPLITS: tl.constexpr,
+                   BLOCK_D: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """Phase 5 for one row of one sequence and key head a program."""
     start_next(PDL)
     wait_for_previous(PDL)
@@ -203,11 +209,14 @@ def combine_kernel(partial_ptr, sums_ptr, out_ptr, T: tl.constexpr, H: tl.conste
     group = tl.program_id(0)
     q_row = tl.program_id(1)
     d = tl.arange(0, BLOCK_D)
+    slot = tl.load(slots_ptr + group // KV).to(tl.int64)
+    blocks = tl.cdiv(tl.load(length_ptr + slot).to(tl.int32) - 1, KV_BLOCK)
+    used = tl.arange(0, SPLITS) <= tl.cdiv(blocks, tl.maximum(tl.cdiv(blocks, SPLITS), 1))
     spot = (group * SPLITS + tl.arange(0, SPLITS)) * ROWS + q_row
-    bests = tl.load(sums_ptr + spot * 2)
+    bests = tl.load(sums_ptr + spot * 2, mask=used, other=-1e30)
     share = tl.exp2(bests - tl.max(bests, axis=0))
-    whole = tl.sum(tl.load(sums_ptr + spot * 2 + 1) * share, axis=0)
-    values = tl.load(partial_ptr + spot[:, None] * BLOCK_D + d[None, :])
+    whole = tl.sum(tl.load(sums_ptr + spot * 2 + 1, mask=used, other=0.0) * share, axis=0)
+    values = tl.load(partial_ptr + spot[:, None] * BLOCK_D + d[None, :], mask=used[:, None], other=0.0)
     value = tl.sum(values * share[:, None], axis=0) / whole
     row = (group // KV * T + q_row // REP) * H + group % KV * REP + q_row % REP
     tl.store(out_ptr + row * D + d, value, mask=d < D)

@@ -9,16 +9,10 @@ The lowest score that top-k and top-p keep is found without sorting 122,753 of t
     2. gather    the scores above the threshold that certainly keeps enough: each block's own, up to ROOM of them
     3. search    one program a row halves the interval in which the score lies until it is as narrow as float32 is fine
 
-Where a block has more candidates than ROOM (a flat distribution without top-k), passes over all scores find it instead.
-Each sets 32 thresholds into the interval and weighs what lies above each; the two neighbours between which the weight
-falls below the limit are the next interval. Five passes narrow 30 nats down to the precision of float32:
+Where a block has more candidates than ROOM (a flat distribution without top-k), that program looks at all scores of
+its row instead: slower, but without kernels that nearly always have nothing to do.
 
-    weight above   60 57 51 48 . . .  9  2  0        limit: k = 50
-    thresholds      |  |  |  |        |  |  |
-    scores       low .. .: .:|: :.. . . .  .  best
-                          ^--^ next interval
-
-Top-k weighs each score by 1 and its limit is k. Top-p starts from the interval (what top-k keeps, best], weighs each
+Top-k weighs each score by 1 and its limit is k. Top-p looks between what top-k keeps and the best score, weighs each
 score by its probability, and its limit is the share p of what all kept scores weigh.
 """
 
@@ -32,9 +26,9 @@ import triton.language as tl
 
 from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
 
-THRESHOLDS = tl.constexpr(32)
 COARSE = tl.constexpr(16)
 ROOM = tl.constexpr(128)
+_SEARCHED = tl.constexpr(8192)  # scores at a time where all are looked at
 _HALVINGS = tl.constexpr(25)  # of 30 nats: down to 9e-7
 # A score so many nats below the best has e**-30 of its probability: it is never drawn.
 _DEPTH = tl.constexpr(30.0)
@@ -158,10 +152,44 @@ def gather_kernel(scores_ptr, best_ptr, coarse_ptr, candidate_ptr, count_ptr, sl
     tl.store(count_ptr + group, tl.sum(chosen, axis=0))
 
 
+@triton.jit
+def _weight_of_all(scores_ptr, V, best, threshold, COUNTED: tl.constexpr):
+    """What of all scores of a row lies above the threshold: how many, or their probability."""
+    above = tl.zeros([_SEARCHED], tl.float32)
+    for start in tl.range(0, V, _SEARCHED):
+        index = start + tl.arange(0, _SEARCHED)
+        scores = tl.load(scores_ptr + index, mask=index < V, other=float("-inf"))
+        weight = 1.0 if COUNTED else tl.exp(scores - best)
+        above += tl.where(scores > threshold, weight, 0.0)
+    return tl.sum(above, axis=0)
+
+
+@triton.jit
+def _searched(scores_ptr, V, best, lowest, top_k, top_p):
+    """What the kept scores of a row lie above, found among all of them."""
+    if top_k > 0:
+        high = best
+        for _ in tl.range(_HALVINGS):
+            middle = 0.5 * (lowest + high)
+            fits = _weight_of_all(scores_ptr, V, best, middle, True) >= top_k
+            lowest = tl.where(fits, middle, lowest)
+            high = tl.where(fits, high, middle)
+    if top_p < 1.0:
+        whole = _weight_of_all(scores_ptr, V, best, lowest, False)
+        high = best
+        for _ in tl.range(_HALVINGS):
+            middle = 0.5 * (lowest + high)
+            fits = _weight_of_all(scores_ptr, V, best, middle, False) >= top_p * whole
+            lowest = tl.where(fits, middle, lowest)
+            high = tl.where(fits, high, middle)
+    return lowest
+
+
 @triton.jit(do_not_specialize=["T"])
-def search_kernel(best_ptr, coarse_ptr, candidate_ptr, count_ptr, lowest_ptr, slots_ptr, temperature_ptr, top_k_ptr,
-                  top_p_ptr, T, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """Phase 3: what the kept scores of one row lie above; infinity where a block has too many candidates to tell."""
+def search_kernel(scores_ptr, best_ptr, coarse_ptr, candidate_ptr, count_ptr, lowest_ptr, slots_ptr, temperature_ptr,
+                  top_k_ptr, top_p_ptr, V, T, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr,
+                  PDL: tl.constexpr):  # fmt: skip
+    """Phase 3: what the kept scores of one row lie above."""
     start_next(PDL)
     wait_for_previous(PDL)
     row = tl.program_id(0)
@@ -176,7 +204,7 @@ def search_kernel(best_ptr, coarse_ptr, candidate_ptr, count_ptr, lowest_ptr, sl
         block = place // ROOM
         count = tl.load(count_ptr + row * BLOCKS + block, mask=block < BLOCKS, other=0)
         if tl.max(count, axis=0) > ROOM:
-            lowest = float("inf")
+            lowest = _searched(scores_ptr + row.to(tl.int64) * V, V, best, lowest, top_k, top_p)
         else:
             scores = tl.load(
                 candidate_ptr + row * BLOCKS * ROOM + place, mask=place % ROOM < count, other=float("-inf")
@@ -203,101 +231,6 @@ def search_kernel(best_ptr, coarse_ptr, candidate_ptr, count_ptr, lowest_ptr, sl
 
 
 @triton.jit
-def _narrowed(low, high, weight, limit):
-    """The part of (low, high] between the neighbours where the weight above [THRESHOLDS] falls below the limit."""
-    j = tl.arange(0, THRESHOLDS)
-    step = (high - low) / THRESHOLDS
-    under = tl.min(tl.where(weight < limit, j, THRESHOLDS), axis=0)
-    new_low = low + step * tl.maximum(under - 1, 0).to(tl.float32)
-    new_high = tl.where(under == THRESHOLDS, high, low + step * under.to(tl.float32))
-    return new_low, new_high
-
-
-@triton.jit
-def _weight_above(weight_ptr, number, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):
-    """What lies above each threshold of pass `number` [THRESHOLDS], over all blocks."""
-    block = tl.arange(0, BLOCKS_PADDED)
-    j = tl.arange(0, THRESHOLDS)
-    place = (number * BLOCKS + block)[:, None] * THRESHOLDS + j[None, :]
-    return tl.sum(tl.load(weight_ptr + place, mask=(block < BLOCKS)[:, None], other=0.0), axis=0)
-
-
-@triton.jit
-def _top_k_interval(interval_ptr, weight_ptr, top_k, best, number, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):
-    """(low, high] for top-k's pass `number`: it holds the lowest score that top-k keeps."""
-    low = best - _DEPTH
-    high = best
-    if number > 0:
-        limit = tl.where(top_k > 0, top_k.to(tl.float32), float("inf"))
-        before_ptr = interval_ptr + (number - 1) * 3
-        weight = _weight_above(weight_ptr, number - 1, BLOCKS, BLOCKS_PADDED)
-        low, high = _narrowed(tl.load(before_ptr), tl.load(before_ptr + 1), weight, limit)
-    return low, high
-
-
-@triton.jit
-def _top_p_interval(interval_ptr, weight_ptr, top_k, top_p, best, number, PASSES: tl.constexpr,
-                    BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr):  # fmt: skip
-    """(low, high] for top-p's pass `number`, and the limit: it holds the lowest score that top-k and top-p keep.
-
-    Top-p's passes come after top-k's in memory. The limit is known once the first has weighed all that top-k keeps.
-    """
-    if number == 0:
-        low, _high = _top_k_interval(interval_ptr, weight_ptr, top_k, best, PASSES, BLOCKS, BLOCKS_PADDED)
-        high = best
-        limit = best  # of no use yet
-    else:
-        before = PASSES + number - 1
-        before_ptr = interval_ptr + before * 3
-        weight = _weight_above(weight_ptr, before, BLOCKS, BLOCKS_PADDED)
-        limit = tl.load(before_ptr + 2)
-        if number == 1:
-            limit = tl.where(top_p < 1.0, tl.max(weight, axis=0) * top_p, float("inf"))
-        low, high = _narrowed(tl.load(before_ptr), tl.load(before_ptr + 1), weight, limit)
-    return low, high, limit
-
-
-@triton.jit(do_not_specialize=["number", "T"])
-def narrow_kernel(scores_ptr, best_ptr, lowest_ptr, interval_ptr, weight_ptr, slots_ptr, top_k_ptr, top_p_ptr, V,
-                  number, T, TOP_P: tl.constexpr, PASSES: tl.constexpr, BLOCKS: tl.constexpr,
-                  BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr, CHUNK: tl.constexpr,
-                  PDL: tl.constexpr):  # fmt: skip
-    """Pass `number` of top-k or of top-p: weigh what this block has above each threshold of the interval."""
-    start_next(PDL)
-    wait_for_previous(PDL)
-    row = tl.program_id(0)
-    if tl.load(lowest_ptr + row) != float("inf"):  # it was found among the candidates
-        return
-    slot = tl.load(slots_ptr + row // T)
-    interval_ptr += row * 2 * PASSES * 3
-    weight_ptr += row * 2 * PASSES * BLOCKS * THRESHOLDS
-    best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
-    top_k = tl.load(top_k_ptr + slot)
-    if TOP_P:
-        low, high, limit = _top_p_interval(
-            interval_ptr, weight_ptr, top_k, tl.load(top_p_ptr + slot), best, number, PASSES, BLOCKS, BLOCKS_PADDED
-        )
-        place = PASSES + number
-    else:
-        low, high = _top_k_interval(interval_ptr, weight_ptr, top_k, best, number, BLOCKS, BLOCKS_PADDED)
-        limit = best  # of no use
-        place = number
-    if tl.program_id(1) == 0:
-        tl.store(interval_ptr + place * 3, low)
-        tl.store(interval_ptr + place * 3 + 1, high)
-        tl.store(interval_ptr + place * 3 + 2, limit)
-    j = tl.arange(0, THRESHOLDS)
-    threshold = low + (high - low) / THRESHOLDS * j.to(tl.float32)
-    above = tl.zeros([CHUNK, THRESHOLDS], tl.float32)
-    for start in tl.range(0, BLOCK, CHUNK):
-        index = tl.program_id(1) * BLOCK + start + tl.arange(0, CHUNK)
-        scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
-        weight = tl.exp(scores - best) if TOP_P else tl.full([CHUNK], 1.0, tl.float32)
-        above += tl.where(scores[:, None] > threshold[None, :], weight[:, None], 0.0)
-    tl.store(weight_ptr + (place * BLOCKS + tl.program_id(1)) * THRESHOLDS + j, tl.sum(above, axis=0))
-
-
-@triton.jit
 def _hashed(word):
     word = (word ^ (word >> 16)) * 0x7FEB352D
     word = (word ^ (word >> 15)) * 0x846CA68B
@@ -305,22 +238,14 @@ def _hashed(word):
 
 
 @triton.jit(do_not_specialize=["T"])
-def draw_kernel(scores_ptr, best_ptr, lowest_ptr, interval_ptr, weight_ptr, value_ptr, index_ptr, slots_ptr, length_ptr,
-                temperature_ptr, top_k_ptr, top_p_ptr, seed_ptr, V, T, PASSES: tl.constexpr,
-                BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr,
-                PDL: tl.constexpr):  # fmt: skip
+def draw_kernel(scores_ptr, lowest_ptr, value_ptr, index_ptr, slots_ptr, length_ptr, temperature_ptr, seed_ptr, V, T,
+                BLOCKS: tl.constexpr, BLOCK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """Each block's largest score plus noise among the kept scores, and its index; see `sampling.noise`."""
     start_next(PDL)
     wait_for_previous(PDL)
     row = tl.program_id(0)
     slot = tl.load(slots_ptr + row // T)
-    best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
     low = tl.load(lowest_ptr + row)
-    if low == float("inf"):
-        low, _high, _limit = _top_p_interval(
-            interval_ptr + row * 2 * PASSES * 3, weight_ptr + row * 2 * PASSES * BLOCKS * THRESHOLDS,
-            tl.load(top_k_ptr + slot), tl.load(top_p_ptr + slot), best, PASSES, PASSES, BLOCKS,
-            BLOCKS_PADDED)  # fmt: skip
     index = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
     position = (tl.load(length_ptr + slot) + row % T).to(tl.uint32)

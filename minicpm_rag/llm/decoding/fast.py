@@ -6,13 +6,22 @@ back to the host, so all of it can be captured in a graph.
 
 from __future__ import annotations
 
+import functools
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.llm.checkpoint.quantization import Matrix
-from minicpm_rag.llm.decoding import many
+from minicpm_rag.llm.checkpoint.quantization import Matrix, Weights
+from minicpm_rag.llm.decoding import many, plain
 from minicpm_rag.llm.decoding.cache import BLOCK, LayerCache
-from minicpm_rag.llm.decoding.launch import attention_splits, linear_tiles, parts, power_of_two
+from minicpm_rag.llm.decoding.launch import (
+    attention_splits,
+    linear_tiles,
+    parts,
+    power_of_two,
+    tensor_tiles,
+    vector_tiles,
+)
 from minicpm_rag.llm.decoding.many import prefill_attention
 from minicpm_rag.llm.decoding.weights import DecoderWeights
 
@@ -24,27 +33,40 @@ if TYPE_CHECKING:
     from minicpm_rag.llm.decoding.rope import RotaryTables
     from minicpm_rag.llm.decoding.slots import Slots
 
+_log = logging.getLogger(__name__)
+
 # Above so many rows cuBLAS is quicker than `linear`. It would first write quantized weights out in full.
 _FEW_ROWS = 8
 _FEW_QUANTIZED_ROWS = 32
 
-# Query rows of a key head whose splits the last program of the attention kernel adds up itself.
+# Query rows of a key head, and these times splits, that the last program of the attention kernel adds up itself.
 _ROWS_OF_ONE_PROGRAM = 8
+_PARTS_OF_ONE_PROGRAM = 128
 
-# Each pass tells 32 thresholds apart: five passes over 30 nats reach 9e-7, the spacing of float32 scores.
-_PASSES = 5
+# Outputs of a program of the tensor kernel: a warp multiplies 16 rows, with a gate 8 of it and 8 of what it gates.
+_TENSOR_ROWS = 16
+
 _SCORES_BLOCK = 2048
 _SCORES_CHUNK = 128
 
 
 @dataclass
 class Residual:
-    """The residual stream, the gain of the norm that reads it next, and for several rows what that norm needs."""
+    """The residual stream, the gain of the norm that reads it next, and what that norm needs.
+
+    One row of 16-bit numbers has kernels of its own, for which `scaled` is of float32 or, for quantized weights,
+    [3, hidden] of bfloat16.
+    """
 
     rows: torch.Tensor
     gain: torch.Tensor
-    scaled: torch.Tensor  # rows times gain; for one row the kernel multiplies by itself
+    scaled: torch.Tensor  # rows times gain
     squares: torch.Tensor  # [parts, rows]: sums of squares, to be added up
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is one row for the kernels of one row."""
+        return len(self.rows) == 1 and (len(self.scaled) == 3 or self.scaled.dtype != self.rows.dtype)
 
 
 def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residual:
@@ -53,12 +75,13 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residua
 
     from minicpm_rag.llm.decoding.linear import scale_kernel
 
-    if len(ids) > (_FEW_ROWS if weights.layers[0].qkv.bits == 16 else _FEW_QUANTIZED_ROWS):
+    bits = weights.layers[0].qkv.bits
+    if len(ids) > (_FEW_ROWS if bits == 16 else _FEW_QUANTIZED_ROWS):
         return many.enter(ids, weights)
+    if len(ids) == 1 and _served_alone(weights, bits):
+        return _enter_alone(ids, weights)
     rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
     gain = weights.layers[0].attention_norm
-    if len(ids) == 1:
-        return Residual(rows, gain, rows, rows)
     # As many parts as a product leaves behind, so that the same kernel serves the first layer.
     count = _square_parts(len(ids), weights.layers[0].down)
     squares = torch.zeros((count, len(ids)), dtype=torch.float32, device=rows.device)
@@ -67,6 +90,73 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residua
     options: dict[str, Any] = {"K": width, "BLOCK_K": power_of_two(width), "PDL": False}
     scale_kernel[(len(ids),)](rows, gain, residual.scaled, residual.squares, **options)
     return residual
+
+
+def _served_alone(weights: DecoderWeights, bits: int) -> bool:
+    """Whether one row has kernels of its own: not in float32, with quantized weights only in bfloat16."""
+    import torch
+
+    if bits == 16:
+        return weights.dtype in (torch.bfloat16, torch.float16)
+    return weights.dtype == torch.bfloat16 and _lanes_hold_rows(weights.device)
+
+
+def _enter_alone(ids: torch.Tensor, weights: DecoderWeights) -> Residual:
+    """The embedding of one id for the kernels of one row."""
+    import torch
+
+    from minicpm_rag.llm.decoding.dependent_launch import launch_options
+    from minicpm_rag.llm.decoding.vector import embed_kernel
+
+    table, gain, down = weights.embedding, weights.layers[0].attention_norm, weights.layers[0].down
+    rows = torch.empty((1, table.columns), dtype=weights.dtype, device=weights.device)
+    quantized = weights.layers[0].qkv.bits < 16
+    scaled = rows.new_empty((3, table.columns)) if quantized else torch.empty_like(rows, dtype=torch.float32)
+    # As many parts as a product leaves behind, so that the same kernel serves the first layer.
+    block = _alone_tiles(down, down.rows, False, False)[1]
+    squares = torch.empty((parts(table.columns, block), 1), dtype=torch.float32, device=weights.device)
+    embed_kernel[(len(squares),)](
+        ids, table.data, table.scale, gain, rows, scaled, squares, table.columns, weights.embedding_multiplier,
+        BITS=table.bits, BLOCK=block, num_warps=1, **launch_options(weights.device),
+    )  # fmt: skip
+    return Residual(rows, gain, scaled, squares)
+
+
+def _on_tensor_cores(bits: int, normed: bool) -> bool:
+    """Whether one row is multiplied by `tensor_kernel`: of 8 bits what is not normed is quicker by `vector_kernel`."""
+    return bits == 4 or (bits == 8 and normed)
+
+
+def _alone_tiles(matrix: Matrix, outputs: int, gated: bool, normed: bool) -> tuple[dict[str, int], int]:
+    """Constants of the kernel for one row, and how many outputs a program of it computes."""
+    if _on_tensor_cores(matrix.bits, normed):
+        return tensor_tiles(gated, matrix.bits), _TENSOR_ROWS // (2 if gated else 1)
+    tiles = vector_tiles(outputs, matrix.columns, gated, matrix.bits)
+    return tiles, tiles["BLOCK_N"]
+
+
+@functools.cache
+def _lanes_hold_rows(device: torch.device) -> bool:
+    """Whether this Triton lays out what a warp loads as `tensor_kernel` takes for granted: a small product tells."""
+    import torch
+
+    from minicpm_rag.llm.checkpoint.quantization import matrix
+
+    generator = torch.Generator(device).manual_seed(0)
+    weight = torch.randn((32, 256), generator=generator, device=device)
+    rows = torch.randn((1, 256), generator=generator, device=device).to(torch.bfloat16)
+    gain = torch.ones(256, dtype=torch.bfloat16, device=device)
+    scaled = torch.cat((rows, torch.zeros((2, 256), dtype=torch.bfloat16, device=device)))
+    residual = Residual(rows, gain, scaled, rows.float().square().sum(dim=1)[None])
+    kinds: tuple[Weights, ...] = ("int8", "int4")
+    for kind in kinds:
+        stored = matrix(weight, kind)
+        ours = project(residual, stored, 0.0, dtype=torch.float32)
+        wanted = plain.project(plain.Residual(rows.float(), gain.float()), stored, 0.0)
+        if not torch.allclose(ours, wanted, rtol=1e-3, atol=1e-3):
+            _log.warning("one sequence of a quantized model is decoded slowly: this Triton lays out warps differently")
+            return False
+    return True
 
 
 def project(
@@ -97,18 +187,19 @@ def add(
     if isinstance(residual, many.Residual):
         return many.add(residual, rows, matrix, multiplier, gain)
     out = torch.empty_like(residual.rows)
-    if len(rows) == 1:
-        result = Residual(out, gain, out, out)
+    if residual.alone:
+        count = parts(matrix.rows, _alone_tiles(matrix, matrix.rows, False, False)[1])
     else:
-        squares = residual.squares.new_empty((_square_parts(len(rows), matrix), len(rows)))
-        result = Residual(out, gain, torch.empty_like(out), squares)
+        count = _square_parts(len(rows), matrix)
+    squares = residual.squares.new_empty((count, len(rows)))
+    result = Residual(out, gain, torch.empty_like(residual.scaled), squares)
     _product(rows, matrix, out, multiplier, result, added_to=residual.rows)
     return result
 
 
 def _square_parts(rows: int, matrix: Matrix) -> int:
     """Into how many parts a product with this matrix leaves the squares of its result: one for each program."""
-    return parts(matrix.rows, linear_tiles(rows, matrix.rows, matrix.columns, False, matrix.bits)["BLOCK_N"])
+    return parts(matrix.rows, linear_tiles(rows, matrix.rows, False, matrix.bits)["BLOCK_N"])
 
 
 def _product(
@@ -123,36 +214,50 @@ def _product(
     added_to: torch.Tensor | None = None,
 ) -> None:
     """Launch the kernel: without `added_to` it norms the residual's rows, with it it fills the new `residual`."""
-    from minicpm_rag.llm.decoding.dependent_launch import launch_options
     from minicpm_rag.llm.decoding.linear import linear_kernel
 
-    tiles = linear_tiles(len(rows), out.shape[1], matrix.columns, gated, matrix.bits)
-    square_parts = len(residual.squares) if added_to is None and len(rows) > 1 else 0
+    normed = added_to is None
+    square_parts = len(residual.squares) if normed else 0
+    arguments = (
+        rows, residual.squares, matrix.data, matrix.scale, rows if added_to is None else added_to, residual.gain, out,
+        residual.scaled, residual.squares, out.shape[1],
+    )  # fmt: skip
+    constants: dict[str, Any] = {
+        "K": matrix.columns, "NORM": normed, "PARTS": square_parts, "PARTS_PADDED": power_of_two(max(1, square_parts)),
+        "GATED": gated, "RESIDUAL": not normed, "BITS": matrix.bits,
+    }  # fmt: skip
+    if residual.alone:
+        _product_alone(arguments, constants, matrix, gated, normed, epsilon, multiplier)
+        return
+    tiles = linear_tiles(len(rows), out.shape[1], gated, matrix.bits, rows.element_size())
+    # It loads no weights before it waits, so an early start would gain nothing.
     linear_kernel[(parts(out.shape[1], tiles["BLOCK_N"]),)](
-        rows,
-        residual.squares,
-        matrix.data,
-        matrix.scale,
-        rows if added_to is None else added_to,
-        residual.gain,
-        out,
-        residual.scaled,
-        residual.squares,
-        out.shape[1],
-        len(rows),
-        epsilon,
-        multiplier,
-        K=matrix.columns,
-        NORM=added_to is None,
-        PARTS=square_parts,
-        PARTS_PADDED=power_of_two(max(1, square_parts)),
-        GATED=gated,
-        RESIDUAL=added_to is not None,
-        BITS=matrix.bits,
-        **tiles,
-        # For several rows the kernel loads no weights before it waits, so an early start would gain nothing.
-        **(launch_options(rows.device) if len(rows) == 1 else {"PDL": False}),
+        *arguments, len(rows), epsilon, multiplier, PDL=False, **constants, **tiles
     )
+
+
+def _product_alone(
+    arguments: tuple[Any, ...],
+    constants: dict[str, Any],
+    matrix: Matrix,
+    gated: bool,
+    normed: bool,
+    epsilon: float,
+    multiplier: float,
+) -> None:
+    """Launch the kernel for one row."""
+    from minicpm_rag.llm.decoding.dependent_launch import launch_options
+    from minicpm_rag.llm.decoding.tensor import tensor_kernel
+    from minicpm_rag.llm.decoding.vector import vector_kernel
+
+    rows, outputs = arguments[0], arguments[-1]
+    tiles, each = _alone_tiles(matrix, outputs, gated, normed)
+    grid = (parts(outputs, each),)
+    early = launch_options(rows.device)
+    if _on_tensor_cores(matrix.bits, normed):
+        tensor_kernel[grid](*arguments, epsilon, multiplier, XS=len(rows), **constants, **tiles, **early)
+    else:
+        vector_kernel[grid](*arguments, epsilon, multiplier, **constants, **tiles, **early)
 
 
 def attention(
@@ -178,9 +283,9 @@ def attention(
     block_q, block_d = max(16, power_of_two(rows)), max(16, power_of_two(weights.head_dimension))
     result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
     scratch = _scratch(state, programs, splits * rows_kept, block_d)
-    combine_alone = splits > 1 and rows > _ROWS_OF_ONE_PROGRAM
-    sizes = {"T": tokens, "H": weights.heads, "KV": weights.key_heads, "D": weights.head_dimension, "SPLITS": splits,
-             "BLOCK_D": block_d, "ROWS": rows_kept}  # fmt: skip
+    combine_alone = splits > 1 and (rows > _ROWS_OF_ONE_PROGRAM or rows * splits > _PARTS_OF_ONE_PROGRAM)
+    sizes = {"T": tokens, "H": weights.heads, "KV": weights.key_heads, "D": weights.head_dimension, "KV_BLOCK": BLOCK,
+             "SPLITS": splits, "BLOCK_D": block_d, "ROWS": rows_kept}  # fmt: skip
     early = launch_options(qkv.device)
     attention_kernel[(programs, splits)](
         qkv,
@@ -197,7 +302,6 @@ def attention(
         result,
         state.blocks.shape[1],
         weights.attention_multiplier,
-        KV_BLOCK=BLOCK,
         INT8=cache.quantized,
         BLOCK_Q=block_q,
         BLOCK_T=max(16, power_of_two(tokens)),
@@ -209,7 +313,7 @@ def attention(
         **early,
     )
     if combine_alone:
-        combine_kernel[(programs, rows)](scratch[0], scratch[1], result, **sizes, **early)
+        combine_kernel[(programs, rows)](scratch[0], scratch[1], slots, state.length, result, **sizes, **early)
     return result
 
 
@@ -245,10 +349,7 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     grid = (rows, blocks)
     common = launch_options(logits.device)
     counts: dict[str, Any] = {"BLOCKS": blocks, "BLOCKS_PADDED": power_of_two(blocks)}
-    search = {"PASSES": _PASSES, **counts}
     best = logits.new_empty((rows, blocks))
-    intervals = logits.new_empty((rows, 2 * _PASSES, 3))  # low, high, limit: of top-k's passes, then of top-p's
-    weight = logits.new_empty((rows, 2 * _PASSES, blocks, kernels.THRESHOLDS.value))
     coarse = logits.new_empty((rows, blocks, kernels.COARSE.value))
     candidates = logits.new_empty((rows, blocks, kernels.ROOM.value))
     found, lowest = torch.empty_like(best, dtype=torch.int32), logits.new_empty(rows)
@@ -267,18 +368,12 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
         BLOCK=_SCORES_BLOCK, num_warps=8, **counts, **common,
     )  # fmt: skip
     kernels.search_kernel[(rows,)](
-        best, coarse, candidates, found, lowest, slots, state.temperature, state.top_k, state.top_p, tokens,
-        num_warps=16, **counts, **common,
+        logits, best, coarse, candidates, found, lowest, slots, state.temperature, state.top_k, state.top_p,
+        vocabulary, tokens, num_warps=16, **counts, **common,
     )  # fmt: skip
-    for top_p in (False, True):
-        for number in range(_PASSES):
-            kernels.narrow_kernel[grid](
-                logits, best, lowest, intervals, weight, slots, state.top_k, state.top_p, vocabulary, number, tokens,
-                TOP_P=top_p, BLOCK=_SCORES_BLOCK, CHUNK=_SCORES_CHUNK, **search, **common,
-            )  # fmt: skip
     kernels.draw_kernel[grid](
-        logits, best, lowest, intervals, weight, value, index, slots, state.length, state.temperature,
-        state.top_k, state.top_p, state.seed, vocabulary, tokens, BLOCK=_SCORES_BLOCK, **search, **common,
+        logits, lowest, value, index, slots, state.length, state.temperature, state.seed, vocabulary, tokens,
+        BLOCKS=blocks, BLOCK=_SCORES_BLOCK, **common,
     )  # fmt: skip
     kernels.finish_kernel[(sequences,)](
         value, index, slots, ids, state.ids, state.length, state.seen, out,

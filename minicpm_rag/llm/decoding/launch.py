@@ -13,32 +13,9 @@ if TYPE_CHECKING:
 
 
 @functools.cache
-def linear_tiles(rows: int, outputs: int, columns: int, gated: bool, bits: int) -> dict[str, int]:
-    """Constants of `linear_kernel` for x [rows, columns] times weights [outputs, columns] of so many bits.
-
-    For one row, a product with fewer outputs gives each program fewer of them and longer reads, so that every
-    multiprocessor has enough bytes in flight.
-    """
+def linear_tiles(rows: int, outputs: int, gated: bool, bits: int, number_bytes: int = 2) -> dict[str, int]:
+    """Constants of `linear_kernel` for rows of such numbers times weights of so many outputs and bits."""
     wide = outputs > 4096
-    if rows == 1:
-        if bits == 4 and (gated or wide):
-            block_n, block_k, warps = 16, 256, 4
-        elif bits == 4:
-            block_n, block_k, warps = (2, 1024, 4) if columns > 4096 else (2, 512, 2)
-        elif gated:
-            block_n, block_k, warps = (4, 256, 2) if bits == 16 else (4, 512, 2)
-        elif wide:
-            block_n, block_k, warps = 16, 512, 2
-        else:
-            block_n, block_k, warps = (4, 2048, 4) if columns > 4096 else (2, 1024, 4)
-        return {
-            "BLOCK_R": 1,
-            "BLOCK_N": block_n,
-            "BLOCK_K": block_k,
-            "SLICES": 1,
-            "STAGES": 1,
-            "num_warps": warps,
-        }
     # Outputs of a program, columns of a slice, slices (one warp each), loads issued ahead.
     if outputs > 100_000:
         block_n, block_k, slices, stages = 32, 128, 2, 3
@@ -50,12 +27,35 @@ def linear_tiles(rows: int, outputs: int, columns: int, gated: bool, bits: int) 
         block_n, block_k, slices, stages = 16, 128, 2, 6
     if bits == 4:
         block_k, stages = 64, 4
-    if rows > 8:  # more of x in each load: so many fit a card that gives a program 99 kB
-        stages = min(stages, 3)
+    if rows > 8 or number_bytes > 2:  # more in each load: so many fit a card that gives a program 99 kB
+        stages = min(stages, 3 if number_bytes == 2 else 2)
     return {
         "BLOCK_R": max(8, power_of_two(rows)), "BLOCK_N": block_n, "BLOCK_K": block_k, "SLICES": slices,
         "STAGES": stages, "num_warps": slices,
     }  # fmt: skip
+
+
+@functools.cache
+def vector_tiles(outputs: int, columns: int, gated: bool, bits: int) -> dict[str, int]:
+    """Constants of `vector_kernel` for weights [outputs, columns] of 16 or 8 bits.
+
+    Many programs of one warp each keep more loads in flight than fewer of several warps, and wait for nobody.
+    """
+    if bits == 8:
+        tiles = (2, 1024, 1, 6, 2) if columns > 4096 else (2, 256, 2, 9, 1)
+    elif gated or outputs > 16_384:
+        tiles = 4, 256, 1, 3, 1
+    elif columns > 4096:
+        tiles = 2, 1024, 1, 2, 4
+    else:
+        tiles = 2, 256, 1, 3 if outputs > 4096 else 9, 1
+    return dict(zip(("BLOCK_N", "BLOCK_K", "LANES", "AHEAD", "num_warps"), tiles, strict=True))
+
+
+def tensor_tiles(gated: bool, bits: int) -> dict[str, int]:
+    """Constants of `tensor_kernel` for weights of 8 or 4 bits: a warp for each slice."""
+    slices, ahead = (4, 5) if bits == 8 or gated else (2, 9)
+    return {"SLICES": slices, "AHEAD": ahead, "num_warps": slices}
 
 
 # Bytes of shared memory that a card gives one program, where torch does not say: what every card since 2020 has.

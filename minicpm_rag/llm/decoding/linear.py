@@ -1,4 +1,4 @@
-"""Triton kernels of a matrix product for one to eight rows, fused with the operations around it.
+"""Triton kernels of a matrix product for two to 32 rows, fused with the operations around it.
 
 They know arrays, not models. Decoding is bound by reading weights, and a kernel of its own for a norm or a residual
 takes as long as reading some megabytes of them. So SiLU and the residual are fused into the product before them, and
@@ -6,9 +6,8 @@ an RMS norm into the product after it:
 
     norm(x) w = (x * gain) w / rms(x)        the product is linear: the division can come last
 
-    one row       each program sums the squares of x itself
-    several rows  that would keep the tensor cores waiting: the product that makes the rows also stores them times the
-                  next norm's gain, and the sum of squares of each program's columns, to be added up
+So the product that makes the rows also stores them times the next norm's gain, and the sum of squares of each
+program's columns, to be added up. One row has kernels of its own (`vector`, `tensor`); one of float32 takes this one.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
@@ -19,86 +18,29 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from minicpm_rag.llm.decoding.conversion import INT4_GROUP, narrow4, narrow8, whole4, whole8
 from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
 
-# With 4 bits two weights share a byte, the first half of a row in the low bits; so many share a scale.
-INT4_GROUP = tl.constexpr(64)
-
 
 @triton.jit
-def _stored(w_ptr, rows, ks, row_mask, SPAN: tl.constexpr):
-    """Weights [rows, ks] as they are stored: SPAN numbers, or for 4 bits bytes, a row."""
-    mask = row_mask[:, None] & (ks < SPAN)[None, :]
-    return tl.load(w_ptr + rows[:, None] * SPAN + ks[None, :], mask=mask, other=0, eviction_policy="evict_first")
-
-
-@triton.jit
-def _decoded(stored, BITS: tl.constexpr, HALF: tl.constexpr, dtype):
-    """The stored weights as numbers, not yet multiplied by their scale.
-
-    4 bits are put into the low bits of the bfloat16 number 128, whose last bit is worth 1, and 136 is subtracted:
-    a GPU adds four times as fast as it converts integers.
-    """
-    if BITS == 4:
-        whole = ((stored >> 4) if HALF == 1 else (stored & 15)).to(tl.int16)
-        weights = ((whole | 0x4300).to(tl.bfloat16, bitcast=True).to(tl.float32) - 136.0).to(dtype)
-    elif BITS == 8:  # integers up to 127 are exact in bfloat16, and this is faster than converting to float32
-        weights = stored.to(tl.bfloat16)
+def _halves(stored, dtype: tl.constexpr):
+    """The low and the high halves of bytes in the precision of x, less 8."""
+    if dtype == tl.bfloat16:
+        return narrow4(stored)
     else:
-        weights = stored
-    return weights.to(dtype)
+        low, high = whole4(stored)
+        return low.to(dtype), high.to(dtype)
 
 
 @triton.jit
-def _grouped(products, scale_ptr, rows, row_mask, start, K: tl.constexpr, HALF: tl.constexpr,
-             BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr):  # fmt: skip
-    """Products [rows, BLOCK_K] of 4-bit weights, summed by group and multiplied by its scale: [rows, groups]."""
-    COUNT: tl.constexpr = BLOCK_K // INT4_GROUP
-    GROUPS: tl.constexpr = K // INT4_GROUP
-    group = HALF * (GROUPS // 2) + start // INT4_GROUP + tl.arange(0, COUNT)
-    mask = row_mask[:, None] & (start // INT4_GROUP + tl.arange(0, COUNT) < GROUPS // 2)[None, :]
-    scale = tl.load(scale_ptr + rows[:, None] * GROUPS + group[None, :], mask=mask, other=0.0)
-    return tl.sum(tl.reshape(products, [BLOCK_N, COUNT, INT4_GROUP]), axis=2) * scale
-
-
-@triton.jit
-def _vector_product(x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask, K: tl.constexpr,
-                    NORM: tl.constexpr, GATED: tl.constexpr, BITS: tl.constexpr, BLOCK_N: tl.constexpr,
-                    BLOCK_K: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """The product with one row of x, by multiply-adds: a tensor core would compute eight rows to use one.
-
-    Returns (first matrix' sums [BLOCK_N, 1], second matrix' sums [BLOCK_N, 1], sum of squares of x [1]).
-    """
-    HALVES: tl.constexpr = 2 if BITS == 4 else 1
-    SPAN: tl.constexpr = K // HALVES
-    WIDTH: tl.constexpr = BLOCK_K // INT4_GROUP if BITS == 4 else BLOCK_K
-    first = tl.zeros([BLOCK_N, WIDTH], tl.float32)
-    second = tl.zeros([BLOCK_N, WIDTH], tl.float32)
-    squares = tl.zeros([BLOCK_K], tl.float32)
-    for start in tl.static_range(0, SPAN, BLOCK_K):
-        ks = start + tl.arange(0, BLOCK_K)
-        w = _stored(w_ptr, rows, ks, row_mask, SPAN)
-        if GATED:
-            up = _stored(up_ptr, rows, ks, row_mask, SPAN)
-        if start == 0:
-            wait_for_previous(PDL)  # the loads above are under way; x may still be being written
-        for half in tl.static_range(HALVES):
-            x = tl.load(x_ptr + half * SPAN + ks, mask=ks < SPAN, other=0.0).to(tl.float32)
-            if NORM:
-                squares += x * x
-                x *= tl.load(gain_ptr + half * SPAN + ks, mask=ks < SPAN, other=0.0).to(tl.float32)
-            products = _decoded(w, BITS, half, tl.float32) * x[None, :]
-            if BITS == 4:
-                first += _grouped(products, scale_ptr, rows, row_mask, start, K, half, BLOCK_N, BLOCK_K)
-            else:
-                first += products
-            if GATED:
-                products = _decoded(up, BITS, half, tl.float32) * x[None, :]
-                if BITS == 4:
-                    second += _grouped(products, up_scale_ptr, rows, row_mask, start, K, half, BLOCK_N, BLOCK_K)
-                else:
-                    second += products
-    return tl.sum(first, axis=1)[:, None], tl.sum(second, axis=1)[:, None], tl.sum(squares, axis=0)[None]
+def _bytes(stored, BITS: tl.constexpr, dtype: tl.constexpr):
+    """Weights of 8 or 16 bits in the precision of x."""
+    if BITS == 16:
+        return stored.to(dtype)
+    elif dtype == tl.bfloat16:
+        return narrow8(stored)
+    else:
+        return whole8(stored).to(dtype)
 
 
 @triton.jit
@@ -125,23 +67,29 @@ def _matrix_product(x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mas
         w = tl.load(w_ptr + places, mask=mask, other=0, eviction_policy="evict_first")
         if GATED:
             up = tl.load(up_ptr + places, mask=mask, other=0, eviction_policy="evict_first")
+        if BITS == 4:
+            low, high = _halves(w, dtype)
+            if GATED:
+                low_up, high_up = _halves(up, dtype)
         for half in tl.static_range(HALVES):
             x_mask = (ks < SPAN)[:, :, None] & (r < R)
             x = tl.load(x_ptr + r * K + half * SPAN + ks[:, :, None], mask=x_mask, other=0.0)
-            left = _decoded(w, BITS, half, dtype)
             if BITS == 4:  # BLOCK_K is one group
-                group = half * (GROUPS // 2) + (start + slices) // INT4_GROUP
+                left = low if half == 0 else high
+                group = 2 * ((start + slices) // INT4_GROUP) + half
                 scale_mask = row_mask[None, :] & (start + slices < SPAN)
                 scale = tl.load(scale_ptr + rows[None, :] * GROUPS + group, mask=scale_mask, other=0.0)
                 first += tl.dot(left, x, input_precision="ieee") * scale[:, :, None]
             else:
+                left = _bytes(w, BITS, dtype)
                 first = tl.dot(left, x, first, input_precision="ieee")
             if GATED:
-                left = _decoded(up, BITS, half, dtype)
                 if BITS == 4:
+                    left = low_up if half == 0 else high_up
                     scale = tl.load(up_scale_ptr + rows[None, :] * GROUPS + group, mask=scale_mask, other=0.0)
                     second += tl.dot(left, x, input_precision="ieee") * scale[:, :, None]
                 else:
+                    left = _bytes(up, BITS, dtype)
                     second = tl.dot(left, x, second, input_precision="ieee")
     return tl.sum(first, axis=0), tl.sum(second, axis=0)
 
@@ -155,9 +103,9 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
                   PDL: tl.constexpr):  # fmt: skip
     """out = [residual +] multiplier * x w, with x normed where NORM is set.
 
-    With NORM, one row of x comes as it is, with the norm's gain; several come multiplied by the gain, with their
-    squares in PARTS parts. With RESIDUAL and several rows, `gain` is the next norm's: the rows times it are stored in
-    `scaled`, this program's part of their squares in `new_squares`. GATED: w holds N gate rows, then N up rows.
+    With NORM, x comes multiplied by the norm's gain, with its squares in PARTS parts. With RESIDUAL, `gain` is the next
+    norm's: the rows times it are stored in `scaled`, this program's part of their squares in `new_squares`. GATED: w
+    holds N gate rows, then N up rows.
     """
     start_next(PDL)
     rows = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -167,19 +115,14 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
     up_ptr = w_ptr + N.to(tl.int64) * WIDTH
     up_scale_ptr = scale_ptr + N * GROUPS
     r = tl.arange(0, BLOCK_R)
-    if BLOCK_R == 1:
-        first, second, squares = _vector_product(
-            x_ptr, gain_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask,
-            K, NORM, GATED, BITS, BLOCK_N, BLOCK_K, PDL)  # fmt: skip
-    else:
-        wait_for_previous(PDL)
-        first, second = _matrix_product(
-            x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask,
-            R, K, GATED, BITS, BLOCK_R, BLOCK_N, BLOCK_K, SLICES, STAGES)  # fmt: skip
+    wait_for_previous(PDL)
+    first, second = _matrix_product(
+        x_ptr, w_ptr, scale_ptr, up_ptr, up_scale_ptr, rows, row_mask,
+        R, K, GATED, BITS, BLOCK_R, BLOCK_N, BLOCK_K, SLICES, STAGES)  # fmt: skip
+    if NORM:
         part = tl.arange(0, PARTS_PADDED)
         part_mask = (part < PARTS)[:, None] & (r < R)[None, :]
         squares = tl.sum(tl.load(squares_ptr + part[:, None] * R + r[None, :], mask=part_mask, other=0.0), axis=0)
-    if NORM:
         inverse = tl.rsqrt(squares / K + epsilon)
         first *= inverse[None, :]
         second *= inverse[None, :]
@@ -194,12 +137,11 @@ def linear_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
     first *= multiplier
     if RESIDUAL:
         first += tl.load(residual_ptr + offsets, mask=mask, other=0.0).to(tl.float32)
-        if BLOCK_R > 1:
-            rounded = first.to(out_ptr.dtype.element_ty).to(tl.float32)
-            gain = tl.load(gain_ptr + rows, mask=row_mask, other=0.0).to(tl.float32)
-            tl.store(scaled_ptr + offsets, rounded * gain[:, None], mask=mask)
-            new_squares = tl.sum(tl.where(mask, rounded * rounded, 0.0), axis=0)
-            tl.store(new_squares_ptr + tl.program_id(0) * R + r, new_squares, mask=r < R)
+        rounded = first.to(out_ptr.dtype.element_ty).to(tl.float32)
+        gain = tl.load(gain_ptr + rows, mask=row_mask, other=0.0).to(tl.float32)
+        tl.store(scaled_ptr + offsets, rounded * gain[:, None], mask=mask)
+        new_squares = tl.sum(tl.where(mask, rounded * rounded, 0.0), axis=0)
+        tl.store(new_squares_ptr + tl.program_id(0) * R + r, new_squares, mask=r < R)
     tl.store(out_ptr + offsets, first, mask=mask)
 
 
