@@ -93,12 +93,12 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residua
 
 
 def _served_alone(weights: DecoderWeights, bits: int) -> bool:
-    """Whether one row has kernels of its own: not in float32, with quantized weights only in bfloat16."""
+    """Whether one row has kernels of its own: not in float32, with quantized weights only in bfloat16 and whole words."""
     import torch
 
     if bits == 16:
         return weights.dtype in (torch.bfloat16, torch.float16)
-    return weights.dtype == torch.bfloat16 and _lanes_hold_rows(weights.device)
+    return weights.dtype == torch.bfloat16 and len(weights.norm) % 8 == 0 and _lanes_hold_rows(weights.device)
 
 
 def _enter_alone(ids: torch.Tensor, weights: DecoderWeights) -> Residual:
