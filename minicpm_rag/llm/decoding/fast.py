@@ -93,7 +93,7 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residua
 
 
 def _served_alone(weights: DecoderWeights, bits: int) -> bool:
-    """Whether one row has kernels of its own: not in float32, with quantized weights only in bfloat16 and whole words."""
+    """Whether one row has kernels of its own: not in float32; with quantized weights in bfloat16 and whole words."""
     import torch
 
     if bits == 16:
