@@ -4,7 +4,7 @@
 
 Asked are questions of articles with `fold_of(title) == 0` (prepare.py); the passages are the question's own and those
 that share most words with it. Without `--reader` the rules alone are measured; `--shipped` asks the file in the
-package, which has seen these articles. Needs scikit-learn.
+package, which has not seen these articles either. Needs scikit-learn.
 """
 
 from __future__ import annotations

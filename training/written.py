@@ -5,13 +5,14 @@ where it does not answer), and at most `wrong` (what a careless reader would tak
 (statements that the text says and does not say). Lines with `judge` are asked in evaluation only.
 
 About as many questions are put to a passage that answers them as to one that does not. A question is put to another
-section of its document, and to documents of another kind: one of the same kind may well answer "How high is the
-deposit?".
+section of its document, and to documents of another family: another lease may well answer "How high is the deposit?",
+and so may a rental agreement.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,20 @@ if TYPE_CHECKING:
 SET = "written"
 TIMES = 2  # so often are the training rows made, each time with other typing errors and windows
 FILES = (".docx", ".pdf", ".md", ".txt", ".html")
+# Kinds of document that answer the same questions; a kind that begins no word with one of these is a family by itself
+FAMILIES = (
+    ("article", "encyclopedia|article|museum|news|chronicle|history|story|species|school book|biography"),
+    ("lease", "lease|tenan|rent"),
+    ("contract", "contract|agreement|consultan|nda|terms|licen[cs]e|franchise|outsourcing|settlement|sla|hire"),
+    ("rules", "handbook|polic|rule|regulation|statute|by-?law|orders|procedure|guid|code|employ|hr|conditions"),
+    ("product", "manual|spec|datasheet|product|warranty|comparison|fact sheet|keyvalue|consumer"),
+    ("minutes", "minutes|meeting|board|memo"),
+    ("letter", "e-?mail|letter|chat|notes"),
+    ("notice", "notice|announcement|leaflet"),
+    ("figures", "price|fee|tariff|invoice|order|budget|table|schedule|list|figures|form"),
+    ("study", "study|abstract|experiment|lab|research|report"),
+    ("software", "readme|api|software|configuration|release"),
+)
 NAMED = {
     "zh": ("{title}：{question}", "{title}里，{question}"),
     "en": ("{title}: {question}", "In {title}, {question}"),
@@ -36,6 +51,7 @@ class Written:
         self.rows, self.documents, self.rng = rows, documents, random.Random(seed)
         self.passages = [rows.text(document["text"]) for document in documents]
         self.trained = [n for n, document in enumerate(documents) if not document.get("judge")]
+        self.families = [family(document["kind"]) for document in documents]
         texts = [f"{d['title']} {d['headings']} {d['text']}" for d in documents]
         self.pairs = [set(pairwise(text)) for text in texts]  # of characters
         self.orders: dict[int, list[int]] = {}
@@ -124,13 +140,13 @@ class Written:
         return [n for n in places if self.same_document(n, place)]
 
     def others(self, place: int, share: float, answer: str) -> list[int]:
-        """Passages of other kinds of document without the answer: the share of them that is most like this passage."""
+        """Passages of other families of document without the answer: the share that is most like this passage."""
         told, judged = self.documents[place], bool(self.documents[place].get("judge"))
         found = [
             n
             for n in self.by_likeness(place)
             for other in [self.documents[n]]
-            if other["kind"] != told["kind"]
+            if self.families[n] != self.families[place]
             and other["title"] != told["title"]
             and bool(other.get("judge")) == judged
             and not (len(answer) > 1 and answer in other["text"])
@@ -159,3 +175,8 @@ class Written:
         if not evaluation and self.rng.random() < 0.15:
             headings = ""
         return " › ".join(filter(None, [title, headings]))
+
+
+def family(kind: str) -> str:
+    """What documents of a kind are like, of `FAMILIES`."""
+    return next((name for name, words in FAMILIES if re.search(rf"\b(?:{words})", kind.lower())), kind.lower())

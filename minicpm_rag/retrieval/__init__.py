@@ -55,7 +55,8 @@ if TYPE_CHECKING:
 
 DEPTH = 100  # hits asked of each search
 READ = 5  # passages that the reader reads: a tenth of a second or two on two processors
-CANDIDATES_ABROAD, READ_ABROAD = 12, 3  # in the other language, where it sees no answer in those
+CANDIDATES_ABROAD, READ_ABROAD = 12, 5  # in the other language, where it sees no answer in those
+DEPTH_ABROAD = 1000  # nearest in meaning, of which those in the question's own language come first
 UNSEEN = 0.3  # the reader's probability under which it sees no answer
 CANDIDATES = 30  # fused hits whose texts are looked at
 DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly
@@ -178,7 +179,7 @@ class HybridRetriever(BaseRetriever):
                 candidates[0].is_lacking = True
         _weigh(candidates, match, searches, calibration)
         if self.reader is not None and candidates and not _is_enough(candidates[0], calibration):
-            abroad = self._those_abroad(candidates, question, match, searches, weights, without)
+            abroad = self._those_abroad(candidates, question, match, searches, weights, without, within)
             if abroad:
                 _weigh(abroad, match, searches, calibration)
                 candidates = abroad if _is_enough(abroad[0], calibration) else candidates
@@ -282,6 +283,7 @@ class HybridRetriever(BaseRetriever):
         searches: _Searches,
         weights: Callable[[Sequence[str]], Mapping[str, float]],
         without: Collection[int],
+        within: Within,
     ) -> list[Candidate]:
         """The candidates led by the nearest in the other language; none where the reader sees no answer in those.
 
@@ -291,14 +293,7 @@ class HybridRetriever(BaseRetriever):
         is_chinese = language_of(question) == "zh"
         if not any(is_in_chinese(one.document.page_content) == is_chinese for one in candidates[:READ]):
             return []  # all that was read is in the other language
-        dense = _ranks(searches.dense)
-        abroad = [
-            Candidate(document, 0.0, None, None, *dense[name])
-            for document in self.library.passages(self.knowledge_base, list(dense))
-            if is_in_chinese(document.page_content) != is_chinese
-            and document.metadata[records.DOCUMENT_ID] not in without
-            for name in [str(document.id)]
-        ][:CANDIDATES_ABROAD]
+        abroad = self._nearest_abroad(searches, is_chinese, without, within)
         if not abroad:
             return []
         abroad = self._ranked(abroad, question, match, searches, weights)
@@ -311,6 +306,30 @@ class HybridRetriever(BaseRetriever):
         leading = answering_abroad(abroad, candidates)
         ids = {one.document.id for one in leading}
         return [*leading, *(one for one in candidates if one.document.id not in ids)] if leading else []
+
+    def _nearest_abroad(
+        self, searches: _Searches, is_chinese: bool, without: Collection[int], within: Within
+    ) -> list[Candidate]:
+        """The passages nearest in meaning that are not in the question's language."""
+        if searches.read is None:
+            return []
+        hits = self.library.dense_search(
+            self.knowledge_base, searches.read.vector, DEPTH_ABROAD, embedder=self.embedder, within=within
+        )
+        dense, found = _ranks(hits), list[Candidate]()
+        for first in range(0, len(hits), DEPTH):  # texts are read as far as they are needed
+            found += [
+                Candidate(document, 0.0, None, None, *dense[name])
+                for document in self.library.passages(
+                    self.knowledge_base, [name for name, _ in hits[first : first + DEPTH]]
+                )
+                if is_in_chinese(document.page_content) != is_chinese
+                and document.metadata[records.DOCUMENT_ID] not in without
+                for name in [str(document.id)]
+            ]
+            if len(found) >= CANDIDATES_ABROAD:
+                break
+        return found[:CANDIDATES_ABROAD]
 
     def _closeness(
         self,

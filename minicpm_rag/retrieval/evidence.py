@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 SETTING = "evidence calibration"  # the key under which a library keeps its own
 RIVALS = 3  # passages on other subjects whose mean counts as chance
 NEAR_CHARACTERS = 400  # between passages of one document that speak of one thing
-NO_ANSWER = -5.4  # the reader's log odds under which a passage surely does not answer
+NO_ANSWER = -6.4  # the reader's log odds under which a passage surely does not answer
 CLEARLY = 6.5  # between the reader's log odds for two passages
 SEEN_ABROAD = 0.65  # the reader's probability from which an answer in the other language counts as seen
 NEAR_ABROAD = 0.775  # the cosine from which a passage in the other language is taken to be on the question's subject
+FARTHER_ABROAD = 0.08  # in cosine, from which one in the other language is on another subject than the first
 CLEARLY_ABROAD = 4.0  # the same between the best in the other language and all in the question's own
 _SUREST = 8.0  # log odds of the reader; beyond, it is only sure of itself
 _LEAST_SPAN = 1e-4
@@ -142,11 +143,15 @@ def shipped_calibration(embedder: str, revision: str) -> Calibration:
 def answering_first(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The passage that alone answers goes first: where the reader sees an answer in it and none in the first.
 
-    Passages much alike, such as those of a series, differ in little but what the question asks for.
+    Passages much alike, such as those of a series, differ in little but what the question asks for. One in another
+    language must be about as near to the question as the first: asked for a temperature, the reader sees one anywhere.
     """
     read = [one for one in candidates if one.reading is not None and not one.is_lacking]
     best = max(read, key=_read_odds, default=None)
     if best is None or _read_odds(best) <= 0 or _read_odds(best) - _read_odds(candidates[0]) < CLEARLY:
+        return list(candidates)
+    is_abroad = is_in_chinese(best.document.page_content) != is_in_chinese(candidates[0].document.page_content)
+    if is_abroad and (candidates[0].dense_score or 0.0) - (best.dense_score or 0.0) > FARTHER_ABROAD:
         return list(candidates)
     return [best, *(one for one in candidates if one is not best)]
 

@@ -6,6 +6,7 @@ import pytest
 from langchain_core.documents import Document
 
 from minicpm_rag.records import DOCUMENT_ID, PAGE, START, Candidate, Reading
+from minicpm_rag.retrieval.evidence import NO_ANSWER
 from minicpm_rag.retrieval.matching import QuestionMatch
 from minicpm_rag.retrieval.vetoes import (
     lacking_numbers,
@@ -65,6 +66,9 @@ def test_an_office_that_is_asked_for_must_be_named(question: str, source: str, l
     assert lacks_office(question, source) is lacks
 
 
+SURELY_NONE = NO_ANSWER - 0.6
+
+
 def candidates(*read: tuple[str, float]) -> list[Candidate]:
     """Passages with the log odds that they answer."""
     return [
@@ -77,8 +81,12 @@ def candidates(*read: tuple[str, float]) -> list[Candidate]:
     ("question", "read", "none"),
     [
         # Another subject's price does not answer.
-        ("What does the LP-7 cost?", [("The LP-7 prints labels.", -6.0), ("The saw costs 9 euros.", -4.0)], True),
-        ("What does the LP-7 cost?", [("The LP-7 prints labels.", -6.0), ("LP-7 list: 9 euros.", -4.0)], False),
+        (
+            "What does the LP-7 cost?",
+            [("The LP-7 prints labels.", SURELY_NONE), ("The saw costs 9 euros.", -4.0)],
+            True,
+        ),
+        ("What does the LP-7 cost?", [("The LP-7 prints labels.", SURELY_NONE), ("LP-7 list: 9 euros.", -4.0)], False),
         # What does not even have the word for what is asked must answer more surely.
         ("What colour are the aprons?", [("Everyone gets three aprons.", -4.0)], True),
         ("What colour are the aprons?", [("Everyone gets three navy aprons.", 1.0)], False),
@@ -121,7 +129,7 @@ def test_a_later_clause_may_tell_what_is_asked_of_the_subject_that_the_head_name
     document: int, start: int, none: bool
 ) -> None:
     match = QuestionMatch("How much is the rent for unit 4B?", lambda wanted: dict.fromkeys(wanted, 1.0))
-    head = (document, start, "The premises are unit 4B, with three parking spaces.", -6.0)
+    head = (document, start, "The premises are unit 4B, with three parking spaces.", SURELY_NONE)
     assert none_tells(match, _clauses(head, (1, 900, "The rent is 3,450 a month.", -4.0))) is none
 
 
