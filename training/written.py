@@ -1,4 +1,4 @@
-"""Rows of office passages and their questions that were written by hand (`written.jsonl`).
+"""Rows of office passages and their questions that were written one by one (`written.jsonl`).
 
 A line has lang, kind, title, headings, text and questions; a question has `question`, `answer` (words of the text, ""
 where it does not answer), and at most `wrong` (what a careless reader would take for the answer), `said` and `false`
