@@ -38,6 +38,7 @@ from minicpm_rag.retrieval.vetoes import (
     lacks_office,
     lacks_something,
     mark_lacking,
+    names_nothing_known,
     none_tells,
     tells_something_else,
     unreadable,
@@ -164,6 +165,9 @@ class HybridRetriever(BaseRetriever):
         # An embedder without a reader may know few Chinese characters, but then its passages are found by words.
         unread = unreadable(question, self.embedder.readable_share) if self.reader is not None else frozenset()
         mark_lacking(question, unread, candidates)
+        if names_nothing_known(question, frequencies):
+            for candidate in candidates:  # a text in Chinese writes names in its own way
+                candidate.is_lacking = candidate.is_lacking or not is_in_chinese(candidate.document.page_content)
         if unread:
             candidates.sort(key=lambda candidate: candidate.is_lacking)
         if self.reader is not None:

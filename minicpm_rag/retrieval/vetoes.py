@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,14 @@ _NONE = -3.0  # instead of NO_ANSWER, for a passage that does not even have the 
 _ON_SUBJECT = 0.5  # of what the first passage holds of the question but for the word for what is asked
 _LIKELY = 0.1  # from which the reader takes a place for one where the answer may lie
 _HEAD_CHARACTERS = 400
+# "the Barista Mini", "Mr Holm"; a place without an article may be meant by "worldwide"
+_NAME = re.compile(r"(?:(?<=\bthe )|\b(?=(?:Mrs?|Ms|Dr|Prof)\b))[A-Z][\w-]+\.?(?: [A-Z][\w-]*)+")
+# Words of names that tell one thing from another of the same make, or stand before any name
+_IN_MANY_NAMES = re.compile(
+    r"\b(?:air|co|company|dr|european|group|inc|kingdom|lite|ltd|max|mini|model|mrs?|ms|one|plus|pro|prof|series|states|the"
+    r"|two|union|united)\b[.]?",
+    re.IGNORECASE,
+)
 _SMALL = 10.0  # "the two sides", "the 3 largest": up to here a number may count what the passage lists
 
 
@@ -82,6 +90,16 @@ def unreadable(question: str, readable_share: Callable[[str], float]) -> frozens
 def lacks_something(question: str, unread: frozenset[str], source: str) -> bool:
     """Whether the source lacks a number of the question, or one of its characters that were not read."""
     return bool(lacking_numbers(question, source)) or not unread <= set(fold(source) if unread else "")
+
+
+def names_nothing_known(question: str, frequencies: Callable[[Sequence[str]], Mapping[str, int]]) -> bool:
+    """Whether the question is about a thing or person with a name of several words none of which any document has.
+
+    A single word may be a common thing's ("Is Wi-Fi free?"), and one of them is enough: first names are often left out.
+    """
+    names = [terms(_IN_MANY_NAMES.sub(" ", name)) for name in _NAME.findall(question)]
+    counted = frequencies(list(dict.fromkeys(one for name in names for one in name))) if any(names) else {}
+    return any(name and not any(counted.get(one) for one in name) for name in names)
 
 
 def lacks_office(question: str, source: str) -> bool:

@@ -13,10 +13,12 @@ from minicpm_rag.retrieval.vetoes import (
     lacks_office,
     lacks_something,
     mark_lacking,
+    names_nothing_known,
     none_tells,
     tells_something_else,
     unreadable,
 )
+from minicpm_rag.text.terms import terms
 
 
 @pytest.mark.parametrize(
@@ -150,3 +152,20 @@ def test_one_likely_place_of_the_right_kind_is_enough() -> None:
     reading = Reading(*places[0][:2], 0.9, 0.6, places)
     assert not tells_something_else("DH-50 的噪音是多少？", passage, reading)
     assert tells_something_else("DH-50 的噪音是多少？", passage, Reading(*places[0][:2], 0.9, 0.6, places[:1]))
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown"),
+    [
+        ("What is the warranty of the Barista Mini?", True),
+        ("Where do I meet Dr. Okafor?", True),
+        ("How tall is the Mount Harrow Observatory?", False),  # Harrow is known
+        ("What does Mr Warner Sinback do?", False),
+        ("Do you ship to New Zealand?", False),  # worldwide
+        ("Can I work from the United States?", False),
+        ("What Is The Rent For The Flat?", False),
+    ],
+)
+def test_a_name_none_of_whose_words_is_known_is_of_something_absent(question: str, unknown: bool) -> None:
+    held = {*terms("Harrow Sinback rent flat warranty mini")}
+    assert names_nothing_known(question, lambda wanted: {one: int(one in held) for one in wanted}) is unknown
