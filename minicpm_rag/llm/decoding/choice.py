@@ -28,7 +28,7 @@ from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previ
 
 COARSE = tl.constexpr(16)
 ROOM = tl.constexpr(128)
-_SEARCHED = tl.constexpr(8192)  # scores at a time where all are looked at
+_SEARCHED = tl.constexpr(4096)  # scores at a time where all are looked at
 _HALVINGS = tl.constexpr(25)  # of 30 nats: down to 9e-7
 # A score so many nats below the best has e**-30 of its probability: it is never drawn.
 _DEPTH = tl.constexpr(30.0)

@@ -19,8 +19,7 @@ INT4_GROUP = tl.constexpr(64)
 def whole8(stored):
     """Integers of 8 bits as float32.
 
-    A byte, made positive, becomes the low bits of the number 2**23, from which it is subtracted: a GPU does both
-    several times as fast as it converts integers.
+    A byte, made positive by adding 128, becomes the low bits of the number 2**23; 2**23 + 128 is subtracted.
     """
     return tl.inline_asm_elementwise(
         """

@@ -1,7 +1,7 @@
 """The operations of `plain` as kernels, for a step on CUDA; where its rows are many, `many` has the products.
 
-The kernels are in `linear`, `attention` and `choice`, their launch constants in `launch`. Nothing here reads a value
-back to the host, so all of it can be captured in a graph.
+The kernels are in `linear`, `vector`, `tensor`, `attention` and `choice`, their launch constants in `launch`. Nothing
+here reads a value back to the host, so all of it can be captured in a graph.
 """
 
 from __future__ import annotations

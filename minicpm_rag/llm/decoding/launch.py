@@ -27,8 +27,11 @@ def linear_tiles(rows: int, outputs: int, gated: bool, bits: int, number_bytes: 
         block_n, block_k, slices, stages = 16, 128, 2, 6
     if bits == 4:
         block_k, stages = 64, 4
-    if rows > 8 or number_bytes > 2:  # more in each load: so many fit a card that gives a program 99 kB
-        stages = min(stages, 3 if number_bytes == 2 else 2)
+    # With more in each load fewer: so many fit a card that gives a program 99 kB.
+    if number_bytes > 2:
+        stages = 2 if rows <= 16 else 1
+    elif rows > 8:
+        stages = min(stages, 3)
     return {
         "BLOCK_R": max(8, power_of_two(rows)), "BLOCK_N": block_n, "BLOCK_K": block_k, "SLICES": slices,
         "STAGES": stages, "num_warps": slices,

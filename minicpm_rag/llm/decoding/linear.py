@@ -7,7 +7,7 @@ an RMS norm into the product after it:
     norm(x) w = (x * gain) w / rms(x)        the product is linear: the division can come last
 
 So the product that makes the rows also stores them times the next norm's gain, and the sum of squares of each
-program's columns, to be added up. One row has kernels of its own (`vector`, `tensor`); one of float32 takes this one.
+program's columns, to be added up. Where `vector` and `tensor` do not serve one row, this does.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
