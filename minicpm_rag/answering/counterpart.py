@@ -35,6 +35,8 @@ _OBJECT = re.compile(
 )
 _PLACED = re.compile(rf"(?P<preposition>{_PREPOSITION})\b .+", re.IGNORECASE)
 _HAS_PREPOSITION = re.compile(rf"\b(?:{_PREPOSITION}|of)\b", re.IGNORECASE)
+# "for half a day" takes the place of no "for a child".
+_TIME = re.compile(r"\b(?:minutes?|hours?|days?|nights?|weeks?|weekends?|months?|years?)$", re.IGNORECASE)
 _WHICH = re.compile(
     rf"(?:which|what) (?P<thing>[\w'’-]+(?: [\w'’-]+){{0,3}}?) (?P<is>{_IS}|{_DOES}) (?P<rest>[^?]+)", re.IGNORECASE
 )
@@ -50,6 +52,9 @@ def asked_of(thing: str, before: str) -> str:
         # "on Thursday" takes the place of "on Friday", or is added where nothing like it was said.
         place = plain.lower().rfind(f" {placed['preposition'].lower()} ")
         if place >= 0:
+            is_other = (_TIME.search(thing) is None) != (_TIME.search(plain[place:]) is None)
+            if is_other and placed["preposition"].lower() == "for":
+                return ""
             return f"{plain[:place]} {thing}?"
         return f"{plain} {thing}?" if _HAS_PREPOSITION.search(plain) is None else ""
     if (found := _SUBJECT.fullmatch(plain)) and _HAS_PREPOSITION.search(found["after"]) is None:
@@ -58,6 +63,11 @@ def asked_of(thing: str, before: str) -> str:
     if found and _HAS_PREPOSITION.search(found["thing"]) is None:
         return f"{found['before']}{thing}?"
     return ""
+
+
+def begins_with_preposition(text: str) -> bool:
+    """Whether a time, a place or a purpose is named, and no thing: "on Sundays", "for a week"."""
+    return _PLACED.match(text) is not None
 
 
 def reason_of(before: str) -> str:

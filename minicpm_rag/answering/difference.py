@@ -7,7 +7,7 @@ where it is clear which two amounts are meant. Tables are computed in `tables/`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -62,6 +62,7 @@ _SAY_NOTHING_ZH = frozenset("金费价率额数量的了多少几涨调降提高
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 # Where a clause ends: a comma within a number is none.
 _CLAUSE_END = re.compile(r"[，;；。、\n]|,(?!\d)|[.](?!\d)|(?:\band\b|\bbut\b|\bwhile\b|而)")
+_SEMICOLON = re.compile("[；;]")
 _AMOUNT_ALONE = re.compile(
     r"\s?(?:(?:or|或者?|和)\s?)?[£$€¥￥]?\d[\d.,]{0,15}"
     r"(?:\s?[万亿]?(?:元|人|天|年|个月|小时|分钟|公斤)| [a-z]{1,10})?\s?(?:[,，;；。、.](?!\d)|$)",
@@ -112,7 +113,14 @@ def _between_sides(question: str, prose: Sequence[Excerpt]) -> Difference | None
     compared = sides(question)
     if compared is None:
         return None
-    clauses = [(one, said, set(terms(said))) for one in prose for said in _clauses(one.statement.text) if amounts(said)]
+    # 一等奖5名，奖金3000元；三等奖20名，奖金800元: where a semicolon parts the sides, what is between commas is of one.
+    return _of_clauses(question, compared, prose, _clauses) or _of_clauses(question, compared, prose, _SEMICOLON.split)
+
+
+def _of_clauses(
+    question: str, compared: tuple[str, str], prose: Sequence[Excerpt], parts: Callable[[str], Iterable[str]]
+) -> Difference | None:
+    clauses = [(one, said, set(terms(said))) for one in prose for said in parts(one.statement.text) if amounts(said)]
     of_both = []
     for side, other in (compared, compared[::-1]):
         own, others = own_terms(side, other), own_terms(other, side)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from minicpm_rag.answering.counterpart import asked_of, reason_of
+from minicpm_rag.answering.counterpart import asked_of, begins_with_preposition, reason_of
 from minicpm_rag.messages import Language
 from minicpm_rag.records import Turn
 from minicpm_rag.text.numerals import is_numeral
@@ -311,6 +311,8 @@ def _counterpart_replaced_en(question: str, before: str) -> str:
     counterpart = _OBJECT_EN.match(before.strip())
     if own == rest or not counterpart or _PRONOUN_EN.search(own) or not 0 < len(own.split()) <= _FEW_WORDS_EN:
         return ""
+    if begins_with_preposition(own):
+        return ""  # "for half a day" is no other object
     return f"{counterpart['before']}{own}?"
 
 

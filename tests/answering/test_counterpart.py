@@ -15,6 +15,8 @@ from minicpm_rag.answering.counterpart import asked_of, reason_of
         ("Who is the treasurer?", "the secretary", "Who is the secretary?"),
         ("Do you mend bicycles?", "umbrellas", "Do you mend umbrellas?"),
         ("Can I park on Sunday?", "on Monday", "Can I park on Monday?"),
+        ("What is the rent for a week?", "for a month", "What is the rent for a month?"),
+        ("How much is a locker for a child?", "for a week", ""),  # a week stands in no child's place
         ("When does the pool open?", "on Sundays", "When does the pool open on Sundays?"),
         ("Who signed the contract with Alder?", "the other", ""),  # of what it is the counterpart is not clear
     ],

@@ -135,3 +135,8 @@ def test_another_thing_of_another_subject_is_asked_by_itself() -> None:
     asked = [Turn("书法班每周几上课？", "资料中没有找到足够的依据。")]
     assert carry_over("那围棋初级班的学费呢？", asked) == "围棋初级班的学费是什么？"
     assert "价格" in carry_over("X200 的呢？", [Turn("X100 的价格是多少？", "")])
+
+
+def test_what_begins_with_a_preposition_is_no_other_object() -> None:
+    asked = carry_over("And for a week?", [Turn("How much is a locker for a child?", "2 euros")])
+    assert asked == "And for a week (locker for a child)?"

@@ -28,6 +28,9 @@ FILES = {
     "药柜.csv": "药品,现存,最低存量,存放\n碘伏,3,5,上层\n纱布,40,20,上层\n退热贴,6,10,下层\n",
     "Trips.csv": "Date,Boat,Distance (km)\n2026-05-02,Merlin,14\n2026-05-09,Merlin,17\n2026-05-10,Swift,9\n",
     "铺位.csv": "铺位,租户,月租,到期日\n一号铺,江楠,900,2027-01-31\n二号铺,柯雨,1200,2027-06-30\n",
+    "船屋价目.csv": "船屋,平日价(元/晚),周末价(元/晚)\n苇声,300,420\n鹭影,500,750\n",
+    "Chalet rates.csv": "Chalet,Weekday rate,Weekend rate\nLarch,90,140\nRowan,70,105\n",
+    "演出安排.csv": "日期,剧目,剧场\n2026-03-01,《茶馆》,人艺\n2026-03-05,《雷雨》,首都\n2026-03-09,《茶馆》,天桥\n",
     "茶园.csv": "茶款,产地,单价\n云针,黟县,320\n露芽,建德,180\n",
     "茶具.csv": "品名,产地,单价\n盖碗,德化,260\n茶针,建德,30\n",
     "Bakery prices.csv": "Cake,Price,Weight (g)\nOpera,38,900\nSacher,31,1200\n",
@@ -66,6 +69,9 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("How many kilometres did the Merlin cover?", "Total Distance: **31 km**"),
         ("What is the most valuable canoe?", "**Tern** (Value: 2,600)"),
         ("How many times did Ada Brook fire a piece?", "**2** rows fit"),
+        ("鹭影比苇声平日贵多少？", "平日价相差 **200 元/晚**"),
+        ("周末鹭影比苇声贵多少？", "周末价相差 **330 元/晚**"),
+        ("How much more expensive is Larch than Rowan at the weekend?", "Difference of Weekend rate: **35**"),
         ("How much more is an Opera than a Sacher?", "Difference of Price: **7**"),
     ],
 )
@@ -90,6 +96,13 @@ def test_one_column_is_held_to_another(chain: AnswerChain, question: str, shown:
     assert answer.mode == "computed"
     assert {row[0] for row in answer.computations[0].rows} == shown
     assert said in answer.text
+
+
+@pytest.mark.parametrize("question", ["哪几个剧场演《茶馆》？", "《茶馆》在哪几个剧场演出？", "哪些剧场演出《茶馆》？"])
+def test_which_several_asks_for_the_rows_and_not_for_their_number(chain: AnswerChain, question: str) -> None:
+    answer = chain.invoke({"question": question})
+    assert answer.mode == "computed"
+    assert {row[0] for row in answer.computations[0].rows} == {"人艺", "天桥"}
 
 
 def test_the_thing_and_its_counter_name_a_column_also_of_several(chain: AnswerChain) -> None:

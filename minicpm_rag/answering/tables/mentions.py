@@ -46,6 +46,12 @@ _SAYS_LITTLE = re.compile(
     r"额|量|[瓶件箱台本册个只袋盒桶罐套]?数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
     r"|km2?|usd|eur)+\w*"
 )
+# What tells the prices of one thing apart, and names such a price alone: 平日 of 平日价, "weekend" of "Weekend rate"
+_PRICED_AT = re.compile(
+    r"(?P<when>平日|周末|工作日|节假日|假日|[旺淡平]季|白天|日间|夜间|早鸟|全天|半天)(?:价|价格|票价|房价|租金|费用?)"
+    r"|(?P<when_en>week ?day|week ?end|(?:off )?peak|(?:high|low) season|early bird|holiday|half day|full day)"
+    r" (?:price|rate|fee|charge|fare)"
+)
 _DONE_WEIGHT = 0.65
 _NOT_DONE = "未没不待可已"  # characters before "取消" that make something else of it
 _PERIOD = " period"  # stands for a column called after a time, and for a time in the question
@@ -235,6 +241,9 @@ def _forms(name: str, is_number: bool) -> tuple[_Form, ...]:
                     if is_number and not ends and _SAYS_LITTLE.fullmatch("".join(stems[first + size :])) is None:
                         continue
                     add(some, 0.5 + 0.4 * size / len(stems) + (0.02 if ends else 0.0))
+    if is_number and (priced := _PRICED_AT.match(plain)):
+        when = priced["when"] or priced["when_en"]
+        add((when,) if priced["when"] else tuple(stem(word) for word in when.split()), 0.7)
     for row in SYNONYMS.values():
         names = row.split("|")
         if any(_same(plain, other) for other in names):
