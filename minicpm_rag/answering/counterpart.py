@@ -35,6 +35,11 @@ _OBJECT = re.compile(
 )
 _PLACED = re.compile(rf"(?P<preposition>{_PREPOSITION})\b .+", re.IGNORECASE)
 _HAS_PREPOSITION = re.compile(rf"\b(?:{_PREPOSITION}|of)\b", re.IGNORECASE)
+_LENGTH = re.compile(
+    r"\b(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half(?: an?)?)[ -]"
+    r"(?:minutes?|hours?|days?|nights?|weeks?|months?|years?)\b",
+    re.IGNORECASE,
+)
 # "for half a day" takes the place of no "for a child".
 _TIME = re.compile(r"\b(?:minutes?|hours?|days?|nights?|weeks?|weekends?|months?|years?)$", re.IGNORECASE)
 _WHICH = re.compile(
@@ -50,6 +55,10 @@ def asked_of(thing: str, before: str) -> str:
         return ""
     if placed := _PLACED.fullmatch(thing):
         # "on Thursday" takes the place of "on Friday", or is added where nothing like it was said.
+        lengths = list(_LENGTH.finditer(plain))
+        length = thing.partition(" ")[2]
+        if len(lengths) == 1 and placed["preposition"].lower() == "for" and _LENGTH.fullmatch(length):
+            return f"{plain[: lengths[0].start()]}{length}{plain[lengths[0].end() :]}?"
         place = plain.lower().rfind(f" {placed['preposition'].lower()} ")
         if place >= 0:
             is_other = (_TIME.search(thing) is None) != (_TIME.search(plain[place:]) is None)

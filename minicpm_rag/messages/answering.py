@@ -118,6 +118,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{measure}相差 **{value}**（{one}：{first}；{other}：{second}）",
         "Difference of {measure}: **{value}** ({one}: {first}; {other}: {second})",
     ),
+    "answering.table_result_columns": (
+        "{measure}：相差 **{value}**（{one}：{first}；{other}：{second}）",
+        "{measure}: a difference of **{value}** ({one}: {first}; {other}: {second})",
+    ),
     "answering.table_result_ratio": (
         "{measure}：{one}是{other}的 **{value}** 倍（{one}：{first}；{other}：{second}）",
         "{measure}: **{value}** times as much for {one} as for {other} ({one}: {first}; {other}: {second})",
@@ -169,6 +173,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "求{part}的{measure}之差",
         "the difference of {measure} of the rows where {part}",
     ),
+    "answering.table_do_difference_of_columns": ("求{measure}之差", "the difference of {measure}"),
     "answering.table_do_ratio": (
         "求{part}的{measure}之比",
         "the ratio of {measure} of the rows where {part}",

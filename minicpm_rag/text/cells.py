@@ -53,6 +53,12 @@ _CODE_HEADER = re.compile(
 )
 _COUNT_HEADER = re.compile(r"\b(?:number|no\.?) of\b", re.IGNORECASE)
 _YEAR_HEADER = re.compile(r"年(?:份|度)?$|\b(?:fiscal )?year\b", re.IGNORECASE)
+# A column that holds nothing but years, also of other centuries
+_YEARS_ONLY = re.compile(
+    r"\s*(?:年份|(?:建成|建造|始建|成立|创立)(?:年份?|于)?|(?:year )?(?:built|founded|established)|year)\s*",
+    re.IGNORECASE,
+)
+_OLD_YEAR = re.compile(r"(1\d{3})\s*年?")
 _MONTH_HEADER = re.compile(r"月(?:份)?$|\bmonth\b", re.IGNORECASE)
 _QUARTER_HEADER = re.compile(r"季度?$|\b(?:quarter|qtr)\b", re.IGNORECASE)
 _HEADER_UNIT = re.compile(
@@ -199,6 +205,11 @@ def year(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def _any_year(text: str) -> int | None:
+    found = _OLD_YEAR.fullmatch(plain(text))
+    return int(found[1]) if found else year(text)
+
+
 def split_unit(header: str) -> tuple[str, str]:
     """A column's name without the unit that its header gives in brackets or after a slash, and that unit."""
     header = header.strip()
@@ -257,7 +268,9 @@ Reading = Callable[[str], "Value"]
 def _readings(header: str, said: Sequence[str]) -> list[tuple[ColumnKind, Reading]]:
     """The ways to read a column, the first that fits nearly all of its cells is taken."""
     found: list[tuple[ColumnKind, Reading]] = []
-    if _YEAR_HEADER.search(header):
+    if _YEARS_ONLY.fullmatch(header):
+        found.append(("year", _any_year))
+    elif _YEAR_HEADER.search(header):
         found.append(("year", year))
     if _MONTH_HEADER.search(header):
         found.append(("month", lambda cell: month(cell) or _between(cell, 12)))

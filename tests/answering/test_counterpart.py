@@ -16,6 +16,8 @@ from minicpm_rag.answering.counterpart import asked_of, reason_of
         ("Do you mend bicycles?", "umbrellas", "Do you mend umbrellas?"),
         ("Can I park on Sunday?", "on Monday", "Can I park on Monday?"),
         ("What is the rent for a week?", "for a month", "What is the rent for a month?"),
+        ("How much is a 2 day ticket for a child?", "for 5 days", "How much is a 5 days ticket for a child?"),
+        ("What does a boat cost for two hours?", "for four hours", "What does a boat cost for four hours?"),
         ("How much is a locker for a child?", "for a week", ""),  # a week stands in no child's place
         ("When does the pool open?", "on Sundays", "When does the pool open on Sundays?"),
         ("Who signed the contract with Alder?", "the other", ""),  # of what it is the counterpart is not clear

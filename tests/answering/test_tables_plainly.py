@@ -31,6 +31,9 @@ FILES = {
     "船屋价目.csv": "船屋,平日价(元/晚),周末价(元/晚)\n苇声,300,420\n鹭影,500,750\n",
     "Chalet rates.csv": "Chalet,Weekday rate,Weekend rate\nLarch,90,140\nRowan,70,105\n",
     "演出安排.csv": "日期,剧目,剧场\n2026-03-01,《茶馆》,人艺\n2026-03-05,《雷雨》,首都\n2026-03-09,《茶馆》,天桥\n",
+    "Ferry fares.csv": "Ticket,Adult,Child (4-14)\nSingle,12,7\nReturn,21,12\nWeek,60,33\n",
+    "Lighthouses.csv": "Lighthouse,Built,Height (m)\nGannet Rock,1832,31\nHollow Point,1958,24\nSkerry,1974,19\n",
+    "温室.csv": "温室,作物,面积(平方米),租金\n一号温室,番茄,320,900\n二号温室,草莓,540,700\n",
     "茶园.csv": "茶款,产地,单价\n云针,黟县,320\n露芽,建德,180\n",
     "茶具.csv": "品名,产地,单价\n盖碗,德化,260\n茶针,建德,30\n",
     "Bakery prices.csv": "Cake,Price,Weight (g)\nOpera,38,900\nSacher,31,1200\n",
@@ -69,6 +72,13 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("How many kilometres did the Merlin cover?", "Total Distance: **31 km**"),
         ("What is the most valuable canoe?", "**Tern** (Value: 2,600)"),
         ("How many times did Ada Brook fire a piece?", "**2** rows fit"),
+        ("鹭影周末比平日贵多少？", "鹭影：相差 **250 元/晚**（周末价：750 元/晚；平日价：500 元/晚）"),
+        (
+            "How much more does a return ticket cost for adults than for children?",
+            "Return: a difference of **9** (Adult: 21; Child (4-14): 12)",
+        ),
+        ("哪个温室最大？", "**二号温室**（面积：540 平方米）"),
+        ("Which lighthouse was built first?", "**Gannet Rock** (Built: 1832)"),
         ("鹭影比苇声平日贵多少？", "平日价相差 **200 元/晚**"),
         ("周末鹭影比苇声贵多少？", "周末价相差 **330 元/晚**"),
         ("How much more expensive is Larch than Rowan at the weekend?", "Difference of Weekend rate: **35**"),
@@ -96,6 +106,12 @@ def test_one_column_is_held_to_another(chain: AnswerChain, question: str, shown:
     assert answer.mode == "computed"
     assert {row[0] for row in answer.computations[0].rows} == shown
     assert said in answer.text
+
+
+def test_a_column_of_years_need_not_be_called_year(chain: AnswerChain) -> None:
+    answer = chain.invoke({"question": "Which lighthouses were built after 1950?"})
+    assert answer.mode == "computed"
+    assert {row[0] for row in answer.computations[0].rows} == {"Hollow Point", "Skerry"}
 
 
 @pytest.mark.parametrize("question", ["哪几个剧场演《茶馆》？", "《茶馆》在哪几个剧场演出？", "哪些剧场演出《茶馆》？"])

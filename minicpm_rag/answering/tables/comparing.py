@@ -60,6 +60,18 @@ class Comparing(Conditions):
         aggregate: Literal["ratio", "difference"] = "ratio" if is_ratio else "difference"
         return TableQuery(self.tables, aggregate, measures, joined_on=self.on, part=part, inner=inner)
 
+    def _columns_of_a_row(self) -> TableQuery | None:
+        """Two columns of the one row that is named: what a day costs adults beside what it costs children."""
+        rows = [one for one in self.conditions if len(one.values) == 1 and self._names_one_row(one)]
+        numeric = [mention for mention in self.columns if set(mention.fields) & set(self._numeric())]
+        measures = tuple(dict.fromkeys(field for mention in numeric for field in mention.fields))
+        if len(rows) != 1 or len(self.conditions) != 1 or len(numeric) != 2 or len(measures) != 2:
+            return None
+        one, other = (self._column(field) for field in measures)
+        if one.unit != other.unit or one.kind != other.kind:
+            return None
+        return TableQuery(self.tables, "difference", measures, joined_on=self.on)
+
     def _are_named_apart(self, condition: Condition) -> bool:
         """Whether the question names each of both values by itself: one word may fit two."""
         named = [mention for mention in self.values if set(mention.values) <= set(condition.values)]

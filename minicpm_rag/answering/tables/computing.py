@@ -44,6 +44,8 @@ class Computing(Comparing):
         if self._take(words.RESPECTIVELY) is not None and group is None:
             group = self._compared_values()
         self.asks_most, self.counts = superlative, counted is not None
+        if difference is not None and group is None and (two := self._columns_of_a_row()) is not None:
+            return two
         measures = self._measures(hint)
         if measures is None:
             return None
@@ -321,6 +323,8 @@ class Computing(Comparing):
                     return None  # who joined first need not be the oldest
             if field is None and hint == "extent" and len(self._numeric()) == 1:
                 field = self._numeric()[0]
+            if field is None and hint == "size":
+                return ()
             return None if field is None else (field,)
         return tuple(numeric)
 

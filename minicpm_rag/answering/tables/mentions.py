@@ -46,6 +46,7 @@ _SAYS_LITTLE = re.compile(
     r"额|量|[瓶件箱台本册个只袋盒桶罐套]?数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
     r"|km2?|usd|eur)+\w*"
 )
+_IN_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*$")  # "Youth (16-18)" is called "Youth"
 # What tells the prices of one thing apart, and names such a price alone: 平日 of 平日价, "weekend" of "Weekend rate"
 _PRICED_AT = re.compile(
     r"(?P<when>平日|周末|工作日|节假日|假日|[旺淡平]季|白天|日间|夜间|早鸟|全天|半天)(?:价|价格|票价|房价|租金|费用?)"
@@ -213,6 +214,7 @@ def _forms(name: str, is_number: bool) -> tuple[_Form, ...]:
     What stands first in the name of a number says what it belongs to: "合同" does not mean "合同金额".
     """
     plain = folded(_CAMEL.sub(" ", name)).strip()
+    shortened = _IN_BRACKETS.sub("", folded(name)).strip()
     found: dict[tuple[str, ...], float] = {}
 
     def add(words: tuple[str, ...], weight: float) -> None:
@@ -241,6 +243,9 @@ def _forms(name: str, is_number: bool) -> tuple[_Form, ...]:
                     if is_number and not ends and _SAYS_LITTLE.fullmatch("".join(stems[first + size :])) is None:
                         continue
                     add(some, 0.5 + 0.4 * size / len(stems) + (0.02 if ends else 0.0))
+    if shortened != folded(name).strip():
+        add((shortened,) if is_chinese(shortened) else tuple(stem(word) for word in _WORD.findall(shortened)), 0.9)
+        plain = shortened
     if is_number and (priced := _PRICED_AT.match(plain)):
         when = priced["when"] or priced["when_en"]
         add((when,) if priced["when"] else tuple(stem(word) for word in when.split()), 0.7)

@@ -162,6 +162,9 @@ def in_words(query: TableQuery, language: Language) -> str:
     beside = ("与", " and of those where ")
     between = {"share": ("且", " and "), "difference": beside, "ratio": beside}.get(query.aggregate, ("", ""))
     said = between[language == "en"].join(_conditions_in_words(query, query.part, language))
+    if query.aggregate == "difference" and not query.part:
+        key = "answering.table_do_difference_of_columns"
+        measure = ("与" if language == "zh" else " and ").join(_name(query, one) for one in query.measures)
     if query.aggregate == "share" and query.group is not None:
         key = "answering.table_do_shares"
     words = [*parts, text(language, Message(key, measure=measure, part=said))]
@@ -207,13 +210,18 @@ def _headline(computed: Computed, language: Language) -> str:
 def _beside(computed: Computed, query: TableQuery, language: Language) -> str:
     """A difference or ratio with the two numbers that it is of."""
     result, first, second = computed.result.rows[0]
-    one, other = (_condition_value(query, part, part.values[0]) for part in query.part)
-    is_of_single_rows = computed.counted == len(query.part) and query.measures
-    names = " + ".join(_name(query, field) for field in query.measures)
+    is_of_columns = not query.part
+    if is_of_columns:
+        one, other = (_name(query, field) for field in query.measures)
+        names = ", ".join(_condition_value(query, row, row.values[0]) for row in query.conditions)
+    else:
+        one, other = (_condition_value(query, part, part.values[0]) for part in query.part)
+        names = " + ".join(_name(query, field) for field in query.measures)
+    is_of_single_rows = is_of_columns or (computed.counted == len(query.part) and query.measures)
     return text(
         language,
         Message(
-            _RESULT[query.aggregate],
+            "answering.table_result_columns" if is_of_columns else _RESULT[query.aggregate],
             measure=names if is_of_single_rows else _inner_in_words(query, language),
             value=_value_text(result, "" if query.aggregate == "ratio" else _unit(query)),
             one=one,

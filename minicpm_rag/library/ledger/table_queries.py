@@ -74,6 +74,7 @@ class TableQuery:
     shown: tuple[Field, ...] = ()  # columns of "rows"
     joined_on: tuple[int, int] | None = None
     # Of "share" the conditions of the part, in percent of all; of "difference" and "ratio" those of one and the other.
+    # A "difference" without is of two measures of one row: the price for adults and for children.
     part: tuple[Condition, ...] = ()
     inner: Literal["count", "sum", "mean"] = "sum"  # what a share, a difference or a ratio is of
 
@@ -290,6 +291,8 @@ def _source(query: TableQuery) -> str:
     computes = query.aggregate not in ("count", "distinct") or query.inner == "mean"
     if computes and query.measures and len(query.measures) == 1:
         conditions.append(f"{_field(query, query.measures[0])} IS NOT NULL")
+    if query.aggregate == "difference" and not query.part:
+        conditions += [f"{_field(query, measure)} IS NOT NULL" for measure in query.measures]
     return f"{text} WHERE {' AND '.join(conditions)}" if conditions else text
 
 
@@ -300,6 +303,9 @@ def _value(query: TableQuery) -> str:
         return f"count(DISTINCT {_field(query, query.measures[0])})"
     if query.aggregate == "share":
         return _share(query)
+    if query.aggregate == "difference" and not query.part:
+        one, other = (_field(query, measure) for measure in query.measures)
+        return f"abs({one} - {other}), {one}, {other}"
     if query.aggregate == "difference":
         one, other = (_of_part(query, (condition,)) for condition in query.part)
         return f"abs({one} - {other}), {one}, {other}"
