@@ -196,7 +196,7 @@ def _headline(computed: Computed, language: Language) -> str:
         return text(language, Message(_RESULT[query.aggregate], value=value, measure=measure, rows=computed.counted))
     if query.descending is not None and len(rows) == 1:
         *labels, last = rows[0]
-        said = _value_text(last, _unit(query))
+        said = _said(last, _labels(query)[-1] if query.aggregate == "rows" else None, language, _unit(query))
         label = " · ".join(_said(cell, column, language) for cell, column in zip(labels, _labels(query), strict=False))
         if query.aggregate == "count":
             measure = text(language, Message("answering.table_row_count"))
@@ -364,7 +364,9 @@ def _labels(query: TableQuery) -> list[Column]:
 
 
 def _said(value: str | float | None, column: Column | None, language: Language, unit: str = "") -> str:
-    """A value as it is said: a month or quarter, which is kept as its number, by name."""
+    """A value as it is said: a month or quarter, which is kept as its number, by name; a year without a comma."""
+    if column is not None and column.kind == "year" and isinstance(value, int | float):
+        return str(int(value))
     if column is None or column.kind not in ("month", "quarter") or not isinstance(value, int | float):
         return _value_text(value, unit)
     number = int(value)
