@@ -49,6 +49,10 @@ class Comparing(Conditions):
             measures = tuple(self._numeric())
             if len(measures) != 1:
                 return None
+        if not measures and asked.group().startswith("how much"):  # of rows it would be "how many"
+            measures = tuple(field for field in self._numeric() if self._is_money(field) and self._adds_up(field))
+            if len(measures) != 1:
+                return None
         if not measures and (is_mean or unit is not None or self._speaks_of_money()):
             return None
         self._take_into_name(measures)

@@ -16,6 +16,9 @@ from minicpm_rag.text.scripts import is_chinese, is_han
 
 _ROWS_ONLY = frozenset(map(stem, words.ROWS_ONLY))
 _SINCE_WHEN = re.compile(r"入职|入会|加入|到期|截止|due|end|expir|join|hire|start")
+_LARGEST = re.compile(
+    r"\b(?:largest|biggest|smallest) (?P<nouns>[a-z]+(?: [a-z]+)?)|最[大小]的(?:一[笔个单])?(?P<nouns_zh>[一-鿿]{1,2})"
+)
 _MOST_SHOWN = 8  # columns of rows that are listed
 
 
@@ -73,6 +76,8 @@ class Computing(Comparing):
                 target = self._other_text(measures)
             if counted is not None and measures:
                 return None
+            if hint == "size" and not measures and target is not None and self._is_largest_row(target):
+                return self._largest_row(target, descending, limit)
             return self._ranked(
                 target,
                 measures,
@@ -359,6 +364,23 @@ class Computing(Comparing):
             return None
         label = target or self._label_field()
         shown = dict.fromkeys([*([label] if label is not None else []), *self._name_beside(label), *measures])
+        return TableQuery(self.tables, "rows", measures, (), None, descending, limit, tuple(shown), self.on)
+
+    def _is_largest_row(self, target: Field) -> bool:
+        """Whether the largest is a row, and another column of it is asked for: who placed the largest order."""
+        found = _LARGEST.search(self.text)
+        if found is None:
+            return False
+        asked = set(map(stem, re.findall(r"\w+", folded(self._column(target).name))))
+        nouns = (found["nouns"] or found["nouns_zh"]).split()
+        is_row = any(stem(noun) in ROW_NOUNS or words.ROW_NOUNS_ZH.match(noun) is not None for noun in nouns)
+        return is_row and asked.isdisjoint(map(stem, nouns))
+
+    def _largest_row(self, target: Field, descending: bool, limit: int) -> TableQuery | None:
+        measures = tuple(filter(self._is_money, self._numeric()))
+        if len(measures) != 1:
+            return None
+        shown = dict.fromkeys([target, *self._name_beside(target), *measures])
         return TableQuery(self.tables, "rows", measures, (), None, descending, limit, tuple(shown), self.on)
 
     def _is_counting(self) -> bool:

@@ -30,6 +30,9 @@ _THINGS = re.compile(r"哪些(?P<thing>[一-鿿])(?=[超高低少多大小在是
 _WHICH_KIND = re.compile(r"(?:哪一?|什么)类(?![别型目])")
 # What was asked before and a follow-up, put side by side: both subjects would be added up.
 _TWO_SUBJECTS = re.compile(r"[，,][^，,]{1,20}呢[？?\s]*$")
+_AND_ANOTHER = re.compile(
+    r"(?: and| or| than|,) (?:the )?(?P<other>\w[\w.-]*(?: \w[\w.-]*)?)(?=[?.,\s]*$)", re.IGNORECASE
+)
 _MOST_CANDIDATES = 3  # tables that are equally meant and all answer
 
 
@@ -50,6 +53,7 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
     """
     if len(question) > LONGEST or not words.CUE.search(folded(question)) or _TWO_SUBJECTS.search(question):
         return []
+    question = _with_whole_names(question, tables)
     plain = folded(question)
     hinting = [words.USED_UP, *(pattern for pattern, _ in words.ADDED_NOUNS)]
     hinting += [pattern for pattern, _, hint in words.SUPERLATIVES if hint]
@@ -97,6 +101,27 @@ def _with_its_kind(question: str, table: DataTable) -> str:
     named = {name[0]: name for name in names if len(name) == 2 and name[1] in _COUNTERS}
     question = _THINGS.sub(lambda match: f"哪些{named.get(match['thing'], match['thing'])}", question)
     return _WHICH_OF_A_THING.sub(called, question)
+
+
+def _with_whole_names(question: str, tables: Sequence[DataTable]) -> str:
+    """The question with the name that is cut where another one like it was said: "Vela Pro and the Mini"."""
+    found = _AND_ANOTHER.search(question)
+    if found is None:
+        return question
+    before, other = f" {question[: found.start()]}".casefold(), found["other"].casefold().split()
+    names = {
+        text
+        for table in tables
+        for column in table.columns
+        if column.kind == "text"
+        for text in column.texts
+        if len(said := text.casefold().split()) > 1 and said[1:] == other
+        for like in column.texts
+        if like.casefold().split()[:1] == said[:1] and like != text and before.endswith(f" {like.casefold()}")
+    }
+    if len(names) != 1:
+        return question
+    return f"{question[: found.start('other')]}{names.pop()}{question[found.end('other') :]}"
 
 
 def _is_chinese(table: DataTable) -> bool:
