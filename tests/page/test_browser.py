@@ -421,8 +421,12 @@ def test_no_view_has_a_serious_fault_for_people_with_impairments(
 def test_the_page_is_used_by_keys_and_heard(visitor: Visitor) -> None:
     # The script that hears keys is the one that says the page's language, and is drawn last.
     visitor.page.wait_for_function("() => document.documentElement.lang.startsWith('zh')")
+    visitor.rest()
     visitor.page.locator("body").press("/")
+    box = visitor.page.locator(part("question"))
+    playwright_api.expect(box).to_be_focused()
     visitor.page.keyboard.type("公司是哪一年成立的？")
+    playwright_api.expect(box).to_have_value("公司是哪一年成立的？")
     visitor.page.keyboard.press("Enter")
     assert "2012" in visitor.wait_for_answer()
     playwright_api.expect(visitor.page.locator("#rag-live")).to_contain_text("2012")
