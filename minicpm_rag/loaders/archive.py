@@ -11,6 +11,7 @@ import io
 import lzma
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -42,6 +43,11 @@ def check_archive(path: Path, what: Message) -> frozenset[str]:
         if isinstance(exc, FileNotFoundError | PermissionError):
             raise
         raise damaged(what) from exc
+
+
+def in_small_letters(names: Iterable[str]) -> dict[str, str]:
+    """The names of parts by how they are in small letters: in capitals they mean the same."""
+    return {name.lower(): name for name in names}
 
 
 def is_the_disks_fault(error: BaseException) -> bool:

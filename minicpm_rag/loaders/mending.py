@@ -10,10 +10,10 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from minicpm_rag.loaders.archive import damaged, salvaged
+from minicpm_rag.loaders.archive import damaged, in_small_letters, salvaged
 from minicpm_rag.loaders.files import loaded
 from minicpm_rag.loaders.xml_parts import file_name, parsed_in_part, written
 from minicpm_rag.messages import Message, joined
@@ -99,7 +99,7 @@ def mended(archive: zipfile.ZipFile, damaged_parts: list[str]) -> dict[str, byte
             broken[member.filename] = None
         members[member.filename] = content
     members[_RELATIONS] = _with_main_part(members)
-    known = _known(members)
+    known = in_small_letters(members)
     for name in [name for name in members if name.endswith(".rels")]:
         members[name] = _without_missing(name, members[name], known, broken)
     members[CONTENT_TYPES] = _with_all_types(members)
@@ -112,7 +112,7 @@ def mended(archive: zipfile.ZipFile, damaged_parts: list[str]) -> dict[str, byte
 def missing_parts(archive: zipfile.ZipFile) -> list[str]:
     """The file names of the parts that are referred to but not there, other than those that hold no text."""
     broken: dict[str, None] = {}
-    known = _known(archive.namelist())
+    known = in_small_letters(archive.namelist())
     for name in [name for name in known.values() if name.endswith(".rels")]:
         _without_missing(name, salvaged(archive, archive.getinfo(name))[0], known, broken)
     return [file_name(name) for name in broken if not _WITHOUT_TEXT.search(name)]
@@ -126,11 +126,6 @@ def packed(members: dict[str, bytes]) -> BinaryIO:
             archive.writestr(name, content)
     target.seek(0)
     return target
-
-
-def _known(names: Iterable[str]) -> dict[str, str]:
-    """The names of parts by how they are in small letters: in capitals they mean the same."""
-    return {name.lower(): name for name in names}
 
 
 def _without_missing(name: str, content: bytes, known: dict[str, str], broken: dict[str, None]) -> bytes:

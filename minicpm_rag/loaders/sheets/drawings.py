@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from minicpm_rag.loaders.archive import Salvaged, salvaged
+from minicpm_rag.loaders.archive import Salvaged, in_small_letters, salvaged
 from minicpm_rag.loaders.bounds import number_of
 from minicpm_rag.loaders.charts import titles_of
 from minicpm_rag.loaders.writer import one_line
@@ -28,7 +28,7 @@ def related(archive: zipfile.ZipFile, part: str, damaged: list[str]) -> dict[str
     found: dict[str, tuple[str, str]] = {}
     if relations not in archive.NameToInfo:
         return found
-    in_capitals: dict[str, str] = {}  # the names of parts mean the same in them; made where a name is written otherwise
+    known: dict[str, str] = {}  # made where a name is written otherwise
     root = _root(archive, relations, "Relationships", damaged)
     for relation in root if root is not None else ():
         if not isinstance(relation.tag, str) or relation.get("TargetMode") == "External":
@@ -36,8 +36,8 @@ def related(archive: zipfile.ZipFile, part: str, damaged: list[str]) -> dict[str
         kind = str(relation.get("Type", "")).rsplit("/", 1)[-1]
         target = posixpath.normpath(posixpath.join(folder, str(relation.get("Target")))).lstrip("/")
         if target not in archive.NameToInfo:
-            in_capitals = in_capitals or {name.upper(): name for name in archive.NameToInfo}
-            target = in_capitals.get(target.upper(), target)
+            known = known or in_small_letters(archive.NameToInfo)
+            target = known.get(target.lower(), target)
         if target in archive.NameToInfo:
             found[str(relation.get("Id"))] = kind, target
         elif kind in _WITH_TEXT:
