@@ -13,13 +13,28 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.answering import tables
 from minicpm_rag.answering.composed import Composed, cell
+from minicpm_rag.answering.difference import difference
+from minicpm_rag.answering.extractive import Excerpt
 from minicpm_rag.answering.parts import Part
 from minicpm_rag.answering.style import AS_ASKED, Style
 from minicpm_rag.answering.tables import TableAnswer
-from minicpm_rag.answering.writing import quote
+from minicpm_rag.answering.writing import chosen_for
+from minicpm_rag.answering.writing import quoted as quoted_from
 from minicpm_rag.library import Library
 from minicpm_rag.messages import Language, Message, text
-from minicpm_rag.records import Answer, AnswerEvent, PageText, Retrieval, Scope, Similarity, Text
+from minicpm_rag.records import (
+    DOCUMENT_ID,
+    PAGE,
+    START,
+    Answer,
+    AnswerEvent,
+    PageText,
+    Retrieval,
+    Scope,
+    Similarity,
+    Text,
+)
+from minicpm_rag.text.comparisons import sides
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -83,10 +98,18 @@ def quoted(
     began = time.monotonic()
     composed = Composed(begun)
     yield joined(found)
-    told = [_told(one, library, page_text, similarity, style) if one.has_evidence else None for one in found]
+    is_table = all(one.part.aspect for one in found)
+    chosen = [_chosen(one, similarity, style) for one in found]
+    together = [(place,) for place in range(len(found))] if is_table else _together(found, chosen)
+    if not is_table:
+        chosen = _each_once(found, chosen, together)
+    told = [
+        _told(one, statements, library, page_text, style) if one.has_evidence else None
+        for one, statements in zip(found, chosen, strict=True)
+    ]
     nothing = text(language, Message("answering.part_without_evidence"))
     computations = tuple(one for answer in told if answer is not None for one in answer.computations)
-    if all(one.part.aspect for one in found):
+    if is_table:
         names = list(dict.fromkeys(one.part.name for one in found))
         subject = text(language, Message("answering.compared_subject"))
         yield composed.add(f"| {' | '.join(map(cell, (subject, *names)))} |\n{'| --- ' * (len(names) + 1)}|")
@@ -96,11 +119,15 @@ def quoted(
             yield from _in_a_cell(composed, answer, nothing)
             yield composed.add(" | " if one.part.name != names[-1] else " |")
     else:
-        for place, (one, answer) in enumerate(zip(found, told, strict=True)):
-            yield composed.add(f"{'' if place == 0 else chr(10) * 2}**{one.part.question}**\n\n")
-            if answer is None:
+        for places in together:
+            asked = ("" if language == "zh" else " ").join(found[place].part.question for place in places)
+            yield composed.add(f"{chr(10) * 2 if composed.answer.text else ''}**{asked}**\n\n")
+            answers = [told[place] for place in places]
+            said = [one for one in answers if one is not None and (one.text or len(places) == 1)]
+            if not said:
                 yield composed.add(nothing)
-            else:
+            for number, answer in enumerate(said):
+                yield composed.add("\n" if number else "")
                 yield composed.add_cited(answer.text, answer.citations, answer.documents)
     seconds = begun.seconds | {"generate": time.monotonic() - began}
     is_all_computed = all(one.computed is not None for one in found)
@@ -128,28 +155,81 @@ def with_missing(answering: Iterator[AnswerEvent], lacking: str) -> Iterator[Ans
         yield event
 
 
+def _begun(found: Found) -> Answer:
+    return Answer(standalone_question=found.part.question, documents=found.retrieval.documents)
+
+
+def _chosen(found: Found, similarity: Callable[[Retrieval], Similarity | None], style: Style) -> list[Excerpt]:
+    """The statements that answer a part; none where it has no evidence, or is computed."""
+    if not found.has_evidence or found.computed is not None:
+        return []
+    retrieval = found.retrieval
+    return chosen_for(
+        _begun(found),
+        retrieval.readings,
+        similarity=similarity(retrieval),
+        style=style,
+        threshold=retrieval.threshold,
+    )
+
+
 def _told(
-    found: Found,
-    library: Library | None,
-    page_text: PageText | None,
-    similarity: Callable[[Retrieval], Similarity | None],
-    style: Style,
+    found: Found, chosen: Sequence[Excerpt], library: Library | None, page_text: PageText | None, style: Style
 ) -> Answer:
-    begun = Answer(standalone_question=found.part.question, documents=found.retrieval.documents)
-    if found.computed is not None and library is not None:
-        *_, last = tables.answer(begun, found.computed, library, style)
-    else:
-        retrieval = found.retrieval
-        *_, last = quote(
-            begun,
-            retrieval.readings,
-            page_text=page_text,
-            similarity=similarity(retrieval),
-            threshold=retrieval.threshold,
-            style=style,
-        )
+    if found.computed is None or library is None:
+        return quoted_from(_begun(found), chosen, page_text=page_text, style=style)
+    *_, last = tables.answer(_begun(found), found.computed, library, style)
     assert isinstance(last, Answer)
     return last
+
+
+def _together(found: Sequence[Found], chosen: Sequence[Sequence[Excerpt]]) -> list[tuple[int, ...]]:
+    """The parts, by their places, that the same statement answers best: they are answered under one head."""
+    groups: dict[object, tuple[int, ...]] = {}
+    for place, (one, statements) in enumerate(zip(found, chosen, strict=True)):
+        best = _place(one, _best(statements)) if _may_be_shortened(one, statements) else place
+        groups[best] = (*groups.get(best, ()), place)
+    return list(groups.values())
+
+
+def _each_once(
+    found: Sequence[Found], chosen: Sequence[Sequence[Excerpt]], together: Sequence[tuple[int, ...]]
+) -> list[list[Excerpt]]:
+    """What is quoted for each part, where no statement is quoted twice.
+
+    It stands under the part that it answers best, else under the first.
+    """
+    firsts = [places[0] for places in together if _may_be_shortened(found[places[0]], chosen[places[0]])]
+    best = {_place(found[place], _best(chosen[place])): place for place in firsts}
+    told: set[object] = set()
+    once: list[list[Excerpt]] = []
+    for number, (one, statements) in enumerate(zip(found, chosen, strict=True)):
+        kept = list(statements)
+        if _may_be_shortened(one, statements):
+            places = {_place(one, each): each for each in statements}
+            kept = [each for place, each in places.items() if place not in told and best.get(place, number) == number]
+            told.update(_place(one, each) for each in kept)
+        once.append(kept)
+    return once
+
+
+def _may_be_shortened(found: Found, chosen: Sequence[Excerpt]) -> bool:
+    """Whether a part is quoted, and not compared: a comparison keeps both its sides."""
+    question, documents = found.part.question, found.retrieval.documents
+    return bool(chosen) and sides(question) is None and difference(question, chosen, documents) is None
+
+
+def _best(chosen: Sequence[Excerpt]) -> Excerpt:
+    return max(chosen, key=lambda one: one.score)
+
+
+def _place(found: Found, one: Excerpt) -> object:
+    """Where a statement stands; what tells one without a place is its text."""
+    metadata = found.retrieval.documents[one.number - 1].metadata
+    start = metadata.get(START)
+    if start is None:
+        return one.statement.text
+    return metadata.get(DOCUMENT_ID), metadata.get(PAGE), start + one.statement.start
 
 
 def _in_a_cell(composed: Composed, answer: Answer | None, nothing: str) -> Iterator[AnswerEvent]:

@@ -59,6 +59,29 @@ _CUT = {
 }
 
 
+def chosen_for(
+    begun: Answer,
+    readings: Sequence[Reading | None] = (),
+    *,
+    similarity: Similarity | None,
+    style: Style = AS_ASKED,
+    threshold: float = 0.0,
+) -> list[Excerpt]:
+    """The statements that answer best: those in the chosen language, where some of it answer.
+
+    `threshold` is that of the evidence.
+    """
+    return excerpts(
+        begun.standalone_question,
+        begun.documents,
+        readings,
+        most=_MOST_QUOTED[style.length],
+        similarity=similarity,
+        left_out=_in_another_language(begun.documents, readings, style),
+        threshold=threshold,
+    )
+
+
 def quote(
     begun: Answer,
     readings: Sequence[Reading | None] = (),
@@ -68,29 +91,23 @@ def quote(
     style: Style = AS_ASKED,
     threshold: float = 0.0,
 ) -> Iterator[AnswerEvent]:
-    """Answer with the statements that answer best: those in the chosen language, where some of it answer.
-
-    `threshold` is that of the evidence.
-    """
+    """Answer with the statements that `chosen_for` finds."""
     began = time.monotonic()
-    chosen = excerpts(
-        begun.standalone_question,
-        begun.documents,
-        readings,
-        most=_MOST_QUOTED[style.length],
-        similarity=similarity,
-        left_out=_in_another_language(begun.documents, readings, style),
-        threshold=threshold,
-    )
+    chosen = chosen_for(begun, readings, similarity=similarity, style=style, threshold=threshold)
+    answer = quoted(begun, chosen, page_text=page_text, style=style)
+    for line in answer.text.splitlines(keepends=True):
+        yield Text(line)
+    yield replace(answer, seconds=begun.seconds | {"generate": time.monotonic() - began})
+
+
+def quoted(begun: Answer, chosen: Sequence[Excerpt], *, page_text: PageText | None, style: Style = AS_ASKED) -> Answer:
+    """The answer that is made of these statements, and of what can be computed of them."""
     computed = difference(begun.standalone_question, chosen, begun.documents)
     begun, chosen = _numbered_as_read(begun, chosen if computed is None else computed.said_in)
     quotes, citations = _written(chosen, begun.documents, page_text)
     if computed is not None and citations:
         quotes, citations = _below(computed, style.language_for(begun.standalone_question), quotes, citations)
-    seconds = begun.seconds | {"generate": time.monotonic() - began}
-    for line in quotes.splitlines(keepends=True):
-        yield Text(line)
-    yield replace(begun, text=quotes, citations=citations, mode="extractive", seconds=seconds)
+    return replace(begun, text=quotes, citations=citations, mode="extractive")
 
 
 def _below(

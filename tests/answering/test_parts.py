@@ -124,6 +124,60 @@ def test_the_part_without_evidence_is_named() -> None:
     assert answer.text.endswith("**When does Tidal end?**\n\nThe documents hold no evidence for this.")
 
 
+CARRIED = "Every cyclist has ten helmets. Helmets that are left over are carried into June."
+CARRIED_ZH = "会员每年有六张通票。没用完的通票可以留到次年五月。"
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "heads"),
+    [
+        (
+            "Who chairs the jury and when did the jury meet?",
+            "Ola Brenn chairs the jury, which met on 3 May.",
+            "**Who chairs the jury? When did the jury meet?**",
+        ),
+        (
+            "评审组由谁主持，评审组什么时候开会？",
+            "评审组由欧阳澈主持，五月三日开会。",
+            "**评审组由谁主持？评审组什么时候开会？**",
+        ),
+    ],
+)
+def test_what_answers_two_parts_is_quoted_once_under_both(question: str, passage: str, heads: str) -> None:
+    answer = last_of(build_chain(retriever=Shelf(passages={"jury": passage, "评审": passage})), question)
+    assert answer.text == f"{heads}\n\n{passage}[1]"
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "key"),
+    [
+        ("How many helmets has every cyclist, and when are the helmets left over carried?", CARRIED, "helmets"),
+        ("会员每年有几张通票，没用完的通票留到什么时候？", CARRIED_ZH, "通票"),
+    ],
+)
+def test_no_sentence_is_quoted_twice(question: str, passage: str, key: str) -> None:
+    answer = last_of(build_chain(retriever=Shelf(passages={key: passage})), question)
+    assert answer.text.count("**") == 4
+    assert sorted(one.quote_start for one in answer.citations) == sorted({one.quote_start for one in answer.citations})
+    assert "".join(one.quote for one in answer.citations).replace(" ", "") == passage.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "key"),
+    [
+        (
+            "How much is a helmet and how much cheaper is a cap than a helmet?",
+            "A helmet costs 40 euros. A cap costs 15 euros.",
+            "helmet",
+        ),
+        ("头盔多少钱，帽子比头盔便宜多少？", "头盔每顶40元。帽子每顶15元。", "头盔"),
+    ],
+)
+def test_a_part_that_compares_keeps_both_its_sides(question: str, passage: str, key: str) -> None:
+    answer = build_chain(retriever=Shelf(passages={key: passage})).invoke(question)
+    assert "**25" in answer.text, answer.text
+
+
 def test_a_model_answers_the_whole_and_the_part_without_evidence_is_named_below() -> None:
     llm = ScriptedLLM(answers=["Nora Whitfield leads Tidal."])
     answer = last_of(build_chain(retriever=SHELF, llm=llm), "Who leads Tidal and when does it end?")
