@@ -220,7 +220,7 @@ def _speed(device: str, size: int) -> Finding:
 
 def _attention(wanted: str, on_gpu: bool, folder: Path) -> Finding:
     from minicpm_rag.llm.checkpoint import read_config
-    from minicpm_rag.llm.decoding import ATTENTION, would_serve
+    from minicpm_rag.llm.decoding import attention_of_engine, would_serve
 
     name = Message("doctor.attention")
     if wanted == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None:
@@ -231,8 +231,8 @@ def _attention(wanted: str, on_gpu: bool, folder: Path) -> Finding:
         own = False
     if not own:
         return Finding(name, _words(wanted))
-    advice = None if wanted == "sdpa" else Message("doctor.attention_no_effect", attention=wanted)
-    return Finding(name, _words(ATTENTION), advice=advice)
+    advice = Message("doctor.attention_no_effect", attention=wanted) if wanted == "eager" else None
+    return Finding(name, _words(attention_of_engine(wanted)), advice=advice)
 
 
 def _searching(settings: Settings) -> Iterator[Finding]:

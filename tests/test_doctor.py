@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import gguf_files
@@ -83,15 +86,18 @@ def test_on_a_gpu_the_speed_is_the_share_of_bandwidth_that_was_measured(
     assert str(findings["Expected speed"].value).startswith("about 101 tokens/s")  # 0.55 x 1 TB/s over 5.45 GB
 
 
-@pytest.mark.parametrize("wanted", ["sdpa", "eager"])
+@pytest.mark.parametrize("wanted", ["sdpa", "eager", "flash_attention_2"])
 def test_an_attention_setting_that_has_no_effect_is_told(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "describe", lambda: CARD)
     monkeypatch.setattr(doctor, "measure_bandwidth", lambda device: 1e12)
+    monkeypatch.setitem(sys.modules, "flash_attn", ModuleType("flash_attn"))
+    sys.modules["flash_attn"].__spec__ = ModuleSpec("flash_attn", None)
     settings = load_settings(model=GOLDEN / "minicpm-2b-tiny", attention=wanted)
+    used = decoding.FLASH_ATTENTION if wanted == "flash_attention_2" else decoding.ATTENTION
     for own in (False, True):
         monkeypatch.setattr(decoding, "would_serve", lambda config, own=own: own)
         finding = by_name(examine(settings))["Attention"]
-        assert str(finding.value) == (decoding.ATTENTION if own else wanted)
+        assert str(finding.value) == (used if own else wanted)
         assert ("has no effect" in str(finding.advice)) == (own and wanted == "eager")
         assert not finding.problem
 

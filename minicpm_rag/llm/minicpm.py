@@ -160,10 +160,16 @@ class MiniCPM_LLM(LLM):
         device = placement.choose_device(self.device)
         weights: Any = placement.choose_weights(self.weights, device, self.precision)
         if device.startswith("cuda") and decoding.supports(self._model, weights):
-            if self.attention != "sdpa":
+            if self.attention == "eager":
                 _log.warning("attention %s has no effect: this GPU uses %s", self.attention, decoding.ATTENTION)
             most = None if self.gpu_gigabytes is None else int(self.gpu_gigabytes * 1e9)
-            return decoding.GraphEngine(self._model, weights=weights, cache=self.key_value_cache, memory_bytes=most)
+            return decoding.GraphEngine(
+                self._model,
+                weights=weights,
+                cache=self.key_value_cache,
+                memory_bytes=most,
+                attention=self.attention,
+            )
         if device.startswith("cuda") and weights != "full":
             raise ModelError("llm.weights_need_engine", weights=weights)
         for name, default in (("key_value_cache", "full"), ("gpu_gigabytes", None)):

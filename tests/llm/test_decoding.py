@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -413,6 +415,37 @@ def test_the_cache_in_eight_bits_takes_half_and_hardly_changes_the_logits(prompt
         engine.close()
     assert sizes[1] < 0.6 * sizes[0]
     assert (logits[1] - logits[0]).norm() < 0.02 * logits[0].norm()
+
+
+@pytest.mark.parametrize("name", ["minicpm-2b-tiny", "minicpm4-tiny"])
+@pytest.mark.parametrize("cache", ["full", "int8"])
+def test_flash_attn_reads_prompts_where_it_is_asked_for(
+    name: str, cache: Any, prompt: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[int, int]] = []
+
+    def flash_attn_func(query: Any, key: Any, value: Any, *, softmax_scale: float, causal: bool) -> Any:
+        heard.append((query.shape[1], key.shape[1]))
+        assert causal
+        group = query.shape[2] // key.shape[2]
+        key, value = (part.repeat_interleave(group, 2) for part in (key, value))
+        scores = torch.einsum("bqhd,bkhd->bhqk", query, key) * softmax_scale
+        hidden = torch.ones(scores.shape[-2:]).triu(1 + key.shape[1] - query.shape[1]).bool()
+        weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=-1)
+        return torch.einsum("bhqk,bkhd->bqhd", weights, value)
+
+    monkeypatch.setitem(sys.modules, "flash_attn", SimpleNamespace(flash_attn_func=flash_attn_func))
+    sampling = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=12)
+    answers = []
+    for attention in ("sdpa", "flash_attention_2"):
+        engine = GraphEngine(model_of(name), attention=attention, cache=cache)
+        assert ("flash_attention_2" in engine.attention) == (attention != "sdpa")
+        # The second continues the first: its rows come after keys that only the cache has.
+        answers.append([collect(engine, prompt[:length], sampling) for length in (150, 280)])
+        engine.close()
+        assert bool(heard) == (attention != "sdpa")
+    assert answers[0] == answers[1]
+    assert {(192, 192), (192, 320)} <= set(heard)
 
 
 def test_steps_stay_plain_where_capturing_fails(

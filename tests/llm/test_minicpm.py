@@ -727,7 +727,7 @@ def test_what_is_set_reaches_the_gpu_engine_or_is_said_to_have_no_effect(
     monkeypatch.setattr(decoding, "GraphEngine", engine)
     options: dict[str, Any] = {"model": loaded[0], "tokenizer": loaded[1]}
     MiniCPM_LLM(SHARDED_BIN, **options)
-    assert given == {"weights": "full", "cache": "full", "memory_bytes": None}
+    assert given == {"weights": "full", "cache": "full", "memory_bytes": None, "attention": "sdpa"}
     scripted = Scripted([])
     scripted.memory = SimpleNamespace(weights=50, cache=30, slots=1)  # type: ignore[attr-defined]
     scripted.device, scripted.weights = "cuda:0", "int8"  # type: ignore[attr-defined]
@@ -740,8 +740,12 @@ def test_what_is_set_reaches_the_gpu_engine_or_is_said_to_have_no_effect(
     assert "has no effect" not in caplog.text
     MiniCPM_LLM(SHARDED_BIN, attention="eager", **options)
     assert "attention eager has no effect" in caplog.text
+    caplog.clear()
+    MiniCPM_LLM(SHARDED_BIN, attention="flash_attention_2", **options)
+    assert given["attention"] == "flash_attention_2"
+    assert caplog.text == ""
     MiniCPM_LLM(SHARDED_BIN, weights="int4", key_value_cache="int8", gpu_gigabytes=9, **options)
-    assert given == {"weights": "int4", "cache": "int8", "memory_bytes": 9_000_000_000}
+    assert given == {"weights": "int4", "cache": "int8", "memory_bytes": 9_000_000_000, "attention": "sdpa"}
     with pytest.raises(ValidationError, match="key_value_cache"):
         MiniCPM_LLM(SHARDED_BIN, key_value_cache="int3", **options)
 

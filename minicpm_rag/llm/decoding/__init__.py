@@ -8,6 +8,7 @@ Token ids in, token ids out; text and stop strings are `generation.text`'s. The 
                           plain       the operations of a step and of a portion in torch
                           fast        the same as kernels: few rows (linear; one row: vector, tensor), attention, choice
                           many        many rows: portions, many sequences (cuBLAS, rows, flash)
+                          flash_attention   a portion's attention by the flash-attn package, where that is set
 
 On a processor `processor` serves instead, one sequence at a time.
 
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from minicpm_rag.errors import OutOfMemoryError, PromptTooLongError
 from minicpm_rag.llm.checkpoint import context_tokens
 from minicpm_rag.llm.checkpoint.quantization import Weights
+from minicpm_rag.llm.decoding import flash_attention
 from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool, block_bytes
 from minicpm_rag.llm.decoding.graphs import Steps
 from minicpm_rag.llm.decoding.plain import Residual
@@ -41,8 +43,9 @@ from minicpm_rag.llm.generation import Sampling
 if TYPE_CHECKING:
     import torch
 
-# What computes attention in this engine, whatever implementation the model was loaded with.
+# What computes attention in this engine: as it is, and where flash_attention_2 is asked for. Others have no effect.
 ATTENTION = "Triton (sdpa until it is compiled)"
+FLASH_ATTENTION = "flash_attention_2 for prompts, Triton for answers (sdpa until it is compiled)"
 _USUAL_TOKENS = 4096  # of cache for each slot, where no limit is given
 _RESERVE_BYTES = 1 << 30  # left free for the activations of a prefill and the libraries' workspaces
 _SHARE = 0.75  # of what is then left, for the cache: other models and programs use the card too
@@ -66,6 +69,11 @@ class Memory:
     def total(self) -> int:
         """All of it."""
         return self.weights + self.cache + self.slots
+
+
+def attention_of_engine(wanted: str) -> str:
+    """What computes attention in this engine, where this implementation is asked for."""
+    return FLASH_ATTENTION if wanted == "flash_attention_2" else ATTENTION
 
 
 def would_serve(config: Any) -> bool:
@@ -93,8 +101,6 @@ def supports(model: Any, weights: Weights = "full") -> bool:
 class GraphEngine:
     """Serves requests with one model on one GPU; see `generation.QueueingEngine`."""
 
-    attention = ATTENTION
-
     def __init__(
         self,
         model: Any,
@@ -104,13 +110,15 @@ class GraphEngine:
         slots: int = 32,
         memory_bytes: int | None = None,
         drafting: bool = True,
+        attention: str = "sdpa",
         operations: Any = None,
     ) -> None:
         """Copy the model's weights and take memory for a KV cache. Raises OutOfMemoryError where none is left.
 
         `memory_bytes` bounds weights and cache together; without it the cache takes up to 4,096 tokens a slot, and at
         most three quarters of the memory that is left. `cache` int8 halves the cache. `drafting` verifies draft tokens
-        where that pays.
+        where that pays. With `attention` flash_attention_2 the flash-attn package, which must be installed, attends in
+        prompts; the kernels do with any other.
         `operations` is for measurements, see `Steps`.
         """
         import torch
@@ -120,6 +128,8 @@ class GraphEngine:
             device = torch.device("cuda", torch.cuda.current_device())
         self.slots = slots
         self._drafting = drafting
+        attend = flash_attention.attend if attention == "flash_attention_2" else None
+        self.attention = attention_of_engine(attention)
         self.device = device
         self.weights = weights
         self._quantized_cache = cache == "int8"
@@ -128,7 +138,7 @@ class GraphEngine:
         self._rope = RotaryTables(model, self._context + BLOCK, device)
         self._state = Slots(slots, self._context, BLOCK, self._weights.head.rows, device)
         pool = BlockPool(self._weights, self._affordable_blocks(memory_bytes), self._quantized_cache)
-        self._decoder = Decoder(self._weights, self._rope, pool, self._state)
+        self._decoder = Decoder(self._weights, self._rope, pool, self._state, attend)
         if device.type == "cuda":
             # The arrays are written on this thread's CUDA stream. The threads below have streams of their own, which
             # do not wait for this one and would read what is not written yet.

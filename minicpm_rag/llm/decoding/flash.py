@@ -9,6 +9,8 @@ Each program takes one tile, as many rows of one part as a block has tokens, and
                   every key is in the cache before a program reads it)
     2. attend     for each tile, to all keys before its first position without a mask, then to those of its own rows
 
+Where the flash-attn package attends instead, `rotate_kernel` gives it queries and keys.
+
 Online softmax: Dao et al., FlashAttention.
 """
 
@@ -40,6 +42,19 @@ def store_kernel(qkv_ptr, k_ptr, v_ptr, cos_ptr, sin_ptr, block_ptr, H: tl.const
     spots = place[:, None] * D + d[None, :]
     tl.store(k_ptr + spots, k, mask=mask)
     tl.store(v_ptr + spots, v, mask=mask)
+
+
+@triton.jit
+def rotate_kernel(qkv_ptr, cos_ptr, sin_ptr, out_ptr, H: tl.constexpr, KV: tl.constexpr, D: tl.constexpr,
+                  KV_BLOCK: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
+    """Queries and keys of qkv [rows, (H + 2 KV) D], rotated -> out [rows, (H + KV) D], for another's attention."""
+    head = tl.program_id(1)
+    n = tl.arange(0, KV_BLOCK)
+    d = tl.arange(0, BLOCK_D)
+    row = (tl.program_id(0) * KV_BLOCK + n).to(tl.int64)
+    mask = (n >= 0)[:, None] & (d < D)[None, :]
+    rotated = _rotated(qkv_ptr, cos_ptr, sin_ptr, row, row * (H + 2 * KV) * D + head * D, d, mask, D)
+    tl.store(out_ptr + row[:, None] * ((H + KV) * D) + head * D + d[None, :], rotated, mask=mask)
 
 
 @triton.jit

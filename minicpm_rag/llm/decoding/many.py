@@ -12,7 +12,7 @@ from minicpm_rag.llm.checkpoint.quantization import Matrix
 from minicpm_rag.llm.decoding import plain
 from minicpm_rag.llm.decoding.cache import BLOCK, LayerCache
 from minicpm_rag.llm.decoding.launch import flash_stages, head_tiles, parts, power_of_two
-from minicpm_rag.llm.decoding.plain import Residual, enter
+from minicpm_rag.llm.decoding.plain import Attend, Residual, enter
 from minicpm_rag.llm.decoding.weights import DecoderWeights
 
 if TYPE_CHECKING:
@@ -65,12 +65,18 @@ def add(residual: Residual, rows: torch.Tensor, matrix: Matrix, multiplier: floa
     return Residual(residual.rows.addmm_(rows, matrix.full(rows.dtype).t(), alpha=multiplier), gain)
 
 
-def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCache, portion: Portion) -> torch.Tensor:
+def prefill_attention(
+    qkv: torch.Tensor,
+    weights: DecoderWeights,
+    cache: LayerCache,
+    portion: Portion,
+    attend: Attend | None = None,
+) -> torch.Tensor:
     """See `plain.prefill_attention`, which also serves a cache in 8 bits."""
-    from minicpm_rag.llm.decoding.flash import flash_kernel, store_kernel
+    from minicpm_rag.llm.decoding.flash import flash_kernel, rotate_kernel, store_kernel
 
     if cache.quantized:
-        return plain.prefill_attention(qkv, weights, cache, portion)
+        return plain.prefill_attention(qkv, weights, cache, portion, attend)
     width = max(16, power_of_two(weights.head_dimension))
     result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
     constants = {
@@ -83,6 +89,13 @@ def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCa
     }
     arrays = (qkv, cache.keys, cache.values, portion.cos, portion.sin)
     store_kernel[(len(qkv) // BLOCK, weights.key_heads)](*arrays, portion.new_blocks, **constants)
+    if attend is not None:
+        every = qkv.view(len(qkv), weights.heads + 2 * weights.key_heads, weights.head_dimension)
+        both = weights.heads + weights.key_heads
+        rotated = qkv.new_empty((len(qkv), both, weights.head_dimension))
+        rotate_kernel[(len(qkv) // BLOCK, both)](qkv, portion.cos, portion.sin, rotated, **constants)
+        query, key = rotated[:, : weights.heads], rotated[:, weights.heads :]
+        return plain.attend_parts(query, key, every[:, both:], weights, cache, portion, attend)
     flash_kernel[(len(portion.tiles), weights.heads)](
         *arrays,
         portion.tiles,

@@ -6,6 +6,7 @@ of operations and the rounding are those of transformers' Granite.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from minicpm_rag.llm.decoding.rope import RotaryTables
     from minicpm_rag.llm.decoding.slots import Slots
 
-__all__ = ["Residual", "add", "attention", "begin", "choose", "enter", "prefill_attention", "project"]
+__all__ = ["Attend", "Residual", "add", "attention", "begin", "choose", "enter", "prefill_attention", "project"]
+
+# Causal attention of queries [rows, heads, head dimension] to keys and values [tokens, key heads, head dimension], the
+# last of which are the rows' own, with a multiplier for the scores. Returns [rows, heads, head dimension].
+Attend = Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor", float], "torch.Tensor"]
 
 
 def begin(state: Slots, slots: torch.Tensor, tokens: int) -> torch.Tensor:
@@ -121,36 +126,19 @@ def attention(
     return mixed.transpose(1, 2).reshape(sequences * tokens, -1)
 
 
-def prefill_attention(qkv: torch.Tensor, weights: DecoderWeights, cache: LayerCache, portion: Portion) -> torch.Tensor:
-    """Attention of each part of a portion to itself and to what is cached before it; the cache gets keys and values.
-
-    qkv [rows, heads and key heads] -> [rows, heads * head dimension].
-    """
-    import torch
-
-    mixed = []
-    for row, part, blocks in zip(portion.first_rows, portion.parts, portion.tables.long(), strict=True):
-        rows = slice(row, row + part.rows)
-        rotation = portion.cos[rows, None], portion.sin[rows, None]
-        mixed.append(_prefill_part(qkv[rows], weights, cache, rotation, blocks, part.start))
-    return torch.cat(mixed)
-
-
-def _prefill_part(
+def prefill_attention(
     qkv: torch.Tensor,
     weights: DecoderWeights,
     cache: LayerCache,
-    rotation: tuple[torch.Tensor, torch.Tensor],
-    blocks: torch.Tensor,
-    start: int,
+    portion: Portion,
+    attend: Attend | None = None,
 ) -> torch.Tensor:
-    """One part, from position `start` on; `rotation` is its (cosines, sines)."""
-    from torch.nn import functional
-    from torch.nn.attention.bias import causal_lower_right
+    """Attention of each part of a portion to itself and to what is cached before it; the cache gets keys and values.
 
-    query, key, value = _split(qkv, weights, *rotation)
-    end = start + len(qkv)
-    touched = blocks[start // BLOCK : end // BLOCK]
+    qkv [rows, heads and key heads] -> [rows, heads * head dimension]. `attend` computes it where one is given.
+    """
+    query, key, value = _split(qkv, weights, portion.cos[:, None], portion.sin[:, None])
+    touched = portion.new_blocks.long()
     for part, numbers, scales in (
         (key, cache.keys, cache.key_scales),
         (value, cache.values, cache.value_scales),
@@ -160,21 +148,50 @@ def _prefill_part(
             whole, scale = _quantized(whole)
             scales.index_copy_(0, touched, scale)
         numbers.index_copy_(0, touched, whole)
-    if start:
-        every = _read(cache, blocks[: end // BLOCK], qkv.dtype)
-        key, value = (part.transpose(0, 1).flatten(1, 2).transpose(0, 1) for part in every)
-    repeat = weights.heads // weights.key_heads
+    return attend_parts(query, key, value, weights, cache, portion, attend or _sdpa)
+
+
+def attend_parts(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    weights: DecoderWeights,
+    cache: LayerCache,
+    portion: Portion,
+    attend: Attend,
+) -> torch.Tensor:
+    """`attend` for each part of a portion, whose rotated queries, keys and values are given and in the cache."""
+    import torch
+
+    mixed = []
+    for row, part, blocks in zip(portion.first_rows, portion.parts, portion.tables.long(), strict=True):
+        rows = slice(row, row + part.rows)
+        keys, values = key[rows], value[rows]
+        if part.start:
+            every = _read(cache, blocks[: (part.start + part.rows) // BLOCK], query.dtype)
+            keys, values = (cached.transpose(1, 2).flatten(0, 1) for cached in every)
+        mixed.append(attend(query[rows], keys, values, weights.attention_multiplier).flatten(1))
+    return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
+
+
+def _sdpa(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, multiplier: float) -> torch.Tensor:
+    """See `Attend`."""
+    from torch.nn import functional
+    from torch.nn.attention.bias import causal_lower_right
+
+    repeat = query.shape[1] // key.shape[1]
     if repeat > 1:
         key, value = key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)
+    cached = len(key) > len(query)
     mixed = functional.scaled_dot_product_attention(
         query.transpose(0, 1)[None],
         key.transpose(0, 1)[None],
         value.transpose(0, 1)[None],
-        attn_mask=causal_lower_right(len(qkv), start + len(qkv)) if start else None,
-        is_causal=not start,
-        scale=weights.attention_multiplier,
+        attn_mask=causal_lower_right(len(query), len(key)) if cached else None,
+        is_causal=not cached,
+        scale=multiplier,
     )
-    return mixed[0].transpose(0, 1).reshape(len(qkv), -1)
+    return mixed[0].transpose(0, 1)
 
 
 def _store(cache: LayerCache, key: torch.Tensor, value: torch.Tensor, block: torch.Tensor, place: torch.Tensor) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.decoding import plain
 from minicpm_rag.llm.decoding.cache import BlockPool
+from minicpm_rag.llm.decoding.plain import Attend
 from minicpm_rag.llm.decoding.portion import Part, Portion
 from minicpm_rag.llm.decoding.rope import RotaryTables
 from minicpm_rag.llm.decoding.slots import Slots
@@ -28,13 +29,16 @@ if TYPE_CHECKING:
 
 
 class Decoder:
-    """What a step works on: weights, KV cache and slots."""
+    """What a step works on: weights, KV cache and slots; and what attends in prompts, where not the operations do."""
 
-    def __init__(self, weights: DecoderWeights, rope: RotaryTables, pool: BlockPool, state: Slots) -> None:
+    def __init__(
+        self, weights: DecoderWeights, rope: RotaryTables, pool: BlockPool, state: Slots, attend: Attend | None = None
+    ) -> None:
         self.weights = weights
         self.rope = rope
         self.pool = pool
         self.state = state
+        self._attend = attend
 
     def prefill(self, ids: torch.Tensor, parts: Sequence[Part], operations: Any = plain) -> torch.Tensor:
         """Cache the keys and values of ids [tokens], those of all parts of a portion, one after the other.
@@ -45,7 +49,8 @@ class Decoder:
         portion = Portion(parts, self.rope, weights.dtype, weights.device)
 
         def attend(qkv: torch.Tensor, layer: int) -> torch.Tensor:
-            return operations.prefill_attention(qkv, weights, self.pool.layers[layer], portion)  # type: ignore[no-any-return]
+            cache = self.pool.layers[layer]
+            return operations.prefill_attention(qkv, weights, cache, portion, self._attend)  # type: ignore[no-any-return]
 
         residual = self._layers(portion.padded(ids), operations, attend)
         last: torch.Tensor = residual.rows[portion.last_rows]
