@@ -213,7 +213,7 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
         if question.cancel.is_set():
             yield replace(begun, mode="stopped")
         elif refused:
-            key = "answering.refused" if found.documents else "answering.nothing_found"
+            key = "answering.refused" if found.documents else self._why_nothing()
             sentence = text(self.style.language_for(question.text), Message(key))
             yield Text(sentence)
             yield replace(begun, text=sentence, mode="refused")
@@ -250,6 +250,11 @@ class AnswerChain(Runnable["str | Question | Mapping[str, Any]", AnswerEvent]):
     @property
     def _knowledge_base(self) -> str:
         return self.retriever.knowledge_base if isinstance(self.retriever, HybridRetriever) else ""
+
+    def _why_nothing(self) -> str:
+        if self.library is not None and self._knowledge_base and not self._rows(Scope()):
+            return "answering.no_documents"
+        return "answering.nothing_found"
 
     def _rows(self, scope: Scope) -> Sequence[DocumentRow]:
         """The documents that a question may be about."""

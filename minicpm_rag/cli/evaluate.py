@@ -70,6 +70,7 @@ def evaluate_command(
         _write_praised(praised, knowledge_base)
         return
     before = _baseline(compare)
+    from minicpm_rag.errors import DocumentError
     from minicpm_rag.evaluation import calibrate_abilities, calibrate_evidence, evaluate
     from minicpm_rag.evaluation.answers import evaluate_answers
     from minicpm_rag.evaluation.as_typed import as_typed
@@ -84,6 +85,8 @@ def evaluate_command(
             asked = random.Random(0).sample(asked, min(count, len(asked)))
         if not questions:
             asked = sentence_questions(retriever.library, retriever.knowledge_base, count or 200)
+        if not asked:
+            raise DocumentError("evaluation.no_sentence")
         if typed is not None:
             asked = [replace(one, text=as_typed(one.text, typed, seed)) for seed, one in enumerate(asked)]
         if calibrate:

@@ -45,6 +45,7 @@ def table(question: str | None, knowledge_base: str | None, held_to: tuple[str, 
     with Library.of(settings) as library:
         within = library.within(name, library.scope(name, held_to)) if held_to else None
         tables = [each for each in library.tables(name) if within is None or each.document_id in within]
+        is_empty = not library.ready_documents(name)
         is_understood = question is None or compute(question, library, name, within=within) is not None
     if question is not None:
         if not is_understood:
@@ -53,7 +54,7 @@ def table(question: str | None, knowledge_base: str | None, held_to: tuple[str, 
     elif as_json:
         echo_json(tables)
     elif not tables:
-        click.echo(t("table.none"), err=True)
+        click.echo(t("ask.empty", name=name) if is_empty else t("table.none"), err=True)
     else:
         echo_table(
             [t(f"column.{column}") for column in ("title", "sheet", "rows", "columns")],

@@ -7,6 +7,7 @@ changed. Does not know what is in a collection.
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import sqlite3
@@ -40,8 +41,7 @@ def open_folder(folder: Path) -> Any:
         try:
             return _client_of(folder)
         except AttributeError as exc:  # Chroma's own clean-up fails where its file could not be opened
-            why = _why(exc.__context__ or exc)
-            raise VectorStoreError("library.chroma_folder", folder=folder, why=why) from exc
+            raise _of_folder(folder, exc.__context__ or exc) from exc
 
 
 def delete_folder(folder: Path) -> None:
@@ -98,7 +98,7 @@ def translated(place: str, *, server: bool) -> Iterator[None]:
     except (httpx.HTTPError, ChromaError, OSError, RuntimeError, ValueError) as exc:
         if server:
             raise VectorStoreError("library.chroma_server", url=place, why=_why(exc)) from exc
-        raise VectorStoreError("library.chroma_folder", folder=place, why=_why(exc)) from exc
+        raise _of_folder(place, exc) from exc
     except BaseException as exc:
         # What the Rust core raises when it panics is no Exception, and cannot be imported.
         if type(exc).__name__ != "PanicException":
@@ -137,6 +137,12 @@ def _client_of(folder: Path) -> Any:
     from chromadb.config import Settings
 
     return chromadb.PersistentClient(folder, settings=Settings(anonymized_telemetry=False))
+
+
+def _of_folder(folder: str | Path, exc: BaseException) -> VectorStoreError:
+    if "is full" in str(exc) or (isinstance(exc, OSError) and exc.errno == errno.ENOSPC):  # SQLite's words for it
+        return VectorStoreError("library.ledger_full", path=folder, why=Message("library.sqlite_full"))
+    return VectorStoreError("library.chroma_folder", folder=folder, why=_why(exc))
 
 
 def _why(exc: BaseException) -> Message:

@@ -8,6 +8,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{answerable} answerable and {unanswerable} unanswerable questions are too few to calibrate with. "
         "Give at least {fewest} of each.",
     ),
+    "evaluation.no_sentence": (
+        "知识库里没有可以用来提问的句子。请先添加文档，或者给出问题文件。",
+        "The knowledge base holds no sentence to ask for. Add documents first, or give a file of questions.",
+    ),
     "evaluation.questions_unreadable": (
         "问题文件 {file} 无法读取：{why}。",
         "The questions in {file} cannot be read: {why}.",

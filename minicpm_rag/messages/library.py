@@ -19,8 +19,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "library.knowledge_base_deleted": ("这个知识库已经被删除。", "The knowledge base was deleted meanwhile."),
     "library.no_knowledge_base": (
-        "没有名为“{name}”的知识库。{known}请先新建，或者添加文档。",
+        "没有名为“{name}”的知识库。{known}请先添加文档，或运行：minicpm-rag kb create '{name}'",
         "There is no knowledge base '{name}'. {known} Ingest something into it, or run: minicpm-rag kb create '{name}'",
+    ),
+    "library.nothing_yet": (
+        "资料库里还没有任何文档。请先在网页的“资料库”里添加，或运行：minicpm-rag ingest 路径",
+        "There are no documents yet. Add some in the page's Library, or run: minicpm-rag ingest PATH",
     ),
     "library.known_names": ("现有：{names:list}。", "There are: {names:list}."),
     "library.no_names": ("现在一个也没有。", "There is none yet."),

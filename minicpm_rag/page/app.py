@@ -68,6 +68,7 @@ def _show() -> None:
         refused=uploads.refuse,
         closed=state.close_source,
     )
+    streamlit_private.run_when_reconnected()
     sidebar.draw()
     callbacks.tell()
     {"chat": chat.show, "library": library.show, "model": model.show}[state.view()]()

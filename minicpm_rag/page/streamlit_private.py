@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit import config, net_util, runtime
-from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils import script_requests
 from streamlit.runtime.state.safe_session_state import SafeSessionState
@@ -63,6 +63,8 @@ _join = script_requests._coalesce_widget_states
 # More elements than any view has below where an answer is drawn.
 LEFT_OVER_ELEMENTS = 40
 
+DAY_SECONDS = 24 * 3600
+
 
 def part(name: str) -> str:
     """The CSS selector of a part of Streamlit's page."""
@@ -87,6 +89,21 @@ def clear_left_over() -> None:
         st.empty()
 
 
+def run_when_reconnected() -> None:
+    """Have the browser ask for a run as soon as its connection is back.
+
+    Streamlit asks for one only where something on the page is drawn again by itself. A server that was started anew,
+    or has forgotten a session that was away for two minutes, knows no widget before a run: whatever was clicked or
+    asked first would be lost.
+    """
+    _nothing()
+
+
+@st.fragment(run_every=DAY_SECONDS)
+def _nothing() -> None:
+    pass
+
+
 def take_uploads_of(megabytes: int) -> None:
     """Let the server take files as large as the uploader offers; its own limit is a start-up option otherwise."""
     if config.get_option("server.maxUploadSize") != megabytes:
@@ -98,7 +115,8 @@ def let_callbacks_end() -> None:
 
     Streamlit ends a run for the next one wherever it touches the session's state, before and in a callback too: a file
     that was dropped would be kept and never read, a click forgotten. And where two clicks are taken up at once, it
-    would do what the later one asks for first. With `runner.fastReruns` it would forget the earlier one.
+    would do what the later one asks for first. With `runner.fastReruns` it would forget the earlier one. Of two
+    questions it would forget the earlier one all the same: they become one, of two lines.
     """
     SafeSessionState.on_script_will_rerun = _to_its_end  # type: ignore[method-assign]
     script_requests._coalesce_widget_states = _in_their_order  # type: ignore[assignment]
@@ -115,10 +133,21 @@ def _to_its_end(self: SafeSessionState, *states: Any, **more: Any) -> None:
 
 def _in_their_order(earlier: WidgetStates | None, later: WidgetStates | None) -> WidgetStates | None:
     joined = _join(earlier, later)
-    if joined is None or later is None:
+    if joined is None or earlier is None or later is None:
         return joined
     last = {state.id for state in later.widgets}
+    asked = {state.id: state.chat_input_value for state in earlier.widgets if _holds_question(state)}
+    for state in joined.widgets:
+        if state.id in asked and state.id in last and _holds_question(state):
+            before, value = asked[state.id], state.chat_input_value
+            value.data = f"{before.data}\n{value.data}"
+            files = value.file_uploader_state.uploaded_file_info
+            files.MergeFrom(before.file_uploader_state.uploaded_file_info)
     return WidgetStates(widgets=sorted(joined.widgets, key=lambda state: state.id in last))
+
+
+def _holds_question(state: WidgetState) -> bool:
+    return state.HasField("chat_input_value") and bool(state.chat_input_value.data)
 
 
 def went_through_history() -> bool:

@@ -89,7 +89,24 @@ def test_search_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_empty_knowledge_base_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["kb", "create", "空的"]) == 0
     code, out, err = run(capsys, "ask", LEAVE, "--kb", "空的")
-    assert code == 0 and "没有与这个问题有关的内容" in out and "minicpm-rag ingest" in err
+    assert code == 0 and "知识库里还没有文档" in out and "minicpm-rag ingest" in err
+    _, out, err = run(capsys, "ask", FRANCE, "--kb", "空的")
+    assert "There are no documents yet" in out and "minicpm-rag ingest" in err
+    _, _, err = run(capsys, "--lang", "en", "table", "--kb", "空的")
+    assert "There are no documents" in err
+    code, out, err = run(capsys, "--lang", "zh", "eval", "--kb", "空的")
+    assert code == 1 and out == "" and "请先添加文档" in err
+
+
+@pytest.mark.parametrize(
+    ("spoken", "said"), [("zh", "资料库里还没有任何文档"), ("en", "There are no documents yet. Add some")]
+)
+def test_asked_before_anything_was_ingested_the_next_step_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spoken: str, said: str
+) -> None:
+    monkeypatch.setenv("MINICPM_RAG_HOME", str(tmp_path / "new"))
+    code, out, err = run(capsys, "--lang", spoken, "ask", LEAVE)
+    assert code == 1 and out == "" and said in err and "minicpm-rag ingest" in err
 
 
 @pytest.mark.parametrize("command", ["ask", "search"])

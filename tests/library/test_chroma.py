@@ -26,6 +26,17 @@ TRIED = "1.5"
 ENOUGH = 1_100  # vectors: Chroma writes the files of an index once a thousand have come
 
 
+@pytest.mark.parametrize(
+    "raised", [OSError(28, "No space left on device"), RuntimeError("(code: 13) database or disk is full")]
+)
+def test_a_full_disk_is_called_so(raised: Exception) -> None:
+    with (
+        pytest.raises(VectorStoreError, match=r"the disk is full.*make room"),
+        chroma.translated("folder", server=False),
+    ):
+        raise raised
+
+
 def filled(home: Path, *names: str) -> VectorStore:
     """An open folder with collections of so many vectors that they have index files."""
     home.mkdir()

@@ -539,3 +539,21 @@ def test_a_restart_keeps_the_conversations_of_each_browser(server: Server, visit
     stranger.page.locator(".rag-hello").wait_for()  # drawn after the conversations
     assert stranger.page.locator('[class*="st-key-open-"]').count() == 0
     stranger.close()
+
+
+def test_a_tab_that_outlives_the_server_loses_neither_words_nor_the_first_question(
+    server: Server, visitor: Visitor
+) -> None:
+    box = visitor.page.locator(part("question"))
+    box.click()
+    visitor.page.keyboard.type("公司是哪一年")
+    visitor.rest()
+    server.stop()
+    playwright_api.expect(box).to_be_disabled()
+    server.start()
+    playwright_api.expect(box).to_be_enabled()
+    box.press("End")
+    visitor.page.keyboard.type("成立的？")
+    visitor.page.keyboard.press("Enter")
+    assert "2012" in visitor.wait_for_answer()
+    playwright_api.expect(visitor.page.locator(".rag-question")).to_have_text("公司是哪一年成立的？")

@@ -98,6 +98,27 @@ def test_another_view_begins_at_its_top_though_a_conversation_was_followed_to_it
     visitor.page.set_viewport_size({"width": 1440, "height": 900})
 
 
+def test_a_question_that_is_half_typed_outlasts_another_view_and_loading_the_page_anew(visitor: Visitor) -> None:
+    box = visitor.page.locator(part("question"))
+    box.click()
+    visitor.page.keyboard.type("违约金是")
+    visitor.go("library")
+    visitor.page.locator(part("dropzone")).wait_for()
+    visitor.go("chat")
+    playwright_api.expect(box).to_have_value("违约金是")
+    visitor.page.reload()
+    playwright_api.expect(box).to_have_value("违约金是")
+    box.press("End")
+    visitor.page.keyboard.type("多少？")
+    visitor.page.keyboard.press("Enter")
+    playwright_api.expect(visitor.page.locator(".rag-question")).to_have_text("违约金是多少？")
+    visitor.wait_for_answer()
+    visitor.page.reload()
+    visitor.page.locator(".rag-question").wait_for()
+    visitor.rest()
+    playwright_api.expect(box).to_have_value("")
+
+
 def choose(visitor: Visitor, *names: str) -> None:
     visitor.click(f".st-key-sidebar-foot {part('popover button')}")
     for name in names:

@@ -115,6 +115,28 @@ def test_of_two_clicks_in_the_same_breath_the_last_one_is_obeyed(client: Client)
         client.wait_for("add-documents")
 
 
+def test_two_questions_in_the_same_breath_are_both_asked(server: Server, client: Client) -> None:
+    question = client.find("-question")
+    (server.home.parent / "slow").touch()
+    try:
+        client.begin({client.find("go-chat"): ("trigger_value", True)})  # it is not done before both have come
+        client.begin({question: ("chat", "年假有多少天？")})
+        client.begin({question: ("chat", "Who signs the contract?")})
+        client.wait_for("ask-this-")
+    finally:
+        (server.home.parent / "slow").unlink()
+    asked = [part for part in client.shown if 'class="rag-question"' in part]
+    assert len(asked) == 1 and "年假有多少天？" in asked[0] and "Who signs the contract?" in asked[0]
+
+
+def test_a_question_from_a_tab_that_was_open_before_the_server_is_asked_once(server: Server, client: Client) -> None:
+    question = client.find("-question")
+    with Client(server.address) as reconnected:
+        reconnected.run({question: ("chat", "年假有多少天？")})
+        reconnected.wait_for("ask-this-")
+        assert len([part for part in reconnected.shown if 'class="rag-question"' in part]) == 1
+
+
 def test_a_knowledge_base_is_changed_though_something_else_is_clicked_in_the_same_breath(client: Client) -> None:
     for number in range(4):
         _and_then(client, {"create-name": f"A{number}", "create-submit": True}, "go-chat", "add-documents")

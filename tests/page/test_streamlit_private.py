@@ -134,3 +134,16 @@ def test_streamlit_begins_runs_and_joins_requests_by_the_functions_that_are_repl
     request = requests.on_scriptrunner_yield()
     assert request is not None and request.rerun_data.widget_states is not None
     assert [one.id for one in request.rerun_data.widget_states.widgets] == ["earlier", "later", "last"]
+
+    for words, file in (("How many?", "a.pdf"), ("多少天？", "b.pdf"), (None, None)):
+        asked = WidgetStates()
+        if words and file:
+            value = asked.widgets.add(id="question").chat_input_value
+            value.data = words
+            value.file_uploader_state.uploaded_file_info.add(name=file)
+        requests.request_rerun(RerunData(widget_states=asked))
+    request = requests.on_scriptrunner_yield()
+    assert request is not None and request.rerun_data.widget_states is not None
+    both = request.rerun_data.widget_states.widgets[0].chat_input_value
+    assert both.data == "How many?\n多少天？"
+    assert {one.name for one in both.file_uploader_state.uploaded_file_info} == {"a.pdf", "b.pdf"}

@@ -66,8 +66,9 @@ def find(connection: Connection, name: str) -> int:
         entry[0]
         for entry in connection.execute("SELECT name FROM knowledge_bases WHERE name IS NOT NULL ORDER BY name")
     ]
-    known = Message("library.known_names", names=names) if names else Message("library.no_names")
-    raise NotFoundError("library.no_knowledge_base", name=name, known=known)
+    if not names:
+        raise NotFoundError("library.nothing_yet")
+    raise NotFoundError("library.no_knowledge_base", name=name, known=Message("library.known_names", names=names))
 
 
 def one(connection: Connection, name: str) -> KnowledgeBase:

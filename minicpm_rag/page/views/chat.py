@@ -14,7 +14,7 @@ import streamlit as st
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.page import examples, shared, sources, state, streamlit_private
 from minicpm_rag.page.background import reply as replies
-from minicpm_rag.page.html import markup, mentions
+from minicpm_rag.page.html import drafts, markup, mentions
 from minicpm_rag.page.language import language, t
 from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, tour, uploads
 from minicpm_rag.page.views.callbacks import attempt
@@ -83,13 +83,20 @@ def _input(workspace: Workspace | None, reply: Reply | None) -> None:
             mentions.draw(_names_offered(workspace), called=t("held_to"), held=_hold_to, dropped=_drop_last)
         limit = shared.settings().upload_megabytes
         streamlit_private.take_uploads_of(limit)
-        st.chat_input(
+        drafts.draw(state.user())
+        given = st.chat_input(
             t("ask_placeholder"),
             key="question",
             accept_file="multiple",
             max_upload_size=limit,
             on_submit=asked,
         )
+    # A tab that was open before the server was started anew: its session is new here, and has no callbacks yet.
+    if not st.session_state.get("question_is_heard") and given is not None:
+        st.session_state.question_is_heard = True
+        asked()
+        st.rerun()
+    st.session_state.question_is_heard = True
 
 
 def _names_offered(workspace: Workspace) -> list[str]:
