@@ -23,6 +23,7 @@ from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.loaders.xml_parts import file_name, parsed_in_part
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
+from minicpm_rag.text.struck import joined
 
 _WHAT = Message("loaders.presentation")
 _NOTES = "Notes / 备注"
@@ -271,15 +272,17 @@ def _text(element: Any) -> str:
 
 
 def _line(paragraph: Any) -> str:
-    parts = []
+    parts: list[tuple[str, bool]] = []
     for part in paragraph.iter(f"{_A}t", f"{_A}br", f"{_MATH}oMath"):
         if any(parent.tag in (_FALLBACK, f"{_MATH}oMath") for parent in part.iterancestors()):
             continue  # an older form of what stands beside it, or a part of an equation that is written already
         if part.tag == f"{_A}t":
-            parts.append(part.text or "")
+            properties = part.getparent().find(f"{_A}rPr")
+            strike = properties.get("strike", "noStrike") if properties is not None else "noStrike"
+            parts.append((part.text or "", strike != "noStrike"))
         else:
-            parts.append("\n" if part.tag == f"{_A}br" else equation_text(part))
-    return "".join(parts).strip()
+            parts.append(("\n" if part.tag == f"{_A}br" else equation_text(part), False))
+    return joined(parts).strip()
 
 
 def _alternatives(slide: Any) -> Iterator[Any]:
@@ -300,7 +303,7 @@ def _rows(table: Any) -> Iterator[tuple[int, list[str]]]:
     for number, (_, row) in enumerate(by_row, start=1):
         cells: list[str] = []
         for column, cell in enumerate(row):
-            text = cell.text_frame.text
+            text = _text(cell._tc)
             if cell.is_spanned:
                 text = above.get(column, "") if cell._tc.get("vMerge") in ("1", "true") else ""
             above[column] = text

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from minicpm_rag.text.numerals import MONTHS, numbers
+from minicpm_rag.text.struck import blanked
 from minicpm_rag.text.terms import terms
 
 _NO_UNIT_TEXT = """
@@ -99,7 +100,8 @@ class Amount:
 
 
 def amounts(text: str) -> list[Amount]:
-    """The amounts of a text in reading order; a number without a unit is none."""
+    """The amounts of a text in reading order; a number without a unit is none, nor is one struck out."""
+    text = blanked(text)
     found = []
     for match in _AMOUNT.finditer(text):
         unit = match["sign"] or match["unit_zh"] or match["unit"] or ""

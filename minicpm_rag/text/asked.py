@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from minicpm_rag.text import subjects
 from minicpm_rag.text.scripts import is_chinese
 from minicpm_rag.text.sentences import sentence_spans
+from minicpm_rag.text.struck import is_struck_in
 from minicpm_rag.text.table_rows import is_row
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def of_page(page: Page) -> Iterator[str]:
 
 def answered_by(sentence: str) -> str:
     """The question after the one number of a sentence; empty where none can be made."""
+    if is_struck_in(sentence):
+        return ""  # one that offers a withdrawn number to be asked for
     return _chinese(sentence) if is_chinese(sentence) else _english(sentence)
 
 

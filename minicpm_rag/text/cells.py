@@ -15,6 +15,7 @@ from functools import partial
 
 from minicpm_rag.records import Column, ColumnKind
 from minicpm_rag.text.numerals import MONTHS
+from minicpm_rag.text.struck import blanked
 
 Value = str | float | None
 
@@ -127,8 +128,8 @@ class Number:
 
 
 def plain(text: str) -> str:
-    """A cell's text in one form of width and case, without blanks around it."""
-    return unicodedata.normalize("NFKC", text).replace("−", "-").strip().lower()
+    """A cell's text in one form of width and case, without what is struck out and blanks around it."""
+    return unicodedata.normalize("NFKC", blanked(text)).replace("−", "-").strip().lower()
 
 
 def is_blank(text: str) -> bool:

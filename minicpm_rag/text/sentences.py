@@ -95,6 +95,9 @@ def _past_closers(text: str, start: int, position: int) -> int:
             before = text[max(start, position - _LOOK_BACK) : position]
             if before.count(character) % 2 == 0:  # it would open a quotation, not close one
                 break
+        elif character == "~":
+            if text.count("~~", start, position) % 2 == 0:  # it would open struck-out text
+                break
         elif character not in _CLOSERS:
             break
         position += 1

@@ -43,3 +43,8 @@ def test_what_leans_on_other_sentences_or_holds_dates_or_several_numbers_gives_n
 def test_the_number_of_a_list_s_item_is_not_asked_with() -> None:
     page = page_of("1. 通风柜的柜门开启高度不得超过四十厘米。\n2. The device weighs 310 grams.\n")
     assert list(of_page(page)) == ["通风柜的柜门开启高度不得超过多少厘米？", "How many grams does the device weigh?"]
+
+
+@pytest.mark.parametrize("sentence", ["报名截止~~3天~~前须缴纳押金。", "The library has ~~nine rooms~~ in total."])
+def test_nothing_is_asked_after_what_is_struck_out(sentence: str) -> None:
+    assert answered_by(sentence) == ""

@@ -35,6 +35,7 @@ from minicpm_rag.text.relations import says_an_aim, turns_round
 from minicpm_rag.text.scripts import has_han, is_chinese, is_han
 from minicpm_rag.text.sections import section_at
 from minicpm_rag.text.statements import Statement, is_heading, statements
+from minicpm_rag.text.struck import blanked
 from minicpm_rag.text.terms import fold
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ class Source:
 
     @cached_property
     def numbers(self) -> frozenset[float]:
-        """The values of its numbers."""
-        return numbers(self.statement.text)
+        """The values of its numbers but for those struck out."""
+        return numbers(blanked(self.statement.text))
 
     @cached_property
     def context_numbers(self) -> frozenset[float]:
@@ -332,7 +333,7 @@ class Proof:
     def compare(self, claim: str, names_too: frozenset[str] = frozenset()) -> list[Comparison]:
         """The claim beside each statement; `names_too` are names that it is about without repeating them."""
         wanted = frozenset(content_terms(_NAMES_NOBODY.sub(" ", without_units(claim))))
-        claimed_numbers, claimed_names = numbers(claim), names(claim) | names_too
+        claimed_numbers, claimed_names = numbers(blanked(claim)), names(claim) | names_too
         subject_terms = self._asked - wanted - frozenset(content_terms(claim))
         subjects = [self._share(subject_terms, source, source.heading_terms) for source in self._sources]
         own = _own_terms(claim)

@@ -15,12 +15,13 @@ from minicpm_rag.loaders.bounds import number_of
 from minicpm_rag.loaders.encodings import DecodedText, decode
 from minicpm_rag.loaders.files import bytes_of, loaded
 from minicpm_rag.loaders.html.article import hide_surroundings
-from minicpm_rag.loaders.html.shown import BLOCK, events, inner_text, whole_text
+from minicpm_rag.loaders.html.shown import BLOCK, events, inner_text, is_struck, whole_text
 from minicpm_rag.loaders.html.tables import is_data_table, write_table
 from minicpm_rag.loaders.word.numbering import written
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.messages import Message, reason_of
 from minicpm_rag.records import LoadedFile, Page
+from minicpm_rag.text.struck import joined
 
 _DECLARED = re.compile(
     rb"""(?i)<meta[^>]{0,200}charset\s{0,9}=\s{0,9}["']?\s{0,9}([\w.:-]+)|<\?xml[^>]{0,100}encoding=["']([\w.:-]+)"""
@@ -133,7 +134,8 @@ def _flat_text(text: str) -> str:
 class _Walk:
     def __init__(self, writer: PageWriter) -> None:
         self._writer = writer
-        self._text: list[str] = []
+        self._text: list[tuple[str, bool]] = []  # and whether it is struck out
+        self._struck = 0  # elements that are open and strike out
         self._item = ""  # mark of the list item that begins with the text to come
         self._lists: list[_List] = []  # those that are open
         self._preformatted = 0
@@ -148,6 +150,7 @@ class _Walk:
 
     def _start(self, element: Any) -> None:
         tag = element.tag
+        self._struck += is_struck(element)
         if tag == "table" and is_data_table(element):
             self._flush()
             write_table(element, self._writer)
@@ -157,10 +160,10 @@ class _Walk:
             self._writer.heading(inner_text(element), _HEADINGS[tag])
             return
         if (whole := whole_text(element)) is not None:
-            self._text.append(whole)
+            self._text.append((whole, self._struck > 0))
             return
         if tag == "br":
-            self._text.append("\n")
+            self._text.append(("\n", False))
         elif tag == "li":
             self._flush()
             self._item = self._lists[-1].mark(element) if self._lists else "- "
@@ -181,14 +184,16 @@ class _Walk:
             self._lists.pop()
         elif element.tag == "pre":
             self._preformatted -= 1
+        self._struck -= is_struck(element)
         self._add(element.tail)
 
     def _add(self, text: str | None) -> None:
         if text:
-            self._text.append(text if self._preformatted else re.sub(r"[ \t\r\n\f]+", " ", text))
+            shown = text if self._preformatted else re.sub(r"[ \t\r\n\f]+", " ", text)
+            self._text.append((shown, self._struck > 0))
 
     def _flush(self) -> None:
-        text = "".join(self._text)
+        text = joined(self._text)
         self._text.clear()
         if not self._preformatted:
             text = "\n".join(re.sub(" {2,}", " ", line.strip(" ")) for line in text.split("\n")).strip()

@@ -13,6 +13,7 @@ from minicpm_rag.loaders.drawn import drawn_lines
 from minicpm_rag.loaders.html.formulas import formula_text
 from minicpm_rag.loaders.word.runs import EMPTY, TICKED
 from minicpm_rag.loaders.writer import one_line
+from minicpm_rag.text.struck import joined
 
 BLOCK = re.compile(
     "p|div|section|article|main|header|footer|aside|figure|figcaption|address|blockquote|ul|ol|dl|dt|dd|form|"
@@ -23,6 +24,8 @@ _SKIPPED = re.compile(
     r"\A(?:script|style|noscript|template|head|iframe|object|canvas|audio|video|datalist|nav|rt|rp|rtc)\Z"
 )
 _HIDDEN_STYLE = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
+_STRUCK = re.compile(r"\A(?:del|s|strike)\Z")
+_STRIKING_STYLE = re.compile(r"(?i)text-decoration(?:-line)?\s*:[^;]{0,80}\bline-through\b")
 _WRITTEN_WHOLE = frozenset(["a", "math", "svg", "input", "select", "textarea", "img", "sup", "sub"])
 _UNTOLD_FIELDS = frozenset(["hidden", "password", "submit", "button", "reset", "image", "file"])
 _DIGITS = "0123456789+-=()"
@@ -41,6 +44,11 @@ def is_shown(element: Any) -> bool:
         and element.get("role") != "doc-backlink"
         and not _HIDDEN_STYLE.search(element.get("style", ""))
     )
+
+
+def is_struck(element: Any) -> bool:
+    """Whether an element strikes out what is inside."""
+    return bool(_STRUCK.match(element.tag) or _STRIKING_STYLE.search(element.get("style", "")))
 
 
 def whole_text(element: Any) -> str | None:
@@ -121,19 +129,25 @@ class _Tail:
     def __init__(self, tail: str | None) -> None:
         self.tail = tail
 
+    def get(self, _name: str, default: str = "") -> str:
+        return default
+
 
 def inner_text(element: Any) -> str:
     """Return the shown text inside an element on one line."""
-    parts = []
+    parts: list[tuple[str, bool]] = []
+    struck = 0
     for event, inner in events(_Whole(element), lambda part: whole_text(part) is not None):
         if event == "start":
+            struck += is_struck(inner)
             if BLOCK.fullmatch(inner.tag) or inner.tag in ("br", "li"):
-                parts.append(" ")
+                parts.append((" ", False))
             whole = whole_text(inner)
-            parts.append((inner.text or "") if whole is None else whole)
+            parts.append(((inner.text or "") if whole is None else whole, struck > 0))
         else:
-            parts.append((" " if BLOCK.fullmatch(inner.tag) else "") + (inner.tail or ""))
-    return one_line(re.sub(r"\s+", " ", "".join(parts)))
+            struck -= is_struck(inner)
+            parts += [(" " if BLOCK.fullmatch(inner.tag) else "", False), (inner.tail or "", struck > 0)]
+    return one_line(joined((re.sub(r"\s+", " ", text), is_out) for text, is_out in parts if text))
 
 
 class _Whole:

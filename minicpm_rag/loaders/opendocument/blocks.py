@@ -14,6 +14,7 @@ from minicpm_rag.loaders.opendocument.styles import Styles
 from minicpm_rag.loaders.tables import header_rows_of
 from minicpm_rag.loaders.word.runs import EMPTY, SYMBOLS, TICKED
 from minicpm_rag.loaders.writer import PageWriter, one_line
+from minicpm_rag.text.struck import joined
 
 _DEEPEST = 60  # elements inside elements; lists and tables that people write have ten
 _MOST_REPEATED = 1000  # cells or rows with text that are given once and repeated
@@ -66,24 +67,28 @@ class Blocks:
 
     def line(self, element: Any) -> str:
         """The text of a paragraph; notes and comments inside go apart."""
-        parts: list[str] = []
-        stack: list[tuple[Any, Iterator[Any]]] = []
-        if not self._styles.hides(element.get(f"{TEXT}style-name", "")):
-            parts.append(_collapsed(element.text))
-            stack.append((element, iter(element)))
+        parts: list[tuple[str, bool]] = []
+        stack: list[tuple[Any, Iterator[Any], bool]] = []
+        style = element.get(f"{TEXT}style-name", "")
+        if not self._styles.hides(style):
+            is_struck = self._styles.strikes(style)
+            parts.append((_collapsed(element.text), is_struck))
+            stack.append((element, iter(element), is_struck))
         while stack:
-            child = next(stack[-1][1], None)
+            _, children, is_struck = stack[-1]
+            child = next(children, None)
             if child is None:
                 done = stack.pop()[0]
-                parts.append(_collapsed(done.tail) if stack else "")
+                parts.append((_collapsed(done.tail), stack[-1][2]) if stack else ("", False))
                 continue
             written = self._inline(child) if isinstance(child.tag, str) else ""
             if written is None:
-                parts.append(_collapsed(child.text))
-                stack.append((child, iter(child)))
+                is_inside = is_struck or self._styles.strikes(child.get(f"{TEXT}style-name", ""))
+                parts.append((_collapsed(child.text), is_inside))
+                stack.append((child, iter(child), is_inside))
             else:
-                parts += [written, _collapsed(child.tail)]
-        return "".join(parts)
+                parts += [(written, is_struck), (_collapsed(child.tail), is_struck)]
+        return joined(part for part in parts if part[0])
 
     def flat_text(self, element: Any) -> str:
         """The text of all paragraphs inside an element, on one line."""

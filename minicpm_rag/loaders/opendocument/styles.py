@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ class Styles:
 
     def __init__(self, roots: Iterable[Any]) -> None:
         self._hiding: dict[str, bool] = {}
+        self._striking: dict[str, bool] = {}
         self._bases: dict[str, str] = {}
         self._lists: dict[str, dict[int, Level]] = {}
         self._outline: dict[int, Level] = {}  # of headings
@@ -54,6 +55,9 @@ class Styles:
                 for properties in style.iterchildren(f"{STYLE}text-properties"):
                     if (display := properties.get(f"{TEXT}display")) is not None:
                         self._hiding[name] = display == "none"
+                    for how in ("style", "type"):
+                        if (line := properties.get(f"{STYLE}text-line-through-{how}")) is not None:
+                            self._striking[name] = line != "none"
             for style in root.iter(f"{TEXT}list-style"):
                 self._lists[style.get(f"{STYLE}name", "")] = dict(map(_level, _elements(style)))
             for outline in root.iter(f"{TEXT}outline-style"):
@@ -61,9 +65,16 @@ class Styles:
 
     def hides(self, name: str) -> bool:
         """Whether text of that style is hidden."""
+        return self._has(self._hiding, name)
+
+    def strikes(self, name: str) -> bool:
+        """Whether text of that style is struck out."""
+        return self._has(self._striking, name)
+
+    def _has(self, known: Mapping[str, bool], name: str) -> bool:
         for _ in range(MOST_STYLES):
-            if name in self._hiding:
-                return self._hiding[name]
+            if name in known:
+                return known[name]
             name = self._bases.get(name, "")
             if not name:
                 break

@@ -29,6 +29,7 @@ from minicpm_rag.loaders.sheets.open_document import open_document_pages
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
+from minicpm_rag.text.struck import marked
 
 _WHAT = Message("loaders.workbook")
 _WHOLE_BYTES = 15_000_000  # of sheet XML: larger workbooks are streamed, without merged cells and formula texts
@@ -222,4 +223,6 @@ def _text(cell: Any) -> str:
     value, form = cell.value, str(getattr(cell, "number_format", "") or "")
     if isinstance(value, str):
         count("characters", len(value))  # one text may stand in a million cells
-    return shown(value, form if len(form) <= _LONGEST_FORMAT else "")
+    text = shown(value, form if len(form) <= _LONGEST_FORMAT else "")
+    is_struck = value is not None and getattr(cell, "has_style", False) and cell.font.strike
+    return marked(text) if is_struck else text

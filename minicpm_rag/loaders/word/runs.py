@@ -1,4 +1,7 @@
-"""The text of a Word paragraph as a reader sees it: inserted text and ticked boxes, not what is deleted or hidden."""
+"""The text of a Word paragraph as a reader sees it: inserted text and ticked boxes, not what is deleted or hidden.
+
+What is struck out by its format has marks (`text/struck`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any
 
 from minicpm_rag.loaders.bounds import MOST_STYLES, number_of
 from minicpm_rag.loaders.word.equations import equation_text
+from minicpm_rag.text.struck import joined
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 TEXT_BOX = f"{W}txbxContent"
@@ -17,6 +21,7 @@ SKIPPED = frozenset(
     [f"{W}del", f"{W}moveFrom", f"{W}instrText", f"{W}delText", f"{W}rt", f"{W}rPr", f"{W}pPr", f"{W}sdtPr", FALLBACK]
 )
 TICKED, EMPTY = "☒", "☐"
+_STRIKES = ("strike", "dstrike")
 # Characters of the symbol fonts that forms use, as their Unicode equals.
 SYMBOLS = {
     ("wingdings", 0xFE): TICKED, ("wingdings", 0xFD): TICKED, ("wingdings", 0xA8): EMPTY, ("wingdings", 0x6F): EMPTY,
@@ -29,55 +34,64 @@ SYMBOLS = {
 
 
 class Runs:
-    """Reads paragraphs; knows which styles hide their text."""
+    """Reads paragraphs; knows which styles hide their text or strike it out."""
 
     def __init__(self, styles: Any = None) -> None:
-        self._hidden = _hiding_styles(styles) if styles is not None else frozenset()
+        self._styles = {
+            name: _styles_with(styles, name) if styles is not None else frozenset() for name in ("vanish", *_STRIKES)
+        }
 
     def text(self, paragraph: Any) -> str:
         """A paragraph's text; text boxes inside it are left out, they are blocks of their own."""
-        style = paragraph.find(f"{W}pPr/{W}pStyle")
-        if style is not None and style.get(f"{W}val") in self._hidden:
+        named = paragraph.find(f"{W}pPr/{W}pStyle")
+        style = named.get(f"{W}val") if named is not None else None
+        if style in self._styles["vanish"]:
             return ""
-        parts: list[str] = []
-        stack = [iter(paragraph)]
+        parts: list[tuple[str, bool]] = []
+        stack = [(iter(paragraph), False)]
         while stack:
-            element = next(stack[-1], None)
+            elements, is_struck = stack[-1]
+            element = next(elements, None)
             if element is None:
                 stack.pop()
                 continue
             tag = element.tag
-            if tag == f"{W}t":
-                parts.append(element.text or "")
-            elif tag == _MATH:
-                if element.getparent().tag == _LINES_OF_MATH and element.getprevious() is not None:
-                    parts.append("\n")
-                parts.append(equation_text(element))
-            elif tag == f"{W}tab":
-                parts.append("\t" if element.getparent().tag == f"{W}r" else "")
-            elif tag in (f"{W}br", f"{W}cr"):
-                parts.append("\n")
-            elif tag == f"{W}noBreakHyphen":
-                parts.append("-")
-            elif tag == f"{W}sym":
-                parts.append(_symbol(element))
-            elif tag == f"{W}ffData":
-                parts.append(_form_field(element))
-            elif tag == f"{W}r" and self._is_hidden(element):
-                continue
+            if tag == f"{W}r":
+                if not self._has(element, "vanish", None):
+                    stack.append((iter(element), any(self._has(element, name, style) for name in _STRIKES)))
+            elif (text := _own_text(element)) is not None:
+                parts.append((text, is_struck))
             elif isinstance(tag, str) and tag not in SKIPPED and tag != TEXT_BOX:
-                stack.append(iter(element))
-        return "".join(parts)
+                stack.append((iter(element), is_struck))
+        return joined(parts)
 
-    def _is_hidden(self, run: Any) -> bool:
+    def _has(self, run: Any, name: str, paragraph_style: str | None) -> bool:
+        """Whether a run has an on/off property: its own, else that of its style, else of its paragraph's."""
         properties = run.find(f"{W}rPr")
-        if properties is None:
-            return False
-        own = properties.find(f"{W}vanish")
+        own = properties.find(f"{W}{name}") if properties is not None else None
         if own is not None:
             return is_on(own)
-        style = properties.find(f"{W}rStyle")
-        return style is not None and style.get(f"{W}val") in self._hidden
+        style = properties.find(f"{W}rStyle") if properties is not None else None
+        return (style.get(f"{W}val") if style is not None else paragraph_style) in self._styles[name]
+
+
+def _own_text(element: Any) -> str | None:
+    """The text that stands for an element; None for one that is gone through or has none."""
+    tag = element.tag
+    if tag == f"{W}t":
+        return element.text or ""
+    if tag == _MATH:
+        starts_line = element.getparent().tag == _LINES_OF_MATH and element.getprevious() is not None
+        return ("\n" if starts_line else "") + equation_text(element)
+    if tag == f"{W}tab":
+        return "\t" if element.getparent().tag == f"{W}r" else ""
+    if tag in (f"{W}br", f"{W}cr"):
+        return "\n"
+    if tag == f"{W}noBreakHyphen":
+        return "-"
+    if tag == f"{W}sym":
+        return _symbol(element)
+    return _form_field(element) if tag == f"{W}ffData" else None
 
 
 def is_on(element: Any) -> bool:
@@ -85,22 +99,23 @@ def is_on(element: Any) -> bool:
     return element.get(f"{W}val", "1").lower() not in ("0", "false", "off")
 
 
-def _hiding_styles(styles: Any) -> frozenset[str]:
+def _styles_with(styles: Any, name: str) -> frozenset[str]:
+    """The styles that have an on/off property of text, by themselves or by those they are based on."""
     by_id = {style.get(f"{W}styleId", ""): style for style in styles.iter(f"{W}style")}
-    hiding = set()
+    found = set()
     for identifier in by_id:
         current: str = identifier
         seen: set[str] = set()
         while current in by_id and current not in seen and len(seen) < MOST_STYLES:
             seen.add(current)
-            own = by_id[current].find(f"{W}rPr/{W}vanish")
+            own = by_id[current].find(f"{W}rPr/{W}{name}")
             if own is not None:
                 if is_on(own):
-                    hiding.add(identifier)
+                    found.add(identifier)
                 break
             base = by_id[current].find(f"{W}basedOn")
             current = base.get(f"{W}val", "") if base is not None else ""
-    return frozenset(hiding)
+    return frozenset(found)
 
 
 def _symbol(element: Any) -> str:
