@@ -16,7 +16,8 @@ from minicpm_rag.loaders.files import read_text
 from minicpm_rag.loaders.text import markdown_page
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
-from minicpm_rag.records import LoadedFile, Page
+from minicpm_rag.records import Heading, LoadedFile, Page, Table
+from minicpm_rag.text.table_rows import cells, is_rule
 
 _MOST_COLUMNS = 60
 _DEEPEST = 40
@@ -94,13 +95,20 @@ def _notebook_page(text: str) -> Page:
 
 
 def _write_markdown(source: str, writer: PageWriter) -> None:
-    """Write a Markdown cell so that its headings are known; all else stays as it is."""
+    """Write a Markdown cell so that its headings and tables are known; all else stays as it is."""
     page = markdown_page(source)
     position = 0
-    for heading in page.headings:
-        writer.paragraph(page.text[position : heading.start])
-        line_end = page.text.find("\n", heading.start)
-        writer.heading(heading.text, heading.level)
+    parts: list[Heading | Table] = [*page.headings, *page.tables]
+    for part in sorted(parts, key=lambda part: part.start):
+        writer.paragraph(page.text[position : part.start])
+        if isinstance(part, Table):
+            lines = page.text[part.start : part.end].split("\n")
+            rows = [line for line in lines if not is_rule(f"|{line.strip().strip('|')}|")]
+            writer.table([(number, cells(row)) for number, row in enumerate(rows)])
+            position = part.end
+            continue
+        line_end = page.text.find("\n", part.start)
+        writer.heading(part.text, part.level)
         position = len(page.text) if line_end < 0 else line_end
         rest = page.text[position:].lstrip("\n")
         underline = rest.split("\n", 1)[0].strip()

@@ -93,6 +93,7 @@ _BLANKS = frozenset(
         "空",
     ]
 )
+_FREE = frozenset(["免费", "免票", "免收", "free", "free of charge"])  # among numbers: a price of nothing
 _TOTAL_ZH = r"总\s*计|合\s*计|小\s*计|总\s*和|总\s*额|共\s*计|累\s*计|汇\s*总|总\s*数|平\s*均(?:值|数)?"
 _TOTAL_EN = r"(?:(?:grand |sub-?)?totals?|sum|average|mean|overall)\b"
 _TOTAL = re.compile(
@@ -283,15 +284,16 @@ def _readings(header: str, said: Sequence[str]) -> list[tuple[ColumnKind, Readin
     is_code = any(_CODE.fullmatch(plain(cell)) for cell in said)
     if not is_code and (not _CODE_HEADER.search(header) or _COUNT_HEADER.search(header)):
         comma = _has_comma_decimals(said)
-        found.append(
-            ("number", lambda cell: None if (read := number(cell, comma_decimal=comma)) is None else read.value)
-        )
+        has_numbers = any(number(cell, comma_decimal=comma) is not None for cell in said)
+        found.append(("number", partial(_value, comma_decimal=comma) if has_numbers else lambda _: None))
     return found
 
 
 def _value(cell: str, *, comma_decimal: bool) -> float | None:
     found = number(cell, comma_decimal=comma_decimal)
-    return None if found is None else found.value
+    if found is None:
+        return 0.0 if plain(cell) in _FREE else None
+    return found.value
 
 
 def _between(cell: str, most: int) -> int | None:

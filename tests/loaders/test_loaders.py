@@ -315,3 +315,12 @@ def test_an_html_page_with_a_title_and_no_text_is_empty(tmp_path: Path) -> None:
     file.write_text("<title>App</title><body><script>run()</script></body>", encoding="utf-8")
     with pytest.raises(DocumentError):
         load_file(file)
+
+
+def test_tables_in_the_notes_of_notebooks_are_tables(tmp_path: Path) -> None:
+    note = "## Tides\n\nIn metres:\n\n| Day | High |\n|---|---:|\n| Mon | 3.1 |\n| Tue | 3.4 |\n\nRead at noon."
+    cells = [{"cell_type": "markdown", "source": note}]
+    only = page(tmp_path, "tides.ipynb", json.dumps({"cells": cells, "nbformat": 4}))
+    (table,) = only.tables
+    assert only.text[table.start : table.end] == "| Day | High |\n| Mon | 3.1 |\n| Tue | 3.4 |"
+    assert only.text.endswith("Read at noon.")

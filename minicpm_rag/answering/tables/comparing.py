@@ -10,8 +10,9 @@ from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.conditions import Conditions
 from minicpm_rag.answering.tables.mentions import folded
 from minicpm_rag.library.ledger.table_queries import Condition, Field, TableQuery
+from minicpm_rag.text.scripts import is_han
 
-_PRICES = frozenset(words.SYNONYMS["price"].split("|"))
+_PRICES = frozenset([*words.SYNONYMS["price"].split("|"), *words.SYNONYMS["fee"].split("|"), "fare", "ticket"])
 
 
 class Comparing(Conditions):
@@ -21,7 +22,7 @@ class Comparing(Conditions):
         """Where it is asked by how much one is more than the other, and where how many times the other it is."""
         times = self._take(words.TIMES)
         difference = None if times is not None else self._take(words.DIFFERENCE)
-        if difference is None and times is None and words.THAN.search(self.text):
+        if difference is None and times is None:  # without "than": of the two columns that a row has
             difference = self._take(words.MORE_THAN)
         if difference is not None:
             self._take(words.THAN)
@@ -44,6 +45,7 @@ class Comparing(Conditions):
         if unit is not None:
             self._mark(unit.start(), unit.end())
         measures = measures or self._meant_beside(asked.group(), unit["unit"] if unit is not None else "")
+        measures = measures or self._counted_next(asked.end())
         if not measures and self._names_one_row(two[0]):
             # Two rows are compared, not how many there are: by the only number that they have.
             measures = tuple(self._numeric())
@@ -69,12 +71,27 @@ class Comparing(Conditions):
         rows = [one for one in self.conditions if len(one.values) == 1 and self._names_one_row(one)]
         numeric = [mention for mention in self.columns if set(mention.fields) & set(self._numeric())]
         measures = tuple(dict.fromkeys(field for mention in numeric for field in mention.fields))
-        if len(rows) != 1 or len(self.conditions) != 1 or len(numeric) != 2 or len(measures) != 2:
+        if len(rows) != 1 or len(self.conditions) != 1:
+            return None
+        if len(measures) == 1 and len(self._numeric()) == 2 and not words.THAN.search(self.text):
+            measures = tuple(self._numeric())  # "how much cheaper is it for children": than for the others
+        elif len(numeric) != 2 or len(measures) != 2:
             return None
         one, other = (self._column(field) for field in measures)
         if one.unit != other.unit or one.kind != other.kind:
             return None
         return TableQuery(self.tables, "difference", measures, joined_on=self.on)
+
+    def _counted_next(self, end: int) -> tuple[Field, ...]:
+        """The column that counts what is named next, by its own character: 多少客 in a column 载客数."""
+        thing = self.text[end : end + 1]
+        if not thing or not is_han(thing) or self.taken[end]:
+            return ()
+        fits = [field for field in self._numeric() if folded(self._column(field).name).endswith(f"{thing}数")]
+        if len(fits) != 1:
+            return ()
+        self._mark(end, end + 1)
+        return (fits[0],)
 
     def _are_named_apart(self, condition: Condition) -> bool:
         """Whether the question names each of both values by itself: one word may fit two."""

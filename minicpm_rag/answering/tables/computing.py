@@ -52,6 +52,8 @@ class Computing(Comparing):
         measures = self._measures(hint)
         if measures is None:
             return None
+        if not measures and how_much is not None and not hint:
+            measures = self._counted_next(how_much.end())
         if hint == "age" and measures and self._column(measures[0]).kind != "number":
             descending = not descending  # the oldest is of the earliest year
         is_amount = total is not None or superlative or (mean is not None and group is None) or self._is_of_a_period()
@@ -78,6 +80,8 @@ class Computing(Comparing):
                 return None
             if hint == "size" and not measures and target is not None and self._is_largest_row(target):
                 return self._largest_row(target, descending, limit)
+            if hint in ("extent", "weight") and measures and total is None and mean is None:
+                return self._row_ranked(target, measures, descending, limit)  # the longest trip, not all trips of one
             return self._ranked(
                 target,
                 measures,
@@ -145,6 +149,8 @@ class Computing(Comparing):
             for condition in self.conditions
         )
         is_named = asked is not None and self._is_each_row(asked) and re.search(r"\w", self._plain_rest()) is None
+        # 周三谁休息: names are asked for, and every word is of the table
+        is_named = is_named or (is_who and self._name_field() is not None and not self._left_over())
         names_rows = (is_named or self._is_counting()) and (is_listed or not words.HOW_MUCH.search(self.text))
         if not self.conditions or not (is_compared or names_rows):
             return None
@@ -221,8 +227,7 @@ class Computing(Comparing):
     def _is_of_many(self) -> bool:
         """Whether the conditions leave more than one row: none of them is on a column of different values."""
         return bool(self.measured_periods) or not any(
-            condition.operator == "in" and self._is_each_row(replace(condition.field, part=""))
-            for condition in self.conditions
+            condition.operator == "in" and self._is_each_row(condition.field) for condition in self.conditions
         )
 
     def _of(self, aggregate: Aggregate, measures: tuple[Field, ...], group: Field | None) -> TableQuery:
@@ -321,7 +326,7 @@ class Computing(Comparing):
         ):
             return (added,)
         if not numeric and hint:
-            field = self.hinted(hint) if hint != "date" else None
+            field = self.hinted(hint) if hint != "date" else self._date_named()
             if field is None and hint in ("date", "age"):  # the oldest building has no age, but a year
                 field = self._first_date()
                 if hint == "age" and field is not None and _SINCE_WHEN.search(folded(self._column(field).name)):
@@ -332,6 +337,16 @@ class Computing(Comparing):
                 return ()
             return None if field is None else (field,)
         return tuple(numeric)
+
+    def _date_named(self) -> Field | None:
+        """The column of dates that the question names: 保养 of 下次保养, beside the day on which it was bought."""
+        named = [
+            field
+            for mention in self.columns
+            for field in mention.fields
+            if self._column(field).kind == "date" and not mention.values
+        ]
+        return named[0] if len(set(named)) == 1 else None
 
     def _ranked(
         self,
@@ -362,6 +377,11 @@ class Computing(Comparing):
             measures = (numeric[0] if len(numeric) == 1 else money[0],)
         if (is_mean or is_sum) and (target is None or self._column(target).distinct < self.tables[target.table].rows):
             return None
+        return self._row_ranked(target, measures, descending, limit)
+
+    def _row_ranked(
+        self, target: Field | None, measures: tuple[Field, ...], descending: bool, limit: int
+    ) -> TableQuery:
         label = target or self._label_field()
         shown = dict.fromkeys([*([label] if label is not None else []), *self._name_beside(label), *measures])
         return TableQuery(self.tables, "rows", measures, (), None, descending, limit, tuple(shown), self.on)

@@ -97,6 +97,39 @@ class Conditions(QuestionWords):
             self.columns = [one for one in self.columns if one is not mention and others[0] not in one.fields]
             self.conditions.append(Condition(others[0], ">" if is_over else "<", (), fields[0]))
 
+    def _changed(self) -> None:
+        """Rows whose number is more or less than it was, by the column of the time before: 产量下降了的品种."""
+        numbers = {field: folded(self._column(field).name) for field in self._numeric()}
+        now = {" ".join(words.NOW.sub(" ", name).split()): field for field, name in numbers.items()}
+        pairs = [
+            (now[rest], before)
+            for before, name in numbers.items()
+            if words.EARLIER.search(name) and (rest := " ".join(words.EARLIER.sub(" ", name).split())) in now
+        ]
+        named = {field for mention in self.columns for field in mention.fields}
+        pairs = [pair for pair in pairs if set(pair) & named] or (pairs if not named & numbers.keys() else [])
+        said = words.FALLEN.search(self.text) or words.RISEN.search(self.text)
+        if len(pairs) != 1 or said is None or any(self.taken[said.start() : said.end()]):
+            return
+        ((current, before),) = pairs
+        self._mark(said.start(), said.end())
+        self.own += said.end() - said.start()
+        self.columns = [one for one in self.columns if not set(one.fields) & {current, before}]
+        is_fallen = words.FALLEN.fullmatch(said.group()) is not None
+        self.conditions.append(Condition(current, "<" if is_fallen else ">", (), before))
+
+    def _all_of_them(self) -> None:
+        """A number that says how many there are in all: "the four barrels together", 三个校区一共."""
+        if not words.SUM.search(self.text) and not words.MEAN.search(self.text):
+            return
+        for mention in self.columns:
+            counted = words.NUMBERED.search(self.text[: mention.start])
+            if counted is None or any(self.taken[counted.start() : counted.end()]):
+                continue
+            number = words.count_of(counted["n"])
+            if any(self._column(field).distinct == number for field in mention.fields):
+                self._mark(counted.start(), counted.end())
+
     def _place(self, comparisons: list[tuple[re.Match[str], str]]) -> bool:
         """Give each comparison its column."""
         for match, operator in comparisons:

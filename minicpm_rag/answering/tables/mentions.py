@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,6 +47,15 @@ _SAYS_LITTLE = re.compile(
     r"额|量|[瓶件箱台本册个只袋盒桶罐套]?数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
     r"|km2?|usd|eur)+\w*"
 )
+# Before what a place is called: 文化馆 of 市文化馆
+_VALUE_BEGINS = re.compile(r"^[市省县区](?=[一-鿿]{3})")
+# A maker's name before a model: 贝朗 of "贝朗 Dialog+", "Fresenius" of "Fresenius 4008S"
+_OF_A_MODEL = re.compile(r"(?P<maker>[一-鿿]{2,6}) ?[a-z0-9].*|(?P<maker_en>[a-zà-ÿ]{3,}) (?=\S*\d)\S+")
+# What a letter of a roster stands for
+_SHIFTS: dict[str, tuple[str, ...]] = {one: (f"{one}班", f"上{one}班", f"值{one}班") for one in "早中晚夜白"}
+_SHIFTS |= {"休": ("休息", "休班"), "班": ("上班", "当班", "值班")}
+_LEAST_SHORTENED = 3  # characters of a value without the ending that it shares with others
+_LONGEST_ENDING = 4
 _IN_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*$")  # "Youth (16-18)" is called "Youth"
 # What tells the prices of one thing apart, and names such a price alone: 平日 of 平日价, "weekend" of "Weekend rate"
 _PRICED_AT = re.compile(
@@ -54,6 +64,7 @@ _PRICED_AT = re.compile(
     r" (?:price|rate|fee|charge|fare)"
 )
 _DONE_WEIGHT = 0.65
+_SHORTENED_WEIGHT = 0.6
 _NOT_DONE = "未没不待可已"  # characters before "取消" that make something else of it
 _PERIOD = " period"  # stands for a column called after a time, and for a time in the question
 _MOST_PART = 5  # words or characters of a name that are looked for alone
@@ -122,8 +133,9 @@ def value_mentions(
             if column.kind != "text":
                 continue
             texts = column.texts or texts_within(table, position)
+            shortened = _without_shared_endings(column.texts)
             for text in texts:
-                for form in _value_forms(text):
+                for form in (*_value_forms(text), *shortened.get(text, ())):
                     for start, end in _occurrences(question, words, form):
                         if not _is_meant(text, column.name, question, start, end, original[start:end]):
                             continue
@@ -280,13 +292,35 @@ def _ends_with(name: str, other: str) -> bool:
     return len(own) > len(theirs) and own[-len(theirs) :] == theirs
 
 
+@lru_cache(maxsize=2_000)
+def _without_shared_endings(texts: tuple[str, ...]) -> dict[str, tuple[_Form, ...]]:
+    """Values without the ending that several of a column have: 实用新型 of 实用新型申请 beside 外观设计申请."""
+    plain = {text: folded(text).strip() for text in texts if _HAN_RUN.fullmatch(folded(text).strip())}
+    ends = Counter(
+        said[-size:]
+        for said in plain.values()
+        for size in range(2, _LONGEST_ENDING + 1)
+        if len(said) - size >= _LEAST_SHORTENED
+    )
+    found: dict[str, tuple[_Form, ...]] = {}
+    for text, said in plain.items():
+        sizes = range(2, min(_LONGEST_ENDING, len(said) - _LEAST_SHORTENED) + 1)
+        found[text] = tuple(_Form((said[:-size],), _SHORTENED_WEIGHT) for size in sizes if ends[said[-size:]] > 1)
+    return found
+
+
 @lru_cache(maxsize=50_000)
 def _value_forms(text: str) -> tuple[_Form, ...]:
     plain = " ".join(folded(text).split())
     found = []
     short = _VALUE_ENDS.sub("", plain)
     done = plain[1:] if plain[:1] == "已" and len(plain) > 2 else ""  # "取消的订单" for "已取消"
-    for words, weight in ((plain, 1.0), (short, 0.7), (done, _DONE_WEIGHT)):
+    bare = _IN_BRACKETS.sub("", plain).strip()
+    model = _OF_A_MODEL.fullmatch(plain)
+    maker = (model["maker"] or model["maker_en"]) if model is not None else ""
+    forms = [(plain, 1.0), (short, 0.7), (done, _DONE_WEIGHT), (bare, 0.9), (_VALUE_BEGINS.sub("", plain), 0.7)]
+    forms += [(maker, _SHORTENED_WEIGHT), *((said, 1.0) for said in _SHIFTS.get(plain, ()))]
+    for words, weight in forms:
         if not words or (weight < 1 and (words == plain or len(words) < 2)):
             continue
         if is_chinese(words):

@@ -111,6 +111,9 @@ class QuestionWords:
         """Whether a word is of the family of a column's name ("departed" of "Departure"), or its unit."""
         names = [part for column in self._all_columns() for part in re.findall(r"[a-z]+", folded(column.name))]
         units = [folded(column.unit) for column in self._all_columns() if column.unit]
+        dates = [folded(column.name) for column in self._all_columns() if column.kind == "date"]
+        if word == "due" and any(map(words.DUE.search, dates)):
+            return True
         if word in ("time", "times", "long", "duration") and any(
             words.DURATION.search(one) for one in (*names, *units)
         ):

@@ -164,6 +164,8 @@ class _Reading(Computing):
         self._numbered()
         self._mentions()
         self._beside_columns()
+        self._changed()
+        self._all_of_them()
         if not self._place(comparisons) or not self._date(periods) or not self._value_conditions():
             return None
         query = self._query(top, in_total)

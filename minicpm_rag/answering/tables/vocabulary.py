@@ -41,7 +41,7 @@ DIFFERENCE = re.compile(
 THAN = re.compile(r"比(?!例|较|重|率)|\bthan\b")  # beside a difference: what the other is compared with
 # Where 比 or "than" says what with: 贵多少, 多花几元, "how much more", "how many more"
 MORE_THAN = re.compile(
-    r"(?<![最至更])(?:便宜|[多少高低贵长短重轻快慢大小早晚久])[出花用卖进订买付收跑产种走读考借租赚存了]{0,2}(?:多少|几(?!倍))"
+    r"(?<![最至更])(?:便宜|[多少高低贵长短重轻快慢大小早晚久])[一-鿿]{0,2}?(?:多少|几(?!倍))"
     r"|\bhow (?:much|many) (?:more|less|fewer|higher|lower|larger|bigger|smaller|longer|shorter|heavier|lighter|cheaper"
     r"|dearer|older|younger|faster|slower|greater)\b"
 )
@@ -103,6 +103,7 @@ _ROWS_ONLY_TEXT = """
 ROWS_ONLY = frozenset(_ROWS_ONLY_TEXT.split())
 WORTH = re.compile(r"价值|货值|\b(?:values?|worth)\b")
 MOST = re.compile(r"最[多少]|\b(?:the most|most|fewest|least)\b")
+DUE = re.compile(r"\b(?:next|due|until|expir\w*|renew\w*|deadline)\b")  # in the name of a column: what it is a date of
 DURATION = re.compile(r"hour|minute|day|week|时|分钟|天")
 SPREAD = re.compile(r"分布(?:情况)?|构成|\b(?:the )?(?:breakdown|distribution|split)(?: of)?\b")
 
@@ -178,7 +179,12 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"最不值钱|\b(?:least valuable|worth (?:the )?least)\b"), LESS, "value"),
     (re.compile(r"最重|\bheaviest\b"), MORE, "weight"),
     (re.compile(r"最轻|\blightest\b"), LESS, "weight"),
-    (re.compile(r"最早|最先|\b(?:earliest|first)\b"), LESS, "date"),
+    # What comes next, where "most recent" would be the last: 最近要保养的, "the next to be serviced"
+    (
+        re.compile(r"最早|最先|(?:最近|接下来|下一?[个台次])(?:需要|[要该需将])(?!求)|\b(?:earliest|first)\b"),
+        LESS,
+        "date",
+    ),
     (
         re.compile(r"最晚|最近|最新|最后|\b(?:latest|newest|most recent|last(?! (?:year|month|week|quarter)\b))\b"),
         MORE,
@@ -233,6 +239,10 @@ TOP = re.compile(
 NUMBERED_BEFORE = re.compile(rf"\b(?P<n>{_COUNT})\s+$")
 # "the five tickets that took longest"
 NUMBERED_ROWS = re.compile(rf"\b(?P<n>{_COUNT})\s+[a-z]+s\b")
+# A number that stands before what is counted: "all four", 三个
+NUMBERED = re.compile(
+    rf"(?:这|全部|所有|\ball |\bthe )*(?P<n>{_COUNT})\s*(?:个|种|位|家|条|项|名|台|份|间|款|座|处|片)?的?\s*$"
+)
 NUMBERED_AFTER = re.compile(rf"\s*的?\s*(?P<n>{_COUNT})\s*(?:名|个|位|条|家|种|款|笔|单|项|件|天|城市)")
 
 _AMOUNT = (
@@ -334,7 +344,7 @@ ASKED_PERIODS = (
     ("year", re.compile(r"哪一?年|哪个年份?|\b(?:which|what) year\b")),
 )
 ASKED_BEFORE = re.compile(
-    r"(?:哪[一几]?[个些种位款家类条项名台份本辆间起次门所张批]?|什么|何种|\b(?:which|what|whose)(?: (?:is|are|was"
+    r"(?:哪[一几]?[个些种样位款家类条项名台份本辆间起次门所张批]?|什么|何种|\b(?:which|what|whose)(?: (?:is|are|was"
     r"|were|has|had|one|\d+"
     r"|two|three|four"
     r"|five))?(?: (?:of )?the)?)\s*$"
@@ -444,6 +454,13 @@ SYNONYMS: dict[str, str] = {
     "contract": "contract|合同",
     "start": "start date|begins|开始日期|起始日期",
     "end": "end date|ends|结束日期",
+    "monday": "monday|mon|周一|星期一|礼拜一",
+    "tuesday": "tuesday|tue|tues|周二|星期二|礼拜二",
+    "wednesday": "wednesday|wed|周三|星期三|礼拜三",
+    "thursday": "thursday|thu|thur|thurs|周四|星期四|礼拜四",
+    "friday": "friday|fri|周五|星期五|礼拜五",
+    "saturday": "saturday|sat|周六|星期六|礼拜六",
+    "sunday": "sunday|sun|周日|周天|星期日|星期天|礼拜天",
 }
 # Values that tables of both languages have, as patterns: (English, Chinese).
 VALUES = (
@@ -488,6 +505,23 @@ USED_UP = re.compile(
     r"(?:没有?|无|零)(?:了)?库存|库存(?:为|是)?(?:零|0(?!\d)|空)|缺货|断货|[无没](?:有)?(?:现)?货了?|卖(?:完|光)|售罄"
     r"|\b(?:out of stock|sold out|not in stock|no stock|none left)\b"
 )
+# What has become more or less since the time that another column of the same name is of: 产量 beside 上季产量
+FALLEN = re.compile(
+    r"(?:有所)?(?:下降|减少|降低|下跌|下滑|减产|变少|跌)(?:的|了)?"
+    r"|\b(?:has |have |had )?(?:fallen|fell|dropped|decreased|declined|shrunk|went down|gone down)\b"
+)
+RISEN = re.compile(
+    r"(?:有所)?(?:上升|增加|提高|上涨|增长|增产|变多|涨)(?:的|了)?"
+    r"|\b(?:has |have |had )?(?:risen|rose|increased|grown|grew|went up|gone up)\b"
+)
+EARLIER = re.compile(
+    r"上(?:一|个)*(?:季度?|月|年度?|期|周|次|学期)|去年|前年|往年|原"
+    r"|\b(?:last|previous|prior)(?: (?:years?|months?|weeks?|quarters?|seasons?|terms?))?(?:['’]s)?\b"
+)
+NOW = re.compile(
+    r"本(?:季度?|月|年度?|期|周|次|学期)|今年|现"
+    r"|\b(?:this|current)(?: (?:year|month|week|quarter|season|term))?\b"
+)
 YES = frozenset(["yes", "y", "true", "是", "已", "有", "✓", "√"])
 NO = frozenset(["no", "n", "false", "否", "未", "无", "✗", "×"])
 # Words that name what the rows of many tables are.
@@ -497,7 +531,7 @@ _ROW_NOUNS_TEXT = """
 """
 ROW_NOUNS = frozenset(_ROW_NOUNS_TEXT.split())
 ROW_NOUNS_ZH = re.compile(
-    r"老师|教师|医生|司机|选手|球员|航班|活动|指标|订单|记录|数据|单子|交易|员工|职员|同事|人|客户|商品|产品|学生"
+    r"老师|机器|教师|医生|司机|选手|球员|航班|活动|指标|订单|记录|数据|单子|交易|员工|职员|同事|人|客户|商品|产品|学生"
     r"|成员|条目|笔|单|个|位|名|家|种|件|条|款|份"
     r"|起|次|台|项|批|场|辆|间|张"
 )
@@ -514,7 +548,7 @@ FILLERS = re.compile(
     r"|的|了|是|有|在|中|里|内|和|与|及|以及|且|并且|并|而|又|为|呢|吗|啊|吧|我们?|你|咱们?|它们?|他们?|这|那"
     r"|个|些|就|都|也|把|对|于|从|来自|属于|期间"
     r"|卖出?|售出?|下|用|付|乘|写|教|演出?|表演|演唱|放映|销售|购买|买|订购?|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
-    r"|哪里|哪一|哪|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
+    r"|跑|能(?=[载坐住容装放])|哪里|哪一?[部样艘把支棵头匹座层栋块片辆台架幅处所套间只]?|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
     r"|笔|条|单|件"
 )
 _FILLER_WORDS_TEXT = """
