@@ -189,6 +189,9 @@ def test_portions_of_several_prompts_are_read_as_plain_torch_reads_each() -> Non
     for name in CHECKPOINTS:
         engine = GraphEngine(load_model(GOLDEN / name, device="cuda", precision="float32"), slots=1, drafting=False)
         decoder = engine._decoder
+        if decoder.pool.blocks < 8:  # this model's context is shorter than these prompts
+            engine.close()
+            continue
         ids = torch.randint(3, 700, (330,), device="cuda")
         first, second = list(range(1, 6)), list(range(6, 9))
         with torch.inference_mode():

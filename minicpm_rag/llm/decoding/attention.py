@@ -11,17 +11,18 @@ and split.
     2. cached      for each block of this split: scores = q k, online softmax, weighted sum of v
     3. new         the last split only: rotate the T new keys, store them and the T values in the cache, and attend
                    to them causally
-    4. store       this split's maximum, total and weighted sum for each row; count up
-    5. combine     the program that counts last for its sequence and head adds the splits up
+    4. store       this split's maximum, total and weighted sum for each row (with SPLITS = 1 the result)
+    5. combine     a kernel of its own adds the splits up, one program for each row of a sequence and key head
 
-         split 0  --1--2--4.                         (with SPLITS = 1 the result is stored after 3)
-         split 1  --1--2------4.
-         split 2  --1--2-3-----4--5--> out
+         split 0  --1--2--4
+         split 1  --1--2----4
+         split 2  --1--2-3---4
+         combine              --5--> out
 
-Combining in the last program saves a second kernel a layer. Where rows are many (draft tokens times the queries that
-share a key head) that program would take longer for them than a kernel of its own, `combine_kernel`. Online softmax
-and splitting: Dao et al., FlashAttention and Flash-Decoding. The kernel knows positions and blocks, not requests:
-`cache` decides which blocks belong to whom.
+The keys and values of a split's first block, which usually is its only one, are asked for before the kernel before has
+ended. Online softmax and splitting: Dao et al., FlashAttention and Flash-Decoding. The kernel knows positions and
+blocks, not requests: `cache` decides which blocks belong to whom. One token whose queries share no keys has a kernel
+of its own for phases 1 to 4, `vector_attention`.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
@@ -66,7 +67,7 @@ def _attend(q, k, v, k_scale, v_scale, mask, best, total, mixed):
 
 
 @triton.jit
-def _quantized(values):
+def quantized(values):
     """Rows as integers of -127..127, and the scale [rows], as it is stored, to multiply each with."""
     scale = tl.maximum(tl.max(tl.abs(values), axis=1) / 127.0, 1e-6).to(tl.float16)
     rounded = values / scale.to(tl.float32)[:, None]
@@ -75,21 +76,39 @@ def _quantized(values):
 
 
 @triton.jit
+def _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, block, first, old, head, d, factor, dtype, D: tl.constexpr,
+           KV: tl.constexpr, KV_BLOCK: tl.constexpr, INT8: tl.constexpr):  # fmt: skip
+    """Keys and values of the cached tokens from `first` on, which are in this block, what to multiply, and a mask."""
+    n = tl.arange(0, KV_BLOCK)
+    here = first + n < old
+    place = (block * KV + head) * KV_BLOCK + n
+    mask = here[:, None] & (d < D)[None, :]
+    k = tl.load(k_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
+    v = tl.load(v_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
+    k_scale = tl.full([KV_BLOCK], factor, tl.float32)
+    v_scale = tl.full([KV_BLOCK], 1.0, tl.float32)
+    if INT8:  # integers up to 127 are exact in 16 bits; the scales multiply scores and weights
+        k, v = k.to(dtype), v.to(dtype)
+        k_scale *= tl.load(k_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
+        v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
+    return k, v, k_scale, v_scale, here
+
+
+@triton.jit
 def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, sin_ptr,
-                     slots_ptr, length_ptr, table_ptr, partial_ptr, sums_ptr, counter_ptr, out_ptr,
+                     slots_ptr, length_ptr, table_ptr, partial_ptr, sums_ptr, out_ptr,
                      table_width, scaling,
                      T: tl.constexpr, H: tl.constexpr, KV: tl.constexpr, D: tl.constexpr, KV_BLOCK: tl.constexpr,
                      INT8: tl.constexpr, SPLITS: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
-                     BLOCK_D: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr, STAGES: tl.constexpr,
-                     COMBINE: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """qkv [sequences * T, (H + 2 KV) D] -> out [sequences * T, H D]; see above for the five phases.
+                     BLOCK_D: tl.constexpr, STAGES: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+    """qkv [sequences * T, (H + 2 KV) D] -> out [sequences * T, H D], or with SPLITS > 1 what phase 5 needs.
 
     `slots` are the sequences' rows of `length` (with the first new token) and of `table` (their cache blocks).
-    `partial`, `sums` and `counter` are scratch memory, with the counters at zero before and after. Only with COMBINE
-    is there a phase 5.
     """
     start_next(PDL)
+    EARLY: tl.constexpr = PDL and T == 1  # with draft tokens it would take more shared memory than most cards have
     REP: tl.constexpr = H // KV
+    ROWS: tl.constexpr = T * REP
     ROW: tl.constexpr = (H + 2 * KV) * D
     sequence = tl.program_id(0) // KV
     head = tl.program_id(0) % KV
@@ -108,6 +127,12 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     if split > last:
         return
     end = tl.minimum(blocks, (split + 1) * part)
+    first = split * part
+    factor = scaling * 1.4426950408889634  # softmax in base 2
+    if EARLY:  # cached keys do not depend on the kernel before
+        block = tl.load(table_ptr + first, mask=first < blocks, other=0).to(tl.int64)
+        k, v, k_scale, v_scale, here = _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, block, first * KV_BLOCK, old,
+                                              head, d, factor, dtype, D, KV, KV_BLOCK, INT8)  # fmt: skip
     wait_for_previous(PDL)
 
     # Phase 1. Query row i is token i // REP with query head i % REP of this key head.
@@ -117,49 +142,42 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     q_mask = (i < T * REP)[:, None] & in_head[None, :]
     q = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + token, q_offsets, d, q_mask, D)
     q = q.to(dtype)
-    factor = scaling * 1.4426950408889634  # softmax in base 2
 
     # Phase 2.
     best = tl.full([BLOCK_Q], -1e30, tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
     mixed = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
-    for number in tl.range(split * part, end, num_stages=STAGES):
+    if EARLY:
+        best, total, mixed = _attend(q, k, v, k_scale, v_scale, here[None, :], best, total, mixed)
+        first += 1
+    for number in tl.range(first, end, num_stages=STAGES):
         block = tl.load(table_ptr + number).to(tl.int64)
-        n = tl.arange(0, KV_BLOCK)
-        here = number * KV_BLOCK + n < old
-        place = (block * KV + head) * KV_BLOCK + n
-        mask = here[:, None] & in_head[None, :]
-        k = tl.load(k_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
-        v = tl.load(v_ptr + place[:, None] * D + d[None, :], mask=mask, other=0.0)
-        k_scale = tl.full([KV_BLOCK], factor, tl.float32)
-        v_scale = tl.full([KV_BLOCK], 1.0, tl.float32)
-        if INT8:  # integers up to 127 are exact in 16 bits; the scales multiply scores and weights
-            k, v = k.to(dtype), v.to(dtype)
-            k_scale *= tl.load(k_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
-            v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
+        k, v, k_scale, v_scale, here = _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, block, number * KV_BLOCK, old,
+                                              head, d, factor, dtype, D, KV, KV_BLOCK, INT8)  # fmt: skip
         best, total, mixed = _attend(q, k, v, k_scale, v_scale, here[None, :], best, total, mixed)
 
     if split == last:  # phase 3, in the last split because it has the fewest blocks
         t = tl.arange(0, BLOCK_T)
         t_mask = (t < T)[:, None] & in_head[None, :]
         row = (sequence * T + t) * ROW
-        k = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + t, row + (H + head) * D, d, t_mask, D).to(dtype)
-        v = tl.load(qkv_ptr + (row + (H + KV + head) * D)[:, None] + d[None, :], mask=t_mask, other=0.0)
+        new_k = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + t, row + (H + head) * D, d, t_mask, D).to(dtype)
+        new_v = tl.load(qkv_ptr + (row + (H + KV + head) * D)[:, None] + d[None, :], mask=t_mask, other=0.0)
         new_block = tl.load(table_ptr + (old + t) // KV_BLOCK, mask=t < T, other=0).to(tl.int64)
         place = (new_block * KV + head) * KV_BLOCK + (old + t) % KV_BLOCK
-        k_scale = tl.full([BLOCK_T], factor, tl.float32)
-        v_scale = tl.full([BLOCK_T], 1.0, tl.float32)
+        new_k_scale = tl.full([BLOCK_T], factor, tl.float32)
+        new_v_scale = tl.full([BLOCK_T], 1.0, tl.float32)
         if INT8:
-            k, new_k_scale = _quantized(k.to(tl.float32))
-            v, new_v_scale = _quantized(v.to(tl.float32))
-            tl.store(k_scale_ptr + place, new_k_scale, mask=t < T)
-            tl.store(v_scale_ptr + place, new_v_scale, mask=t < T)
-            k_scale *= new_k_scale.to(tl.float32)
-            v_scale *= new_v_scale.to(tl.float32)
-        tl.store(k_ptr + place[:, None] * D + d[None, :], k.to(k_ptr.dtype.element_ty), mask=t_mask)
-        tl.store(v_ptr + place[:, None] * D + d[None, :], v.to(v_ptr.dtype.element_ty), mask=t_mask)
+            new_k, stored_k_scale = quantized(new_k.to(tl.float32))
+            new_v, stored_v_scale = quantized(new_v.to(tl.float32))
+            tl.store(k_scale_ptr + place, stored_k_scale, mask=t < T)
+            tl.store(v_scale_ptr + place, stored_v_scale, mask=t < T)
+            new_k_scale *= stored_k_scale.to(tl.float32)
+            new_v_scale *= stored_v_scale.to(tl.float32)
+        tl.store(k_ptr + place[:, None] * D + d[None, :], new_k.to(k_ptr.dtype.element_ty), mask=t_mask)
+        tl.store(v_ptr + place[:, None] * D + d[None, :], new_v.to(v_ptr.dtype.element_ty), mask=t_mask)
         causal = (t[None, :] <= token[:, None]) & (t < T)[None, :]
-        best, total, mixed = _attend(q, k.to(dtype), v.to(dtype), k_scale, v_scale, causal, best, total, mixed)
+        best, total, mixed = _attend(q, new_k.to(dtype), new_v.to(dtype), new_k_scale, new_v_scale, causal,
+                                     best, total, mixed)  # fmt: skip
 
     out_offsets = (sequence * T + token) * (H * D) + (head * REP + i % REP) * D
     out_ptrs = out_ptr + out_offsets[:, None] + d[None, :]
@@ -175,36 +193,14 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     tl.store(partial, mixed, mask=real[:, None])
     tl.store(sums, best, mask=real)
     tl.store(sums + 1, total, mask=real)
-    if not COMBINE:
-        return
-    tl.debug_barrier()  # the stores of all threads of this program come before the count
-    arrived = tl.atomic_add(counter_ptr + tl.program_id(0), 1, sem="acq_rel")
-    if arrived == last:  # phase 5
-        parts = group + tl.arange(0, SPLITS)
-        used = tl.arange(0, SPLITS) <= last
-        for first in tl.static_range(0, ROWS, CHUNK):
-            q_row = first + tl.arange(0, CHUNK)
-            spot = parts[:, None] * ROWS + q_row[None, :]
-            bests = tl.load(sums_ptr + spot * 2, mask=used[:, None], other=-1e30, cache_modifier=".cg")
-            share = tl.exp2(bests - tl.max(bests, axis=0)[None, :])
-            totals = tl.load(sums_ptr + spot * 2 + 1, mask=used[:, None], other=0.0, cache_modifier=".cg")
-            whole = tl.sum(totals * share, axis=0)
-            places = partial_ptr + spot[:, :, None] * BLOCK_D + d[None, None, :]
-            values = tl.load(places, mask=used[:, None, None], other=0.0, cache_modifier=".cg")
-            value = tl.sum(values * share[:, :, None], axis=0) / whole[:, None]
-            q_offset = (sequence * T + q_row // REP) * (H * D) + (head * REP + q_row % REP) * D
-            q_here = (q_row < T * REP)[:, None] & in_head[None, :]
-            tl.store(out_ptr + q_offset[:, None] + d[None, :], value, mask=q_here)
-        tl.store(counter_ptr + tl.program_id(0), 0)
 
 
 @triton.jit
 def combine_kernel(partial_ptr, sums_ptr, slots_ptr, length_ptr, out_ptr, T: tl.constexpr, H: tl.constexpr,
                    KV: tl.constexpr, D: tl.constexpr, KV_BLOCK: tl.constexpr, SPLITS: tl.constexpr,
-                   BLOCK_D: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+                   BLOCK_D: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """Phase 5 for one row of one sequence and key head a program."""
     start_next(PDL)
-    wait_for_previous(PDL)
     REP: tl.constexpr = H // KV
     group = tl.program_id(0)
     q_row = tl.program_id(1)
@@ -212,7 +208,8 @@ def combine_kernel(partial_ptr, sums_ptr, slots_ptr, length_ptr, out_ptr, T: tl.
     slot = tl.load(slots_ptr + group // KV).to(tl.int64)
     blocks = tl.cdiv(tl.load(length_ptr + slot).to(tl.int32) - 1, KV_BLOCK)
     used = tl.arange(0, SPLITS) <= tl.cdiv(blocks, tl.maximum(tl.cdiv(blocks, SPLITS), 1))
-    spot = (group * SPLITS + tl.arange(0, SPLITS)) * ROWS + q_row
+    wait_for_previous(PDL)
+    spot = (group * SPLITS + tl.arange(0, SPLITS)) * (T * REP) + q_row
     bests = tl.load(sums_ptr + spot * 2, mask=used, other=-1e30)
     share = tl.exp2(bests - tl.max(bests, axis=0))
     whole = tl.sum(tl.load(sums_ptr + spot * 2 + 1, mask=used, other=0.0) * share, axis=0)

@@ -5,12 +5,15 @@ a row is one token of one sequence.
 
 The lowest score that top-k and top-p keep is found without sorting 122,753 of them. Nearly always it is among few:
 
-    1. coarse    weigh what lies above each of 16 thresholds, the nearer to the best score the closer they are
-    2. gather    the scores above the threshold that certainly keeps enough: each block's own, up to ROOM of them
-    3. search    one program a row halves the interval in which the score lies until it is as narrow as float32 is fine
+    1. bound     a threshold that certainly keeps enough
+    2. gather    the scores above it: each block's own, up to ROOM of them
+    3. search    one program a row halves the interval in which the score lies, until one score is left in it
 
-Where a block has more candidates than ROOM (a flat distribution without top-k), that program looks at all scores of
-its row instead: slower, but without kernels that nearly always have nothing to do.
+With top-k the threshold is such that k peaks lie above it, the best scores of 128 tokens each: so it keeps k scores,
+and not many more, however steep or flat they are. Without top-k, what lies above each of 16 thresholds is weighed, the
+nearer to the best score the closer they are. Where a block has more candidates than ROOM (a flat distribution without
+top-k), the search looks at all scores of its row instead: slower, but without kernels that nearly always have nothing
+to do.
 
 Top-k weighs each score by 1 and its limit is k. Top-p looks between what top-k keeps and the best score, weighs each
 score by its probability, and its limit is the share p of what all kept scores weigh.
@@ -29,7 +32,9 @@ from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previ
 COARSE = tl.constexpr(16)
 ROOM = tl.constexpr(128)
 _SEARCHED = tl.constexpr(4096)  # scores at a time where all are looked at
-_HALVINGS = tl.constexpr(25)  # of 30 nats: down to 9e-7
+_HALVINGS = tl.constexpr(25)  # of 30 nats, at most: down to 9e-7, as fine as float32 is
+_BOUND_HALVINGS = tl.constexpr(16)  # a bound need not be exact
+PEAK = tl.constexpr(128)  # scores of which the best is a peak
 # A score so many nats below the best has e**-30 of its probability: it is never drawn.
 _DEPTH = tl.constexpr(30.0)
 
@@ -66,14 +71,16 @@ def begin_kernel(ids_ptr, length_ptr, slots_ptr, tokens_ptr, room, T: tl.constex
 
 
 @triton.jit
-def scores_kernel(logits_ptr, best_ptr, seen_ptr, slots_ptr, tokens_ptr, temperature_ptr, penalty_ptr, V,
+def scores_kernel(logits_ptr, best_ptr, peaks_ptr, seen_ptr, slots_ptr, tokens_ptr, temperature_ptr, penalty_ptr, V,
                   T: tl.constexpr, BLOCK: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
-    """Turn logits into scores in place, by penalty and temperature, and store each block's best score."""
+    """Turn logits into scores in place, by penalty and temperature; store each block's best score and its peaks."""
     start_next(PDL)
     wait_for_previous(PDL)
+    PEAKS: tl.constexpr = BLOCK // PEAK
     row = tl.program_id(0)
     slot = tl.load(slots_ptr + row // T)
-    index = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    peak = tl.program_id(1) * PEAKS + tl.arange(0, PEAKS)
+    index = peak[:, None] * PEAK + tl.arange(0, PEAK)[None, :]
     mask = index < V
     seen = tl.load(seen_ptr + slot * V + index, mask=mask, other=0) != 0
     for place in tl.static_range(1, T):  # draft tokens before this row count as seen
@@ -84,7 +91,9 @@ def scores_kernel(logits_ptr, best_ptr, seen_ptr, slots_ptr, tokens_ptr, tempera
     scores = tl.where(seen, tl.where(logits > 0, logits / penalty, logits * penalty), logits)
     scores /= tl.where(temperature == 0.0, 1.0, temperature)
     tl.store(logits_ptr + row.to(tl.int64) * V + index, scores, mask=mask)
-    tl.store(best_ptr + row * tl.num_programs(1) + tl.program_id(1), tl.max(scores, axis=0))
+    peaks = tl.max(scores, axis=1)
+    tl.store(peaks_ptr + row * tl.num_programs(1) * PEAKS + peak, peaks)
+    tl.store(best_ptr + row * tl.num_programs(1) + tl.program_id(1), tl.max(peaks, axis=0))
 
 
 @triton.jit
@@ -100,25 +109,56 @@ def _coarse_thresholds(best, j):
     return best - _DEPTH * share * share * share
 
 
+@triton.jit
+def _peaks_serve(top_k, V):
+    return (top_k > 0) & (top_k * PEAK <= V)
+
+
+@triton.jit
+def _below_peaks(peaks, best, top_k):
+    """A threshold near the highest above which `top_k` peaks lie; at the least _DEPTH below the best score."""
+    low = best - _DEPTH
+    high = best
+    kept = top_k + 1  # more than are wanted: how many is not known of the lowest threshold
+    turn = 0
+    while (turn < _BOUND_HALVINGS) & (kept != top_k):
+        middle = 0.5 * (low + high)
+        above = tl.sum((peaks > middle).to(tl.int32), axis=0)
+        fits = above >= top_k
+        low = tl.where(fits, middle, low)
+        high = tl.where(fits, high, middle)
+        kept = tl.where(fits, above, kept)
+        turn += 1
+    return low
+
+
 @triton.jit(do_not_specialize=["T"])
-def coarse_kernel(scores_ptr, best_ptr, coarse_ptr, slots_ptr, top_k_ptr, V, T, BLOCKS: tl.constexpr,
-                  BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr, CHUNK: tl.constexpr,
-                  PDL: tl.constexpr):  # fmt: skip
-    """Phase 1: how many of this block's scores lie above each threshold, or without top-k their probability."""
+def bound_kernel(scores_ptr, best_ptr, peaks_ptr, coarse_ptr, lowest_ptr, slots_ptr, top_k_ptr, V, T,
+                 BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr, CHUNK: tl.constexpr,
+                 PDL: tl.constexpr):  # fmt: skip
+    """Phase 1: the threshold from the peaks, by one program a row, or what of each block lies above each of 16."""
     start_next(PDL)
     wait_for_previous(PDL)
+    PEAKS: tl.constexpr = BLOCK // PEAK
     row = tl.program_id(0)
-    counted = tl.load(top_k_ptr + tl.load(slots_ptr + row // T)) > 0
+    top_k = tl.load(top_k_ptr + tl.load(slots_ptr + row // T))
     best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
-    j = tl.arange(0, COARSE)
-    threshold = _coarse_thresholds(best, j)
-    above = tl.zeros([CHUNK, COARSE], tl.float32)
-    for start in tl.range(0, BLOCK, CHUNK):
-        index = tl.program_id(1) * BLOCK + start + tl.arange(0, CHUNK)
-        scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
-        weight = tl.where(counted, 1.0, tl.exp(scores - best))
-        above += tl.where(scores[:, None] > threshold[None, :], weight[:, None], 0.0)
-    tl.store(coarse_ptr + (row * BLOCKS + tl.program_id(1)) * COARSE + j, tl.sum(above, axis=0))
+    if _peaks_serve(top_k, V):
+        if tl.program_id(1) == 0:
+            place = tl.arange(0, BLOCKS_PADDED * PEAKS)
+            mask = place < BLOCKS * PEAKS
+            peaks = tl.load(peaks_ptr + row * BLOCKS * PEAKS + place, mask=mask, other=float("-inf"))
+            tl.store(lowest_ptr + row, _below_peaks(peaks, best, top_k))
+    else:
+        j = tl.arange(0, COARSE)
+        threshold = _coarse_thresholds(best, j)
+        above = tl.zeros([CHUNK, COARSE], tl.float32)
+        for start in tl.range(0, BLOCK, CHUNK):
+            index = tl.program_id(1) * BLOCK + start + tl.arange(0, CHUNK)
+            scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
+            weight = tl.where(top_k > 0, 1.0, tl.exp(scores - best))
+            above += tl.where(scores[:, None] > threshold[None, :], weight[:, None], 0.0)
+        tl.store(coarse_ptr + (row * BLOCKS + tl.program_id(1)) * COARSE + j, tl.sum(above, axis=0))
 
 
 @triton.jit
@@ -130,8 +170,8 @@ def _coarse_weights(coarse_ptr, row, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.con
 
 
 @triton.jit(do_not_specialize=["T"])
-def gather_kernel(scores_ptr, best_ptr, coarse_ptr, candidate_ptr, count_ptr, slots_ptr, top_k_ptr, top_p_ptr, V, T,
-                  BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr,
+def gather_kernel(scores_ptr, best_ptr, coarse_ptr, lowest_ptr, candidate_ptr, count_ptr, slots_ptr, top_k_ptr,
+                  top_p_ptr, V, T, BLOCKS: tl.constexpr, BLOCKS_PADDED: tl.constexpr, BLOCK: tl.constexpr,
                   PDL: tl.constexpr):  # fmt: skip
     """Phase 2: this block's candidates, in order, and how many there are."""
     start_next(PDL)
@@ -139,13 +179,19 @@ def gather_kernel(scores_ptr, best_ptr, coarse_ptr, candidate_ptr, count_ptr, sl
     row = tl.program_id(0)
     slot = tl.load(slots_ptr + row // T)
     top_k = tl.load(top_k_ptr + slot)
-    best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
-    weights = _coarse_weights(coarse_ptr, row, BLOCKS, BLOCKS_PADDED)
-    limit = tl.where(top_k > 0, top_k.to(tl.float32), tl.load(top_p_ptr + slot) * tl.max(weights, axis=0))
-    enough = tl.min(tl.where(weights >= limit, tl.arange(0, COARSE), COARSE - 1), axis=0)
     index = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     scores = tl.load(scores_ptr + row.to(tl.int64) * V + index, mask=index < V, other=float("-inf"))
-    chosen = (scores > _coarse_thresholds(best, enough)).to(tl.int32)
+    if _peaks_serve(top_k, V):
+        low = tl.load(lowest_ptr + row)
+    else:
+        best = _best(best_ptr, row, BLOCKS, BLOCKS_PADDED)
+        weights = _coarse_weights(coarse_ptr, row, BLOCKS, BLOCKS_PADDED)
+        limit = tl.where(top_k > 0, top_k.to(tl.float32), tl.load(top_p_ptr + slot) * tl.max(weights, axis=0))
+        enough = tl.min(tl.where(weights >= limit, tl.arange(0, COARSE), COARSE - 1), axis=0)
+        low = _coarse_thresholds(best, enough)
+        if tl.program_id(1) == 0:
+            tl.store(lowest_ptr + row, low)
+    chosen = (scores > low).to(tl.int32)
     place = tl.cumsum(chosen, axis=0) - 1
     group = row * BLOCKS + tl.program_id(1)
     tl.store(candidate_ptr + group * ROOM + place, scores, mask=(chosen > 0) & (place < ROOM))
@@ -153,36 +199,61 @@ def gather_kernel(scores_ptr, best_ptr, coarse_ptr, candidate_ptr, count_ptr, sl
 
 
 @triton.jit
-def _weight_of_all(scores_ptr, V, best, threshold, COUNTED: tl.constexpr):
-    """What of all scores of a row lies above the threshold: how many, or their probability."""
-    above = tl.zeros([_SEARCHED], tl.float32)
-    for start in tl.range(0, V, _SEARCHED):
-        index = start + tl.arange(0, _SEARCHED)
-        scores = tl.load(scores_ptr + index, mask=index < V, other=float("-inf"))
-        weight = 1.0 if COUNTED else tl.exp(scores - best)
-        above += tl.where(scores > threshold, weight, 0.0)
-    return tl.sum(above, axis=0)
+def _above(scores, weights, threshold):
+    """What of the scores lies above the threshold: their weights together, and how many they are."""
+    above = scores > threshold
+    return tl.sum(tl.where(above, weights, 0.0), axis=0), tl.sum(above.to(tl.int32), axis=0)
 
 
 @triton.jit
-def _searched(scores_ptr, V, best, lowest, top_k, top_p):
-    """What the kept scores of a row lie above, found among all of them."""
-    if top_k > 0:
-        high = best
-        for _ in tl.range(_HALVINGS):
-            middle = 0.5 * (lowest + high)
-            fits = _weight_of_all(scores_ptr, V, best, middle, True) >= top_k
-            lowest = tl.where(fits, middle, lowest)
-            high = tl.where(fits, high, middle)
-    if top_p < 1.0:
-        whole = _weight_of_all(scores_ptr, V, best, lowest, False)
-        high = best
-        for _ in tl.range(_HALVINGS):
-            middle = 0.5 * (lowest + high)
-            fits = _weight_of_all(scores_ptr, V, best, middle, False) >= top_p * whole
-            lowest = tl.where(fits, middle, lowest)
-            high = tl.where(fits, high, middle)
-    return lowest
+def _halved(scores, weights, low, high, limit):
+    """What kept scores lie above: the most of what leaves at least `limit` above it; `low` does, `high` does not."""
+    _, inside = _above(scores, weights, low)
+    beyond = inside * 0
+    turn = 0
+    while (turn < _HALVINGS) & (inside - beyond > 1):
+        middle = 0.5 * (low + high)
+        weight, count = _above(scores, weights, middle)
+        fits = weight >= limit
+        low = tl.where(fits, middle, low)
+        high = tl.where(fits, high, middle)
+        inside = tl.where(fits, count, inside)
+        beyond = tl.where(fits, beyond, count)
+        turn += 1
+    return low
+
+
+@triton.jit
+def _above_in_all(scores_ptr, V, best, threshold, COUNTED: tl.constexpr):
+    """As `_above`, of all scores of a row."""
+    weights = tl.zeros([_SEARCHED], tl.float32)
+    counts = tl.zeros([_SEARCHED], tl.int32)
+    for start in tl.range(0, V, _SEARCHED):
+        index = start + tl.arange(0, _SEARCHED)
+        scores = tl.load(scores_ptr + index, mask=index < V, other=float("-inf"))
+        above = scores > threshold
+        weights += tl.where(above, 1.0 if COUNTED else tl.exp(scores - best), 0.0)
+        counts += above.to(tl.int32)
+    return tl.sum(weights, axis=0), tl.sum(counts, axis=0)
+
+
+@triton.jit
+def _halved_in_all(scores_ptr, V, best, low, limit, COUNTED: tl.constexpr):
+    """As `_halved`, among all scores of a row."""
+    _, inside = _above_in_all(scores_ptr, V, best, low, COUNTED)
+    high = best
+    beyond = inside * 0
+    turn = 0
+    while (turn < _HALVINGS) & (inside - beyond > 1):
+        middle = 0.5 * (low + high)
+        weight, count = _above_in_all(scores_ptr, V, best, middle, COUNTED)
+        fits = weight >= limit
+        low = tl.where(fits, middle, low)
+        high = tl.where(fits, high, middle)
+        inside = tl.where(fits, count, inside)
+        beyond = tl.where(fits, beyond, count)
+        turn += 1
+    return low
 
 
 @triton.jit(do_not_specialize=["T"])
@@ -200,33 +271,29 @@ def search_kernel(scores_ptr, best_ptr, coarse_ptr, candidate_ptr, count_ptr, lo
     lowest = best - _DEPTH
     narrowed = (tl.load(temperature_ptr + slot) > 0.0) & ((top_k > 0) | (top_p < 1.0))
     if narrowed:
+        lowest = tl.load(lowest_ptr + row)
         place = tl.arange(0, BLOCKS_PADDED * ROOM)
         block = place // ROOM
         count = tl.load(count_ptr + row * BLOCKS + block, mask=block < BLOCKS, other=0)
         if tl.max(count, axis=0) > ROOM:
-            lowest = _searched(scores_ptr + row.to(tl.int64) * V, V, best, lowest, top_k, top_p)
+            scores_ptr += row.to(tl.int64) * V
+            if top_k > 0:
+                lowest = _halved_in_all(scores_ptr, V, best, lowest, top_k.to(tl.float32), True)
+            if top_p < 1.0:
+                whole, _ = _above_in_all(scores_ptr, V, best, tl.where(top_k > 0, lowest, best - _DEPTH), False)
+                lowest = _halved_in_all(scores_ptr, V, best, lowest, top_p * whole, False)
         else:
             scores = tl.load(
                 candidate_ptr + row * BLOCKS * ROOM + place, mask=place % ROOM < count, other=float("-inf")
             )
-            high = best
             if top_k > 0:
-                for _ in tl.range(_HALVINGS):
-                    middle = 0.5 * (lowest + high)
-                    fits = tl.sum((scores > middle).to(tl.int32), axis=0) >= top_k
-                    lowest = tl.where(fits, middle, lowest)
-                    high = tl.where(fits, high, middle)
+                lowest = _halved(scores, tl.full(scores.shape, 1.0, tl.float32), lowest, best, top_k.to(tl.float32))
             if top_p < 1.0:
                 weights = tl.exp(scores - best)
-                whole = tl.sum(tl.where(scores > lowest, weights, 0.0), axis=0)
+                whole, _ = _above(scores, weights, lowest)
                 if top_k == 0:
                     whole = tl.max(_coarse_weights(coarse_ptr, row, BLOCKS, BLOCKS_PADDED), axis=0)
-                high = best
-                for _ in tl.range(_HALVINGS):
-                    middle = 0.5 * (lowest + high)
-                    fits = tl.sum(tl.where(scores > middle, weights, 0.0), axis=0) >= top_p * whole
-                    lowest = tl.where(fits, middle, lowest)
-                    high = tl.where(fits, high, middle)
+                lowest = _halved(scores, weights, lowest, best, top_p * whole)
     tl.store(lowest_ptr + row, lowest)
 
 

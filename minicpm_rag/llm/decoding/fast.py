@@ -39,10 +39,6 @@ _log = logging.getLogger(__name__)
 _FEW_ROWS = 8
 _FEW_QUANTIZED_ROWS = 32
 
-# Query rows of a key head, and these times splits, that the last program of the attention kernel adds up itself.
-_ROWS_OF_ONE_PROGRAM = 8
-_PARTS_OF_ONE_PROGRAM = 128
-
 # Outputs of a program of the tensor kernel: a warp multiplies 16 rows, with a gate 8 of it and 8 of what it gates.
 _TENSOR_ROWS = 16
 
@@ -130,7 +126,7 @@ def _on_tensor_cores(bits: int, normed: bool) -> bool:
 def _alone_tiles(matrix: Matrix, outputs: int, gated: bool, normed: bool) -> tuple[dict[str, int], int]:
     """Constants of the kernel for one row, and how many outputs a program of it computes."""
     if _on_tensor_cores(matrix.bits, normed):
-        return tensor_tiles(gated, matrix.bits), _TENSOR_ROWS // (2 if gated else 1)
+        return tensor_tiles(outputs, gated, matrix.bits), _TENSOR_ROWS // (2 if gated else 1)
     tiles = vector_tiles(outputs, matrix.columns, gated, matrix.bits)
     return tiles, tiles["BLOCK_N"]
 
@@ -272,48 +268,38 @@ def attention(
     """See `plain.attention`; reads the real length of each sequence."""
     from minicpm_rag.llm.decoding.attention import attention_kernel, combine_kernel
     from minicpm_rag.llm.decoding.dependent_launch import launch_options
+    from minicpm_rag.llm.decoding.vector_attention import vector_attention_kernel
 
     sequences = len(slots)
     tokens = len(qkv) // sequences
     rows = tokens * (weights.heads // weights.key_heads)
-    chunk = min(4, power_of_two(rows))
-    rows_kept = parts(rows, chunk) * chunk
     programs = sequences * weights.key_heads
-    splits = attention_splits(programs, weights.head_dimension, qkv.device)
-    block_q, block_d = max(16, power_of_two(rows)), max(16, power_of_two(weights.head_dimension))
+    splits = attention_splits(programs, rows, weights.head_dimension, qkv.device)
+    width = max(16, power_of_two(weights.head_dimension))
     result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
-    scratch = _scratch(state, programs, splits * rows_kept, block_d)
-    combine_alone = splits > 1 and (rows > _ROWS_OF_ONE_PROGRAM or rows * splits > _PARTS_OF_ONE_PROGRAM)
-    sizes = {"T": tokens, "H": weights.heads, "KV": weights.key_heads, "D": weights.head_dimension, "KV_BLOCK": BLOCK,
-             "SPLITS": splits, "BLOCK_D": block_d, "ROWS": rows_kept}  # fmt: skip
-    early = launch_options(qkv.device)
-    attention_kernel[(programs, splits)](
-        qkv,
-        cache.keys,
-        cache.values,
-        cache.key_scales,
-        cache.value_scales,
-        rope.cos,
-        rope.sin,
-        slots,
-        state.length,
-        state.blocks,
-        *scratch,
-        result,
-        state.blocks.shape[1],
-        weights.attention_multiplier,
-        INT8=cache.quantized,
-        BLOCK_Q=block_q,
-        BLOCK_T=max(16, power_of_two(tokens)),
-        CHUNK=chunk,
-        STAGES=2,
-        COMBINE=not combine_alone,
-        num_warps=4,
-        **sizes,
-        **early,
-    )
-    if combine_alone:
-        combine_kernel[(programs, rows)](scratch[0], scratch[1], slots, state.length, result, **sizes, **early)
+    partial, sums = _scratch(state, programs * splits * rows, width)
+    common = (
+        qkv, cache.keys, cache.values, cache.key_scales, cache.value_scales, rope.cos, rope.sin, slots, state.length,
+        state.blocks, partial, sums,
+    )  # fmt: skip
+    sizes: dict[str, Any] = {"H": weights.heads, "D": weights.head_dimension, "KV_BLOCK": BLOCK, "SPLITS": splits,
+                             "BLOCK_D": width, **launch_options(qkv.device)}  # fmt: skip
+    row_bytes = width * qkv.element_size()  # of keys as they are multiplied
+    if rows == 1 and splits > 1:
+        vector_attention_kernel[(programs, splits)](
+            *common, state.blocks.shape[1], weights.attention_multiplier,
+            INT8=cache.quantized, num_warps=2 if row_bytes <= 128 else 4, **sizes,
+        )  # fmt: skip
+    else:
+        attention_kernel[(programs, splits)](
+            *common, result, state.blocks.shape[1], weights.attention_multiplier,
+            T=tokens, KV=weights.key_heads, INT8=cache.quantized, BLOCK_Q=max(16, power_of_two(rows)),
+            BLOCK_T=max(16, power_of_two(tokens)), STAGES=2 if row_bytes <= 256 else 1, num_warps=4, **sizes,
+        )  # fmt: skip
+    if splits > 1:
+        combine_kernel[(programs, rows)](
+            partial, sums, slots, state.length, result, T=tokens, KV=weights.key_heads, **sizes
+        )
     return result
 
 
@@ -352,19 +338,20 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     best = logits.new_empty((rows, blocks))
     coarse = logits.new_empty((rows, blocks, kernels.COARSE.value))
     candidates = logits.new_empty((rows, blocks, kernels.ROOM.value))
+    peaks = logits.new_empty((rows, blocks * (_SCORES_BLOCK // kernels.PEAK.value)))
     found, lowest = torch.empty_like(best, dtype=torch.int32), logits.new_empty(rows)
     value, index = torch.empty_like(best), torch.empty_like(best, dtype=torch.int32)
     out = ids.new_empty((sequences, 1 + tokens))
     kernels.scores_kernel[grid](
-        logits, best, state.seen, slots, ids, state.temperature, state.penalty, vocabulary,
+        logits, best, peaks, state.seen, slots, ids, state.temperature, state.penalty, vocabulary,
         T=tokens, BLOCK=_SCORES_BLOCK, **common,
     )  # fmt: skip
-    kernels.coarse_kernel[grid](
-        logits, best, coarse, slots, state.top_k, vocabulary, tokens,
+    kernels.bound_kernel[grid](
+        logits, best, peaks, coarse, lowest, slots, state.top_k, vocabulary, tokens,
         BLOCK=_SCORES_BLOCK, CHUNK=_SCORES_CHUNK, **counts, **common,
     )  # fmt: skip
     kernels.gather_kernel[grid](
-        logits, best, coarse, candidates, found, slots, state.top_k, state.top_p, vocabulary, tokens,
+        logits, best, coarse, lowest, candidates, found, slots, state.top_k, state.top_p, vocabulary, tokens,
         BLOCK=_SCORES_BLOCK, num_warps=8, **counts, **common,
     )  # fmt: skip
     kernels.search_kernel[(rows,)](
@@ -383,18 +370,15 @@ def choose(logits: torch.Tensor, state: Slots, slots: torch.Tensor, ids: torch.T
     return out
 
 
-def _scratch(state: Slots, programs: int, rows: int, width: int) -> tuple[torch.Tensor, ...]:
-    """Memory for the splits' results: (weighted sums, maxima and totals, counters), see the attention kernel.
+def _scratch(state: Slots, rows: int, width: int) -> tuple[torch.Tensor, ...]:
+    """Memory for the splits' results: (weighted sums, maxima and totals), see the attention kernel.
 
-    One for all layers, since they run one after the other, and kept between steps: the kernel leaves the counters at
-    zero, so that no other kernel need clear them.
+    One for all layers, since they run one after the other, and kept between steps.
     """
     import torch
 
-    device = state.ids.device
-    key = (programs, rows, width)
+    key = (rows, width)
     if key not in state.scratch:
-        partial = torch.empty((programs * rows, width), dtype=torch.float32, device=device)
-        sums = torch.empty((programs * rows, 2), dtype=torch.float32, device=device)
-        state.scratch[key] = partial, sums, torch.zeros(programs, dtype=torch.int32, device=device)
+        partial = torch.empty((rows, width), dtype=torch.float32, device=state.ids.device)
+        state.scratch[key] = partial, partial.new_empty((rows, 2))
     return state.scratch[key]

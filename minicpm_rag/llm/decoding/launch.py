@@ -55,9 +55,14 @@ def vector_tiles(outputs: int, columns: int, gated: bool, bits: int) -> dict[str
     return dict(zip(("BLOCK_N", "BLOCK_K", "LANES", "AHEAD", "num_warps"), tiles, strict=True))
 
 
-def tensor_tiles(gated: bool, bits: int) -> dict[str, int]:
+def tensor_tiles(outputs: int, gated: bool, bits: int) -> dict[str, int]:
     """Constants of `tensor_kernel` for weights of 8 or 4 bits: a warp for each slice."""
-    slices, ahead = (4, 5) if bits == 8 or gated else (2, 9)
+    if bits == 8:
+        slices, ahead = 4, 5
+    elif gated:
+        slices, ahead = 2, 5
+    else:
+        slices, ahead = (8, 3) if outputs < 4096 else (2, 9)
     return {"SLICES": slices, "AHEAD": ahead, "num_warps": slices}
 
 
@@ -86,15 +91,17 @@ def _shared_memory(device: torch.device) -> int:
     return getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", _SHARED_MEMORY)
 
 
-def attention_splits(programs: int, width: int, device: torch.device) -> int:
+def attention_splits(programs: int, rows: int, width: int, device: torch.device) -> int:
     """Splits of a sequence's blocks, so that there are up to nine programs for each multiprocessor.
 
-    `programs` is what there is without splitting; with heads wider than 64 numbers fewer keep as much in flight. Only
-    four values, since each is a kernel to compile; 64 is for few sequences of a model with few key heads, which would
-    leave most of the card idle.
+    `programs` is what there is without splitting, `rows` the queries of each; with heads wider than 64 numbers fewer
+    keep as much in flight. Only few values, since each is a kernel to compile; the large ones are for few sequences of
+    a model with few key heads, which would leave most of the card idle. Programs of one row have two warps, not four.
     """
     most = 9 * _multiprocessors(device) * 64 // (programs * max(64, width))
-    return 64 if most >= 128 else 16 if most >= 16 else 4 if most >= 4 else 1
+    if rows == 1:
+        return 64 if most >= 32 else 16 if most >= 4 else 1
+    return next((splits for splits in (128, 64, 16, 4) if most >= splits), 1)
 
 
 @functools.cache
