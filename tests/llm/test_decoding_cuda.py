@@ -83,7 +83,7 @@ def test_kernels_choose_what_plain_torch_chooses_from_steep_and_from_flat_scores
              Sampling(temperature=1, top_p=1, top_k=5), Sampling(temperature=1.5, top_p=0.9, top_k=400),
              Sampling(temperature=1, top_p=1, top_k=0)]  # fmt: skip
     torch.manual_seed(0)
-    for spread in (0.2, 1.0, 4.0):
+    for spread in (0.01, 0.2, 1.0, 4.0):
         for tokens in (1, 8):
             slots = torch.arange(len(kinds), device=device)
             logits = torch.randn((len(kinds), tokens, vocabulary), device=device) * spread
@@ -149,6 +149,48 @@ def test_products_of_published_shapes_are_what_plain_torch_computes(weights: Any
         ours = fast.project(residual, stored, 1e-5, **options)
         wanted = plain.project(plain.Residual(rows.float(), gain.float()), stored, 1e-5, **options)
         assert (ours - wanted).norm() < 0.01 * wanted.norm()
+
+
+@pytest.mark.parametrize("quantized", [False, True], ids=["", "int8"])
+@pytest.mark.parametrize("shape", [(36, 36, 64), (16, 2, 128)], ids=str)
+@pytest.mark.parametrize("tokens", [1, 8])
+def test_attention_of_published_shapes_is_what_plain_torch_computes(
+    shape: tuple[int, int, int], tokens: int, quantized: bool
+) -> None:
+    from types import SimpleNamespace
+
+    from minicpm_rag.llm.decoding import fast, plain
+    from minicpm_rag.llm.decoding.cache import BLOCK
+    from minicpm_rag.llm.decoding.slots import Slots
+
+    heads, key_heads, width = shape
+    torch.manual_seed(0)
+    weights: Any = SimpleNamespace(
+        heads=heads, key_heads=key_heads, head_dimension=width, attention_multiplier=width**-0.5
+    )
+    for lengths in ([1], [2, 64, 65], [2100], [700] * 9):
+        blocks = (max(lengths) + tokens) // BLOCK + 2
+        size = (len(lengths) * blocks + 1, key_heads, BLOCK, width)
+        stored = [torch.randn(size, device="cuda") for _ in range(2)]
+        stored = [(part * 40).clamp(-127, 127).to(torch.int8) if quantized else part.bfloat16() for part in stored]
+        scales = [(torch.rand(size[:3], device="cuda") * 0.02 + 0.001).half() for _ in range(2)]
+        angles = torch.randn((max(lengths) + BLOCK, width // 2), device="cuda")
+        rope: Any = SimpleNamespace(cos=angles.cos().repeat(1, 2), sin=angles.sin().repeat(1, 2))
+        qkv = torch.randn((len(lengths) * tokens, (heads + 2 * key_heads) * width), device="cuda").bfloat16()
+        slots = torch.arange(len(lengths), device="cuda")
+        results = []
+        for attention in (plain.attention, fast.attention):
+            state = Slots(len(lengths), blocks * BLOCK, BLOCK, 10, torch.device("cuda"))
+            state.blocks[:-1, :blocks] = torch.arange(1, size[0], device="cuda").view(len(lengths), blocks)
+            state.length[:-1] = torch.tensor(lengths, device="cuda")
+            keys, values, key_scales, value_scales = (part.clone() for part in (*stored, *scales))
+            cache: Any = SimpleNamespace(
+                keys=keys, values=values, key_scales=key_scales, value_scales=value_scales, quantized=quantized
+            )
+            result = attention(qkv.clone(), weights, cache, rope, state, slots, blocks)
+            results.append([part[1:].float() for part in (keys, values, key_scales, value_scales)] + [result.float()])
+        for wanted, ours in zip(*results, strict=True):
+            assert (ours - wanted).norm() <= 0.02 * wanted.norm()
 
 
 def test_triton_gives_a_warp_the_rows_that_the_tensor_kernel_takes_for_granted() -> None:

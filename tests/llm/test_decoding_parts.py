@@ -9,7 +9,14 @@ import pytest
 from minicpm_rag.llm.checkpoint.quantization import matrix
 from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool
 from minicpm_rag.llm.decoding.drafting import draft
-from minicpm_rag.llm.decoding.launch import flash_stages, head_tiles, linear_tiles, tensor_tiles, vector_tiles
+from minicpm_rag.llm.decoding.launch import (
+    attention_splits,
+    flash_stages,
+    head_tiles,
+    linear_tiles,
+    tensor_tiles,
+    vector_tiles,
+)
 from minicpm_rag.llm.decoding.sampling import choose, draw
 from minicpm_rag.llm.decoding.slots import Slots
 from minicpm_rag.llm.generation import Sampling
@@ -252,10 +259,26 @@ def test_kernels_for_one_row_give_each_thread_whole_words_and_no_more_than_its_r
         assert numbers * bits // 8 == 16  # bytes that a thread loads at once
         loads = tiles["AHEAD"] * tiles["BLOCK_N"] // tiles["LANES"] * (1 + gated)
         assert loads * 4 <= 128  # of 255 registers
-    for bits, gated in ((8, False), (8, True), (4, False), (4, True)):
-        tiles = tensor_tiles(gated, bits)
+    for bits, outputs, gated in (
+        (8, 6912, False),
+        (8, 5760, True),
+        (4, 6912, False),
+        (4, 2304, False),
+        (4, 5760, True),
+    ):
+        tiles = tensor_tiles(outputs, gated, bits)
         assert tiles["num_warps"] == tiles["SLICES"]
         assert 2 * tiles["AHEAD"] * 4 <= 128
+
+
+def test_a_sequence_is_split_further_the_fewer_programs_there_are() -> None:
+    card = torch.device("cpu")  # counts as eight multiprocessors
+    for rows, width in ((1, 64), (8, 128), (64, 128)):
+        splits = [attention_splits(programs, rows, width, card) for programs in (1, 2, 4, 16, 64, 1024)]
+        assert splits == sorted(splits, reverse=True)
+        assert splits[0] >= 16
+        assert splits[-1] == 1
+        assert all(each & (each - 1) == 0 for each in splits)
 
 
 @pytest.mark.parametrize(("weights", "error"), [("int8", 0.012), ("int4", 0.13)])

@@ -6,7 +6,8 @@ Token ids in, token ids out; text and stop strings are `generation.text`'s. The 
                           graphs      a step, from a captured CUDA graph or in plain torch; draft tokens (payoff)
                           step        begin (drafting), layers, head, choose (sampling)
                           plain       the operations of a step and of a portion in torch
-                          fast        the same as kernels: few rows (linear; one row: vector, tensor), attention, choice
+                          fast        the same as kernels: few rows (linear; one row: vector, tensor), choice,
+                                      attention (one row: vector_attention)
                           many        many rows: portions, many sequences (cuBLAS, rows, flash)
                           flash_attention   a portion's attention by the flash-attn package, where that is set
 

@@ -20,7 +20,7 @@ score by its probability, and its limit is the share p of what all kept scores w
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
-# ruff: noqa: N803 - compile-time constants are upper case in Triton
+# ruff: noqa: N803, N806 - compile-time constants are upper case in Triton
 
 from __future__ import annotations
 
