@@ -14,19 +14,8 @@ from typing import TYPE_CHECKING
 from minicpm_rag.answering.style import AS_ASKED, LENGTHS, Length, Style
 from minicpm_rag.errors import PromptTooLongError
 from minicpm_rag.messages import LANGUAGES, Language
-from minicpm_rag.records import (
-    END,
-    HEADINGS,
-    PAGE,
-    PAGE_KIND,
-    PAGE_LABEL,
-    ROW_END,
-    ROW_START,
-    START,
-    TABLE_HEADER,
-    TITLE,
-    Turn,
-)  # fmt: skip
+from minicpm_rag.records import END, HEADINGS, START, TABLE_HEADER, TITLE, Turn
+from minicpm_rag.text.places import place_of
 from minicpm_rag.text.sentences import sentence_spans
 
 if TYPE_CHECKING:
@@ -57,22 +46,6 @@ _PASSAGES = {"zh": "资料：", "en": "Passages:"}
 _HISTORY = {"zh": "此前的对话：\n{history}\n\n", "en": "Earlier in this conversation:\n{history}\n\n"}
 _TURN = {"zh": "问：{question}\n答：{answer}", "en": "Q: {question}\nA: {answer}"}
 _QUESTION = {"zh": "问题：{question}\n回答：", "en": "Question: {question}\nAnswer:"}
-_PLACE = {
-    "zh": {
-        "page": "第{label}页",
-        "slide": "第{label}张幻灯片",
-        "sheet": "工作表“{label}”",
-        "row": "第{first}行",
-        "rows": "第{first}–{last}行",
-    },
-    "en": {
-        "page": "page {label}",
-        "slide": "slide {label}",
-        "sheet": "sheet {label}",
-        "row": "row {first}",
-        "rows": "rows {first}–{last}",
-    },
-}
 _HISTORY_TURNS = 2
 _HISTORY_ANSWER_CHARACTERS = 160
 _HISTORY_SHARE = 8  # history may take one eighth of the budget; what is asked now needs the passages more
@@ -158,19 +131,6 @@ def echoes() -> list[str]:
 def headers(documents: Sequence[Document], language: Language) -> list[str]:
     """The lines that name the passages in a prompt."""
     return [_header(number, document, language) for number, document in enumerate(documents, 1)]
-
-
-def place_of(document: Document, language: Language) -> str:
-    """Name the place of a passage in its file: "第3页", "slide 2", "rows 2–6"; "" where a file has none."""
-    words, metadata = _PLACE[language], document.metadata
-    kind = str(metadata.get(PAGE_KIND, "text"))
-    # A csv file is one sheet without a name: its rows alone are the place.
-    label = metadata.get(PAGE_LABEL) or (metadata.get(PAGE) if kind != "sheet" else None)
-    places = [words[kind].format(label=label)] if kind in words and label else []
-    if kind == "sheet" and ROW_START in metadata:
-        first, last = metadata[ROW_START], metadata[ROW_END]
-        places.append(words["row" if first == last else "rows"].format(first=first, last=last))
-    return " ".join(places)
 
 
 def _instruction(style: Style, question: str, is_plain: bool) -> str:

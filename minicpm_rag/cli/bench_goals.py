@@ -32,6 +32,9 @@ def made_home(home: Path | None, total: int) -> Iterator[tuple[Path, Callable[[i
     from rich.console import Console
     from rich.progress import Progress
 
+    from minicpm_rag.workspace import prepare_environment
+
+    prepare_environment()  # as whatever searches does
     if home is not None and (home / "ledger.sqlite3").exists() and not list(home.glob("made-*")):
         raise click.UsageError(t("bench.search_not_made", folder=home))
     console = Console(stderr=True)

@@ -26,8 +26,8 @@ def passage_line(number: int, document: Document) -> str:
 
 def origin(document: Document) -> str:
     """File, place and headings of a passage."""
-    from minicpm_rag.answering.prompt import place_of
     from minicpm_rag.records import HEADINGS, TITLE
+    from minicpm_rag.text.places import place_of
 
     place = place_of(document, language())
     headings = str(document.metadata.get(HEADINGS) or "")

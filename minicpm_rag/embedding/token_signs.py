@@ -40,10 +40,10 @@ def nearness(question: Vectors, signs: Sequence[bytes]) -> list[Vectors]:
         return found
     packed_signs = numpy.frombuffer(b"".join(signs[number] for number in known), dtype=numpy.uint8)
     bits = numpy.unpackbits(packed_signs.reshape(-1, width), axis=1, count=dimension).astype(numpy.float32)
-    # A sign is twice its bit less one; a vector of signs has the length of the root of its dimension.
-    products = 2 * (bits @ question.T) - question.sum(axis=1)
+    products = numpy.ascontiguousarray((bits @ question.T).T)  # each question token's in a row: many times as quick
     starts = numpy.cumsum([0, *(counts[number] for number in known[:-1])])
-    best = numpy.maximum.reduceat(products, starts, axis=0) / numpy.sqrt(numpy.float32(dimension))
-    for number, row in zip(known, best, strict=True):
+    # A sign is twice its bit less one; a vector of signs has the length of the root of its dimension.
+    best = 2 * numpy.maximum.reduceat(products, starts, axis=1).T - question.sum(axis=1)
+    for number, row in zip(known, best / numpy.sqrt(numpy.float32(dimension)), strict=True):
         found[number] = row
     return found

@@ -33,7 +33,9 @@ def middleware() -> list[Middleware]:
     from starlette.middleware import Middleware
 
     from minicpm_rag.settings import load_settings
+    from minicpm_rag.workspace import prepare_environment
 
+    prepare_environment()
     streamlit_private.look_up_no_address()
     streamlit_private.look_at_files_seldom()
     streamlit_private.let_callbacks_end()

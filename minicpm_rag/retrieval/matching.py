@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, compress, count, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from minicpm_rag import records
@@ -98,11 +98,12 @@ class QuestionMatch:
     def nearness(self, document: Document) -> float:
         """The share of neighbouring terms of the question that are near each other in the passage too, 0..1."""
         read = self._terms(document)
-        held = [pair for pair in self._pairs if all(term in read.whole for term in pair)]
+        held = [(one, other) for one, other in self._pairs if one in read.whole and other in read.whole]
+        if not held:
+            return _share(self._pairs, ())
         places: dict[str, list[int]] = {term: [] for pair in held for term in pair}
-        for place, term in enumerate(read.order if held else ()):
-            if term in places:
-                places[term].append(place)
+        for place in compress(count(), map(places.__contains__, read.order)):
+            places[read.order[place]].append(place)
         near = {
             (one, other) for one, other in held if any(abs(a - b) <= _NEAR for a in places[one] for b in places[other])
         }
@@ -160,6 +161,8 @@ def _share(weights: Mapping[_Held, float], held: Collection[_Held]) -> float:
 def _strength(weights: Mapping[str, float], counts: Counter[str]) -> float:
     everything = sum(weights.values())
     found = sum(
-        weight * counts[term] * (_SATURATION + 1) / (counts[term] + _SATURATION) for term, weight in weights.items()
+        weight * counts[term] * (_SATURATION + 1) / (counts[term] + _SATURATION)
+        for term, weight in weights.items()
+        if term in counts  # a Counter counts what it lacks by a function of Python's, which is slow
     )
     return found / everything if everything else 0.0

@@ -10,7 +10,7 @@ from conftest import SHARED
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
-from minicpm_rag.answering.prompt import build_prompt, place_of, shape_for
+from minicpm_rag.answering.prompt import build_prompt, shape_for
 from minicpm_rag.errors import PromptTooLongError
 from minicpm_rag.records import Turn
 from minicpm_rag.text.sentences import sentence_spans
@@ -187,11 +187,3 @@ def test_never_one_token_over_a_4096_window(question: str) -> None:
             roomy = build_prompt(question, one_more, (), count_tokens=rendered_tokens, limit_tokens=100_000)
             kept = build_prompt(question, prompt.documents, (), count_tokens=rendered_tokens, limit_tokens=100_000)
             assert prompt.tokens + (roomy.tokens - kept.tokens) > limit - 2
-
-
-def test_rows_of_a_sheet_are_named() -> None:
-    rows = {"page_kind": "sheet", "row_start": 2, "row_end": 6}
-    assert place_of(passage(1, **rows, page_label="Prices"), "en") == "sheet Prices rows 2–6"
-    one = rows | {"row_end": rows["row_start"], "page_label": ""}
-    assert place_of(passage(1, **one), "en") == "row 2" and place_of(passage(1, **one), "zh") == "第2行"
-    assert place_of(passage(1, **rows, page_label=""), "zh") == "第2–6行"

@@ -122,6 +122,23 @@ def test_what_would_leave_the_machine_is_turned_off(monkeypatch: pytest.MonkeyPa
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
+def test_numpy_multiplies_on_one_thread_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    prepare_environment()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    prepare_environment()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+
+
+def test_numpy_is_not_loaded_before_its_threads_are_set() -> None:
+    code = (
+        "import minicpm_rag.page.server, minicpm_rag.settings, minicpm_rag.workspace, sys; exit('numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_opening_loads_no_model_and_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from minicpm_rag.settings import load_settings\n"
