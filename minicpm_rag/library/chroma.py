@@ -8,11 +8,13 @@ changed. Does not know what is in a collection.
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -25,6 +27,7 @@ from minicpm_rag.messages import Message, reason_of
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 60.0  # most that a server may take
 LONGEST_MESSAGE = 300  # Chroma's own may hold whole vectors
 PROBE_SECONDS, PROBE_SECONDS_A_MEGABYTE = 30, 0.5
+_IMPORTING = threading.Lock()
 # The child imports from where this process does, so that both run the same code.
 _PROBE = (
     "import json, sys; sys.path[:], folder = json.load(sys.stdin); "
@@ -86,11 +89,8 @@ def session_of(client: Any) -> Any:
 @contextmanager
 def translated(place: str, *, server: bool) -> Iterator[None]:
     """Turn what Chroma and its network client raise into VectorStoreError."""
+    _import()
     import httpx
-
-    # Python waits for a package that another thread is importing, but not where a part of it is wanted, as Chroma
-    # wants numpy.typing: both threads would get half of numpy, and fail.
-    import numpy  # noqa: F401
     from chromadb.errors import ChromaError
 
     try:
@@ -143,6 +143,37 @@ def _of_folder(folder: str | Path, exc: BaseException) -> VectorStoreError:
     if "is full" in str(exc) or (isinstance(exc, OSError) and exc.errno == errno.ENOSPC):  # SQLite's words for it
         return VectorStoreError("library.ledger_full", path=folder, why=Message("library.sqlite_full"))
     return VectorStoreError("library.chroma_folder", folder=folder, why=_why(exc))
+
+
+def _import() -> None:
+    """Import Chroma without the checks that it makes, at each start, of how its own methods override others.
+
+    They take half of its import. Only the marks that its classes look for are set.
+    """
+    with _IMPORTING:
+        if "chromadb.errors" in sys.modules:
+            return
+        # Python waits for a package that another thread is importing, but not where a part of it is wanted, as Chroma
+        # wants numpy.typing: both threads would get half of numpy, and fail.
+        import numpy  # noqa: F401
+
+        try:
+            checking: Any = importlib.import_module("overrides")
+        except ImportError:  # a later Chroma may do without
+            return
+        kept = checking.override, checking.overrides
+        checking.override = checking.overrides = _marked
+        try:
+            importlib.import_module("chromadb.api.rust")
+        finally:
+            checking.override, checking.overrides = kept
+
+
+def _marked(method: Any = None, **_: bool) -> Any:
+    if method is None:
+        return _marked
+    method.__override__ = True
+    return method
 
 
 def _why(exc: BaseException) -> Message:

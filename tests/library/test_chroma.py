@@ -191,3 +191,21 @@ sys.exit(str(errors) if errors else 0)
 def test_chroma_is_opened_while_another_thread_imports_numpy() -> None:
     ended = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
+
+
+IMPORTED = """
+import sys, overrides
+from pathlib import Path
+from minicpm_rag.library.chroma import open_folder
+checking = overrides.override, overrides.overrides
+open_folder(Path(sys.argv[1])).close()
+assert (overrides.override, overrides.overrides) == checking
+from chromadb.api.rust import RustBindingsAPI
+assert RustBindingsAPI._query.__override__
+"""
+
+
+def test_chroma_is_imported_without_its_checks_of_itself_which_stay_for_others(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", IMPORTED, str(tmp_path / "vectors")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
