@@ -524,6 +524,11 @@ class Library:
             found = chunks.fetch(connection, self.find(connection, knowledge_base), chunk_ids)
         return [_as_document(chunk) for chunk in found]
 
+    def texts(self, knowledge_base: str, chunk_ids: Sequence[str]) -> dict[str, str]:
+        """The texts of chunks by their ids, to choose among many which to read as passages; perhaps damaged."""
+        with self.ledger.reading() as connection:
+            return chunks.texts(connection, self.find(connection, knowledge_base), chunk_ids)
+
     def similarities(self, vector: Sequence[float], chunk_ids: Sequence[str]) -> dict[str, float]:
         """The cosine similarity of each of these chunks to a vector of their embedder, of those that are sound."""
         return self._dense.similarities(vector, self._visible(chunk_ids))

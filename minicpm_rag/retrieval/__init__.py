@@ -322,13 +322,14 @@ class HybridRetriever(BaseRetriever):
         )
         dense, found = _ranks(hits), list[Candidate]()
         for first in range(0, len(hits), DEPTH):  # texts are read as far as they are needed
+            names = [name for name, _ in hits[first : first + DEPTH]]
+            # A passage takes four times as long as its text, and a library of one language has none to find.
+            texts = self.library.texts(self.knowledge_base, names)
+            abroad = [name for name in names if name in texts and is_in_chinese(texts[name]) != is_chinese]
             found += [
                 Candidate(document, 0.0, None, None, *dense[name])
-                for document in self.library.passages(
-                    self.knowledge_base, [name for name, _ in hits[first : first + DEPTH]]
-                )
-                if is_in_chinese(document.page_content) != is_chinese
-                and document.metadata[records.DOCUMENT_ID] not in without
+                for document in self.library.passages(self.knowledge_base, abroad)
+                if document.metadata[records.DOCUMENT_ID] not in without
                 for name in [str(document.id)]
             ]
             if len(found) >= CANDIDATES_ABROAD:

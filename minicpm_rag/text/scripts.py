@@ -22,6 +22,7 @@ WIDE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003fff
 COMMON_HAN = range(0x4E00, 0xA000)
 
 _HAN = re.compile(f"[{HAN}]")
+_HAN_RUN = re.compile(f"[{HAN}]+")
 _JAPANESE_OR_KOREAN = re.compile(f"[{KANA}{HANGUL}]")
 _WIDE = re.compile(f"[{WIDE}]")
 
@@ -38,7 +39,7 @@ def has_han(text: str) -> bool:
 
 def count_han(text: str) -> int:
     """How many of a text's characters are Han characters."""
-    return len(_HAN.findall(text))
+    return sum(map(len, _HAN_RUN.findall(text)))
 
 
 def is_chinese(text: str) -> bool:

@@ -88,6 +88,7 @@ def calls(library: Library, tmp_path: Path) -> dict[str, Callable[[Library], Any
         "keyword_statistics": lambda seen: seen.keyword_statistics(PRIVATE, ["heron"]),
         "listing": lambda seen: seen.listing(PRIVATE).rows,
         "passages": lambda seen: seen.passages(PRIVATE, [chunk]),
+        "texts": lambda seen: seen.texts(PRIVATE, [chunk]),
         "similarities": lambda seen: seen.similarities(vector, [chunk]),
         "token_signs": lambda seen: seen.token_signs([chunk]),
         "chunk_ids": lambda seen: seen.chunk_ids(document),

@@ -191,6 +191,20 @@ def test_passages_keep_the_order_and_leave_out_what_is_gone(library: Library, fo
     assert [passage.id for passage in library.passages(KB, asked)] == [second[1], second[0]]
 
 
+def test_texts_are_those_of_the_passages_without_what_is_gone_or_no_text(library: Library) -> None:
+    first, second = (library.chunk_ids(row.id) for row in library.documents(KB)[:2])
+    asked = [second[0], "9-9-9", "nonsense", first[0]]
+    read = {passage.id: passage.page_content for passage in library.passages(KB, asked)}
+    assert library.texts(KB, asked) == read and read.keys() == {second[0], first[0]}
+    library.create("other")
+    assert library.texts("other", asked) == {}
+    if library.ledger.shared:  # PostgreSQL keeps the kinds of its columns
+        return
+    with library.ledger.writing() as connection:
+        connection.execute("UPDATE chunks SET text = x'ff' WHERE document_id = ?", (library.documents(KB)[0].id,))
+    assert library.texts(KB, asked).keys() == {second[0]}
+
+
 def test_more_passages_than_sqlite_has_variables(library: Library) -> None:
     names = [name for row in library.documents(KB) for name in library.chunk_ids(row.id)] * 100
     assert [passage.id for passage in library.passages(KB, names)] == names

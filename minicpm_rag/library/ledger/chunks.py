@@ -39,6 +39,7 @@ SELECT chunks.index_id, chunks.document_id, chunks.position, chunks.text, chunks
 {_READY}
 """
 _KEYS = f"SELECT chunks.index_id, chunks.document_id, chunks.position {_READY}"
+_TEXTS = f"SELECT chunks.index_id, chunks.document_id, chunks.position, chunks.text {_READY}"
 _SIGNS = f"""
 SELECT chunks.index_id, chunks.document_id, chunks.position, signs,
        token_signs.checksum IS {checksums.OF_SIGNS} AS is_sound
@@ -167,6 +168,15 @@ def fetch(connection: Connection, kb_id: int, wanted: Sequence[str]) -> list[Chu
     rows = _rows(connection, wanted, " AND indexes.kb_id = ?", [kb_id])
     found = {chunk.id: chunk for chunk in _sound(rows)}
     return [found[each] for each in wanted if each in found]
+
+
+def texts(connection: Connection, kb_id: int, wanted: Sequence[str]) -> dict[str, str]:
+    """The texts alone of a knowledge base's chunks, by id: to choose what is fetched, not to be shown.
+
+    Those gone are left out. Nothing is compared with its checksum.
+    """
+    rows = _rows(connection, wanted, " AND indexes.kb_id = ?", [kb_id], select=_TEXTS)
+    return {_id(row): row["text"] for row in rows if isinstance(row["text"], str)}  # one wrong bit can make it bytes
 
 
 def neighbours(connection: Connection, chunk: str) -> tuple[Chunk | None, Chunk | None]:
