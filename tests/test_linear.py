@@ -18,7 +18,7 @@ from regular_expressions import Expression, attacks, expressions, repeated, seco
 from minicpm_rag.answering.citations.proof import Proof
 from minicpm_rag.answering.difference import difference
 from minicpm_rag.answering.extractive import Excerpt, excerpts
-from minicpm_rag.answering.followups import stands_alone
+from minicpm_rag.answering.followups import carry_over, stands_alone
 from minicpm_rag.answering.small_talk import small_talk
 from minicpm_rag.answering.whole.versions import versions
 from minicpm_rag.chunking import ChunkSize, split_pages
@@ -36,7 +36,7 @@ from minicpm_rag.text.claims import denied, names
 from minicpm_rag.text.comparisons import sides
 from minicpm_rag.text.measures import is_bare_number, measures
 from minicpm_rag.text.numerals import numbers
-from minicpm_rag.text.questions import language_of
+from minicpm_rag.text.questions import chinese_words, language_of
 from minicpm_rag.text.ranges import fitting
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.simplified import to_simplified
@@ -199,6 +199,8 @@ WORK: dict[str, Callable[[str], object]] = {
     "two versions": lambda text: versions(f"{text}有什么变化", []),
     "amounts in rows": lambda text: fitting(text, [("| a |", f"| {text} |")]),
     "a follow-up": lambda text: stands_alone(text, [Turn("q", "a")]),
+    "a follow-up completed": lambda text: carry_over("那押金呢？", [Turn(text, "a")]),
+    "words": chinese_words,
 }
 
 

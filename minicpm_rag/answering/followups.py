@@ -262,11 +262,15 @@ def _subject_zh(question: str) -> str:
     subject = ""
     text = _OPENER_ZH.sub("", question)
     asking = CHINESE_QUESTION_WORDS.search(text)
+    last, is_named = "", False
     for word, kind in chinese_words(text[: asking.start()] if asking else text):
-        if content_terms(subject) and (kind[0] in "vpcd" and kind != "vn"):
+        if is_named and (kind[0] in "vpcd" and kind != "vn"):
             break
         subject += word
-    return subject.strip(_MARKS) if content_terms(subject) else _content_zh(question)
+        # A term reaches over two words at most: to look at all of the subject for each word takes its length squared.
+        is_named = is_named or bool(content_terms(f"{last}{word}"))
+        last = word
+    return subject.strip(_MARKS) if is_named else _content_zh(question)
 
 
 def _content_zh(question: str) -> str:

@@ -70,7 +70,13 @@ def all_computed(asked: Sequence[Part], computed: Sequence[TableAnswer | None]) 
         if part.aspect or answer is None:
             return []
         found.append(Found(part, Retrieval([], 0.0, 0.0), answer))
-    queries = {one.sql for answer in computed if answer is not None for one in answer.computed}
+    # The SQL alone does not tell two sheets of one name in two files.
+    queries = {
+        (one.sql, *(table.id for table in one.tables))
+        for answer in computed
+        if answer is not None
+        for one in answer.computed
+    }
     return found if len(queries) >= len(found) else []
 
 

@@ -30,7 +30,9 @@ from minicpm_rag.retrieval.evidence import (
 )
 from minicpm_rag.retrieval.fusion import dense_trust, readable_share, weighted_sum
 from minicpm_rag.retrieval.matching import QuestionMatch, with_above
+from minicpm_rag.retrieval.other_words import in_their_words
 from minicpm_rag.retrieval.parties import in_its_words
+from minicpm_rag.retrieval.purposes import is_for_nothing_known
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import Choice, select, tell_fates
 from minicpm_rag.retrieval.spelling import corrected
@@ -59,6 +61,7 @@ READ = 5  # passages that the reader reads: a tenth of a second or two on two pr
 CANDIDATES_ABROAD, READ_ABROAD = 12, 5  # in the other language, where it sees no answer in those
 DEPTH_ABROAD = 1000  # nearest in meaning, of which those in the question's own language come first
 UNSEEN = 0.3  # the reader's probability under which it sees no answer
+SURE = 0.9  # from which it is sure of one: a summer party may be a trip by another name
 CANDIDATES = 30  # fused hits whose texts are looked at
 DENSE_SHARE = 0.5  # of the score, where the embedder reads the question wholly
 LEAST_DENSE = 0.1  # under this share of the score the question is not embedded
@@ -162,6 +165,9 @@ class HybridRetriever(BaseRetriever):
         searches = self._search(question, calibration, within)
         candidates = self._candidates(searches, match, max(CANDIDATES, 2 * limit), without)
         candidates = self._ranked(candidates, question, match, searches, weights)
+        worded = in_their_words(question, [candidate.document.page_content for candidate in candidates[:READ]])
+        if worded != question:
+            question, match = worded, QuestionMatch(worded, weights)
         # An embedder without a reader may know few Chinese characters, but then its passages are found by words.
         unread = unreadable(question, self.embedder.readable_share) if self.reader is not None else frozenset()
         mark_lacking(question, unread, candidates)
@@ -172,8 +178,13 @@ class HybridRetriever(BaseRetriever):
             candidates.sort(key=lambda candidate: candidate.is_lacking)
         if self.reader is not None:
             readings = self.reader.read(question, [candidate.document for candidate in candidates[:READ]])
+            has_own_purpose = is_for_nothing_known(question, frequencies)
+            is_chinese = language_of(question) == "zh"
             for candidate, reading in zip(candidates, readings, strict=False):
                 candidate.reading = reading
+                if has_own_purpose and reading.answers < SURE:
+                    is_foreign = is_in_chinese(candidate.document.page_content) != is_chinese
+                    candidate.is_lacking = candidate.is_lacking or not is_foreign
                 if reading.answers < UNSEEN and lacks_office(question, with_above(candidate.document)):
                     candidate.is_lacking = True
                 if tells_something_else(question, candidate.document, reading):

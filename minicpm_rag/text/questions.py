@@ -103,6 +103,7 @@ _CUES: dict[Kind, re.Pattern[str]] = {
     "definition": re.compile(r"是|为|指|\b(?:is|are|was|were|means?|refers?)\b", re.IGNORECASE),
 }
 _MOST_TAGGED = 2000  # characters; jieba takes up to half a millisecond for each that is no part of a word
+_OVER_AND_OVER = re.compile(r"([^\W\d_]{1,2}?)\1{19,}")
 
 
 def check_question(text: str) -> None:
@@ -169,9 +170,19 @@ def _function_terms() -> frozenset[str]:
 def chinese_words(text: str) -> list[tuple[str, str]]:
     """The words of a sentence with jieba's names for their kinds: n noun, nr person, ns place, v verb.
 
-    What lies beyond _MOST_TAGGED characters is left out.
+    What lies beyond _MOST_TAGGED characters is left out. A run of one or two characters over and over is no words, and
+    one word of kind x: jieba would try every kind for each of them.
     """
-    return [(word.word, word.flag) for word in _tagger().cut(text[:_MOST_TAGGED])]
+    found: list[tuple[str, str]] = []
+    position, text = 0, text[:_MOST_TAGGED]
+    for run in _OVER_AND_OVER.finditer(text):
+        found += [*_tagged(text[position : run.start()]), (run.group(), "x")]
+        position = run.end()
+    return [*found, *_tagged(text[position:])]
+
+
+def _tagged(text: str) -> list[tuple[str, str]]:
+    return [(word.word, word.flag) for word in _tagger().cut(text)]
 
 
 @cache

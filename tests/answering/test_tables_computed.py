@@ -15,7 +15,7 @@ from minicpm_rag.answering import AnswerChain, build_chain, tables
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import table_queries
-from minicpm_rag.records import Answer, Turn
+from minicpm_rag.records import Answer, DataTable, Turn
 from minicpm_rag.retrieval import HybridRetriever
 
 ORDERS = """Order ID,Date,Region,Product,Customer,Quantity,Amount (USD)
@@ -319,6 +319,45 @@ def test_a_number_of_several_tables_that_may_be_meant_names_each(tmp_path: Path)
         text = ask(chain, "What is the total budget?").text
         assert "**budget 2023.csv**\nTotal Budget: **2,123**" in text and "**budget 2024.csv**" in text
         assert "2024.csv" not in ask(chain, "What is the total budget in 2023?").text
+
+
+def table_of(number: int, label: str) -> DataTable:
+    return DataTable(number, 1, "book.xlsx", number, label, "", (), 1)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [f"Deliveries of the northern warehouse in the year {year}" for year in (2025, 2026)],
+        [f"北方仓库二〇二五年度各类货物进出库登记与盘点差异明细汇总以及月末结转核对表之{month}月" for month in "一二"],
+        ["Stock", "Stock", "Stock 3"],
+        ["Stock 3", "stock", "Stock"],
+        ["data_1", "data_2"],
+    ],
+)  # fmt: skip
+def test_no_table_has_the_name_of_another(labels: list[str]) -> None:
+    made = [table_of(number, label) for number, label in enumerate(labels, start=1)]
+    together = table_queries.view_names(made)
+    assert len({name.casefold() for name in together}) == len(labels)
+    assert not {"data_1", "data_2"} & set(together)
+    if len(labels[0]) > 40:
+        alone = [table_queries.view_names([table])[0] for table in made]
+        assert alone == together and all(len(name) < 50 for name in alone)
+
+
+def test_sheets_that_begin_alike_are_each_computed_with(tmp_path: Path) -> None:
+    names = [f"Register of everything that was ever lent to members {year}" for year in (2025, 2026)]
+    for name, copies in zip(names, (3, 8), strict=True):
+        (tmp_path / f"{name}.csv").write_text(f"Title,Copies\nHarbour,{copies}\nTides,20\n", encoding="utf-8")
+    with opened(tmp_path / "home") as library:
+        ingest(library, *tmp_path.glob("*.csv"))
+        one, other = library.tables(KB)
+        sql = 'SELECT sum("Copies") FROM "{}"'
+        views = table_queries.view_names([one, other])
+        found = [table_queries.run(library.ledger, [one, other], sql.format(view)).rows[0][0] for view in views]
+        assert sorted(map(float, found)) == [23, 28]
+        with pytest.raises(LibraryError):
+            table_queries.run(library.ledger, [one], sql.format(views[1]))
 
 
 def test_a_count_and_a_total_asked_together_are_both_given_over_the_same_rows(chain: AnswerChain) -> None:

@@ -90,3 +90,10 @@ def test_without_a_place_for_the_cache_words_are_told_all_the_same(
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "file" / "cache")
     assert ("北京", "ns") in chinese_words("他住在北京。")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("run", ["年" * 400, "年的" * 200])
+def test_a_character_over_and_over_is_one_word(run: str) -> None:
+    assert chinese_words(f"他住在北京。{run}")[-1] == (run, "x")
+    assert ("北京", "ns") in chinese_words(f"{run}他住在北京。")
+    assert "".join(word for word, _ in chinese_words(f"他{run}住")) == f"他{run}住"

@@ -22,6 +22,7 @@ from minicpm_rag.records import DataTable
 
 MOST_SECONDS = 5.0
 MOST_ROWS = 200  # of a result
+_MOST_OF_A_NAME = 40  # characters of a sheet's name or a caption by which it is called in SQL
 _STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's machine, at the clock
 # Where a row came from; they stand behind the columns that a person sees.
 PLACE_COLUMNS = ("_page", "_row", "_start")
@@ -109,12 +110,21 @@ def names(table: DataTable) -> list[str]:
 
 
 def view_names(tables: Sequence[DataTable]) -> list[str]:
-    """What each table is called in SQL: after its sheet, or its file."""
+    """What each table is called in SQL: after its sheet, or its file.
+
+    A name that is cut ends with the table's own number, so that the SQL of one of two sheets that begin alike is not
+    taken for the other's. Nor is a view called as what holds the rows.
+    """
     found: list[str] = []
     for number, table in enumerate(tables, start=1):
         stem = table.title.rpartition("/")[2].rpartition(".")[0] or table.title
-        name = " ".join((table.label or table.caption or stem).replace('"', "'").split())[:40] or f"table {number}"
-        found.append(name if name.casefold() not in (known.casefold() for known in found) else f"{name} {number}")
+        name = " ".join((table.label or table.caption or stem).replace('"', "'").split()) or f"table {number}"
+        if len(name) > _MOST_OF_A_NAME:
+            name = f"{name[:_MOST_OF_A_NAME].rstrip()} {table.id}"
+        taken = {*(known.casefold() for known in found), *map(data_table, _stored(tables))}
+        while name.casefold() in taken:
+            name = f"{name} {number}"
+        found.append(name)
     return found
 
 
