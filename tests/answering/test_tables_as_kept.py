@@ -26,6 +26,10 @@ FILES = {
     "Rides.csv": "Date,Pony,Length (km)\n2026-05-02,Moss,9\n2026-05-10,Moss,8\n2026-06-01,Flint,14\n",
     "Ski hire.csv": "Item,Adult (EUR),Child (EUR)\nSkis,28,16\nBoots,12,7\n",
     "渡轮.csv": "航线,单程票价(元),载客数\n东湾线,18,220\n西屿线,26,140\n北礁线,40,90\n",
+    "舞蹈班.csv": "学员,老师,班级成绩,已缴(元),欠费(元)\n池欣,关老师,88,1200,0\n盛夏,关老师,94,800,400\n"
+    "牧遥,焦老师,79,1000,200\n",
+    "Berths.csv": "Skipper,Berth,Paid (EUR),Outstanding (EUR)\nNora Lind,B1,300,0\nOle Krag,B2,120,180\n"
+    "Pia Voss,B3,0,300\n",
     "Invoices of the forge.csv": "Invoice,Customer,Invoice date,Amount (EUR)\nF-1,Reed,2026-05-03,90\n"
     "F-2,Alder,2026-05-20,120\nF-3,Reed,2026-06-02,75\n",
 }
@@ -52,6 +56,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("哪种苗木的出苗增加了？", ["香樟"]),
         ("Which branches' visits went down?", ["Mill"]),
         ("Which branch has grown in visits?", ["Quay"]),
+        ("谁还欠费？", ["盛夏", "牧遥"]),
+        ("Who still owes money?", ["Ole Krag", "Pia Voss"]),
     ],
 )
 def test_the_rows_that_fit_are_listed_and_no_others(chain: AnswerChain, question: str, named: list[str]) -> None:
@@ -83,6 +89,11 @@ def test_the_rows_that_fit_are_listed_and_no_others(chain: AnswerChain, question
         ("How many kilometres did the rides cover in May?", "Total Length: **17 km** (2 rows)"),
         ("三条航线一共能载多少客？", "载客数合计：**450**（3 行）"),
         ("东湾线比北礁线多载多少客？", "载客数相差 **130**（东湾线：220；北礁线：90）"),
+        ("关老师带几个学员？", "符合条件的有 **2** 行"),
+        ("哪个老师带的学员最多？", "**关老师**（行数：2）"),
+        ("班级成绩谁考得最好？", "**盛夏**（班级成绩：94）"),
+        ("池欣比盛夏多缴了多少？", "已缴相差 **400 元**（池欣：1,200 元；盛夏：800 元）"),
+        ("关老师的学员平均缴了多少？", "已缴平均值：**1,000 元**（2 行）"),
         ("哪样的副本费最高？", "**继承关系公证申请**（副本费：30）"),
     ],
 )
@@ -98,6 +109,7 @@ def test_a_number_is_computed(chain: AnswerChain, question: str, first_line: str
         "How many invoices of the forge are due in May?",  # no column says when
         "周三谁休息？",  # the roster has no such day
         "银杏的出苗为什么减少了？",
+        "谁负责催缴欠费？",
     ],
 )
 def test_nothing_is_computed_where_a_word_says_something_else(chain: AnswerChain, question: str) -> None:

@@ -45,7 +45,7 @@ class Comparing(Conditions):
         if unit is not None:
             self._mark(unit.start(), unit.end())
         measures = measures or self._meant_beside(asked.group(), unit["unit"] if unit is not None else "")
-        measures = measures or self._counted_next(asked.end())
+        measures = measures or self._counted_next(asked.end()) or self._done_more(asked.group())
         if not measures and self._names_one_row(two[0]):
             # Two rows are compared, not how many there are: by the only number that they have.
             measures = tuple(self._numeric())
@@ -81,6 +81,16 @@ class Comparing(Conditions):
         if one.unit != other.unit or one.kind != other.kind:
             return None
         return TableQuery(self.tables, "difference", measures, joined_on=self.on)
+
+    def _done_more(self, asked: str) -> tuple[Field, ...]:
+        """The column that has the verb of a difference in its name: 多付了多少 in a column 已付."""
+        verb = words.DONE_MORE.fullmatch(asked)
+        fits = [
+            field
+            for field in self._numeric()
+            if verb is not None and any(one in folded(self._column(field).name) for one in verb["verb"])
+        ]
+        return (fits[0],) if len(fits) == 1 else ()
 
     def _counted_next(self, end: int) -> tuple[Field, ...]:
         """The column that counts what is named next, by its own character: 多少客 in a column 载客数."""

@@ -97,6 +97,7 @@ class Computing(Comparing):
         if counted is not None and not self._is_counted(counted, measures):
             return None
         if mean is not None:
+            measures = measures or self._money_said()
             if group is not None and self._column(group).kind == "date" and not group.part:
                 return None  # "on average per day": of the days' sums, or of the rows?
             if group is not None and self._is_each_row(group):

@@ -97,6 +97,18 @@ class Conditions(QuestionWords):
             self.columns = [one for one in self.columns if one is not mention and others[0] not in one.fields]
             self.conditions.append(Condition(others[0], ">" if is_over else "<", (), fields[0]))
 
+    def _owed(self) -> None:
+        """Rows of those who owe something: 谁还欠费, "who still owes money"."""
+        said = words.OWED.search(self.text)
+        owed = [one for one in self._numeric() if words.OWED_COLUMN.search(folded(self._column(one).name))]
+        if said is None or len(owed) != 1 or not words.WHO.search(self.text) or words.HOW_MUCH.search(self.text):
+            return
+        (field,) = owed
+        self.columns = [one for one in self.columns if field not in one.fields]
+        self._mark(said.start(), said.end())
+        self.own += said.end() - said.start()
+        self.conditions.append(Condition(field, ">", (0.0,)))
+
     def _changed(self) -> None:
         """Rows whose number is more or less than it was, by the column of the time before: 产量下降了的品种."""
         numbers = {field: folded(self._column(field).name) for field in self._numeric()}

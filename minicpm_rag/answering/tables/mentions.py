@@ -44,7 +44,7 @@ _VALUE_GOES_ON = re.compile(
 )
 # What may be left out behind the name of a number.
 _SAYS_LITTLE = re.compile(
-    r"额|量|[瓶件箱台本册个只袋盒桶罐套]?数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
+    r"额|量|成绩|分数|得分|[瓶件箱台本册个只袋盒桶罐套]?数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
     r"|km2?|usd|eur)+\w*"
 )
 # Before what a place is called: 文化馆 of 市文化馆

@@ -55,7 +55,7 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
         return []
     question = _with_whole_names(question, tables)
     plain = folded(question)
-    hinting = [words.USED_UP, *(pattern for pattern, _ in words.ADDED_NOUNS)]
+    hinting = [words.USED_UP, words.OWED, *(pattern for pattern, _ in words.ADDED_NOUNS)]
     hinting += [pattern for pattern, _, hint in words.SUPERLATIVES if hint]
     if not any(pattern.search(plain) for pattern in hinting):
         known = {table.id for table in may_name(plain, tables)}
@@ -165,6 +165,7 @@ class _Reading(Computing):
         self._mentions()
         self._beside_columns()
         self._changed()
+        self._owed()
         self._all_of_them()
         if not self._place(comparisons) or not self._date(periods) or not self._value_conditions():
             return None

@@ -45,6 +45,7 @@ MORE_THAN = re.compile(
     r"|\bhow (?:much|many) (?:more|less|fewer|higher|lower|larger|bigger|smaller|longer|shorter|heavier|lighter|cheaper"
     r"|dearer|older|younger|faster|slower|greater)\b"
 )
+DONE_MORE = re.compile(r"[多少](?P<verb>[一-鿿])[出了]?(?:多少|几)")
 # How many times the other: 几倍, "how many times as much", "how many times Ann's fee is Ben's"
 _TIMES_AS = r"(?:as|more|larger|bigger|higher|longer|heavier|greater)\b"
 _TIMES_OF = rf"(?!{_TIMES_AS})" r"(?=the |what |(?:[\w.-]+ ){0, 3}[\w.-]+['’]s? |(?:[\w.-]+ ){1, 4}(?:is|are)\b)"
@@ -366,6 +367,7 @@ SYNONYMS: dict[str, str] = {
     "quantity": "quantity|qty|units|units sold|pieces|数量|件数|册数|包数|packets|copies|销量|销售数量|销售量|volume",
     "price": "price|unit price|单价|价格|售价|价钱|定价",
     "cost": "cost|expense|expenses|spending|成本|费用|支出|花费|开销|开支",
+    "paid": "paid|amount paid|已付|已交|已缴|实付|实缴",
     "profit": "profit|利润|盈利|毛利|净利润|earnings",
     "salary": "salary|pay|wage|wages|工资|薪资|薪水|月薪|薪酬|年薪",
     "budget": "budget|预算",
@@ -485,12 +487,17 @@ HINTED = {
     "size": ("area",),
     "value": ("value", "price", "amount"),
     "date": ("date",),
-    "spending": ("cost", "amount", "sales", "total", "price"),
+    "spending": ("cost", "amount", "paid", "sales", "total", "price"),
 }
 # What is added up where no column is named, and which one is meant then.
 ADDED_NOUNS = (
     (re.compile(r"卖|售|销|营收|\b(?:sales|sold|revenue|sell|earned|income)\b"), "sales"),
-    (re.compile(r"花|支出|开销|费用|付|\b(?:spend|spent|expenses?|costs?|paid|pay|spending)\b"), "spending"),
+    (
+        re.compile(
+            r"花|支出|开销|费用|付|[交缴](?=[了过费钱]|多少)|\b(?:spend|spent|expenses?|costs?|paid|pay|spending)\b"
+        ),
+        "spending",
+    ),
 )
 # An amount of money, whatever was done for it: "how much was ordered in total?"
 MONEY_ASKED = re.compile(r"how much|多少钱")
@@ -522,6 +529,12 @@ NOW = re.compile(
     r"本(?:季度?|月|年度?|期|周|次|学期)|今年|现"
     r"|\b(?:this|current)(?: (?:year|month|week|quarter|season|term))?\b"
 )
+# Who owes: in a column of what is owed there is something.
+OWED = re.compile(
+    r"(?:还|仍|尚)?欠(?:着|了)?(?:[一-鿿]{0,2}[费款]|钱|账)?"
+    r"|\b(?:still )?ow(?:es?|ed|ing)(?: (?:us|any|some))?(?: (?:money|fees?|dues|anything|something))?\b"
+)
+OWED_COLUMN = re.compile(r"欠|未[付交缴]|\b(?:owed|owing|outstanding|arrears|balance due|unpaid)\b")
 YES = frozenset(["yes", "y", "true", "是", "已", "有", "✓", "√"])
 NO = frozenset(["no", "n", "false", "否", "未", "无", "✗", "×"])
 # Words that name what the rows of many tables are.
@@ -531,7 +544,7 @@ _ROW_NOUNS_TEXT = """
 """
 ROW_NOUNS = frozenset(_ROW_NOUNS_TEXT.split())
 ROW_NOUNS_ZH = re.compile(
-    r"老师|机器|教师|医生|司机|选手|球员|航班|活动|指标|订单|记录|数据|单子|交易|员工|职员|同事|人|客户|商品|产品|学生"
+    r"老师|机器|学员|队员|教师|医生|司机|选手|球员|航班|活动|指标|订单|记录|数据|单子|交易|员工|职员|同事|人|客户|商品|产品|学生"
     r"|成员|条目|笔|单|个|位|名|家|种|件|条|款|份"
     r"|起|次|台|项|批|场|辆|间|张"
 )
@@ -548,7 +561,7 @@ FILLERS = re.compile(
     r"|的|了|是|有|在|中|里|内|和|与|及|以及|且|并且|并|而|又|为|呢|吗|啊|吧|我们?|你|咱们?|它们?|他们?|这|那"
     r"|个|些|就|都|也|把|对|于|从|来自|属于|期间"
     r"|卖出?|售出?|下|用|付|乘|写|教|演出?|表演|演唱|放映|销售|购买|买|订购?|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
-    r"|跑|能(?=[载坐住容装放])|哪里|哪一?[部样艘把支棵头匹座层栋块片辆台架幅处所套间只]?|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
+    r"|跑|带(?=[的了过\s])|考(?=[得了过的\s])|交(?=[了过的\s])|能(?=[载坐住容装放])|哪里|哪一?[部样艘把支棵头匹座层栋块片辆台架幅处所套间只]?|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
     r"|笔|条|单|件"
 )
 _FILLER_WORDS_TEXT = """

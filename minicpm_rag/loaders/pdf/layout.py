@@ -21,6 +21,7 @@ from minicpm_rag.loaders.pdf.columns import arrange_page
 from minicpm_rag.loaders.pdf.drawing import Box, Grid, Rules, grids_and_charts
 from minicpm_rag.loaders.pdf.glyphs import Glyphs
 from minicpm_rag.loaders.pdf.lines import Fragment, Line, fragments_of, lines_of, usual_size
+from minicpm_rag.loaders.pdf.strikes import Strikes
 from minicpm_rag.loaders.pdf.tables import Cell, FoundTable, table_in_grid, table_runs, text_ends_label
 from minicpm_rag.loaders.tables import joined_header
 from minicpm_rag.loaders.writer import table_line
@@ -96,8 +97,10 @@ def lay_out_fragments(fragments: dict[int, list[Fragment]], rules: Rules | None 
         if turns == main:
             own_rules = rules.turned(turns) if rules else Rules()
             grids, charts = grids_and_charts(own_rules)
+            writer.strikes = Strikes(own_rules.level)
             rest, tables, used = _without_grids(own, list(sideways.values()), grids)
             _lay_out_direction(rest, tables, own_rules, writer, charts)
+            writer.strikes = Strikes()
         else:
             _lay_out_direction([each for each in own if id(sideways[each]) not in used], {}, Rules(), writer)
     return writer.result()
@@ -300,6 +303,7 @@ class _Writer:
         self._page = PageText()
         self._characters: list[str] = []
         self._gap = ""
+        self.strikes = Strikes()
 
     def paragraph(self, lines: Sequence[Line], style: _Style, *, blank_line: bool = False) -> None:
         if not lines:
@@ -371,6 +375,18 @@ class _Writer:
     def _add_fragment(self, fragment: Fragment, *, escaped: bool = False) -> None:
         text = fragment.text
         origins = fragment.characters.origins[fragment.start : fragment.end].tolist()
+        position = 0
+        for start, end in self.strikes.through(fragment):
+            if start < position or not text[start:end].strip():
+                continue
+            self._add_text(text[position:start], origins[position:start], escaped=escaped)
+            self._add("~~")
+            self._add_text(text[start:end], origins[start:end], escaped=escaped)
+            self._add("~~")
+            position = end
+        self._add_text(text[position:], origins[position:], escaped=escaped)
+
+    def _add_text(self, text: str, origins: Sequence[int], *, escaped: bool) -> None:
         if escaped and "|" in text:
             for character, origin in zip(text, origins, strict=True):
                 self._add("\\|" if character == "|" else character, origin)
