@@ -251,7 +251,8 @@ def test_kernels_for_many_rows_fit_a_card_with_99_kb_of_shared_memory() -> None:
 def test_kernels_for_one_row_give_each_thread_whole_words_and_no_more_than_its_registers_hold() -> None:
     for bits, outputs, columns, gated in (
         (16, 6912, 2304, False), (16, 2304, 2304, False), (16, 2304, 5760, False), (16, 5760, 2304, True),
-        (16, 122_753, 2304, False), (8, 2304, 2304, False), (8, 2304, 5760, False),
+        (16, 122_753, 2304, False), (8, 2304, 2304, False), (8, 2304, 5760, False), (16, 6144, 2048, True),
+        (16, 2048, 2048, False), (16, 4096, 1024, True),
     ):  # fmt: skip
         tiles = vector_tiles(outputs, columns, gated, bits)
         assert tiles["BLOCK_N"] % tiles["LANES"] == 0

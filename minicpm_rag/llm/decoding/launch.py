@@ -44,14 +44,17 @@ def vector_tiles(outputs: int, columns: int, gated: bool, bits: int) -> dict[str
 
     Many programs of one warp each keep more loads in flight than fewer of several warps, and wait for nobody.
     """
+    steps = parts(columns, 256)  # where a program loads 256 columns at a time
     if bits == 8:
         tiles = (2, 1024, 1, 6, 2) if columns > 4096 else (2, 256, 2, 9, 1)
+    elif gated and steps % 4 == 0:
+        tiles = 2, 256, 1, 4, 1
     elif gated or outputs > 16_384:
         tiles = 4, 256, 1, 3, 1
     elif columns > 4096:
         tiles = 2, 1024, 1, 2, 4
     else:
-        tiles = 2, 256, 1, 3 if outputs > 4096 else 9, 1
+        tiles = 2, 256, 1, 3 if outputs > 4096 else min(9, steps), 1
     return dict(zip(("BLOCK_N", "BLOCK_K", "LANES", "AHEAD", "num_warps"), tiles, strict=True))
 
 
