@@ -6,7 +6,7 @@ import json
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,6 @@ from minicpm_rag.errors import ModelError, OutOfMemoryError, PromptTooLongError
 from minicpm_rag.llm.checkpoint import load_model, load_tokenizer
 from minicpm_rag.llm.decoding import GraphEngine
 from minicpm_rag.llm.decoding import plain as decoding_plain
-from minicpm_rag.llm.decoding.graphs import Steps
 from minicpm_rag.llm.decoding.processor import ProcessorEngine
 from minicpm_rag.llm.decoding.weights import gather
 from minicpm_rag.llm.generation import Sampling
@@ -435,12 +434,11 @@ def test_flash_attn_reads_prompts_where_it_is_asked_for(
         weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=-1)
         return torch.einsum("bhqk,bkhd->bqhd", weights, value)
 
-    models = {attention: model_of(name) for attention in ("sdpa", "flash_attention_2")}  # before transformers sees it
     monkeypatch.setitem(sys.modules, "flash_attn", SimpleNamespace(flash_attn_func=flash_attn_func))
     sampling = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=12)
     answers = []
-    for attention, model in models.items():
-        engine = GraphEngine(model, attention=attention, cache=cache)
+    for attention in ("sdpa", "flash_attention_2"):
+        engine = GraphEngine(model_of(name), attention=attention, cache=cache)
         assert ("flash_attention_2" in engine.attention) == (attention != "sdpa")
         # The second continues the first: its rows come after keys that only the cache has.
         answers.append([collect(engine, prompt[:length], sampling) for length in (150, 280)])
@@ -459,62 +457,6 @@ def test_steps_stay_plain_where_capturing_fails(
     assert collect(engine, prompt[:50], GREEDY) == expected
     assert "stays in plain torch" in caplog.text
     assert not engine._steps.ready_to_capture
-
-
-class Watched:
-    """The operations of plain torch, some of which fail, and the threads that run each."""
-
-    def __init__(self, fails: Callable[[str, int], bool] = lambda name, tokens: False) -> None:
-        self.fails = fails
-        self.threads: dict[str, set[str]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        def watched(*arguments: Any, **options: Any) -> Any:
-            self.threads.setdefault(name, set()).add(threading.current_thread().name)
-            if name == "begin" and self.fails(name, arguments[2]):
-                raise RuntimeError("no compiler")
-            return getattr(decoding_plain, name)(*arguments, **options)
-
-        return watched
-
-
-def compiled_with(operations: Watched, monkeypatch: pytest.MonkeyPatch) -> tuple[Steps, list[set[Any]]]:
-    """Steps after compiling, without CUDA streams, and which shapes were compiled whenever it was told."""
-
-    def here(_steps: Steps, work: Callable[[], Any]) -> Any:
-        with torch.inference_mode():
-            return work()
-
-    monkeypatch.setattr(Steps, "_aside", here)
-    engine = GraphEngine(model_of("minicpm-2b-tiny"), slots=2)
-    steps = Steps(engine._decoder, drafting=True, operations=operations)
-    told: list[set[Any]] = []
-    steps._when_done = lambda: told.append(set(steps._compiled))
-    steps._compile()
-    engine.close()
-    return steps, told
-
-
-def test_operations_are_compiled_side_by_side_each_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched()
-    steps, told = compiled_with(watched, monkeypatch)
-    assert told == [{(1, 1), (1, 8)}, {(1, 1), (1, 8), (2, 1), (2, 8)}]
-    assert set(steps.shapes) == told[-1]
-    own = threading.current_thread().name  # runs whole steps, once their operations are compiled
-    kinds = {name: found - {own} for name, found in watched.threads.items()}
-    assert [len(kinds[name]) for name in ("begin", "attention", "choose", "prefill_attention")] == [1, 1, 1, 1]
-    assert len(set().union(*kinds.values())) == 9
-
-
-def test_shapes_that_cannot_be_compiled_are_left_out_and_without_the_first_there_are_none(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    steps, told = compiled_with(Watched(lambda _, tokens: tokens > 1), monkeypatch)
-    assert set(steps.shapes) == told[-1] == {(1, 1), (2, 1)}
-    assert "steps of 2 sequences and 8 tokens stay in plain torch and slow (no compiler)" in caplog.text
-    steps, told = compiled_with(Watched(lambda *_: True), monkeypatch)
-    assert told == []
-    assert not steps.ready_to_capture
 
 
 def test_the_head_and_the_down_projection_keep_eight_bits_where_others_have_four() -> None:

@@ -1,8 +1,8 @@
 """Running steps: in plain torch at first, from captured CUDA graphs as soon as the kernels are compiled.
 
-No answer waits for a compiler. Threads compile by running the operations of each shape of step on the spare slot;
-Triton caches the result on disk, for the next start. Then each shape is captured, one between two steps, and replayed,
-since launching a step's kernels one by one takes the host longer than the GPU takes to run them.
+No answer waits for a compiler. A thread compiles by running each shape of step on the spare slot; Triton caches the
+result on disk, for the next start. Then each shape is captured, one between two steps, and replayed, since launching a
+step's kernels one by one takes the host longer than the GPU takes to run them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.decoding import plain
 from minicpm_rag.llm.decoding.cache import BLOCK
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     import torch
 
 _log = logging.getLogger(__name__)
-
-_Result = TypeVar("_Result")
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 # Rows of a step with draft tokens, at most; quantized weights are written out in full for more.
@@ -160,87 +157,44 @@ class Steps:
         self.pace.note(length, min(_milliseconds(lambda: self.prefill(ids, parts)) for _ in range(3)))
 
     def _compile(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         try:
             from minicpm_rag.llm.decoding import fast
         except ImportError as error:
             _log.warning("decoding stays in plain torch and slow: Triton cannot be imported (%s)", error)
             return
         self._operations = self._operations or fast
-        # What a single sequence needs comes first.
+        # What a single sequence needs comes first. Triton releases the GIL while it compiles: threads work in parallel.
         first = [shape for shape in self.shapes if shape[0] == 1]
-        waves = first, [shape for shape in self.shapes if shape not in first]
-        threads: dict[str, ThreadPoolExecutor] = {}
-        try:
-            compiling = {shape: self._compile_operations(shape, threads) for wave in waves for shape in wave}
-            for shapes in waves:
-                compiled = [shape for shape in shapes if self._runs(shape, compiling[shape])]
-                if shapes is first and first[0] not in compiled:
-                    return  # an old card, or no C compiler: plain steps go on serving
-                self.shapes = [shape for shape in self.shapes if shape not in shapes or shape in compiled]
-                self._compiled.update(compiled)
-                self._when_done()
-        finally:
-            for thread in threads.values():
-                thread.shutdown(cancel_futures=True)
+        for shapes in (first, [shape for shape in self.shapes if shape not in first]):
+            with ThreadPoolExecutor(max(1, len(shapes))) as pool:
+                compiled = list(pool.map(self._compile_shape, shapes))
+            if not all(compiled[:1]):
+                return  # an old card, or no C compiler: plain steps go on serving
+            self.shapes = [shape for shape in self.shapes if shape not in shapes or compiled[shapes.index(shape)]]
+            self._compiled.update(shape for shape, done in zip(shapes, compiled, strict=True) if done)
+            self._when_done()
 
-    def _compile_operations(
-        self, shape: tuple[int, int], threads: dict[str, ThreadPoolExecutor]
-    ) -> list[Future[object]]:
-        """Compile by running: each operation of a shape, and a portion, in a thread that has one shape after the other.
-
-        So many kernels are compiled at once, since Triton mostly releases the GIL meanwhile, and none by two threads.
-        """
+    def _compile_shape(self, shape: tuple[int, int]) -> bool:
+        """Run one shape of step, and a portion, on the spare slot, on a CUDA stream of its own."""
         import torch
 
-        decoder, operations = self._decoder, self._operations
-
-        def read() -> object:
-            ids = torch.zeros(BLOCK, dtype=torch.int64, device=decoder.weights.device)
-            return decoder.prefill(ids, [Part(0, BLOCK, BLOCK, [0])], operations)
-
-        try:
-            work = self._aside(lambda: decoder.operations_apart(self._spares(shape), shape[1], operations))
-        except Exception as error:
-            failed: Future[object] = Future()
-            failed.set_exception(error)
-            return [failed]
-        if shape == self.shapes[0]:
-            work["prefill"] = read
-        begun = []
-        for name, run in work.items():
-            if name not in threads:
-                threads[name] = ThreadPoolExecutor(1, f"decoding-compiler-{name}")
-            begun.append(threads[name].submit(self._aside, run))
-        return begun
-
-    def _runs(self, shape: tuple[int, int], compiling: Sequence[Future[object]]) -> bool:
-        """Whether a step of a shape runs, once its operations are compiled; tried on the spare slot."""
         size, tokens = shape
+        device = self._decoder.weights.device
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         try:
-            for operation in compiling:
-                operation.result()
-            self._aside(lambda: self._decoder.step(self._spares(shape), tokens, self._operations, 0))
+            with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):
+                rows = torch.full((size,), self._decoder.state.spare, device=device)
+                if shape == self.shapes[0]:
+                    ids = torch.zeros(BLOCK, dtype=torch.int64, device=device)
+                    self._decoder.prefill(ids, [Part(0, BLOCK, BLOCK, [0])], self._operations)
+                self._decoder.step(rows, tokens, self._operations, 0)
+                stream.synchronize()
         except Exception as error:
             _log.warning("steps of %s sequences and %s tokens stay in plain torch and slow (%s)", size, tokens, error)
             return False
         return True
-
-    def _spares(self, shape: tuple[int, int]) -> torch.Tensor:
-        """The spare slot, for each sequence of a shape."""
-        import torch
-
-        return torch.full((shape[0],), self._decoder.state.spare, device=self._decoder.weights.device)
-
-    def _aside(self, work: Callable[[], _Result]) -> _Result:
-        """Do something on a CUDA stream of its own, to the end."""
-        import torch
-
-        device = self._decoder.weights.device
-        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):
-            result = work()
-            stream.synchronize()
-        return result
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

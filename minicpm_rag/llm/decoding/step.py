@@ -27,8 +27,6 @@ from minicpm_rag.llm.decoding.weights import DecoderWeights
 if TYPE_CHECKING:
     import torch
 
-    from minicpm_rag.llm.checkpoint.quantization import Matrix
-
 
 class Decoder:
     """What a step works on: weights, KV cache and slots; and what attends in prompts, where not the operations do."""
@@ -75,40 +73,6 @@ class Decoder:
         logits = self.logits(residual, operations)
         chosen: torch.Tensor = operations.choose(logits.view(*ids.shape, -1), state, slots, ids)
         return chosen
-
-    def operations_apart(self, slots: torch.Tensor, tokens: int, operations: Any) -> dict[str, Callable[[], object]]:
-        """Each operation of such a step by itself, on zeros, so that all can be compiled side by side."""
-        import torch
-
-        weights, state, cache = self.weights, self.state, self.pool.layers[0]
-        layer, gain, epsilon = weights.layers[0], weights.norm, weights.epsilon
-        ids = torch.zeros((len(slots), tokens), dtype=torch.int64, device=weights.device)
-        residual = operations.enter(ids.flatten(), weights)
-
-        def zeros(columns: int, dtype: torch.dtype = weights.dtype) -> torch.Tensor:
-            return torch.zeros((ids.numel(), columns), dtype=dtype, device=weights.device)
-
-        def attend() -> object:
-            qkv = zeros(layer.qkv.rows)
-            return operations.attention(qkv, weights, cache, self.rope, state, slots, 1)
-
-        def added(matrix: Matrix) -> object:
-            return operations.add(residual, zeros(matrix.columns), matrix, weights.residual_multiplier, gain)
-
-        def choose() -> object:
-            scores = zeros(weights.head.rows, torch.float32)
-            return operations.choose(scores.view(*ids.shape, -1), state, slots, ids)
-
-        return {
-            "begin": lambda: operations.begin(state, slots, tokens),
-            "qkv": lambda: operations.project(residual, layer.qkv, epsilon),
-            "attention": attend,
-            "out": lambda: added(layer.out),
-            "gate_up": lambda: operations.project(residual, layer.gate_up, epsilon, gated=True),
-            "down": lambda: added(layer.down),
-            "head": lambda: self.logits(residual, operations),
-            "choose": choose,
-        }
 
     def logits(self, residual: Any, operations: Any = plain) -> torch.Tensor:
         """Logits [rows, vocabulary] in float32, for every row of the residual."""
