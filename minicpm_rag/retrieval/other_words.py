@@ -23,7 +23,7 @@ _WORDS_TEXT = """
     试用期, 见习期, 试用期限, 试岗期
     remote work, telework, teleworking, home office, working from home, work from home
     居家办公, 远程办公, 在家办公, 线上办公
-    salary, salaries, wages, pay
+    salary, salaries, wages
     工资, 薪资, 薪水, 薪酬
     推广, 营销, 宣传
     marketing, promotion, advertising
