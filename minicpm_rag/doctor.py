@@ -94,6 +94,8 @@ def _home(home: Path) -> Iterator[Finding]:
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     yield Finding(Message("doctor.home"), Message("doctor.folder_free", folder=home, free=free))
+    if not os.access(existing, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        yield Finding(Message("doctor.home"), Message("doctor.not_writable"), True, Message("doctor.other_home"))
     if os.name == "posix" and home.is_dir() and home.stat().st_mode & 0o077:
         yield Finding(
             Message("doctor.home"), Message("doctor.open_to_others"), True, Message("doctor.chmod", folder=home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
@@ -14,6 +15,7 @@ import gguf_files
 import pytest
 from golden import GOLDEN
 from hub_server import Hub, serve
+from other_user import open_to_others, rights_count
 
 from minicpm_rag import doctor
 from minicpm_rag.cli import main
@@ -41,6 +43,17 @@ def on_processor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def by_name(findings: list[Finding]) -> dict[str, Finding]:
     return {str(finding.name): finding for finding in findings}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of a folder are a matter of POSIX")
+def test_a_home_folder_that_cannot_be_written_is_a_problem(on_processor: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_to_others() as folder:
+        folder.chmod(0o555)
+        monkeypatch.setenv("MINICPM_RAG_HOME", str(folder / "home"))
+        settings = load_settings()
+        with rights_count():
+            (problem,) = [found for found in doctor._home(settings.home) if found.problem]
+    assert "may not write" in str(problem.value) and "MINICPM_RAG_HOME" in str(problem.advice)
 
 
 def model_folder(home: Path, name: str, *, parameters: int = 100) -> Path:

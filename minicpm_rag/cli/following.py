@@ -100,10 +100,11 @@ def report(
                 verdicts.append(progress.verdict)
     if as_json:
         echo_json(verdicts)
-    elif count:
+    elif count and (files or not interruption.is_set()):
         click.echo(_count(verdicts))
     if interruption.is_set():
-        click.echo(t("job.stopped", done=len(verdicts), files=files), err=True)
+        key = "job.stopped" if files else "job.stopped_early"
+        click.echo(t(key, done=len(verdicts), files=files), err=True)
         raise click.exceptions.Exit(130)
     failed = sum(verdict.status == "failed" for verdict in verdicts)
     if failed and failed == len(verdicts):

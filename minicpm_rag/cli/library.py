@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -10,14 +11,29 @@ from minicpm_rag.cli.language import said, t
 from minicpm_rag.cli.preparing import prepare
 from minicpm_rag.cli.tables import echo_json, echo_table
 
+Names = TypeVar("Names", str, tuple[str, ...])
+
 knowledge_base_option = click.option("--kb", "knowledge_base", help="option.kb")
 json_option = click.option("--json", "as_json", is_flag=True, help="option.json")
 
-in_option = click.option("--in", "held_to", multiple=True, metavar="FILE|FOLDER|TAG", help="option.in")
+
+def not_blank(context: click.Context, parameter: click.Parameter, named: Names) -> Names:
+    """What is named, refused where a name is blank, as a variable of the shell that is not set leaves it.
+
+    A blank path would be the whole current folder, a blank document all of them.
+    """
+    if not all(name.strip() for name in ((named,) if isinstance(named, str) else named)):
+        raise click.BadParameter(t("option.blank"))
+    return named
+
+
+in_option = click.option(
+    "--in", "held_to", callback=not_blank, multiple=True, metavar="FILE|FOLDER|TAG", help="option.in"
+)
 
 
 @click.command(help="ingest.help")
-@click.argument("sources", nargs=-1, required=True, metavar="PATH|URL...")
+@click.argument("sources", callback=not_blank, nargs=-1, required=True, metavar="PATH|URL...")
 @knowledge_base_option
 @click.option("--sync", is_flag=True, help="ingest.sync")
 @click.option("--watch", is_flag=True, help="ingest.watch")
@@ -67,7 +83,7 @@ def ingest(
 
 
 @click.command(help="remove.help")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", callback=not_blank, nargs=-1, required=True, metavar="SOURCE...")
 @knowledge_base_option
 @json_option
 def remove(sources: tuple[str, ...], knowledge_base: str | None, as_json: bool) -> None:
@@ -131,7 +147,7 @@ def list_documents(knowledge_base: str | None, held_to: tuple[str, ...], as_json
 
 
 @click.command(help="tag.help")
-@click.argument("documents", nargs=-1, required=True, metavar="FILE|FOLDER|TAG...")
+@click.argument("documents", callback=not_blank, nargs=-1, required=True, metavar="FILE|FOLDER|TAG...")
 @knowledge_base_option
 @click.option("--add", multiple=True, metavar="TAG", help="tag.add")
 @click.option("--drop", multiple=True, metavar="TAG", help="tag.drop")

@@ -26,7 +26,12 @@ def page(context: click.Context, port: int, no_browser: bool, window: bool, base
     from minicpm_rag.page import server
 
     click.echo(t("page.starting", port=port), err=True)
-    server.run(server_port=port, server_headless=no_browser, server_baseUrlPath=base_path.strip("/"))
+    server.run(
+        server_port=port,
+        server_headless=no_browser,
+        server_baseUrlPath=base_path.strip("/"),
+        logger_hideWelcomeMessage=True,  # it is in English only, and says no more than the line above
+    )
 
 
 @click.group(help="desktop.help")

@@ -31,6 +31,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "只在这些文档里找：文件、文件夹、标签、.pdf 或 since:2026-01-31；可以写多次。",
         "Only in these documents: a file, folder, tag, .pdf or since:2026-01-31; may be given several times.",
     ),
+    "option.blank": ("名称是空的（变量没有赋值？）。", "The name is blank (a variable that is not set?)."),
     # page
     "page.help": (
         "打开网页界面。\n\n只有这台电脑能访问；按 Ctrl-C 结束。",
@@ -148,13 +149,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column.embedder": ("向量模型", "Embedder"),
     # A job of the worker
     "job.finishing": (
-        "处理完当前文件后停止；再按一次 Ctrl-C 立即中断。",
-        "Finishing the current file; press Ctrl-C again to stop at once.",
+        "正在停止：读到一半的文件会先处理完；再按一次 Ctrl-C 立即中断。",
+        "Stopping; a file that is being read is finished first. Press Ctrl-C again to stop at once.",
     ),
     "embedder.preparing": ("正在准备向量模型（只需一次）", "Preparing the embedding model, once"),
     "job.elsewhere": (
         "资料库由另一个进程（例如网页）管理，由它来处理。",
         "Another process (the page, say) owns the library and does the work.",
+    ),
+    "job.stopped_early": (
+        "还没有开始处理文件就停止了。再次运行同一命令即可。",
+        "Stopped before the first file. Run the same command again to go on.",
     ),
     "job.stopped": (
         "在 {files} 个文件中处理了 {done} 个后停止，已完成的都会保留。再次运行同一命令即可继续。",

@@ -6,12 +6,12 @@ import click
 
 from minicpm_rag.cli.ask import answer
 from minicpm_rag.cli.language import t
-from minicpm_rag.cli.library import in_option, json_option, knowledge_base_option
+from minicpm_rag.cli.library import in_option, json_option, knowledge_base_option, not_blank
 from minicpm_rag.cli.tables import echo_json, echo_table
 
 
 @click.command(help="summarize.help")
-@click.argument("documents", nargs=-1, required=True, metavar="FILE...")
+@click.argument("documents", callback=not_blank, nargs=-1, required=True, metavar="FILE...")
 @knowledge_base_option
 @json_option
 def summarize(documents: tuple[str, ...], knowledge_base: str | None, as_json: bool) -> None:
@@ -20,8 +20,8 @@ def summarize(documents: tuple[str, ...], knowledge_base: str | None, as_json: b
 
 
 @click.command(help="compare.help")
-@click.argument("first", metavar="FILE")
-@click.argument("second", metavar="FILE")
+@click.argument("first", callback=not_blank, metavar="FILE")
+@click.argument("second", callback=not_blank, metavar="FILE")
 @knowledge_base_option
 @json_option
 def compare(first: str, second: str, knowledge_base: str | None, as_json: bool) -> None:

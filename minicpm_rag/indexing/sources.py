@@ -61,8 +61,10 @@ def is_inside(source: str, folders: Sequence[Path]) -> bool:
 
 
 def absolute(source: str | Path) -> str:
-    """The source as the ledger names it: an address as it is, a path made absolute."""
+    """The source as the ledger names it: an address as it is, a path made absolute. Raises DocumentError for none."""
     text = str(source)
+    if not text.strip():  # not the whole current folder
+        raise DocumentError("indexing.no_file")
     return text if is_address(text) else os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 (keeps links)
 
 

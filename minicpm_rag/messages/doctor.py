@@ -107,6 +107,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "doctor.not_opened": ("打不开", "cannot be opened"),
     "doctor.not_checked": ("无法检查", "could not be checked"),
+    "doctor.not_writable": ("没有权限写入", "you may not write there"),
+    "doctor.other_home": (
+        "请检查文件夹的权限，或用 MINICPM_RAG_HOME 指定别的文件夹",
+        "Check the folder's rights, or name another folder with MINICPM_RAG_HOME",
+    ),
     "doctor.open_to_others": ("这台电脑的其他用户可以进入", "other users of this machine can enter it"),
     "doctor.chmod": ("请运行：chmod 700 {folder}", "Run: chmod 700 {folder}"),
 }

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from hashed_embedder import HashedEmbedder
-from library_parts import KB, opened, wait_for_the_wish, write_files
+from library_parts import KB, done, opened, wait_for_the_wish, write_files
 
+from minicpm_rag import indexing
 from minicpm_rag.cli import main
 from minicpm_rag.embedding import choice
+from minicpm_rag.errors import DocumentError
 from minicpm_rag.library import Library
 
 
@@ -90,6 +92,39 @@ def test_ingest_of_nothing_that_can_be_read_fails(capsys: pytest.CaptureFixture[
 def test_ingest_needs_something_to_ingest(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "ingest")[0] == 2
     assert run(capsys, "ingest", "https://127.0.0.1/x", "--watch")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ingest", ""],
+        ["remove", " "],
+        ["tag", "", "--add", "x"],
+        ["list", "--in", ""],
+        ["ask", "年假有多少天？", "--in", " "],
+        ["summarize", ""],
+        ["compare", "说明.md", ""],
+    ],
+    ids=" ".join,
+)
+def test_a_blank_name_is_refused_and_never_means_everything(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    code, out, err = run(capsys, "--lang", "zh", *arguments)
+    assert (code, out) == (2, "") and "名称是空的" in err
+    code, out, err = run(capsys, "--lang", "en", *arguments)
+    assert (code, out) == (2, "") and "The name is blank" in err
+
+
+def test_a_blank_source_is_no_file_for_programs_either(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    with opened(Path(os.environ["MINICPM_RAG_HOME"])) as library:
+        assert len(done(library, indexing.submit_ingest(library, KB, [folder]))) == 6
+        with pytest.raises(DocumentError, match="no such file"):
+            indexing.submit_ingest(library, KB, [""])
+        with pytest.raises(DocumentError, match="no such file"):
+            indexing.named_sources(library, KB, " ")
 
 
 def test_list_says_once_what_reindexing_would_bring(

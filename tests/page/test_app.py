@@ -184,6 +184,14 @@ def test_an_empty_library_asks_for_documents_first(workspace: FakeWorkspace) -> 
     assert words("library_empty") in html(app)
 
 
+def test_no_examples_are_announced_where_the_documents_give_none(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minicpm_rag.page.examples.of", lambda *_: [])
+    drawn = html(page())
+    assert words("lead") in drawn and words("lead_examples") not in drawn
+
+
 def test_the_first_screen_has_its_questions_as_soon_as_a_document_is_read(
     workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     "hello": ("想从文档里知道什么？", "What would you like to know?"),
     "lead": (
+        "回答只来自你的文档，每句话都能点开出处。",
+        "Answers come from your documents only, and every sentence opens its source.",
+    ),
+    "lead_examples": (
         "回答只来自你的文档，每句话都能点开出处。例如：",
         "Answers come from your documents only, and every sentence opens its source. For example:",
     ),

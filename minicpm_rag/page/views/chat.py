@@ -176,8 +176,9 @@ def _first_screen(workspace: Workspace | None) -> None:
         )
         _until_documents(workspace)
     else:
-        st.html(f'<div class="rag-lead">{markup.plain(t("lead"))}</div>')
-        for number, example in enumerate(examples.of(workspace, state.knowledge_base(), language())):
+        drawn = examples.of(workspace, state.knowledge_base(), language())
+        st.html(f'<div class="rag-lead">{markup.plain(t("lead_examples" if drawn else "lead"))}</div>')
+        for number, example in enumerate(drawn):
             with st.container(key=f"example-{number}"):
                 st.button(
                     markup.label(example),
