@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from minicpm_rag import records
 from minicpm_rag.text.questions import is_content
+from minicpm_rag.text.scripts import is_han
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.terms import fold, question_terms, terms, terms_of_each
 
@@ -50,6 +51,7 @@ class QuestionMatch:
         self._content = {term: self._weights[term] for term in wanted if is_content(term)}
         self._pairs = {pair: min(map(self._content.__getitem__, pair)) for pair in pairwise(self._content)}
         self._verbatim = fold(question).strip(_EDGES)
+        self._han = list(filter(is_han, self._verbatim))
         self._read: dict[str, _PassageTerms] = {}
 
     @property
@@ -125,12 +127,15 @@ class QuestionMatch:
             text = document.page_content
             read = terms_of_each([text[start:end] for start, end in sentence_spans(text)])
             order = list(chain.from_iterable(read))
+            whole = Counter(chain(above, order))
+            # Each Han character is a term of its own: where one lacks, the text need not be folded.
+            may_hold = len(self._verbatim) > 1 and all(map(whole.__contains__, self._han))
             self._read[identity] = _PassageTerms(
                 set(above),
                 {frozenset(filter(self._weights.__contains__, sentence)) for sentence in read},
-                Counter(chain(above, order)),
+                whole,
                 order,
-                len(self._verbatim) > 1 and self._verbatim in fold(text),
+                may_hold and self._verbatim in fold(text),
             )
         return self._read[identity]
 
