@@ -131,7 +131,7 @@ def download(
     home = load_settings().home
     wanted = [find_model(name)] if name is not None else recommended_for(describe())
     if only_list:
-        _echo_files(wanted[0], revision)
+        _echo_files(wanted[0], directory or folder_of(home, wanted[0]), revision)
         return
     if file is not None:
         wanted = [replace(wanted[0], gguf_file=file)]
@@ -147,12 +147,12 @@ def download(
             click.echo(t("download.use", setting=f"{variable or 'MINICPM_RAG_MODEL'}={folder}"), err=True)
 
 
-def _echo_files(model: Model, revision: str) -> None:
+def _echo_files(model: Model, folder: Path, revision: str) -> None:
     """The GGUF files of a repository with their sizes; the one that would be fetched is marked."""
     from minicpm_rag.models import list_gguf
     from minicpm_rag.text.sizes import file_size
 
-    files = list_gguf(model, revision=revision)
+    files = list_gguf(model, folder, revision=revision)
     if not files:
         click.echo(t("download.no_gguf", id=model.modelscope_id))
         return

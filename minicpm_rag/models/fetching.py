@@ -94,11 +94,14 @@ class RepositoryFile:
     chosen: bool
 
 
-def list_gguf(model: Model, *, revision: str = "master") -> list[RepositoryFile]:
-    """The GGUF models of a repository, smallest first; none where it has other weights. Raises DownloadError."""
+def list_gguf(model: Model, folder: Path, *, revision: str = "master") -> list[RepositoryFile]:
+    """The GGUF models of a repository, smallest first; none where it has other weights.
+
+    Raises DownloadError, which names the `folder` that the model would be fetched into.
+    """
     with tempfile.TemporaryDirectory(prefix="minicpm-rag-") as scratch, _started(Path(scratch)) as process:
-        folder = Path(scratch) / "files"
-        _send(process, {"id": model.modelscope_id, "revision": revision, "folder": str(folder)})
+        own = str(Path(scratch) / "files")  # nothing is fetched
+        _send(process, {"id": model.modelscope_id, "revision": revision, "folder": own})
         for report in _reports(process, model, folder, threading.Event()):
             if "failure" in report:
                 raise _failure(report["failure"], report["message"], model, folder, revision)

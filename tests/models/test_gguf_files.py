@@ -109,8 +109,17 @@ def test_all_parts_of_a_split_model_are_fetched(hub: Hub, tmp_path: Path) -> Non
     assert names(download(MODEL, tmp_path / "a")) == set(hub.repositories["OpenBMB/tiny-GGUF"])
 
 
-def test_a_repository_tells_its_files_with_their_sizes(hub: Hub) -> None:
-    found = {file.name: (file.size, file.chosen) for file in list_gguf(MODEL)}
+def test_a_list_that_cannot_be_had_names_the_folder_of_the_model(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(DownloadError, match="cannot be reached") as caught:
+        list_gguf(MODEL, tmp_path / "models" / "tiny")
+    assert f"put its files into {tmp_path / 'models' / 'tiny'}, or" in str(caught.value)
+
+
+def test_a_repository_tells_its_files_with_their_sizes(hub: Hub, tmp_path: Path) -> None:
+    found = {file.name: (file.size, file.chosen) for file in list_gguf(MODEL, tmp_path)}
     assert found == {
         "tiny-Q4_K_M.gguf": (1_004, False),
         "tiny-Q8_0.gguf": (2_004, True),

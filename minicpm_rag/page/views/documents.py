@@ -35,7 +35,7 @@ ROWS_PER_SCREEN = 20
 def draw(workspace: Workspace, listing: Listing, wanted: str) -> None:
     """Draw the documents whose name holds the wanted words, as they are filtered and sorted."""
     named = wanted.casefold()
-    if not any(named in row.title.casefold() for row in listing.rows):
+    if not count_named(listing, wanted):
         notices.quiet(t("no_document_named", name=wanted))
         return
     order, kept = _choices(listing)
@@ -49,6 +49,12 @@ def draw(workspace: Workspace, listing: Listing, wanted: str) -> None:
         screen = st.pagination(screens, key=f"documents-screen-{wanted}") or 1
     for row in shown[(screen - 1) * ROWS_PER_SCREEN : screen * ROWS_PER_SCREEN]:
         _draw_row(workspace, row, chosen)
+
+
+def count_named(listing: Listing, wanted: str) -> int:
+    """How many documents have the wanted words in their name."""
+    named = wanted.casefold()
+    return sum(named in row.title.casefold() for row in listing.rows)
 
 
 def _choices(listing: Listing) -> tuple[str, str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 HITS = 6
+FEW = 3  # documents that are shown before the passages where their names hold the words that are looked for
 
 
 def show() -> None:
@@ -69,9 +70,13 @@ def _listing(workspace: Workspace) -> None:
         icon=":material/search:",
         label_visibility="collapsed",
     )
-    if wanted.strip():
-        _hits(workspace, name, wanted.strip())
-    documents.draw(workspace, listing, wanted.strip())
+    wanted = wanted.strip()
+    are_meant = bool(wanted) and 0 < documents.count_named(listing, wanted) <= FEW
+    if wanted and not are_meant:
+        _hits(workspace, name, wanted)
+    documents.draw(workspace, listing, wanted)
+    if are_meant:
+        _hits(workspace, name, wanted)
 
 
 def _say_news(workspace: Workspace, name: str) -> None:
