@@ -36,6 +36,7 @@ from minicpm_rag.retrieval.purposes import is_for_nothing_known
 from minicpm_rag.retrieval.scores import closeness, neighbours, passage_scores, with_closeness, word_terms
 from minicpm_rag.retrieval.selection import Choice, select, tell_fates
 from minicpm_rag.retrieval.spelling import corrected
+from minicpm_rag.retrieval.turned import turned_abroad, without_common
 from minicpm_rag.retrieval.vetoes import (
     lacks_office,
     lacks_something,
@@ -58,8 +59,8 @@ if TYPE_CHECKING:
 
 DEPTH = 100  # hits asked of each search
 READ = 5  # passages that the reader reads: a tenth of a second or two on two processors
-CANDIDATES_ABROAD, READ_ABROAD = 12, 5  # in the other language, where it sees no answer in those
-DEPTH_ABROAD = 1000  # nearest in meaning, of which those in the question's own language come first
+CANDIDATES_ABROAD, READ_ABROAD = 30, 5  # in the other language, where it sees no answer in those
+CLOSENESS_ABROAD = 0.4  # against the cosine, which tells more across languages than single words do
 UNSEEN = 0.3  # the reader's probability under which it sees no answer
 SURE = 0.9  # from which it is sure of one: a summer party may be a trip by another name
 CANDIDATES = 30  # fused hits whose texts are looked at
@@ -227,9 +228,10 @@ class HybridRetriever(BaseRetriever):
         dense_weight = DENSE_SHARE * readable**2
         if question.strip() and (dense_weight >= LEAST_DENSE or not keyword):
             read = self.embedder.read_question(question)
-            dense = self.library.dense_search(
-                self.knowledge_base, read.vector, DEPTH, embedder=self.embedder, within=within
-            )
+            vector = read.vector
+            if self.reader is not None:  # measured for the embedder that has one
+                vector = without_common(vector, language_of(question), self.embedder)
+            dense = self.library.dense_search(self.knowledge_base, vector, DEPTH, embedder=self.embedder, within=within)
             if dense:
                 return _Searches(keyword, dense, dense_weight, readable, read)
         return _Searches(keyword)
@@ -248,18 +250,25 @@ class HybridRetriever(BaseRetriever):
         scores = dict(fused if without else fused[:most])
         keyword, dense = _ranks(searches.keyword), _ranks(searches.dense)
         found = [
-            Candidate(document, scores[name], *keyword.get(name, (None, None)), *dense.get(name, (None, None)))
+            Candidate(document, scores[name], *keyword.get(name, (None, None)), None, dense.get(name, (0.0, None))[1])
             for document in self.library.passages(self.knowledge_base, list(scores))
             if document.metadata[records.DOCUMENT_ID] not in without
             for name in [str(document.id)]
         ][:most]
-        if searches.read is not None:
-            # Those that only the words found are compared too: in a large library the nearest fill up before them,
-            # and what was not compared would count as what is not near at all.
-            by_words = {str(one.document.id): one for one in found if one.dense_score is None}
-            for name, cosine in self.library.similarities(searches.read.vector, list(by_words)).items():
-                by_words[name].dense_score = cosine
+        self._compare(found, searches)
         return found
+
+    def _compare(self, candidates: Sequence[Candidate], searches: _Searches) -> None:
+        """Set how near each candidate is to the question as it was asked: the evidence knows that cosine.
+
+        Those that only the words found are compared too: in a large library the nearest fill up before them, and what
+        was not compared would count as what is not near at all.
+        """
+        if searches.read is None:
+            return
+        named = {str(one.document.id): one for one in candidates}
+        for name, cosine in self.library.similarities(searches.read.vector, list(named)).items():
+            named[name].dense_score = cosine
 
     def _ranked(
         self,
@@ -308,10 +317,9 @@ class HybridRetriever(BaseRetriever):
         is_chinese = language_of(question) == "zh"
         if not any(is_in_chinese(one.document.page_content) == is_chinese for one in candidates[:READ]):
             return []  # all that was read is in the other language
-        abroad = self._nearest_abroad(searches, is_chinese, without, within)
+        abroad = self._nearest_abroad(question, match, searches, weights, without, within)
         if not abroad:
             return []
-        abroad = self._ranked(abroad, question, match, searches, weights)
         nearest = [one.document for one in abroad[:READ_ABROAD]]
         for one, reading in zip(abroad, self.reader.read(question, nearest), strict=False):
             one.reading = reading
@@ -323,29 +331,37 @@ class HybridRetriever(BaseRetriever):
         return [*leading, *(one for one in candidates if one.document.id not in ids)] if leading else []
 
     def _nearest_abroad(
-        self, searches: _Searches, is_chinese: bool, without: Collection[int], within: Within
+        self,
+        question: str,
+        match: QuestionMatch,
+        searches: _Searches,
+        weights: Callable[[Sequence[str]], Mapping[str, float]],
+        without: Collection[int],
+        within: Within,
     ) -> list[Candidate]:
-        """The passages nearest in meaning that are not in the question's language."""
+        """The passages nearest in meaning that are not in the question's language, best first."""
         if searches.read is None:
             return []
-        hits = self.library.dense_search(
-            self.knowledge_base, searches.read.vector, DEPTH_ABROAD, embedder=self.embedder, within=within
-        )
-        dense, found = _ranks(hits), list[Candidate]()
-        for first in range(0, len(hits), DEPTH):  # texts are read as far as they are needed
-            names = [name for name, _ in hits[first : first + DEPTH]]
-            # A passage takes four times as long as its text, and a library of one language has none to find.
-            texts = self.library.texts(self.knowledge_base, names)
-            abroad = [name for name in names if name in texts and is_in_chinese(texts[name]) != is_chinese]
-            found += [
-                Candidate(document, 0.0, None, None, *dense[name])
-                for document in self.library.passages(self.knowledge_base, abroad)
-                if document.metadata[records.DOCUMENT_ID] not in without
-                for name in [str(document.id)]
-            ]
-            if len(found) >= CANDIDATES_ABROAD:
-                break
-        return found[:CANDIDATES_ABROAD]
+        language = language_of(question)
+        vector = turned_abroad(searches.read.vector, language, self.embedder)
+        hits = self.library.dense_search(self.knowledge_base, vector, DEPTH, embedder=self.embedder, within=within)
+        turned = _ranks(hits)
+        # A passage takes four times as long as its text, and a library of one language has none to find.
+        texts = self.library.texts(self.knowledge_base, list(turned))
+        abroad = [name for name in turned if name in texts and is_in_chinese(texts[name]) != (language == "zh")]
+        found = [
+            Candidate(document, cosine, dense_rank=rank)
+            for document in self.library.passages(self.knowledge_base, abroad)
+            if document.metadata[records.DOCUMENT_ID] not in without
+            for cosine, rank in [turned[str(document.id)]]
+        ][:CANDIDATES_ABROAD]
+        self._compare(found, searches)
+        found = self._ranked(found, question, match, searches, weights)
+        if self.reranker is None:
+            for one in found:
+                one.score = (one.fused + CLOSENESS_ABROAD * (one.closeness or 0.0)) / (1 + CLOSENESS_ABROAD)
+            found.sort(key=lambda one: one.score, reverse=True)
+        return found
 
     def _closeness(
         self,

@@ -29,7 +29,9 @@ NEAR_CHARACTERS = 400  # between passages of one document that speak of one thin
 NO_ANSWER = -6.4  # the reader's log odds under which a passage surely does not answer
 CLEARLY = 6.5  # between the reader's log odds for two passages
 SEEN_ABROAD = 0.65  # the reader's probability from which an answer in the other language counts as seen
-NEAR_ABROAD = 0.775  # the cosine from which a passage in the other language is taken to be on the question's subject
+# The cosine from which a passage in the other language is taken to be on the question's subject: a twentieth of those
+# that answer lie under it. English questions lie farther from Chinese passages than the other way round.
+NEAR_IN_ENGLISH, NEAR_IN_CHINESE = 0.775, 0.738
 FARTHER_ABROAD = 0.08  # in cosine, from which one in the other language is on another subject than the first
 CLEARLY_ABROAD = 4.0  # the same between the best in the other language and all in the question's own
 _SUREST = 8.0  # log odds of the reader; beyond, it is only sure of itself
@@ -160,7 +162,10 @@ def answering_abroad(abroad: Sequence[Candidate], candidates: Sequence[Candidate
     """Those in the other language, best first, where the reader sees an answer in one and none in all candidates."""
     best_first = sorted(abroad, key=lambda one: (one.is_lacking, -_read_odds(one)))
     best = best_first[0] if best_first else None
-    if best is None or best.reading is None or best.is_lacking or (best.dense_score or 0.0) < NEAR_ABROAD:
+    if best is None or best.reading is None or best.is_lacking:
+        return []
+    near = NEAR_IN_CHINESE if is_in_chinese(best.document.page_content) else NEAR_IN_ENGLISH
+    if (best.dense_score or 0.0) < near:
         return []
     seen = max((_read_odds(one) for one in candidates if one.reading is not None), default=-_SUREST)
     is_clear = _read_odds(best) - seen >= CLEARLY_ABROAD

@@ -99,6 +99,15 @@ def test_the_other_language_leads_only_where_it_clearly_answers_and_the_own_one_
     assert answering_abroad([unread], [none]) == answering_abroad([], [none]) == []
 
 
+def test_an_english_question_lies_farther_from_chinese_passages_than_a_chinese_one_from_english() -> None:
+    none = read(1, 0.001)
+    english, chinese = read(2, 0.99), read(3, 0.99)
+    chinese.document.page_content = "水箱每两周换一次水。"
+    english.dense_score = chinese.dense_score = 0.75
+    assert answering_abroad([chinese], [none]) == [chinese]
+    assert answering_abroad([english], [none]) == []
+
+
 def test_standing_out_in_meaning_is_evidence_in_one_language_and_across() -> None:
     calibration = shipped_calibration(e5.NAME, e5.REVISION)
     found = features(0.2, 1.0, 0.85)._replace(dense_lead=0.01)
