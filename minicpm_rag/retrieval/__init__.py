@@ -349,6 +349,8 @@ class HybridRetriever(BaseRetriever):
         # A passage takes four times as long as its text, and a library of one language has none to find.
         texts = self.library.texts(self.knowledge_base, list(turned))
         abroad = [name for name in turned if name in texts and is_in_chinese(texts[name]) != (language == "zh")]
+        if not abroad:
+            return []
         found = [
             Candidate(document, cosine, dense_rank=rank)
             for document in self.library.passages(self.knowledge_base, abroad)
