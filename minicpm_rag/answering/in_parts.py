@@ -126,7 +126,7 @@ def quoted(
             yield composed.add(" | " if one.part.name != names[-1] else " |")
     else:
         for places in together:
-            asked = ("" if language == "zh" else " ").join(found[place].part.question for place in places)
+            asked = ("" if language == "zh" else " ").join(found[place].part.shown for place in places)
             yield composed.add(f"{chr(10) * 2 if composed.answer.text else ''}**{asked}**\n\n")
             answers = [told[place] for place in places]
             said = [one for one in answers if one is not None and (one.text or len(places) == 1)]
@@ -144,7 +144,7 @@ def quoted(
 def missing(found: Sequence[Found], language: Language) -> str:
     """What an answer by a model says of the parts that have no evidence; empty where all have."""
     lacking = [
-        f"{one.part.name} · {one.part.aspect}" if one.part.aspect else one.part.question
+        f"{one.part.name} · {one.part.aspect}" if one.part.aspect else one.part.shown
         for one in found
         if not one.has_evidence
     ]

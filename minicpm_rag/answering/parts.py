@@ -74,12 +74,19 @@ class Part:
     """One of the things that are asked for: as a question of its own, and the documents it is asked of.
 
     `aspect` and `name` are of a part of a table: "warranty" of "contract A"; empty of a question among questions.
+    `typed` is the question as it was asked, where what was put before it to search by does not read well.
     """
 
     question: str
     documents: tuple[DocumentRow, ...] = ()  # () for all
     aspect: str = ""
     name: str = ""
+    typed: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The question as people see it."""
+        return self.typed or self.question
 
 
 def parts(question: str, rows: Sequence[DocumentRow]) -> tuple[Part, ...]:
@@ -101,7 +108,10 @@ def _questions(question: str, rows: Sequence[DocumentRow]) -> Iterator[Part]:
     for number, one in enumerate(asked):
         said = one if number == 0 else _completed(one, first, rows, language)
         own = named(said, rows)
-        yield Part(f"{said[:1].upper()}{said[1:]}{'？' if language == 'zh' else '?'}", own or (about if number else ()))
+        mark = "？" if language == "zh" else "?"
+        # 保温棉由负责换，花多少: words of the first question, with a comma behind them, are enough to search by.
+        typed = f"{one}{mark}" if language == "zh" and said.count("，") > one.count("，") else ""
+        yield Part(f"{said[:1].upper()}{said[1:]}{mark}", own or (about if number else ()), typed=typed)
 
 
 def _is_torn(piece: str) -> bool:

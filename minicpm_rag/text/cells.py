@@ -56,7 +56,8 @@ _COUNT_HEADER = re.compile(r"\b(?:number|no\.?) of\b", re.IGNORECASE)
 _YEAR_HEADER = re.compile(r"年(?:份|度)?$|\b(?:fiscal )?year\b", re.IGNORECASE)
 # A column that holds nothing but years, also of other centuries
 _YEARS_ONLY = re.compile(
-    r"\s*(?:年份|(?:建成|建造|始建|成立|创立)(?:年份?|于)?|(?:year )?(?:built|founded|established)|year)\s*",
+    r"\s*(?:年份|(?:建成|建造|始建|成立|创立)(?:年份?|于)?|出生年份?"
+    r"|(?:year )?(?:built|founded|established|born|of birth)|year)\s*",
     re.IGNORECASE,
 )
 _OLD_YEAR = re.compile(r"(1\d{3})\s*年?")

@@ -124,6 +124,18 @@ def test_the_part_without_evidence_is_named() -> None:
     assert answer.text.endswith("**When does Tidal end?**\n\nThe documents hold no evidence for this.")
 
 
+@pytest.mark.parametrize(
+    ("question", "shown"),
+    [
+        ("报销需要哪些材料，交给谁？", ["报销需要哪些材料？", "交给谁？"]),
+        ("雨棚由谁安装，花多少钱？", ["雨棚由谁安装？", "花多少钱？"]),
+        ("晨曦项目的负责人是谁，预算是多少？", ["晨曦项目的负责人是谁？", "晨曦项目的预算是多少？"]),
+    ],
+)
+def test_people_see_no_words_that_only_the_search_needs(question: str, shown: list[str]) -> None:
+    assert [part.shown for part in parts(question, ROWS)] == shown
+
+
 CARRIED = "Every cyclist has ten helmets. Helmets that are left over are carried into June."
 CARRIED_ZH = "会员每年有六张通票。没用完的通票可以留到次年五月。"
 

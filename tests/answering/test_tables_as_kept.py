@@ -30,6 +30,11 @@ FILES = {
     "牧遥,焦老师,79,1000,200\n",
     "Berths.csv": "Skipper,Berth,Paid (EUR),Outstanding (EUR)\nNora Lind,B1,300,0\nOle Krag,B2,120,180\n"
     "Pia Voss,B3,0,300\n",
+    "Donkeys.csv": "Name,Born,Next vet visit,Stall\nDusty,2012,2026-12-20,S1\nMolly,2008,2027-02-03,S2\n"
+    "Percy,2019,2026-12-02,S3\n",
+    "Boat hire.csv": 'Boat,Member (EUR),Guest (EUR),Note\n"Canoe, 2 h",14,20,\n"Rowing boat, 1 h",11,15,deposit\n'
+    '"Raft, day",60,85,\n',
+    "水箱.csv": "水箱,位置,容量（升）,造价\n甲箱,屋顶,900,3200\n乙箱,地下,2400,7100\n丙箱,屋顶,600,2500\n",
     "Invoices of the forge.csv": "Invoice,Customer,Invoice date,Amount (EUR)\nF-1,Reed,2026-05-03,90\n"
     "F-2,Alder,2026-05-20,120\nF-3,Reed,2026-06-02,75\n",
 }
@@ -94,6 +99,13 @@ def test_the_rows_that_fit_are_listed_and_no_others(chain: AnswerChain, question
         ("班级成绩谁考得最好？", "**盛夏**（班级成绩：94）"),
         ("池欣比盛夏多缴了多少？", "已缴相差 **400 元**（池欣：1,200 元；盛夏：800 元）"),
         ("关老师的学员平均缴了多少？", "已缴平均值：**1,000 元**（2 行）"),
+        ("Which is the oldest donkey?", "**Molly** (Born: 2008)"),
+        (
+            "How much cheaper is a canoe for members?",
+            "Canoe, 2 h: a difference of **6 EUR** (Member: 14 EUR; Guest: 20 EUR)",
+        ),
+        ("三个水箱一共能装多少升？", "容量合计：**3,900 升**（3 行）"),
+        ("所有水箱的造价加起来一共多少？", "造价合计：**12,800**（3 行）"),
         ("哪样的副本费最高？", "**继承关系公证申请**（副本费：30）"),
     ],
 )

@@ -15,7 +15,13 @@ from minicpm_rag.text.questions import is_content
 from minicpm_rag.text.scripts import is_chinese, is_han
 
 _ROWS_ONLY = frozenset(map(stem, words.ROWS_ONLY))
-_SINCE_WHEN = re.compile(r"入职|入会|加入|到期|截止|due|end|expir|join|hire|start")
+# Dates that make nothing older
+_SINCE_WHEN = re.compile(
+    r"入职|入会|加入|报名|到期|截止|下次|下一次|上次|检修|保养|年检|due|\bend|expir|join|hire|start|next|last|until|service|check|renew"
+)
+_BORN = re.compile(
+    r"出生|生日|生于|建成|建造|始建|购置|购入|出厂|年份|\b(?:born|birth\w*|built|made|bought|purchased|year)\b"
+)
 _LARGEST = re.compile(
     r"\b(?:largest|biggest|smallest) (?P<nouns>[a-z]+(?: [a-z]+)?)|最[大小]的(?:一[笔个单])?(?P<nouns_zh>[一-鿿]{1,2})"
 )
@@ -329,15 +335,27 @@ class Computing(Comparing):
         if not numeric and hint:
             field = self.hinted(hint) if hint != "date" else self._date_named()
             if field is None and hint in ("date", "age"):  # the oldest building has no age, but a year
-                field = self._first_date()
-                if hint == "age" and field is not None and _SINCE_WHEN.search(folded(self._column(field).name)):
-                    return None  # who joined first need not be the oldest
+                field = self._first_date() if hint == "date" else self._born()
             if field is None and hint == "extent" and len(self._numeric()) == 1:
                 field = self._numeric()[0]
             if field is None and hint == "size":
                 return ()
             return None if field is None else (field,)
         return tuple(numeric)
+
+    def _born(self) -> Field | None:
+        """The column that says since when the rows' things are there; who joined first need not be the oldest.
+
+        Of several the one that says so by its name, or the only one of years.
+        """
+        fields = [
+            field
+            for field in self._fields()
+            if self._column(field).kind in ("date", "year") and not _SINCE_WHEN.search(folded(self._column(field).name))
+        ]
+        told = [field for field in fields if _BORN.search(folded(self._column(field).name))]
+        years = [field for field in fields if self._column(field).kind == "year"]
+        return next((some[0] for some in (told, years, fields) if len(some) == 1), None)
 
     def _date_named(self) -> Field | None:
         """The column of dates that the question names: 保养 of 下次保养, beside the day on which it was bought."""

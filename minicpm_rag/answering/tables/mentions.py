@@ -47,6 +47,8 @@ _SAYS_LITTLE = re.compile(
     r"额|量|成绩|分数|得分|[瓶件箱台本册个只袋盒桶罐套]?数|值|费|数量|小时|小时数|天数|次数|人数|(?:to|in|amount|total|valu|number|count|level|per|day|unit"
     r"|km2?|usd|eur)+\w*"
 )
+# How much of a thing a price is for: "Hack, 2 h", 竹炭 of 竹炭，5公斤
+_ITS_AMOUNT = re.compile(r"\s*[,，]\s*(?:(?:per|an?|each|one|half) )?\d*[\d.]*\s*\w{1,9}$")
 # Before what a place is called: 文化馆 of 市文化馆
 _VALUE_BEGINS = re.compile(r"^[市省县区](?=[一-鿿]{3})")
 # A maker's name before a model: 贝朗 of "贝朗 Dialog+", "Fresenius" of "Fresenius 4008S"
@@ -318,7 +320,14 @@ def _value_forms(text: str) -> tuple[_Form, ...]:
     bare = _IN_BRACKETS.sub("", plain).strip()
     model = _OF_A_MODEL.fullmatch(plain)
     maker = (model["maker"] or model["maker_en"]) if model is not None else ""
-    forms = [(plain, 1.0), (short, 0.7), (done, _DONE_WEIGHT), (bare, 0.9), (_VALUE_BEGINS.sub("", plain), 0.7)]
+    forms = [
+        (plain, 1.0),
+        (short, 0.7),
+        (done, _DONE_WEIGHT),
+        (bare, 0.9),
+        (_ITS_AMOUNT.sub("", plain), 0.85),
+        (_VALUE_BEGINS.sub("", plain), 0.7),
+    ]
     forms += [(maker, _SHORTENED_WEIGHT), *((said, 1.0) for said in _SHIFTS.get(plain, ()))]
     for words, weight in forms:
         if not words or (weight < 1 and (words == plain or len(words) < 2)):

@@ -158,7 +158,7 @@ class _Reading(Computing):
             _, runs = table_words(self.tables)
             if any(noun in name for name in (*runs, *(folded(column.name) for column in self._all_columns()))):
                 self.own += len(noun)
-        in_total = self._take(re.compile(r"总共|一共|共计|\bin total\b"))
+        in_total = self._take(re.compile(r"(?:加起来|加在一起)?(?:总共|一共|共计)|加起来|加在一起|\bin total\b"))
         periods = self._spans()
         self._used_up()
         self._numbered()
