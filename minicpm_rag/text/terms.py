@@ -69,9 +69,13 @@ def terms_of_each(texts: Sequence[str]) -> list[list[str]]:
 
 def _cut(folded: str) -> list[str]:
     found: list[str] = []
-    for match in _TOKEN.finditer(_THOUSANDS.sub("", folded)):
-        token = match.group()
-        if _UNSPACED_CHARACTER.match(token):
+    for token in _TOKEN.findall(_THOUSANDS.sub("", folded)):
+        if token.isascii():  # of most words all that is left to do is to find the stem
+            if token.isalpha():
+                found.append(_stem(token))
+            else:
+                found.extend(_word_terms(token))
+        elif _UNSPACED_CHARACTER.match(token):
             found.extend(token)
             found.extend(map(operator.add, token, token[1:]))
         else:
