@@ -434,11 +434,12 @@ def test_flash_attn_reads_prompts_where_it_is_asked_for(
         weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=-1)
         return torch.einsum("bhqk,bkhd->bqhd", weights, value)
 
+    models = {attention: model_of(name) for attention in ("sdpa", "flash_attention_2")}  # before transformers sees it
     monkeypatch.setitem(sys.modules, "flash_attn", SimpleNamespace(flash_attn_func=flash_attn_func))
     sampling = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=12)
     answers = []
-    for attention in ("sdpa", "flash_attention_2"):
-        engine = GraphEngine(model_of(name), attention=attention, cache=cache)
+    for attention, model in models.items():
+        engine = GraphEngine(model, attention=attention, cache=cache)
         assert ("flash_attention_2" in engine.attention) == (attention != "sdpa")
         # The second continues the first: its rows come after keys that only the cache has.
         answers.append([collect(engine, prompt[:length], sampling) for length in (150, 280)])
