@@ -248,12 +248,14 @@ class HybridRetriever(BaseRetriever):
             depth=DEPTH,
         )
         scores = dict(fused if without else fused[:most])
-        keyword, dense = _ranks(searches.keyword), _ranks(searches.dense)
+        keyword = _ranks(searches.keyword)
+        dense = {name: rank for name, (_, rank) in _ranks(searches.dense).items()}
         found = [
-            Candidate(document, scores[name], *keyword.get(name, (None, None)), None, dense.get(name, (0.0, None))[1])
+            Candidate(document, scores[name], by_words, keyword_rank, dense_rank=dense.get(name))
             for document in self.library.passages(self.knowledge_base, list(scores))
             if document.metadata[records.DOCUMENT_ID] not in without
             for name in [str(document.id)]
+            for by_words, keyword_rank in [keyword.get(name, (None, None))]
         ][:most]
         self._compare(found, searches)
         return found
