@@ -58,3 +58,15 @@ def test_chinese_text_too(tmp_path: Path) -> None:
 def test_other_lines_strike_nothing_out(tmp_path: Path, height: float, more: float) -> None:
     said = page_with_line(tmp_path, "The mooring costs ", "340", " pounds.", height=height, more=more)
     assert said == "The mooring costs 340 pounds."
+
+
+def test_hatching_strikes_nothing_out(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "hatched.pdf"))
+    canvas.setFont("Helvetica", _SIZE)
+    canvas.drawString(72, 700, "The mooring costs 340 pounds.")
+    width = canvas.stringWidth("The mooring costs 340 pounds.", "Helvetica", _SIZE)
+    for number in range(60):
+        canvas.line(72, 702.5 + number * 0.03, 72 + width, 702.5 + number * 0.03)
+    canvas.save()
+    (page,) = load_file(tmp_path / "hatched.pdf").pages
+    assert page.text == "The mooring costs 340 pounds."

@@ -12,6 +12,7 @@ from minicpm_rag.loaders.pdf.drawing import Rule
 from minicpm_rag.loaders.pdf.lines import Fragment
 
 _LOWEST, _HIGHEST = 0.25, 0.7  # of the letters' height; what lies lower underlines
+_MOST = 40  # lines through one line of text; more are hatching
 _NEAR = 0.25  # of the font's size: between the ends of a line and those of the letters
 
 
@@ -26,6 +27,8 @@ class Strikes:
         """The parts of a fragment's text that are struck out. A line that goes on beyond it is no strike."""
         first = bisect_left(self._heights, fragment.bottom + _LOWEST * fragment.height)
         last = bisect_left(self._heights, fragment.bottom + _HIGHEST * fragment.height)
+        if last - first > _MOST:
+            return []
         return sorted(filter(None, (self._part(rule, fragment) for rule in self._rules[first:last])))
 
     def _part(self, rule: Rule, fragment: Fragment) -> tuple[int, int] | None:
