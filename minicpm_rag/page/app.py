@@ -13,7 +13,7 @@ import streamlit as st
 from minicpm_rag.errors import RAGError
 from minicpm_rag.messages import Language, Message
 from minicpm_rag.page import shared, state, streamlit_private
-from minicpm_rag.page.html import bridge, theme
+from minicpm_rag.page.html import bridge, foreign_words, theme
 from minicpm_rag.page.language import language, t, text
 from minicpm_rag.page.server import Gate
 from minicpm_rag.page.views import callbacks, login, notices, sidebar
@@ -28,6 +28,7 @@ def show() -> None:
     """Draw the page."""
     st.set_page_config(page_title=t("brand"), page_icon=str(ICON), layout="wide")
     theme.draw(language())
+    foreign_words.draw({theirs: t(key) for theirs, key in streamlit_private.WORDS.items()})
     try:
         if streamlit_private.is_served() and not Gate.is_in_place:
             _stay_closed()

@@ -40,6 +40,7 @@ TEST_IDS = {
     "popover": "stPopover",
     "popover button": "stPopoverButton",
     "icon": "stIconMaterial",
+    "html": "stHtml",
     "primary button": "stBaseButton-primary",
     "progress": "stProgress",
     "question": "stChatInputTextArea",
@@ -50,6 +51,29 @@ TEST_IDS = {
     "file": "stFileChip",
     "file name": "stFileChipName",
     "file on its way": "stFileChipIconSpinner",
+}
+# What those parts say -> its key in the page's texts. Where a version says something new, that is in English.
+WORDS = {
+    "Connection error": "theirs_disconnected",
+    "Streamlit server is not responding. Are you connected to the internet?": "theirs_no_answer",
+    "Is Streamlit still running? If you accidentally stopped Streamlit, just restart it in your terminal:": (
+        "theirs_no_answer"
+    ),
+    "streamlit run yourscript.py": "theirs_command",
+    "Press Enter to apply": "theirs_enter",
+    "Press Enter to submit form": "theirs_enter",
+    "Upload or drag and drop files": "theirs_attach",
+    "Upload files": "theirs_attach",
+    "Drag and drop files here": "theirs_drop",
+    "No results": "theirs_no_results",
+    "Skip to main content": "theirs_skip",
+    "Sidebar": "theirs_sidebar",
+    "Collapse sidebar": "theirs_close_sidebar",
+    "Expand sidebar": "theirs_open_sidebar",
+    "Send message": "theirs_send",
+    "Pagination": "theirs_pages",
+    "Previous page": "theirs_page_before",
+    "Next page": "theirs_page_after",
 }
 STYLE = Path(__file__).with_name("html") / "streamlit.css"
 

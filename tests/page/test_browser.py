@@ -541,6 +541,19 @@ def test_a_restart_keeps_the_conversations_of_each_browser(server: Server, visit
     stranger.close()
 
 
+def test_streamlits_own_words_are_said_in_the_language_of_the_page(visitor: Visitor) -> None:
+    visitor.page.get_by_role("button", name=words("theirs_attach")).hover()
+    visitor.page.get_by_text(words("theirs_attach")).wait_for()
+    visitor.page.get_by_role("radio", name="English").click()
+    visitor.page.get_by_role("button", name=text("en", "theirs_attach")).wait_for()
+    visitor.page.get_by_role("radio", name="中文").click()
+    visitor.page.get_by_role("button", name=words("theirs_attach")).wait_for()
+    visitor.go("library")
+    visitor.page.locator(".st-key-search-within input").fill("年假")
+    visitor.page.get_by_text(words("theirs_enter")).wait_for()
+    visitor.go("chat")
+
+
 def test_a_tab_that_outlives_the_server_loses_neither_words_nor_the_first_question(
     server: Server, visitor: Visitor
 ) -> None:
@@ -550,6 +563,7 @@ def test_a_tab_that_outlives_the_server_loses_neither_words_nor_the_first_questi
     visitor.rest()
     server.stop()
     playwright_api.expect(box).to_be_disabled()
+    visitor.page.get_by_text(words("theirs_disconnected")).wait_for()
     server.start()
     playwright_api.expect(box).to_be_enabled()
     box.press("End")

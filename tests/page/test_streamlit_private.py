@@ -35,6 +35,12 @@ def test_streamlit_still_has_the_part(part: str) -> None:
     )
 
 
+@pytest.mark.parametrize("words", streamlit_private.WORDS)
+def test_streamlit_still_says_the_words_that_are_put_into_others(words: str) -> None:
+    begun = words.removesuffix(" apply").removesuffix(" submit form").removesuffix(" files").removesuffix(" files here")
+    assert begun in scripts_of_streamlit(), f"Streamlit {st.__version__} says something else: find out what"
+
+
 def users_of(part: str) -> list[str]:
     """The files of the page that use a part."""
     written = (f'"{TEST_IDS[part]}"', f".{TEST_IDS[part]}:", f"parts.{part}", f'parts["{part}"]', f'part("{part}")')

@@ -5,6 +5,26 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     "brand": ("文档问答", "Ask your documents"),
     "new_conversation": ("新对话", "New conversation"),
+    # Instead of Streamlit's own words
+    "theirs_disconnected": ("连接中断", "Connection lost"),
+    "theirs_no_answer": (
+        "提供本页的程序没有应答，请看看它是否还在运行（minicpm-rag page）。恢复后本页会自动接上，已输入的文字还在。",
+        "The program behind this page does not answer: see whether it still runs (minicpm-rag page). "
+        "The page goes on by itself once it does, and what you typed is kept.",
+    ),
+    "theirs_command": ("minicpm-rag page", "minicpm-rag page"),
+    "theirs_enter": ("按回车键确认", "Press Enter to apply"),
+    "theirs_attach": ("附上文件，也可以拖到这里", "Attach files, or drop them here"),
+    "theirs_drop": ("把文件拖到这里", "Drop files here"),
+    "theirs_no_results": ("没有找到", "No results"),
+    "theirs_skip": ("跳到正文", "Skip to main content"),
+    "theirs_sidebar": ("侧边栏", "Sidebar"),
+    "theirs_close_sidebar": ("收起侧边栏", "Collapse sidebar"),
+    "theirs_open_sidebar": ("展开侧边栏", "Expand sidebar"),
+    "theirs_send": ("提问", "Ask"),
+    "theirs_pages": ("翻页", "Pages"),
+    "theirs_page_before": ("上一页", "Previous page"),
+    "theirs_page_after": ("下一页", "Next page"),
     "view_chat": ("对话", "Conversation"),
     "view_library": ("资料库", "Library"),
     "view_model": ("模型", "Model"),
