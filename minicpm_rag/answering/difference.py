@@ -114,22 +114,22 @@ def _between_sides(question: str, prose: Sequence[Excerpt]) -> Difference | None
     if compared is None:
         return None
     # 一等奖5名，奖金3000元；三等奖20名，奖金800元: where a semicolon parts the sides, what is between commas is of one.
-    return _of_clauses(question, compared, prose, _clauses) or _of_clauses(question, compared, prose, _SEMICOLON.split)
+    return _of_clauses(question, compared, prose, clauses) or _of_clauses(question, compared, prose, _SEMICOLON.split)
 
 
 def _of_clauses(
     question: str, compared: tuple[str, str], prose: Sequence[Excerpt], parts: Callable[[str], Iterable[str]]
 ) -> Difference | None:
-    clauses = [(one, said, set(terms(said))) for one in prose for said in parts(one.statement.text) if amounts(said)]
+    told = [(one, said, set(terms(said))) for one in prose for said in parts(one.statement.text) if amounts(said)]
     of_both = []
     for side, other in (compared, compared[::-1]):
         own, others = own_terms(side, other), own_terms(other, side)
-        shares = [(len(own & held) / len(own), len(others & held) / len(others)) for _, _, held in clauses]
+        shares = [(len(own & held) / len(own), len(others & held) / len(others)) for _, _, held in told]
         most = max((share for share, rival in shares if share > rival), default=0.0)
         of_both.append(
             [
                 (amount, one)
-                for (one, said, _), (share, rival) in zip(clauses, shares, strict=True)
+                for (one, said, _), (share, rival) in zip(told, shares, strict=True)
                 if share == most >= _OF_A_SIDE and share > rival
                 for amount in amounts(said)
             ]
@@ -158,7 +158,7 @@ def _of_documents(question: str, prose: Sequence[Excerpt], passages: Sequence[Do
             if [amount.kind for amount in theirs] != [amount.kind for amount in own] or not _are_alike(one, other):
                 continue
             differ = [pair for pair in zip(own, theirs, strict=True) if pair[0].value != pair[1].value]
-            if len(differ) == 1 and _fits(question, differ[0][0]) and _are_comparable(*differ[0]):
+            if len(differ) == 1 and fits(question, differ[0][0]) and are_comparable(*differ[0]):
                 found[differ[0][1].value] = (*differ[0], other)
         if len(found) == 1:
             mine, its, other = next(iter(found.values()))
@@ -180,7 +180,7 @@ def _in_one(question: str, prose: Sequence[Excerpt], passages: Sequence[Document
             found = _the_only_two(question, [(before[0], one)], [(after[0], one)])
         else:
             wanted = {term for term in content_terms(_ASKS.sub(" ", question)) if len(term) > 1}
-            told = [(said, [each for each in amounts(said) if _fits(question, each)]) for said in _clauses(text)]
+            told = [(said, [each for each in amounts(said) if fits(question, each)]) for said in clauses(text)]
             told = [(said, each) for said, each in told if each]
             named = [bool(wanted & set(terms(said))) for said, _ in told]
             if len(told) != 2 or sum(named) != 1:
@@ -198,15 +198,15 @@ def _the_only_two(
     pairs = {
         (mine.value, its.value, mine.kind): ((mine, said), (its, said_there))
         for (mine, said), (its, said_there) in product(one, other)
-        if mine.kind == its.kind and _fits(question, mine)
+        if mine.kind == its.kind and fits(question, mine)
     }
     if len(pairs) != 1:
         return None
     mine, its = next(iter(pairs.values()))
-    return _ordered(mine, its) if _are_comparable(mine[0], its[0]) else None
+    return _ordered(mine, its) if are_comparable(mine[0], its[0]) else None
 
 
-def _are_comparable(one: Amount, other: Amount) -> bool:
+def are_comparable(one: Amount, other: Amount) -> bool:
     """Whether two amounts can be subtracted: both said themselves, and not one a month and the other a year."""
     return one.is_itself and other.is_itself and (not one.per or not other.per or one.per == other.per)
 
@@ -219,7 +219,7 @@ def _is_of_its_year(question: str, said: str) -> bool:
 
 def _tells_of(question: str, text: str, change: re.Match[str], passage: Document) -> bool:
     """Whether a sentence tells of a change of what is asked for, and of one that took place."""
-    clause = list(_clauses(text[: change.start()]))[-1]
+    clause = list(clauses(text[: change.start()]))[-1]
     if not _TELLS_OF_CHANGE.search(text) or _DENIED.search(clause):
         return False
     if _POINTS_BACK.match(clause.strip()):
@@ -241,14 +241,14 @@ def _ordered(one: tuple[Amount, Excerpt], other: tuple[Amount, Excerpt]) -> Diff
     return Difference(high[0], low[0], tuple(dict.fromkeys((one[1], other[1]))))
 
 
-def _fits(question: str, amount: Amount) -> bool:
+def fits(question: str, amount: Amount) -> bool:
     """Whether an amount is of what is asked: 贵 of money, "longer" of time."""
     if _MONEY_ASKED.search(question):
         return amount.is_money
     return amount.is_time or not _TIME_ASKED.search(question)
 
 
-def _clauses(text: str) -> Iterator[str]:
+def clauses(text: str) -> Iterator[str]:
     """The clauses of a sentence; an amount by itself, as in "£200 and £250", belongs to the one before."""
     start = 0
     for end in [found for found in _CLAUSE_END.finditer(text) if not _AMOUNT_ALONE.match(text, found.end())]:

@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.answering.citations import CitedAnswer, quote_statements
-from minicpm_rag.answering.difference import Difference, difference
+from minicpm_rag.answering.difference import difference
 from minicpm_rag.answering.extractive import Excerpt, excerpts
 from minicpm_rag.answering.guard import Guard
 from minicpm_rag.answering.prompt import build_prompt, echoes, headers, shape_for
 from minicpm_rag.answering.style import AS_ASKED, Length, Style
+from minicpm_rag.answering.which_more import which_more
 from minicpm_rag.llm.streams import is_ours, stream_text, token_counter
 from minicpm_rag.llm.thoughts import Anew
 from minicpm_rag.messages import Language, Message, text
@@ -102,20 +103,24 @@ def quote(
 
 def quoted(begun: Answer, chosen: Sequence[Excerpt], *, page_text: PageText | None, style: Style = AS_ASKED) -> Answer:
     """The answer that is made of these statements, and of what can be computed of them."""
-    computed = difference(begun.standalone_question, chosen, begun.documents)
-    begun, chosen = _numbered_as_read(begun, chosen if computed is None else computed.said_in)
+    question = begun.standalone_question
+    said: Message | None = None
+    if (subtracted := difference(question, chosen, begun.documents)) is not None:
+        result, high, low = subtracted.written
+        said, chosen = Message("answering.difference", result=result, high=high, low=low), subtracted.said_in
+    elif (compared := which_more(question, chosen, begun.documents)) is not None:
+        (name, other), (amount, others) = compared.names, compared.written
+        said = Message("answering.which_more", name=name, amount=amount, other=other, others=others)
+        chosen = compared.said_in
+    begun, chosen = _numbered_as_read(begun, chosen)
     quotes, citations = _written(chosen, begun.documents, page_text)
-    if computed is not None and citations:
-        quotes, citations = _below(computed, style.language_for(begun.standalone_question), quotes, citations)
+    if said is not None and citations:
+        quotes, citations = _below(text(style.language_for(question), said), quotes, citations)
     return replace(begun, text=quotes, citations=citations, mode="extractive")
 
 
-def _below(
-    computed: Difference, language: Language, quotes: str, citations: Sequence[Citation]
-) -> tuple[str, list[Citation]]:
+def _below(said: str, quotes: str, citations: Sequence[Citation]) -> tuple[str, list[Citation]]:
     """The quotes below what was computed of them, which has their marks."""
-    result, high, low = computed.written
-    said = text(language, Message("answering.difference", result=result, high=high, low=low))
     first = {one.number: replace(one, sentence_start=0, sentence_end=len(said)) for one in citations}
     line = said + "".join(f"[{number}]" for number in sorted(first)) + "\n\n"
     moved = [

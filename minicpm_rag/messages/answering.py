@@ -14,6 +14,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # What is said below a model's answer
     "answering.difference": ("相差 **{result}**（{high} 减 {low}）", "Difference: **{result}** ({high} less {low})"),
+    "answering.which_more": (
+        "**{name}**：**{amount}**（{other}：{others}）",
+        "**{name}**: **{amount}** ({other}: {others})",
+    ),
     "answering.documents_say": ("文档中的原文：", "The documents say:"),
     "answering.other_documents_say": ("其他文档中的说法：", "Other documents say:"),
     "answering.cut_short": ("（回答达到长度上限，到此中断。）", "(The answer reached its length limit and ends here.)"),
