@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.extractive import Excerpt
@@ -195,15 +194,13 @@ def _the_only_two(
     question: str, one: Sequence[tuple[Amount, Excerpt]], other: Sequence[tuple[Amount, Excerpt]]
 ) -> Difference | None:
     """The two amounts that can be meant, where there is one pair in a unit that fits the question."""
-    pairs = {
-        (mine.value, its.value, mine.kind): ((mine, said), (its, said_there))
-        for (mine, said), (its, said_there) in product(one, other)
-        if mine.kind == its.kind and fits(question, mine)
-    }
-    if len(pairs) != 1:
+    mine, its = ({(each.value, each.kind): (each, said) for each, said in side} for side in (one, other))
+    shared = {kind for _, kind in mine} & {kind for _, kind in its}
+    own = [each for (_, kind), each in mine.items() if kind in shared and fits(question, each[0])]
+    others = [each for (_, kind), each in its.items() if kind in shared and fits(question, each[0])]
+    if len(own) != 1 or len(others) != 1:
         return None
-    mine, its = next(iter(pairs.values()))
-    return _ordered(mine, its) if are_comparable(mine[0], its[0]) else None
+    return _ordered(own[0], others[0]) if are_comparable(own[0][0], others[0][0]) else None
 
 
 def are_comparable(one: Amount, other: Amount) -> bool:

@@ -26,6 +26,7 @@ _LARGEST = re.compile(
     r"\b(?:largest|biggest|smallest) (?P<nouns>[a-z]+(?: [a-z]+)?)|最[大小]的(?:一[笔个单])?(?P<nouns_zh>[一-鿿]{1,2})"
 )
 _MOST_SHOWN = 8  # columns of rows that are listed
+_MOST_PRICES = 12  # rows of a list of prices that is shown as it is
 
 
 class Computing(Comparing):
@@ -66,7 +67,7 @@ class Computing(Comparing):
         if measures == () and not hint and counted is None and listed is None and is_amount:
             measures = self._money_of_a_fee(how_much)
         if measures == () and not hint and (is_amount or beside is not None) and words.TIME_ASKED.search(self._rest()):
-            time_taken = self.hinted("hours")
+            time_taken = self.hinted("hours") or (self.hinted("length") if words.LONG.search(self.text) else None)
             measures = (time_taken,) if time_taken is not None else ()
         if share is not None or beside is not None:
             if superlative or median is not None or (share is not None and beside is not None):
@@ -120,6 +121,8 @@ class Computing(Comparing):
             if how_much is not None and words.MONEY_ASKED.fullmatch(how_much.group()):
                 money = [field for field in self._numeric() if self._is_money(field) and self._adds_up(field)]
                 return self._of("sum", (money[0],), group) if len(money) == 1 else None
+            if words.LONG.search(self._rest()):
+                return None  # how long they are together is no number of rows
             return self._of("count", (), group) if self._totals_rows(total) and group is None else None
         if group is not None and not measures:  # "tickets per month": the rows of each are counted
             if how_much is not None and words.MONEY_ASKED.fullmatch(how_much.group()):
@@ -129,6 +132,10 @@ class Computing(Comparing):
         asks = how_much is not None or not re.search(r"[a-z]", self.text)  # in Chinese its name alone asks for a sum
         if measures and asks and self.conditions and all(map(self._adds_up, measures)) and self._is_of_many():
             return self._of("sum", measures, group)
+        if how_much is not None and group is None and mean is None and total is None and counted is None:
+            prices = self._prices_of_a_person(measures, how_much)
+            if prices is not None:
+                return prices
         if measures or mean is not None or total is not None or counted is not None:
             return None
         return self._listed(asked, measures, is_listed=listed is not None, is_who=who is not None)
@@ -166,10 +173,25 @@ class Computing(Comparing):
         label = asked or other or (self._name_field() if is_who else None) or self._label_field()
         own = [replace(condition.field, part="") for condition in self.conditions]
         own += [condition.beside for condition in self.conditions if condition.beside is not None]
+        money = [field for field in self._numeric() if self._is_money(field)]
+        if words.MONEY_ASKED.search(self.text) and len(money) == 1:
+            own += money
         shown = dict.fromkeys([*([label] if label else []), *self._name_beside(label), *own, *measures])
         if not is_compared:
             shown |= dict.fromkeys(field for field in self._fields() if field.table == 0)
         return TableQuery(self.tables, "rows", (), (), None, None, None, tuple(shown)[:_MOST_SHOWN], self.on)
+
+    def _prices_of_a_person(self, measures: tuple[Field, ...], how_much: re.Match[str]) -> TableQuery | None:
+        """What one kind of person pays for each thing: 儿童票多少钱, where 成人 and 儿童 are columns."""
+        paid = [field for field in self._numeric() if words.PAYS.search(folded(self._column(field).name))]
+        label = self._label_field()
+        is_asked = words.MONEY_ASKED.fullmatch(how_much.group()) is not None and len(paid) > 1
+        if not is_asked or label is None or len(measures) != 1 or measures[0] not in paid:
+            return None
+        if self.conditions or self.tables[0].rows > _MOST_PRICES:
+            return None
+        self._take(words.ADMISSION)
+        return TableQuery(self.tables, "rows", (), (), None, None, None, (label, *measures), self.on)
 
     def _part_of_all(self, measures: tuple[Field, ...], group: Field | None, *, is_mean: bool) -> TableQuery | None:
         """A share: of each group, or of the rows that fit the last condition among those that fit the others."""

@@ -358,6 +358,14 @@ class Conditions(QuestionWords):
                 self.conditions.append(Condition(field, "in", (float(said),)))
                 self.own += match.end() - match.start()
 
+    def _room_for(self) -> None:
+        """What has room for so many persons has it for fewer too: 能住两个人, "sleeps four"."""
+        fields = [one for one in self._numeric() if words.ROOM_COLUMN.search(folded(self._column(one).name))]
+        match = self._take(words.ROOM_FOR) if len(fields) == 1 else None
+        if match is not None:
+            self.conditions.append(Condition(fields[0], ">=", (float(words.count_of(match["n"] or match["n2"])),)))
+            self.own += match.end() - match.start()
+
     def _used_up(self) -> None:
         """What is out of stock has nothing left in the column that counts it."""
         if words.USED_UP.search(self.text) and (field := self.hinted("stock")) is not None:

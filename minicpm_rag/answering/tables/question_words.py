@@ -155,7 +155,7 @@ class QuestionWords:
         for distance, name in enumerate(words.HINTED.get(hint, (hint,))):
             row = words.SYNONYMS.get(name, name).split("|")
             for field in self._numeric():
-                plain = folded(self._column(field).name)
+                plain = words.FOR_ONE.sub(" ", folded(self._column(field).name)).strip()
                 if any(
                     plain == one or (one in plain if is_han(one[0]) else stem(one) in map(stem, plain.split()))
                     for one in row

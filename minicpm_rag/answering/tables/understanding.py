@@ -149,6 +149,7 @@ class _Reading(Computing):
     """One question read over one table, or two that are joined."""
 
     def understood(self) -> Understood | None:
+        self._room_for()
         comparisons = self._comparisons()
         top = self._take(words.TOP)
         counting = words.ROW_COUNT.search(self.text)  # unless there is a column of that name: "订单数"

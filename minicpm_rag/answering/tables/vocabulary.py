@@ -90,7 +90,27 @@ PERMITTED = re.compile(
     r"(?:可以?|能够?|允许|必须|应该?)[^，,。？?]{0,4}(?:几|多少)"
     r"|\b(?:can|could|may|must|should|shall)\b|\b(?:allowed|have|need|entitled) to\b"
 )
+# For how many persons there is room: 能住两个人, "sleeps four"; and what a column is called that says so.
+ROOM_FOR = re.compile(
+    rf"(?:可以|能够|[可能够])(?P<verb>[住坐睡站]|容纳|接待)(?:得?下)?\s*(?P<n>{_COUNT})\s*[个名位口]?(?:以上)?(?:的)?(?:客|大|成)?人"
+    rf"(?:以上|及以上|或以上)?"
+    rf"|\b(?:sleeps?|seats?|fits?|holds?|accommodates?|(?:room|space|enough) for) (?:at least )?(?P<n2>{_COUNT})\b"
+    rf"(?: or more)?(?: (?:people|persons|guests|passengers))?\b"
+)
+ROOM_COLUMN = re.compile(
+    r"(?:[可能]|最多|容纳|核定|额定|接待).{0,3}[住坐睡容纳乘载接待]?.{0,2}人|容纳|[座床]位数?|[住坐睡](?:客|宿)?人数"
+    r"|\b(?:sleeps?|seats?|capacity|beds|berths|max\w* (?:guests|persons|people|occupancy)|occupancy)\b"
+)
+# Persons whose prices stand beside each other, and what they pay for
+PAYS = re.compile(
+    r"成人|成年人|大人|儿童|小孩|孩子|老人|老年人|长者|学生|婴儿|幼儿"
+    r"|\b(?:adults?|child(?:ren)?|kids?|seniors?|pensioners?|students?|pupils?|infants?|concessions?|members?|famil(?:y|ies))\b"
+)
+ADMISSION = re.compile(r"门?票价?|\b(?:tickets?|admissions?|entry|entrance|fares?)\b")
+# What a number is for one of, which it does not count: "Capacity per hour" is no column of hours.
+FOR_ONE = re.compile(r"\bper [a-z]+|/ ?[a-z]+|每(?:小时|分钟|[天日周月年晚人])")
 # A time is asked for that a column of minutes or hours holds.
+LONG = re.compile(r"多长|\blong\b")
 TIME_ASKED = re.compile(r"时间|时长|多久|多长|\b(?:time|times|duration|long)\b")
 # Those of whom a column says how many there were.
 HEADS = re.compile(
@@ -426,11 +446,13 @@ SYNONYMS: dict[str, str] = {
     "participants": "participants|attendees|人数|参加人数|参与人数",
     "adult": "adult|成人|成年人|大人",
     "child": "child|children|kids|儿童|小孩|孩子",
+    "senior": "senior|seniors|pensioner|老人|老年人|长者",
+    "infant": "infant|infants|baby|婴儿|幼儿",
     "teacher": "teacher|instructor|trainer|coach|老师|教师|教练",
     "doctor": "doctor|physician|医生|医师",
     "patient": "patient|患者|病人",
     "member": "member|会员|成员",
-    "room": "room|房间|客房",
+    "room": "room|room type|房间|客房|房型",
     "book": "book|book title|书名|图书|书籍",
     "author": "author|writer|作者",
     "publisher": "publisher|出版社",
@@ -443,7 +465,7 @@ SYNONYMS: dict[str, str] = {
     "distance": "distance|距离",
     "speed": "speed|速度",
     "temperature": "temperature|温度",
-    "capacity": "capacity|容量",
+    "capacity": "capacity|容量|运力|运量|载客量|容纳人数",
     "power": "power|功率",
     "output": "output|yield|产量",
     "balance": "balance|余额",
