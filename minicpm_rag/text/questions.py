@@ -5,9 +5,15 @@ Knows no documents, no history and no model.
 
 from __future__ import annotations
 
+import importlib
+import io
+import marshal
 import re
+import sys
+import threading
 from contextlib import suppress
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, Literal
 
 from minicpm_rag.errors import RAGError
@@ -16,6 +22,8 @@ from minicpm_rag.text.scripts import is_chinese
 from minicpm_rag.text.terms import terms
 
 LONGEST_QUESTION = 10_000  # characters; the oddest takes two seconds of a processor to search
+
+_LOADING = threading.Lock()
 
 Kind = Literal["time", "number", "person", "place", "reason", "definition"]
 
@@ -189,7 +197,7 @@ def _tagged(text: str) -> list[tuple[str, str]]:
 def _tagger() -> Any:
     import logging
 
-    import jieba.posseg
+    import jieba
     import platformdirs
 
     # Otherwise it writes to stderr that it loads its dictionary, or that the cache of it cannot be written.
@@ -199,4 +207,25 @@ def _tagger() -> Any:
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
     jieba.dt.tmp_dir = str(cache)
-    return jieba.posseg
+    with _LOADING:
+        _load_quickly(jieba)
+        return importlib.import_module("jieba.posseg")
+
+
+def _load_quickly(jieba: Any) -> None:
+    """Load jieba's words and their kinds, each file read at once: jieba reads them piece by piece, a second long."""
+    jieba.marshal = SimpleNamespace(load=lambda file: marshal.loads(file.read()), dump=marshal.dump)
+    try:
+        jieba.dt.initialize()
+    finally:
+        jieba.marshal = marshal
+    if "jieba.posseg" in sys.modules:
+        return
+    jieba.dt.get_dict_file = io.BytesIO  # the kinds are read as this is imported: no line
+    try:
+        tagger = importlib.import_module("jieba.posseg")
+    finally:
+        del jieba.dt.get_dict_file
+    with jieba.dt.get_dict_file() as file:
+        fields = file.read().decode().split()
+    tagger.dt.word_tag_tab = dict(zip(fields[::3], fields[2::3], strict=True))  # word, frequency, kind

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -90,6 +92,21 @@ def test_without_a_place_for_the_cache_words_are_told_all_the_same(
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "file" / "cache")
     assert ("北京", "ns") in chinese_words("他住在北京。")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+KINDS = """
+from minicpm_rag.text import questions
+assert ("北京", "ns") in questions.chinese_words("他住在北京。")
+import jieba.posseg
+ours = jieba.posseg.dt.word_tag_tab
+jieba.posseg.dt.load_word_tag(jieba.dt.get_dict_file())
+assert len(ours) > 300_000 and ours == jieba.posseg.dt.word_tag_tab
+"""
+
+
+def test_the_kinds_of_words_are_those_that_jieba_reads_itself() -> None:
+    ended = subprocess.run([sys.executable, "-c", KINDS], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize("run", ["年" * 400, "年的" * 200])
