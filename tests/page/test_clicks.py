@@ -214,3 +214,17 @@ def test_a_server_is_tested_though_the_page_is_drawn_anew_meanwhile(server: Serv
             assert time.monotonic() < deadline, client.shown
             client.run()
         listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_double_click_on_an_example_asks_once(client: Client) -> None:
+    client.run({client.find("create-name"): ("string_value", "Examples")})
+    client.click("create-submit")
+    client.wait_for("upload-")
+    client.upload("upload-", [("leave.md", b"# Leave\n\n## Holidays\n\nStaff have 27 days of leave a year.\n")])
+    client.click("go-chat")
+    client.wait_for("ask-0")
+    example = client.find("ask-0")
+    client.begin({example: ("trigger_value", True)})
+    client.begin({example: ("trigger_value", True)})
+    client.wait_for("ask-this-")
+    assert len([part for part in client.shown if 'class="rag-question"' in part]) == 1

@@ -184,7 +184,7 @@ def _first_screen(workspace: Workspace | None) -> None:
                     markup.label(example),
                     key=f"ask-{number}",
                     width="stretch",
-                    on_click=asking.ask,
+                    on_click=_ask_example,
                     args=(example,),
                 )
     tour.draw(workspace, documents)
@@ -199,6 +199,11 @@ def _first_screen(workspace: Workspace | None) -> None:
                 on_click=state.go,
                 args=("model",),
             )
+
+
+def _ask_example(example: str) -> None:
+    if state.conversation() is None:  # the second click of a double click asks nothing
+        asking.ask(example)
 
 
 def _documents(workspace: Workspace) -> int:
