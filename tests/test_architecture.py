@@ -115,7 +115,6 @@ def test_no_circle_of_modules() -> None:
 # Declared although no import shows it, and why.
 WITHOUT_AN_IMPORT = {
     "opencc-python-reimplemented": "text/simplified reads its data file",
-    "flash-attn": "transformers calls it where MINICPM_RAG_ATTENTION asks for it",
     "s3fs": "fsspec opens s3:// with it",
     "python-multipart": "FastAPI reads uploads with it",
     "beautifulsoup4": "the web page loader of langchain-community asks for it",

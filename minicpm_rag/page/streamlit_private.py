@@ -54,26 +54,26 @@ TEST_IDS = {
 }
 # What those parts say -> its key in the page's texts. Where a version says something new, that is in English.
 WORDS = {
-    "Connection error": "theirs_disconnected",
-    "Streamlit server is not responding. Are you connected to the internet?": "theirs_no_answer",
+    "Connection error": "disconnected",
+    "Streamlit server is not responding. Are you connected to the internet?": "no_answer",
     "Is Streamlit still running? If you accidentally stopped Streamlit, just restart it in your terminal:": (
-        "theirs_no_answer"
+        "no_answer"
     ),
-    "streamlit run yourscript.py": "theirs_command",
-    "Press Enter to apply": "theirs_enter",
-    "Press Enter to submit form": "theirs_enter",
-    "Upload or drag and drop files": "theirs_attach",
-    "Upload files": "theirs_attach",
-    "Drag and drop files here": "theirs_drop",
-    "No results": "theirs_no_results",
-    "Skip to main content": "theirs_skip",
-    "Sidebar": "theirs_sidebar",
-    "Collapse sidebar": "theirs_close_sidebar",
-    "Expand sidebar": "theirs_open_sidebar",
-    "Send message": "theirs_send",
-    "Pagination": "theirs_pages",
-    "Previous page": "theirs_page_before",
-    "Next page": "theirs_page_after",
+    "streamlit run yourscript.py": "command",
+    "Press Enter to apply": "enter",
+    "Press Enter to submit form": "enter",
+    "Upload or drag and drop files": "attach",
+    "Upload files": "attach",
+    "Drag and drop files here": "drop",
+    "No results": "no_results",
+    "Skip to main content": "skip",
+    "Sidebar": "sidebar",
+    "Collapse sidebar": "close_sidebar",
+    "Expand sidebar": "open_sidebar",
+    "Send message": "send",
+    "Pagination": "pages",
+    "Previous page": "page_before",
+    "Next page": "page_after",
 }
 STYLE = Path(__file__).with_name("html") / "streamlit.css"
 

@@ -12,7 +12,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The program behind this page does not answer: see whether it still runs (minicpm-rag page). "
         "The page goes on by itself once it does, and what you typed is kept.",
     ),
-    "theirs_command": ("minicpm-rag page", "minicpm-rag page"),
+    "theirs_command": ("在终端运行 minicpm-rag page", "Run minicpm-rag page in a terminal"),
     "theirs_enter": ("按回车键确认", "Press Enter to apply"),
     "theirs_attach": ("附上文件，也可以拖到这里", "Attach files, or drop them here"),
     "theirs_drop": ("把文件拖到这里", "Drop files here"),
