@@ -28,14 +28,15 @@ def show() -> None:
     """Draw the page."""
     st.set_page_config(page_title=t("brand"), page_icon=str(ICON), layout="wide")
     theme.draw(language())
-    foreign_words.draw({theirs: t(f"theirs_{key}") for theirs, key in streamlit_private.WORDS.items()})
     try:
         if streamlit_private.is_served() and not Gate.is_in_place:
             _stay_closed()
-        elif login.is_missing():
-            login.draw()
         else:
-            _show()
+            foreign_words.draw({theirs: t(f"theirs_{key}") for theirs, key in streamlit_private.WORDS.items()})
+            if login.is_missing():
+                login.draw()
+            else:
+                _show()
     except RAGError as error:
         _failed(error.message)
     except Exception:

@@ -28,11 +28,17 @@ def marked(text: str) -> str:
     """Struck-out text with its marks, around each sentence: one may be quoted alone."""
     parts, position = [], 0
     for start, end in sentence_spans(text):
-        lines = re.split(r"(\s*\n\s*)", text[start:end])
-        said = "".join(f"{_MARK}{line}{_MARK}" if line.strip() else line for line in lines)
-        parts += [text[position:start], said]
+        parts += [text[position:start], "\n".join(map(_marked_line, text[start:end].split("\n")))]
         position = end
     return "".join([*parts, text[position:]])
+
+
+def _marked_line(line: str) -> str:
+    said = line.strip()
+    if not said:
+        return line
+    before = len(line) - len(line.lstrip())
+    return f"{line[:before]}{_MARK}{said}{_MARK}{line[before + len(said) :]}"
 
 
 def is_struck_in(text: str) -> bool:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from minicpm_rag.records import User
 from minicpm_rag.settings import Settings
 from minicpm_rag.text.sizes import file_size
-from minicpm_rag.workspace import langsmith_types
 from minicpm_rag.workspace.answerer import Answerer, Server, configured, load, model_folder
 
 if TYPE_CHECKING:
@@ -55,7 +54,6 @@ def prepare_environment() -> None:
     """Turn off what would leave this machine, and threads that spin; before torch, LangChain and numpy are imported."""
     os.environ.update(_ENVIRONMENT)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    langsmith_types.load_when_asked()
 
 
 @dataclass
