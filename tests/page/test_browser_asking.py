@@ -161,8 +161,12 @@ def test_a_server_is_tested_before_it_answers_and_its_formulas_are_drawn(visitor
     answer = r"违约金按 $F = P \times \frac{5}{10000} \times d$ 计算。\n\n$$\sqrt{x^2} \le \alpha_1$$"
     with model_server(answers=[said(answer)]) as server:
         visitor.go("model")
+        visitor.rest()
         visitor.page.get_by_text(words("server")).click()
-        visitor.page.get_by_label(words("server_address")).fill("http://127.0.0.1:9/v1")
+        visitor.rest()  # it unfolds: a button that moves is missed
+        address = visitor.page.get_by_label(words("server_address"))
+        address.fill("http://127.0.0.1:9/v1")
+        playwright_api.expect(address).to_have_value("http://127.0.0.1:9/v1")
         visitor.click(".st-key-server-test button")
         visitor.page.locator(".rag-notice.bad").wait_for()
         visitor.page.get_by_label(words("server_address")).fill(server.address)
