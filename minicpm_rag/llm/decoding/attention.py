@@ -76,6 +76,14 @@ def quantized(values):
 
 
 @triton.jit
+def split_of(old, KV_BLOCK: tl.constexpr, SPLITS: tl.constexpr):
+    """How many blocks the cached tokens fill, how many of them a split takes, and the last split that has any work."""
+    blocks = tl.cdiv(old, KV_BLOCK)
+    part = tl.maximum(tl.cdiv(blocks, SPLITS), 1)
+    return blocks, part, tl.minimum(tl.cdiv(blocks, part), SPLITS - 1)
+
+
+@triton.jit
 def _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, block, first, old, head, d, factor, dtype, D: tl.constexpr,
            KV: tl.constexpr, KV_BLOCK: tl.constexpr, INT8: tl.constexpr):  # fmt: skip
     """Keys and values of the cached tokens from `first` on, which are in this block, what to multiply, and a mask."""
@@ -121,9 +129,7 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     in_head = d < D
 
     # This program's blocks.
-    blocks = tl.cdiv(old, KV_BLOCK)
-    part = tl.maximum(tl.cdiv(blocks, SPLITS), 1)
-    last = tl.minimum(tl.cdiv(blocks, part), SPLITS - 1)
+    blocks, part, last = split_of(old, KV_BLOCK, SPLITS)
     if split > last:
         return
     end = tl.minimum(blocks, (split + 1) * part)

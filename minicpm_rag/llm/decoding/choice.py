@@ -206,6 +206,17 @@ def _above(scores, weights, threshold):
 
 
 @triton.jit
+def _half(low, middle, high, inside, count, beyond, fits):
+    """The half of an interval to go on with, and how many scores lie above its lower and its upper bound."""
+    return (
+        tl.where(fits, middle, low),
+        tl.where(fits, high, middle),
+        tl.where(fits, count, inside),
+        tl.where(fits, beyond, count),
+    )
+
+
+@triton.jit
 def _halved(scores, weights, low, high, limit):
     """What kept scores lie above: the most of what leaves at least `limit` above it; `low` does, `high` does not."""
     _, inside = _above(scores, weights, low)
@@ -214,11 +225,7 @@ def _halved(scores, weights, low, high, limit):
     while (turn < _HALVINGS) & (inside - beyond > 1):
         middle = 0.5 * (low + high)
         weight, count = _above(scores, weights, middle)
-        fits = weight >= limit
-        low = tl.where(fits, middle, low)
-        high = tl.where(fits, high, middle)
-        inside = tl.where(fits, count, inside)
-        beyond = tl.where(fits, beyond, count)
+        low, high, inside, beyond = _half(low, middle, high, inside, count, beyond, weight >= limit)
         turn += 1
     return low
 
@@ -247,11 +254,7 @@ def _halved_in_all(scores_ptr, V, best, low, limit, COUNTED: tl.constexpr):
     while (turn < _HALVINGS) & (inside - beyond > 1):
         middle = 0.5 * (low + high)
         weight, count = _above_in_all(scores_ptr, V, best, middle, COUNTED)
-        fits = weight >= limit
-        low = tl.where(fits, middle, low)
-        high = tl.where(fits, high, middle)
-        inside = tl.where(fits, count, inside)
-        beyond = tl.where(fits, beyond, count)
+        low, high, inside, beyond = _half(low, middle, high, inside, count, beyond, weight >= limit)
         turn += 1
     return low
 

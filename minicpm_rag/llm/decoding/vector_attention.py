@@ -20,7 +20,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from minicpm_rag.llm.decoding.attention import quantized
+from minicpm_rag.llm.decoding.attention import quantized, split_of
 from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
 
 
@@ -81,9 +81,7 @@ def vector_attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos
     d = tl.arange(0, BLOCK_D)
 
     # This program's blocks.
-    blocks = tl.cdiv(old, KV_BLOCK)
-    part = tl.maximum(tl.cdiv(blocks, SPLITS), 1)
-    last = tl.minimum(tl.cdiv(blocks, part), SPLITS - 1)
+    blocks, part, last = split_of(old, KV_BLOCK, SPLITS)
     if split > last:
         return
     first = split * part
