@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from library_parts import KB, ingest, opened
+from library_parts import asked_over
 
-from minicpm_rag.answering import AnswerChain, build_chain
-from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.answering import AnswerChain
 
 FILES = {
     "门卫值班.csv": "姓名,岗亭,周一,周二,周六\n施南,北门,早,夜,休\n骆冰,南门,夜,休,早\n邵阳,北门,休,早,夜\n",
@@ -42,12 +41,8 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
-    folder = tmp_path_factory.mktemp("kept")
-    for name, content in FILES.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    with opened(folder / "home") as library:
-        ingest(library, *(folder / name for name in FILES))
-        yield build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+    with asked_over(tmp_path_factory.mktemp("kept"), FILES) as chain:
+        yield chain
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy
 import pytest
-from library_parts import KB, ingest, opened
+from library_parts import asked_over
 
-from minicpm_rag.answering import AnswerChain, build_chain
+from minicpm_rag.answering import AnswerChain
 from minicpm_rag.answering.tables.abroad import in_its_words
 from minicpm_rag.answering.tables.understanding import understand
 from minicpm_rag.records import Column, DataTable
-from minicpm_rag.retrieval import HybridRetriever
 
 FILES = {
     "套间.csv": "房型,可住人数,每晚价格（元）\n听松,2,330\n揽月,4,570\n小筑,1,250\n临溪,2,470\n",
@@ -27,12 +25,8 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
-    folder: Path = tmp_path_factory.mktemp("persons")
-    for name, content in FILES.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    with opened(folder / "home") as library:
-        ingest(library, *(folder / name for name in FILES))
-        yield build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+    with asked_over(tmp_path_factory.mktemp("persons"), FILES) as chain:
+        yield chain
 
 
 def rows(chain: AnswerChain, question: str) -> tuple[tuple[str, ...], ...]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from library_parts import KB, ingest, opened
+from library_parts import asked_over
 
-from minicpm_rag.answering import AnswerChain, build_chain
-from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.answering import AnswerChain
 
 FILES = {
     "夏令营分组.csv": "营组,辅导员,人数,宿舍\n海豚组,江楠,18,东一\n雪豹组,柯雨,21,东二\n云雀组,江楠,16,西一\n",
@@ -45,12 +44,8 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
-    folder = tmp_path_factory.mktemp("plainly")
-    for name, content in FILES.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    with opened(folder / "home") as library:
-        ingest(library, *(folder / name for name in FILES))
-        yield build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
+    with asked_over(tmp_path_factory.mktemp("plainly"), FILES) as chain:
+        yield chain
 
 
 @pytest.mark.parametrize(

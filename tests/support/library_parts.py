@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import stores  # noqa: F401 (a child process of a test uses its store)
 from hashed_embedder import HashedEmbedder
 
 from minicpm_rag import indexing as worker
+from minicpm_rag.answering import AnswerChain, build_chain
 from minicpm_rag.indexing import Worker
 from minicpm_rag.indexing.owner import RECORD_SECONDS
 from minicpm_rag.library import Library
 from minicpm_rag.records import ChunkSize, Verdict
+from minicpm_rag.retrieval import HybridRetriever
 
 KB = "知识库 #1"
 
@@ -98,3 +100,13 @@ def write_files(folder: Path, count: int = 6) -> list[Path]:
         path.write_text("\n\n".join(f"{line} {number}-{part}" for part in range(20)), encoding="utf-8")
         files.append(path)
     return files
+
+
+@contextmanager
+def asked_over(folder: Path, files: Mapping[str, str]) -> Iterator[AnswerChain]:
+    """What answers, without a model, from text files of these names and contents."""
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with opened(folder / "home") as library:
+        ingest(library, *(folder / name for name in files))
+        yield build_chain(retriever=HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB))
