@@ -39,6 +39,7 @@ def middleware() -> list[Middleware]:
     streamlit_private.look_up_no_address()
     streamlit_private.look_at_files_seldom()
     streamlit_private.let_callbacks_end()
+    streamlit_private.show_what_is_drawn()
     Gate.is_in_place = True
     settings = load_settings()
     if settings.log_format == "json":

@@ -12,7 +12,9 @@ from typing import Any
 import streamlit as st
 from streamlit import config, net_util, runtime
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.scriptrunner import ScriptRunner, get_script_run_ctx
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunnerEvent
 from streamlit.runtime.scriptrunner_utils import script_requests
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -83,6 +85,9 @@ FILES_LOOKED_AT_SECONDS = 1.0
 
 _begin_run = SafeSessionState.on_script_will_rerun
 _join = script_requests._coalesce_widget_states
+_hear = AppSession._handle_scriptrunner_event_on_event_loop
+
+_HEARD = "_minicpm_rag_heard"  # of a session: what runs its script, as far as its messages have come
 
 # More elements than any view has below where an answer is drawn.
 LEFT_OVER_ELEMENTS = 40
@@ -172,6 +177,30 @@ def _in_their_order(earlier: WidgetStates | None, later: WidgetStates | None) ->
 
 def _holds_question(state: WidgetState) -> bool:
     return state.HasField("chat_input_value") and bool(state.chat_input_value.data)
+
+
+def show_what_is_drawn() -> None:
+    """Have everything sent that a run has drawn, though the next one is asked for just as it ends.
+
+    Streamlit forgets what it has not sent yet when a run is asked for of a session whose last run has ended. Where that
+    was a part of the page that draws itself again, nothing else was drawn anew, and the click before seemed lost.
+    """
+    AppSession._handle_scriptrunner_event_on_event_loop = _hear_to_its_end  # type: ignore[assignment, method-assign]
+
+
+def _hear_to_its_end(self: AppSession, sender: ScriptRunner | None, event: ScriptRunnerEvent, *more: Any) -> None:
+    if event is ScriptRunnerEvent.SCRIPT_STARTED:
+        setattr(self, _HEARD, sender)
+    current = self._scriptrunner
+    ends_late = current is not None and sender is not None and sender is not current
+    if not ends_late or event is ScriptRunnerEvent.SHUTDOWN or getattr(self, _HEARD, None) is not sender:
+        _hear(self, sender, event, *more)
+        return
+    self._scriptrunner = sender
+    try:
+        _hear(self, sender, event, *more)
+    finally:
+        self._scriptrunner = current
 
 
 def went_through_history() -> bool:

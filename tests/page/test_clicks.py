@@ -12,17 +12,20 @@ import pytest
 from browser_parts import REPOSITORY, Server
 from page_client import PATIENCE, Client
 
-# Opens the workspace once a file named "open" lies beside the home, and goes nowhere at once while "slow" lies there.
+# Opens the workspace once a file named "open" lies beside the home, goes nowhere at once while "slow" lies there, and
+# takes up what a part of the page asks for only when the run under way is at its end while "late" lies there.
 HELD = """
 import time
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 from minicpm_rag import workspace
 from minicpm_rag.page import server, shared, state
 
-open_workspace, go = workspace.open_workspace, state.go
+open_workspace, go, request_rerun = workspace.open_workspace, state.go, AppSession.request_rerun
 
 
 def once_allowed(settings):
@@ -37,7 +40,15 @@ def slowly(to):
     go(to)
 
 
-workspace.open_workspace, state.go = once_allowed, slowly
+def late(session, wanted):
+    runner = session._scriptrunner
+    if wanted.fragment_id and runner and (shared.settings().home.parent / "late").exists():
+        while runner._requests._state is not ScriptRequestType.STOP:
+            time.sleep(0.01)
+    request_rerun(session, wanted)
+
+
+workspace.open_workspace, state.go, AppSession.request_rerun = once_allowed, slowly, late
 app = st.App(server.SCRIPT, middleware=server.middleware())
 """
 
@@ -181,18 +192,46 @@ def test_what_a_click_began_is_done_to_its_end_before_the_next_run(server: Serve
         (server.home.parent / "slow").unlink()
 
 
+def test_what_a_click_leads_to_is_drawn_though_a_part_of_the_page_asks_to_be_drawn_again_as_it_ends(
+    server: Server, client: Client
+) -> None:
+    held = [server.home.parent / "slow", server.home.parent / "late"]
+    for name in held:
+        name.touch()
+    try:
+        client.begin({client.find("go-library"): ("trigger_value", True)})
+        client.begin(fragment=client.fragments[0])  # it is part of every view
+        client.wait()
+    finally:
+        for name in held:
+            name.unlink()
+    assert client.find("upload-")
+
+
+def test_what_was_typed_is_there_for_a_click_that_is_taken_up_with_the_next_one(server: Server, client: Client) -> None:
+    name, create = client.find("create-name"), client.find("create-submit")
+    (server.home.parent / "slow").touch()
+    try:
+        client.begin({client.find("go-library"): ("trigger_value", True)})  # it is not done before both have come
+        client.begin({name: ("string_value", "合同 Contracts"), create: ("trigger_value", True)})
+        client.begin({client.find("go-chat"): ("trigger_value", True)})
+        client.wait_for("add-documents")
+    finally:
+        (server.home.parent / "slow").unlink()
+    client.click("go-library")
+    client.wait_for("rename-name-合同 Contracts")
+
+
 def test_a_server_is_tested_though_the_page_is_drawn_anew_meanwhile(server: Server, client: Client) -> None:
-    tested, drawn_anew = threading.Event(), threading.Event()
+    tested, over = threading.Event(), threading.Event()
 
     def hang_up(listening: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:  # the test is over
-                return
-            tested.set()
-            drawn_anew.wait(PATIENCE)
-            connection.close()
+        """Leave the first to wait, whom nobody listens to any more, and hang up on those that come later."""
+        waiting, _ = listening.accept()
+        tested.set()
+        with waiting:
+            while not over.is_set():
+                listening.accept()[0].close()
 
     client.click("go-model")
     client.wait_for("server-test")
@@ -206,14 +245,10 @@ def test_a_server_is_tested_though_the_page_is_drawn_anew_meanwhile(server: Serv
             }
         )
         assert tested.wait(PATIENCE)
-        client.begin()
-        client.wait()  # the run that had begun is ended for it
-        drawn_anew.set()
-        deadline = time.monotonic() + PATIENCE
-        while not any("rag-notice bad" in shown for shown in client.shown):
-            assert time.monotonic() < deadline, client.shown
-            client.run()
-        listening.shutdown(socket.SHUT_RDWR)
+        client.run()  # the run that had begun is ended for it
+        assert any("rag-notice bad" in shown for shown in client.shown)
+        over.set()
+        socket.create_connection(listening.getsockname()).close()
 
 
 def test_a_double_click_on_an_example_asks_once(client: Client) -> None:

@@ -153,3 +153,11 @@ def test_streamlit_begins_runs_and_joins_requests_by_the_functions_that_are_repl
     both = request.rerun_data.widget_states.widgets[0].chat_input_value
     assert both.data == "How many?\n多少天？"
     assert {one.name for one in both.file_uploader_state.uploaded_file_info} == {"a.pdf", "b.pdf"}
+
+
+def test_streamlit_hears_of_what_a_run_has_drawn_by_the_function_that_is_replaced() -> None:
+    from streamlit.runtime.app_session import AppSession
+
+    assert "self._handle_scriptrunner_event_on_event_loop(" in inspect.getsource(AppSession._on_scriptrunner_event)
+    heard = inspect.getsource(streamlit_private._hear)
+    assert "if sender is not self._scriptrunner:" in heard and "self._scriptrunner = None" in heard

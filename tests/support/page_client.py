@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 
 PATIENCE = 300.0  # seconds; two cores may be shared with the rest of the suite
 Widgets = dict[str, tuple[str, Any]]  # id -> (the field of the state that holds its value, the value)
+CLICKS = ("trigger_value", "string_trigger_value", "json_trigger_value", "chat")  # what a browser sends once
 
 
 class Client:
@@ -39,6 +40,8 @@ class Client:
         self.session = self.script = ""
         self.address_names = ""  # the query string that the page has put into the address
         self.widgets: dict[str, str] = {}  # id -> kind of element, of the last run
+        self.values: Widgets = {}  # of the widgets on the page, as far as they were set
+        self.fragments: list[str] = []  # parts of the page that are drawn again by themselves
         self.shown: list[str] = []  # HTML and Markdown of the last run
 
     def __enter__(self) -> Client:
@@ -61,13 +64,19 @@ class Client:
         address: str | None = None,
         back: bool = False,
     ) -> None:
-        """Have the page run with those widget states, and with another query string if that is given."""
+        """Have the page run with those widget states, and with another query string if that is given.
+
+        What was typed or chosen before is sent again each time, as a browser does: of two messages that are taken up
+        together the server keeps the earlier one's clicks, and the later one's values.
+        """
+        sent = self.values | (widgets or {})
+        self.values = {widget: value for widget, value in sent.items() if value[0] not in CLICKS}
         message = BackMsg()
         message.rerun_script.page_script_hash = self.script if script is None else script
         message.rerun_script.query_string = self.address_names if address is None else address
         message.rerun_script.is_history_navigation = back
         message.rerun_script.fragment_id = fragment
-        for widget, (field, value) in (widgets or {}).items():
+        for widget, (field, value) in sent.items():
             state = message.rerun_script.widget_states.widgets.add()
             state.id = widget
             if field == "file":
@@ -158,7 +167,12 @@ class Client:
         if kind == "new_session":
             self.session = message.new_session.initialize.session_id
             self.script = message.new_session.page_script_hash
-            self.widgets, self.shown = {}, []
+            if not message.metadata.run.fragment_ids:
+                self.widgets, self.shown, self.fragments = {}, [], []
+        elif kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+            self.values = {widget: value for widget, value in self.values.items() if widget in self.widgets}
+        elif kind == "auto_rerun":
+            self.fragments.append(message.auto_rerun.fragment_id)
         elif kind == "page_info_changed":
             self.address_names = message.page_info_changed.query_string
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from minicpm_rag import records
+from minicpm_rag.messages import Message
 from minicpm_rag.page import sources, state
 from minicpm_rag.page.html import hits, markup
 from minicpm_rag.page.language import said, t
@@ -81,11 +82,11 @@ def _listing(workspace: Workspace) -> None:
 
 def _say_news(workspace: Workspace, name: str) -> None:
     """What reindexing would bring; the library says it once, the page goes on showing it while it is open."""
-    key = f"reindex-news-{name}"
-    if key not in st.session_state:
-        st.session_state[key] = workspace.library.reindex_news(name)
-    if st.session_state[key] is not None:
-        notices.calm(said(st.session_state[key]))
+    known: dict[str, Message | None] = st.session_state.setdefault("reindex_news", {})
+    if name not in known:
+        known[name] = workspace.library.reindex_news(name)  # where the session is written a run can end for the next
+    if (news := known[name]) is not None:
+        notices.calm(said(news))
 
 
 def _hits(workspace: Workspace, name: str, wanted: str) -> None:

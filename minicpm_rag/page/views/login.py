@@ -16,6 +16,7 @@ from minicpm_rag.page import door
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
 from minicpm_rag.page.views import notices
+from minicpm_rag.page.views.callbacks import tell
 
 PROVIDER_SECONDS = 5  # how long to wait for the provider
 ASK_AGAIN_SECONDS = 30  # how long an answer about the provider holds
@@ -44,8 +45,7 @@ def draw() -> None:
     if problem is not None:
         notices.bad(problem)
         return
-    if (failed := st.session_state.pop("login-failed", None)) is not None:
-        notices.bad(failed)
+    tell("login-failed")
     st.button(t("log_in"), icon=":material/login:", key="log-in", type="primary", on_click=_log_in)
 
 

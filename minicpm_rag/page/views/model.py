@@ -91,16 +91,17 @@ def _speed(workspace: Workspace) -> None:
         on_click=st.session_state.update,
         kwargs={"speed_asked": True},
     )
-    if not st.session_state.pop("speed_asked", False):
+    if not st.session_state.get("speed_asked"):
         return
     try:
         with st.spinner(t("measuring_speed")):
             found = waiting.done(workspace.measure_speed)
     except RAGError as error:
         notices.bad(error.message)
-        return
-    if found is not None:
-        notices.calm(t("speed_measured", seconds=found.first_token_seconds, rate=found.tokens_per_second))
+    else:
+        if found is not None:
+            notices.calm(t("speed_measured", seconds=found.first_token_seconds, rate=found.tokens_per_second))
+    st.session_state.speed_asked = False  # not before: a run that ends this one measures it
 
 
 @st.fragment(run_every=0.5)
@@ -131,7 +132,8 @@ def _server(workspace: Workspace) -> None:
         if (asked := st.session_state.get("server_asked", "")) and state.may_administer():
             given = (address, (name or "").strip() or None, key or None)
             found = _tested(workspace, *given)
-            st.session_state.update(server_asked="", server_tested=(address, found))
+            # In this order: a run that ends this one between the two tests it again.
+            st.session_state.update(server_tested=(address, found), server_asked="")
             if not isinstance(found, Message):  # one that does not answer never takes the place of what does
                 if asked == "use":
                     st.session_state.server_tested = None
