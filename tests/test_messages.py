@@ -40,6 +40,21 @@ def test_placeholders_have_formats() -> None:
     assert CATALOGUE.text("en", Message("area.large", size=1_500_000)) == "1.5 MB is too large"
 
 
+@pytest.mark.parametrize(
+    ("kind", "chinese", "english"),
+    [
+        ("loaders.pdf", "这个密码打不开 PDF 文件。", "The password does not open the PDF."),
+        ("loaders.workbook", "这个密码打不开工作簿。", "The password does not open the workbook."),
+    ],
+)
+def test_a_blank_is_between_chinese_and_the_latin_letters_of_a_message_inside(
+    kind: str, chinese: str, english: str
+) -> None:
+    message = Message("loaders.wrong_password", what=Message(kind))
+    assert text("zh", message) == chinese and text("en", message) == english
+    assert text("zh", Message("system.words", words="a中")) == "a中", "what was typed is left as it is"
+
+
 def test_a_message_survives_being_stored() -> None:
     message = Message("a.b", name="合同", count=3, why=Message("system.ENOSPC"), names=("x", "y"))
     assert Message.from_json(message.as_json()) == message

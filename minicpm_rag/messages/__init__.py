@@ -14,7 +14,8 @@ A placeholder is `{name}`, or with a format behind a colon:
     {size:bytes}              "1.5 GB"
     {names:list}              "a, b, c", in Chinese "a、b、c"
 
-A value may be a `Message` itself; it is put into the same language.
+A value may be a `Message` itself; it is put into the same language, in Chinese with a blank between Han and Latin
+letters.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import errno
 import json
 import locale
 import os
+import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Union
@@ -184,11 +186,33 @@ def reason_of(error: BaseException) -> Message:
     return Message("system.words", words=" ".join(str(error).split())[:300] or type(error).__name__)
 
 
+_TOUCHING = re.compile(r"[\u3400-\u9fff][A-Za-z0-9]|[A-Za-z0-9][\u3400-\u9fff]")
+
+
 class _Formatter(string.Formatter):
     """Fills placeholders; knows the formats that the module's docstring lists."""
 
     def __init__(self, language: Language) -> None:
         self._language = language
+
+    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        said, was_message = "", False
+        for words, is_message in self._pieces(format_string, args, kwargs):
+            # Around other values the text has its blanks; what a message begins or ends with it cannot know.
+            touch = self._language == "zh" and _TOUCHING.fullmatch(said[-1:] + words[:1])
+            said += f" {words}" if touch and (is_message or was_message) else words
+            was_message = is_message
+        return said
+
+    def _pieces(self, template: str, args: Sequence[Any], values: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+        """What is between the placeholders and what is in them, and whether that is a message; nothing empty."""
+        for literal, name, format_spec, _ in self.parse(template):
+            if literal:
+                yield literal, False
+            if name is not None:
+                value, _ = self.get_field(name, args, values)
+                if words := self.format_field(value, format_spec or ""):
+                    yield words, isinstance(value, Message)
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, Message):
