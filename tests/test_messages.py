@@ -81,7 +81,7 @@ def test_an_error_carries_values_and_reads_as_english() -> None:
     assert isinstance(error, RAGError)
     assert error.message.values["second"] == "x"
     assert str(error) == "no space left on the disk x"
-    assert text("zh", error.message) == "磁盘空间不足x"
+    assert text("zh", error.message) == "磁盘空间不足 x"
 
 
 def test_a_remedy_is_said_apart_from_the_reason() -> None:

@@ -67,6 +67,7 @@ def submit_ingest(
 ) -> int:
     """Queue files, folders and addresses for a knowledge base (made where missing); returns the job.
 
+    One that is made for it and into which nothing comes, a failed file neither, goes at the job's end.
     With `sync`, documents whose files have left the named folders are removed. The password is for the
     encrypted files among them; it is forgotten once they were read. If the job `asks`, files that would take more than
     some minutes are left with a verdict that says how long (`would_take_long`). Raises EmbedderMismatchError where the
@@ -78,7 +79,10 @@ def submit_ingest(
     if library.embedder is not None:
         library.embedder_of(knowledge_base)
     with library.ledger.writing() as connection:
+        is_made = not knowledge_bases.exists(connection, knowledge_base)
         kb_id = library.ensure(connection, knowledge_base)
+        if is_made:
+            knowledge_bases.set_setting(connection, kb_id, knowledge_bases.MADE_TO_FILL, True)
         job = jobs.submit(connection, "ingest", kb_id, arguments)
         for path in map(Path, arguments["sources"]):
             if originals.upload_source(library.uploads, path) is not None:

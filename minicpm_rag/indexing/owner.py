@@ -17,7 +17,8 @@ from minicpm_rag.errors import DatabaseUnreachableError, LeaseLostError, Library
 from minicpm_rag.indexing import importing, passwords, reindexing, removing, repair, storing
 from minicpm_rag.indexing.ingest import ingest
 from minicpm_rag.library import Library
-from minicpm_rag.library.ledger import jobs, knowledge_bases, leases
+from minicpm_rag.library.ledger import documents, jobs, knowledge_bases, leases
+from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.jobs import Job
 from minicpm_rag.library.ledger.postgres import Lease, PostgresLedger
 from minicpm_rag.messages import Message, reason_of
@@ -181,6 +182,8 @@ class Worker:
             recorder.record()
             with self.library.ledger.writing() as connection:
                 jobs.finish(connection, job.id, status, kind, error)
+                if job.kind == "ingest" and job.kb_id is not None:
+                    _keep_if_wanted(connection, job.kb_id)
                 if (
                     status == "failed" and job.kind != "sweep" and self.library.ledger.shared
                 ):  # nobody clears as an owner does at its start
@@ -246,6 +249,18 @@ class Worker:
                 raise
             repair.rebuild_folder(self.library)
             action()
+
+
+def _keep_if_wanted(connection: Connection, kb_id: int) -> None:
+    """Delete a knowledge base that an ingest made and nothing came into: for a mistyped path, an empty folder."""
+    if not knowledge_bases.setting(connection, kb_id, knowledge_bases.MADE_TO_FILL):
+        return
+    if knowledge_bases.is_wanted(connection, kb_id):
+        if documents.sources(connection, kb_id):
+            knowledge_bases.forget_setting(connection, kb_id, knowledge_bases.MADE_TO_FILL)
+        return
+    knowledge_bases.hide(connection, kb_id)
+    jobs.submit(connection, "sweep", None, {})
 
 
 class _Recorder:

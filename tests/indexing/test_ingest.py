@@ -184,6 +184,27 @@ def test_a_failing_file_stops_nothing_and_leaves_only_its_verdict(library: Libra
     assert library.chunk_ids(failed["b_empty.txt"].id) == []
 
 
+def test_a_knowledge_base_that_was_made_for_nothing_goes(library: Library, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "空").mkdir()
+    for named in (tmp_path / "not there.md", tmp_path / "空"):
+        ingest(library, named, kb="made")
+        assert library.knowledge_bases() == []
+    library.create("asked for")
+    ingest(library, tmp_path / "not there.md", kb="asked for")
+    assert [row.name for row in library.knowledge_bases()] == ["asked for"]
+
+
+def test_a_knowledge_base_that_holds_a_failed_file_or_once_held_a_document_stays(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "坏.pdf").write_bytes(b"%PDF-1.4 cut off")
+    ingest(library, tmp_path / "坏.pdf", kb="failed")
+    ingest(library, folder / "note01.md", kb="used")
+    remove(library, str(folder / "note01.md"), kb="used")
+    ingest(library, tmp_path / "not there.md", kb="used")
+    assert [row.name for row in library.knowledge_bases()] == ["failed", "used"]
+
+
 def test_a_failed_file_is_tried_again(library: Library, folder: Path) -> None:
     path = folder / "later.txt"
     path.write_bytes(b"")

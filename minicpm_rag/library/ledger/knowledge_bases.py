@@ -19,6 +19,7 @@ from minicpm_rag.messages import LANGUAGES, Message, text
 from minicpm_rag.records import KnowledgeBase
 
 LONGEST_NAME = 100
+MADE_TO_FILL = "made_to_fill"  # the key of a setting: it was not asked for by itself, and nothing has come into it yet
 DEFAULT = "default"  # the one that is there before any was made; the page shows its name translated
 
 
@@ -178,6 +179,21 @@ def set_setting(connection: Connection, kb_id: int, key: str, value: Any) -> Non
         "INSERT INTO settings(kb_id, key, value) VALUES (?, ?, ?) "
         "ON CONFLICT (kb_id, key) DO UPDATE SET value = excluded.value",
         (kb_id, key, json.dumps(value, ensure_ascii=False)),
+    )
+
+
+def forget_setting(connection: Connection, kb_id: int, key: str) -> None:
+    """Store nothing under the key any more."""
+    connection.execute("DELETE FROM settings WHERE kb_id = ? AND key = ?", (kb_id, key))
+
+
+def is_wanted(connection: Connection, kb_id: int) -> bool:
+    """Whether anything is in it, failed files among it, or is on its way there."""
+    held = ("documents", "arrivals", "jobs")
+    chosen = {"jobs": " AND status IN ('queued', 'running')"}
+    return any(
+        connection.execute(f"SELECT 1 FROM {table} WHERE kb_id = ?{chosen.get(table, '')}", (kb_id,)).fetchone()
+        for table in held
     )
 
 
