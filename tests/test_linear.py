@@ -74,7 +74,7 @@ FEW_CHARACTERS = {
     "minicpm_rag.answering.followups._NAMED_EN": "_pronoun_replaced_en: 200 characters",
     "minicpm_rag.answering.small_talk._COMPILED": "small_talk: 200 characters",
     "minicpm_rag.loaders.cell_values._": "shown: 255 characters",
-    "minicpm_rag.loaders.tables._VALUE": "is_value: 60 characters",
+    "minicpm_rag.text.table_headers._VALUE": "is_value: 60 characters",
     "minicpm_rag.loaders.pdf.layout: re.compile('[^\\\\W\\\\d_](?:[\\\\w-]*)-\\\\Z')": "_join: 40 characters",
 }
 

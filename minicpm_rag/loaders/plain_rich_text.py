@@ -7,7 +7,7 @@ from itertools import accumulate, groupby
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import damaged
 from minicpm_rag.loaders.bounds import count
-from minicpm_rag.loaders.tables import header_rows_of
+from minicpm_rag.text.table_headers import header_rows_of
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
 

@@ -17,7 +17,7 @@ from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.charts import CHART, DIAGRAM, NEW_CHART, write_chart, write_diagram
 from minicpm_rag.loaders.mending import embedded_note, loaded_in_part
 from minicpm_rag.loaders.office import open_office
-from minicpm_rag.loaders.tables import header_rows_of
+from minicpm_rag.text.table_headers import header_rows_of
 from minicpm_rag.loaders.word.equations import equation_text
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.loaders.xml_parts import file_name, parsed_in_part

@@ -6,6 +6,7 @@ Knows no question and no answer.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from minicpm_rag.records import PAGE_KIND, TABLE_HEADER
 from minicpm_rag.text.scripts import has_wide
 from minicpm_rag.text.sentences import sentence_spans
+from minicpm_rag.text.table_headers import MOST_HEADER_ROWS, header_rows_of, joined_header
 from minicpm_rag.text.table_rows import ROWS, cells, is_rule
 
 if TYPE_CHECKING:
@@ -61,21 +63,36 @@ def statements(document: Document) -> list[Statement]:
     found: list[Statement] = []
     header = str(document.metadata.get(TABLE_HEADER) or "")
     position = 0
-    for row in ROWS.finditer(text):
+    header_end = 0  # of a header that the passage holds
+    rows = list(ROWS.finditer(text))
+    for number, row in enumerate(rows):
         between = _sentences(text, position, row.start())
         if between and position:
             header = ""  # prose between two tables: the next row is a header
         found += between
         position = row.end()
         if not header:
-            header = row.group().strip()
-        elif is_rule(row.group()):
+            header, header_end = _header(text, rows[number : number + MOST_HEADER_ROWS + 1])
+        elif is_rule(row.group()) or row.start() < header_end:
             continue
         elif row.end() - row.start() <= _LONGEST_ROW:
             found.append(Statement(row.start(), row.end(), row.group(), header))
         else:
             found += _sentences(text, row.start(), row.end(), header)
     return found + _sentences(text, position, len(text))
+
+
+def _header(text: str, rows: Sequence[re.Match[str]]) -> tuple[str, int]:
+    """The header that the first of the rows begins, as one line, and where it ends: "2023" may stand above "Sales"."""
+    together = rows[:1]
+    for row in rows[1:]:
+        if text[together[-1].end() : row.start()].strip():
+            break
+        together.append(row)
+    said = [cells(row.group()) for row in together]
+    count = header_rows_of(said)
+    header = rows[0].group().strip() if count == 1 else f"| {' | '.join(joined_header(said[:count]))} |"
+    return header, together[count - 1].end()
 
 
 def is_heading(document: Document, statement: Statement) -> bool:

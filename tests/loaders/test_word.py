@@ -13,7 +13,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 
 from minicpm_rag.loaders import SUFFIXES, load_file
-from minicpm_rag.loaders.tables import header_rows_of, is_value, joined_header
+from minicpm_rag.text.table_headers import header_rows_of, is_value, joined_header
 from minicpm_rag.loaders.word.equations import equation_text
 from minicpm_rag.loaders.word.numbering import read_numbering, written
 from minicpm_rag.loaders.word.runs import Runs

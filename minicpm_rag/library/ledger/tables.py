@@ -24,6 +24,8 @@ MOST_COLUMNS = 200  # what lies beyond is found by searching only
 _LEAST_ROWS = 2
 _SENTENCE_ENDS = "。.！!？?；;"
 _LONGEST_CAPTION = 80  # characters
+# "11月献血人次", "30 day returns": a number with more than a unit behind it, which no cell below has, is a name
+_COUNTED_NAME = re.compile(r"\d[\d.,]*\s*(?P<word>[^\W\d_].*)")
 _YEAR_NAME = re.compile(r"(?:19|20)\d\d(?:\s*([^\W\d_]+).*)?")
 
 
@@ -226,7 +228,7 @@ def _is_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     said = [
         (position, typed("", [cell])[0].kind)
         for position, cell in enumerate(header)
-        if cell.strip() and not _names_a_year(cell, position, rows)
+        if cell.strip() and not _names_a_year(cell, position, rows) and not _names_a_count(cell, position, rows)
     ]
     values = [(position, kind) for position, kind in said if kind in ("number", "date")]
     below = {
@@ -244,6 +246,13 @@ def _names_a_year(cell: str, position: int, rows: Sequence[Sequence[str]]) -> bo
     below = [cells[position].strip() for cells in rows if position < len(cells)]
     word = found.group(1)
     return not any(word in text if word else _YEAR_NAME.fullmatch(text) for text in below)
+
+
+def _names_a_count(cell: str, position: int, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a cell such as 11月献血人次 names a column: below are numbers, none with those words behind it."""
+    found = _COUNTED_NAME.fullmatch(cell.strip())
+    below = [cells[position].strip() for cells in rows if position < len(cells) and cells[position].strip()]
+    return found is not None and bool(below) and not any(found["word"] in text for text in below)
 
 
 def _caption(page: Page, table: Table) -> str:

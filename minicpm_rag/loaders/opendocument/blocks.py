@@ -11,7 +11,7 @@ from minicpm_rag.loaders.elements import inside
 from minicpm_rag.loaders.html.formulas import formula_text
 from minicpm_rag.loaders.opendocument.names import CHART, DRAW, DUBLIN, FIELD, LINK, MATH, OFFICE, STYLE, TABLE, TEXT
 from minicpm_rag.loaders.opendocument.styles import Styles
-from minicpm_rag.loaders.tables import header_rows_of
+from minicpm_rag.text.table_headers import header_rows_of
 from minicpm_rag.loaders.word.runs import EMPTY, SYMBOLS, TICKED
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.text.struck import joined

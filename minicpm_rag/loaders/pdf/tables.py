@@ -15,7 +15,7 @@ from statistics import median
 from minicpm_rag.loaders.pdf.drawing import Grid, Rule
 from minicpm_rag.loaders.pdf.lines import ITEM_MARK, Fragment, Line, lines_of
 from minicpm_rag.loaders.pdf.right_to_left import RIGHT_TO_LEFT
-from minicpm_rag.loaders.tables import header_rows_of, is_value
+from minicpm_rag.text.table_headers import header_rows_of, is_value
 
 _FEWEST_ROWS = 3
 _CONTENTS = re.compile(r"(\S.*?[^\s.·…_])((?:[ ]?[.·…_]){4,}\s*)(\d{1,4}|[ivxlcIVXLC]{1,6}|[A-Z]-\d{1,3})")

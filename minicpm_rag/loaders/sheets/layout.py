@@ -6,16 +6,23 @@ Knows rows of texts only; csv files are laid out alike.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from minicpm_rag.loaders.tables import header_rows_of, is_value
+from minicpm_rag.text.table_headers import header_rows_of, is_value
 from minicpm_rag.loaders.writer import PageWriter
 
 Row = tuple[int, list[str]]  # number in the file, cells
 
 _MOST_ANALYSED_ROWS = 20_000  # a longer sheet is one table: nobody lays out so much by hand
 _MOST_TITLE_ROWS = 10
+# What begins as a note does, or ends as a sentence does
+_NOTE = re.compile(
+    r"(?:[*※]|[（(\[【]?(?:备?注|附注|说明|notes?|remarks?|nb)[\d一二三]?\s*[:：.）)\]】])"
+    r"|.{12,}[。.！!；;]\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def write_grid(rows: Iterable[Row], writer: PageWriter) -> None:
@@ -74,8 +81,20 @@ def _write_block(rows: list[Row], writer: PageWriter, *, is_only: bool) -> None:
         return
     for _, cells in titles:
         writer.paragraph(next(filter(None, cells)), separator="\n")
+    notes: list[str] = []
+    while len(body) > 2 and (note := _note(body[-1][1])):
+        notes.insert(0, note)
+        body.pop()
     table = list(_without_blank_columns(body))
     writer.table(table, header_rows=header_rows_of([cells for _, cells in table[:4]]))
+    for note in notes:
+        writer.paragraph(note)
+
+
+def _note(cells: list[str]) -> str:
+    """The text of a row that is no row of the table above it but a note: one cell that says so, or a sentence."""
+    said = [cell for cell in cells if cell]
+    return said[0] if len(said) == 1 and _NOTE.match(said[0].strip()) else ""
 
 
 def _blocks(rows: list[Row]) -> Iterator[list[Row]]:

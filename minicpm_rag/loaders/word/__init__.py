@@ -22,7 +22,7 @@ from minicpm_rag.loaders.elements import inside
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.mending import embedded_note, loaded_in_part
 from minicpm_rag.loaders.office import open_office
-from minicpm_rag.loaders.tables import header_rows_of
+from minicpm_rag.text.table_headers import header_rows_of
 from minicpm_rag.loaders.word.headings import level_by_look, tells_by_bold
 from minicpm_rag.loaders.word.numbering import Numbering, read_numbering
 from minicpm_rag.loaders.word.runs import FALLBACK, SKIPPED, TEXT_BOX, Runs, W

@@ -13,7 +13,7 @@ _VALUE = re.compile(
     r"[^\w]*[A-Z]{0,3}[^\w]*\d[\d\s.,:/'%‰–-]*(?:[^\W\d_]{0,4}|euros?|dollars?|pounds?)[^\w]*|[-–—/.*x×✓✗☐☒]*",
     re.IGNORECASE,
 )
-_MOST_HEADER_ROWS = 3
+MOST_HEADER_ROWS = 3
 _LONGEST_VALUE = 60  # characters
 
 
@@ -24,7 +24,7 @@ def header_rows_of(rows: Sequence[Sequence[str]]) -> int:
     header are values: a row with numbers ends it.
     """
     count = 1
-    while count < min(_MOST_HEADER_ROWS, len(rows) - 1):
+    while count < min(MOST_HEADER_ROWS, len(rows) - 1):
         above, below = rows[count - 1], rows[count]
         spans = any(
             not _text(above, column) and _text(below, column) and any(_text(above, left) for left in range(column))
