@@ -7,9 +7,9 @@ from itertools import accumulate, groupby
 from minicpm_rag.errors import DocumentError
 from minicpm_rag.loaders.archive import damaged
 from minicpm_rag.loaders.bounds import count
-from minicpm_rag.text.table_headers import header_rows_of
 from minicpm_rag.loaders.writer import PageWriter
 from minicpm_rag.messages import Message
+from minicpm_rag.text.table_headers import header_rows_of
 
 _DEEPEST = 1000  # groups inside groups; Word writes some ten
 _NO_BRACES = bytes(byte for byte in range(256) if byte not in b"{}")

@@ -17,13 +17,13 @@ from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.charts import CHART, DIAGRAM, NEW_CHART, write_chart, write_diagram
 from minicpm_rag.loaders.mending import embedded_note, loaded_in_part
 from minicpm_rag.loaders.office import open_office
-from minicpm_rag.text.table_headers import header_rows_of
 from minicpm_rag.loaders.word.equations import equation_text
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.loaders.xml_parts import file_name, parsed_in_part
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile, Page
 from minicpm_rag.text.struck import joined
+from minicpm_rag.text.table_headers import header_rows_of
 
 _WHAT = Message("loaders.presentation")
 _NOTES = "Notes / 备注"

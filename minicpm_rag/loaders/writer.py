@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.encodings import clean
-from minicpm_rag.text.table_headers import joined_header
 from minicpm_rag.records import Heading, Page, PageKind, Table
+from minicpm_rag.text.table_headers import joined_header
 
 _BLANKS = re.compile(r"(?<![ \t\u3000])[ \t\u3000]*\n\s*|[ \t]{2,}")
 _LINE_END_SPACES = re.compile(r"(?<![ \t\u3000])[ \t\u3000]+\n")

@@ -84,7 +84,7 @@ def statements(document: Document) -> list[Statement]:
 
 def _header(text: str, rows: Sequence[re.Match[str]]) -> tuple[str, int]:
     """The header that the first of the rows begins, as one line, and where it ends: "2023" may stand above "Sales"."""
-    together = rows[:1]
+    together = list(rows[:1])
     for row in rows[1:]:
         if text[together[-1].end() : row.start()].strip():
             break

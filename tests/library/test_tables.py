@@ -118,6 +118,18 @@ def test_columns_named_by_year_and_word_keep_their_names(header: str) -> None:
     assert found.header == header.split(" | ")
 
 
+@pytest.mark.parametrize("header", ["站点 | 11月献血人次", "选手 | 100米成绩", "Shop | 30 day returns"])
+def test_names_that_begin_with_a_number_are_kept(header: str) -> None:
+    (found,) = tables._joined([page(1, header, "a | 12", "b | 9")])
+    assert found.header == header.split(" | ")
+
+
+@pytest.mark.parametrize("rows", [("Flour | 2 bags", "Salt | 3 kg"), ("面粉 | 2袋", "盐 | 3公斤")])
+def test_an_amount_with_a_unit_is_no_name(rows: tuple[str, str]) -> None:
+    (found,) = tables._joined([page(1, *rows)])
+    assert found.header == ["", ""]
+
+
 def test_an_amount_that_looks_like_a_year_is_no_name() -> None:
     (found,) = tables._joined([page(1, "Cement | 2000 kg", "Sand | 1500 kg", "Lime | 80 kg")])
     assert found.header == ["", ""]

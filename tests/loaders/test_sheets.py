@@ -82,6 +82,17 @@ def test_two_tables_on_a_sheet_have_headers_of_their_own() -> None:
     assert "\n\nContacts\n\n| Name" in page.text or "\nContacts\n\n| Name" in page.text
 
 
+@pytest.mark.parametrize("note", ["注：以上价格不含税", "* prices without tax", "周一闭馆，节日除外，请提前来电。"])
+def test_a_note_below_a_table_is_no_row(note: str) -> None:
+    page = written([["Item", "Price"], ["Pump", "120"], ["Valve", "35"], [note, ""]]).page(1)
+    assert len(page.tables[0].rows) == 2 and page.text.endswith(f"\n\n{note}")
+
+
+def test_a_row_with_one_cell_that_is_no_note_stays() -> None:
+    page = written([["Item", "Price"], ["Pump", "120"], ["Valve", ""], ["Seal kit no. 4", ""]]).page(1)
+    assert len(page.tables[0].rows) == 3
+
+
 def test_tables_side_by_side_are_parted() -> None:
     rows = [["品名", "单价", "", "姓名", "电话"], ["水泵", "120", "", "李明", "4711"]]
     assert [table.header for table in written(rows).page(1).tables] == ["| 品名 | 单价 |", "| 姓名 | 电话 |"]

@@ -13,11 +13,11 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 
 from minicpm_rag.loaders import SUFFIXES, load_file
-from minicpm_rag.text.table_headers import header_rows_of, is_value, joined_header
 from minicpm_rag.loaders.word.equations import equation_text
 from minicpm_rag.loaders.word.numbering import read_numbering, written
 from minicpm_rag.loaders.word.runs import Runs
 from minicpm_rag.messages import Message
+from minicpm_rag.text.table_headers import header_rows_of, is_value, joined_header
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 M = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'

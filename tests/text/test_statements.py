@@ -26,6 +26,12 @@ def test_a_row_reads_with_its_header_and_the_header_is_no_statement() -> None:
     assert second.text == "| AL-500 | 5680 |"
 
 
+def test_a_row_reads_with_both_rows_of_its_header() -> None:
+    text = "| 档位 | 平日 |  | 假日 |\n| 档位 | 快件 | 慢件 | 快件 | 慢件 |\n| 同城 | 12 | 8 | 15 | 9 |"
+    (row,) = statements(Document(page_content=text))
+    assert row.readable == "档位：同城；平日 快件：12；平日 慢件：8；假日 快件：15；假日 慢件：9"
+
+
 def test_the_rule_under_a_header_is_no_statement() -> None:
     document = Document("| Item | Cost |\n|------|:----:|\n| Server A | 6,900 |")
     assert [one.readable for one in statements(document)] == ["Item: Server A; Cost: 6,900"]

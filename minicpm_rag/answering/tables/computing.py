@@ -129,6 +129,8 @@ class Computing(Comparing):
                 return None  # 车位每月多少钱 asks for no number of rows
             is_counted = mean is None and (spread is not None or self._is_counting())
             return self._of("count", (), group) if is_counted else None
+        if self.crossed and how_much is not None and (row := self._row_that_is_named()) is not None:
+            return TableQuery(self.tables, "rows", (), (), None, None, None, (row, *measures), self.on)
         asks = how_much is not None or not re.search(r"[a-z]", self.text)  # in Chinese its name alone asks for a sum
         if measures and asks and self.conditions and all(map(self._adds_up, measures)) and self._is_of_many():
             return self._of("sum", measures, group)
@@ -139,6 +141,12 @@ class Computing(Comparing):
         if measures or mean is not None or total is not None or counted is not None:
             return None
         return self._listed(asked, measures, is_listed=listed is not None, is_who=who is not None)
+
+    def _row_that_is_named(self) -> Field | None:
+        """The column whose text names one row; None where nothing or more is said of the rows."""
+        if len(self.conditions) != 1 or len(self.conditions[0].values) != 1:
+            return None
+        return self.conditions[0].field if self._names_one_row(self.conditions[0]) else None
 
     def _count(self, counted: re.Match[str], group: Field | None) -> TableQuery | None:
         """How many there are of what is asked for: a column that tells is added up, else names or rows are counted."""
@@ -339,8 +347,8 @@ class Computing(Comparing):
             if len(fields) > 1:
                 return None
             numeric += fields
-        numeric = list(dict.fromkeys(numeric))
-        if len(numeric) > 1:
+        numeric = self._without_what_is_counted(list(dict.fromkeys(numeric)))
+        if len(numeric) > 1 and not (self.crossed and len(numeric) == len(self.crossed)):
             return None
         if hint == "price" and not any(map(self._is_money, numeric)) and (price := self.hinted(hint)) is not None:
             return (price,)  # "the cheapest per unit" names no number of units
@@ -364,6 +372,24 @@ class Computing(Comparing):
                 return ()
             return None if field is None else (field,)
         return tuple(numeric)
+
+    def _without_what_is_counted(self, numeric: list[Field]) -> list[Field]:
+        """Of "how many bags were contaminated", "cracked pots" the column of those, where another counts all."""
+        if len(numeric) != 2:
+            return numeric
+        first, second = sorted(
+            (one for one in self.columns if set(one.fields) & set(numeric)), key=lambda one: one.start
+        )
+        before, between = self.text[: first.start], self.text[first.end : second.start]
+        if words.HOW_MANY_BEFORE.search(before) and words.BECAME.fullmatch(between):
+            thing, told = first, second
+        elif between == " " and words.PARTICIPLE.fullmatch(self.text[first.start : first.end]):
+            thing, told = second, first
+        else:
+            return numeric
+        self.columns = [one for one in self.columns if one is not thing]
+        self.says_what_became = True
+        return [field for field in numeric if field in told.fields]
 
     def _born(self) -> Field | None:
         """The column that says since when the rows' things are there; who joined first need not be the oldest.
@@ -553,7 +579,7 @@ class Computing(Comparing):
 
     def _is_counted(self, counted: re.Match[str], measures: tuple[Field, ...]) -> bool:
         """Whether the measure is what "how many" asks for: it stands beside it."""
-        if self.measured_periods:
+        if self.measured_periods or self.says_what_became:
             return True
         for mention in self.columns:
             if set(mention.fields) & set(measures):

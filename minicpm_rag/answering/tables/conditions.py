@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from minicpm_rag.answering.tables import vocabulary as words
+from minicpm_rag.answering.tables.crossed import crossed
 from minicpm_rag.answering.tables.mentions import Mention, column_mentions, folded, stem, value_mentions
 from minicpm_rag.answering.tables.question_words import QuestionWords
 from minicpm_rag.library.ledger.table_queries import Condition, Field
@@ -52,6 +53,17 @@ class Conditions(QuestionWords):
                 spans.append(span)
         return spans
 
+    def _crossed(self) -> None:
+        """Columns under a header of two rows: 周末儿童 is one of them, "adults at weekends" another."""
+        names = [(field.column, folded(self._column(field).name)) for field in self._numeric() if field.table == 0]
+        found = crossed(self.text, names)
+        if found is None or any(any(self.taken[start:end]) for start, end in found.spans):
+            return
+        for start, end in found.spans:
+            self._mark(start, end)
+            self.own += end - start
+        self.crossed = tuple(Mention(*span, (Field(column),)) for column, span in found.columns)
+
     def _mentions(self) -> None:
         values = value_mentions(self.text, self.original, self.tables, self.texts_within)
         columns = column_mentions(self.text, self.tables)
@@ -71,7 +83,7 @@ class Conditions(QuestionWords):
             self._mark(one.start, one.end)
             self.own += (one.end - one.start) * one.weight
         chosen.sort(key=lambda one: one.start)
-        self.columns = [one for one in chosen if not one.values]
+        self.columns = [*self.crossed, *(one for one in chosen if not one.values)]
         self.values = [one for one in chosen if one.values]
 
     def _beside_columns(self) -> None:

@@ -51,6 +51,8 @@ _SAYS_LITTLE = re.compile(
 _ITS_AMOUNT = re.compile(r"\s*[,，]\s*(?:(?:per|an?|each|one|half) )?\d*[\d.]*\s*\w{1,9}$")
 # Before what a place is called: 文化馆 of 市文化馆
 _VALUE_BEGINS = re.compile(r"^[市省县区](?=[一-鿿]{3})")
+# What is hired: 租雪服 of 雪服租赁
+_HIRED = re.compile(r"^([一-鿿]{2,6}?)的?(?:租赁|出租|租用|租借)费?$")
 # A maker's name before a model: 贝朗 of "贝朗 Dialog+", "Fresenius" of "Fresenius 4008S"
 _OF_A_MODEL = re.compile(r"(?P<maker>[一-鿿]{2,6}) ?[a-z0-9].*|(?P<maker_en>[a-zà-ÿ]{3,}) (?=\S*\d)\S+")
 # What a letter of a roster stands for
@@ -302,12 +304,17 @@ def _without_shared_endings(texts: tuple[str, ...]) -> dict[str, tuple[_Form, ..
         said[-size:]
         for said in plain.values()
         for size in range(2, _LONGEST_ENDING + 1)
-        if len(said) - size >= _LEAST_SHORTENED
+        if len(said) - size >= _LEAST_SHORTENED - 1
     )
     found: dict[str, tuple[_Form, ...]] = {}
     for text, said in plain.items():
         sizes = range(2, min(_LONGEST_ENDING, len(said) - _LEAST_SHORTENED) + 1)
-        found[text] = tuple(_Form((said[:-size],), _SHORTENED_WEIGHT) for size in sizes if ends[said[-size:]] > 1)
+        shared = [size for size in sizes if ends[said[-size:]] > 1]
+        short = [said[:-size] for size in shared]
+        # 夜场票 of 夜场滑雪票 beside 日场滑雪票
+        middles = [size for size in range(3, min(_LONGEST_ENDING, len(said) - 2) + 1) if ends[said[-size:]] > 1]
+        short += [f"{said[:-size]}{said[-1]}" for size in middles]
+        found[text] = tuple(_Form((one,), _SHORTENED_WEIGHT) for one in short)
     return found
 
 
@@ -327,6 +334,7 @@ def _value_forms(text: str) -> tuple[_Form, ...]:
         (bare, 0.9),
         (_ITS_AMOUNT.sub("", plain), 0.85),
         (_VALUE_BEGINS.sub("", plain), 0.7),
+        (_HIRED.sub(r"租\1", plain), 0.8),
     ]
     forms += [(maker, _SHORTENED_WEIGHT), *((said, 1.0) for said in _SHIFTS.get(plain, ()))]
     for words, weight in forms:

@@ -32,6 +32,8 @@ class QuestionWords:
     """The words of one question beside one table, or two that are joined."""
 
     measured_periods: tuple[Field, ...] = ()
+    crossed: tuple[Mention, ...] = ()  # columns under a header of two rows, named by both parts
+    says_what_became = False  # "how many bags were contaminated"
     asks_most = False
     row_count: re.Match[str] | None = None
     counts = False

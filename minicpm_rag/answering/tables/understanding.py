@@ -91,6 +91,9 @@ def _with_its_kind(question: str, table: DataTable) -> str:
     if len(kinds) == 1:
         question = _WHICH_KIND.sub(f"哪个{kinds[0].strip()}", question)
     names = {to_simplified(column.name.strip()) for column in table.columns}
+    for name in names:
+        if len(name) == 2 and name[1] == "名":  # 哪个池子 asks for the column 池名
+            question = question.replace(f"{name[0]}子", name)
 
     def called(match: re.Match[str]) -> str:
         thing, counter = match["thing"] or match["thing2"], match["counter"] or match["counter2"]
@@ -163,6 +166,7 @@ class _Reading(Computing):
         periods = self._spans()
         self._used_up()
         self._numbered()
+        self._crossed()
         self._mentions()
         self._beside_columns()
         self._changed()

@@ -148,6 +148,9 @@ ROW_COUNT = re.compile(
 EACH_ROW = re.compile(
     r"每一?(?:单|笔|条|次|件|张|份)|\bper (?:order|row|record|sale|transaction|item|invoice|ticket|flight|trip)\b"
 )
+HOW_MANY_BEFORE = re.compile(r"\bhow many (?:of the )?$")
+PARTICIPLE = re.compile(r"[a-z]+(?:ed|en|own)")  # "cracked", "broken", "grown"
+BECAME = re.compile(r" (?:were|was|are|is|got|have been|had been|had to be) (?:found )?")  # "bags were contaminated"
 DISTINCT = re.compile(r"不同|不重复|几种|多少种|\b(?:different|distinct|unique)\b")
 HOW_MUCH = re.compile(r"多少钱|(?:是|为|有|达)?多少|几何|\bhow much\b|\bwhat(?:'s| is| was| were| are)?\b")
 LIST = re.compile(
@@ -198,6 +201,8 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"年[龄纪]最小|最年轻|\byoungest\b"), LESS, "age"),
     (re.compile(r"最值钱|最有价值|\b(?:most valuable|worth (?:the )?most)\b"), MORE, "value"),
     (re.compile(r"最不值钱|\b(?:least valuable|worth (?:the )?least)\b"), LESS, "value"),
+    (re.compile(r"最烫|最热|\b(?:hottest|warmest)\b"), MORE, "temperature"),
+    (re.compile(r"最[冷凉冰]|\b(?:coldest|coolest)\b"), LESS, "temperature"),
     (re.compile(r"最重|\bheaviest\b"), MORE, "weight"),
     (re.compile(r"最轻|\blightest\b"), LESS, "weight"),
     # What comes next, where "most recent" would be the last: 最近要保养的, "the next to be serviced"
@@ -506,6 +511,7 @@ HINTED = {
     "hours": ("hours", "speed"),
     "extent": ("length", "hours", "distance", "mileage"),
     "weight": ("weight",),
+    "temperature": ("temperature", "水温", "气温", "室温", "体温"),
     "size": ("area",),
     "value": ("value", "price", "amount"),
     "date": ("date",),
@@ -602,7 +608,7 @@ _FILLER_WORDS_TEXT = """
     left
     lead leads led manage manages managed handle handles handled own owns owned
     need needed needs require required requires take-up happen happened supplied
-    arrive arrived serve served teach taught drive drove
+    arrive arrived give gave given serve served teach taught drive drove
     cover covered already win won play played sit sits sat seated
 """
 FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())

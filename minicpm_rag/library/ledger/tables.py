@@ -24,8 +24,8 @@ MOST_COLUMNS = 200  # what lies beyond is found by searching only
 _LEAST_ROWS = 2
 _SENTENCE_ENDS = "。.！!？?；;"
 _LONGEST_CAPTION = 80  # characters
-# "11月献血人次", "30 day returns": a number with more than a unit behind it, which no cell below has, is a name
-_COUNTED_NAME = re.compile(r"\d[\d.,]*\s*(?P<word>[^\W\d_].*)")
+# "11月献血人次", "30 day returns": more than a unit stands behind the number
+_COUNTED_NAME = re.compile(r"\d[\d.,]{0,12}\s?(?P<words>[一-鿿]{3,}|[a-z]+ [a-z].*)", re.IGNORECASE)
 _YEAR_NAME = re.compile(r"(?:19|20)\d\d(?:\s*([^\W\d_]+).*)?")
 
 
@@ -252,7 +252,7 @@ def _names_a_count(cell: str, position: int, rows: Sequence[Sequence[str]]) -> b
     """Whether a cell such as 11月献血人次 names a column: below are numbers, none with those words behind it."""
     found = _COUNTED_NAME.fullmatch(cell.strip())
     below = [cells[position].strip() for cells in rows if position < len(cells) and cells[position].strip()]
-    return found is not None and bool(below) and not any(found["word"] in text for text in below)
+    return found is not None and bool(below) and not any(found["words"] in text for text in below)
 
 
 def _caption(page: Page, table: Table) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from minicpm_rag.loaders.bounds import count
 from minicpm_rag.loaders.html.shown import inner_text, is_shown
-from minicpm_rag.text.table_headers import header_rows_of
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.text.table_headers import header_rows_of
 
 _MOST_HEADER_ROWS = 3
 

@@ -11,10 +11,10 @@ from minicpm_rag.loaders.elements import inside
 from minicpm_rag.loaders.html.formulas import formula_text
 from minicpm_rag.loaders.opendocument.names import CHART, DRAW, DUBLIN, FIELD, LINK, MATH, OFFICE, STYLE, TABLE, TEXT
 from minicpm_rag.loaders.opendocument.styles import Styles
-from minicpm_rag.text.table_headers import header_rows_of
 from minicpm_rag.loaders.word.runs import EMPTY, SYMBOLS, TICKED
 from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.text.struck import joined
+from minicpm_rag.text.table_headers import header_rows_of
 
 _DEEPEST = 60  # elements inside elements; lists and tables that people write have ten
 _MOST_REPEATED = 1000  # cells or rows with text that are given once and repeated

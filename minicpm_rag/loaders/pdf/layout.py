@@ -23,10 +23,10 @@ from minicpm_rag.loaders.pdf.glyphs import Glyphs
 from minicpm_rag.loaders.pdf.lines import Fragment, Line, fragments_of, lines_of, usual_size
 from minicpm_rag.loaders.pdf.strikes import Strikes
 from minicpm_rag.loaders.pdf.tables import Cell, FoundTable, table_in_grid, table_runs, text_ends_label
-from minicpm_rag.text.table_headers import joined_header
 from minicpm_rag.loaders.writer import table_line
 from minicpm_rag.records import Heading, Table
 from minicpm_rag.text.scripts import is_wide
+from minicpm_rag.text.table_headers import joined_header
 
 _BEGINS_ITEM = re.compile(
     r"[•·●▪◆■◦○►☐☒☑–—-]\s|\(?\d{1,3}[.、)）](?!\d)|第.{1,4}[章节節条條]"

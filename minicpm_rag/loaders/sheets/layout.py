@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from minicpm_rag.text.table_headers import header_rows_of, is_value
 from minicpm_rag.loaders.writer import PageWriter
+from minicpm_rag.text.table_headers import header_rows_of, is_value
 
 Row = tuple[int, list[str]]  # number in the file, cells
 

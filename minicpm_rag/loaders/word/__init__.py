@@ -22,7 +22,6 @@ from minicpm_rag.loaders.elements import inside
 from minicpm_rag.loaders.encodings import decode
 from minicpm_rag.loaders.mending import embedded_note, loaded_in_part
 from minicpm_rag.loaders.office import open_office
-from minicpm_rag.text.table_headers import header_rows_of
 from minicpm_rag.loaders.word.headings import level_by_look, tells_by_bold
 from minicpm_rag.loaders.word.numbering import Numbering, read_numbering
 from minicpm_rag.loaders.word.runs import FALLBACK, SKIPPED, TEXT_BOX, Runs, W
@@ -30,6 +29,7 @@ from minicpm_rag.loaders.writer import PageWriter, one_line
 from minicpm_rag.loaders.xml_parts import file_name, parsed_in_part
 from minicpm_rag.messages import Message
 from minicpm_rag.records import LoadedFile
+from minicpm_rag.text.table_headers import header_rows_of
 
 _WHAT = Message("loaders.word_document")
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
