@@ -16,10 +16,10 @@ from minicpm_rag.answering.composed import Composed, cell
 from minicpm_rag.answering.difference import difference
 from minicpm_rag.answering.extractive import Excerpt
 from minicpm_rag.answering.parts import Part
+from minicpm_rag.answering.quoting import chosen_for
+from minicpm_rag.answering.quoting import quoted as quoted_from
 from minicpm_rag.answering.style import AS_ASKED, Style
 from minicpm_rag.answering.tables import TableAnswer
-from minicpm_rag.answering.writing import chosen_for
-from minicpm_rag.answering.writing import quoted as quoted_from
 from minicpm_rag.library import Library
 from minicpm_rag.messages import Language, Message, text
 from minicpm_rag.records import (

@@ -1,7 +1,7 @@
-"""Write the answer from the passages found: by a model, or of quotes where there is none.
+"""Have a model write the answer from the passages found, cited while it writes, with what is to be said below it.
 
-Both take the answer as it was begun, with its question and passages, and yield the chain's events from the first
-text to the finished answer. Knows no retrieval.
+Takes the answer as it was begun, with its question and passages, and yields the chain's events from the first text
+to the finished answer. Where the model says nothing, quotes answer. Knows no retrieval.
 """
 
 from __future__ import annotations
@@ -9,22 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from minicpm_rag.answering.citations import CitedAnswer, quote_statements
-from minicpm_rag.answering.difference import difference
+from minicpm_rag.answering.citations import CitedAnswer
 from minicpm_rag.answering.extractive import Excerpt, excerpts
 from minicpm_rag.answering.guard import Guard
-from minicpm_rag.answering.prompt import build_prompt, echoes, headers, shape_for
-from minicpm_rag.answering.style import AS_ASKED, Length, Style
-from minicpm_rag.answering.which_more import which_more
+from minicpm_rag.answering.prompt import Prompt, build_prompt, echoes, headers, shape_for
+from minicpm_rag.answering.quoting import quote, quotes_of
+from minicpm_rag.answering.style import AS_ASKED, Style
 from minicpm_rag.llm.streams import is_ours, stream_text, token_counter
 from minicpm_rag.llm.thoughts import Anew
 from minicpm_rag.messages import Language, Message, text
 from minicpm_rag.records import (
     DOCUMENT_ID,
-    TABLE_HEADER,
     Answer,
     AnswerEvent,
     Citation,
@@ -36,7 +34,7 @@ from minicpm_rag.records import (
     Turn,
     Waiting,
 )
-from minicpm_rag.text.scripts import count_han, has_han, is_chinese
+from minicpm_rag.text.scripts import count_han, has_han
 from minicpm_rag.text.table_rows import ROWS
 
 if TYPE_CHECKING:
@@ -50,102 +48,38 @@ if TYPE_CHECKING:
 
 _COUNTED_OTHERWISE = 2  # tokens by which a text counts less than it had when it was generated
 _LETTERS = 24  # Latin letters or half as many Han characters, which are more than a name
-_MOST_QUOTED: dict[Length, int] = {"short": 1, "normal": 3, "detailed": 6}
-_ANSWERS = 0.5  # the reader's probability from which a passage is taken to answer
 # What a reader should know of an answer that ended before its end, by why the model's text ended.
 _CUT = {
     "length": Message("answering.cut_short"),
     "content_filter": Message("answering.cut_by_filter"),
     "broken": Message("answering.cut_by_connection"),
 }
+_SAID_NOTHING = Message("answering.said_nothing")
 
 
-def chosen_for(
-    begun: Answer,
-    readings: Sequence[Reading | None] = (),
-    *,
-    similarity: Similarity | None,
-    style: Style = AS_ASKED,
-    threshold: float = 0.0,
-) -> list[Excerpt]:
-    """The statements that answer best: those in the chosen language, where some of it answer.
+@dataclass(frozen=True)
+class Writer:
+    """A model, how it is asked, and what its sentences are proven with."""
 
-    `threshold` is that of the evidence.
-    """
-    return excerpts(
-        begun.standalone_question,
-        begun.documents,
-        readings,
-        most=_MOST_QUOTED[style.length],
-        similarity=similarity,
-        left_out=_in_another_language(begun.documents, readings, style),
-        threshold=threshold,
-    )
-
-
-def quote(
-    begun: Answer,
-    readings: Sequence[Reading | None] = (),
-    *,
-    page_text: PageText | None,
-    similarity: Similarity | None,
-    style: Style = AS_ASKED,
-    threshold: float = 0.0,
-) -> Iterator[AnswerEvent]:
-    """Answer with the statements that `chosen_for` finds."""
-    began = time.monotonic()
-    chosen = chosen_for(begun, readings, similarity=similarity, style=style, threshold=threshold)
-    answer = quoted(begun, chosen, page_text=page_text, style=style)
-    for line in answer.text.splitlines(keepends=True):
-        yield Text(line)
-    yield replace(answer, seconds=begun.seconds | {"generate": time.monotonic() - began})
-
-
-def quoted(begun: Answer, chosen: Sequence[Excerpt], *, page_text: PageText | None, style: Style = AS_ASKED) -> Answer:
-    """The answer that is made of these statements, and of what can be computed of them."""
-    question = begun.standalone_question
-    said: Message | None = None
-    if (subtracted := difference(question, chosen, begun.documents)) is not None:
-        result, high, low = subtracted.written
-        said, chosen = Message("answering.difference", result=result, high=high, low=low), subtracted.said_in
-    elif (compared := which_more(question, chosen, begun.documents)) is not None:
-        (name, other), (amount, others) = compared.names, compared.written
-        said = Message("answering.which_more", name=name, amount=amount, other=other, others=others)
-        chosen = compared.said_in
-    begun, chosen = _numbered_as_read(begun, chosen)
-    quotes, citations = _written(chosen, begun.documents, page_text)
-    if said is not None and citations:
-        quotes, citations = _below(text(style.language_for(question), said), quotes, citations)
-    return replace(begun, text=quotes, citations=citations, mode="extractive")
-
-
-def _below(said: str, quotes: str, citations: Sequence[Citation]) -> tuple[str, list[Citation]]:
-    """The quotes below what was computed of them, which has their marks."""
-    first = {one.number: replace(one, sentence_start=0, sentence_end=len(said)) for one in citations}
-    line = said + "".join(f"[{number}]" for number in sorted(first)) + "\n\n"
-    moved = [
-        replace(one, sentence_start=one.sentence_start + len(line), sentence_end=one.sentence_end + len(line))
-        for one in citations
-    ]
-    return line + quotes, [*(first[number] for number in sorted(first)), *moved]
+    llm: BaseLanguageModel[Any]
+    context_tokens: int
+    new_tokens: int
+    temperature: float
+    page_text: PageText | None
+    reader: Reader | None
+    style: Style = AS_ASKED
 
 
 def write(
     begun: Answer,
-    llm: BaseLanguageModel[Any],
+    writer: Writer,
     readings: Sequence[Reading | None] = (),
     *,
     history: Sequence[Turn],
-    page_text: PageText | None,
     similarity: Similarity | None,
-    reader: Reader | None,
-    context_tokens: int,
-    new_tokens: int,
-    temperature: float,
     cancel: threading.Event,
     config: RunnableConfig | None = None,
     has_evidence: bool = True,
-    style: Style = AS_ASKED,
     threshold: float = 0.0,
 ) -> Iterator[AnswerEvent]:
     """Answer with the model, cited while it writes. Closing it or setting `cancel` stops the model.
@@ -154,130 +88,182 @@ def write(
     stand the quotes that answer, where it `has_evidence` for any and no sentence is proven by one of them, and else
     those of other documents that answer as well.
     """
-    new_tokens = min(new_tokens, context_tokens // 2)  # a small window is halved between passages and answer
+    new_tokens = min(writer.new_tokens, writer.context_tokens // 2)  # a small window: half for passages, half to answer
     question = begun.standalone_question
-    language = style.language_for(question)
     prompt = build_prompt(
         question,
         begun.documents,
         history,
-        count_tokens=token_counter(llm),
-        limit_tokens=context_tokens - new_tokens,
-        shape=shape_for(getattr(llm, "parameters", None)),
-        style=style,
+        count_tokens=token_counter(writer.llm),
+        limit_tokens=writer.context_tokens - new_tokens,
+        shape=shape_for(getattr(writer.llm, "parameters", None)),
+        style=writer.style,
     )
+    draft = _Draft(question, prompt, writer, new_tokens, similarity=similarity)
+    yield from draft.events(cancel, config)
+    begun = replace(begun, thoughts=draft.thinking.text)
+    if not draft.cited.text and not draft.is_stopped:
+        begun = replace(begun, seconds=begun.seconds | draft.seconds, note=draft.cut or _SAID_NOTHING)
+        yield from quote(
+            begun,
+            readings,
+            page_text=writer.page_text,
+            similarity=similarity,
+            style=writer.style,
+            threshold=threshold,
+        )
+        return
+    answer = draft.answer(begun)
+    if not draft.is_stopped:
+        chosen = []
+        if has_evidence:
+            chosen = excerpts(question, prompt.documents, readings, similarity=similarity, threshold=threshold)
+        language = writer.style.language_for(question)
+        for part, citations in (
+            *_remarks(draft, answer, language),
+            *_quotes_below(answer, chosen, writer.page_text, language),
+        ):
+            before = "\n" if citations else "\n\n"
+            yield Text(before + part)
+            answer = _with_part(answer, before, part, citations)
+    yield answer
 
-    def begin() -> tuple[CitedAnswer, Guard]:
-        return (
-            CitedAnswer(question, prompt.documents, page_text=page_text, similarity=similarity, reader=reader),
-            Guard(question, echoes(), headers(prompt.documents, language)),
+
+class _Draft:
+    """What a model writes to a prompt: guarded and cited while it comes, and timed."""
+
+    def __init__(
+        self, question: str, prompt: Prompt, writer: Writer, new_tokens: int, *, similarity: Similarity | None
+    ) -> None:
+        self.is_stopped = False
+        self.cut: Message | None = None  # what is to be said where it ended before its end
+        self._question = question
+        self._prompt = prompt
+        self._writer = writer
+        self._new_tokens = new_tokens
+        self._similarity = similarity
+        self._begin()
+        self._began = time.monotonic()
+        self._first_token: float | None = None
+        self._all: float = 0.0
+        self.thinking = Thinking(self._began)
+
+    def _begin(self) -> None:
+        prompt, writer = self._prompt, self._writer
+        self.cited = CitedAnswer(
+            self._question,
+            prompt.documents,
+            page_text=writer.page_text,
+            similarity=self._similarity,
+            reader=writer.reader,
+        )
+        language = writer.style.language_for(self._question)
+        self.guard = Guard(self._question, echoes(), headers(prompt.documents, language))
+        self._written = ""
+
+    def events(self, cancel: threading.Event, config: RunnableConfig | None) -> Iterator[AnswerEvent]:
+        """Have it written: thoughts, waiting and text as they come."""
+        endings: list[str] = []
+        pieces = stream_text(
+            self._writer.llm,
+            self._prompt.messages,
+            cancel=cancel,
+            config=config,
+            on_end=endings.append,
+            on_thought=self.thinking.add,
+            temperature=self._writer.temperature,
+            max_new_tokens=self._new_tokens,
+        )
+        with closing(pieces):
+            for piece in pieces:
+                if (thought := self.thinking.take()) is not None:
+                    yield thought
+                if isinstance(piece, Waiting):
+                    yield piece
+                    continue
+                if isinstance(piece, Anew):  # what was shown so far was a thought
+                    self._begin()
+                    yield Text("", anew=True)
+                if self._first_token is None:
+                    self._first_token = time.monotonic() - self._began
+                self._written += piece
+                if shown := self.cited.add(self.guard.add(piece)):
+                    yield Text(shown)
+                if self.guard.ended:
+                    break
+        self.is_stopped = cancel.is_set()
+        if not self.is_stopped and not self.guard.ended:
+            ended = endings[-1] if endings else "length" if self._is_cut() else ""
+            self.cut = _CUT.get(ended)
+        is_cut = self.is_stopped or self.guard.loops or self.cut is not None
+        if rest := self.cited.add(self.guard.finish()) + self.cited.finish(is_cut=is_cut):
+            yield Text(rest)
+        self._all = time.monotonic() - self._began
+        if (thought := self.thinking.take()) is not None:
+            yield thought
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """How long it took to the first token, and to think."""
+        return ({} if self._first_token is None else {"first_token": self._first_token}) | self.thinking.seconds
+
+    def answer(self, begun: Answer) -> Answer:
+        """The answer of what was written."""
+        return replace(
+            begun,
+            text=self.cited.text,
+            citations=self.cited.citations,
+            unsupported=self.cited.unsupported,
+            documents=self._prompt.documents,
+            mode="stopped" if self.is_stopped else "model",
+            seconds=begun.seconds | self.seconds | {"generate": self._all},
+            note=self.cut,
+            tokens_per_second=self._speed(),
         )
 
-    cited, guard = begin()
-    began = time.monotonic()
-    first_token: float | None = None
-    written = ""
-    endings: list[str] = []
-    thinking = Thinking(began)
-    pieces = stream_text(
-        llm,
-        prompt.messages,
-        cancel=cancel,
-        config=config,
-        on_end=endings.append,
-        on_thought=thinking.add,
-        temperature=temperature,
-        max_new_tokens=new_tokens,
-    )
-    with closing(pieces):
-        for piece in pieces:
-            if (thought := thinking.take()) is not None:
-                yield thought
-            if isinstance(piece, Waiting):
-                yield piece
-                continue
-            if isinstance(piece, Anew):  # what was shown so far was a thought
-                (cited, guard), written = begin(), ""
-                yield Text("", anew=True)
-            if first_token is None:
-                first_token = time.monotonic() - began
-            written += piece
-            if shown := cited.add(guard.add(piece)):
-                yield Text(shown)
-            if guard.ended:
-                break
-    stopped = cancel.is_set()
-    cut = None
-    if not stopped and not guard.ended:
-        cut = _CUT.get(endings[-1]) if endings else _CUT["length"] if _is_cut(llm, written, new_tokens) else None
-    if rest := cited.add(guard.finish()) + cited.finish(is_cut=stopped or guard.loops or cut is not None):
-        yield Text(rest)
-    generate = time.monotonic() - began
-    if (thought := thinking.take()) is not None:
-        yield thought
-    seconds = begun.seconds | ({} if first_token is None else {"first_token": first_token}) | thinking.seconds
-    begun = replace(begun, thoughts=thinking.text)
-    if not cited.text and not stopped:  # the model said nothing
-        begun = replace(begun, seconds=seconds, note=cut or Message("answering.said_nothing"))
-        yield from quote(begun, readings, page_text=page_text, similarity=similarity, style=style, threshold=threshold)
-        return
-    written_answer = replace(
-        begun,
-        text=cited.text,
-        citations=cited.citations,
-        unsupported=cited.unsupported,
-        documents=prompt.documents,
-        mode="stopped" if stopped else "model",
-        seconds=seconds | {"generate": generate},
-        note=cut,
-        tokens_per_second=_speed(llm, written, generate - (first_token or 0.0)),
-    )
-    if stopped:
-        yield written_answer
-        return
-    said = (
-        cut,
-        Message("answering.looped") if guard.loops else None,
-        Message("answering.other_language") if _is_in_another_language(cited.text, language) else None,
-        Message("answering.across_languages")
-        if any(_is_across_languages(cited.text, one) for one in cited.citations)
-        else None,
-    )
-    below: list[tuple[str, list[Citation]]] = [(text(language, message), []) for message in said if message is not None]
-    if has_evidence:
-        chosen = excerpts(question, prompt.documents, readings, similarity=similarity, threshold=threshold)
-        quotes, citations = _written(chosen, prompt.documents, page_text)
-        if quotes and not any(_overlap(one, other) for one in cited.citations for other in citations):
-            below += [(text(language, Message("answering.documents_say")), []), (quotes, citations)]
-        elif others := _of_other_documents(chosen, cited.citations, prompt.documents):
-            # Of five projects with five leaders the model may name one at random.
-            below += [
-                (text(language, Message("answering.other_documents_say")), []),
-                _written(others, prompt.documents, page_text, with_names=True),
-            ]
-    for part, citations in below:
-        before = "\n" if citations else "\n\n"
-        yield Text(before + part)
-        written_answer = _with_part(written_answer, before, part, citations)
-    yield written_answer
+    def _is_cut(self) -> bool:
+        """Whether the limit ended the text: models do not say so themselves, and some count only roughly."""
+        llm, written = self._writer.llm, self._written
+        if not written.strip() or not is_ours(llm):
+            return False
+        in_a_sentence = written.rstrip()[-1].isalnum() or written.rstrip()[-1] in ",，、;；:："
+        return in_a_sentence and llm.get_num_tokens(written) >= self._new_tokens - _COUNTED_OTHERWISE
+
+    def _speed(self) -> float | None:
+        """Tokens a second after the first one, where the model counts its own tokens."""
+        llm, seconds = self._writer.llm, self._all - (self._first_token or 0.0)
+        if not is_ours(llm) or seconds <= 0 or not self._written:
+            return None
+        return float((llm.get_num_tokens(self._written) - 1) / seconds)
 
 
-def _in_another_language(
-    documents: Sequence[Document], readings: Sequence[Reading | None], style: Style
-) -> frozenset[int]:
-    """The numbers of the passages that are not in the chosen language, where the reader finds an answer in one that is.
+_Part = tuple[str, list[Citation]]  # text with its citations, whose places are those in it
 
-    Rows of tables are in no language.
-    """
-    foreign = {
-        number
-        for number, document in enumerate(documents, 1)
-        if style.language is not None
-        and not document.metadata.get(TABLE_HEADER)
-        and is_chinese(document.page_content) != (style.language == "zh")
-    }
-    own = (reading for number, reading in enumerate(readings, 1) if number not in foreign)
-    return frozenset(foreign) if any(one is not None and one.answers >= _ANSWERS for one in own) else frozenset()
+
+def _remarks(draft: _Draft, answer: Answer, language: Language) -> Iterator[_Part]:
+    """What is to be said of an answer below it."""
+    if draft.cut is not None:
+        yield text(language, draft.cut), []
+    if draft.guard.loops:
+        yield text(language, Message("answering.looped")), []
+    if _is_in_another_language(answer.text, language):
+        yield text(language, Message("answering.other_language")), []
+    if any(_is_across_languages(answer.text, one) for one in answer.citations):
+        yield text(language, Message("answering.across_languages")), []
+
+
+def _quotes_below(
+    answer: Answer, chosen: Sequence[Excerpt], page_text: PageText | None, language: Language
+) -> Iterator[_Part]:
+    """The statements that answer, where the answer quotes none of them; else those of documents it does not cite."""
+    quotes, citations = quotes_of(chosen, answer.documents, page_text)
+    if quotes and not any(_overlap(one, other) for one in answer.citations for other in citations):
+        yield text(language, Message("answering.documents_say")), []
+        yield quotes, citations
+    elif others := _of_other_documents(chosen, answer.citations, answer.documents):
+        # Of five projects with five leaders the model may name one at random.
+        yield text(language, Message("answering.other_documents_say")), []
+        yield quotes_of(others, answer.documents, page_text, with_names=True)
 
 
 class Thinking:
@@ -305,22 +291,6 @@ class Thinking:
         return untold
 
 
-def _numbered_as_read(begun: Answer, chosen: Sequence[Excerpt]) -> tuple[Answer, list[Excerpt]]:
-    """The answer and its excerpts with the passages in the order in which they are quoted: the first mark is [1]."""
-    first = list(dict.fromkeys(one.number for one in chosen))
-    order = [*first, *(number for number in range(1, len(begun.documents) + 1) if number not in first)]
-    moved = {number: place for place, number in enumerate(order, 1)}
-    documents = [begun.documents[number - 1] for number in order]
-    return replace(begun, documents=documents), [replace(one, number=moved[one.number]) for one in chosen]
-
-
-def _written(
-    chosen: Sequence[Excerpt], documents: Sequence[Document], page_text: PageText | None, *, with_names: bool = False
-) -> tuple[str, list[Citation]]:
-    statements = [(excerpt.number, excerpt.statement) for excerpt in chosen]
-    return quote_statements(statements, documents, page_text, with_names=with_names)
-
-
 def _of_other_documents(
     chosen: Sequence[Excerpt], citations: Sequence[Citation], documents: Sequence[Document]
 ) -> list[Excerpt]:
@@ -344,14 +314,6 @@ def _with_part(answer: Answer, before: str, part: str, citations: Sequence[Citat
     return replace(answer, text=answer.text + before + part, citations=[*answer.citations, *moved])
 
 
-def _is_cut(llm: BaseLanguageModel[Any], written: str, new_tokens: int) -> bool:
-    """Tell whether the limit ended the text: models do not say so themselves, and some count only roughly."""
-    if not written.strip() or not is_ours(llm):
-        return False
-    in_a_sentence = written.rstrip()[-1].isalnum() or written.rstrip()[-1] in ",，、;；:："
-    return in_a_sentence and llm.get_num_tokens(written) >= new_tokens - _COUNTED_OTHERWISE
-
-
 def _is_in_another_language(written: str, language: Language) -> bool:
     """Tell whether an answer is clearly in the other of the two languages; names and numbers have none."""
     latin, han = sum(character.isascii() and character.isalpha() for character in written), count_han(written)
@@ -363,10 +325,3 @@ def _is_across_languages(written: str, citation: Citation) -> bool:
     sentence = written[citation.sentence_start : citation.sentence_end]
     is_row = bool(ROWS.fullmatch(citation.quote))
     return not is_row and has_han(sentence) != has_han(citation.quote) and citation.quote[:1].isalpha()
-
-
-def _speed(llm: Any, written: str, seconds: float) -> float | None:
-    """Tokens a second after the first one, where the model counts its own tokens."""
-    if not is_ours(llm) or seconds <= 0 or not written:
-        return None
-    return float((llm.get_num_tokens(written) - 1) / seconds)

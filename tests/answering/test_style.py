@@ -13,8 +13,8 @@ from scripted_llm import ScriptedLLM
 from minicpm_rag.answering import build_chain
 from minicpm_rag.answering.extractive import excerpts
 from minicpm_rag.answering.prompt import echoes
+from minicpm_rag.answering.quoting import quote
 from minicpm_rag.answering.style import Style
-from minicpm_rag.answering.writing import quote
 from minicpm_rag.embedding.embedder import Embedder
 from minicpm_rag.library import Library
 from minicpm_rag.messages import Message, text

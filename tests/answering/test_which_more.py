@@ -6,8 +6,8 @@ import pytest
 from langchain_core.documents import Document
 
 from minicpm_rag.answering.extractive import Excerpt
+from minicpm_rag.answering.quoting import quote
 from minicpm_rag.answering.which_more import WhichMore, which_more
-from minicpm_rag.answering.writing import quote
 from minicpm_rag.records import Answer
 from minicpm_rag.text.statements import statements
 

@@ -262,20 +262,22 @@ def test_what_follows_a_summary_is_about_its_document_only_where_it_says_nothing
     assert said in answer.text and not (not_said and not_said in answer.text)
 
 
-def test_a_question_that_the_summarized_document_does_not_answer_is_asked_of_all(library: Library) -> None:
+def test_a_question_that_the_summarized_document_does_not_answer_is_asked_of_all(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (row,) = (row for row in library.documents(KB) if row.title == "contract B.md")
-    scopes: list[Scope] = []
+    scopes: list[Scope | None] = []
     made = chain(library)
-    retrieve = made._retrieve
+    retrieve = HybridRetriever.retrieve
 
-    def watched(text: str, scope: Scope, config: Any) -> Retrieval:
-        scopes.append(scope)
-        return retrieve(text, scope, config)
+    def watched(retriever: HybridRetriever, question: str, **options: Any) -> Retrieval:
+        scopes.append(options["filter"])
+        return retrieve(retriever, question, **options)
 
-    made._retrieve = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(HybridRetriever, "retrieve", watched)
     list(made.stream(Question("Where is the launch?", history=[Turn("Summarize contract B", "…")])))
     list(made.stream(Question("Where is the product launch?", history=[Turn("Summarize contract B", "…")])))
-    assert scopes == [Scope(documents=(row.id,)), Scope(), Scope()]
+    assert scopes == [Scope(documents=(row.id,)), None, None]
 
 
 def test_the_scope_says_which_documents_are_meant(library: Library) -> None:
