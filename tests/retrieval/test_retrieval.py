@@ -18,10 +18,11 @@ from minicpm_rag.embedding.embedder import ReadPassage, ReadQuestion
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.library import Library
 from minicpm_rag.records import Candidate
-from minicpm_rag.retrieval import DEPTH, HybridRetriever
+from minicpm_rag.retrieval import HybridRetriever
 from minicpm_rag.retrieval.evidence import SETTING, features
 from minicpm_rag.retrieval.fusion import dense_trust
 from minicpm_rag.retrieval.matching import QuestionMatch
+from minicpm_rag.retrieval.search import DEPTH
 from minicpm_rag.text.sentences import sentence_spans
 
 ANSWERED = [
@@ -206,7 +207,7 @@ def test_a_passage_that_only_words_found_is_compared_with_the_question_too(
     """In a large library it stands behind the nearest, which is no sign that it is far."""
     question = "Who built the mill at Oakford? 水泵"
     cosines = dict(library.dense_search("default", retriever.embedder.embed_query(question), 1000))
-    monkeypatch.setattr("minicpm_rag.retrieval.DEPTH", 3)
+    monkeypatch.setattr("minicpm_rag.retrieval.search.DEPTH", 3)
     trace = retriever.retrieve(question).trace
     assert trace is not None
     by_words = [one for one in trace.candidates if one.dense_rank is None]
