@@ -6,10 +6,10 @@ Knows one question's terms and their weights; not how passages were found nor ho
 from __future__ import annotations
 
 import math
-from collections import Counter
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, count, pairwise
+from itertools import accumulate, chain, compress, count, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from minicpm_rag import records
@@ -32,10 +32,11 @@ _EDGES = " \t\n.。?？!！,，;；:：\"'“”"
 class _PassageTerms:
     """A passage's terms, with what stands above it: title, headings, table header."""
 
-    above: set[str]
+    above: frozenset[str]
     sentences: set[frozenset[str]]  # what each holds of the question: most hold nothing
-    whole: Counter[str]
-    order: list[str]  # of the sentences
+    whole: frozenset[str]
+    counts: dict[str, int]  # of the question's terms in the whole, of those that it holds
+    places: dict[str, list[int]]  # of the question's terms among the terms of the sentences
     holds_question: bool  # word for word
 
 
@@ -69,11 +70,11 @@ class QuestionMatch:
 
         It is BM25 divided by what one mention of each term would give, so that long and short questions compare.
         """
-        return _strength(self._weights, self._terms(document).whole)
+        return _strength(self._weights, self._terms(document).counts)
 
     def content_strength(self, document: Document) -> float:
         """The same for the content words alone."""
-        return _strength(self._content, self._terms(document).whole)
+        return _strength(self._content, self._terms(document).counts)
 
     def best_sentence(self, document: Document) -> float:
         """The largest share of the question's weight in one sentence, with what stands above it, 0..1."""
@@ -90,30 +91,27 @@ class QuestionMatch:
 
     def content_of(self, document: Document) -> frozenset[str]:
         """The content words of the question that the passage holds, what stands above it apart."""
-        return frozenset(self._content.keys() & set(self._terms(document).order))
+        return frozenset(self._content.keys() & self._terms(document).places.keys())
 
     def coverage(self, documents: Sequence[Document]) -> float:
         """The share of the question's weight that the passages hold together, 0..1."""
-        texts = [self._terms(document).whole for document in documents]
+        texts = [self._terms(document).counts for document in documents]
         return _share(self._weights, {term for term in self._weights if any(term in text for text in texts)})
 
     def nearness(self, document: Document) -> float:
         """The share of neighbouring terms of the question that are near each other in the passage too, 0..1."""
-        read = self._terms(document)
-        held = [(one, other) for one, other in self._pairs if one in read.whole and other in read.whole]
-        if not held:
-            return _share(self._pairs, ())
-        places: dict[str, list[int]] = {term: [] for pair in held for term in pair}
-        for place in compress(count(), map(places.__contains__, read.order)):
-            places[read.order[place]].append(place)
+        places = self._terms(document).places
         near = {
-            (one, other) for one, other in held if any(abs(a - b) <= _NEAR for a in places[one] for b in places[other])
+            (one, other)
+            for one, other in self._pairs
+            if one in places and other in places
+            if any(abs(a - b) <= _NEAR for a in places[one] for b in places[other])
         }
         return _share(self._pairs, near)
 
     def are_alike(self, one: Document, other: Document) -> bool:
         """Whether the passages are versions of one text: most terms of the shorter stand in the longer."""
-        first, second = self._terms(one).whole.keys(), self._terms(other).whole.keys()
+        first, second = self._terms(one).whole, self._terms(other).whole
         return len(first & second) >= _ALIKE * min(len(first), len(second))
 
     def stands_in(self, document: Document) -> bool:
@@ -127,14 +125,24 @@ class QuestionMatch:
             text = document.page_content
             read = terms_of_each([text[start:end] for start, end in sentence_spans(text)])
             order = list(chain.from_iterable(read))
-            whole = Counter(chain(above, order))
+            whole = frozenset(chain(above, order))
+            ends = list(accumulate(map(len, read)))
+            places: dict[str, list[int]] = {}
+            holding: dict[int, set[str]] = {}  # by the number of the sentence
+            for place in compress(count(), map(self._weights.__contains__, order)):
+                places.setdefault(order[place], []).append(place)
+                holding.setdefault(bisect_right(ends, place), set()).add(order[place])
+            counts = {term: len(found) for term, found in places.items()}
+            for term in filter(self._weights.__contains__, above):
+                counts[term] = counts.get(term, 0) + 1
             # Each Han character is a term of its own: where one lacks, the text need not be folded.
-            may_hold = len(self._verbatim) > 1 and all(map(whole.__contains__, self._han))
+            may_hold = len(self._verbatim) > 1 and whole.issuperset(self._han)
             self._read[identity] = _PassageTerms(
-                set(above),
-                {frozenset(filter(self._weights.__contains__, sentence)) for sentence in read},
+                frozenset(above),
+                {frozenset(), *map(frozenset, holding.values())} if read else set(),
                 whole,
-                order,
+                counts,
+                places,
                 may_hold and self._verbatim in fold(text),
             )
         return self._read[identity]
@@ -163,11 +171,11 @@ def _share(weights: Mapping[_Held, float], held: Collection[_Held]) -> float:
     return sum(weight for one, weight in weights.items() if one in held) / everything if everything else 0.0
 
 
-def _strength(weights: Mapping[str, float], counts: Counter[str]) -> float:
+def _strength(weights: Mapping[str, float], counts: Mapping[str, int]) -> float:
     everything = sum(weights.values())
     found = sum(
         weight * counts[term] * (_SATURATION + 1) / (counts[term] + _SATURATION)
         for term, weight in weights.items()
-        if term in counts  # a Counter counts what it lacks by a function of Python's, which is slow
+        if term in counts
     )
     return found / everything if everything else 0.0

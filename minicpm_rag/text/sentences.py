@@ -11,7 +11,8 @@ import re
 from minicpm_rag.text.scripts import is_wide
 
 # A possible end: full-width marks and line ends always count, ASCII marks only with the right neighbours.
-_MARK = re.compile(r"[。！？；｡]+|…+|[!?]+|\.+|;|\n")
+# One class first, because the characters between marks are ruled out many times as quickly by one class as by six ways.
+_MARK = re.compile(r"[。！？；｡…!?.;\n](?:(?<=[。！？；｡])[。！？；｡]*|(?<=…)…*|(?<=[!?])[!?]*|(?<=\.)\.*|)")
 _ALWAYS = frozenset("。！？；｡…")
 _CLOSERS = frozenset("”’」』）〕】》〉〗)]}>*_")
 _STRAIGHT_QUOTES = frozenset("\"'")

@@ -9,13 +9,15 @@ import operator
 import re
 import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 from minicpm_rag.text.scripts import UNSPACED
 from minicpm_rag.text.simplified import to_simplified
 
+RUN = "\x04"  # before a run that is kept as it stands: no character of any term, nor white space
 # In scripts without spaces between words, overlapping pairs of characters stand in for words.
 _WORD = rf"[^\W_{UNSPACED}]+"
 _TOKEN = re.compile(rf"[{UNSPACED}]+|{_WORD}(?:[-._/@'&·+#]{_WORD})*(?:\+\+|#)?")
@@ -67,19 +69,47 @@ def terms_of_each(texts: Sequence[str]) -> list[list[str]]:
     return list(map(_cut, folded)) if len(folded) == len(texts) else list(map(terms, texts))
 
 
-def _cut(folded: str) -> list[str]:
+def pieces(text: str) -> list[str]:
+    """The terms of a text, but each run of Han as it stands, after the mark `RUN`: a third as long to keep."""
+    return _cut(fold(text), runs_as_they_stand=True)
+
+
+def of_pieces(pieces: Iterable[str]) -> list[str]:
+    """The terms that such pieces stand for; what is none of a run is a term already."""
     found: list[str] = []
-    for token in _TOKEN.findall(_THOUSANDS.sub("", folded)):
+    for piece in pieces:
+        if piece.startswith(RUN):
+            found.extend(_of_run(piece[1:]))
+        else:
+            found.append(piece)
+    return found
+
+
+def stands_in_runs(term: str) -> bool:
+    """Whether a term is a character or a pair of a script without spaces between words."""
+    return _UNSPACED_CHARACTER.match(term) is not None
+
+
+def _of_run(run: str) -> Iterator[str]:
+    return chain(run, map(operator.add, run, run[1:]))
+
+
+def _cut(folded: str, *, runs_as_they_stand: bool = False) -> list[str]:
+    found: list[str] = []
+    if "," in folded:
+        folded = _THOUSANDS.sub("", folded)
+    for token in _TOKEN.findall(folded):
         if token.isascii():  # of most words all that is left to do is to find the stem
             if token.isalpha():
                 found.append(_stem(token))
             else:
                 found.extend(_word_terms(token))
-        elif _UNSPACED_CHARACTER.match(token):
-            found.extend(token)
-            found.extend(map(operator.add, token, token[1:]))
-        else:
+        elif not _UNSPACED_CHARACTER.match(token):
             found.extend(_word_terms(token))
+        elif runs_as_they_stand:
+            found.append(RUN + token)
+        else:
+            found.extend(_of_run(token))
     return found
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
 
 import pytest
 
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library.ledger import keywords
+from minicpm_rag.text.terms import terms
 
 ROWS = [
     (1, "乾隆皇帝喜歡收藏書畫，型號 RX-7800 的相機除外。"),
@@ -148,3 +150,47 @@ def test_a_term_inside_another_is_not_counted_for_it(
     assert found[5] > found.get(6, 0.0)
     one = dict(keywords.search(connection, "kb_1", "cam", 5))
     assert set(one) == {5}
+
+
+RUNS = [
+    (1, "温室里的番茄每周浇水两次，番茄番茄。"),
+    (2, "哈哈哈，笑声传遍了 RX-7800 的展台。哈！"),
+    (3, "The greenhouse waters its tomatoes on Mondays."),
+    (4, "每周一浇水：Greenhouse 温室 B2"),
+    (5, ""),
+]
+
+
+@pytest.fixture
+def of_before(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """An index as a program before schema 14 stored it: each row keeps its terms."""
+    keywords.fill(connection, "kb_2", RUNS)
+    connection.executemany(
+        "UPDATE kb_2_rows SET terms = ? WHERE id = ?",
+        [(zlib.compress(" ".join(terms(text)).encode(), 1), row) for row, text in RUNS],
+    )
+    return connection
+
+
+@pytest.mark.parametrize("question", ["温室的番茄", "哈哈哈", "哈哈", "greenhouse 浇水", "rx7800", "tomatoes"])
+def test_rows_score_as_they_did_when_they_kept_their_terms(
+    of_before: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    monkeypatch.setattr(keywords, "ROWS_TOUCHED", 1)  # so that rows are scored here
+    keywords.fill(of_before, "kb_3", RUNS)
+    stored = [dict(of_before.execute(f"SELECT id, terms FROM {name}_rows")) for name in ("kb_2", "kb_3")]
+    assert stored[0] != stored[1]
+    before, now = (keywords.search(of_before, name, question, 5) for name in ("kb_2", "kb_3"))
+    assert now
+    assert [row for row, _ in now] == [row for row, _ in before]
+    assert [score for _, score in now] == pytest.approx([score for _, score in before])
+
+
+@pytest.mark.parametrize("name", ["kb_2", "kb_3"])
+def test_rows_of_before_and_new_ones_are_removed_wholly(of_before: sqlite3.Connection, name: str) -> None:
+    keywords.fill(of_before, "kb_3", RUNS)
+    keywords.remove(of_before, name, [row for row, _ in RUNS])
+    assert keywords.statistics(of_before, name, terms("温室 哈哈 greenhouse")) == keywords.Statistics(0, {}, 0.0)
+    of_before.execute(f"INSERT INTO {name}({name}) VALUES ('integrity-check')")
+    of_before.execute(f"CREATE VIRTUAL TABLE {name}_vocabulary USING fts5vocab({name}, 'row')")
+    assert of_before.execute(f"SELECT term FROM {name}_vocabulary").fetchall() == []

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from minicpm_rag.text.simplified import to_simplified
-from minicpm_rag.text.terms import fold, question_terms, terms, terms_of_each
+from minicpm_rag.text.terms import RUN, fold, of_pieces, pieces, question_terms, terms, terms_of_each
 
 
 def test_han_gives_characters_and_pairs() -> None:
@@ -96,3 +96,14 @@ def test_stemming_from_many_threads_mixes_no_words_up() -> None:
 )
 def test_texts_cut_together_give_the_terms_of_each(texts: list[str]) -> None:
     assert terms_of_each(texts) == [terms(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "年假有几天？3.14 元", "RX-7800 的相機，哈哈哈", "universities buy it", "東京タワー ไทย 서울"]
+)
+def test_pieces_stand_for_the_terms_of_a_text(text: str) -> None:
+    assert of_pieces(pieces(text)) == terms(text)
+
+
+def test_a_run_of_han_is_kept_as_it_stands() -> None:
+    assert pieces("年假有几天 RX-7") == [f"{RUN}年假有几天", "rx7", "rx", "7"]

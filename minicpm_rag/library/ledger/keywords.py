@@ -12,13 +12,13 @@ import re
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from minicpm_rag.errors import LibraryError
 from minicpm_rag.library.ledger.connection import Connection, is_sqlite
-from minicpm_rag.text.terms import question_terms, terms
+from minicpm_rag.text.terms import RUN, of_pieces, pieces, question_terms, stands_in_runs, terms
 
 # Rows a question may touch in the index: frequent terms beyond it cost most and weigh least. They are left
 # out of the search and count again when its best rows are scored.
@@ -101,7 +101,8 @@ def _create_tables(connection: Connection, name: str) -> None:
         )
         return
     # The tokenizer "ascii" takes every non-ASCII character for a letter, so only our own blanks separate terms.
-    # A contentless table keeps no copy of the terms; ours is compressed (docs/decisions.md).
+    # A contentless table keeps no copy of the terms; ours is compressed (docs/decisions.md), and has runs of Han as
+    # they stand. Rows of before schema 14 have their terms instead.
     connection.execute(
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5(terms, content='', tokenize=\"ascii tokenchars '_+#'\")"
     )
@@ -140,14 +141,16 @@ def add(connection: Connection, table: str, rows: Iterable[tuple[int, str]]) -> 
 
 def _add_rows(connection: Connection, name: str, rows: Iterable[tuple[int, str]]) -> Counter[str]:
     """Add rows without counting them in; returns what is to be counted."""
-    segmented = [(row, _keys(connection, terms(text))) for row, text in rows]
+    cut = [(row, pieces(text)) for row, text in rows]
+    segmented = [(row, _keys(connection, of_pieces(found))) for row, found in cut]
     if is_sqlite(connection):
-        packed = [(row, " ".join(found)) for row, found in segmented]
         connection.executemany(
             f"INSERT INTO {name}_rows(id, terms) VALUES (?, ?)",
-            ((row, zlib.compress(text.encode(), 1)) for row, text in packed),
+            ((row, zlib.compress(" ".join(found).encode(), 1)) for row, found in cut),
         )
-        connection.executemany(f"INSERT INTO {name}(rowid, terms) VALUES (?, ?)", packed)
+        connection.executemany(
+            f"INSERT INTO {name}(rowid, terms) VALUES (?, ?)", ((row, " ".join(found)) for row, found in segmented)
+        )
     else:
         connection.executemany(
             f"INSERT INTO {name}_rows(id, length, terms) VALUES (?, ?, ?)",
@@ -283,15 +286,54 @@ def _rescored(
 ) -> list[tuple[int, float]]:
     """Score rows by all terms of the question, those left out of the search too."""
     weights = {term: (weight or known.weight)(term) for term in known.frequencies}
-    # Less than half the time of cutting each row into its terms; the first letters rule most terms out at once.
-    first = re.escape("".join({term[0] for term in weights}))
-    longest_first = "|".join(map(re.escape, sorted(weights, key=len, reverse=True)))
-    wanted = re.compile(rf" (?=[{first}])({longest_first})(?= )")
+    counted = _Counted(weights)
     scores = [
-        (row, _bm25(Counter(wanted.findall(f" {text} ")), text.count(" ") + 1, weights, known.terms_per_row))
-        for row, text in _texts_of(connection, name, rows)
+        (row, _bm25(*counted.of(text), weights, known.terms_per_row)) for row, text in _texts_of(connection, name, rows)
     ]
     return sorted(scores, key=lambda item: (-item[1], item[0]))
+
+
+class _Counted:
+    """How often some terms stand in rows as these are kept: their terms or pieces, separated by blanks."""
+
+    def __init__(self, wanted: Collection[str]) -> None:
+        in_runs = [term for term in wanted if stands_in_runs(term)]
+        twins = [term for term in in_runs if len(term) == 2 and term[0] == term[1]]
+        words = [term for term in wanted if term not in in_runs]
+        self._once = [term for term in in_runs if term not in twins]
+        # A run of three times one character holds two such pairs, of which `str.count` would find one.
+        self._twins = [(term, re.compile(f"{term[0]}(?={term[1]})")) for term in twins]
+        self._word = _standing_alone(words) if words else None
+        self._any = _standing_alone(wanted)
+
+    def of(self, text: str) -> tuple[dict[str, int], int]:
+        """The counts of those that the row holds, and the number of all its terms."""
+        if RUN not in text:  # without Han, or stored before runs were kept as they stand
+            return _tally(self._any.findall(f" {text} ")), text.count(" ") + 1
+        counts = {term: count for term in self._once if (count := text.count(term))}
+        for term, pattern in self._twins:
+            if count := len(pattern.findall(text)):
+                counts[term] = count
+        if self._word is not None:
+            counts.update(_tally(self._word.findall(f" {text} ")))
+        # A run of three characters, which has a mark before it, has three terms and two pairs.
+        return counts, sum(2 * len(piece) - 3 if piece[0] == RUN else 1 for piece in text.split(" "))
+
+
+def _tally(terms: Iterable[str]) -> dict[str, int]:
+    """A quarter of a `Counter`'s time, for the few terms of a row."""
+    counts: dict[str, int] = {}
+    for term in terms:
+        counts[term] = counts.get(term, 0) + 1
+    return counts
+
+
+def _standing_alone(terms: Collection[str]) -> re.Pattern[str]:
+    """A pattern of the terms between blanks."""
+    # Less than half the time of cutting each row into its terms; the first letters rule most terms out at once.
+    first = re.escape("".join({term[0] for term in terms}))
+    longest_first = "|".join(map(re.escape, sorted(terms, key=len, reverse=True)))
+    return re.compile(rf" (?=[{first}])({longest_first})(?= )")
 
 
 def _bm25(counts: Mapping[str, int], length: int, weights: Mapping[str, float], terms_per_row: float) -> float:
@@ -301,11 +343,11 @@ def _bm25(counts: Mapping[str, int], length: int, weights: Mapping[str, float], 
 
 
 def _terms_of(connection: Connection, name: str, rows: list[int]) -> Iterator[tuple[int, list[str]]]:
-    return ((row, text.split()) for row, text in _texts_of(connection, name, rows))
+    return ((row, of_pieces(text.split())) for row, text in _texts_of(connection, name, rows))
 
 
 def _texts_of(connection: Connection, name: str, rows: list[int]) -> Iterator[tuple[int, str]]:
-    """Rows with their terms, separated by blanks."""
+    """Rows with their terms, or pieces that stand for them, separated by blanks."""
     for group in _groups(rows):
         query = f"SELECT id, terms FROM {name}_rows WHERE id IN ({','.join('?' * len(group))})"
         for row, stored in connection.execute(query, group):
