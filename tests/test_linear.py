@@ -59,6 +59,7 @@ PARTS = (
 FEW_CHARACTERS = {
     "minicpm_rag.text.courtesies._AFTER": "without_courtesies: 60 characters",
     "minicpm_rag.text.comparisons._": "sides: 400 characters",
+    "minicpm_rag.text.corrections._": "taken_back: 300 characters",
     "minicpm_rag.text.dates._PATTERNS": "understand: 400 characters",
     "minicpm_rag.text.cells._COMMA_DECIMAL": "number, _has_comma_decimals: 60 characters",
     "minicpm_rag.text.cells._HEADER_UNIT": "split_unit: the last 60 characters",

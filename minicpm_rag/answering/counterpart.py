@@ -33,7 +33,7 @@ _IDENTITY = re.compile(
 _OBJECT = re.compile(
     rf"(?P<before>(?:{_ASKS}[^?]*? )?{_DOES} {_PERSON} \w+ )(?P<thing>[\w'’-]+(?: [\w'’-]+){{0,3}})", re.IGNORECASE
 )
-_PLACED = re.compile(rf"(?P<preposition>{_PREPOSITION})\b .+", re.IGNORECASE)
+_PLACED = re.compile(rf"(?P<preposition>{_PREPOSITION}|of)\b .+", re.IGNORECASE)
 _HAS_PREPOSITION = re.compile(rf"\b(?:{_PREPOSITION}|of)\b", re.IGNORECASE)
 _LENGTH = re.compile(
     r"\b(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half(?: an?)?)[ -]"

@@ -17,7 +17,8 @@ from minicpm_rag.records import DOCUMENT_ID, EVIDENCE, HEADINGS, PAGE, SCORE, ST
 from minicpm_rag.retrieval.rivals import speaks_of_rival
 from minicpm_rag.text.claims import codes, holds_name
 from minicpm_rag.text.comparisons import asks_for_list, own_terms, sides
-from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, asks_for, content_terms, holds
+from minicpm_rag.text.corrections import stands_in, taken_back
+from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, asks_for, content_terms, holds, is_content
 from minicpm_rag.text.ranges import fitting
 from minicpm_rag.text.scripts import has_han, is_han
 from minicpm_rag.text.sections import section_at
@@ -58,6 +59,7 @@ _BESIDE_THE_POINT = 0.5  # a passage with less than this share of the best one's
 _NAMED = 0.6  # of the terms of a side: what holds less does not speak of it
 _MOST_OF_A_SIDE = 12  # statements that are paired with those of the other
 _MOST_ITEMS = 12
+_STATEMENTS_OF_AN_ITEM = 1.5  # on the average of a list
 # What takes something away from the sentence before it
 _EXCEPTION = re.compile(
     r"\s*(?:但(?!是否)|不过|然而|除外|例外|否则|上述(?:规定|期限|标准)不适用|however\b|but\b|except|unless\b|otherwise\b"
@@ -172,7 +174,7 @@ def excerpts(
     compared = sides(question)
     chosen = (_both_sides(compared, scored) if compared else []) or _best_of(question, heard or scored, most)
     chosen = [found for found in chosen if not _only_asks(found)] or chosen
-    chosen = _rows_meant(question, chosen)
+    chosen = _with_corrections(_rows_meant(question, chosen), scored)
     return [Excerpt(found.one.number, found.one.statement, found.score) for found in _in_reading_order(chosen)]
 
 
@@ -294,6 +296,22 @@ def _with_exceptions(chosen: Sequence[_Scored], ranked: Sequence[_Scored]) -> li
     return found
 
 
+def _with_corrections(chosen: Sequence[_Scored], ranked: Sequence[_Scored]) -> list[_Scored]:
+    """The chosen with the statements that take back an amount or a time which one of them says."""
+    taken = [(found, taken_back(found.one.statement.text)) for found in ranked if found not in chosen]
+    return [*chosen, *(found for found, values in taken if any(_takes_back(found, values, one) for one in chosen))]
+
+
+def _takes_back(found: _Scored, values: frozenset[str], chosen: _Scored) -> bool:
+    """Whether the one takes back a value of the chosen: they speak of the same, more plainly so in two documents."""
+    one, other = found.one, chosen.one
+    if not any(stands_in(value, other.statement.text) for value in values):
+        return False
+    shared = {term for term in one.terms & other.terms if len(term) > 1 and term.isalpha() and is_content(term)}
+    is_one_file = _file(one.passage, one.number) == _file(other.passage, other.number)
+    return len(shared) >= (1 if is_one_file else 2)
+
+
 def _both_sides(compared: tuple[str, str], ranked: Sequence[_Scored]) -> list[_Scored]:
     """The statements on both sides of a comparison that fit together best; none where one side is not spoken of."""
     about: list[list[tuple[float, _Scored]]] = []
@@ -364,6 +382,9 @@ def _list_around(best: _Scored, ranked: Sequence[_Scored]) -> list[_Scored]:
         first -= 1
     while last + 1 < len(there) and is_item[last + 1]:
         last += 1
+    lines = {text.rfind("\n", 0, found.one.statement.start) for found in there[first : last + 1]}
+    if last + 1 - first > _STATEMENTS_OF_AN_ITEM * len(lines):
+        return []  # numbered minutes and clauses, which say several things each, are no list
     # Nothing but marks stands between a list and the line that leads to it: no heading.
     if first > 0 and leads[first - 1] and not _WORD.search(text, *_between(there[first - 1], there[first])):
         first -= 1

@@ -15,7 +15,7 @@ from minicpm_rag.messages import Language
 from minicpm_rag.records import Turn
 from minicpm_rag.text.numerals import is_numeral
 from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, chinese_words, content_terms, language_of
-from minicpm_rag.text.scripts import HAN
+from minicpm_rag.text.scripts import HAN, is_han
 from minicpm_rag.text.terms import terms
 
 _PRONOUN_ZH = re.compile(
@@ -77,6 +77,12 @@ _NO_SUBJECT_EN = "above below beyond after before more less least most happen ap
 _SUPERLATIVE_ZH = re.compile(rf"最(?:便宜|[{HAN}])")
 # 围棋班的学费: what another thing is asked for, where the first word is no asking one
 _OF_ANOTHER_ZH = re.compile(rf"(?P<owner>[^的，,？?]{{2,16}})的(?P<asked>[{HAN}]{{2,8}})")
+_OWNED_ZH = re.compile(
+    r"(?:请问)?(?P<owner>[^的，,？?]{2,16})的(?P<asked>[^的，,？?]{1,8}?)(?=由|是|为|有|在|叫|多|什么|谁|几|哪|怎)"
+)
+_OFFICE_ZH = re.compile(r"(?:[长员师]|主任|经理|总监|主管|书记|主席|秘书|干事|助理|会计|出纳|领队|教练|代表|负责人)$")
+_ADDRESS_ZH = re.compile(r"邮箱|电邮|传真|微信|手机|邮编|网址|预算|经费|工资|职务|职称|班次|学历")
+_SAYS_NO_KIND = frozenset("第一二三四五六七八九十大小新老公司有")
 # How an answer begins that was computed: "**Golf** (Mileage: 28,000 km)"
 _COMPUTED = re.compile(r"\*\*(?P<label>[^*\n]{1,60})\*\*\s*[(（]")
 _ASKS_WHICH = re.compile(r"哪|谁|\b(?:which|who|what)\b", re.IGNORECASE)
@@ -214,6 +220,8 @@ def _counterpart_replaced_zh(question: str, before: str) -> str:
     own = only_named(question)
     if not content_terms(own):
         return ""
+    if instead := _owner_replaced_zh(own, before):
+        return instead
     parts = [part for part in _subject_zh(before).split("的") if part]
     words = chinese_words("的".join(parts))
     kinds = dict(chinese_words(own))
@@ -223,6 +231,24 @@ def _counterpart_replaced_zh(question: str, before: str) -> str:
         same_kind = [word for word, kind in words if kind in {"ns", "nr", "nt", "eng", "t"} and kind in kinds.values()]
         best = same_kind[0] if same_kind else _only_noun_zh(own, before)
     return before.replace(best, own, 1) if best else ""
+
+
+def _owner_replaced_zh(own: str, before: str) -> str:
+    """The question before, asked of another owner, or of something else that its owner has.
+
+    庙会的预算, 灯会呢？ and 队长的电话, 领队呢？ are of another owner: both are persons by their offices, or share a
+    character that what is asked has not. 庙会的预算, 地址呢？ is of the same.
+    """
+    found = _OWNED_ZH.match(before)
+    if found is None or "的" in own or _common_end(found["asked"], own):
+        return ""
+    offices = [_OFFICE_ZH.search(one) is not None for one in (own, found["owner"], found["asked"])]
+    if _PROPERTY_ZH.fullmatch(own) or _ADDRESS_ZH.fullmatch(own) or (offices[0] and not offices[1]):
+        return f"{found['owner']}的{own}是{'谁' if offices[0] else '什么'}？"
+    shared = set(filter(is_han, own)) & set(found["owner"]) - set(found["asked"]) - _SAYS_NO_KIND
+    if offices != [True, True, False] and (not shared or offices[0] != offices[1]):
+        return ""
+    return f"{before[: found.start('owner')]}{own}{before[found.end('owner') :]}"
 
 
 def _only_noun_zh(own: str, before: str) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from minicpm_rag.text.dates import days_of
 from minicpm_rag.text.scripts import has_han
 from minicpm_rag.text.table_rows import cells
 from minicpm_rag.text.terms import fold
@@ -37,11 +38,14 @@ def named(question: str, rows: Sequence[tuple[str, str]]) -> list[bool]:
 
 def _named_cells(plain: str, header: str, row: str) -> list[str]:
     found = []
+    days = days_of(plain)
     for name, cell in zip_longest(cells(header), cells(row), fillvalue=""):
         said = fold(cell).strip()
         if not 0 < len(said) <= _LONGEST:
             continue
-        if has_han(said):
+        if same := days & days_of(said) if days else days:
+            said, is_named = str(sorted(same)), True  # however the day is written
+        elif has_han(said):
             is_named = len(said) >= _SHORTEST_HAN and said in plain
         elif any(map(str.isalpha, said)):
             is_named = len(said) >= _SHORTEST and _stands_in(said, plain)

@@ -41,6 +41,13 @@ _TOTAL_ZH = re.compile(
     r"|^(?:金额|销售额|费用|支出|花了?)(?:合计|总计|一共|共)?(?:是|为|有)?多少(?:钱|元)?$"
 )
 _NAME_EN = re.compile(r"(?<=[a-z,] )(?:the |project )?(?P<name>[A-Z][\w-]*(?: (?:[A-Z][\w-]*|\d+))*)")
+# What is done to, at the end: "Who leads the trial", "Which firm will lay the new floor"
+_THING_EN = re.compile(
+    r"^(?:who|(?:which|what) \w+)(?: (?:will|is|was|has|have|did|does|do|should|must|going|to)){0,3} [a-z]+ "
+    r"(?P<thing>(?:the|our|this|a|an) "
+    r"(?:(?!(?:the|our|a|an|and|or|of|in|on|at|for|with|to|by|from)\b)[\w'’-]+ ?){1,4})$",
+    re.IGNORECASE,
+)
 _PRONOUN_EN = re.compile(r"\b(?:it|he|she|him|(?P<owns>its|his|her))\b", re.IGNORECASE)
 
 # Several aspects of several things
@@ -170,6 +177,11 @@ def _completed_en(question: str, first: str) -> str:
     if len(names) == 1 and (pronoun := _PRONOUN_EN.search(question)) is not None:
         instead = f"{names[0]}'s" if pronoun["owns"] else names[0]
         return f"{question[: pronoun.start()]}{instead}{question[pronoun.end() :]}"
+    thing, it = _THING_EN.search(first), _PRONOUN_EN.search(question)
+    if thing is not None and it is not None and it.group().lower() in ("it", "its"):
+        # "Who will lay the floor and what does it cost?": the floor
+        instead = f"{thing['thing']}'s" if it["owns"] else thing["thing"]
+        return f"{question[: it.start()]}{instead}{question[it.end() :]}"
     return carry_over(question, [Turn(first, "")]).rstrip("?") if points_back(question) else question
 
 

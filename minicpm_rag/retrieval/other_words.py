@@ -30,6 +30,13 @@ _WORDS_TEXT = """
     差旅, 出差
     装修, 翻新, 修缮, 改造
     renovation, refurbishment
+    周一, 星期一, 礼拜一
+    周二, 星期二, 礼拜二
+    周三, 星期三, 礼拜三
+    周四, 星期四, 礼拜四
+    周五, 星期五, 礼拜五
+    周六, 星期六, 礼拜六
+    周日, 星期日, 星期天, 周天, 礼拜天, 礼拜日
 """
 _LINES = [tuple(word.strip() for word in line.split(",")) for line in _WORDS_TEXT.strip().splitlines()]
 _OTHERS: Mapping[str, tuple[str, ...]] = {

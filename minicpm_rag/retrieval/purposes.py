@@ -21,13 +21,13 @@ _FOR_EN = re.compile(
 )
 # A time, or the whole of an organisation, is no purpose.
 _NO_PURPOSE = re.compile(
-    r"[年月季期]|部门?$|公司|单位|全部|整个|总|合计|我们|本|该|这|那|每|\d"
+    r"年(?!会|货|夜|礼|饭)|[月季期]|部门?$|公司|单位|全部|整个|总|合计|我们|本|该|这|那|每|\d"
     r"|\b(?:years?|months?|quarters?|seasons?|departments?|company|office|team|whole|each|every|projects?|it|them)\b"
 )
 
 
 def is_for_nothing_known(question: str, frequencies: Callable[[Sequence[str]], Mapping[str, int]]) -> bool:
-    """Whether money is asked after that is for a thing of which the library has no word."""
+    """Whether money is asked after that is for a thing of which the library, or one document, has no word."""
     plain = fold(question).strip()
     match = None if len(plain) > LONGEST else (_FOR_ZH if has_han(plain) else _FOR_EN).search(plain)
     if match is None or _NO_PURPOSE.search(match["of"]):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
@@ -259,13 +259,16 @@ class Search:
         """Have the first candidates read; the one that alone answers goes first."""
         question = self._question
         readings = reader.read(question, [candidate.document for candidate in candidates[:READ]])
-        has_own_purpose = is_for_nothing_known(question, self._frequencies)
+        is_of_another_purpose = cache(
+            lambda document: is_for_nothing_known(question, partial(self._frequencies_in, [document]))
+        )
         is_chinese = language_of(question) == "zh"
         for candidate, reading in zip(candidates, readings, strict=False):
             candidate.reading = reading
-            if has_own_purpose and reading.answers < SURE:
-                is_foreign = is_in_chinese(candidate.document.page_content) != is_chinese
-                candidate.is_lacking = candidate.is_lacking or not is_foreign
+            is_foreign = is_in_chinese(candidate.document.page_content) != is_chinese
+            if reading.answers < SURE and not is_foreign:
+                document = candidate.document.metadata[records.DOCUMENT_ID]
+                candidate.is_lacking = candidate.is_lacking or is_of_another_purpose(document)
             if reading.answers < UNSEEN and lacks_office(question, with_above(candidate.document)):
                 candidate.is_lacking = True
             if tells_something_else(question, candidate.document, reading):
@@ -339,7 +342,10 @@ class Search:
         return {term: statistics.weight(term) for term in wanted}
 
     def _frequencies(self, wanted: Sequence[str]) -> dict[str, int]:
-        return dict(self._library.keyword_statistics(self._knowledge_base, wanted, within=self._within).frequencies)
+        return self._frequencies_in(self._within, wanted)
+
+    def _frequencies_in(self, within: Collection[int] | None, wanted: Sequence[str]) -> dict[str, int]:
+        return dict(self._library.keyword_statistics(self._knowledge_base, wanted, within=within).frequencies)
 
     def _abilities(self) -> Mapping[str, float]:
         """How well the embedder reads each script; where nobody measured it, what its vocabulary knows of each."""

@@ -20,6 +20,7 @@ IsWord = Callable[[str], bool]
 _WORD = re.compile(r"(?<![A-Za-z'’-])[A-Za-z]{4,24}(?![A-Za-z-]|['’](?!s\b))")
 _HAN_RUN = re.compile(rf"[{HAN}]{{3,}}")
 _ENDING = re.compile(r"(?<=[a-z]{5})(?:e?s|e?d)$")
+_SHORTEST_TERM = 4  # letters of the term of what was meant: "friing" has that of Fri, and is no word
 _MOST_WORDS = 40  # in one question
 
 
@@ -45,6 +46,7 @@ def _with_words_corrected(question: str, count: Count, is_word: IsWord) -> str:
             if len(one) <= len(typed)
             or not (typed.startswith(_term(one)) or (ended is not None and one.startswith(ended)))
         ]
+        possible = [one for one in possible if len(_term(one)) >= _SHORTEST_TERM]
         found = count(list(dict.fromkeys(map(_term, possible))))
         best = max(possible, key=lambda other: found.get(_term(other), 0), default=word)
         if found.get(_term(best)):

@@ -40,6 +40,13 @@ _PATTERNS = [
     re.compile(rf"\b(?P<mn>{_NAME})\b\.?"),
     re.compile(rf"(?<![\d.,-])(?P<y>{_YEAR})(?:\s*年(?:度)?|(?![\d.,]*\d|\s*[%元万]))"),
 ]  # fmt: skip
+_DAY = r"(?P<d>[12]\d|3[01]|0?[1-9])"
+_DAYS = [
+    re.compile(rf"(?<!\d)(?P<m>1[0-2]|0?[1-9])\s*月\s*{_DAY}\s*[日号]?(?!\d)"),
+    re.compile(rf"(?<!\d){_YEAR}[-/.](?P<m>1[0-2]|0?[1-9])[-/.]{_DAY}(?!\d)"),
+    re.compile(rf"\b(?P<mn>{_NAME})\.?\s+{_DAY}(?:st|nd|rd|th)?\b(?!\d)"),
+    re.compile(rf"\b{_DAY}(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<mn>{_NAME})\b"),
+]  # fmt: skip
 _BEFORE = re.compile(
     r"\b(?P<b>before|until|till|prior to|up to|by)\s+(?:the end of\s+)?$|\b(?P<a>after|since|from"
     r"|starting)\s+$|(?P<s>自从?|从)\s*$"
@@ -81,6 +88,17 @@ def date_spans(question: str) -> list[DateSpan]:
             taken[match.start() : match.end()] = [True] * (match.end() - match.start())
             found.append(_span(match))
     return [_related(question, span) for span in _joined(question, sorted(found, key=lambda span: span.start))]
+
+
+def days_of(text: str) -> frozenset[tuple[int, int]]:
+    """The days that a text folded to one case names, whatever their year, as (month, day): 12月6日, "6 December"."""
+    return frozenset(
+        (month, int(said["d"]))
+        for pattern in _DAYS
+        for match in pattern.finditer(text)
+        for said in [match.groupdict()]
+        for month in [int(said["m"]) if said.get("m") else _MONTHS[said["mn"] or ""]]
+    )
 
 
 def _span(match: re.Match[str]) -> DateSpan:

@@ -69,6 +69,42 @@ def test_a_heading_is_no_answer() -> None:
     assert [one.statement.text for one in excerpts("年假规定是什么？", [passage])] == ["满十年的员工有十五天年假。"]
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "correction"),
+    [
+        (
+            "供暖什么时候开始？",
+            "供暖定于11月15日开始，为期四个月。请提前打开阀门。更正：供暖不是11月15日，是11月10日。",
+            "11月10日",
+        ),
+        (
+            "When does the regatta begin?",
+            "The regatta begins on 4 June at the old pier. Bring a raincoat. The regatta moved from 4 June to 11 June.",
+            "11 June",
+        ),
+    ],
+)
+def test_what_takes_back_the_answer_is_quoted_with_it(question: str, text: str, correction: str) -> None:
+    found = excerpts(question, [Document(text, metadata={"document_id": 4, "page": 1, "start": 0})], most=1)
+    assert any(correction in one.statement.text for one in found)
+
+
+def test_what_takes_back_another_thing_is_not_quoted() -> None:
+    text = "供暖定于11月15日开始，为期四个月。更正：合唱排练不是11月15日，是11月10日。"
+    (found,) = excerpts("供暖什么时候开始？", [Document(text, metadata={"document_id": 4, "page": 1, "start": 0})])
+    assert found.statement.text.startswith("供暖")
+
+
+def test_numbered_minutes_are_no_list() -> None:
+    text = (
+        "1. Roof. The tiles cost £900. Ann asks for a second quote.\n"
+        "2. Summer fair. The stalls cost £300. It is on 5 July.\n"
+        "3. Piano. The tuning costs £80. Rex lets the tuner in."
+    )
+    found = excerpts("What are the costs of the stalls?", [Document(text, metadata={"document_id": 5, "page": 1})])
+    assert len(found) <= 3 and any("£300" in one.statement.text for one in found)
+
+
 def test_a_question_in_a_chat_does_not_answer() -> None:
     passage = Document("王敏\n瓷砖什么时候到货？\n\n李师傅\n瓷砖 3 月 12 日到，进场贴砖大概要 6 天\n")
     told = passage.page_content.index("瓷砖 3")

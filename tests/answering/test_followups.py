@@ -140,3 +140,17 @@ def test_another_thing_of_another_subject_is_asked_by_itself() -> None:
 def test_what_begins_with_a_preposition_is_no_other_object() -> None:
     asked = carry_over("And for a week?", [Turn("How much is a locker for a child?", "2 euros")])
     assert asked == "And for a week (locker for a child)?"
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "completed"),
+    [
+        ("元宵灯会的预算是多少？", "端午庙会呢？", "端午庙会的预算是多少？"),
+        ("后勤主任的电话是多少？", "园长呢？", "园长的电话是多少？"),
+        ("后勤主任的电话是多少？", "邮箱呢？", "后勤主任的邮箱是什么？"),
+        ("端午庙会的预算是多少？", "负责人呢？", "端午庙会的负责人是谁？"),
+        ("端午庙会的地点在哪里？", "时间呢？", "端午庙会的时间是什么？"),
+    ],
+)
+def test_a_follow_up_names_another_owner_or_what_else_the_owner_has(before: str, question: str, completed: str) -> None:
+    assert carry_over(question, [Turn(before, "")]) == completed

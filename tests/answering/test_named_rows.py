@@ -31,6 +31,21 @@ def test_rows_that_the_question_does_not_name_are_left_out_where_it_names_others
 @pytest.mark.parametrize(
     ("question", "meant"),
     [
+        ("5月3日谁守东门？", [False, False, True, False]),
+        ("5月2日谁值班？", [True, True, False, False]),
+        ("谁守东门？", [True, False, True, False]),
+        ("Who is on duty on 3 May?", [False, False, True, True]),
+    ],
+)
+def test_a_day_names_its_rows_in_any_form(question: str, meant: list[bool]) -> None:
+    rows = ["| 2027-05-02 | 东门 | 老何 |", "| 2027-05-02 | 西门 | 小蒋 |", "| 2027-05-03 | 东门 | 小蒋 |"]
+    rows.append("| 5月3日 | 西门 | 老何 |")
+    assert named(question, [("| 日期 | 岗位 | 值班 |", row) for row in rows]) == meant
+
+
+@pytest.mark.parametrize(
+    ("question", "meant"),
+    [
         ("Who hosts table 3?", [False, True]),
         ("Where does Ada Brook sit?", [True, False]),
         ("Who has more guests than Ada Brook?", [True, True]),

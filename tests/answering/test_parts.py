@@ -33,6 +33,14 @@ ROWS = [
             "What is the deposit, and who is the director of sales?",
             ["What is the deposit?", "Who is the director of sales?"],
         ),
+        (
+            "Who will repair the organ and what does it cost?",
+            ["Who will repair the organ?", "What does the organ cost?"],
+        ),
+        (
+            "Which firm cleans the big windows and when is its next visit?",
+            ["Which firm cleans the big windows?", "When is the big windows's next visit?"],
+        ),
         ("晨曦项目的负责人是谁，预算是多少？", ["晨曦项目的负责人是谁？", "晨曦项目的预算是多少？"]),
         ("逾期付款的违约金比例是多少，押金是多少？", ["逾期付款的违约金比例是多少？", "押金是多少？"]),
         ("年假有几天？病假需要什么手续？", ["年假有几天？", "病假需要什么手续？"]),

@@ -20,6 +20,8 @@ from minicpm_rag.retrieval.other_words import LONGEST, in_their_words
         ("试用期的工资是多少？", "见习期薪资六成。", "见习期的薪资是多少？"),
         ("年假有几天？", "Staff have 21 days of paid leave.", "年假有几天？"),  # in the other language
         ("营销预算是谁批准的？", "宣传预算由沈一诺批准。", "宣传预算是谁批准的？"),
+        ("星期三几点开门？", "周三九点开门。", "周三几点开门？"),
+        ("星期三几点开门？", "星期三和周三。", "星期三几点开门？"),
         (f"{'很' * LONGEST}年假？", "带薪休假", f"{'很' * LONGEST}年假？"),
     ],
 )

@@ -23,6 +23,8 @@ HELD = frozenset(
         ("谁批准了推广的预算？", False),
         ("会议室维修的经费是谁批准的？", False),
         ("谁批准了今年的预算？", False),  # a time
+        ("年会的预算是多少？", True),
+        ("年货的经费是多少？", True),
         ("公司的总预算是多少？", False),  # of the whole
         ("谁批准了预算？", False),
         ("谁批准了郊游？", False),  # of a thing and not of money

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minicpm_rag.text.dates import date_spans
+from minicpm_rag.text.dates import date_spans, days_of
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,20 @@ def test_a_span_of_time_has_its_bounds(question: str, lower: str, upper: str, mo
 @pytest.mark.parametrize("question", ["may i ask", "the 12 monthly reports", "model 2048000", "3.14"])
 def test_what_is_no_time_gives_none(question: str) -> None:
     assert date_spans(question) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("4月9日谁值班？", {(4, 9)}),
+        ("4月9号和10月12日", {(4, 9), (10, 12)}),
+        ("2027-04-09", {(4, 9)}),
+        ("who opens on 9 april?", {(4, 9)}),
+        ("april 9th, 2027", {(4, 9)}),
+        ("april 2027", set()),
+        ("2027年4月", set()),
+        ("may 300 people come?", set()),
+    ],
+)
+def test_a_day_is_one_of_any_year(text: str, days: set[tuple[int, int]]) -> None:
+    assert days_of(text) == days
