@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from minicpm_rag.text.numerals import ENGLISH_NUMBER
+
 LONGEST = 200  # characters of a question before; the patterns are quadratic
 _ASKS = r"(?:how(?: \w+)?|what|which|when|where|why|who)\b"
 _DOES = r"(?:do|does|did|can|could|may|must|should|will|would)"
@@ -36,7 +38,7 @@ _OBJECT = re.compile(
 _PLACED = re.compile(rf"(?P<preposition>{_PREPOSITION}|of)\b .+", re.IGNORECASE)
 _HAS_PREPOSITION = re.compile(rf"\b(?:{_PREPOSITION}|of)\b", re.IGNORECASE)
 _LENGTH = re.compile(
-    r"\b(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half(?: an?)?)[ -]"
+    rf"\b(?:\d+|{ENGLISH_NUMBER}|one|half(?: an?)?)[ -]"
     r"(?:minutes?|hours?|days?|nights?|weeks?|months?|years?)\b",
     re.IGNORECASE,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from minicpm_rag.text.numerals import MONTHS, numbers
+from minicpm_rag.text.numerals import ENGLISH_NUMBER, MONTHS, NUMBER_WORDS, numbers
 from minicpm_rag.text.struck import blanked
 from minicpm_rag.text.terms import terms
 
@@ -24,8 +24,7 @@ _UNIT_ZH = "|".join(_UNITS_ZH_TEXT.split())
 _AMOUNT = re.compile(
     r"(?<![\d.,:：/-])(?:(?P<sign>[£$€¥￥])\s?)?"
     r"(?P<number>\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,6})?(?![\d:：]|[/-]\d)|(?<![一二两三四五六七八九十百千万])[二两三四五六七八九十百千]{1,6}"
-    r"|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|eighteen|twenty|thirty|forty|fifty"
-    r"|sixty|ninety)\b)"
+    rf"|{ENGLISH_NUMBER})"
     r"(?:\s?(?P<scale>[百千]?万|亿|thousand\b|million\b))?"
     rf"(?:\s?(?P<unit_zh>{_UNIT_ZH}|[%％])|[ -](?P<unit>[a-z]{{2,15}})\b)?",
     re.IGNORECASE,
@@ -34,7 +33,7 @@ _FIRST_YEAR = 1000  # from which a number of 年 is a date
 _AROUND = 24  # characters before and behind an amount that are looked at
 # The end of what stands before an amount that is not said itself: a bound, a part of a range, about so much, denied.
 _NOT_ITSELF_BEFORE = re.compile(
-    r"(?:\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty|sixty|ninety))"
+    rf"(?:\d|\b(?:{NUMBER_WORDS}))"
     r"[^\W\d]{0,3}\s?(?:-|–|—|~|～|至|到|\bto|\bor)\s?$"
     r"|\b(?:between [^,;.]{1,16} and|at (?:least|most)|up to|(?:more|less|fewer) than|over|under|above|below|about"
     r"|around|roughly|nearly|almost|approximately|approx\.?|some|circa|maximum(?: of)?|minimum(?: of)?) $"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from minicpm_rag.text import subjects
+from minicpm_rag.text.numerals import ENGLISH_NUMBER
 from minicpm_rag.text.scripts import is_chinese
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.struck import is_struck_in
@@ -38,8 +39,7 @@ _PARTY = re.compile("[甲乙丙双买卖]方|出租方|承租方")  # who that i
 _CHINESE_LEANS = re.compile(
     "不?超过|[高低多少]于|[须应可并但且其该此它这那如若则]|以[上下]|同时|另外|因此|所以|如果|例如|其中|否则|还|也|或|他|她|本|上述|前款"
 )
-_NUMBER_WORDS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|sixty|ninety"
-_ENGLISH_NUMBER = rf"(?:\d+(?:\.\d+)?|{_NUMBER_WORDS})"
+_NUMBER = rf"(?:\d+(?:\.\d+)?|{ENGLISH_NUMBER})"
 _ENGLISH_LEANS = re.compile(
     r"(?:it|they|this|these|that|those|he|she|we|its|their|there|such|both|each|if|when|for|in|on|at|to|from|by|with|"
     r"as|but|and|or|also|however|then|otherwise|after|before|during|please|note|see|all|one)\b",
@@ -50,18 +50,18 @@ _UNIT = r"(?P<unit>[a-z]+(?: (?!(?:and|or|but|to|from|if|when|which|that|by|with
 _SUBJECT = r"(?P<subject>[A-Z][^,;:()\d]{1,60}?)"
 _HAVE = re.compile(
     rf"{_SUBJECT} (?P<verb>have|has|receives?|gets?|needs?|takes?|lasts?|weighs?|holds?|covers?|includes?) "
-    rf"{_QUALITY}{_ENGLISH_NUMBER} {_UNIT}(?=[.,;]| and | to | from | or | but |$)"
+    rf"{_QUALITY}{_NUMBER} {_UNIT}(?=[.,;]| and | to | from | or | but |$)"
 )
 _MAY = re.compile(
     rf"{_SUBJECT} (?P<verb>may|can|must|should|will) (?P<does>[a-z][a-z ]{{1,50}}?) "
-    rf"{_QUALITY}{_ENGLISH_NUMBER} {_UNIT}(?=[.,;]|$)"
+    rf"{_QUALITY}{_NUMBER} {_UNIT}(?=[.,;]|$)"
 )
 _IS = re.compile(rf"{_SUBJECT} (?P<verb>is|was) (?:set at |limited to )?{_QUALITY}\d[\d,.]*(?: ?%| [a-z])")
 _WITHIN = re.compile(
-    rf"{_SUBJECT} (?P<verb>is|are|may|can|must|should|will) (?P<does>[a-z][a-z ]{{1,60}}?) within {_ENGLISH_NUMBER} "
+    rf"{_SUBJECT} (?P<verb>is|are|may|can|must|should|will) (?P<does>[a-z][a-z ]{{1,60}}?) within {_NUMBER} "
     r"(?P<unit>[a-z]+(?: days)?)\b"
 )
-_ENGLISH_NUMBERS = re.compile(rf"\d+(?:[.,:]\d+)*|\b(?:{_NUMBER_WORDS})\b", re.IGNORECASE)
+_ENGLISH_NUMBERS = re.compile(rf"\d+(?:[.,:]\d+)*|{ENGLISH_NUMBER}", re.IGNORECASE)
 
 
 def of_page(page: Page) -> Iterator[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from minicpm_rag.text.numerals import numbers
+from minicpm_rag.text.numerals import ENGLISH_NUMBER, numbers
 from minicpm_rag.text.terms import fold
 
 _UNITS = {
@@ -36,8 +36,7 @@ _UNITS = {
 _NUMBER = (
     r"(?<!\d)\d{1,20}(?:,\d{3}){0,6}(?:\.\d{1,20})?\s?(?:[百万亿]|千(?![克米瓦帕])){0,4}"
     r"|(?<![〇零一二两三四五六七八九十百千万亿])[〇零一二两三四五六七八九十百千万亿]{1,20}"
-    r"|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|eighteen|twenty|thirty|forty|fifty"
-    r"|sixty|ninety)\b"
+    rf"|{ENGLISH_NUMBER}|\bone\b"
 )
 _MEASURE = re.compile(
     rf"(?P<number>{_NUMBER})[\s-]{{0,2}}(?:"

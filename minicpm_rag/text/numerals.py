@@ -33,12 +33,32 @@ _CHINESE_UNIT_AFTER = re.compile(
     r"[个名人位天日月年岁周时点分秒次遍回倍成元块角件台部辆本条张份页章节种类项款米里克吨升度层楼户家所座届期级等]"
     r"|小时|星期|公里|公斤|平方|英|美元|百分"
 )
-_SMALL_NUMBERS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
-    fifteen sixteen seventeen eighteen nineteen twenty"""
-_ENGLISH_NUMBERS = {word: value for value, word in enumerate(_SMALL_NUMBERS.split())} | {
-    "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-    "dozen": 12,
-}  # fmt: skip
+_SMALL_NUMBERS_TEXT = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen
+"""
+_SMALL_NUMBERS = _SMALL_NUMBERS_TEXT.split()
+_TENS_TEXT = "twenty thirty forty fifty sixty seventy eighty ninety"
+_TENS = {word: 10 * value for value, word in enumerate(_TENS_TEXT.split(), 2)}
+_ENGLISH_NUMBERS = {word: value for value, word in enumerate(_SMALL_NUMBERS)} | _TENS | {"dozen": 12}
+# "one" by itself is mostly a pronoun.
+NUMBER_WORDS = "|".join(word for word, value in _ENGLISH_NUMBERS.items() if value > 1)
+_LARGE = "thousand|million|billion|trillion"
+_UNDER_HUNDRED = (
+    rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(_SMALL_NUMBERS[1:10])}))?|{'|'.join(_SMALL_NUMBERS[2:])})"
+)
+_UNDER_THOUSAND = (
+    rf"(?:(?:{_UNDER_HUNDRED}|an?|one)[ -]hundred(?:,?(?: and)? (?:{_UNDER_HUNDRED}|one)\b(?! hundred\b))?"
+    rf"|{_UNDER_HUNDRED})"
+)
+# A number in words: "fourteen", "twenty-five", "two hundred and fifty", "twenty thousand". Of "between one thousand and
+# two thousand" each is one.
+ENGLISH_NUMBER = (
+    rf"\b(?:(?:{_UNDER_THOUSAND}|an?|one)[ -](?:{_LARGE})"
+    rf"(?:,?(?: and)? {_UNDER_THOUSAND}\b(?! (?:hundred|{_LARGE})\b))?"
+    rf"|{_UNDER_THOUSAND}|dozen)\b"
+)
+_WRITTEN_OUT = re.compile(ENGLISH_NUMBER)
 MONTHS = {
     month: number
     for number, names in enumerate(
@@ -104,25 +124,25 @@ def _chinese_value(text: str) -> float:
 
 
 def _english_values(folded: str) -> Iterator[float]:
-    tens = 0
     for match in _ENGLISH_WORD.finditer(folded):
         word = match.group()
         if word in MONTHS and (word != "may" or _beside_a_digit(folded, match)):
             yield float(MONTHS[word])
-        value = _ENGLISH_NUMBERS.get(word, 0)
-        if tens and 0 < value < 10:
-            yield float(tens + value)
-            tens = 0
-            continue
-        if tens:
-            yield float(tens)
-        tens = value if value in range(20, 100, 10) else 0
-        # "one" is mostly a pronoun.
-        if value > 1 and not tens:
-            scale = _SCALE_AFTER.match(folded, match.end())
-            yield round(value * (_SCALES[scale.group(1)] if scale else 1), 6)
-    if tens:
-        yield float(tens)
+    for match in _WRITTEN_OUT.finditer(folded):
+        yield _english_value(match.group())
+
+
+def _english_value(written: str) -> float:
+    total = section = 0.0
+    for word in _ENGLISH_WORD.findall(written):
+        if word == "hundred":
+            section = (section or 1) * 100
+        elif word in _SCALES:
+            total += (section or 1) * _SCALES[word]
+            section = 0
+        else:
+            section += _ENGLISH_NUMBERS.get(word, 0)  # "a" and "and" count nothing
+    return total + section
 
 
 def _beside_a_digit(folded: str, match: re.Match[str]) -> bool:

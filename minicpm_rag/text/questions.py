@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from minicpm_rag.errors import RAGError
 from minicpm_rag.messages import Language
+from minicpm_rag.text.numerals import NUMBER_WORDS
 from minicpm_rag.text.scripts import is_chinese
 from minicpm_rag.text.terms import terms
 
@@ -95,8 +96,7 @@ _CUES: dict[Kind, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "number": re.compile(
-        _NUMERAL + r"|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty"
-        r"|hundred|thousand|million|billion|half|third|quarter|twice|dozen|several)\b",
+        rf"{_NUMERAL}|\b(?:{NUMBER_WORDS}|one|hundred|thousand|million|billion|half|third|quarter|twice|several)\b",
         re.IGNORECASE,
     ),
     "person": re.compile(

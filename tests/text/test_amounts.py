@@ -13,6 +13,10 @@ from minicpm_rag.text.amounts import amounts
         ("It costs £95 a year and runs for three years.", [(95, "£"), (3, "years")]),
         ("2026年3月8日起，年费 300 元", [(300, "元")]),
         ("a 12-month term, 4.5 %", [(12, "month"), (4.5, "%")]),
+        (
+            "seventy pounds for twenty-five people, ten thousand euros",
+            [(70, "pounds"), (25, "people"), (10_000, "euros")],
+        ),
         ("version 3.2 of 7", []),
     ],
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.whole.sections import Section, told
-from minicpm_rag.text.numerals import MONTHS
+from minicpm_rag.text.numerals import ENGLISH_NUMBER, MONTHS
 from minicpm_rag.text.scripts import has_han
 from minicpm_rag.text.table_rows import cells, is_row
 
@@ -28,7 +28,7 @@ _DUE_ZH = re.compile(
     r"截止|截至|到期|期满|届满|不得晚于|不迟于|最迟|限期|(?:之|以)(?:前|内)|(?:日|号|月|天|周|时|点|年|底|期)前"
     r"|(?:天|日|月|年|周|时)内|提前|期限为|为止|结束|有效期"
 )
-_NUMBER_EN = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|thirty|sixty|ninety)"
+_NUMBER_EN = rf"(?:\d+|{ENGLISH_NUMBER}|one)"
 _MONTH = "|".join(sorted((month for month in MONTHS if month != "may"), key=len, reverse=True))
 _TIME_EN = re.compile(
     rf"\b{_NUMBER_EN}[ -](?:working |business |calendar )?(?:days?|weeks?|months?|years?|hours?)\b"
