@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.extractive import Excerpt
@@ -61,6 +62,7 @@ _SAY_NOTHING_ZH = frozenset("金费价率额数量的了多少几涨调降提高
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 # Where a clause ends: a comma within a number is none.
 _CLAUSE_END = re.compile(r"[，;；。、\n]|,(?!\d)|[.](?!\d)|(?:\band\b|\bbut\b|\bwhile\b|而)")
+_COLON = re.compile(r"：|:(?!\d)")
 _SEMICOLON = re.compile("[；;]")
 _AMOUNT_ALONE = re.compile(
     r"\s?(?:(?:or|或者?|和)\s?)?[£$€¥￥]?\d[\d.,]{0,15}"
@@ -113,7 +115,11 @@ def _between_sides(question: str, prose: Sequence[Excerpt]) -> Difference | None
     if compared is None:
         return None
     # 一等奖5名，奖金3000元；三等奖20名，奖金800元: where a semicolon parts the sides, what is between commas is of one.
-    return _of_clauses(question, compared, prose, clauses) or _of_clauses(question, compared, prose, _SEMICOLON.split)
+    return (
+        _of_clauses(question, compared, prose, clauses)
+        or _of_clauses(question, compared, prose, _SEMICOLON.split)
+        or _of_items(question, compared, prose)
+    )
 
 
 def _of_clauses(
@@ -134,6 +140,29 @@ def _of_clauses(
             ]
         )
     return _the_only_two(question, *of_both)
+
+
+def _of_items(question: str, compared: tuple[str, str], prose: Sequence[Excerpt]) -> Difference | None:
+    """The amounts of one item, where a sentence of each side lists several: "of which marquee £900, band £450"."""
+    asked = {term for term in content_terms(question) if len(term) > 1}
+    mine, its = (own_terms(*pair) & asked for pair in (compared, compared[::-1]))
+    found = []
+    for one, other in permutations(prose, 2):
+        held, theirs = set(terms(one.statement.text)), set(terms(other.statement.text))
+        item = asked & held & theirs
+        named, other_named = (mine & held) - theirs, (its & theirs) - held
+        is_each_named = len(named) >= _OF_A_SIDE * len(mine - item) > 0 and len(other_named) >= len(its - item) > 0
+        amount, its_amount = _of_item(one, item), _of_item(other, item)
+        if is_each_named and amount is not None and its_amount is not None:
+            found.append(_the_only_two(question, [(amount, one)], [(its_amount, other)]))
+    return found[0] if len(found) == 1 else None
+
+
+def _of_item(one: Excerpt, item: set[str]) -> Amount | None:
+    """The amount of the only clause that has all words of the item; None where it has several."""
+    said = [part for clause in clauses(one.statement.text) for part in _COLON.split(clause)]
+    told = [amounts(part) for part in said if item and item <= set(terms(part))]
+    return told[0][0] if len(told) == 1 and len(told[0]) == 1 else None
 
 
 def _of_documents(question: str, prose: Sequence[Excerpt], passages: Sequence[Document]) -> Difference | None:

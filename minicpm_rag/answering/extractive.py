@@ -174,7 +174,7 @@ def excerpts(
     compared = sides(question)
     chosen = (_both_sides(compared, scored) if compared else []) or _best_of(question, heard or scored, most)
     chosen = [found for found in chosen if not _only_asks(found)] or chosen
-    chosen = _with_corrections(_rows_meant(question, chosen), scored)
+    chosen = _with_corrections(_in_sections_meant(question, _rows_meant(question, chosen)), scored)
     return [Excerpt(found.one.number, found.one.statement, found.score) for found in _in_reading_order(chosen)]
 
 
@@ -191,6 +191,27 @@ def _rows_meant(question: str, chosen: Sequence[_Scored]) -> list[_Scored]:
             rows, named(question, [(header, one.one.statement.text) for one in rows]), strict=True
         )
         if not is_meant
+    ]
+    return [found for found in chosen if found not in left_out]
+
+
+def _in_sections_meant(question: str, chosen: Sequence[_Scored]) -> list[_Scored]:
+    """The chosen without those under another heading than the one that is asked about, where they say the same of each.
+
+    "Budget: …" stands under the summer fair and under the jumble sale: of the one that is named it is meant.
+    """
+    wanted = {term for term in content_terms(question) if len(term) > 1 or not is_han(term)}
+    labels: dict[tuple[object, str], list[_Scored]] = {}
+    for found in chosen:
+        if (label := _LABEL.match(found.one.statement.text)) and not found.one.statement.header:
+            labels.setdefault((_file(found.one.passage, found.one.number), fold(label["name"])), []).append(found)
+    left_out = [
+        found
+        for alike in labels.values()
+        for found in alike
+        if any(
+            wanted & (found.one.section | found.one.terms) < wanted & (one.one.section | one.one.terms) for one in alike
+        )
     ]
     return [found for found in chosen if found not in left_out]
 

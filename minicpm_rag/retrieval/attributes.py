@@ -41,6 +41,7 @@ _ASKED_ZH = tuple(
         ),
     )
 )
+_THAN_ZH = re.compile(r"比[^比例重率]+$")  # 报价 of 报价比安捷高多少
 LONGEST = 300  # characters of a question that is read: some patterns are quadratic
 # What says nothing of what is asked for.
 _GENERAL_TEXT = """
@@ -64,7 +65,7 @@ def attribute(question: str) -> frozenset[str]:
         match = pattern.search(plain)
         if match is None:
             continue
-        asked = match["asked"]
+        asked = _THAN_ZH.sub("", match["asked"])
         if has_han(asked):
             last = asked[-2:]
             return frozenset() if last in _GENERAL_ZH or len(last) < 2 else frozenset(terms(last)) & {last}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
 from minicpm_rag.records import Candidate, Features, Page, Reading, Retrieval, Trace
+from minicpm_rag.retrieval.abbreviations import with_abbreviations
 from minicpm_rag.retrieval.evidence import (
     Calibration,
     answering_abroad,
@@ -111,6 +112,11 @@ class Search:
     def best(self, limit: int) -> Retrieval:
         """The best passages, the probability that they answer, and a trace that explains them."""
         candidates = self._ranked(self._candidates(max(CANDIDATES, 2 * limit)))
+        named = with_abbreviations(self._question, [candidate.document.page_content for candidate in candidates])
+        if named != self._question:
+            self._ask(named)
+            self._hits = self._both_searches()
+            candidates = self._ranked(self._candidates(max(CANDIDATES, 2 * limit)))
         worded = in_their_words(self._question, [candidate.document.page_content for candidate in candidates[:READ]])
         if worded != self._question:
             self._ask(worded)

@@ -49,6 +49,22 @@ def found(question: str, *texts: str) -> tuple[str, str, str] | None:
             ("7 euros", "18 euros", "11 euros"),
         ),
         (
+            "How much more was spent on the marquee for the regatta than for the flower show?",
+            [
+                "The regatta cost £4,100: marquee £1,900, band £700, permits £1,500.",
+                "The flower show cost £2,050: marquee £1,200, judges £250, prizes £600.",
+            ],
+            ("£700", "£1,900", "£1,200"),
+        ),
+        (
+            "庙会的保洁费比灯会多多少？",
+            [
+                "庙会共支出52,000元，其中保洁费9,000元，灯具12,000元。",
+                "灯会共支出40,000元，其中保洁费6,500元，灯具20,000元。",
+            ],
+            ("2,500元", "9,000元", "6,500元"),
+        ),
+        (
             "How much cheaper was Harlow?",
             ["Two offers came in: Merton at 4,100 pounds and Harlow at 3,600 pounds."],
             ("500 pounds", "4,100 pounds", "3,600 pounds"),
@@ -128,3 +144,9 @@ def test_the_difference_stands_above_its_quotes_and_has_their_marks() -> None:
         "相差 **140元**（520元 减 380元）",
         "单人房每晚380元，双人房每晚520元。",
     ]
+
+
+def test_of_two_items_with_one_name_none_is_subtracted() -> None:
+    question = "How much more was spent on the marquee for the regatta than for the flower show?"
+    texts = ["The regatta cost £3,000: marquee £1,900, marquee lights £80.", "The flower show: marquee £1,200."]
+    assert found(question, *texts) is None

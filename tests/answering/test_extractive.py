@@ -95,6 +95,18 @@ def test_what_takes_back_another_thing_is_not_quoted() -> None:
     assert found.statement.text.startswith("供暖")
 
 
+@pytest.mark.parametrize(
+    ("question", "amount"),
+    [("灯会的预算是多少？", "31,000元"), ("庙会的预算是多少？", "47,500元")],
+)
+def test_of_what_several_headings_have_the_one_asked_about_is_quoted(question: str, amount: str) -> None:
+    text = "一、灯会\n时间：正月十五。\n预算：合计31,000元。\n\n二、庙会\n时间：五月初五。\n预算：合计47,500元。\n\n"
+    text += "三、其他\n请各组报名。\n"
+    passage = Document(text, metadata={"document_id": 6, "page": 1, "start": 0})
+    budgets = [one.statement.text for one in excerpts(question, [passage]) if "预算" in one.statement.text]
+    assert budgets == [f"预算：合计{amount}。"]
+
+
 def test_numbered_minutes_are_no_list() -> None:
     text = (
         "1. Roof. The tiles cost £900. Ann asks for a second quote.\n"

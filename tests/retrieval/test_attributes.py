@@ -5,6 +5,11 @@ import pytest
 from minicpm_rag.retrieval.attributes import attribute, lacks_attribute
 
 
+def test_what_is_compared_with_is_not_what_is_asked_for() -> None:
+    assert attribute("东站的票价比西站高多少？") == {"票价"}
+    assert attribute("女生的比例是多少？") == {"比例"}
+
+
 @pytest.mark.parametrize(
     ("question", "source", "lacks"),
     [
