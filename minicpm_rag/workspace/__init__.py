@@ -208,6 +208,7 @@ class Workspace:
 
         It answers in the question's language where `answer_language` is None.
         """
+        retriever = self.retriever(knowledge_base, passages=passages, rerank=rerank)
         from minicpm_rag.answering import build_chain
         from minicpm_rag.answering.style import Style
 
@@ -215,7 +216,6 @@ class Workspace:
         settings = self.settings.model_copy(
             update={name: value for name, value in changed.items() if value is not None}
         )
-        retriever = self.retriever(knowledge_base, passages=passages, rerank=rerank)
         style = Style(answer_language, answer_length)
         return build_chain(settings, retriever=retriever, llm=self.llm, style=style)
 
