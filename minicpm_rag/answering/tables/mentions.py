@@ -128,8 +128,7 @@ def column_mentions(question: str, tables: Sequence[DataTable]) -> list[Mention]
 def value_mentions(
     question: str, original: str, tables: Sequence[DataTable], texts_within: Callable[[DataTable, int], Sequence[str]]
 ) -> list[Mention]:
-    """All spans that may name texts in the tables' columns. `texts_within` looks in columns of too many to "
-    "be kept."""
+    """All spans that may name texts in the tables' columns; `texts_within` looks in columns of too many to be kept."""
     words = _words(question)
     found: dict[tuple[int, int], dict[Field, tuple[float, tuple[str, ...]]]] = {}
     for number, table in enumerate(tables):
