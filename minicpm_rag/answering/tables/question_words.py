@@ -21,7 +21,7 @@ from minicpm_rag.text.scripts import is_han
 TextsWithin = Callable[[DataTable, int], Sequence[str]]
 
 ROW_NOUNS = frozenset(map(stem, words.ROW_NOUNS))
-_FILLER_STEMS = {stem(filler) for filler in words.FILLER_WORDS - words.VERBS_ONLY}
+_FILLER_STEMS = {stem(filler) for filler in words.FILLER_WORDS - words.VERBS_ONLY} | {"up"}  # "taken up"
 _CODE = re.compile(r"编号|编码|代码|货号|款号|单号|工号|学号|(?<![a-z])(?:id|code|sku|no|number)\b")
 _PERSON = re.compile(r"[A-Z][a-zà-ÿ]+(?: [A-Z]\.)?(?: [A-Z][a-zà-ÿ'’-]+){1,2}")  # "Bea Novak"
 _DENIES = re.compile(r"\b(?:not|never|no|without|cannot)\b|n['’]t\b")

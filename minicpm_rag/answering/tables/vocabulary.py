@@ -239,7 +239,7 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"最[短近](?:的)?|\b(?:the )?(?:shortest|nearest)\b"), LESS, "extent"),
     (
         re.compile(
-            r"最[高大多长好快远](?:值|的|分)?|更[高大多长好快]|最大|排名?第一|\b(?:the )?(?:highest|largest"
+            r"最[高大多长好快远](?:值|的|分)?|更[高大多长好快]|排名?第一|\b(?:the )?(?:highest|largest"
             r"|biggest|greatest|most"
             r"|best|longest|tallest"
             r"|maximum|max|top)\b"
@@ -599,16 +599,16 @@ _FILLER_WORDS_TEXT = """
     whose how many much value values name names number come came go work works live lives belong belongs
     cost costs worth item that this those these it its as than about altogether each per by compare generate
     generated went gone
-    bring brought in company whole entire only also located based whose employ employed produce produced
-    receive received record recorded currently now
+    bring brought company whole entire only also located based employ employed produce produced
+    receive received recorded currently now
     send sent booked stay stayed stays write wrote written publish published brings take took taken use used
     contain include included still ever together
-    popular popularity also only just most-of altogether put sign signed belongs
-    carry carried carries depart departed fly flew flown run ran got score scored visit visited travel travelled leave
+    popular popularity just put sign signed
+    carry carried carries depart departed fly flew flown run ran score scored visit visited travel travelled leave
     left
     lead leads led manage manages managed handle handles handled own owns owned
-    need needed needs require required requires take-up happen happened supplied
-    arrive arrived give gave given serve served teach taught drive drove
+    need needed needs require required requires happen happened supplied
+    arrive arrived gave given serve served teach taught drive drove
     cover covered already win won play played sit sits sat seated
 """
 FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
