@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.mentions import column_mentions, folded, stem, table_words, value_mentions
+from minicpm_rag.answering.tables.names import VALUES
 from minicpm_rag.records import DataTable
 from minicpm_rag.text.dates import date_spans
 from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, chinese_words, is_content
@@ -85,7 +86,7 @@ def in_its_words(question: str, table: DataTable, near: Near) -> Exchanged:
 def _by_vocabulary(plain: str, known: Sequence[bool], table: DataTable) -> Iterator[tuple[tuple[int, int], str]]:
     """Values that have a usual name in both languages: departments, states of an order."""
     texts = [text for column in table.columns for text in column.texts]
-    for english, chinese in words.VALUES:
+    for english, chinese in VALUES:
         pattern, own = (chinese, english) if is_chinese(plain) else (rf"\b(?:{english})\b", chinese)
         match = re.search(pattern, plain)
         fitting = [text for text in dict.fromkeys(texts) if re.search(own, folded(text))]

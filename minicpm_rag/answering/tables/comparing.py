@@ -9,10 +9,11 @@ from typing import Literal
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.conditions import Conditions
 from minicpm_rag.answering.tables.mentions import folded
+from minicpm_rag.answering.tables.names import SYNONYMS
 from minicpm_rag.library.ledger.table_queries import Condition, Field, TableQuery
 from minicpm_rag.text.scripts import is_han
 
-_PRICES = frozenset([*words.SYNONYMS["price"].split("|"), *words.SYNONYMS["fee"].split("|"), "fare", "ticket"])
+_PRICES = frozenset([*SYNONYMS["price"].split("|"), *SYNONYMS["fee"].split("|"), "fare", "ticket"])
 
 
 class Comparing(Conditions):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.crossed import crossed
 from minicpm_rag.answering.tables.mentions import Mention, column_mentions, folded, stem, value_mentions
+from minicpm_rag.answering.tables.names import COUNTERS, NO, YES, unit_called
 from minicpm_rag.answering.tables.question_words import QuestionWords
 from minicpm_rag.library.ledger.table_queries import Condition, Field
 from minicpm_rag.text.cells import CURRENCIES, Number, number, unit_scale
@@ -214,7 +215,7 @@ class Conditions(QuestionWords):
             named = [field for field in self._numeric() if self._counts_in(field, unit)]
             if len(named) == 1:
                 return None, named[0]
-            if named or unit not in (*CURRENCIES, "%", *words.COUNTERS):
+            if named or unit not in (*CURRENCIES, "%", *COUNTERS):
                 return None, None
         numeric = self._numeric()
         if len(numeric) == 1:
@@ -228,7 +229,7 @@ class Conditions(QuestionWords):
         own = unit_scale(column.unit)[1].removeprefix("个")
         name = folded(column.name)
         called = unit in name if is_han(unit[0]) else stem(unit) in map(stem, re.findall(r"[a-z]+", name))
-        if own and words.UNIT_WORDS.get(unit, unit) == words.UNIT_WORDS.get(own.lower(), own.lower()):
+        if own and unit_called(unit) == unit_called(own.lower()):
             return True
         return own == unit or (called and len(unit) > 1) or stem(own.lower()) == stem(unit)
 
@@ -388,7 +389,7 @@ class Conditions(QuestionWords):
         """A column of yes and no is a condition where it is named: "approved expenses", "not approved"."""
         for field in self._fields():
             column = self._column(field)
-            no = tuple(text for text in column.texts if folded(text) in words.NO)
+            no = tuple(text for text in column.texts if folded(text) in NO)
             if no and (found := self._take(re.compile(rf"\bun{re.escape(folded(column.name))}\b"))) is not None:
                 self.conditions.append(Condition(field, "in", no))
                 self.own += len(found.group())
@@ -397,7 +398,7 @@ class Conditions(QuestionWords):
                 continue
             column = self._column(mention.fields[0])
             texts = {folded(text) for text in column.texts}
-            if not texts or not texts <= words.YES | words.NO or self._is_asked_for(mention):
+            if not texts or not texts <= YES | NO or self._is_asked_for(mention):
                 continue
             used = words.USED_BEFORE.search(self.text[: mention.start])
             before = self.text[: used.start() if used is not None else mention.start]
@@ -411,7 +412,7 @@ class Conditions(QuestionWords):
                 self._mark(used.start(), used.end())
             if after is not None:
                 self._mark(mention.end, mention.end + after.end())
-            wanted = words.NO if denied is not None else words.YES
+            wanted = NO if denied is not None else YES
             values = tuple(text for text in column.texts if folded(text) in wanted)
             if values:
                 self.conditions.append(Condition(mention.fields[0], "in", values))

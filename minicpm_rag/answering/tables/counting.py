@@ -8,6 +8,7 @@ from dataclasses import replace
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.measuring import Measuring
 from minicpm_rag.answering.tables.mentions import folded, stem, table_words
+from minicpm_rag.answering.tables.names import unit_called
 from minicpm_rag.answering.tables.question_words import ROW_NOUNS
 from minicpm_rag.library.ledger.table_queries import Aggregate, Field, TableQuery
 from minicpm_rag.text.questions import is_content
@@ -167,11 +168,11 @@ class Counting(Measuring):
 
     def _says_only_in_what(self, gap: str, measures: tuple[Field, ...]) -> bool:
         """Whether words between "how many" and its column are only its unit and what the rows are."""
-        units = {words.UNIT_WORDS.get(self._column(field).unit, self._column(field).unit) for field in measures}
+        units = {unit_called(self._column(field).unit) for field in measures}
         _, runs = table_words(self.tables)
         said = re.findall(r"[a-z]+", gap)
         return (
-            any(words.UNIT_WORDS.get(word, word) in units for word in said)
-            and all(word in words.FILLER_WORDS or words.UNIT_WORDS.get(word, word) in units for word in said)
+            any(unit_called(word) in units for word in said)
+            and all(word in words.FILLER_WORDS or unit_called(word) in units for word in said)
             and all(any(run in name for name in runs) for run in re.findall(r"[一-鿿]+", gap))
         )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from minicpm_rag.answering.tables.vocabulary import SYNONYMS
+from minicpm_rag.answering.tables.names import SYNONYMS
 from minicpm_rag.text.scripts import has_han
 
 _LEAST_HAN, _LEAST_LETTERS = 2, 3

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from minicpm_rag.answering.tables.vocabulary import SYNONYMS, WHOLE_WORDS_ONLY
+from minicpm_rag.answering.tables.names import SYNONYMS
+from minicpm_rag.answering.tables.vocabulary import WHOLE_WORDS_ONLY
 from minicpm_rag.library.ledger.table_queries import Field
 from minicpm_rag.records import DataTable
 from minicpm_rag.text.dates import date_spans

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.mentions import Mention, folded, stem, table_words
+from minicpm_rag.answering.tables.names import HINTED, SYNONYMS, UNIT_WORDS
 from minicpm_rag.library.ledger.table_queries import Condition, Field
 from minicpm_rag.records import Column, DataTable
 from minicpm_rag.text.cells import unit_scale
@@ -121,8 +122,8 @@ class QuestionWords:
         ):
             return True
         is_akin = len(word) >= _AKIN and any(name[:_AKIN] == word[:_AKIN] for name in names)
-        called = words.UNIT_WORDS.get(word)
-        is_unit = called is not None and called in (words.UNIT_WORDS.get(unit) for unit in units)
+        called = UNIT_WORDS.get(word)
+        is_unit = called is not None and called in (UNIT_WORDS.get(unit) for unit in units)
         return is_akin or is_unit or stem(word) in map(stem, units)
 
     def _names_rows(self, mention: Mention) -> bool:
@@ -154,8 +155,8 @@ class QuestionWords:
 
     def hinted(self, hint: str) -> Field | None:
         """The number column that a word like "expensive" means; the further its name is from it, the less it says."""
-        for distance, name in enumerate(words.HINTED.get(hint, (hint,))):
-            row = words.SYNONYMS.get(name, name).split("|")
+        for distance, name in enumerate(HINTED.get(hint, (hint,))):
+            row = SYNONYMS.get(name, name).split("|")
             for field in self._numeric():
                 plain = words.FOR_ONE.sub(" ", folded(self._column(field).name)).strip()
                 if any(
