@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 from langchain_core.documents import Document
 
-from minicpm_rag.answering.citations.proof import TESTS, Proof, first_failure
+from minicpm_rag.answering.citations.comparing import TESTS, first_failure
+from minicpm_rag.answering.citations.proof import Proof
 
 ZH = Document(
     "云杉仪器成立于2012年，总部位于杭州。公司主要生产空气净化器与水质传感器。\n"

@@ -1,8 +1,7 @@
 """Prove a sentence of an answer: find the statement of a passage that says the same.
 
-TESTS name what a statement must pass: its numbers, dates, units and names must occur there, neither may deny or turn
-round what the other says, and most of the sentence's words must be shared. Where there is a reader, it must find too
-that the passage says it of what was asked. Knows no model that writes, no stream and no page.
+Where there is a reader, a statement that passes the tests of `comparing` must be found by it too: that the passage
+says it of what was asked. Knows no model that writes, no stream and no page.
 """
 
 from __future__ import annotations
@@ -10,31 +9,34 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from minicpm_rag.answering.citations.comparing import (
+    FACTS,
+    NOT_DENIED,
+    SHARED,
+    SHARED_NEW,
+    TESTS,
+    WORDS,
+    Comparison,
+    Source,
+    first_failure,
+    sources_of,
+)
 from minicpm_rag.answering.citations.reader_proof import ReaderProof
-from minicpm_rag.records import TITLE, Similarity
+from minicpm_rag.records import Similarity
 from minicpm_rag.text.claims import (
     claim_of,
-    codes,
-    contradicts,
-    differs_in_series,
-    holds_name,
-    is_code,
     names,
     says_not_known,
 )
-from minicpm_rag.text.columns import is_of_another_column
-from minicpm_rag.text.measures import is_bare_number, units_differ, without_units
+from minicpm_rag.text.measures import is_bare_number, without_units
 from minicpm_rag.text.numerals import is_numeral, numbers
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, content_terms
-from minicpm_rag.text.relations import says_an_aim, turns_round
+from minicpm_rag.text.relations import says_an_aim
 from minicpm_rag.text.scripts import has_han, is_chinese, is_han
-from minicpm_rag.text.sections import section_at
-from minicpm_rag.text.statements import Statement, is_heading, statements
 from minicpm_rag.text.struck import blanked
 from minicpm_rag.text.terms import fold
 
@@ -43,13 +45,6 @@ if TYPE_CHECKING:
 
     from minicpm_rag.embedding.reader import Reader
 
-_SHARED = 0.45  # of all words of the sentence, by weight
-_SHARED_NEW = 0.62  # of the words that the question did not hold: what the sentence adds
-_SHARED_ASKED = 0.2  # of the question's words that the sentence repeats: what it is said of
-# Of the words asked about that the best statement holds, what the statement of an answer must hold: of a number and its
-# unit, of other few words. A whole statement counts by its own words and those asked about together.
-_SUBJECT, _SUBJECT_OF_WORDS, _TOPIC = 0.6, 0.2, 0.5
-_REPEATED = 0.6  # the same of the question's words that a whole statement repeats
 _DENIED = 0.2  # by which a supporting statement must share more than one that says the opposite
 _SIMILAR = 0.8  # cosine that stands in for shared words
 _MARKED_BONUS = 0.1  # for the passage the model named: it decides between near equals, no more
@@ -62,12 +57,11 @@ _ANSWER_ODDS = -0.2  # log odds from which a bare answer is proven
 _SAYS, _SAYS_OTHERWISE = 0.45, 0.75  # probability that proves a statement whose words are shared; or hardly
 _SHARED_OTHERWISE = 0.3  # of its words that are shared all the same, in one language
 _SAYS_ACROSS = 0.9  # the same where the passage is in another language, which the reader tells badly
-_SUBJECT_READ = 0.35  # of the subject, as above, for a bare number
+_SUBJECT_READ = 0.35  # of the words asked about, beside the best statement: for a bare number that the reader confirms
 _PART = 0.6  # of a statement: a claim that stands there word for word and is shorter is an answer, not a statement
 _BARE_TERMS = 4  # content terms of an answer that is worded otherwise
 _READ = 3  # passages, best first, that a statement is asked of
 
-_YEARS = (1000, 2100)
 _POINTS_BACK = re.compile(
     r"\W*(?:(?:it|its|they|their|he|his|she|her|this|these|those)\b|[它其他她该此])", re.IGNORECASE
 )
@@ -83,136 +77,6 @@ class Support:
     start: int
     end: int
     share: float  # of the sentence's words, 0..1
-
-
-class Source:
-    """One statement of one passage, with all that is compared."""
-
-    def __init__(
-        self,
-        number: int,
-        statement: Statement,
-        passage: list[Source],
-        context: str,
-        title_terms: frozenset[str],
-        heading_terms: frozenset[str],
-    ) -> None:
-        self.number = number
-        self.statement = statement
-        self.passage = passage  # all statements of its passage
-        self.context = context  # title and headings, folded
-        self.title_terms = title_terms
-        self.heading_terms = heading_terms
-        self.folded = fold(f"{statement.header} {statement.text}" if statement.header else statement.text)
-        self.terms = frozenset(content_terms(self.folded))
-
-    @cached_property
-    def numbers(self) -> frozenset[float]:
-        """The values of its numbers but for those struck out."""
-        return numbers(blanked(self.statement.text))
-
-    @cached_property
-    def context_numbers(self) -> frozenset[float]:
-        """The values of the numbers in title, headings and table header."""
-        return numbers(f"{self.context} {self.statement.header}")
-
-    def holds(self, name: str, *, is_given: bool) -> bool:
-        """Tell whether a name stands here, or in title or headings.
-
-        One that the question gave may also stand elsewhere in the passage ("It was ..."), but not a code
-        where this statement names another code.
-        """
-        if holds_name(self.folded, name) or holds_name(self.context, name):
-            return True
-        if not is_given or self.statement.header:
-            return False
-        if is_code(name) and codes(self.statement.text):
-            return False
-        return any(holds_name(source.folded, name) for source in self.passage)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a sentence claims, beside one statement: the shares of words are by weight, 0..1."""
-
-    claim: str
-    question: str
-    source: Source
-    share: float  # of all words of the claim
-    share_new: float  # of those that the question did not hold
-    share_asked: float  # of those that it did
-    subject: float  # of what was asked about that statement and headings hold, beside the best of them
-    topic: float  # the same of what was asked about and is claimed together, numbers apart
-    repeated: float  # the same of what was asked about and the claim repeats
-    is_bare: bool  # whether the claim needs its question: a few words that repeat none of it
-    numbers: frozenset[float]  # of the claim
-    names: frozenset[str]
-    given_numbers: frozenset[float]  # of the question
-    given_names: frozenset[str]
-    wants_aim: bool = False
-
-    def holds_numbers(self) -> bool:
-        """Numbers stand in the statement or above it; those of the question, anywhere in the passage."""
-        given, source = self.numbers & self.given_numbers, self.source
-        return self.numbers - given <= source.numbers | source.context_numbers and given <= frozenset().union(
-            *(other.numbers | other.context_numbers for other in source.passage)
-        )
-
-    def holds_names(self) -> bool:
-        """Names stand in the statement or above it; those of the question, anywhere in the passage."""
-        there = " ".join([self.source.context, *(other.folded for other in self.source.passage)])
-        return all(self.source.holds(name, is_given=name in self.given_names) for name in self.names) and not any(
-            differs_in_series(self.claim, text) for text in (self.source.folded, there)
-        )
-
-    def is_of_the_subject(self) -> bool:
-        """An answer belongs where what was asked about stands: no other statement may hold far more of that.
-
-        "Expenses: within 45 days" is not said by "Invoices are due within 45 days" beside a clause on expenses.
-        """
-        if is_bare_number(self.claim):
-            return self.subject >= _SUBJECT and self.is_of_the_asked()
-        if self.is_bare:
-            return self.subject >= _SUBJECT_OF_WORDS
-        return self.topic >= _TOPIC and self.repeated >= _REPEATED
-
-    def is_of_the_asked(self) -> bool:
-        """Whether the statement names no other year and no other of a series than the question."""
-        there = self.source.numbers | self.source.context_numbers
-        years, asked_years = _years(there), _years(self.given_numbers)
-        if years and asked_years and not years & asked_years:
-            return False
-        return not differs_in_series(self.question, self.source.folded)
-
-    def is_found(self) -> bool:
-        """A sentence on an aim shows nothing, but where an aim is what was asked for, or told."""
-        return self.wants_aim or not says_an_aim(self.source.statement.text) or says_an_aim(self.claim)
-
-
-ProofTest = tuple[str, Callable[[Comparison], bool]]
-NOT_DENIED: ProofTest = ("neither denies the other", lambda one: not contradicts(one.claim, one.source.statement.text))
-WORDS: tuple[ProofTest, ...] = (
-    ("shares the words", lambda one: one.share >= _SHARED),
-    ("shares what the sentence adds to the question", lambda one: one.share_new >= _SHARED_NEW),
-    ("shares what was asked about", lambda one: one.share_asked >= _SHARED_ASKED),
-)
-FACTS: tuple[ProofTest, ...] = (
-    ("holds the numbers", Comparison.holds_numbers),
-    ("holds the names", Comparison.holds_names),
-    (
-        "has no other units",
-        lambda one: not units_differ(one.claim, one.source.folded),
-    ),
-    (
-        "stands in the column that is named",
-        lambda one: not is_of_another_column(one.claim, one.question, one.source.statement),
-    ),
-    ("is a finding", Comparison.is_found),
-    ("is not turned round", lambda one: not turns_round(one.claim, one.source.statement.text)),
-)
-SUBJECT: ProofTest = ("is said of what was asked about", Comparison.is_of_the_subject)
-# All that a statement must pass, in the order in which they are asked.
-TESTS: tuple[ProofTest, ...] = (NOT_DENIED, *WORDS, SUBJECT, *FACTS)
 
 
 class Proof:
@@ -231,7 +95,7 @@ class Proof:
         self._given_numbers = numbers(question)
         self._wants_aim = says_an_aim(question)
         self._similarity = similarity
-        self._sources = _sources_of(passages)
+        self._sources = sources_of(passages)
         self._frequency = Counter(term for source in self._sources for term in source.terms)
         self._reader = None if reader is None else ReaderProof(reader, question, passages)
         self._languages = {number: is_chinese(passage.page_content) for number, passage in enumerate(passages, 1)}
@@ -268,7 +132,7 @@ class Proof:
             if is_bare_number(claim):
                 holding = [one for one in passing if one.subject >= _SUBJECT_READ and one.is_of_the_asked()]
             else:
-                holding = [one for one in passing if one.share_new >= _SHARED_NEW]
+                holding = [one for one in passing if one.share_new >= SHARED_NEW]
             odds = reader.answer_odds(claim, {one.source.number for one in holding}) if holding else {}
             proven = [one for one in holding if odds[one.source.number] >= _ANSWER_ODDS]
             best = max((odds[one.source.number] for one in proven), default=0.0)
@@ -289,7 +153,7 @@ class Proof:
     def _is_bare(self, claim: str, text: str) -> bool:
         """Whether the claim is an answer that needs its question, not a statement that stands by itself."""
         own = _own_terms(claim)
-        if len(own) <= _BARE_TERMS and not self._asked & own:
+        if self._is_short(own):
             return True
         copied = [there for source in self._sources if text in (there := _bare_text(source.statement.text))]
         return (
@@ -297,6 +161,10 @@ class Proof:
             and all(len(text) < _PART * len(there) for there in copied)
             and not any(there.startswith(text) and len(own) > _BARE_TERMS for there in copied)
         )
+
+    def _is_short(self, own: frozenset[str]) -> bool:
+        """Whether a claim of these words is a few that repeat none of the question."""
+        return len(own) <= _BARE_TERMS and not self._asked & own
 
     def _said(
         self, claim: str, passing: Sequence[Comparison], marked: frozenset[int], reader: ReaderProof
@@ -352,18 +220,18 @@ class Proof:
                 claim,
                 self._question,
                 source,
-                self._share(terms, source) if terms else 0.0,
-                self._share(terms - self._asked, source),
-                share_asked,
-                subject / most,
-                topic / most_of_topic,
-                share_asked / most_asked,
-                len(own) <= _BARE_TERMS and not self._asked & own,
-                claimed_numbers,
-                claimed_names,
-                self._given_numbers,
-                self._given_names,
-                self._wants_aim,
+                share=self._share(terms, source) if terms else 0.0,
+                share_new=self._share(terms - self._asked, source),
+                share_asked=share_asked,
+                subject=subject / most,
+                topic=topic / most_of_topic,
+                repeated=share_asked / most_asked,
+                is_bare=self._is_short(own),
+                numbers=claimed_numbers,
+                names=claimed_names,
+                given_numbers=self._given_numbers,
+                given_names=self._given_names,
+                wants_aim=self._wants_aim,
             )
             for source, terms, share_asked, subject, topic in zip(
                 self._sources, counted, asked, subjects, topics, strict=True
@@ -384,7 +252,7 @@ class Proof:
             if best is None or score > best[0]:
                 best = score, _support(one.source, min(one.share, one.share_new))
         # A statement that denies the claim with as many shared words is the one on its subject: the other is not.
-        return best[1] if best and not (denied >= _SHARED and denied > best[1].share - _DENIED) else None
+        return best[1] if best and not (denied >= SHARED and denied > best[1].share - _DENIED) else None
 
     def _by_clauses(self, claim: str, prove: Callable[[str, frozenset[str]], Support | None]) -> list[Support]:
         """Prove clause by clause a sentence that joins what stands in several places.
@@ -431,28 +299,6 @@ class Proof:
         return rarity * (_WEAK_PAIR_WEIGHT if _is_weak(term) else 1.0)
 
 
-def first_failure(comparison: Comparison, tests: Sequence[ProofTest]) -> str:
-    """The name of the first test that is not passed; "" where all are."""
-    return next((name for name, passes in tests if not passes(comparison)), "")
-
-
-def _sources_of(passages: Sequence[Document]) -> list[Source]:
-    """All statements of the passages but headings, which state nothing; the first passage has number 1."""
-    found: list[Source] = []
-    for number, passage in enumerate(passages, 1):
-        title = str(passage.metadata.get(TITLE, ""))
-        title_terms = frozenset(content_terms(title))
-        together: list[Source] = []
-        for statement in statements(passage):
-            headings = section_at(passage, statement.start)
-            if statement.text.strip("# ") in headings.split(" > ") or is_heading(passage, statement):
-                continue
-            context, heading_terms = fold(f"{title} {headings}"), frozenset(content_terms(headings))
-            together.append(Source(number, statement, together, context, title_terms, heading_terms))
-        found += together
-    return found
-
-
 def _clauses(claim: str) -> list[str]:
     """Cut a sentence at its commas; a clause of few words joins another: it would be found anywhere."""
     clauses: list[str] = []
@@ -471,10 +317,6 @@ def _clauses(claim: str) -> list[str]:
 def _is_weak(term: str) -> bool:
     """A single character, or a pair across a word's border, such as 为大 in 名为大环道."""
     return (len(term) == 1 and is_han(term)) or any(character in CHINESE_FUNCTION_CHARACTERS for character in term)
-
-
-def _years(values: Collection[float]) -> set[float]:
-    return {value for value in values if _YEARS[0] <= value < _YEARS[1] and value == int(value)}
 
 
 def _bare_text(text: str) -> str:
