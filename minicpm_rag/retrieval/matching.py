@@ -9,6 +9,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, chain, compress, count, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
@@ -121,7 +122,7 @@ class QuestionMatch:
     def _terms(self, document: Document) -> _PassageTerms:
         identity = str(document.id)
         if identity not in self._read:
-            above = terms("\n".join(_above(document)))
+            above = _terms_above("\n".join(_above(document)))
             text = document.page_content
             read = terms_of_each([text[start:end] for start, end in sentence_spans(text)])
             order = list(chain.from_iterable(read))
@@ -151,6 +152,12 @@ class QuestionMatch:
 def with_above(document: Document) -> str:
     """The passage with what stands above it: title, headings, table header."""
     return "\n".join([*_above(document), document.page_content])
+
+
+@lru_cache(maxsize=1_000)
+def _terms_above(text: str) -> tuple[str, ...]:
+    """The terms of what stands above a passage: the same of many passages, and at each part of a question."""
+    return tuple(terms(text))
 
 
 def _above(document: Document) -> list[str]:

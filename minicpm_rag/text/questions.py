@@ -12,7 +12,7 @@ import re
 import sys
 import threading
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -189,8 +189,10 @@ def chinese_words(text: str) -> list[tuple[str, str]]:
     return [*found, *_tagged(text[position:])]
 
 
-def _tagged(text: str) -> list[tuple[str, str]]:
-    return [(word.word, word.flag) for word in _tagger().cut(text)]
+@lru_cache(maxsize=1_000)
+def _tagged(text: str) -> tuple[tuple[str, str], ...]:
+    """What was cut before is kept: one question is looked at from many sides, and each of them has its words cut."""
+    return tuple((word.word, word.flag) for word in _tagger().cut(text))
 
 
 @cache
