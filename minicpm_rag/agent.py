@@ -16,9 +16,10 @@ from langchain_core.tools import BaseTool, StructuredTool
 
 from minicpm_rag.answering import tables
 from minicpm_rag.answering.citations import CitedAnswer
-from minicpm_rag.errors import ModelError, RAGError
+from minicpm_rag.answering.held import held
+from minicpm_rag.errors import ModelError, NotFoundError, RAGError
 from minicpm_rag.messages import Message, text
-from minicpm_rag.records import DOCUMENT_ID, END, PAGE, SOURCE, START, TITLE, Answer, Question
+from minicpm_rag.records import DOCUMENT_ID, END, PAGE, SOURCE, START, TITLE, Answer, Question, Scope
 from minicpm_rag.text.questions import language_of
 
 if TYPE_CHECKING:
@@ -49,10 +50,14 @@ class ToolUse:
 
 @dataclass
 class LibraryTools:
-    """The tools over one knowledge base, for one question; `passages` are what they have given, numbered from 1."""
+    """The tools over one knowledge base, for one question; `passages` are what they have given, numbered from 1.
+
+    They know only the documents that the `scope` holds.
+    """
 
     workspace: Workspace
     knowledge_base: str
+    scope: Scope = field(default_factory=Scope)
     passages: list[Document] = field(default_factory=list)
 
     def all(self) -> list[BaseTool]:
@@ -69,7 +74,8 @@ class LibraryTools:
         Args:
             query: a question or words, complete in themselves
         """
-        found = self.workspace.retriever(self.knowledge_base).retrieve(query)
+        scope = None if self.scope == Scope() else self.scope
+        found = self.workspace.retriever(self.knowledge_base).retrieve(query, filter=scope)
         return "\n\n".join(self._numbered(document) for document in found.documents) or _NOTHING
 
     def read_page(self, document: int, page: int = 1, start: int = 0) -> str:
@@ -81,6 +87,9 @@ class LibraryTools:
             start: the character to begin at, for a long page
         """
         library = self.workspace.library
+        within = library.within(self.knowledge_base, self.scope)
+        if within is not None and document not in within:
+            raise NotFoundError("library.no_document", number=document)
         row, whole = library.document(document), library.page(document, page)
         words = whole.text[start : start + MOST_PAGE_CHARACTERS]
         place = {PAGE: page, START: start, END: start + len(words), DOCUMENT_ID: document}
@@ -92,10 +101,12 @@ class LibraryTools:
         Args:
             question: what to compute, in words, such as "how many orders over 10,000 in March?"
         """
-        found = tables.compute(question, self.workspace.library, self.knowledge_base)
+        library = self.workspace.library
+        within = library.within(self.knowledge_base, self.scope)
+        found = tables.compute(question, library, self.knowledge_base, within=within)
         if found is None:
             return _NOT_COMPUTED
-        *_, answer = tables.answer(Answer(standalone_question=question), found, self.workspace.library)
+        *_, answer = tables.answer(Answer(standalone_question=question), found, library)
         assert isinstance(answer, Answer)
         return "\n\n".join([answer.text, *(self._numbered(document) for document in answer.documents)])
 
@@ -143,7 +154,8 @@ def run(
     from minicpm_rag.llm.remote import RemoteLLM
 
     language = language_of(question.text)
-    tools = LibraryTools(workspace, knowledge_base)
+    question = held(question, workspace.library, knowledge_base)
+    tools = LibraryTools(workspace, knowledge_base, question.scope)
     agent = create_agent(model or chat_model(workspace), _forgiving(tools.all()), system_prompt=_PROMPT[language])
     turns = [message for turn in question.history for message in (HumanMessage(turn.question), AIMessage(turn.answer))]
     given: Any = {"messages": [*turns, HumanMessage(question.text)]}
@@ -166,7 +178,6 @@ def run(
 
 
 def _proven(workspace: Workspace, question: Question, written: str, passages: list[Document]) -> Answer:
-    begun = Answer(standalone_question=question.text, documents=passages)
     if not written.strip():
         sentence = text(language_of(question.text), Message("answering.nothing_found"))
         return Answer(sentence, "refused", question.text)
@@ -174,7 +185,7 @@ def _proven(workspace: Workspace, question: Question, written: str, passages: li
     cited.add(written)
     cited.finish()
     mode: Any = "stopped" if question.cancel.is_set() else "model"
-    return Answer(cited.text, mode, question.text, cited.citations, cited.unsupported, begun.documents)
+    return Answer(cited.text, mode, question.text, cited.citations, cited.unsupported, passages)
 
 
 def _forgiving(tools: list[BaseTool]) -> list[BaseTool]:

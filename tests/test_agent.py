@@ -17,7 +17,7 @@ from model_server import event, model_server, said
 from minicpm_rag import agent
 from minicpm_rag.cli import main
 from minicpm_rag.errors import ModelError
-from minicpm_rag.records import Answer, Question
+from minicpm_rag.records import Answer, Question, Scope
 from minicpm_rag.workspace import Workspace
 
 QUESTION = "工龄满十年的员工年假有多少天？"
@@ -97,6 +97,42 @@ def test_what_no_table_answers_is_said_so(workspace: Workspace) -> None:
     assert "search instead" in answer.text
 
 
+def test_the_tools_know_only_the_documents_that_the_question_is_held_to(workspace: Workspace) -> None:
+    rows = {row.title: row.id for row in workspace.library.documents("default")}
+    seen: list[str] = []
+
+    def noted(*made: AIMessage) -> list[Any]:
+        def note(messages: list[BaseMessage], step: AIMessage) -> AIMessage:
+            seen.append(messages[-1].text)
+            return step
+
+        return [lambda messages, step=step: note(messages, step) for step in made]
+
+    calls = noted(
+        call("search", 1, query="年假 满十年"),
+        call("read_page", 2, document=rows["员工手册.pdf"], page=3),
+        call("read_page", 3, document=rows["售后服务政策.txt"]),
+        AIMessage("没有。"),
+    )
+    ran(workspace, *calls, question=f"@售后服务政策.txt {QUESTION}")
+    asked, searched, other, own = seen
+    assert asked == QUESTION
+    assert "售后服务政策" in searched and "员工手册" not in searched
+    assert "售后服务政策" in own and "员工手册" not in other and str(rows["员工手册.pdf"]) in other
+
+
+def test_computing_is_held_to_the_documents_too(workspace: Workspace) -> None:
+    row = next(row for row in workspace.library.documents("default") if row.title == "complaints_2026_q1.csv")
+    question = "What is the average days to close of AL-200P?"
+    for tools in (
+        agent.LibraryTools(workspace, "default"),
+        agent.LibraryTools(workspace, "default", Scope(documents=(row.id,))),
+    ):
+        assert "rows" in tools.compute(question)
+    other = next(row for row in workspace.library.documents("default") if row.title == "员工手册.pdf")
+    assert "search instead" in agent.LibraryTools(workspace, "default", Scope(documents=(other.id,))).compute(question)
+
+
 def test_a_model_that_never_answers_is_stopped(workspace: Workspace) -> None:
     with pytest.raises(ModelError, match="within 12 steps"):
         ran(workspace, lambda messages: call("search", len(messages), query="年假"))
@@ -116,7 +152,7 @@ def test_the_model_of_a_server_is_given_the_tools(
     with model_server(answers=[calling, said("满十年不满二十年的年假为十五天。")]) as server:
         monkeypatch.setenv("MINICPM_RAG_HOME", str(workspace.settings.home))
         monkeypatch.setenv("MINICPM_RAG_LLM_URL", server.address)
-        assert main(["ask", "--agent", QUESTION]) == 0
+        assert main(["ask", "--agent", "--in", "员工手册.pdf", QUESTION]) == 0
     shown = capsys.readouterr()
     assert "十五天。[1]" in shown.out
     assert "search" in shown.err and "年假" in shown.err

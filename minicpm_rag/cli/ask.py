@@ -42,7 +42,7 @@ def ask(
 ) -> None:
     """Answer a question from the documents, with citations."""
     if agent:
-        _in_steps(question, knowledge_base, as_json)
+        _in_steps(question, knowledge_base, held_to, as_json=as_json)
     else:
         answer(question, knowledge_base, held_to, as_json=as_json, anyway=anyway)
 
@@ -84,7 +84,7 @@ def answer(
                     _show(event, retrieval, is_apart=end == "\n\n")
 
 
-def _in_steps(question: str, knowledge_base: str | None, as_json: bool) -> None:
+def _in_steps(question: str, knowledge_base: str | None, held_to: Sequence[str], *, as_json: bool) -> None:
     """Have an agent answer: each step on stderr, then the answer with its citations."""
     from minicpm_rag import agent
     from minicpm_rag.fields import answer_fields
@@ -96,7 +96,8 @@ def _in_steps(question: str, knowledge_base: str | None, as_json: bool) -> None:
     with open_workspace(load_settings()) as workspace:
         _make_ready(workspace, knowledge_base)
         name = knowledge_base or workspace.settings.knowledge_base
-        for step in agent.run(workspace, name, Question(question)):
+        asked = Question(question, scope=_scope(workspace, knowledge_base, held_to))
+        for step in agent.run(workspace, name, asked):
             if not isinstance(step, Answer):
                 arguments = ", ".join(f"{key}={value!r}" for key, value in step.arguments.items())
                 click.echo(t("ask.step", name=step.name, arguments=on_one_line(arguments)), err=True)

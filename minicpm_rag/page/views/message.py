@@ -22,8 +22,6 @@ from minicpm_rag.records import Question
 if TYPE_CHECKING:
     from minicpm_rag.records import Answer, Exchange
 
-
-NEAREST = 3  # passages shown with a refusal
 MOST_THOUGHTS = 20_000  # characters that are drawn: each run of the page sends them again, folded away or not
 
 # Answers the question of an exchange again, as it is asked here.
@@ -136,7 +134,7 @@ def _sources(exchange: Exchange, answer: Answer) -> None:
     if not (answer.citations or (is_refused and answer.documents)):
         return
     if is_refused:
-        answer = replace(answer, citations=[], documents=answer.documents[:NEAREST])
+        answer = replace(answer, citations=[])
         notices.quiet(t("nearest"))
     with st.container(horizontal=True, key=f"sources-{exchange.id}", gap="xsmall"):
         for number, name in sorted(sources.named(answer).items()):
