@@ -71,6 +71,7 @@ _NAMED_EN = re.compile(
     re.IGNORECASE,
 )
 _WHY_EN = re.compile(r"(?:(?:and|but|so) )?(?:why|how come|how so)(?: not| so| is that)?\s*[?.!]*", re.IGNORECASE)
+_IT_ZH = re.compile("它|(?<!尤)其(?![他它余实中])")
 _IT_EN = re.compile(r"\b(?:it|its)\b", re.IGNORECASE)
 # They say how much or how it goes on, not of what: "What happens above 500?"
 _NO_SUBJECT_EN = "above below beyond after before more less least most happen apply else next"
@@ -137,8 +138,9 @@ def only_named(question: str) -> str:
     if language_of(question) == "zh":
         ellipsis = _ELLIPSIS_ZH.search(rest)
         return _OPENER_ZH.sub("", rest[: ellipsis.start()]).strip(_MARKS) if ellipsis else ""
-    own = _OPENER_EN.sub("", rest.rstrip("?.! ")).strip()
-    return own if own != rest.rstrip("?.! ") and len(own.split()) <= _FEW_WORDS_EN else ""
+    rest = rest.rstrip("?.! ")
+    own = _OPENER_EN.sub("", rest).strip()
+    return own if own != rest and len(own.split()) <= _FEW_WORDS_EN else ""
 
 
 def carry_over(question: str, history: Sequence[Turn]) -> str:
@@ -165,12 +167,8 @@ def _computed_in_place(question: str, last: Turn) -> str:
         return ""
     label = found["label"].split(" · ")[-1]
     if language_of(question) == "zh":
-        rest = _OPENER_ZH.sub("", question)
-        return (
-            re.sub(r"它|(?<!尤)其(?![他它余实中])", lambda _: label, rest, count=1)
-            if re.search("它|其(?![他它余实中])", rest)
-            else ""
-        )
+        told, times = _IT_ZH.subn(lambda _: label, _OPENER_ZH.sub("", question), count=1)
+        return told if times else ""
     if _EXPLETIVE_IT.search(question) or not (pronoun := _IT_EN.search(question)):
         return ""
     owned = "'s" if pronoun.group().lower() == "its" else ""
@@ -323,12 +321,16 @@ def _subject_terms_en(question: str) -> set[str]:
     return {term for term in content_terms(question) if term not in without and not is_numeral(term)}
 
 
+def _another_en(question: str) -> str:
+    """What a follow-up names by words of its own; empty where it names nothing, or says "it"."""
+    own = only_named(question)
+    return "" if _PRONOUN_EN.search(own) else own
+
+
 def _asked_of_another_en(question: str, before: str) -> str:
     """ "How much do students pay?" "And seniors?"; "When is it open?" "And on Sundays?" """
-    rest = question.strip().rstrip("?.! ")
-    own = _OPENER_EN.sub("", rest).strip()
-    is_short = own != rest and not _PRONOUN_EN.search(own) and 0 < len(own.split()) <= _FEW_WORDS_EN
-    return asked_of(own, before) if is_short and _subject_terms_en(own) else ""
+    own = _another_en(question)
+    return asked_of(own, before) if _subject_terms_en(own) else ""
 
 
 def _reason_en(question: str, before: str) -> str:
@@ -336,13 +338,9 @@ def _reason_en(question: str, before: str) -> str:
 
 
 def _counterpart_replaced_en(question: str, before: str) -> str:
-    rest = question.strip().rstrip("?.! ")
-    own = _OPENER_EN.sub("", rest).strip()
-    counterpart = _OBJECT_EN.match(before.strip())
-    if own == rest or not counterpart or _PRONOUN_EN.search(own) or not 0 < len(own.split()) <= _FEW_WORDS_EN:
+    own, counterpart = _another_en(question), _OBJECT_EN.match(before.strip())
+    if not own or counterpart is None or begins_with_preposition(own):  # "for half a day" is no other object
         return ""
-    if begins_with_preposition(own):
-        return ""  # "for half a day" is no other object
     return f"{counterpart['before']}{own}?"
 
 
