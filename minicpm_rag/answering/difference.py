@@ -58,6 +58,7 @@ _TELLS_OF_CHANGE = re.compile(
 )
 _DENIED = re.compile(r"\b(?:not|never)\b|n['’]t\b|没有?|并?未|并非|不会", re.IGNORECASE)
 _POINTS_BACK = re.compile(r"(?:it|they|this|these)\b|[它其这该]", re.IGNORECASE)
+_BETWEEN_WORDS_ZH = frozenset("的多少比了和")
 _SAY_NOTHING_ZH = frozenset("金费价率额数量的了多少几涨调降提高增加减上下从由到为是")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 # Where a clause ends: a comma within a number is none.
@@ -69,7 +70,9 @@ _AMOUNT_ALONE = re.compile(
     r"(?:\s?[万亿]?(?:元|人|天|年|个月|小时|分钟|公斤)| [a-z]{1,10})?\s?(?:[,，;；。、.](?!\d)|$)",
     re.IGNORECASE,
 )
-_MONEY_ASKED = re.compile(r"贵|便宜|钱|元|价|\b(?:cost|pay|price|cheaper|dearer|expensive|money)", re.IGNORECASE)
+_MONEY_ASKED = re.compile(
+    r"贵|便宜|钱|元|价|花[费了]?|\b(?:cost|spen[dt]|pay|price|cheaper|dearer|expensive|money)", re.IGNORECASE
+)
 _TIME_ASKED = re.compile(
     r"久|[天周年]|月|时间|分钟|小时|\b(?:longer|shorter|days?|weeks?|months?|years?)\b", re.IGNORECASE
 )
@@ -144,7 +147,9 @@ def _of_clauses(
 
 def _of_items(question: str, compared: tuple[str, str], prose: Sequence[Excerpt]) -> Difference | None:
     """The amounts of one item, where a sentence of each side lists several: "of which marquee £900, band £450"."""
-    asked = {term for term in content_terms(question) if len(term) > 1}
+    asked = {
+        term for term in content_terms(question) if len(term) > 1 and not any(map(_BETWEEN_WORDS_ZH.__contains__, term))
+    }
     mine, its = (own_terms(*pair) & asked for pair in (compared, compared[::-1]))
     found = []
     for one, other in permutations(prose, 2):

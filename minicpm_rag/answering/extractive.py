@@ -241,7 +241,8 @@ def _best_of(question: str, ranked: Sequence[_Scored], most: int) -> list[_Score
     for found in chosen:
         items = _list_around(found, ranked)
         is_wanted = _leads(found) or (found is best and asks_for_list(question))
-        several = sum(item in chosen for item in items) > 1 and not _WHETHER.search(question)
+        lines = {_line_of(item) for item in items if item in chosen}
+        several = len(lines) > 1 and not _WHETHER.search(question)
         if items and (is_wanted or several):
             return [one for one in chosen if one.read >= _READ_WELL and one not in items] + items
     return _with_exceptions(chosen, ranked)
@@ -391,7 +392,7 @@ def _list_around(best: _Scored, ranked: Sequence[_Scored]) -> list[_Scored]:
     there = [found for found in ranked if found.one.number == best.one.number]
     there.sort(key=lambda found: found.one.statement.start)
     text = best.one.passage.page_content
-    is_item = [bool(_ITEM.match(text, text.rfind("\n", 0, found.one.statement.start) + 1)) for found in there]
+    is_item = [bool(_ITEM.match(text, _line_of(found))) for found in there]
     leads = list(map(_leads, there))
     place = there.index(best)
     if leads[place] and not is_item[place] and place + 1 < len(there):
@@ -403,13 +404,18 @@ def _list_around(best: _Scored, ranked: Sequence[_Scored]) -> list[_Scored]:
         first -= 1
     while last + 1 < len(there) and is_item[last + 1]:
         last += 1
-    lines = {text.rfind("\n", 0, found.one.statement.start) for found in there[first : last + 1]}
+    lines = set(map(_line_of, there[first : last + 1]))
     if last + 1 - first > _STATEMENTS_OF_AN_ITEM * len(lines):
         return []  # numbered minutes and clauses, which say several things each, are no list
     # Nothing but marks stands between a list and the line that leads to it: no heading.
     if first > 0 and leads[first - 1] and not _WORD.search(text, *_between(there[first - 1], there[first])):
         first -= 1
     return there[first : last + 1][:_MOST_ITEMS]
+
+
+def _line_of(found: _Scored) -> int:
+    """Where the line of its passage begins in which a statement stands."""
+    return found.one.passage.page_content.rfind("\n", 0, found.one.statement.start) + 1
 
 
 def _leads(found: _Scored) -> bool:

@@ -29,6 +29,8 @@ NEAR_CHARACTERS = 400  # between passages of one document that speak of one thin
 NO_ANSWER = -6.4  # the reader's log odds under which a passage surely does not answer
 CLEARLY = 6.5  # between the reader's log odds for two passages
 SEEN_ABROAD = 0.65  # the reader's probability from which an answer in the other language counts as seen
+SURE_ABROAD = 0.95  # the same where texts of the question's own language hold so much of its weight:
+KNOWN_AT_HOME = 0.6
 # The cosine from which a passage in the other language is taken to be on the question's subject: a twentieth of those
 # that answer lie under it. English questions lie farther from Chinese passages than the other way round.
 NEAR_IN_ENGLISH, NEAR_IN_CHINESE = 0.775, 0.738
@@ -158,8 +160,14 @@ def answering_first(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [best, *(one for one in candidates if one is not best)]
 
 
-def answering_abroad(abroad: Sequence[Candidate], candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those in the other language, best first, where the reader sees an answer in one and none in all candidates."""
+def answering_abroad(
+    abroad: Sequence[Candidate], candidates: Sequence[Candidate], *, is_known_at_home: bool = False
+) -> list[Candidate]:
+    """Those in the other language, best first, where the reader sees an answer in one and none in all candidates.
+
+    It must be sure of it where texts in the question's own language hold most of what is asked for: where they tell no
+    price of the lake trip, the price of an avalanche day in the other language is none.
+    """
     best_first = sorted(abroad, key=lambda one: (one.is_lacking, -_read_odds(one)))
     best = best_first[0] if best_first else None
     if best is None or best.reading is None or best.is_lacking:
@@ -169,7 +177,8 @@ def answering_abroad(abroad: Sequence[Candidate], candidates: Sequence[Candidate
         return []
     seen = max((_read_odds(one) for one in candidates if one.reading is not None), default=-_SUREST)
     is_clear = _read_odds(best) - seen >= CLEARLY_ABROAD
-    return best_first if is_clear and best.reading.answers >= SEEN_ABROAD else []
+    least = SURE_ABROAD if is_known_at_home else SEEN_ABROAD
+    return best_first if is_clear and best.reading.answers >= least else []
 
 
 def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: float) -> list[Features]:

@@ -14,6 +14,7 @@ from minicpm_rag import records
 from minicpm_rag.records import Candidate, Features, Page, Reading, Retrieval, Trace
 from minicpm_rag.retrieval.abbreviations import with_abbreviations
 from minicpm_rag.retrieval.evidence import (
+    KNOWN_AT_HOME,
     Calibration,
     answering_abroad,
     answering_first,
@@ -313,7 +314,9 @@ class Search:
             one.is_lacking = lacks_something(question, frozenset(), with_above(one.document)) or tells_something_else(
                 question, one.document, reading
             )
-        leading = answering_abroad(abroad, candidates)
+        own = [one for one in candidates if is_in_chinese(one.document.page_content) == is_chinese]
+        held = max((self._match.content_strength(one.document) for one in own), default=0.0)
+        leading = answering_abroad(abroad, candidates, is_known_at_home=held >= KNOWN_AT_HOME)
         ids = {one.document.id for one in leading}
         return [*leading, *(one for one in candidates if one.document.id not in ids)] if leading else []
 

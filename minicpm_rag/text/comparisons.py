@@ -41,7 +41,8 @@ _SIDES_EN = tuple(
 _NAME = r"(?:[A-Z][\w-]*|\d+)(?: (?:[A-Z][\w-]*|\d+))*"
 _NAMES_EN = re.compile(rf"(?<=[a-z,] )(?P<one>{_NAME})(?: [a-z]+)?,? (?:and|or) (?:[a-z]+ ){{0,3}}(?P<other>{_NAME})")
 _ASKS_FOR_LIST = re.compile(
-    r"哪些|哪几|有什么|有何|包括|包含|分别|列出|列举|所有|全部|都有|什么东西|几[种个项类样条点步]"
+    r"哪些|哪几|有什么|有何|包括|包含|分别|列出|列举|所有|全部|都有|什么东西|几[种个项类样条步]"
+    r"|[哪有]几点(?!开|关|下|上班|钟)|几点(?:要求|内容|注意|理由|原因|建议|意见|规定)"
     r"|\b(?:list|all|every|each|steps?)\b|\b(?:what|which|who) are\b|\bname the\b"
     r"|\b(?:what|which)(?: \w+){0,2} \w+s (?:are|were|do|does|did|can|must|should|need|have)\b"
     r"|\bwhat (?:do|must|should|can|does|is) .*\b(?:include[sd]?|contain|need|bring|cover)",

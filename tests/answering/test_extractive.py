@@ -107,6 +107,12 @@ def test_of_what_several_headings_have_the_one_asked_about_is_quoted(question: s
     assert budgets == [f"预算：合计{amount}。"]
 
 
+def test_several_sentences_of_one_item_ask_for_no_list() -> None:
+    text = "1. Tickets are £9 at the gate.\n2. The gate opens at 8:30. The gate has a ramp.\n3. Dogs stay outside."
+    found = excerpts("When does the gate open?", [Document(text, metadata={"document_id": 8, "page": 1})])
+    assert not any("Dogs" in one.statement.text for one in found)
+
+
 def test_numbered_minutes_are_no_list() -> None:
     text = (
         "1. Roof. The tiles cost £900. Ann asks for a second quote.\n"

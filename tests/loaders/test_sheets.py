@@ -88,6 +88,19 @@ def test_a_note_below_a_table_is_no_row(note: str) -> None:
     assert len(page.tables[0].rows) == 2 and page.text.endswith(f"\n\n{note}")
 
 
+@pytest.mark.parametrize(
+    ("lines", "tables"),
+    [
+        (["入园规定", "一、游客须在闭园前半小时离园。", "二、犬只一律不得入园，导盲犬除外；"], 0),
+        (["House rules", "Please take your shoes off at the door.", "The kitchen closes at 9 pm."], 0),
+        (["Item", "Pump", "Valve"], 1),
+    ],
+)
+def test_sentences_typed_into_a_sheet_are_text_and_no_table(lines: list[str], tables: int) -> None:
+    page = written([[line] for line in lines]).page(1)
+    assert len(page.tables) == tables and all(line in page.text for line in lines)
+
+
 def test_a_row_with_one_cell_that_is_no_note_stays() -> None:
     page = written([["Item", "Price"], ["Pump", "120"], ["Valve", ""], ["Seal kit no. 4", ""]]).page(1)
     assert len(page.tables[0].rows) == 3

@@ -91,12 +91,17 @@ def test_only_a_passage_that_clearly_alone_answers_goes_before_the_first() -> No
 def test_the_other_language_leads_only_where_it_clearly_answers_and_the_own_one_does_not() -> None:
     none, weak, sure, far = read(1, 0.001), read(2, 0.3), read(3, 0.99), read(4, 0.99)
     weak.dense_score, sure.dense_score, far.dense_score = 0.8, 0.8, 0.7
+    rather = read(7, 0.8)
+    rather.dense_score = 0.8
     unread = Candidate(Document(id="5", page_content="x"), 0.0)
     assert answering_abroad([unread, sure], [none]) == [sure, unread]
     assert answering_abroad([unread, weak], [none]) == [], "not sure enough"
     assert answering_abroad([far], [none]) == [], "on another subject"
     assert answering_abroad([sure], [none, read(6, 0.7)]) == [], "answered in the question's own language"
     assert answering_abroad([unread], [none]) == answering_abroad([], [none]) == []
+    assert answering_abroad([sure], [none], is_known_at_home=True) == [sure]
+    assert answering_abroad([rather], [none]) == [rather]
+    assert answering_abroad([rather], [none], is_known_at_home=True) == [], "the question's own language speaks of it"
 
 
 def test_an_english_question_lies_farther_from_chinese_passages_than_a_chinese_one_from_english() -> None:

@@ -31,11 +31,15 @@ def test_where_nothing_is_compared_there_are_no_sides(question: str) -> None:
     assert sides(question) is None
 
 
-@pytest.mark.parametrize("question", ["有哪些成员？", "What are the risks?", "List the people.", "步骤有几步？"])
+@pytest.mark.parametrize(
+    "question", ["有哪些成员？", "What are the risks?", "List the people.", "步骤有几步？", "入场有几点要求？"]
+)
 def test_a_list_is_asked_for(question: str) -> None:
     assert asks_for_list(question)
 
 
-@pytest.mark.parametrize("question", ["技术总监是谁？", "When are invoices due?", "How heavy is the AirLeaf 200?"])
+@pytest.mark.parametrize(
+    "question", ["技术总监是谁？", "闭馆是几点？", "When are invoices due?", "How heavy is the AirLeaf 200?"]
+)
 def test_one_thing_is_asked_for(question: str) -> None:
     assert not asks_for_list(question)

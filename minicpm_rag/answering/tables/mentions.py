@@ -61,6 +61,7 @@ _SHIFTS: dict[str, tuple[str, ...]] = {one: (f"{one}班", f"上{one}班", f"值{
 _SHIFTS |= {"休": ("休息", "休班"), "班": ("上班", "当班", "值班")}
 _LEAST_SHORTENED = 3  # characters of a value without the ending that it shares with others
 _LONGEST_ENDING = 4
+_LEAST_ALIKE = 3  # values of a column that end alike
 _IN_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*$")  # "Youth (16-18)" is called "Youth"
 # What tells the prices of one thing apart, and names such a price alone: 平日 of 平日价, "weekend" of "Weekend rate"
 _PRICED_AT = re.compile(
@@ -306,6 +307,7 @@ def _without_shared_endings(texts: tuple[str, ...]) -> dict[str, tuple[_Form, ..
         for size in range(2, _LONGEST_ENDING + 1)
         if len(said) - size >= _LEAST_SHORTENED - 1
     )
+    lasts = {said[-1] for said in plain.values()}
     found: dict[str, tuple[_Form, ...]] = {}
     for text, said in plain.items():
         sizes = range(2, min(_LONGEST_ENDING, len(said) - _LEAST_SHORTENED) + 1)
@@ -314,6 +316,8 @@ def _without_shared_endings(texts: tuple[str, ...]) -> dict[str, tuple[_Form, ..
         # 夜场票 of 夜场滑雪票 beside 日场滑雪票
         middles = [size for size in range(3, min(_LONGEST_ENDING, len(said) - 2) + 1) if ends[said[-size:]] > 1]
         short += [f"{said[:-size]}{said[-1]}" for size in middles]
+        if len(lasts) == 1 and len(plain) == len(texts) >= _LEAST_ALIKE and len(said) >= _LEAST_SHORTENED:
+            short.append(said[:-1])  # 夜漂 of 夜漂段, where all are called so
         found[text] = tuple(_Form((one,), _SHORTENED_WEIGHT) for one in short)
     return found
 

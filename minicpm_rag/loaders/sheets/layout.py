@@ -18,6 +18,7 @@ Row = tuple[int, list[str]]  # number in the file, cells
 _MOST_ANALYSED_ROWS = 20_000  # a longer sheet is one table: nobody lays out so much by hand
 _MOST_TITLE_ROWS = 10
 # What begins as a note does, or ends as a sentence does
+_SENTENCE = re.compile(r".{12}.*?[。！？；]|\w+ \w+ \w+ .*?[a-z)][.!?](?:\s|$)", re.DOTALL)
 _NOTE = re.compile(
     r"(?:[*※]|[（(\[【]?(?:备?注|附注|说明|notes?|remarks?|nb)[\d一二三]?\s*[:：.）)\]】])"
     r"|.{12,}[。.！!；;]\s*$",
@@ -73,7 +74,7 @@ def _write_block(rows: list[Row], writer: PageWriter, *, is_only: bool) -> None:
     while body and len(titles) < _MOST_TITLE_ROWS and sum(map(bool, body[0][1])) == 1:
         titles.append(body.pop(0))
     if not body:  # a list of one column, or text typed into a sheet
-        if not is_only:
+        if not is_only or _is_prose([next(filter(None, cells)) for _, cells in titles]):
             for _, cells in titles:
                 writer.paragraph(next(filter(None, cells)), separator="\n")
         else:
@@ -89,6 +90,11 @@ def _write_block(rows: list[Row], writer: PageWriter, *, is_only: bool) -> None:
     writer.table(table, header_rows=header_rows_of([cells for _, cells in table[:4]]))
     for note in notes:
         writer.paragraph(note)
+
+
+def _is_prose(lines: list[str]) -> bool:
+    """Whether a sheet of one column is running text: at least half of its lines hold a sentence."""
+    return sum(_SENTENCE.search(line) is not None for line in lines) * 2 >= len(lines) > 1
 
 
 def _note(cells: list[str]) -> str:
