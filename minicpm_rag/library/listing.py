@@ -44,6 +44,12 @@ class Listing:
         return tuple(sorted({tag for row in self.rows for tag in row.tags}))
 
     @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What a question can be held to by name: the titles of those that are ready, newest first, then their tags."""
+        tags = sorted({tag for row in self.ready for tag in row.tags})
+        return tuple(dict.fromkeys([*(row.title for row in self.newest), *tags]))
+
+    @cached_property
     def has_remarks(self) -> bool:
         """Whether there is something to say about any of them: it failed, or was not read wholly."""
         return any(row.reason is not None for row in self.rows)

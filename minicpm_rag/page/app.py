@@ -46,7 +46,7 @@ def show() -> None:
 
 def _show() -> None:
     # The views import the core's heavier half, which the first paint need not wait for.
-    from minicpm_rag.page.views import asking, chat, library, model, uploads
+    from minicpm_rag.page.views import asking, chat, library, model, question_box, uploads
 
     shared.opening()
     state.follow_address()
@@ -73,6 +73,8 @@ def _show() -> None:
     streamlit_private.run_when_reconnected()
     sidebar.draw()
     callbacks.tell()
+    if state.view() != "chat":
+        question_box.keep()
     {"chat": chat.show, "library": library.show, "model": model.show}[state.view()]()
 
 

@@ -38,6 +38,7 @@ def test_each_order_and_what_can_be_chosen() -> None:
     )
     ids = {order: [one.id for one in listing.ordered(order)] for order in ("name", "newest", "largest")}
     assert ids == {"name": [3, 2, 1], "newest": [2, 1, 3], "largest": [3, 2, 1]}
+    assert listing.names == ("A.md", "b.PDF", "old", "plan")
     assert [one.id for one in listing.newest] == [2, 1]
     assert (listing.kinds, listing.tags, listing.has_remarks) == ((".md", ".pdf"), ("old", "plan"), True)
     assert listing.ordered("name") is listing.ordered("name")

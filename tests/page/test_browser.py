@@ -524,6 +524,9 @@ def test_stop_keeps_the_partial_text_and_frees_the_model(server: Server, visitor
     visitor.go("model")
     visitor.click(".st-key-use-none button")
     visitor.page.get_by_text(words("no_model_explained")).wait_for()
+    shutil.rmtree(
+        server.home / "models" / "tiny"
+    )  # a server that is started anew would answer with it again, endlessly
 
 
 def test_a_restart_keeps_the_conversations_of_each_browser(server: Server, visitor: Visitor, browser: Browser) -> None:

@@ -105,6 +105,7 @@ def test_a_question_that_is_half_typed_outlasts_another_view_and_loading_the_pag
     visitor.go("library")
     visitor.page.locator(part("dropzone")).wait_for()
     visitor.go("chat")
+    playwright_api.expect(box).to_be_visible()  # another view keeps it out of sight
     playwright_api.expect(box).to_have_value("违约金是")
     visitor.page.reload()
     playwright_api.expect(box).to_have_value("违约金是")

@@ -11,17 +11,18 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from fake_workspace import wait_until
+from fake_workspace import row, wait_until
 from hashed_embedder import HashedEmbedder
 from streamlit.testing.v1 import AppTest
 
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.indexing import submit_ingest
 from minicpm_rag.library import Library
+from minicpm_rag.library.listing import Listing
 from minicpm_rag.messages import Message
 from minicpm_rag.page import door, once, server, shared
 from minicpm_rag.page.background.jobs import Jobs
-from minicpm_rag.page.views import chat
+from minicpm_rag.page.views import question_box
 from minicpm_rag.records import Grant, User
 from minicpm_rag.settings import load_settings
 
@@ -60,18 +61,18 @@ def test_its_maker_manages_it_and_nobody_else_sees_it(app: AppTest) -> None:
 
 
 def test_names_behind_an_at_are_those_of_ones_own_documents(monkeypatch: pytest.MonkeyPatch) -> None:
-    salaries = SimpleNamespace(title="salaries.txt", status="ready", indexed_at="2026", id=1, tags=("private",))
+    salaries = row(1, "salaries.txt", tags=("private",))
 
     def names(user: str, *seen: str) -> list[str]:
         def listing(name: str) -> Any:
             if name not in seen:
                 raise NotFoundError("library.no_knowledge_base", name=name, known=Message("library.no_names"))
-            return SimpleNamespace(newest=(salaries,))
+            return Listing([salaries])
 
         library = SimpleNamespace(listing=listing)
-        monkeypatch.setattr(chat.state, "user", lambda: user)
-        monkeypatch.setattr(chat.state, "knowledge_base", lambda: "Heron")
-        return chat._names_offered(SimpleNamespace(library=library))
+        monkeypatch.setattr(question_box.state, "user", lambda: user)
+        monkeypatch.setattr(question_box.state, "knowledge_base", lambda: "Heron")
+        return list(question_box._names(SimpleNamespace(library=library)))
 
     assert names("ann", "Heron") == ["salaries.txt", "private"]
     assert names("bob") == []

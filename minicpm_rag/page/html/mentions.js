@@ -6,14 +6,27 @@ export default function ({ data, setTriggerValue }) {
 
   const close = () => {
     list()?.remove()
+    clearTimeout(state.asking)
     state.found = []
+    state.isWaiting = false
     for (const name of ["aria-controls", "aria-activedescendant", "aria-autocomplete"]) box()?.removeAttribute(name)
+  }
+  // Not every name is here: the server is asked for those that hold what is typed, once typing pauses.
+  const ask = (wanted) => {
+    clearTimeout(state.asking)
+    if (data.more && wanted && wanted !== state.asked)
+      state.asking = setTimeout(() => {
+        state.asked = wanted
+        state.isWaiting = true
+        setTriggerValue("wanted", wanted)
+      }, 200)
   }
   const pick = (index) => {
     const area = box(), name = state.found[index]
     const text = area.value.slice(0, state.start) + area.value.slice(state.end)
     const caret = state.start
     close()
+    state.asked = null
     // React keeps its own copy of the value, and hears of another one only so.
     Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(area, text)
     area.dispatchEvent(new Event("input", { bubbles: true }))
@@ -43,19 +56,20 @@ export default function ({ data, setTriggerValue }) {
     area.setAttribute("aria-activedescendant", `rag-mention-${state.at}`)
   }
   // What is typed behind an @ before the caret: no address of e-mail, and nothing that was closed by a space.
-  const look = () => {
+  const look = (isMore = false) => {
     const area = box()
     const typed = /(?<![\w.])[@＠]([^\s@＠]{0,60})$/u.exec(area.value.slice(0, area.selectionStart))
     if (!typed) return close()
-    const wanted = folded(typed[1].replace(/^[“"《「]/u, ""))
+    const wanted = folded(typed[1].replace(/^[“"《「]/u, "")), chosen = state.found[state.at]
     const holding = data.names.filter((name) => folded(name).includes(wanted))
     const begins = (name) => (folded(name).startsWith(wanted) ? 0 : 1)
     state.found = holding.sort((one, other) => begins(one) - begins(other)).slice(0, 8)
-    state.at = 0
+    state.at = isMore ? Math.max(0, state.found.indexOf(chosen)) : 0
     state.start = typed.index
     state.end = area.selectionStart
     if (state.found.length) draw()
     else close()
+    ask(wanted)
   }
   // An input method's letters are no name yet: it is looked when the characters are chosen.
   const typed = (event) => { if (event.target === box() && !event.isComposing) look() }
@@ -63,6 +77,7 @@ export default function ({ data, setTriggerValue }) {
     if (event.target !== box() || event.isComposing || event.keyCode === 229) return
     const take = () => { event.preventDefault(); event.stopImmediatePropagation() }
     if (!list()) {
+      if (event.key === "Escape") close()  // names that are on their way are wanted no longer
       const isEmpty = event.key === "Backspace" && !event.target.value && !event.repeat
       if (isEmpty && document.querySelector(".st-key-scope")) setTriggerValue("dropped", Date.now())
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -85,7 +100,8 @@ export default function ({ data, setTriggerValue }) {
     document.removeEventListener(kind, state.heard?.[kind], true)
     document.addEventListener(kind, listener, true)
   }
-  // Who was quicker than this script gets the names of what is typed already.
-  if (!state.heard && box() && document.activeElement === box()) look()
+  // Who was quicker than this script gets the names of what is typed already; so does who waits for more of them.
+  const isFirst = !state.heard, isMore = state.isWaiting && data.wanted === state.asked
+  if ((isFirst || isMore) && box() && document.activeElement === box()) look(isMore)
   state.heard = heard
 }

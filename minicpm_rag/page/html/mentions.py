@@ -18,11 +18,24 @@ KEY = "mentions"
 _SCRIPT = Path(__file__).with_name("mentions.js")
 
 
-def draw(names: Sequence[str], *, called: str, held: Callable[[str], None], dropped: Callable[[], None]) -> None:
+def draw(
+    names: Sequence[str],
+    *,
+    found: str | None,
+    called: str,
+    held: Callable[[str], None],
+    dropped: Callable[[], None],
+    wanted: Callable[[str], None],
+) -> None:
     """Offer the names. `held` is called with the one that was chosen, `dropped` for Backspace in the empty box.
 
-    `called` names the list for those who hear the page.
+    Where there are more names than these `found` is what they were found by, and `wanted` is called with what is typed
+    behind the @, so that the next run offers those that hold it; None where these are all. `called` names the list for
+    those who hear the page.
     """
+
+    def name_wanted() -> None:
+        wanted(str(st.session_state[KEY].get("wanted") or ""))
 
     def name_chosen() -> None:
         held(str(st.session_state[KEY].get("held") or ""))
@@ -32,7 +45,14 @@ def draw(names: Sequence[str], *, called: str, held: Callable[[str], None], drop
     with st.container(key="rag-mentions-bridge"):
         mount(
             key=KEY,
-            data={"names": list(names), "called": called, "question": streamlit_private.part("question")},
+            data={
+                "names": list(names),
+                "more": found is not None,
+                "wanted": found,
+                "called": called,
+                "question": streamlit_private.part("question"),
+            },
             on_held_change=name_chosen,
+            on_wanted_change=name_wanted,
             on_dropped_change=dropped,
         )

@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from minicpm_rag.errors import NotFoundError
 from minicpm_rag.page import examples, shared, sources, state, streamlit_private
 from minicpm_rag.page.background import reply as replies
-from minicpm_rag.page.html import drafts, markup, mentions
+from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import language, t
-from minicpm_rag.page.views import asking, conversation_menu, message, notices, opening, source_pane, tour, uploads
+from minicpm_rag.page.views import (
+    asking,
+    conversation_menu,
+    message,
+    notices,
+    opening,
+    question_box,
+    source_pane,
+    tour,
+    uploads,
+)
 from minicpm_rag.page.views.callbacks import attempt
 
 if TYPE_CHECKING:
@@ -27,7 +36,6 @@ if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
 
 LOOK_SECONDS = 0.08  # how often a growing answer is drawn; a click on "stop" is noticed then
-MOST_NAMES = 500
 EMPTY_SECONDS = 1.0  # how often an empty knowledge base looks for its first document
 
 
@@ -36,7 +44,7 @@ def show() -> None:
     workspace = state.workspace()
     conversation = state.conversation()
     reply = replies.shared().of(conversation.id) if conversation else None
-    _input(workspace, reply)
+    question_box.draw(workspace, reply)
     if workspace is not None and state.source() is not None:
         talk, beside = st.columns([6, 5], gap="large")
         with beside:
@@ -62,78 +70,6 @@ def open_mark(mark: str) -> None:
             source = sources.cited(row.answer, int(number), int(which) if which.isdecimal() else None)
             if source is not None:
                 state.open_source(source)
-
-
-def _input(workspace: Workspace | None, reply: Reply | None) -> None:
-    def asked() -> None:
-        given = st.session_state["question"]
-        question = str(getattr(given, "text", given) or "").strip()
-        files = getattr(given, "files", None)
-        if files:
-            asking.ask_about(question, files)
-        elif question:
-            asking.ask(question)
-
-    with st.bottom:
-        if reply is not None:
-            with st.container(key="stop", horizontal=True, horizontal_alignment="center"):
-                st.button(t("stop"), icon=":material/stop_circle:", key="stop-answer", on_click=reply.stop)
-        _scope()
-        if workspace is not None:
-            mentions.draw(_names_offered(workspace), called=t("held_to"), held=_hold_to, dropped=_drop_last)
-        limit = shared.settings().upload_megabytes
-        streamlit_private.take_uploads_of(limit)
-        drafts.draw(state.user())
-        given = st.chat_input(
-            t("ask_placeholder"),
-            key="question",
-            accept_file="multiple",
-            max_upload_size=limit,
-            on_submit=asked,
-        )
-    # A tab that was open before the server was started anew: its session is new here, and has no callbacks yet.
-    if not st.session_state.get("question_is_heard") and given is not None:
-        st.session_state.question_is_heard = True
-        asked()
-        st.rerun()
-    st.session_state.question_is_heard = True
-
-
-def _names_offered(workspace: Workspace) -> list[str]:
-    """The documents and tags that a question can be held to, the newest first."""
-    try:
-        newest = workspace.library.listing(state.knowledge_base()).newest[:MOST_NAMES]
-    except NotFoundError:
-        return []
-    tags = sorted({tag for row in newest for tag in row.tags})
-    return list(dict.fromkeys([*(row.title for row in newest), *tags]))
-
-
-def _hold_to(name: str) -> None:
-    if name:
-        state.hold_to([*state.scope(), name])
-
-
-def _drop_last() -> None:
-    state.hold_to(state.scope()[:-1])
-
-
-def _scope() -> None:
-    """What the next questions are held to, as chips; a click takes one away."""
-    names = state.scope()
-    if not names:
-        return
-    with st.container(horizontal=True, key="scope", gap="xsmall", vertical_alignment="center"):
-        st.html(f'<div class="rag-quiet">{markup.plain(t("held_to"))}</div>', width="content")
-        for number, name in enumerate(names):
-            st.button(
-                markup.label(name),
-                icon=":material/close:",
-                key=f"scope-{number}",
-                help=t("held_to_remove"),
-                on_click=state.hold_to,
-                args=([other for other in names if other != name],),
-            )
 
 
 def _talk(workspace: Workspace | None, conversation: Conversation | None, reply: Reply | None) -> DeltaGenerator | None:
