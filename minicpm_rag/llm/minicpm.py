@@ -142,8 +142,11 @@ class MiniCPM_LLM(LLM):
         return self.model_copy()
 
     def _load(self) -> Any:
-        from minicpm_rag.llm import checkpoint
+        from minicpm_rag.llm import checkpoint, decoding
+        from minicpm_rag.llm.checkpoint import placement
 
+        if placement.choose_device(self.device).startswith("cuda"):
+            decoding.prepare()
         return checkpoint.load_model(
             self.model_path,
             device=self.device,

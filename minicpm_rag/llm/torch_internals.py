@@ -47,3 +47,16 @@ def int4_product(rows: torch.Tensor, packed: torch.Tensor, group: int, scales: t
 
     product: torch.Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(rows, packed, group, scales)
     return product
+
+
+def give_back_workspaces() -> None:
+    """Free what cuBLAS keeps for every thread and CUDA stream that multiplied, 32 MB each on a large GPU.
+
+    torch takes it again at a thread's next product. Before torch 2.10 another thread's product could crash meanwhile,
+    so nothing is freed there.
+    """
+    import torch
+
+    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    if version >= (2, 10) and torch.cuda.is_available():
+        torch._C._cuda_clearCublasWorkspaces()

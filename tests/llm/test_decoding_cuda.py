@@ -137,10 +137,10 @@ def test_products_of_published_shapes_are_what_plain_torch_computes(weights: Any
         gain = torch.rand(columns, device="cuda").to(torch.bfloat16) + 0.5
         squares = rows.float().square().sum(dim=1)[None].contiguous()
         scaled = rows * gain
-        if count == 1:  # in float32, or three bfloat16 numbers each
+        if count == 1:  # in float32, or two bfloat16 numbers each
             scaled = left = rows.float() * gain.float()
             if weights != "full":
-                scaled = torch.empty((3, columns), dtype=torch.bfloat16, device="cuda")
+                scaled = torch.empty((2, columns), dtype=torch.bfloat16, device="cuda")
                 for part in scaled:
                     part.copy_(left[0])
                     left = left - part.float()
@@ -224,28 +224,39 @@ def test_products_of_many_rows_are_what_plain_torch_computes(count: int) -> None
         assert (ours - added.rows).norm() < 0.01 * added.rows.norm()
 
 
-def test_portions_of_several_prompts_are_read_as_plain_torch_reads_each() -> None:
+@pytest.mark.parametrize("cache", ["full", "int8"])
+def test_portions_of_several_prompts_are_read_as_plain_torch_reads_each(cache: Any) -> None:
     from minicpm_rag.llm.decoding import fast, plain
     from minicpm_rag.llm.decoding.portion import Part
 
     for name in CHECKPOINTS:
-        engine = GraphEngine(load_model(GOLDEN / name, device="cuda", precision="float32"), slots=1, drafting=False)
+        engine = GraphEngine(
+            load_model(GOLDEN / name, device="cuda", precision="float32"), slots=1, drafting=False, cache=cache
+        )
         decoder = engine._decoder
         if decoder.pool.blocks < 8:  # this model's context is shorter than these prompts
             engine.close()
             continue
         ids = torch.randint(3, 700, (330,), device="cuda")
         first, second = list(range(1, 6)), list(range(6, 9))
+        parts = [Part(128, 72, 200, first), Part(0, 130, 130, second)]
         with torch.inference_mode():
-            wanted = [decoder.prefill(ids[:200], [Part(0, 200, 200, first)], plain)]
-            wanted.append(decoder.prefill(ids[200:], [Part(0, 130, 130, second)], plain))
+            if cache == "full":
+                wanted = [decoder.prefill(ids[:200], [Part(0, 200, 200, first)], plain)]
+                wanted.append(decoder.prefill(ids[200:], [Part(0, 130, 130, second)], plain))
+                expected = torch.cat(wanted)
+            else:  # what a part attends to is rounded where it continues a prompt
+                decoder.prefill(ids[:128], [Part(0, 128, 200, first)], plain)
+                expected = decoder.prefill(ids[128:], parts, plain)
             decoder.prefill(ids[:128], [Part(0, 128, 200, first)], fast)
-            parts = [Part(128, 72, 200, first), Part(0, 130, 130, second)]
             ours = decoder.prefill(ids[128:], parts, fast)
             decoder._attend = plain._sdpa  # as another's attention, with kernels for what comes before
             others = decoder.prefill(ids[128:], parts, fast)
-        assert torch.allclose(ours, torch.cat(wanted), rtol=1e-3, atol=1e-4)
-        assert torch.allclose(others, torch.cat(wanted), rtol=1e-3, atol=1e-4)
+        for found in (ours, others):
+            if cache == "full":
+                assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4)
+            else:  # a number that is half way between two may be rounded to the other
+                assert (found - expected).norm() < 0.005 * expected.norm()
         engine.close()
 
 

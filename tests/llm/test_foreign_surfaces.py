@@ -85,3 +85,16 @@ def test_triton_has_programmatic_dependent_launch() -> None:
     assert hasattr(cuda, "gdc_wait")
     assert hasattr(cuda, "gdc_launch_dependents")
     assert dependent_launch.launch_options(torch.device("cpu")) == {"PDL": False}
+
+
+def test_triton_can_be_made_to_read_its_own_files_early() -> None:
+    pytest.importorskip("triton")
+    from triton.runtime import cache
+
+    assert callable(cache.triton_key)
+
+
+def test_torch_can_give_back_what_cublas_keeps() -> None:
+    """Without CUDA torch has no such function; `give_back_workspaces` then does nothing."""
+    assert hasattr(torch._C, "_cuda_clearCublasWorkspaces") == torch.backends.cuda.is_built()
+    torch_internals.give_back_workspaces()

@@ -4,6 +4,7 @@ Token ids in, token ids out; text and stop strings are `generation.text`'s. The 
 
     GraphEngine.stream -> scheduler   the queue; who joins and leaves between two steps; portions of prompts (pace)
                           graphs      a step, from a captured CUDA graph or in plain torch; draft tokens (payoff)
+                          compiling   the kernels of all steps, side by side
                           step        begin (drafting), layers, head, choose (sampling)
                           plain       the operations of a step and of a portion in torch
                           fast        the same as kernels: few rows (linear; one row: vector, tensor), choice,
@@ -19,6 +20,7 @@ They work on `weights` (fused, perhaps quantized), `cache` (blocks of keys and v
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -84,6 +86,24 @@ def would_serve(config: Any) -> bool:
     import torch
 
     return torch.cuda.is_available() and importlib.util.find_spec("triton") is not None and understands(config)
+
+
+def prepare() -> None:
+    """Load what compiles kernels in a thread, so that it is there when a model's weights are."""
+    threading.Thread(target=_load_kernels, name="decoding-preparation", daemon=True).start()
+
+
+def _load_kernels() -> None:
+    import importlib
+
+    try:
+        from minicpm_rag.llm.decoding import dependent_launch
+
+        for kernels in ("attention", "choice", "fast", "flash", "linear", "rows", "tensor", "vector_attention"):
+            importlib.import_module(f"minicpm_rag.llm.decoding.{kernels}")
+    except ImportError:
+        return  # `graphs` says so, once it wants to compile
+    dependent_launch.know_compiler()
 
 
 def supports(model: Any, weights: Weights = "full") -> bool:

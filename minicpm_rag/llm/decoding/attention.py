@@ -33,11 +33,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from minicpm_rag.llm.decoding.conversion import narrow
 from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
 
 
 @triton.jit
-def _rotated(ptr, cos_ptr, sin_ptr, positions, offsets, d, mask, D: tl.constexpr):
+def rotate(ptr, cos_ptr, sin_ptr, positions, offsets, d, mask, D: tl.constexpr):
     """Rows of `ptr + offsets`, rotated: their halves (a, b) become (a cos - b sin, b cos + a sin)."""
     HALF: tl.constexpr = D // 2
     partner = tl.where(d < HALF, d + HALF, d - HALF)
@@ -96,7 +97,7 @@ def _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, block, first, old, head, d, f
     k_scale = tl.full([KV_BLOCK], factor, tl.float32)
     v_scale = tl.full([KV_BLOCK], 1.0, tl.float32)
     if INT8:  # integers up to 127 are exact in 16 bits; the scales multiply scores and weights
-        k, v = k.to(dtype), v.to(dtype)
+        k, v = narrow(k, dtype), narrow(v, dtype)
         k_scale *= tl.load(k_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
         v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
     return k, v, k_scale, v_scale, here
@@ -146,7 +147,7 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
     token = i // REP
     q_offsets = (sequence * T + token) * ROW + (head * REP + i % REP) * D
     q_mask = (i < T * REP)[:, None] & in_head[None, :]
-    q = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + token, q_offsets, d, q_mask, D)
+    q = rotate(qkv_ptr, cos_ptr, sin_ptr, old + token, q_offsets, d, q_mask, D)
     q = q.to(dtype)
 
     # Phase 2.
@@ -166,7 +167,7 @@ def attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, s
         t = tl.arange(0, BLOCK_T)
         t_mask = (t < T)[:, None] & in_head[None, :]
         row = (sequence * T + t) * ROW
-        new_k = _rotated(qkv_ptr, cos_ptr, sin_ptr, old + t, row + (H + head) * D, d, t_mask, D).to(dtype)
+        new_k = rotate(qkv_ptr, cos_ptr, sin_ptr, old + t, row + (H + head) * D, d, t_mask, D).to(dtype)
         new_v = tl.load(qkv_ptr + (row + (H + KV + head) * D)[:, None] + d[None, :], mask=t_mask, other=0.0)
         new_block = tl.load(table_ptr + (old + t) // KV_BLOCK, mask=t < T, other=0).to(tl.int64)
         place = (new_block * KV + head) * KV_BLOCK + (old + t) % KV_BLOCK

@@ -89,6 +89,12 @@ def wide(stored):
 
 
 @triton.jit
+def whole(stored):
+    """Numbers, or integers of 8 bits, as float32."""
+    return whole8(stored) if stored.dtype.is_int8() else wide(stored)
+
+
+@triton.jit
 def narrow8(stored):
     """Integers of 8 bits as bfloat16: the low seven bits added to 128, less 128 or, with the eighth bit set, 256."""
     return tl.inline_asm_elementwise(
@@ -107,6 +113,12 @@ def narrow8(stored):
         }
         """,
         "=&r,=&r,r", [stored], dtype=tl.bfloat16, is_pure=True, pack=4)  # fmt: skip
+
+
+@triton.jit
+def narrow(stored, dtype):
+    """Numbers, or integers of 8 bits, as numbers of this type of 16 or 32 bits."""
+    return narrow8(stored) if stored.dtype.is_int8() and dtype == tl.bfloat16 else stored.to(dtype)
 
 
 @triton.jit

@@ -34,6 +34,13 @@ def _supported(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 9 and hasattr(cuda, "gdc_wait")
 
 
+def know_compiler() -> None:
+    """Let Triton read its own files, by which it knows what it compiled before: half a second, once in a process."""
+    from triton.runtime import cache
+
+    getattr(cache, "triton_key", lambda: None)()
+
+
 @triton.jit
 def start_next(PDL: tl.constexpr):
     """Let the next kernel start while this one runs."""

@@ -25,7 +25,7 @@ from minicpm_rag.llm.decoding.launch import (
 from minicpm_rag.llm.decoding.many import prefill_attention
 from minicpm_rag.llm.decoding.weights import DecoderWeights
 
-__all__ = ["add", "attention", "begin", "choose", "enter", "prefill_attention", "project"]
+__all__ = ["add", "are_many", "attention", "begin", "choose", "enter", "prefill_attention", "project"]
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,7 @@ class Residual:
     """The residual stream, the gain of the norm that reads it next, and what that norm needs.
 
     One row of 16-bit numbers has kernels of its own, for which `scaled` is of float32 or, for quantized weights,
-    [3, hidden] of bfloat16.
+    [2, hidden] of bfloat16.
     """
 
     rows: torch.Tensor
@@ -62,7 +62,7 @@ class Residual:
     @property
     def alone(self) -> bool:
         """Whether it is one row for the kernels of one row."""
-        return len(self.rows) == 1 and (len(self.scaled) == 3 or self.scaled.dtype != self.rows.dtype)
+        return len(self.rows) == 1 and (len(self.scaled) == 2 or self.scaled.dtype != self.rows.dtype)
 
 
 def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residual:
@@ -71,10 +71,9 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residua
 
     from minicpm_rag.llm.decoding.linear import scale_kernel
 
-    bits = weights.layers[0].qkv.bits
-    if len(ids) > (_FEW_ROWS if bits == 16 else _FEW_QUANTIZED_ROWS):
+    if are_many(len(ids), weights):
         return many.enter(ids, weights)
-    if len(ids) == 1 and _served_alone(weights, bits):
+    if len(ids) == 1 and _served_alone(weights, weights.layers[0].qkv.bits):
         return _enter_alone(ids, weights)
     rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
     gain = weights.layers[0].attention_norm
@@ -86,6 +85,11 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residua
     options: dict[str, Any] = {"K": width, "BLOCK_K": power_of_two(width), "PDL": False}
     scale_kernel[(len(ids),)](rows, gain, residual.scaled, residual.squares, **options)
     return residual
+
+
+def are_many(rows: int, weights: DecoderWeights) -> bool:
+    """Whether cuBLAS computes the products of so many rows."""
+    return rows > (_FEW_ROWS if weights.layers[0].qkv.bits == 16 else _FEW_QUANTIZED_ROWS)
 
 
 def _served_alone(weights: DecoderWeights, bits: int) -> bool:
@@ -107,7 +111,7 @@ def _enter_alone(ids: torch.Tensor, weights: DecoderWeights) -> Residual:
     table, gain, down = weights.embedding, weights.layers[0].attention_norm, weights.layers[0].down
     rows = torch.empty((1, table.columns), dtype=weights.dtype, device=weights.device)
     quantized = weights.layers[0].qkv.bits < 16
-    scaled = rows.new_empty((3, table.columns)) if quantized else torch.empty_like(rows, dtype=torch.float32)
+    scaled = rows.new_empty((2, table.columns)) if quantized else torch.empty_like(rows, dtype=torch.float32)
     # As many parts as a product leaves behind, so that the same kernel serves the first layer.
     block = _alone_tiles(down, down.rows, False, False)[1]
     squares = torch.empty((parts(table.columns, block), 1), dtype=torch.float32, device=weights.device)
@@ -126,7 +130,7 @@ def _on_tensor_cores(bits: int, normed: bool) -> bool:
 def _alone_tiles(matrix: Matrix, outputs: int, gated: bool, normed: bool) -> tuple[dict[str, int], int]:
     """Constants of the kernel for one row, and how many outputs a program of it computes."""
     if _on_tensor_cores(matrix.bits, normed):
-        return tensor_tiles(outputs, gated, matrix.bits), _TENSOR_ROWS // (2 if gated else 1)
+        return tensor_tiles(outputs, matrix.columns, gated, matrix.bits), _TENSOR_ROWS // (2 if gated else 1)
     tiles = vector_tiles(outputs, matrix.columns, gated, matrix.bits)
     return tiles, tiles["BLOCK_N"]
 
@@ -142,7 +146,7 @@ def _lanes_hold_rows(device: torch.device) -> bool:
     weight = torch.randn((32, 256), generator=generator, device=device)
     rows = torch.randn((1, 256), generator=generator, device=device).to(torch.bfloat16)
     gain = torch.ones(256, dtype=torch.bfloat16, device=device)
-    scaled = torch.cat((rows, torch.zeros((2, 256), dtype=torch.bfloat16, device=device)))
+    scaled = torch.cat((rows, torch.zeros((1, 256), dtype=torch.bfloat16, device=device)))
     residual = Residual(rows, gain, scaled, rows.float().square().sum(dim=1)[None])
     kinds: tuple[Weights, ...] = ("int8", "int4")
     for kind in kinds:
@@ -219,8 +223,8 @@ def _product(
         residual.scaled, residual.squares, out.shape[1],
     )  # fmt: skip
     constants: dict[str, Any] = {
-        "K": matrix.columns, "NORM": normed, "PARTS": square_parts, "PARTS_PADDED": power_of_two(max(1, square_parts)),
-        "GATED": gated, "RESIDUAL": not normed, "BITS": matrix.bits,
+        "K": matrix.columns, "NORM": normed, "PARTS": square_parts, "GATED": gated, "RESIDUAL": not normed,
+        "BITS": matrix.bits,
     }  # fmt: skip
     if residual.alone:
         _product_alone(arguments, constants, matrix, gated, normed, epsilon, multiplier)
@@ -228,8 +232,9 @@ def _product(
     tiles = linear_tiles(len(rows), out.shape[1], gated, matrix.bits, rows.element_size())
     # It loads no weights before it waits, so an early start would gain nothing.
     linear_kernel[(parts(out.shape[1], tiles["BLOCK_N"]),)](
-        *arguments, len(rows), epsilon, multiplier, PDL=False, **constants, **tiles
-    )
+        *arguments, len(rows), epsilon, multiplier, PARTS_PADDED=power_of_two(max(1, square_parts)), PDL=False,
+        **constants, **tiles,
+    )  # fmt: skip
 
 
 def _product_alone(
@@ -250,10 +255,15 @@ def _product_alone(
     tiles, each = _alone_tiles(matrix, outputs, gated, normed)
     grid = (parts(outputs, each),)
     early = launch_options(rows.device)
-    if _on_tensor_cores(matrix.bits, normed):
-        tensor_kernel[grid](*arguments, epsilon, multiplier, XS=len(rows), **constants, **tiles, **early)
+    on_tensor_cores = _on_tensor_cores(matrix.bits, normed)
+    # Sums of squares are loaded as [rows, width]: a thread of `vector_kernel` adds its own up as they come.
+    square_parts = constants["PARTS"]
+    width = power_of_two(max(1, square_parts)) if on_tensor_cores else 128 * tiles["num_warps"]
+    squares = {"PART_ROWS": power_of_two(max(1, parts(square_parts, width))), "PART_WIDTH": width}
+    if on_tensor_cores:
+        tensor_kernel[grid](*arguments, epsilon, multiplier, XS=len(rows), **constants, **squares, **tiles, **early)
     else:
-        vector_kernel[grid](*arguments, epsilon, multiplier, **constants, **tiles, **early)
+        vector_kernel[grid](*arguments, epsilon, multiplier, **constants, **squares, **tiles, **early)
 
 
 def attention(
@@ -285,7 +295,7 @@ def attention(
     sizes: dict[str, Any] = {"H": weights.heads, "D": weights.head_dimension, "KV_BLOCK": BLOCK, "SPLITS": splits,
                              "BLOCK_D": width, **launch_options(qkv.device)}  # fmt: skip
     row_bytes = width * qkv.element_size()  # of keys as they are multiplied
-    if rows == 1 and splits > 1:
+    if rows == 1:
         vector_attention_kernel[(programs, splits)](
             *common, state.blocks.shape[1], weights.attention_multiplier,
             INT8=cache.quantized, num_warps=2 if row_bytes <= 128 else 4, **sizes,

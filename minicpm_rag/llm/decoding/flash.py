@@ -9,7 +9,8 @@ Each program takes one tile, as many rows of one part as a block has tokens, and
                   every key is in the cache before a program reads it)
     2. attend     for each tile, to all keys before its first position without a mask, then to those of its own rows
 
-Where the flash-attn package attends instead, `rotate_kernel` gives it queries and keys.
+Where the cache has 8 bits, keys and values are stored there and, as they are, in blocks for this portion alone, to
+which it attends (`many`). Where the flash-attn package attends instead, `rotate_kernel` gives it queries and keys.
 
 Online softmax: Dao et al., FlashAttention.
 """
@@ -22,12 +23,13 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from minicpm_rag.llm.decoding.attention import _rotated
+from minicpm_rag.llm.decoding.attention import quantized, rotate
 
 
 @triton.jit
-def store_kernel(qkv_ptr, k_ptr, v_ptr, cos_ptr, sin_ptr, block_ptr, H: tl.constexpr, KV: tl.constexpr,
-                 D: tl.constexpr, KV_BLOCK: tl.constexpr, BLOCK_D: tl.constexpr):  # fmt: skip
+def store_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, sin_ptr, block_ptr, H: tl.constexpr,
+                 KV: tl.constexpr, D: tl.constexpr, KV_BLOCK: tl.constexpr, INT8: tl.constexpr,
+                 BLOCK_D: tl.constexpr):  # fmt: skip
     """Write the keys and values of one head and KV_BLOCK rows of qkv [rows, (H + 2 KV) D] to their block."""
     ROW: tl.constexpr = (H + 2 * KV) * D
     part = tl.program_id(0)
@@ -36,12 +38,17 @@ def store_kernel(qkv_ptr, k_ptr, v_ptr, cos_ptr, sin_ptr, block_ptr, H: tl.const
     d = tl.arange(0, BLOCK_D)
     row = (part * KV_BLOCK + n).to(tl.int64)
     mask = (n >= 0)[:, None] & (d < D)[None, :]
-    k = _rotated(qkv_ptr, cos_ptr, sin_ptr, row, row * ROW + (H + head) * D, d, mask, D)
+    k = rotate(qkv_ptr, cos_ptr, sin_ptr, row, row * ROW + (H + head) * D, d, mask, D)
     v = tl.load(qkv_ptr + (row * ROW + (H + KV + head) * D)[:, None] + d[None, :], mask=mask, other=0.0)
     place = (tl.load(block_ptr + part).to(tl.int64) * KV + head) * KV_BLOCK + n
     spots = place[:, None] * D + d[None, :]
-    tl.store(k_ptr + spots, k, mask=mask)
-    tl.store(v_ptr + spots, v, mask=mask)
+    if INT8:  # of what a cache in 16 bits would hold
+        k, k_scale = quantized(k.to(qkv_ptr.dtype.element_ty).to(tl.float32))
+        v, v_scale = quantized(v.to(tl.float32))
+        tl.store(k_scale_ptr + place, k_scale)
+        tl.store(v_scale_ptr + place, v_scale)
+    tl.store(k_ptr + spots, k.to(k_ptr.dtype.element_ty), mask=mask)
+    tl.store(v_ptr + spots, v.to(v_ptr.dtype.element_ty), mask=mask)
 
 
 @triton.jit
@@ -53,7 +60,7 @@ def rotate_kernel(qkv_ptr, cos_ptr, sin_ptr, out_ptr, H: tl.constexpr, KV: tl.co
     d = tl.arange(0, BLOCK_D)
     row = (tl.program_id(0) * KV_BLOCK + n).to(tl.int64)
     mask = (n >= 0)[:, None] & (d < D)[None, :]
-    rotated = _rotated(qkv_ptr, cos_ptr, sin_ptr, row, row * (H + 2 * KV) * D + head * D, d, mask, D)
+    rotated = rotate(qkv_ptr, cos_ptr, sin_ptr, row, row * (H + 2 * KV) * D + head * D, d, mask, D)
     tl.store(out_ptr + row[:, None] * ((H + KV) * D) + head * D + d[None, :], rotated, mask=mask)
 
 
@@ -94,7 +101,7 @@ def flash_kernel(qkv_ptr, k_ptr, v_ptr, cos_ptr, sin_ptr, tile_ptr, table_ptr, o
     i = tl.arange(0, KV_BLOCK)
     d = tl.arange(0, BLOCK_D)
     mask = (i >= 0)[:, None] & (d < D)[None, :]
-    q = _rotated(qkv_ptr, cos_ptr, sin_ptr, row, row * ROW + head * D, d, mask, D).to(qkv_ptr.dtype.element_ty)
+    q = rotate(qkv_ptr, cos_ptr, sin_ptr, row, row * ROW + head * D, d, mask, D).to(qkv_ptr.dtype.element_ty)
     factor = scaling * 1.4426950408889634  # softmax in base 2
     causal = i[None, :] <= i[:, None]
     key_head = head // (H // KV)

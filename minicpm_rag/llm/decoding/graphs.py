@@ -1,8 +1,8 @@
 """Running steps: in plain torch at first, from captured CUDA graphs as soon as the kernels are compiled.
 
-No answer waits for a compiler. A thread compiles by running each shape of step on the spare slot; Triton caches the
-result on disk, for the next start. Then each shape is captured, one between two steps, and replayed, since launching a
-step's kernels one by one takes the host longer than the GPU takes to run them.
+No answer waits for a compiler. `compiling` does its work in threads; Triton caches the result on disk, for the next
+start. Then each shape is captured, one between two steps, and replayed, since launching a step's kernels one by one
+takes the host longer than the GPU takes to run them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.llm.decoding import plain
 from minicpm_rag.llm.decoding.cache import BLOCK
+from minicpm_rag.llm.decoding.compiling import Compiler
 from minicpm_rag.llm.decoding.pace import MOST_TOKENS, Pace
 from minicpm_rag.llm.decoding.payoff import Payoff
 from minicpm_rag.llm.decoding.portion import Part
@@ -157,41 +158,31 @@ class Steps:
         self.pace.note(length, min(_milliseconds(lambda: self.prefill(ids, parts)) for _ in range(3)))
 
     def _compile(self) -> None:
-        from concurrent.futures import ThreadPoolExecutor
-
         try:
             from minicpm_rag.llm.decoding import fast
         except ImportError as error:
             _log.warning("decoding stays in plain torch and slow: Triton cannot be imported (%s)", error)
             return
         self._operations = self._operations or fast
-        # What a single sequence needs comes first. Triton releases the GIL while it compiles: threads work in parallel.
+        # What a single sequence needs comes first.
         first = [shape for shape in self.shapes if shape[0] == 1]
-        for shapes in (first, [shape for shape in self.shapes if shape not in first]):
-            with ThreadPoolExecutor(max(1, len(shapes))) as pool:
-                compiled = list(pool.map(self._compile_shape, shapes))
-            if not all(compiled[:1]):
-                return  # an old card, or no C compiler: plain steps go on serving
-            self.shapes = [shape for shape in self.shapes if shape not in shapes or compiled[shapes.index(shape)]]
-            self._compiled.update(shape for shape, done in zip(shapes, compiled, strict=True) if done)
-            self._when_done()
+        others = [shape for shape in self.shapes if shape not in first]
+        with Compiler(self._decoder, self._operations) as compiler:
+            for shapes in (first, others):
+                compiler.compile(shapes if compiler.crowded else first + others)
+                compiled = [shape for shape in shapes if self._is_compiled(compiler, shape)]
+                if shapes is first and first[0] not in compiled:
+                    return  # an old card, or no C compiler: plain steps go on serving
+                self.shapes = [shape for shape in self.shapes if shape not in shapes or shape in compiled]
+                self._compiled.update(compiled)
+                self._when_done()
 
-    def _compile_shape(self, shape: tuple[int, int]) -> bool:
-        """Run one shape of step, and a portion, on the spare slot, on a CUDA stream of its own."""
-        import torch
-
-        size, tokens = shape
-        device = self._decoder.weights.device
-        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    def _is_compiled(self, compiler: Compiler, shape: tuple[int, int]) -> bool:
+        """Wait for a shape; steps of one that cannot be compiled stay in plain torch."""
         try:
-            with torch.inference_mode(), torch.cuda.device(device), torch.cuda.stream(stream):
-                rows = torch.full((size,), self._decoder.state.spare, device=device)
-                if shape == self.shapes[0]:
-                    ids = torch.zeros(BLOCK, dtype=torch.int64, device=device)
-                    self._decoder.prefill(ids, [Part(0, BLOCK, BLOCK, [0])], self._operations)
-                self._decoder.step(rows, tokens, self._operations, 0)
-                stream.synchronize()
+            compiler.result(shape)
         except Exception as error:
+            size, tokens = shape
             _log.warning("steps of %s sequences and %s tokens stay in plain torch and slow (%s)", size, tokens, error)
             return False
         return True

@@ -46,7 +46,7 @@ def vector_tiles(outputs: int, columns: int, gated: bool, bits: int) -> dict[str
     """
     steps = parts(columns, 256)  # where a program loads 256 columns at a time
     if bits == 8:
-        tiles = (2, 1024, 1, 6, 2) if columns > 4096 else (2, 256, 2, 9, 1)
+        tiles = (2, 1024, 1, 3, 2) if columns > 4096 else (2, 256, 2, 9, 1)
     elif gated and steps % 4 == 0:
         tiles = 2, 256, 1, 4, 1
     elif gated or outputs > 16_384:
@@ -58,15 +58,19 @@ def vector_tiles(outputs: int, columns: int, gated: bool, bits: int) -> dict[str
     return dict(zip(("BLOCK_N", "BLOCK_K", "LANES", "AHEAD", "num_warps"), tiles, strict=True))
 
 
-def tensor_tiles(outputs: int, gated: bool, bits: int) -> dict[str, int]:
-    """Constants of `tensor_kernel` for weights of 8 or 4 bits: a warp for each slice."""
+def tensor_tiles(outputs: int, columns: int, gated: bool, bits: int) -> dict[str, int]:
+    """Constants of `tensor_kernel` for weights [outputs, columns] of 8 or 4 bits: a warp for each slice."""
     if bits == 8:
-        slices, ahead = 4, 5
-    elif gated:
-        slices, ahead = 2, 5
+        slices, ahead = (4, 3) if gated else (4, 5)
     else:
-        slices, ahead = (8, 3) if outputs < 4096 else (2, 9)
-    return {"SLICES": slices, "AHEAD": ahead, "num_warps": slices}
+        slices, ahead = (2, 9) if gated else (4, 5)
+    steps = parts(columns * bits, 8 * 64 * slices)
+    return {"SLICES": slices, "AHEAD": _evenly(steps, ahead), "num_warps": slices}
+
+
+def _evenly(steps: int, most: int) -> int:
+    """How many of so many steps to take in a turn, at most `most`, so that the last turn has as many as possible."""
+    return parts(steps, parts(steps, most))
 
 
 # Bytes of shared memory that a card gives one program, where torch does not say: what every card since 2020 has.
@@ -99,11 +103,12 @@ def attention_splits(programs: int, rows: int, width: int, device: torch.device)
 
     `programs` is what there is without splitting, `rows` the queries of each; with heads wider than 64 numbers fewer
     keep as much in flight. Only few values, since each is a kernel to compile; the large ones are for few sequences of
-    a model with few key heads, which would leave most of the card idle. Programs of one row have two warps, not four.
+    a model with few key heads, which would leave most of the card idle. Programs of one row have two warps, not four,
+    and always leave parts behind.
     """
     most = 9 * _multiprocessors(device) * 64 // (programs * max(64, width))
     if rows == 1:
-        return 64 if most >= 32 else 16 if most >= 4 else 1
+        return 64 if most >= 32 else 16 if most >= 4 else 4
     return next((splits for splits in (128, 64, 16, 4) if most >= splits), 1)
 
 

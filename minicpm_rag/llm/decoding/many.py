@@ -72,11 +72,9 @@ def prefill_attention(
     portion: Portion,
     attend: Attend | None = None,
 ) -> torch.Tensor:
-    """See `plain.prefill_attention`, which also serves a cache in 8 bits."""
-    from minicpm_rag.llm.decoding.flash import flash_kernel, rotate_kernel, store_kernel
+    """See `plain.prefill_attention`."""
+    from minicpm_rag.llm.decoding.flash import flash_kernel, rotate_kernel
 
-    if cache.quantized:
-        return plain.prefill_attention(qkv, weights, cache, portion, attend)
     width = max(16, power_of_two(weights.head_dimension))
     result = qkv.new_empty((len(qkv), weights.heads * weights.head_dimension))
     constants = {
@@ -87,8 +85,7 @@ def prefill_attention(
         "BLOCK_D": width,
         "num_warps": 4,
     }
-    arrays = (qkv, cache.keys, cache.values, portion.cos, portion.sin)
-    store_kernel[(len(qkv) // BLOCK, weights.key_heads)](*arrays, portion.new_blocks, **constants)
+    _store(qkv, cache, portion, portion.new_blocks, constants)
     if attend is not None:
         every = qkv.view(len(qkv), weights.heads + 2 * weights.key_heads, weights.head_dimension)
         both = weights.heads + weights.key_heads
@@ -96,14 +93,49 @@ def prefill_attention(
         rotate_kernel[(len(qkv) // BLOCK, both)](qkv, portion.cos, portion.sin, rotated, **constants)
         query, key = rotated[:, : weights.heads], rotated[:, weights.heads :]
         return plain.attend_parts(query, key, every[:, both:], weights, cache, portion, attend)
+    tables = portion.tables
+    if cache.quantized:
+        cache, tables = _unrounded(qkv, cache, portion, constants), portion.copies.tables
     flash_kernel[(len(portion.tiles), weights.heads)](
-        *arrays,
+        qkv,
+        cache.keys,
+        cache.values,
+        portion.cos,
+        portion.sin,
         portion.tiles,
-        portion.tables,
+        tables,
         result,
-        portion.tables.shape[1],
+        tables.shape[1],
         weights.attention_multiplier,
         STAGES=flash_stages(width * cache.keys.element_size(), qkv.device),
         **constants,
     )
     return result
+
+
+def _store(
+    qkv: torch.Tensor, cache: LayerCache, portion: Portion, blocks: torch.Tensor, constants: dict[str, int]
+) -> None:
+    """Write a portion's keys and values to these blocks."""
+    from minicpm_rag.llm.decoding.flash import store_kernel
+
+    store_kernel[(len(qkv) // BLOCK, constants["KV"])](
+        qkv, cache.keys, cache.values, cache.key_scales, cache.value_scales, portion.cos, portion.sin, blocks,
+        INT8=cache.quantized, **constants,
+    )  # fmt: skip
+
+
+def _unrounded(qkv: torch.Tensor, cache: LayerCache, portion: Portion, constants: dict[str, int]) -> LayerCache:
+    """Keys and values for this portion alone, of a cache in 8 bits: a prompt's first tokens attend as if it had 16.
+
+    A part that continues a prompt reads what is cached, its own rows too, as `plain.attend_parts` does.
+    """
+    copies = portion.copies
+    shape = (copies.count, *cache.keys.shape[1:])
+    numbers = LayerCache(qkv.new_empty(shape), qkv.new_empty(shape), cache.key_scales[:0], cache.value_scales[:0])
+    _store(qkv, numbers, portion, copies.new_blocks, constants)
+    if len(copies.cached):
+        keys, values = plain.read(cache, copies.cached, qkv.dtype)
+        numbers.keys.index_copy_(0, copies.places, keys)
+        numbers.values.index_copy_(0, copies.places, values)
+    return numbers

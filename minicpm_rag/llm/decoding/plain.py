@@ -47,6 +47,11 @@ class Residual:
     gain: torch.Tensor
 
 
+def are_many(rows: int, weights: DecoderWeights) -> bool:
+    """Whether other products serve so many rows than fewer."""
+    return False
+
+
 def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual:
     """The embeddings of ids [rows]."""
     rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
@@ -113,7 +118,7 @@ def attention(
     block, place = table.gather(1, positions // BLOCK).flatten(), positions.flatten() % BLOCK
     _store(cache, key.flatten(0, 1), value.flatten(0, 1), block, place)
     table = table[:, :blocks]
-    keys, values = (part.transpose(1, 2).flatten(2, 3) for part in _read(cache, table, qkv.dtype))
+    keys, values = (part.transpose(1, 2).flatten(2, 3) for part in read(cache, table, qkv.dtype))
     visible = torch.arange(blocks * BLOCK, device=qkv.device) <= positions[:, :, None]
     mixed = functional.scaled_dot_product_attention(
         query.transpose(1, 2),
@@ -168,7 +173,7 @@ def attend_parts(
         rows = slice(row, row + part.rows)
         keys, values = key[rows], value[rows]
         if part.start:
-            every = _read(cache, blocks[: (part.start + part.rows) // BLOCK], query.dtype)
+            every = read(cache, blocks[: (part.start + part.rows) // BLOCK], query.dtype)
             keys, values = (cached.transpose(1, 2).flatten(0, 1) for cached in every)
         mixed.append(attend(query[rows], keys, values, weights.attention_multiplier).flatten(1))
     return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
@@ -214,8 +219,8 @@ def _quantized(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (wide / scale[..., None]).round().clamp(-127, 127).to(torch.int8), scale
 
 
-def _read(cache: LayerCache, blocks: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keys and values [..., blocks, key heads, BLOCK, head dimension]."""
+def read(cache: LayerCache, blocks: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values of blocks [..., blocks, key heads, BLOCK, head dimension]."""
     if not cache.quantized:
         return cache.keys[blocks], cache.values[blocks]
     return (

@@ -36,6 +36,21 @@ class Part:
         return -(-self.count // BLOCK) * BLOCK
 
 
+@dataclass(frozen=True)
+class Copies:
+    """`count` blocks that copy those a portion attends to, for a cache that does not hold numbers as they are.
+
+    `tables` and `new_blocks` are as a portion's own; the copies at `places` are of the blocks `cached`, of parts that
+    continue a prompt.
+    """
+
+    count: int
+    tables: torch.Tensor
+    new_blocks: torch.Tensor
+    cached: torch.Tensor
+    places: torch.Tensor
+
+
 class Portion:
     """The parts with what attention needs of them, on the device."""
 
@@ -78,6 +93,23 @@ class Portion:
                 for part in self.parts
                 for block in part.blocks[part.start // BLOCK : (part.start + part.rows) // BLOCK]
             ]
+        )
+
+    @functools.cached_property
+    def copies(self) -> Copies:
+        """Blocks for this portion alone, one after the other for all that each part attends to."""
+        needed = [(part.start + part.rows) // BLOCK for part in self.parts]
+        first = [sum(needed[:number]) for number in range(len(needed))]
+        whole = list(zip(self.parts, first, needed, strict=True))
+        continued = [(part, start, count) for part, start, count in whole if part.start]
+        return Copies(
+            sum(needed),
+            self._moved([[*range(start, start + count), *[0] * (max(needed) - count)] for _, start, count in whole]),
+            self._moved(
+                [place for part, start, count in whole for place in range(start + part.start // BLOCK, start + count)]
+            ),
+            self._moved([block for part, _, count in continued for block in part.blocks[:count]]).long(),
+            self._moved([place for _, start, count in continued for place in range(start, start + count)]).long(),
         )
 
     @functools.cached_property

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag.errors import ModelError, OutOfMemoryError
+from minicpm_rag.llm import torch_internals
 from minicpm_rag.llm.decoding.cache import BLOCK, BlockPool
 from minicpm_rag.llm.decoding.graphs import Steps
 from minicpm_rag.llm.decoding.portion import Part
@@ -138,6 +139,7 @@ class Scheduler:
         self._steps.drop_graphs()
         self._decoder.pool.release()
         if self._decoder.weights.device.type == "cuda":
+            torch_internals.give_back_workspaces()
             torch.cuda.empty_cache()
 
     def stop(self, timeout: float | None = None) -> None:

@@ -27,6 +27,8 @@ from minicpm_rag.llm.decoding.weights import DecoderWeights
 if TYPE_CHECKING:
     import torch
 
+    from minicpm_rag.llm.checkpoint.quantization import Matrix
+
 
 class Decoder:
     """What a step works on: weights, KV cache and slots; and what attends in prompts, where not the operations do."""
@@ -73,6 +75,46 @@ class Decoder:
         logits = self.logits(residual, operations)
         chosen: torch.Tensor = operations.choose(logits.view(*ids.shape, -1), state, slots, ids)
         return chosen
+
+    def operations_apart(self, slots: torch.Tensor, tokens: int, operations: Any) -> dict[str, Callable[[], object]]:
+        """Each operation of such a step by itself, on zeros, without the products: see `products_apart`."""
+        import torch
+
+        weights, state = self.weights, self.state
+        ids = self._no_ids(slots, tokens)
+        qkv = torch.zeros((ids.numel(), weights.layers[0].qkv.rows), dtype=weights.dtype, device=weights.device)
+        scores = torch.zeros((*ids.shape, weights.head.rows), dtype=torch.float32, device=weights.device)
+        return {
+            "attention": lambda: operations.attention(qkv, weights, self.pool.layers[0], self.rope, state, slots, 1),
+            "choose": lambda: operations.choose(scores, state, slots, ids),
+            "begin": lambda: operations.begin(state, slots, tokens),
+        }
+
+    def entered(self, slots: torch.Tensor, tokens: int, operations: Any) -> Any:
+        """The residual stream of zeros that `products_apart` take."""
+        return operations.enter(self._no_ids(slots, tokens).flatten(), self.weights)
+
+    def products_apart(self, operations: Any) -> dict[str, Callable[[Any], object]]:
+        """Each product of a step by itself, given a residual stream."""
+        weights = self.weights
+        layer, gain, epsilon = weights.layers[0], weights.norm, weights.epsilon
+
+        def added(residual: Any, matrix: Matrix) -> object:
+            rows = residual.rows.new_zeros((len(residual.rows), matrix.columns))
+            return operations.add(residual, rows, matrix, weights.residual_multiplier, gain)
+
+        return {
+            "qkv": lambda residual: operations.project(residual, layer.qkv, epsilon),
+            "out": lambda residual: added(residual, layer.out),
+            "gate_up": lambda residual: operations.project(residual, layer.gate_up, epsilon, gated=True),
+            "down": lambda residual: added(residual, layer.down),
+            "head": lambda residual: self.logits(residual, operations),
+        }
+
+    def _no_ids(self, slots: torch.Tensor, tokens: int) -> torch.Tensor:
+        import torch
+
+        return torch.zeros((len(slots), tokens), dtype=torch.int64, device=self.weights.device)
 
     def logits(self, residual: Any, operations: Any = plain) -> torch.Tensor:
         """Logits [rows, vocabulary] in float32, for every row of the residual."""

@@ -9,7 +9,7 @@ row, and lane 4 r + c of a warp has rows r and r + 8:
     rows 0 and 8     [16 bytes][16 bytes][16 bytes][16 bytes]
     rows 1 and 9                                            [16 bytes] ...
 
-x has three rows: a number multiplied by the norm's gain is stored as the sum of three bfloat16 numbers, which is exact.
+x has two rows: the product of two bfloat16 numbers, x and the norm's gain, is the sum of two bfloat16 numbers.
 Sums are of float32.
 
 That a warp's lanes have those rows is how Triton lays out what is loaded 16 bytes at a time; it does not promise it.
@@ -26,7 +26,7 @@ import triton.language as tl
 
 from minicpm_rag.llm.decoding.conversion import INT4_GROUP
 from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
-from minicpm_rag.llm.decoding.vector import store_scaled, sum_of_parts
+from minicpm_rag.llm.decoding.vector import square_sums, store_scaled
 
 
 def _multiplied(sums: str, low: int, high: int, word: int, x: int) -> str:
@@ -164,25 +164,10 @@ def _added(first, second, w, v, w_scales, v_scales, xs, BITS: tl.constexpr, AHEA
 
 
 @triton.jit
-def _finish(value, rows, N, residual_ptr, gain_ptr, out_ptr, scaled_ptr, RESIDUAL: tl.constexpr):
-    """Store these outputs, with RESIDUAL added to it and as the next norm wants them; returns the sum of squares."""
-    mask = rows < N
-    squares = 0.0
-    if RESIDUAL:
-        value += tl.load(residual_ptr + rows, mask=mask, other=0.0).to(tl.float32)
-        rounded = tl.where(mask, value.to(out_ptr.dtype.element_ty).to(tl.float32), 0.0)
-        gain = tl.load(gain_ptr + rows, mask=mask, other=0.0).to(tl.float32)
-        store_scaled(scaled_ptr, rows, N, rounded * gain)
-        squares = tl.sum(rounded * rounded, axis=0)
-    tl.store(out_ptr + rows, value, mask=mask)
-    return squares
-
-
-@triton.jit
 def tensor_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, out_ptr, scaled_ptr, new_squares_ptr,
                   N, epsilon, multiplier, K: tl.constexpr, XS: tl.constexpr, NORM: tl.constexpr, PARTS: tl.constexpr,
-                  PARTS_PADDED: tl.constexpr, GATED: tl.constexpr, RESIDUAL: tl.constexpr, BITS: tl.constexpr,
-                  SLICES: tl.constexpr, AHEAD: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+                  PART_ROWS: tl.constexpr, PART_WIDTH: tl.constexpr, GATED: tl.constexpr, RESIDUAL: tl.constexpr,
+                  BITS: tl.constexpr, SLICES: tl.constexpr, AHEAD: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """What `vector_kernel` computes, with x [XS, K], whose rows are added up.
 
     A program multiplies two times eight rows: eight of the gate and eight of what it gates, or 16 neighbours. Each of
@@ -208,7 +193,21 @@ def tensor_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
     v = _words(other_words, others, N, 0, WORDS, SLICES, AHEAD)
     w_scales = _scales(scale_ptr, rows, N, 0, PAIRS, BITS, SLICES, AHEAD)
     v_scales = _scales(other_scale_ptr, others, N, 0, PAIRS, BITS, SLICES, AHEAD)
+    both = tl.join(rows, others)
+    mask = both < N
+    scales, gains, olds, inverse = 1.0, 1.0, 0.0, 1.0
+    if BITS == 8:
+        scales = tl.load(tl.join(scale_ptr + rows, other_scale_ptr + others), mask=mask, other=0.0)
+    if RESIDUAL:
+        gains = tl.load(gain_ptr + both, mask=mask, other=0.0).to(tl.float32)
     wait_for_previous(PDL)
+    # What the end needs is asked for now, as in `vector_kernel`.
+    if NORM:
+        squares = square_sums(squares_ptr, PARTS, PART_ROWS, PART_WIDTH)
+    if RESIDUAL:
+        olds = tl.load(residual_ptr + both, mask=mask, other=0.0).to(tl.float32)
+    if BITS == 8:
+        tl.debug_barrier()
     xs = _columns(x_ptr, 0, K, XS, BITS, SLICES, AHEAD)
     zeros = tl.zeros([8, SLICES, 8], tl.float32)
     first, second = _added(zeros, zeros, w, v, w_scales, v_scales, xs, BITS, AHEAD)
@@ -219,20 +218,16 @@ def tensor_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
         v_scales = _scales(other_scale_ptr, others, N, turn, PAIRS, BITS, SLICES, AHEAD)
         xs = _columns(x_ptr, turn, K, XS, BITS, SLICES, AHEAD)
         first, second = _added(first, second, w, v, w_scales, v_scales, xs, BITS, AHEAD)
-    inverse = 1.0
     if NORM:
-        inverse = tl.rsqrt(sum_of_parts(squares_ptr, PARTS, PARTS_PADDED) / K + epsilon)
-    one = tl.sum(tl.sum(first, axis=2), axis=1) * inverse
-    two = tl.sum(tl.sum(second, axis=2), axis=1) * inverse
-    if BITS == 8:
-        one *= tl.load(scale_ptr + rows, mask=rows < N, other=0.0)
-        two *= tl.load(other_scale_ptr + others, mask=others < N, other=0.0)
+        inverse = tl.rsqrt(tl.sum(squares, axis=0) / K + epsilon)
+    value = tl.sum(tl.sum(tl.join(first, second), axis=2), axis=1) * inverse * scales
     if GATED:
-        tl.store(out_ptr + rows, one * tl.sigmoid(one) * two * multiplier, mask=rows < N)
+        gate, up = tl.split(value)
+        tl.store(out_ptr + rows, gate * tl.sigmoid(gate) * up * multiplier, mask=rows < N)
     else:
-        one *= multiplier
-        two *= multiplier
-        new_squares = _finish(one, rows, N, residual_ptr, gain_ptr, out_ptr, scaled_ptr, RESIDUAL)
-        new_squares += _finish(two, others, N, residual_ptr, gain_ptr, out_ptr, scaled_ptr, RESIDUAL)
+        value = value * multiplier + olds
         if RESIDUAL:
-            tl.store(new_squares_ptr + tl.program_id(0), new_squares)
+            rounded = tl.where(mask, value.to(out_ptr.dtype.element_ty).to(tl.float32), 0.0)
+            store_scaled(scaled_ptr, both, N, rounded * gains)
+            tl.store(new_squares_ptr + tl.program_id(0), tl.sum(tl.sum(rounded * rounded, axis=1), axis=0))
+        tl.store(out_ptr + both, value, mask=mask)

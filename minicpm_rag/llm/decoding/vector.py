@@ -10,7 +10,7 @@ the columns that it has loaded, of several rows, without moving a number to anot
     x             [8 cols][8 cols]      [8 cols]    loaded once for all rows
 
 For several rows the norm's gain is multiplied into x before it is stored (`linear`); here it is stored in float32, so
-that nothing is rounded, or in three parts for `tensor`.
+that nothing is rounded, or in two parts for `tensor`.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return,assignment"
@@ -64,34 +64,35 @@ def _added(sums, tiles, xs, BITS: tl.constexpr, EACH: tl.constexpr, AHEAD: tl.co
 
 @triton.jit
 def store_scaled(ptr, columns, K, scaled):
-    """Store x times the norm's gain as the next product wants it: in float32, or as three bfloat16 numbers."""
+    """Store x times the norm's gain as the next product wants it: in float32, or as two bfloat16 numbers."""
     if ptr.dtype.element_ty == tl.float32:
         tl.store(ptr + columns, scaled, mask=columns < K)
     else:
-        for part in tl.static_range(3):
+        for part in tl.static_range(2):
             kept = scaled.to(tl.bfloat16)
             tl.store(ptr + part * K + columns, kept, mask=columns < K)
             scaled -= kept.to(tl.float32)
 
 
 @triton.jit
-def sum_of_parts(squares_ptr, PARTS: tl.constexpr, PARTS_PADDED: tl.constexpr):
-    """The sum of squares of x, of which each program that made x has left a part."""
-    part = tl.arange(0, PARTS_PADDED)
+def square_sums(squares_ptr, PARTS: tl.constexpr, ROWS: tl.constexpr, WIDTH: tl.constexpr):
+    """Sums [WIDTH] of the squares of x, of which each program that made x has left a part."""
+    part = tl.arange(0, ROWS)[:, None] * WIDTH + tl.arange(0, WIDTH)[None, :]
     return tl.sum(tl.load(squares_ptr + part, mask=part < PARTS, other=0.0), axis=0)
 
 
 @triton.jit
 def vector_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, out_ptr, scaled_ptr, new_squares_ptr,
                   N, epsilon, multiplier, K: tl.constexpr, NORM: tl.constexpr, PARTS: tl.constexpr,
-                  PARTS_PADDED: tl.constexpr, GATED: tl.constexpr, RESIDUAL: tl.constexpr, BITS: tl.constexpr,
-                  BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, LANES: tl.constexpr, AHEAD: tl.constexpr,
-                  PDL: tl.constexpr):  # fmt: skip
+                  PART_ROWS: tl.constexpr, PART_WIDTH: tl.constexpr, GATED: tl.constexpr, RESIDUAL: tl.constexpr,
+                  BITS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, LANES: tl.constexpr,
+                  AHEAD: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
     """out [N] = [residual +] multiplier * x w, with x normed where NORM is set.
 
     With NORM, x comes multiplied by the norm's gain, with its squares in PARTS parts. With RESIDUAL, `gain` is the next
     norm's, and what that needs is stored in `scaled` and `new_squares`. GATED: w holds N gate rows, then N up rows. A
-    program computes BLOCK_N outputs, LANES at a time, BLOCK_K columns a step, and loads AHEAD steps at once.
+    program computes BLOCK_N outputs, LANES at a time, BLOCK_K columns a step, and loads AHEAD steps at once. The parts
+    of the squares are loaded as [PART_ROWS, PART_WIDTH].
     """
     start_next(PDL)
     EACH: tl.constexpr = BLOCK_N // LANES
@@ -103,7 +104,22 @@ def vector_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
         zeros += (tl.zeros([LANES, BLOCK_K], tl.float32),)
     tiles = _tiles(w_ptr, begin, N, 0, K, EACH, LANES, BLOCK_K, AHEAD)
     up_tiles = _tiles(up_ptr, begin, N, 0, K, EACH, LANES, BLOCK_K, AHEAD) if GATED else tiles
+    scales, up_scales, gains = (), (), ()
+    for each in tl.static_range(EACH):
+        rows = begin + each * LANES + tl.arange(0, LANES)
+        if BITS == 8:
+            scales += (tl.load(scale_ptr + rows, mask=rows < N, other=0.0),)
+            up_scales += (tl.load(scale_ptr + N + rows, mask=rows < N, other=0.0) if GATED else 1.0,)
+        gains += (tl.load(gain_ptr + rows, mask=rows < N, other=0.0).to(tl.float32) if RESIDUAL else 1.0,)
     wait_for_previous(PDL)  # the loads above are under way; x may still be being written
+    # What the end needs is asked for now: there each load would be waited for on its own.
+    olds = ()
+    for each in tl.static_range(EACH):
+        rows = begin + each * LANES + tl.arange(0, LANES)
+        olds += (tl.load(residual_ptr + rows, mask=rows < N, other=0.0).to(tl.float32) if RESIDUAL else 0.0,)
+    squares = square_sums(squares_ptr, PARTS, PART_ROWS, PART_WIDTH) if NORM else 0.0
+    if BITS == 8:
+        tl.debug_barrier()  # the compiler would move those loads to the end; in 16 bits that is quicker
     xs = _columns(x_ptr, 0, K, LANES, BLOCK_K, AHEAD)
     sums = _added(zeros, tiles, xs, BITS, EACH, AHEAD)
     up_sums = _added(zeros, up_tiles, xs, BITS, EACH, AHEAD) if GATED else zeros
@@ -114,33 +130,28 @@ def vector_kernel(x_ptr, squares_ptr, w_ptr, scale_ptr, residual_ptr, gain_ptr, 
         xs = _columns(x_ptr, start, K, LANES, BLOCK_K, AHEAD)
         sums = _added(sums, tiles, xs, BITS, EACH, AHEAD)
         up_sums = _added(up_sums, up_tiles, xs, BITS, EACH, AHEAD) if GATED else up_sums
-    inverse = 1.0
-    if NORM:
-        inverse = tl.rsqrt(sum_of_parts(squares_ptr, PARTS, PARTS_PADDED) / K + epsilon)
-    squares = tl.zeros([LANES], tl.float32)
+    inverse = tl.rsqrt(tl.sum(squares, axis=0) / K + epsilon) if NORM else 1.0
+    new_squares = tl.zeros([LANES], tl.float32)
     for each in tl.static_range(EACH):
         rows = begin + each * LANES + tl.arange(0, LANES)
         mask = rows < N
-        value = tl.sum(sums[each], axis=1)
+        value = tl.sum(sums[each], axis=1) * inverse
         if BITS == 8:
-            value *= tl.load(scale_ptr + rows, mask=mask, other=0.0)
-        if NORM:
-            value *= inverse
+            value *= scales[each]
         if GATED:
             up = tl.sum(up_sums[each], axis=1) * inverse
             if BITS == 8:
-                up *= tl.load(scale_ptr + N + rows, mask=mask, other=0.0)
+                up *= up_scales[each]
             value = value * tl.sigmoid(value) * up
         value *= multiplier
         if RESIDUAL:
-            value += tl.load(residual_ptr + rows, mask=mask, other=0.0).to(tl.float32)
+            value += olds[each]
             rounded = tl.where(mask, value.to(out_ptr.dtype.element_ty).to(tl.float32), 0.0)
-            gain = tl.load(gain_ptr + rows, mask=mask, other=0.0).to(tl.float32)
-            store_scaled(scaled_ptr, rows, N, rounded * gain)
-            squares += rounded * rounded
+            store_scaled(scaled_ptr, rows, N, rounded * gains[each])
+            new_squares += rounded * rounded
         tl.store(out_ptr + rows, value, mask=mask)
     if RESIDUAL:
-        tl.store(new_squares_ptr + tl.program_id(0), tl.sum(squares, axis=0))
+        tl.store(new_squares_ptr + tl.program_id(0), tl.sum(new_squares, axis=0))
 
 
 @triton.jit

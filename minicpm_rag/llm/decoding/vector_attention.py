@@ -21,16 +21,24 @@ import triton
 import triton.language as tl
 
 from minicpm_rag.llm.decoding.attention import quantized, split_of
+from minicpm_rag.llm.decoding.conversion import whole
 from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
 
 
 @triton.jit
-def _rotated(ptr, cos, sin, d, D: tl.constexpr):
-    """A row, rotated: its halves (a, b) become (a cos - b sin, b cos + a sin)."""
+def _halves(ptr, d, mask, D: tl.constexpr):
+    """A row, and the same row with its halves exchanged."""
     HALF: tl.constexpr = D // 2
-    own = tl.load(ptr + d, mask=d < D, other=0.0).to(tl.float32)
-    other = tl.load(ptr + tl.where(d < HALF, d + HALF, d - HALF), mask=d < D, other=0.0).to(tl.float32)
-    return own * cos + tl.where(d < HALF, -other, other) * sin
+    own = tl.load(ptr + d, mask=mask, other=0.0).to(tl.float32)
+    other = tl.load(ptr + tl.where(d < HALF, d + HALF, d - HALF), mask=mask, other=0.0).to(tl.float32)
+    return own, other
+
+
+@triton.jit
+def _rotated(halves, cos, sin, d, D: tl.constexpr):
+    """A row, rotated: its halves (a, b) become (a cos - b sin, b cos + a sin)."""
+    own, other = halves
+    return own * cos + tl.where(d < D // 2, -other, other) * sin
 
 
 @triton.jit
@@ -55,12 +63,12 @@ def _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, table_ptr, number, old, head,
 @triton.jit
 def _attend(q, k, v, k_scale, v_scale, mask, best, total, mixed):
     """One update of online softmax, in base 2: see `attention`; here for one row, without its dimension."""
-    scores = tl.sum(q[None, :] * k.to(tl.float32), axis=1) * k_scale
+    scores = tl.sum(q[None, :] * whole(k), axis=1) * k_scale
     scores = tl.where(mask, scores, -1e30)
     new_best = tl.maximum(best, tl.max(scores, axis=0))
     weights = tl.where(mask, tl.exp2(scores - new_best), 0.0)
     shrink = tl.exp2(best - new_best)
-    mixed = mixed * shrink + tl.sum((weights * v_scale)[:, None] * v.to(tl.float32), axis=0)
+    mixed = mixed * shrink + tl.sum((weights * v_scale)[:, None] * whole(v), axis=0)
     return new_best, total * shrink + tl.sum(weights, axis=0), mixed
 
 
@@ -91,10 +99,16 @@ def vector_attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos
                                           factor, H, D, KV_BLOCK, INT8)  # fmt: skip
     cos = tl.load(cos_ptr + old * D + d, mask=d < D, other=0.0)
     sin = tl.load(sin_ptr + old * D + d, mask=d < D, other=0.0)
+    new_block = tl.load(table_ptr + old // KV_BLOCK).to(tl.int64)
     wait_for_previous(PDL)
 
     row = qkv_ptr + sequence * (3 * H * D) + head * D
-    q = _rotated(row, cos, sin, d, D).to(dtype).to(tl.float32)
+    query = _halves(row, d, d < D, D)
+    new = (d < D) & (split == last)  # asked for now: below it would be waited for once more
+    new_key = _halves(row + H * D, d, new, D)
+    new_v = tl.load(row + 2 * H * D + d, mask=new, other=0.0)
+    tl.debug_barrier()
+    q = _rotated(query, cos, sin, d, D).to(dtype).to(tl.float32)
     best = -1e30
     total = 0.0
     mixed = tl.zeros([BLOCK_D], tl.float32)
@@ -105,10 +119,8 @@ def vector_attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos
         best, total, mixed = _attend(q, k, v, k_scale, v_scale, here, best, total, mixed)
 
     if split == last:  # the new token's own, as the last split has the fewest blocks
-        new_k = _rotated(row + H * D, cos, sin, d, D).to(dtype)
-        new_v = tl.load(row + 2 * H * D + d, mask=d < D, other=0.0)
-        block = tl.load(table_ptr + old // KV_BLOCK).to(tl.int64)
-        place = (block * H + head) * KV_BLOCK + old % KV_BLOCK
+        new_k = _rotated(new_key, cos, sin, d, D).to(dtype)
+        place = (new_block * H + head) * KV_BLOCK + old % KV_BLOCK
         score_factor = factor
         if INT8:
             wide_k, new_k_scale = quantized(new_k.to(tl.float32)[None, :])

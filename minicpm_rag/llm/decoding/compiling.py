@@ -1,0 +1,119 @@
+"""Compiling the kernels of steps, side by side, by running each operation of a step on the spare slot.
+
+An operation has a thread of its own, which takes the shapes in turn:
+
+    attention   [ (1, 1) ][ (1, 8) ][ (2, 1) ] ...
+    choose      [ (1, 1)       ][ (1, 8) ] ...
+    enter, qkv, out, ...
+
+So many kernels are compiled at once, since Triton mostly releases the GIL meanwhile, and none twice. Products of many
+rows, which cuBLAS computes, share one thread: cuBLAS keeps memory for each thread that it has seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from minicpm_rag.llm.decoding.cache import BLOCK
+from minicpm_rag.llm.decoding.portion import Part
+from minicpm_rag.llm.decoding.step import Decoder
+
+if TYPE_CHECKING:
+    import torch
+
+Shape = tuple[int, int]
+
+_Result = TypeVar("_Result")
+
+_MANY_ROWS = "many rows"
+# Threads at most. With fewer cores those of later shapes would hold up the first.
+_THREADS = 10
+
+
+class Compiler:
+    """The threads. `compile` begins, `result` waits; a context that ends them."""
+
+    def __init__(self, decoder: Decoder, operations: Any) -> None:
+        import torch
+
+        self._decoder = decoder
+        self._operations = operations
+        self._device = decoder.weights.device
+        self._stream = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+        self._running: dict[Shape, list[Future[object]]] = {}
+
+    def __enter__(self) -> Compiler:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for thread in self._threads.values():
+            thread.shutdown(cancel_futures=True)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are too few cores for all shapes at once."""
+        return (os.cpu_count() or 1) < _THREADS
+
+    def compile(self, shapes: Iterable[Shape]) -> None:
+        """Begin with these shapes, where that is still to be done; the very first also compiles a portion."""
+        for shape in shapes:
+            if shape not in self._running:
+                self._running[shape] = self._begin(shape, portion=not self._running)
+
+    def result(self, shape: Shape) -> None:
+        """Wait for a shape that was begun, and run a whole step of it. Raises what went wrong."""
+        for operation in self._running[shape]:
+            operation.result()
+        self._in_thread(
+            _MANY_ROWS, lambda: self._decoder.step(self._spares(shape), shape[1], self._operations, 0)
+        ).result()
+
+    def _begin(self, shape: Shape, portion: bool) -> list[Future[object]]:
+        decoder, operations = self._decoder, self._operations
+        many = operations.are_many(shape[0] * shape[1], decoder.weights)
+        slots = self._spares(shape)
+        apart = decoder.operations_apart(slots, shape[1], operations)
+        begun = [self._in_thread(name, run) for name, run in apart.items()]
+        entered = self._in_thread("enter", lambda: decoder.entered(slots, shape[1], operations))
+        for name, product in decoder.products_apart(operations).items():
+
+            def run(product: Callable[[Any], object] = product) -> object:
+                return product(entered.result())
+
+            begun.append(self._in_thread(_MANY_ROWS if many else name, run))
+        if portion:
+            begun.append(self._in_thread(_MANY_ROWS, self._read))
+        return begun
+
+    def _read(self) -> object:
+        import torch
+
+        ids = torch.zeros(BLOCK, dtype=torch.int64, device=self._device)
+        return self._decoder.prefill(ids, [Part(0, BLOCK, BLOCK, [0])], self._operations)
+
+    def _spares(self, shape: Shape) -> torch.Tensor:
+        """The spare slot, for each sequence of a shape."""
+        import torch
+
+        return torch.full((shape[0],), self._decoder.state.spare, device=self._device)
+
+    def _in_thread(self, name: str, work: Callable[[], _Result]) -> Future[_Result]:
+        if name not in self._threads:
+            self._threads[name] = ThreadPoolExecutor(1, f"decoding-compiler-{name}")
+        return self._threads[name].submit(self._aside, work)
+
+    def _aside(self, work: Callable[[], _Result]) -> _Result:
+        """Do something to the end on the compiler's CUDA stream, beside what the engine's computes."""
+        import torch
+
+        with torch.inference_mode():
+            if self._stream is None:
+                return work()
+            with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
+                result = work()
+                self._stream.synchronize()
+        return result
