@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from minicpm_rag.errors import LibraryError
+from minicpm_rag.library.ledger import instances
 from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 from minicpm_rag.text.terms import RUN, of_pieces, pieces, question_terms, stands_in_runs, terms
 
@@ -27,7 +28,6 @@ RESCORED = 200  # rows, at least
 NEARLY_BEST = 2  # rows scored for each that is wanted, where PostgreSQL chooses them
 _TOTAL = ""  # the frequency row that holds the number of all rows
 _LENGTH = " "  # and the one that holds the number of all their terms
-_K1, _B = 1.2, 0.75  # BM25's constants, as FTS5 has them
 _VARIABLES = 500  # well under the 999 that old SQLite builds allow in one statement
 _FILLED = 500  # rows taken at once while an index is filled
 _TERMS = "string_to_array(terms, ' ')"
@@ -107,6 +107,7 @@ def _create_tables(connection: Connection, name: str) -> None:
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5(terms, content='', tokenize=\"ascii tokenchars '_+#'\")"
     )
     connection.execute(f"CREATE TABLE IF NOT EXISTS {name}_rows (id INTEGER PRIMARY KEY, terms BLOB NOT NULL)")
+    instances.create(connection, name)
 
 
 def _create_terms_index(connection: Connection, name: str) -> None:
@@ -129,6 +130,8 @@ def drop(connection: Connection, table: str) -> None:
     In the order in which a search reads the tables: in PostgreSQL each waits for the transactions that have read it,
     and in another order these would wait for the next one, a deadlock.
     """
+    if is_sqlite(connection):
+        instances.drop(connection, _name(table))
     for suffix in ("", "_frequency", "_rows"):
         connection.execute(f"DROP TABLE IF EXISTS {_name(table)}{suffix}")
 
@@ -151,6 +154,7 @@ def _add_rows(connection: Connection, name: str, rows: Iterable[tuple[int, str]]
         connection.executemany(
             f"INSERT INTO {name}(rowid, terms) VALUES (?, ?)", ((row, " ".join(found)) for row, found in segmented)
         )
+        instances.note(connection, name, {row: len(found) for row, found in segmented})
     else:
         connection.executemany(
             f"INSERT INTO {name}_rows(id, length, terms) VALUES (?, ?, ?)",
@@ -189,18 +193,13 @@ def search(
         weight = known.weight if pruned else known.fts5_weight  # whose scores SQLite has for these
         rows = _nearly_best(connection, name, {term: weight(term) for term in chosen}, known, limit, among)
         return _rescored(connection, name, rows, known, weight)[:limit]
-    match = " OR ".join(f'"{term}"' for term in chosen)
-    if among:
-        among = f" AND rowid IN ({among})"
-    found = connection.execute(
-        # Not "ORDER BY rank", which FTS5 does itself: it would sort all rows, each with the places of its terms.
-        f"SELECT rowid, -bm25({name}) AS score FROM {name} WHERE {name} MATCH ?{among} "
-        "ORDER BY score DESC, rowid LIMIT ?",
-        (match, max(limit, RESCORED) if pruned else limit),
-    ).fetchall()
+    weights = {term: known.fts5_weight(term) for term in chosen}
+    found = instances.best(
+        connection, name, weights, known.terms_per_row, max(limit, RESCORED) if pruned else limit, among
+    )
     if pruned:
         found = _rescored(connection, name, [row for row, _ in found], known)
-    return [(int(row), float(score)) for row, score in found[:limit]]
+    return found[:limit]
 
 
 @dataclass(frozen=True)
@@ -263,7 +262,7 @@ def _nearly_best(
     if among:
         among = f" AND id IN ({among})"
     keys = [(term + mark, weight, nth) for term, weight in weights.items() for nth, mark in enumerate(_NTH, start=1)]
-    norm = f"{_K1} * ({1 - _B} + {_B} * length / ?::float8)"
+    norm = f"{instances.K1} * ({1 - instances.B} + {instances.B} * length / ?::float8)"
     # The planner takes splitting the terms of every row for cheap; it is seconds for some thousands of rows. The index
     # of terms is read by a bitmap: what is ruled out is to go through the table, in its own order or in its key's.
     connection.execute(_SCANS, ("off", "off"))
@@ -338,8 +337,8 @@ def _standing_alone(terms: Collection[str]) -> re.Pattern[str]:
 
 def _bm25(counts: Mapping[str, int], length: int, weights: Mapping[str, float], terms_per_row: float) -> float:
     """The BM25 score of a row of so many terms, which holds each weighted term so many times."""
-    norm = _K1 * (1 - _B + _B * length / max(1.0, terms_per_row))
-    return sum(weights[term] * count * (_K1 + 1) / (count + norm) for term, count in counts.items())
+    norm = instances.K1 * (1 - instances.B + instances.B * length / max(1.0, terms_per_row))
+    return sum(weights[term] * count * (instances.K1 + 1) / (count + norm) for term, count in counts.items())
 
 
 def _terms_of(connection: Connection, name: str, rows: list[int]) -> Iterator[tuple[int, list[str]]]:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from minicpm_rag.library.ledger import checksums, old_reasons
+from minicpm_rag.library.ledger import checksums, instances, old_reasons
 from minicpm_rag.library.ledger.connection import Connection, is_sqlite
 
 DOCUMENTS = """
@@ -240,6 +240,15 @@ CREATE TABLE arrivals(  -- uploads that no job has been given yet, see arrivals.
 """
 
 
+def _lengths(connection: Connection) -> None:
+    if not is_sqlite(connection):
+        return
+    found = connection.execute("SELECT name FROM sqlite_master WHERE name GLOB 'keywords_[0-9]*_docsize'").fetchall()
+    for (table,) in found:
+        instances.create(connection, table.removesuffix("_docsize"))
+        instances.note_all(connection, table.removesuffix("_docsize"))
+
+
 @dataclass(frozen=True)
 class Migration:
     """One step from the schema before to schema `number`: SQL, or a function on the connection."""
@@ -265,6 +274,7 @@ MIGRATIONS = (
     Migration(13, "uploads that no job has been given yet", ARRIVALS),
     # Rows that are there stay as they are; older programs would not remove the new ones wholly. See keywords.py.
     Migration(14, "keyword rows keep runs of Han as they stand", ""),
+    Migration(15, "the lengths of keyword rows lie in blocks", _lengths),
 )
 NEWEST = MIGRATIONS[-1].number
 
