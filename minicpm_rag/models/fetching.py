@@ -78,11 +78,27 @@ def download(
         with (
             FileLock(folder / LOCK, timeout=0),
             tempfile.TemporaryDirectory(prefix="minicpm-rag-") as scratch,
+            _started(Path(scratch)) as process,
         ):
-            _fetch(Path(scratch), model, folder, revision, on_progress, cancel or threading.Event())
+            _drive(process, _Order(model, folder, revision), on_progress, cancel or threading.Event())
     except Timeout as exc:
         raise DownloadError("models.folder_in_use", folder=folder) from exc
     return folder
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A model that is asked of the hub, at which revision, and the folder it goes into."""
+
+    model: Model
+    folder: Path
+    revision: str
+
+    def failure(self, kind: str, message: str) -> DownloadError:
+        """The error for what the hub reported."""
+        model = self.model
+        values = {"name": model.name, "id": model.modelscope_id, "revision": self.revision, "folder": self.folder}
+        return DownloadError(_FAILURES[kind], **values, why=_why(kind, message))
 
 
 @dataclass(frozen=True)
@@ -99,12 +115,13 @@ def list_gguf(model: Model, folder: Path, *, revision: str = "master") -> list[R
 
     Raises DownloadError, which names the `folder` that the model would be fetched into.
     """
+    order = _Order(model, folder, revision)
     with tempfile.TemporaryDirectory(prefix="minicpm-rag-") as scratch, _started(Path(scratch)) as process:
         own = str(Path(scratch) / "files")  # nothing is fetched
         _send(process, {"id": model.modelscope_id, "revision": revision, "folder": own})
-        for report in _reports(process, model, folder, threading.Event()):
+        for report in _reports(process, order, threading.Event()):
             if "failure" in report:
-                raise _failure(report["failure"], report["message"], model, folder, revision)
+                raise order.failure(report["failure"], report["message"])
             choices = gguf_choices(report["listing"])
             chosen = _gguf_file(model, choices) if choices else ""
             return [
@@ -122,18 +139,6 @@ def _gguf_file(model: Model, choices: Mapping[str, int]) -> str:
         if wanted in (name.casefold(), format_of(name).casefold()):
             return name
     raise DownloadError("models.no_such_file", id=model.modelscope_id, name=model.gguf_file, names=sorted(choices))
-
-
-def _fetch(
-    scratch: Path,
-    model: Model,
-    folder: Path,
-    revision: str,
-    on_progress: OnProgress | None,
-    cancel: threading.Event,
-) -> None:
-    with _started(scratch) as process:
-        _drive(process, model, folder, revision, on_progress, cancel)
 
 
 @contextlib.contextmanager
@@ -183,16 +188,12 @@ def _start(scratch: Path) -> subprocess.Popen[str]:
 
 
 def _drive(
-    process: subprocess.Popen[str],
-    model: Model,
-    folder: Path,
-    revision: str,
-    on_progress: OnProgress | None,
-    cancel: threading.Event,
+    process: subprocess.Popen[str], order: _Order, on_progress: OnProgress | None, cancel: threading.Event
 ) -> None:
+    model, folder, revision = order.model, order.folder, order.revision
     wanted: dict[str, dict[str, Any]] = {}
     _send(process, {"id": model.modelscope_id, "revision": revision, "folder": str(folder)})
-    for report in _reports(process, model, folder, cancel):
+    for report in _reports(process, order, cancel):
         if "listing" in report:
             listing: dict[str, dict[str, Any]] = report["listing"]
             choices = gguf_choices(listing)
@@ -209,7 +210,7 @@ def _drive(
             unreachable = _FAILURES[report["failure"]] == "models.hub_unreachable"
             if unreachable and is_whole(folder, model.modelscope_id, revision):
                 return  # all of it is here already; only the hub could not say so
-            raise _failure(report["failure"], report["message"], model, folder, revision)
+            raise order.failure(report["failure"], report["message"])
         elif "finished" in report:
             problems = missing_files(folder)
             if problems:
@@ -221,9 +222,7 @@ def _drive(
     raise DownloadError("models.download_ended", name=model.name)
 
 
-def _reports(
-    process: subprocess.Popen[str], model: Model, folder: Path, cancel: threading.Event
-) -> Iterator[dict[str, Any]]:
+def _reports(process: subprocess.Popen[str], order: _Order, cancel: threading.Event) -> Iterator[dict[str, Any]]:
     """Yield the process's reports; raise when told to stop, or when the hub never answers."""
     lines: queue.Queue[str] = queue.Queue()
 
@@ -237,12 +236,12 @@ def _reports(
     answer_by: float | None = time.monotonic() + FIRST_ANSWER_SECONDS
     while True:
         if cancel.is_set():
-            raise DownloadStoppedError("models.download_stopped", name=model.name)
+            raise DownloadStoppedError("models.download_stopped", name=order.model.name)
         try:
             line = lines.get(timeout=POLL_SECONDS)
         except queue.Empty:
             if answer_by is not None and time.monotonic() > answer_by:
-                raise _failure("no_answer", "ModelScope", model, folder, "") from None
+                raise order.failure("no_answer", "ModelScope") from None
             continue
         if not line:
             return
@@ -257,11 +256,6 @@ def _send(process: subprocess.Popen[str], message: object) -> None:
         process.stdin.flush()
     except BrokenPipeError as exc:
         raise DownloadError("models.downloader_missing") from exc
-
-
-def _failure(kind: str, message: str, model: Model, folder: Path, revision: str) -> DownloadError:
-    values = {"name": model.name, "id": model.modelscope_id, "revision": revision, "folder": folder}
-    return DownloadError(_FAILURES[kind], **values, why=_why(kind, message))
 
 
 def _why(kind: str, message: str) -> str | Message:
