@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,78 +26,78 @@ PROGRESS_SECONDS = 5.0  # between lines where stderr is no terminal
 @click.option("--json", "as_json", is_flag=True, help="option.json")
 def models(as_json: bool) -> None:
     """List the models: sizes, what fits this machine, what is here."""
-    from minicpm_rag.models import CATALOGUE, choose, find_local, fits
+    from minicpm_rag.models import CATALOGUE, choose, find_local
     from minicpm_rag.models.hardware import describe
     from minicpm_rag.settings import load_settings
-    from minicpm_rag.text.sizes import file_size
 
     hardware = describe()
     local = find_local(load_settings().home)
     here = {entry.model.name: "incomplete" if entry.problems else "yes" for entry in local}
     # A GGUF model that is here tells more of itself than the catalogue.
     found = {entry.model.name: entry.model for entry in local}
-    known = [found.pop(model.name, model) for model in CATALOGUE]
-    others = list(found.values())
+    known = [*(found.pop(model.name, model) for model in CATALOGUE), *found.values()]
     choice = choose(hardware, [entry.model for entry in local if not entry.problems])
-    table = []
-    for model in (*known, *others):
-        device = next((name for name in ("cuda", "cpu") if fits(model, hardware, name)), "")
-        table.append(
-            {
-                "name": model.name,
-                "modelscope_id": model.modelscope_id,
-                "kind": model.kind,
-                "parameters": model.parameters,
-                "context_tokens": model.context_tokens,
-                "download_bytes": model.download_bytes,
-                "memory_bytes": {name: model.memory_bytes(name) for name in ("bfloat16", "float32")},
-                "estimated": model.estimated,
-                "question_seconds": _question_seconds(model, hardware) if device == "cpu" else None,
-                "fits": {"cuda": "GPU", "cpu": "processor"}.get(device, "no") if model.usable else "no",
-                "here": here.get(model.name, ""),
-                "chosen": choice.model == model,
-                "note": model.note or "",
-            }
-        )
+    table = [
+        {**_facts(model, hardware), "here": here.get(model.name, ""), "chosen": choice.model == model}
+        for model in known
+    ]
     if as_json:
-        click.echo(
-            json.dumps(
-                {"models": table, "choice": choice.reason, "better": choice.better or ""},
-                ensure_ascii=False,
-                indent=2,
-                default=str,
-            )
-        )
+        told = {"models": table, "choice": choice.reason, "better": choice.better or ""}
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2, default=str))
         return
     columns = (
         *("name", "kind", "parameters", "context", "download", "memory", "float32", "fits", "question", "here"),
         "modelscope",
     )
-    rows = [
-        [
-            "*" if row["chosen"] else "",
-            str(row["name"]),
-            t(f"kind.{model.kind}"),
-            f"{'~' if model.estimated else ''}{model.parameters / 1e9:.2f} G",
-            f"{model.context_tokens:,}",
-            file_size(model.download_bytes),
-            file_size(model.memory_bytes("bfloat16")),
-            file_size(model.memory_bytes("float32")),
-            t(f"fits.{row['fits']}"),
-            "" if row["question_seconds"] is None else f"{row['question_seconds']} s",
-            t(f"here.{row['here']}") if row["here"] else "",
-            model.modelscope_id,
-        ]
-        for row, model in zip(table, (*known, *others), strict=True)
-    ]
+    rows = [_cells(model, row) for model, row in zip(known, table, strict=True)]
     echo_table(["", *(t(f"column.{column}") for column in columns)], rows, right={3, 4, 5, 6, 7, 9})
     click.echo("\n" + t("models.legend"))
     click.echo(said(choice.reason))
     if choice.better is not None:
         click.echo(t("models.better", words=said(choice.better)))
-    for model in (*known, *others):
+    for model in known:
         if model.note:
             click.echo("  " + t("models.about", name=model.name, words=said(model.note)))
+
+
+def _facts(model: Model, hardware: Hardware) -> dict[str, Any]:
+    """What there is to know of a model on this machine, as JSON has it."""
+    from minicpm_rag.models import fits
+
+    device = next((name for name in ("cuda", "cpu") if fits(model, hardware, name)), "")
+    return {
+        "name": model.name,
+        "modelscope_id": model.modelscope_id,
+        "kind": model.kind,
+        "parameters": model.parameters,
+        "context_tokens": model.context_tokens,
+        "download_bytes": model.download_bytes,
+        "memory_bytes": {name: model.memory_bytes(name) for name in ("bfloat16", "float32")},
+        "estimated": model.estimated,
+        "question_seconds": _question_seconds(model, hardware) if device == "cpu" else None,
+        "fits": {"cuda": "GPU", "cpu": "processor"}.get(device, "no") if model.usable else "no",
+        "note": model.note or "",
+    }
+
+
+def _cells(model: Model, facts: Mapping[str, Any]) -> list[str]:
+    """A model's row of the table."""
+    from minicpm_rag.text.sizes import file_size
+
+    return [
+        "*" if facts["chosen"] else "",
+        model.name,
+        t(f"kind.{model.kind}"),
+        f"{'~' if model.estimated else ''}{model.parameters / 1e9:.2f} G",
+        f"{model.context_tokens:,}",
+        file_size(model.download_bytes),
+        file_size(model.memory_bytes("bfloat16")),
+        file_size(model.memory_bytes("float32")),
+        t(f"fits.{facts['fits']}"),
+        "" if facts["question_seconds"] is None else f"{facts['question_seconds']} s",
+        t(f"here.{facts['here']}") if facts["here"] else "",
+        model.modelscope_id,
+    ]
 
 
 def _question_seconds(model: Model, hardware: Hardware) -> int | None:
