@@ -193,8 +193,11 @@ def test_sql_is_in_the_ledger_only(name: str) -> None:
         assert not calls(name) & {"execute", "executemany", "executescript"}
 
 
-# What may begin a transaction that writes, beside indexing: names and small values of knowledge bases; conversations.
-WRITERS = {"library.__init__", "library.conversations", "library.ledger.__init__", "library.ledger.postgres"}
+# What may begin a transaction that writes, beside indexing: names, small values and sharing of knowledge bases; users;
+# conversations.
+WRITERS = {
+    "library.__init__", "library.users", "library.conversations", "library.ledger.__init__", "library.ledger.postgres",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(MODULES))
