@@ -55,6 +55,12 @@ def test_a_blank_is_between_chinese_and_the_latin_letters_of_a_message_inside(
     assert text("zh", Message("system.words", words="a中")) == "a中", "what was typed is left as it is"
 
 
+def test_a_value_stands_in_quotes_where_the_text_says_so() -> None:
+    message = Message("api.no_document_titled", title="Alder's plan.pdf")
+    assert text("en", message).startswith('There is no document of the title "Alder\'s plan.pdf".')
+    assert text("zh", message).startswith("没有名为“Alder's plan.pdf”的文档")
+
+
 def test_a_message_survives_being_stored() -> None:
     message = Message("a.b", name="合同", count=3, why=Message("system.ENOSPC"), names=("x", "y"))
     assert Message.from_json(message.as_json()) == message

@@ -206,11 +206,11 @@ class _Formatter(string.Formatter):
 
     def _pieces(self, template: str, args: Sequence[Any], values: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
         """What is between the placeholders and what is in them, and whether that is a message; nothing empty."""
-        for literal, name, format_spec, _ in self.parse(template):
+        for literal, name, format_spec, conversion in self.parse(template):
             if literal:
                 yield literal, False
             if name is not None:
-                value, _ = self.get_field(name, args, values)
+                value = self.convert_field(self.get_field(name, args, values)[0], conversion)
                 if words := self.format_field(value, format_spec or ""):
                     yield words, isinstance(value, Message)
 
