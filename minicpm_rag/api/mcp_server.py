@@ -5,8 +5,9 @@ Every result quotes with its place: title, document, page, offsets. Errors are s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -41,8 +42,6 @@ from minicpm_rag.workspace import Workspace
 if TYPE_CHECKING:
     from minicpm_rag.gate import Application
     from minicpm_rag.library import Library
-
-Result = TypeVar("Result")
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 MOST_CHARACTERS = 40_000  # of a page in one result; longer ones are read in pieces
@@ -126,7 +125,6 @@ class Listed(BaseModel):
 
 def create_server(workspace: Workspace) -> MCPServer:
     """The MCP server over a workspace."""
-    library = workspace.library
     server = MCPServer(
         "minicpm-rag",
         title="MiniCPM-RAG",
@@ -135,25 +133,33 @@ def create_server(workspace: Workspace) -> MCPServer:
         instructions="The user's own documents. Search or ask before you answer from them; quote what is returned, "
         "with title and page; where the evidence is below the threshold, say that the documents do not tell.",
     )
+    offered = _Offered(workspace)
+    for tool in (offered.search, offered.ask, offered.read_page, offered.summarize, offered.list_documents):
+        server.tool(annotations=_READS, structured_output=True)(tool)
+    page = server.resource("document://{document}/page/{page}", mime_type="text/plain", title="A page of a document")
+    page(offered.page_text)
+    library = server.resource("library://documents", mime_type="application/json", title="The documents of the library")
+    library(offered.documents)
+    return server
 
-    def name_of(knowledge_base: str) -> str:
-        return knowledge_base or workspace.settings.knowledge_base
 
-    @server.tool(annotations=_READS, structured_output=True)
+class _Offered:
+    """The tools and resources; their names, words and types are what a model is told of them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
     def search(
-        query: Words, knowledge_base: KnowledgeBaseName = "", limit: Annotated[int, Field(ge=1, le=50)] = 5
+        self, query: Words, knowledge_base: KnowledgeBaseName = "", limit: Annotated[int, Field(ge=1, le=50)] = 5
     ) -> Found:
         """Search the user's documents by keywords and meaning. Returns literal passages with title, page, offsets."""
-
-        def work() -> Found:
-            found = workspace.retriever(name_of(knowledge_base)).retrieve(query, limit)
+        with _telling(query):
+            found = self._workspace.retriever(self._name(knowledge_base)).retrieve(query, limit)
             passages = [_passage(passage_fields(document)) for document in found.documents]
             return Found(evidence=found.evidence, threshold=found.threshold, passages=passages)
 
-        return _told(query, work)
-
-    @server.tool(annotations=_READS, structured_output=True)
     def ask(
+        self,
         question: Words,
         knowledge_base: KnowledgeBaseName = "",
         history: Annotated[
@@ -161,22 +167,19 @@ def create_server(workspace: Workspace) -> MCPServer:
         ] = None,
     ) -> Answered:
         """Answer a question from the user's documents, every sentence proven by a literal quote with its page."""
-
-        def work() -> Answered:
+        with _telling(question):
             turns = [Turn(*pair) for pair in history or ()]
-            return _answer(workspace, name_of(knowledge_base), Question(question, history=turns))
+            return _answer(self._workspace, self._name(knowledge_base), Question(question, history=turns))
 
-        return _told(question, work)
-
-    @server.tool(annotations=_READS, structured_output=True)
     def read_page(
+        self,
         document: DocumentName,
         page: Annotated[int, Field(ge=1, le=2**53)] = 1,
         start: Annotated[int, Field(ge=0, description="character to begin at, for a long page")] = 0,
     ) -> PageOfDocument:
         """Read the stored text of a page, slide or sheet."""
-
-        def work() -> PageOfDocument:
+        with _telling(str(document)):
+            library = self._workspace.library
             row = _named(library, document)
             found = library.page(row.id, page)
             return PageOfDocument(
@@ -189,27 +192,21 @@ def create_server(workspace: Workspace) -> MCPServer:
                 text=found.text[start : start + MOST_CHARACTERS],
             )
 
-        return _told(str(document), work)
-
-    @server.tool(annotations=_READS, structured_output=True)
     def summarize(
+        self,
         document: DocumentName,
         language: Annotated[Literal["zh", "en"], Field(description="of the summary's own words")] = "en",
     ) -> Answered:
         """Summarize a whole document section by section, each sentence proven by a literal quote with its page."""
-
-        def work() -> Answered:
-            row = _named(library, document)
+        with _telling("你好" if language == "zh" else ""):
+            row = _named(self._workspace.library, document)
             question = Question(text(language, Message("api.summarize")), scope=Scope(documents=(row.id,)))
-            return _answer(workspace, row.knowledge_base, question)
+            return _answer(self._workspace, row.knowledge_base, question)
 
-        return _told("你好" if language == "zh" else "", work)
-
-    @server.tool(annotations=_READS, structured_output=True)
-    def list_documents(knowledge_base: KnowledgeBaseName = "") -> list[Listed]:
+    def list_documents(self, knowledge_base: KnowledgeBaseName = "") -> list[Listed]:
         """List the documents of a knowledge base; with no name, those of all knowledge bases."""
-
-        def work() -> list[Listed]:
+        with _telling(""):
+            library = self._workspace.library
             names = [knowledge_base] if knowledge_base else [entry.name for entry in library.knowledge_bases()]
             return [
                 Listed(
@@ -224,19 +221,17 @@ def create_server(workspace: Workspace) -> MCPServer:
                 for row in library.documents(name)
             ]
 
-        return _told("", work)
-
-    @server.resource("document://{document}/page/{page}", mime_type="text/plain", title="A page of a document")
-    def page_text(document: int, page: int) -> str:
+    def page_text(self, document: int, page: int) -> str:
         """The stored text of a page."""
-        return _told("", lambda: library.page_text(document, page))
+        with _telling(""):
+            return self._workspace.library.page_text(document, page)
 
-    @server.resource("library://documents", mime_type="application/json", title="The documents of the library")
-    def documents() -> list[dict[str, Any]]:
+    def documents(self) -> list[dict[str, Any]]:
         """All documents, with the numbers under which their pages are read."""
-        return [entry.model_dump() for entry in list_documents("")]
+        return [entry.model_dump() for entry in self.list_documents()]
 
-    return server
+    def _name(self, knowledge_base: str) -> str:
+        return knowledge_base or self._workspace.settings.knowledge_base
 
 
 def http_application(server: MCPServer, *, hosts: Sequence[str], token: str | None, per_minute: int) -> Application:
@@ -248,10 +243,11 @@ def http_application(server: MCPServer, *, hosts: Sequence[str], token: str | No
     return Gate(walls, LOCAL_HOSTS | set(hosts))
 
 
-def _told(words: str, work: Callable[[], Result]) -> Result:
-    """Do it; one of our errors is told to the model, in the language of what it asked."""
+@contextmanager
+def _telling(words: str) -> Iterator[None]:
+    """One of our errors is told to the model, in the language of what it asked."""
     try:
-        return work()
+        yield
     except RAGError as error:
         raise ToolError(text(language_of(words), error.message)) from error
 
