@@ -22,7 +22,7 @@ from minicpm_rag.llm.decoding.portion import Part
 from minicpm_rag.llm.decoding.step import Decoder
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 Shape = tuple[int, int]
 
@@ -68,17 +68,20 @@ class Compiler:
         """Wait for a shape that was begun, and run a whole step of it. Raises what went wrong."""
         for operation in self._running[shape]:
             operation.result()
-        self._in_thread(
-            _MANY_ROWS, lambda: self._decoder.step(self._spares(shape), shape[1], self._operations, 0)
-        ).result()
+        size, tokens = shape
+
+        def step() -> object:
+            return self._decoder.step(self._decoder.spare_slots(size), tokens, self._operations, 0)
+
+        self._in_thread(_MANY_ROWS, step).result()
 
     def _begin(self, shape: Shape, portion: bool) -> list[Future[object]]:
         decoder, operations = self._decoder, self._operations
-        many = operations.are_many(shape[0] * shape[1], decoder.weights)
-        slots = self._spares(shape)
-        apart = decoder.operations_apart(slots, shape[1], operations)
+        size, tokens = shape
+        apart = decoder.operations_apart(size, tokens, operations)
         begun = [self._in_thread(name, run) for name, run in apart.items()]
-        entered = self._in_thread("enter", lambda: decoder.entered(slots, shape[1], operations))
+        entered = self._in_thread("enter", lambda: decoder.entered(size * tokens, operations))
+        many = operations.are_many(size * tokens, decoder.weights)
         for name, product in decoder.products_apart(operations).items():
 
             def run(product: Callable[[Any], object] = product) -> object:
@@ -94,12 +97,6 @@ class Compiler:
 
         ids = torch.zeros(BLOCK, dtype=torch.int64, device=self._device)
         return self._decoder.prefill(ids, [Part(0, BLOCK, BLOCK, [0])], self._operations)
-
-    def _spares(self, shape: Shape) -> torch.Tensor:
-        """The spare slot, for each sequence of a shape."""
-        import torch
-
-        return torch.full((shape[0],), self._decoder.state.spare, device=self._device)
 
     def _in_thread(self, name: str, work: Callable[[], _Result]) -> Future[_Result]:
         if name not in self._threads:

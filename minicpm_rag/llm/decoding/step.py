@@ -76,23 +76,30 @@ class Decoder:
         chosen: torch.Tensor = operations.choose(logits.view(*ids.shape, -1), state, slots, ids)
         return chosen
 
-    def operations_apart(self, slots: torch.Tensor, tokens: int, operations: Any) -> dict[str, Callable[[], object]]:
-        """Each operation of such a step by itself, on zeros, without the products: see `products_apart`."""
-        import torch
+    def operations_apart(self, size: int, tokens: int, operations: Any) -> dict[str, Callable[[], object]]:
+        """Each operation of a step of `size` sequences by itself, without the products: see `products_apart`.
 
+        They work on zeros and the spare slot. What they need they make themselves, on the CUDA stream that they run on.
+        """
         weights, state = self.weights, self.state
-        ids = self._no_ids(slots, tokens)
-        qkv = torch.zeros((ids.numel(), weights.layers[0].qkv.rows), dtype=weights.dtype, device=weights.device)
-        scores = torch.zeros((*ids.shape, weights.head.rows), dtype=torch.float32, device=weights.device)
-        return {
-            "attention": lambda: operations.attention(qkv, weights, self.pool.layers[0], self.rope, state, slots, 1),
-            "choose": lambda: operations.choose(scores, state, slots, ids),
-            "begin": lambda: operations.begin(state, slots, tokens),
-        }
+        rows = size * tokens
 
-    def entered(self, slots: torch.Tensor, tokens: int, operations: Any) -> Any:
-        """The residual stream of zeros that `products_apart` take."""
-        return operations.enter(self._no_ids(slots, tokens).flatten(), self.weights)
+        def attend() -> object:
+            qkv = self._zeros(rows, weights.layers[0].qkv.rows).to(weights.dtype)
+            return operations.attention(qkv, weights, self.pool.layers[0], self.rope, state, self.spare_slots(size), 1)
+
+        def choose() -> object:
+            scores = self._zeros(size, tokens, weights.head.rows)
+            return operations.choose(scores, state, self.spare_slots(size), self._zeros(size, tokens).long())
+
+        def begin() -> object:
+            return operations.begin(state, self.spare_slots(size), tokens)
+
+        return {"attention": attend, "choose": choose, "begin": begin}
+
+    def entered(self, rows: int, operations: Any) -> Any:
+        """The residual stream of so many rows that `products_apart` take."""
+        return operations.enter(self._zeros(rows).long(), self.weights)
 
     def products_apart(self, operations: Any) -> dict[str, Callable[[Any], object]]:
         """Each product of a step by itself, given a residual stream."""
@@ -111,10 +118,14 @@ class Decoder:
             "head": lambda residual: self.logits(residual, operations),
         }
 
-    def _no_ids(self, slots: torch.Tensor, tokens: int) -> torch.Tensor:
+    def spare_slots(self, size: int) -> torch.Tensor:
+        """The spare slot, for each of so many sequences."""
+        return self._zeros(size).long() + self.state.spare
+
+    def _zeros(self, *shape: int) -> torch.Tensor:
         import torch
 
-        return torch.zeros((len(slots), tokens), dtype=torch.int64, device=self.weights.device)
+        return torch.zeros(shape, device=self.weights.device)
 
     def logits(self, residual: Any, operations: Any = plain) -> torch.Tensor:
         """Logits [rows, vocabulary] in float32, for every row of the residual."""
