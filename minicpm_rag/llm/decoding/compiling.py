@@ -15,14 +15,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from minicpm_rag.llm.decoding.cache import BLOCK
 from minicpm_rag.llm.decoding.portion import Part
 from minicpm_rag.llm.decoding.step import Decoder
-
-if TYPE_CHECKING:
-    pass
 
 Shape = tuple[int, int]
 
