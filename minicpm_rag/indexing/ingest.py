@@ -59,7 +59,7 @@ def ingest(
     are finished and the others left. `ray` is the address of a Ray cluster that reads and embeds, see `on_ray`.
     Raises LibraryError or EmbeddingError where no file could succeed.
     """
-    run = _Ingest(library, kb_id, size, ocr, password, asks)
+    run = _Ingest(library, kb_id, size=size, ocr=ocr, password=password, asks=asks)
     if ray is None:
         yield from run.all(named, sync, cancelled)
         return
@@ -106,7 +106,9 @@ class _Waiting:
 
 
 class _Ingest:
-    def __init__(self, library: Library, kb_id: int, size: ChunkSize, ocr: bool, password: str, asks: bool) -> None:
+    """One run over named files: what was read waits here until it is embedded with others."""
+
+    def __init__(self, library: Library, kb_id: int, *, size: ChunkSize, ocr: bool, password: str, asks: bool) -> None:
         self.library = library
         self.kb_id = kb_id
         self.size = size

@@ -22,7 +22,7 @@ from minicpm_rag.retrieval.forms import has_form
 from minicpm_rag.retrieval.matching import with_above
 from minicpm_rag.retrieval.rivals import speaks_of_rival
 from minicpm_rag.text.numerals import numbers
-from minicpm_rag.text.ranges import amounts, limited_units
+from minicpm_rag.text.ranges import limited_units, with_units
 from minicpm_rag.text.scripts import has_han, is_han
 from minicpm_rag.text.sentences import sentence_spans
 from minicpm_rag.text.terms import fold, terms
@@ -69,7 +69,7 @@ def lacking_numbers(question: str, source: str) -> list[float]:
     lacking = asked - held - decades
     if lacking:
         units = limited_units(source)
-        lacking -= {value for value, unit in amounts(question) if unit in units and not _is_year(value, unit)}
+        lacking -= {value for value, unit in with_units(question) if unit in units and not _is_year(value, unit)}
     return sorted(lacking)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from minicpm_rag.records import Column, ColumnKind
-from minicpm_rag.text.numerals import MONTHS
+from minicpm_rag.text.numerals import MONTHS_IN_DATES
 from minicpm_rag.text.struck import blanked
 
 Value = str | float | None
@@ -37,7 +37,6 @@ _SIGNS = "|".join(sorted(map(re.escape, _CURRENCY_OF), key=len, reverse=True))
 _SCALE_WORDS = "|".join(
     word + ("(?![a-z])" if word.isascii() else "") for word in sorted(SCALES, key=len, reverse=True)
 )
-_MONTHS = MONTHS | {"mar": 3}
 _NUMBER = re.compile(
     rf"(?P<minus>[-+(])?\s*(?P<sign>{_SIGNS})?\s*(?P<minus2>[-+])?"
     r"(?P<digits>\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<exponent>e[-+]?\d{1,3})?"
@@ -107,7 +106,7 @@ _YMD = re.compile(
     r"(?P<y>(?:19|20)\d\d)\s*[-/.年]\s*(?P<m>\d{1,2})(?:\s*[-/.月]\s*(?P<d>\d{1,2})\s*日?|\s*月)?(?:[T\s]\s*(?P<t>\d{1,2}:\d\d)(?::\d\d(?:\.\d+)?)?Z?)?"
 )
 _COMPACT = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-_NAMES = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_NAMES = "|".join(sorted(MONTHS_IN_DATES, key=len, reverse=True))
 _MDY_NAMED = re.compile(rf"(?P<m>{_NAMES})\.?\s+(?:(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+)?(?P<y>(?:19|20)\d\d)")
 _DMY_NAMED = re.compile(rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[-\s]+(?P<m>{_NAMES})\.?,?[-\s]+(?P<y>(?:19|20)\d\d)")
 _NUMERIC = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2((?:19|20)?\d\d)(?:\s+(\d{1,2}:\d\d)(?::\d\d)?)?")
@@ -174,7 +173,7 @@ def date(text: str, *, day_first: bool = False, compact: bool = False) -> str | 
     if found := _YMD.fullmatch(short):
         return _iso(found["y"], found["m"], found["d"], found["t"])
     if found := _MDY_NAMED.fullmatch(short) or _DMY_NAMED.fullmatch(short):
-        return _iso(found["y"], str(_MONTHS[found["m"]]), found["d"])
+        return _iso(found["y"], str(MONTHS_IN_DATES[found["m"]]), found["d"])
     if compact and (found := _COMPACT.fullmatch(short)):
         return _iso(*found.groups())
     if found := _NUMERIC.fullmatch(short):
@@ -189,7 +188,7 @@ def month(text: str) -> int | None:
     found = _MONTH.fullmatch(plain(text))
     if found is None:
         return None
-    value = int(found[1]) if found[1] else _MONTHS[found[2]]
+    value = int(found[1]) if found[1] else MONTHS_IN_DATES[found[2]]
     return value if 1 <= value <= 12 else None
 
 

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from minicpm_rag.text.numerals import MONTHS
+from minicpm_rag.text.numerals import MONTHS_IN_DATES
 
-_MONTHS = MONTHS | {"mar": 3}
 _NAME = (
-    "|".join(sorted((name for name in _MONTHS if name != "may"), key=len, reverse=True)) + r"|may(?!\s+(?:i"
+    "|".join(sorted((name for name in MONTHS_IN_DATES if name != "may"), key=len, reverse=True)) + r"|may(?!\s+(?:i"
     r"|we|you)\b)"
 )
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "last": 4}
@@ -97,7 +96,7 @@ def days_of(text: str) -> frozenset[tuple[int, int]]:
         for pattern in _DAYS
         for match in pattern.finditer(text)
         for said in [match.groupdict()]
-        for month in [int(said["m"]) if said.get("m") else _MONTHS[said["mn"] or ""]]
+        for month in [int(said["m"]) if said.get("m") else MONTHS_IN_DATES[said["mn"] or ""]]
     )
 
 
@@ -105,7 +104,7 @@ def _span(match: re.Match[str]) -> DateSpan:
     said = match.groupdict()
     written = said.get("y") or said.get("y2")
     year = int(written) if written else None
-    month = said.get("m") or (said.get("mn") and str(_MONTHS[said["mn"] or ""])) or _han_month(said.get("mh"))
+    month = said.get("m") or (said.get("mn") and str(MONTHS_IN_DATES[said["mn"] or ""])) or _han_month(said.get("mh"))
     quarter = said.get("q") or said.get("q2")
     months: tuple[int, ...] = ()
     if said.get("d"):

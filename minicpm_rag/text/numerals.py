@@ -67,6 +67,7 @@ MONTHS = {
     )
     for month in names.split()
 }  # fmt: skip
+MONTHS_IN_DATES = MONTHS | {"mar": 3}  # by itself it is a word: to mar
 _ENGLISH_WORD = re.compile(r"[a-z]+")
 # "1. ", "（2）" and "第3页" number the answer's own points and pages.
 _NOT_CLAIMED = re.compile(

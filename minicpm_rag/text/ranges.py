@@ -53,7 +53,7 @@ def range_of(cell: str) -> tuple[float, float] | None:
     return (found[0], float("inf")) if _LEAST.search(plain) else None
 
 
-def amounts(text: str) -> frozenset[tuple[float, str]]:
+def with_units(text: str) -> frozenset[tuple[float, str]]:
     """The numbers of a text with the unit that each stands with: (3.0, "day")."""
     counted = {(value, match["counter"]) for match in _COUNTED.finditer(fold(text)) for value in numbers(match.group())}
     return frozenset(counted | {(value, unit) for value, units in measures(text).items() for unit in units})
@@ -64,7 +64,7 @@ def limited_units(text: str) -> frozenset[str]:
     found: set[str] = set()
     for sentence in _SENTENCE_END.split(fold(text)):
         if _LIMIT.search(sentence):
-            found |= {unit for _, unit in amounts(sentence)}
+            found |= {unit for _, unit in with_units(sentence)}
     return frozenset(found)
 
 
@@ -74,7 +74,7 @@ def outside(asked: frozenset[tuple[float, str]], header: str, row: str) -> bool 
     for name, cell in zip(cells(header), cells(row), strict=False):
         if not asked or (held := range_of(cell)) is None:
             continue
-        units = {unit for _, unit in amounts(cell)} or _units_of(name)
+        units = {unit for _, unit in with_units(cell)} or _units_of(name)
         meant = [value for value, unit in asked if unit in units]
         if meant:
             found = bool(found) or not any(held[0] <= value <= held[1] for value in meant)
@@ -83,7 +83,7 @@ def outside(asked: frozenset[tuple[float, str]], header: str, row: str) -> bool 
 
 def fitting(question: str, rows: Sequence[tuple[str, str]]) -> list[bool]:
     """For each (header, row) whether it may be meant: not where it is outside of its range and another is within."""
-    asked = amounts(question)
+    asked = with_units(question)
     told = [outside(asked, header, row) if header else None for header, row in rows]
     within = {header for (header, _), one in zip(rows, told, strict=True) if one is False}
     return [one is not True or header not in within for (header, _), one in zip(rows, told, strict=True)]
@@ -91,4 +91,4 @@ def fitting(question: str, rows: Sequence[tuple[str, str]]) -> list[bool]:
 
 def _units_of(name: str) -> set[str]:
     said = _IN_HEADER.search(name)
-    return {unit for _, unit in amounts(f"1 {said['unit'] if said else name}")}
+    return {unit for _, unit in with_units(f"1 {said['unit'] if said else name}")}
