@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.named_rows import named
-from minicpm_rag.records import DOCUMENT_ID, EVIDENCE, HEADINGS, PAGE, SCORE, START, TITLE, Reading, Similarity
+from minicpm_rag.records import (
+    DOCUMENT_ID,
+    EVIDENCE,
+    HEADINGS,
+    PAGE,
+    PAGE_KIND,
+    SCORE,
+    START,
+    TITLE,
+    Reading,
+    Similarity,
+)
 from minicpm_rag.retrieval.rivals import speaks_of_rival
 from minicpm_rag.text.claims import codes, holds_name
 from minicpm_rag.text.comparisons import asks_for_list, own_terms, sides
@@ -562,16 +573,24 @@ def _share_of_codes(asked: frozenset[str], candidate: _Candidate) -> float:
 
 
 def _in_reading_order(chosen: Sequence[_Scored]) -> list[_Scored]:
-    """Order by file, the file of the best excerpt first, then as the file reads."""
+    """Order by file, the file of the best excerpt first, then as the file reads; sheets are ordered as files are."""
     best_first = sorted(chosen, key=lambda found: -found.score)
     files = list(dict.fromkeys(_file(found.one.passage, found.one.number) for found in best_first))
+    sheets = list(dict.fromkeys(_sheet(found.one.passage) for found in best_first))
 
     def place(found: _Scored) -> tuple[int, int, int]:
         one = found.one
         page = int(one.passage.metadata.get(PAGE, 0))
+        page = page if _sheet(one.passage) is None else sheets.index(_sheet(one.passage))
         return files.index(_file(one.passage, one.number)), page, _start(one.passage, one.statement)
 
     return sorted(chosen, key=place)
+
+
+def _sheet(passage: Document) -> object:
+    """Which sheet of a workbook the passage is of; None for a page of anything else."""
+    metadata = passage.metadata
+    return (metadata.get(DOCUMENT_ID), metadata.get(PAGE)) if metadata.get(PAGE_KIND) == "sheet" else None
 
 
 def _file(passage: Document, number: int) -> object:

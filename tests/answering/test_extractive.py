@@ -58,6 +58,15 @@ def test_excerpts_come_in_reading_order_file_by_file() -> None:
     assert keys == sorted(keys)
 
 
+def test_the_sheet_that_answers_best_comes_first() -> None:
+    of_sheet = {"title": "码头.xlsx", "document_id": 9, "page_kind": "sheet", "start": 0}
+    first = Document("吊机每天8:00开工，维修除外。", metadata={**of_sheet, "page": 1, "score": 0.9})
+    second = Document("吊机由老谭负责，维修找老谭。", metadata={**of_sheet, "page": 3, "score": 0.9})
+    unsure, sure = Reading(2, 9, 0.6, 0.9, ((2, 9, 0.9),)), Reading(3, 5, 0.99, 0.99, ((3, 5, 0.99),))
+    found = excerpts("吊机维修由谁负责？", [first, second], [unsure, sure])
+    assert [one.number for one in found] == [2, 1]
+
+
 def test_a_sentence_that_two_overlapping_passages_share_is_shown_once() -> None:
     overlap = Document(ZH.page_content[19:], metadata={**ZH.metadata, "start": 19, "score": 0.5})
     found = excerpts("技术总监是谁？", [ZH, overlap], most=3)
