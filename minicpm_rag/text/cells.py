@@ -40,7 +40,7 @@ _SCALE_WORDS = "|".join(
 _NUMBER = re.compile(
     rf"(?P<minus>[-+(])?\s*(?P<sign>{_SIGNS})?\s*(?P<minus2>[-+])?"
     r"(?P<digits>\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<exponent>e[-+]?\d{1,3})?"
-    rf"\s*(?P<scale>{_SCALE_WORDS})?\s*(?P<unit>%|‰|[^\W\d_]{{1,10}}[²³]?(?:/[^\W\d_]{{1,6}}[²³]?)?|{_SIGNS})?\s*(?P<close>\))?",
+    rf"\s*(?P<scale>{_SCALE_WORDS})?\s*(?P<unit>%|‰|[kcdm]?m[23](?!\w)|[^\W\d_]{{1,10}}[²³]?(?:/[^\W\d_]{{1,6}}[²³]?)?|{_SIGNS})?\s*(?P<close>\))?",
 )
 _COMMA_DECIMAL = re.compile(r"(\d{1,3}(?:\.\d{3})*|\d+),(\d+)")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)")
@@ -160,7 +160,7 @@ def number(text: str, *, comma_decimal: bool = False) -> Number | None:
     value *= SCALES.get(found["scale"] or "", 1.0)
     if found["minus"] in ("-", "(") or found["minus2"] == "-":
         value = -value
-    unit = found["unit"] or ""
+    unit = (found["unit"] or "").replace("m2", "m²").replace("m3", "m³")  # folded as digits
     sign = found["sign"] or ""
     return Number(value, _CURRENCY_OF.get(sign) or _CURRENCY_OF.get(unit, unit), found["scale"] is not None)
 

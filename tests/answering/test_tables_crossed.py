@@ -19,6 +19,8 @@ FILES = {
     "水库.csv": (
         "清溪县水库11月水情\n站名,经办,11月来水量,30天雨量,水温（℃）\n石门,高原,340,12,9\n龙潭,白桦,610,25,13\n沙河,高原,95,8,7\n"
     ),
+    "排练厅.csv": "排练厅,厅型,每周租金（元）,每次租金\n听雨,36㎡,900,150\n流云,80㎡,1600,260\n小满,24㎡,700,110\n",
+    "moorings.csv": "Berth,Weekly fee (GBP),Nightly fee (GBP)\nQuay,96,18\nPontoon,70,13\n",
     "kilns.csv": "Kiln,Pots,Cracked,Temperature (°C)\nNorth,60,4,1180\nYard,45,0,1240\nBarn,80,9,1060\n",
 }
 
@@ -93,3 +95,18 @@ def test_the_warmest_is_told_by_its_temperature(chain: AnswerChain, question: st
 
 def test_how_many_became_so_is_the_column_of_those(chain: AnswerChain) -> None:
     assert "13" in chain.invoke("How many pots were cracked altogether?").text.split("\n")[0]
+
+
+def test_the_largest_is_told_by_a_column_whose_cells_are_areas(chain: AnswerChain) -> None:
+    assert chain.invoke("哪个排练厅最大？").computations[0].rows == (("流云", "80 m²"),)
+
+
+@pytest.mark.parametrize(
+    ("question", "difference"),
+    [
+        ("How much more does Quay cost a week than Pontoon?", "26"),
+        ("流云每周租金比听雨贵多少？", "700"),
+    ],
+)
+def test_a_week_is_a_part_of_the_name_of_a_weekly_fee(chain: AnswerChain, question: str, difference: str) -> None:
+    assert f"**{difference}" in chain.invoke(question).text

@@ -72,7 +72,8 @@ class Measuring(Comparing):
             if field is None and hint == "extent" and len(self._numeric()) == 1:
                 field = self._numeric()[0]
             if field is None and hint == "size":
-                return ()
+                areas = [one for one in self._numeric() if words.AREA_UNIT.fullmatch(self._column(one).unit)]
+                return (areas[0],) if len(areas) == 1 else ()  # 房型 in which each cell says its ㎡
             return None if field is None else (field,)
         return tuple(numeric)
 

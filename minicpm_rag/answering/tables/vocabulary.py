@@ -71,11 +71,13 @@ MEASURED_BESIDE = (
 # A time that may be a part of a column's name: 每月 of 每月会费, "a month" of "Monthly cost"
 A_PERIOD = re.compile(
     r"(?P<month>每个?月|\b(?:a|per|each|every) month\b)|(?P<year>每一?年|\b(?:a|per|each|every) year\b)"
+    r"|(?P<week>每个?(?:周|星期)(?![一二三四五六日末])|\b(?:a|per|each|every) week\b)"
     r"|(?P<day>每[天日]|\b(?:a|per|each|every) day\b)"
 )
 CALLED_AFTER = {
     "month": re.compile(r"月|month"),
     "year": re.compile(r"年|year|annual"),
+    "week": re.compile(r"周(?![一二三四五六日末])|星期|week(?! ?day| ?end)"),
     "day": re.compile(r"日(?!期)|天|dai?ly|day"),
 }
 # What is sold is counted in pieces, where a column has them.
@@ -108,6 +110,7 @@ PAYS = re.compile(
 )
 ADMISSION = re.compile(r"门?票价?|\b(?:tickets?|admissions?|entry|entrance|fares?)\b")
 # What a number is for one of, which it does not count: "Capacity per hour" is no column of hours.
+AREA_UNIT = re.compile(r"k?m[²2]|㎡|平方?(?:米|公里)|平|亩|公顷|sq\.? ?(?:m|ft)|acres?|ha|hectares?", re.IGNORECASE)
 FOR_ONE = re.compile(r"\bper [a-z]+|/ ?[a-z]+|每(?:小时|分钟|[天日周月年晚人])")
 # A time is asked for that a column of minutes or hours holds.
 LONG = re.compile(r"多长|\blong\b")
