@@ -11,6 +11,7 @@ from starlette.concurrency import iterate_in_threadpool
 
 from minicpm_rag.answering import AnswerChain
 from minicpm_rag.api.context import Context
+from minicpm_rag.api.links import Linked
 from minicpm_rag.errors import RAGError
 from minicpm_rag.fields import answer_fields
 from minicpm_rag.messages import Language
@@ -58,9 +59,8 @@ class Asked:
             if isinstance(citation.get(DOCUMENT_ID), int) and isinstance(citation.get(PAGE), int):
                 start, end = citation["quote_offsets"]
                 user = self._context.workspace.library.user
-                citation["link"] = self._context.links.passage(
-                    self._base, citation[DOCUMENT_ID], citation[PAGE], start, end, "" if user is None else user.shown
-                )
+                linked = Linked(citation[DOCUMENT_ID], citation[PAGE], start, end, "" if user is None else user.shown)
+                citation["link"] = self._context.links.passage(self._base, linked)
         return fields
 
 

@@ -5,9 +5,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import html
+from dataclasses import astuple, dataclass
 from urllib.parse import urlencode
 
 from minicpm_rag.records import Page
+
+
+@dataclass(frozen=True)
+class Linked:
+    """The words that a link opens, and for whom: the user may read them still."""
+
+    document: int
+    page: int
+    start: int
+    end: int
+    user: str = ""
 
 
 class Links:
@@ -16,20 +28,19 @@ class Links:
     def __init__(self, secret: str) -> None:
         self._key = hashlib.sha256(b"minicpm-rag link\0" + secret.encode()).digest()
 
-    def passage(self, base: str, document: int, page: int, start: int, end: int, user: str = "") -> str:
-        """The address that shows a page with the words from `start` to `end` marked, while the `user` may read it."""
-        query: dict[str, object] = {"start": start, "end": end}
-        query["signature"] = self._sign(document, page, start, end, user)
-        if user:
-            query["user"] = user
-        return f"{base.rstrip('/')}/open/{document}/{page}?{urlencode(query)}"
+    def passage(self, base: str, linked: Linked) -> str:
+        """The address that shows a page with the words marked."""
+        query: dict[str, object] = {"start": linked.start, "end": linked.end, "signature": self._sign(linked)}
+        if linked.user:
+            query["user"] = linked.user
+        return f"{base.rstrip('/')}/open/{linked.document}/{linked.page}?{urlencode(query)}"
 
-    def is_valid(self, document: int, page: int, start: int, end: int, user: str, signature: str) -> bool:
+    def is_valid(self, linked: Linked, signature: str) -> bool:
         """Whether this server made the link."""
-        return hmac.compare_digest(self._sign(document, page, start, end, user).encode(), signature.encode())
+        return hmac.compare_digest(self._sign(linked).encode(), signature.encode())
 
-    def _sign(self, *parts: int | str) -> str:
-        values = [part for part in parts if part != ""]  # links without a user stay what they were
+    def _sign(self, linked: Linked) -> str:
+        values = [part for part in astuple(linked) if part != ""]  # links without a user stay what they were
         return hmac.new(self._key, "/".join(map(str, values)).encode(), hashlib.sha256).hexdigest()[:32]
 
 

@@ -19,7 +19,7 @@ from minicpm_rag import __version__, indexing
 from minicpm_rag.api import problems
 from minicpm_rag.api.answering import Asked, as_events, sent
 from minicpm_rag.api.context import Context, context_of, language_of
-from minicpm_rag.api.links import page_html
+from minicpm_rag.api.links import Linked, page_html
 from minicpm_rag.errors import DocumentError, NotFoundError, RAGError
 from minicpm_rag.fields import retrieval_fields, verdict_fields
 from minicpm_rag.messages import Language, Message, text
@@ -225,7 +225,7 @@ def open_passage(
     One that was made for a user opens as long as that user may read the document.
     """
     context = context_of(request)
-    if not context.links.is_valid(number, page, start, end, user, signature):
+    if not context.links.is_valid(Linked(number, page, start, end, user), signature):
         raise NotFoundError("api.no_such_link")
     library = context.workspace.library
     if user:
