@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from minicpm_rag.errors import VectorStoreError
@@ -28,6 +29,7 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 60.0  # most that a server may take
 LONGEST_MESSAGE = 300  # Chroma's own may hold whole vectors
 PROBE_SECONDS, PROBE_SECONDS_A_MEGABYTE = 30, 0.5
 _IMPORTING = threading.Lock()
+_EXPORTER = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
 # The child imports from where this process does, so that both run the same code.
 _PROBE = (
     "import json, sys; sys.path[:], folder = json.load(sys.stdin); "
@@ -148,7 +150,8 @@ def _of_folder(folder: str | Path, exc: BaseException) -> VectorStoreError:
 def _import() -> None:
     """Import Chroma without the checks that it makes, at each start, of how its own methods override others.
 
-    They take half of its import. Only the marks that its classes look for are set.
+    They take half of its import. Only the marks that its classes look for are set. And without gRPC, with which it
+    would send traces to who asks for them.
     """
     with _IMPORTING:
         if "chromadb.errors" in sys.modules:
@@ -164,9 +167,29 @@ def _import() -> None:
         kept = checking.override, checking.overrides
         checking.override = checking.overrides = _marked
         try:
-            importlib.import_module("chromadb.api.rust")
+            with _exporter_when_asked():
+                importlib.import_module("chromadb.api.rust")
         finally:
             checking.override, checking.overrides = kept
+
+
+@contextmanager
+def _exporter_when_asked() -> Iterator[None]:
+    """Have the module that sends traces imported by the first who makes an exporter, instead of now."""
+    if _EXPORTER in sys.modules:
+        yield
+        return
+    standing: Any = ModuleType(_EXPORTER)
+    standing.OTLPSpanExporter = _exporter
+    sys.modules[_EXPORTER] = standing
+    try:
+        yield
+    finally:
+        del sys.modules[_EXPORTER]
+
+
+def _exporter(*args: Any, **named: Any) -> Any:
+    return importlib.import_module(_EXPORTER).OTLPSpanExporter(*args, **named)
 
 
 def _marked(method: Any = None, **_: bool) -> Any:

@@ -202,10 +202,15 @@ open_folder(Path(sys.argv[1])).close()
 assert (overrides.override, overrides.overrides) == checking
 from chromadb.api.rust import RustBindingsAPI
 assert RustBindingsAPI._query.__override__
+assert "grpc" not in sys.modules
+from chromadb.telemetry import opentelemetry as traces
+made = traces.OTLPSpanExporter(endpoint="http://localhost:1", insecure=True)
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+assert type(made) is OTLPSpanExporter
 """
 
 
-def test_chroma_is_imported_without_its_checks_of_itself_which_stay_for_others(tmp_path: Path) -> None:
+def test_chroma_is_imported_without_its_checks_and_grpc_which_stay_for_others(tmp_path: Path) -> None:
     command = [sys.executable, "-c", IMPORTED, str(tmp_path / "vectors")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
