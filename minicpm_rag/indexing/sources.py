@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst"})
+
 
 @dataclass
 class Found:
@@ -241,6 +243,8 @@ def _add(path: Path, suffixes: Collection[str], found: Found) -> None:
         found.refused.append(_refusal(source, "skipped", Message("indexing.not_regular")))
     elif path.suffix.lower() in suffixes:
         found.sources.append(source)
+    elif path.suffix.lower() in ARCHIVES:
+        found.refused.append(_refusal(source, "skipped", Message("loaders.archive")))
     elif path.suffix:
         found.refused.append(_refusal(source, "skipped", Message("indexing.unknown_suffix", suffix=path.suffix)))
     else:

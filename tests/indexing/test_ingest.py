@@ -253,9 +253,11 @@ def test_hidden_and_unreadable_kinds_of_files_are_left_out_with_a_reason(library
     (folder / ".git" / "config.txt").write_text("nor this", encoding="utf-8")
     (folder / "~$lock.docx").write_bytes(b"x")
     (folder / "program.exe").write_bytes(b"MZ")
+    (folder / "材料.ZIP").write_bytes(b"PK")
     os.mkfifo(folder / "pipe.txt")
     verdicts = ingest(library, folder)
-    assert len(verdicts) == 8
+    assert len(verdicts) == 9
+    assert "Unpack" in str(verdicts["材料.ZIP"].remedy)
     assert verdicts["program.exe"].status == "skipped"
     assert "'.exe'" in str(verdicts["program.exe"].reason)
     assert verdicts["program.exe"].remedy

@@ -151,6 +151,7 @@ def test_the_first_run_is_three_steps_with_samples_that_can_be_removed(
     assert app.session_state["knowledge_base"] == words("samples_name")
     assert any(source.endswith("price_list.csv") for source in jobs["ingested"][0])
     workspace.library.names.append(words("samples_name"))
+    assert not [each for each in app.button if each.key == "try-samples"]
     button(app.run(), "remove-samples").click().run()
     assert workspace.library.names == ["default"]
     button(app, "end-tour").click().run()
@@ -945,6 +946,22 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     assert "4 chunks · GB18030" in drawn
     button(app, "put-away").click().run()
     assert "protected by a password" not in html(app)
+
+
+def test_what_was_read_leads_on_to_a_question_about_it(workspace: FakeWorkspace, jobs: dict[str, Any]) -> None:
+    good, bad = Verdict("/x/a.md", "a.md", "indexed", chunks=4), Verdict("/x/b.pdf", "b.pdf", "failed")
+    app = page(view="library")
+    for verdict in (bad, good):
+        jobs["steps"] = [IngestProgress(verdict.source, "done", 1, 1, verdict)]
+        app.file_uploader[0].set_value([("file.md", b"# A", "text/markdown")]).run()
+        wait_until(lambda: all(job.done.is_set() for job in page_jobs.shared().of("default")))
+        app.run()
+        offered = [each for each in app.button if (each.key or "").startswith("ask-about-job-")]
+        assert len(offered) == (verdict is good), "nothing was read of the first one"
+        if verdict is bad:
+            button(app, "put-away").click().run()
+    offered[0].click().run()
+    assert app.session_state["view"] == "chat" and app.session_state["conversation"] is None
 
 
 def test_of_many_files_those_that_are_well_are_folded_and_nothing_to_do_has_no_column(

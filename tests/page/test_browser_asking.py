@@ -85,6 +85,13 @@ def test_names_wait_for_an_input_method_and_esc_closes_them_alone(visitor: Visit
     playwright_api.expect(names).to_have_count(0)
 
 
+def test_a_button_with_a_sign_alone_is_named_in_the_language_of_the_page(visitor: Visitor) -> None:
+    for language, radio in (("en", "English"), ("zh", "中文")):
+        visitor.page.get_by_role("radio", name=radio).click()
+        for key in ("new_knowledge_base", "answer_style"):
+            visitor.page.get_by_role("button", name=text(language, key), exact=True).wait_for()
+
+
 def test_another_view_begins_at_its_top_though_a_conversation_was_followed_to_its_end(visitor: Visitor) -> None:
     visitor.page.set_viewport_size({"width": 1000, "height": 500})
     visitor.ask("总结一下厂房租赁合同")

@@ -145,7 +145,16 @@ export default function ({ data, setTriggerValue }) {
   const name = () => {
     for (const menu of document.querySelectorAll('[role="dialog"][aria-label=""]'))
       menu.setAttribute("aria-label", data.menu)
+    // A button with a sign alone it names by the sign, in English: "more_horiz icon".
+    for (const sign of document.querySelectorAll(`button ${parts.icon}`)) {
+      const button = sign.closest("button"), words = data.signs[sign.textContent]
+      if (!words || button.ariaLabel === words) continue
+      const signs = [...button.querySelectorAll(parts.icon)].map((one) => one.textContent)
+      const more = signs.reduce((left, one) => left.replace(`${one} icon`, "").replace(one, ""), button.textContent)
+      if (!more.trim()) button.ariaLabel = words
+    }
   }
+  name()
   // Each run of the page calls this function again: keep one listener and one observer.
   document.removeEventListener("click", window.ragClicked)
   document.addEventListener("click", (window.ragClicked = clicked))

@@ -29,13 +29,15 @@ def draw(
     keys: Mapping[str, str],
     keys_called: str,
     menu: str,
+    signs: Mapping[str, str],
     opened: Callable[[str], None],
     refused: Callable[[list[str]], None],
     closed: Callable[[], None],
 ) -> None:
     """Put the script on the page: `spoken` is read aloud when it changes, `closed` is called for Esc.
 
-    `keys` are listed when "?" is pressed, and a `menu` without a name is called so. When `follow` changes, the page
+    `keys` are listed when "?" is pressed, a `menu` without a name is called so, and a button that shows only one of the
+    `signs` as is said there. When `follow` changes, the page
     scrolls to its end and stays there while it grows; without it, another `view` begins at its top. `opened` is called
     with the citation mark that was clicked, `refused` with the names of files too large for the uploader.
     """
@@ -60,6 +62,7 @@ def draw(
         "keys": dict(keys),
         "keysCalled": keys_called,
         "menu": menu,
+        "signs": dict(signs),
         "parts": {name: streamlit_private.part(name) for name in streamlit_private.TEST_IDS},
     }
     # Registered at each run: Streamlit 1.65, the last one for Python 3.10, knows only the current server's.

@@ -36,7 +36,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "No-model mode: answers are sentences quoted from your documents. A MiniCPM model can answer in its own words.",
     ),
     "get_model": ("获取 MiniCPM", "Get MiniCPM"),
-    "ask_placeholder": ("就你的文档提问，用 @ 指定文档…", "Ask your documents, @ names one…"),
+    "ask_placeholder": ("就你的文档提问，用 @ 指定文档…", "Ask about your documents; type @ to pick one…"),
     "held_to": ("只在这些里面找：", "Only in:"),
     "held_to_remove": ("不再限于它", "No longer only in it"),
     "stage_opening": ("正在打开资料库…", "Opening your library…"),

@@ -37,9 +37,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "有 {count} 个文件没有传完，请再拖一次。",
         "{count:file|files} did not arrive. Drop what is missing again.",
     ),
+    "default_heading": ("默认知识库", "Default knowledge base"),
+    "ask_about_them": ("就这些提问", "Ask about them"),
     "upload_limit": (
-        "PDF、Word、PPT、Excel、网页、Markdown、文本 · 每个文件不超过 {megabytes} MB",
-        "PDF, Word, slides, spreadsheets, web pages, Markdown, text · up to {megabytes} MB a file",
+        "PDF、Word、PPT、Excel、网页、Markdown、文本 · 每个文件不超过 {megabytes} MB",
+        "PDF, Word, slides, spreadsheets, web pages, Markdown, text · up to {megabytes} MB a file",
     ),
     "upload_folder": ("整个文件夹", "Whole folder"),
     "library_empty": ("这个知识库里还没有文档。", "There is nothing in this knowledge base yet."),
@@ -145,7 +147,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "pages_without_text": ("没有文字的页：{pages:list}", "Pages without text: {pages:list}"),
     "more_files": ("另外 {count} 个文件", "{count:more file|more files}"),
-    "all_files": ("逐个查看 {count} 个文件", "Each of {count:file|files}"),
+    "all_files": ("逐个查看 {count} 个文件", "See each of {count:file|files}"),
     "more_of_them": ("还有 {count} 个", "{count} more"),
     "password_below": (
         "请在下面填写密码，或者添加一份没有密码的。",

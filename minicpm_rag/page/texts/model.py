@@ -35,7 +35,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "models_here": ("这台电脑能用的模型", "Models for this computer"),
     "models_other": ("其他模型", "Other models"),
-    "no_gpu": ("没有可用的 GPU", "no usable GPU"),
+    "no_gpu": ("没有可用的 GPU", "No usable GPU"),
     "cores": ("{count} 核", "{count:core|cores}"),
     "memory": ("内存 {size:bytes}", "{size:bytes} memory"),
     "in_use": ("使用中", "In use"),

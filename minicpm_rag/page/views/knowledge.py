@@ -35,6 +35,11 @@ def shown(name: str) -> str:
     return said(Message("library.default_name")) if name == DEFAULT else name
 
 
+def headed(name: str) -> str:
+    """A knowledge base as a heading names it: "Default" alone says nothing."""
+    return t("default_heading") if name == DEFAULT else name
+
+
 def labels(names: Sequence[str]) -> dict[str, str]:
     """What each knowledge base is called among the others: no two alike, though one may be named "Default" itself."""
     return {

@@ -45,16 +45,11 @@ def show() -> None:
 def _listing(workspace: Workspace) -> None:
     name = state.knowledge_base()
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.header(markup.label(knowledge.shown(name)), anchor=False)
+        st.header(markup.label(knowledge.headed(name)), anchor=False)
         knowledge.manage(workspace)
-    found = {row.name: row for row in workspace.library.knowledge_bases()}.get(name)
-    facts = [
-        t("documents", count=found.documents if found else 0),
-        t("pages", count=found.pages if found else 0),
-        t("chunks", count=found.chunks if found else 0),
-    ]
-    cells = ("<b>{}</b><span>{}</span>".format(*fact.split(" ", 1)) for fact in facts)  # the number, what it counts
-    st.html('<div class="rag-facts">' + "".join(f"<div>{cell}</div>" for cell in cells) + "</div>")
+    # Documents are stored while others are still being read.
+    st.fragment(_facts, run_every=uploads.BUSY_SECONDS if uploads.is_busy(workspace) else None)(workspace, name)
+    found = name in {row.name for row in workspace.library.knowledge_bases()}
     if found:
         _say_news(workspace, name)
     uploads.drop(workspace)
@@ -78,6 +73,17 @@ def _listing(workspace: Workspace) -> None:
     documents.draw(workspace, listing, wanted)
     if are_meant:
         _hits(workspace, name, wanted)
+
+
+def _facts(workspace: Workspace, name: str) -> None:
+    found = {row.name: row for row in workspace.library.knowledge_bases()}.get(name)
+    facts = [
+        t("documents", count=found.documents if found else 0),
+        t("pages", count=found.pages if found else 0),
+        t("chunks", count=found.chunks if found else 0),
+    ]
+    cells = ("<b>{}</b><span>{}</span>".format(*fact.split(" ", 1)) for fact in facts)  # the number, what it counts
+    st.html('<div class="rag-facts">' + "".join(f"<div>{cell}</div>" for cell in cells) + "</div>")
 
 
 def _say_news(workspace: Workspace, name: str) -> None:

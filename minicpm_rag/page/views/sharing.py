@@ -42,7 +42,7 @@ def draw(library: Library, knowledge_base: str) -> None:
             key = f"unshare-{knowledge_base}-{number}"
             st.button(
                 "",
-                icon=":material/close:",
+                icon=":material/person_remove:",
                 help=t("unshare"),
                 key=key,
                 on_click=attempt(library.share, f"failed-{key}"),

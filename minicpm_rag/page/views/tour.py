@@ -53,7 +53,7 @@ def draw(workspace: Workspace, documents: int) -> None:
                 on_click=_remove,
                 args=(workspace, state.knowledge_base()),
             )
-        elif _samples() and not set(knowledge.names(workspace)) & _names():
+        elif not documents and _samples() and not set(knowledge.names(workspace)) & _names():
             st.button(
                 t("samples_try"), icon=":material/menu_book:", key="try-samples", on_click=_try, args=(workspace,)
             )

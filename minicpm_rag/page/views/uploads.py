@@ -108,8 +108,9 @@ def watch(workspace: Workspace) -> None:
     if is_busy(workspace):
         _watching(workspace)
         return
-    for job in _jobs(workspace):
-        _job(workspace, job)
+    shown = _jobs(workspace)
+    for job in shown:
+        _job(workspace, job, leads_on=job is shown[-1])
     _idle(workspace, _state_of(workspace))
 
 
@@ -149,7 +150,8 @@ def _state_of(workspace: Workspace) -> tuple[tuple[int, int] | None, int]:
     return (workspace.library.version(name) if found else None, len(_jobs(workspace)))
 
 
-def _job(workspace: Workspace, job: Job) -> None:
+def _job(workspace: Workspace, job: Job, *, leads_on: bool = False) -> None:
+    """Draw a job. One that `leads_on` offers to ask about what it has read; not within a part drawn by itself."""
     if not job.done.is_set():
         _progress(workspace, job)
         return
@@ -172,6 +174,14 @@ def _job(workspace: Workspace, job: Job) -> None:
                     key=f"resume-{job.number}",
                     on_click=_go_on,
                     args=(workspace, job),
+                )
+            if leads_on and {"indexed", "replaced"} & counts.keys():
+                st.button(
+                    t("ask_about_them"),
+                    icon=":material/forum:",
+                    key=f"ask-about-job-{job.number}",
+                    on_click=state.open_conversation,
+                    args=(None,),
                 )
             st.button(
                 t("put_away"),
