@@ -59,8 +59,8 @@ class About:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the folder holds a converted model."""
-    return (folder / MODEL).is_file()
+    """Whether the folder holds a converted model: a file that was deleted, to make room perhaps, is made again."""
+    return all((folder / part).is_file() for part in (MODEL, BODY, TABLE, POSITIONS))
 
 
 def about(folder: Path) -> About:

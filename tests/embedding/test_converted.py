@@ -65,6 +65,13 @@ def test_what_a_killed_conversion_left_is_converted_again(model: Path, tmp_path:
     assert len(embedder(model, tmp_path).embed_query("battery")) == 64
 
 
+@pytest.mark.parametrize("part", [converted.BODY, converted.TABLE, converted.POSITIONS])
+def test_a_part_that_was_deleted_is_made_again(model: Path, tmp_path: Path, part: str) -> None:
+    embedder(model, tmp_path).prepare()
+    (tmp_path / "model-1" / part).unlink()
+    assert len(embedder(model, tmp_path).embed_query("battery")) == 64
+
+
 def test_a_home_that_cannot_be_written_is_no_hindrance(model: Path, tmp_path: Path) -> None:
     (tmp_path / "home").write_text("A file where the folder would be.")
     found = embedder(model, tmp_path / "home")
