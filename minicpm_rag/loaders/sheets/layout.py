@@ -18,7 +18,8 @@ Row = tuple[int, list[str]]  # number in the file, cells
 _MOST_ANALYSED_ROWS = 20_000  # a longer sheet is one table: nobody lays out so much by hand
 _MOST_TITLE_ROWS = 10
 # What begins as a note does, or ends as a sentence does
-_SENTENCE = re.compile(r".{12}.*?[。！？；]|\w+ \w+ \w+ .*?[a-z)][.!?](?:\s|$)", re.DOTALL)
+_SENTENCE_END = re.compile(r"[。！？；]|[a-z)][.!?](?:\s|$)")
+_SHORTEST_SENTENCE = 12  # characters
 _NOTE = re.compile(
     r"(?:[*※]|[（(\[【]?(?:备?注|附注|说明|notes?|remarks?|nb)[\d一二三]?\s*[:：.）)\]】])"
     r"|.{12,}[。.！!；;]\s*$",
@@ -94,7 +95,7 @@ def _write_block(rows: list[Row], writer: PageWriter, *, is_only: bool) -> None:
 
 def _is_prose(lines: list[str]) -> bool:
     """Whether a sheet of one column is running text: at least half of its lines hold a sentence."""
-    return sum(_SENTENCE.search(line) is not None for line in lines) * 2 >= len(lines) > 1
+    return sum(_SENTENCE_END.search(line, _SHORTEST_SENTENCE) is not None for line in lines) * 2 >= len(lines) > 1
 
 
 def _note(cells: list[str]) -> str:
