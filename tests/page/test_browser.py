@@ -247,7 +247,7 @@ def make_knowledge_base(visitor: Visitor, name: str) -> None:
     button = part("popover button")
     visitor.click(f"{part('sidebar')} {button}:not(.st-key-sidebar-foot {button})")  # not the style of answers
     visitor.page.get_by_label(words("new_name")).fill(name)
-    visitor.page.get_by_role("button", name=words("create")).click()
+    visitor.page.get_by_role("button", name=words("create"), exact=True).click()
     playwright_api.expect(visitor.page.locator("h2")).to_contain_text(name)
 
 
