@@ -223,6 +223,7 @@ def test_rows_are_listed_and_cited(other_chain: AnswerChain, question: str, labe
     "question",
     [
         "How many days of annual leave are there?",  # days are no rows of these tables
+        "How many days of leave?",
         "未取消的订单有多少",  # 取消 with 未 before it is another state
         "What is the total value of the stock?",  # pieces have no value
         "华东净化器的占比是多少",  # of the region's orders, or of all?
@@ -763,3 +764,25 @@ def test_a_question_longer_than_is_read_asks_nothing_of_the_tables(monkeypatch: 
     long = f"最多 {'1' * 400}"
     assert tables.compute(long, Library.__new__(Library), KB) is None
     assert tables.complete("华瑞涂料呢？", [Turn(long, "")], Library.__new__(Library), KB) == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "is_computed"),
+    [
+        ("How many days of leave?", False),  # "within 9 days" stands in the table's title, "leave" nowhere
+        ("How many days is the delivery in total?", True),
+        ("How many hours of lessons?", False),  # days are asked for by nobody
+        ("How many lessons are there?", True),
+    ],
+)
+def test_a_time_that_is_asked_for_is_no_number_of_rows_and_no_time_of_another_kind(
+    tmp_path: Path, question: str, is_computed: bool
+) -> None:
+    table = ["| Lesson | Delivery (days) |", "|---|---|", "| Pottery | 3 |", "| Lute | 5 |", "| Glass | 9 |"]
+    text = "\n".join(["# Lessons", "", "Lessons: hand in forms within 9 days.", "", *table, ""])
+    (tmp_path / "lessons.md").write_text(text, encoding="utf-8")
+    with opened(tmp_path / "home") as library:
+        ingest(library, tmp_path / "lessons.md")
+        retriever = HybridRetriever(library=library, embedder=library.embedder, knowledge_base=KB)
+        answer = ask(build_chain(retriever=retriever), question)
+    assert (answer.mode == "computed") == is_computed

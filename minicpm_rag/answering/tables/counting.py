@@ -8,9 +8,10 @@ from dataclasses import replace
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.measuring import Measuring
 from minicpm_rag.answering.tables.mentions import folded, stem, table_words
-from minicpm_rag.answering.tables.names import unit_called
+from minicpm_rag.answering.tables.names import unit_called, unit_of_time
 from minicpm_rag.answering.tables.question_words import ROW_NOUNS
 from minicpm_rag.library.ledger.table_queries import Aggregate, Field, TableQuery
+from minicpm_rag.text.cells import unit_scale
 from minicpm_rag.text.questions import is_content
 from minicpm_rag.text.scripts import is_chinese, is_han
 
@@ -113,11 +114,15 @@ class Counting(Measuring):
     def _counts_rows(self, counted: re.Match[str]) -> bool:
         """Whether what is counted are rows: "how many days" over rows that are no days is something else."""
         said = re.match(r"\s*(?:of |the |different |more |such )*([a-z]+)", self.text[counted.end() :])
-        if said is None or self.conditions or self._is_counting():
+        if said is None or self.conditions:
             return True
         noun = stem(said[1])
-        title, _ = table_words([replace(table, caption="") for table in self.tables])
         own = {stem(word) for column in self._all_columns() for word in re.findall(r"[a-z]+", folded(column.name))}
+        if (unit := unit_of_time(said[1])) and noun not in own:
+            return unit == "day" and any(column.kind == "date" for column in self._all_columns())
+        if self._is_counting():
+            return True
+        title, _ = table_words([replace(table, caption="") for table in self.tables])
         return noun in title | own | ROW_NOUNS
 
     def _counter_column(self, counted: re.Match[str]) -> Field | None:
@@ -148,6 +153,11 @@ class Counting(Measuring):
         """Whether the measure is what "how many" asks for: it stands beside it."""
         if self.measured_periods or self.says_what_became:
             return True
+        unit = words.UNIT_BESIDE.match(self.text, counted.end())
+        asked = unit_of_time(unit["unit"]) if unit is not None else ""
+        own = {unit_of_time(unit_scale(self._column(field).unit)[1].lower()) for field in measures} - {""}
+        if asked and own and asked not in own:
+            return False  # hours of training are not the days in which it is delivered
         for mention in self.columns:
             if set(mention.fields) & set(measures):
                 gap = (

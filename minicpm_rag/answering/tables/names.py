@@ -148,6 +148,9 @@ UNIT_WORDS = {"minutes": "min", "minute": "min", "hours": "h", "hour": "h", "sec
               "tons": "t", "tonnes": "t", "吨": "t", "克": "g", "liters": "l", "litres": "l", "升": "l",
               "meters": "m", "metres": "m", "米": "m", "分钟": "min", "小时": "h", "公里": "km",
               "公斤": "kg", "千克": "kg"}  # fmt: skip
+_UNITS_OF_TIME = {"min": "hour", "h": "hour", "s": "hour", "day": "day", "days": "day", "天": "day", "日": "day",
+                  "week": "week", "weeks": "week", "周": "week", "星期": "week", "month": "month", "months": "month",
+                  "月": "month", "year": "year", "years": "year", "年": "year"}  # fmt: skip
 # Units that numbers of every column may have.
 COUNTERS = frozenset(("个", "件", "台", "人", "分", "units", "unit", "pieces", "piece", "points", "point"))
 
@@ -155,3 +158,8 @@ COUNTERS = frozenset(("个", "件", "台", "人", "分", "units", "unit", "piece
 def unit_called(word: str) -> str:
     """The unit that a word means: "min" for "minutes"; a word that is no known one stays."""
     return UNIT_WORDS.get(word, word)
+
+
+def unit_of_time(word: str) -> str:
+    """The kind of unit of time that a word means: "day" for "days" and 天, "hour" up to hours; empty for others."""
+    return _UNITS_OF_TIME.get(unit_called(word).removeprefix("个"), "")

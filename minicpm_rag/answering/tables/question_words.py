@@ -97,6 +97,7 @@ class QuestionWords:
         self.own += sum(len(word) for word in re.findall(r"[a-z]{3,}", rest) if stem(word) in stems)
         known = "".join([*runs, *(column.name for column in self._all_columns())])
         left = [run for run in re.findall(r"[一-鿿]+", rest) if len(run) > 1 or run not in known]
+        left += [word for word in words.OF_A_THING.findall(rest) if stem(word) not in stems]
         left += _DENIES.findall(rest)  # what is denied is never what the rest asks for
         left += [
             word

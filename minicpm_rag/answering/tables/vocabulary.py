@@ -469,6 +469,8 @@ _FILLER_WORDS_TEXT = """
     cover covered already win won play played sit sits sat seated
 """
 FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
+# Among them verbs that are also things, and then say what is meant: days of leave
+OF_A_THING = re.compile(r"\bof (leave|travel|cover)\b")
 VERBS_ONLY = frozenset(["booked"])  # of these only the word itself says nothing: a book is a thing
 WHOLE_WORDS_ONLY = 3  # letters: a shorter value is meant only where it is written as it is in the table
 
