@@ -157,12 +157,14 @@ def number(text: str, *, comma_decimal: bool = False) -> Number | None:
     value = float(re.sub(r"[, ]", "", found["digits"]) + (found["exponent"] or ""))
     if value == float("inf"):
         return None
-    value *= SCALES.get(found["scale"] or "", 1.0)
+    scale, unit, sign = found["scale"] or "", found["unit"] or "", found["sign"] or ""
+    if scale == "m" and not unit and not sign and "M" not in text and short[found.start("scale") - 1] == " ":
+        scale, unit = "", "m"  # "30 m" are metres, "30m" and "£30 m" millions
+    value *= SCALES.get(scale, 1.0)
     if found["minus"] in ("-", "(") or found["minus2"] == "-":
         value = -value
-    unit = (found["unit"] or "").replace("m2", "m²").replace("m3", "m³")  # folded as digits
-    sign = found["sign"] or ""
-    return Number(value, _CURRENCY_OF.get(sign) or _CURRENCY_OF.get(unit, unit), found["scale"] is not None)
+    unit = unit.replace("m2", "m²").replace("m3", "m³")  # folded as digits
+    return Number(value, _CURRENCY_OF.get(sign) or _CURRENCY_OF.get(unit, unit), bool(scale))
 
 
 def date(text: str, *, day_first: bool = False, compact: bool = False) -> str | None:

@@ -13,6 +13,7 @@ from minicpm_rag.text.cells import Number, date, number, split_unit, total_label
         ("1,234.50", 1234.5, ""), ("¥1,234.5", 1234.5, "元"), ("300 USD", 300, "USD"), ("$ -5", -5, "USD"),
         ("(300)", -300, ""), ("-12%", -12, "%"), ("3.5亿元", 3.5e8, "元"), ("12 kg", 12, "kg"), ("2.4k", 2400, ""),
         ("１，２００", 1200, ""), ("100元/件", 100, "元/件"),
+        ("30 m", 30, "m"), ("1.2m", 1_200_000, ""), ("£30 m", 3e7, "GBP"), ("30 M", 3e7, ""), ("30 m USD", 3e7, "USD"),
     ],
 )  # fmt: skip
 def test_a_number_has_its_value_and_unit(text: str, value: float, unit: str) -> None:
