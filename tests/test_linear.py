@@ -6,14 +6,13 @@ Compared in processor time of this thread, so a loaded machine changes nothing; 
 from __future__ import annotations
 
 import gc
-import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 from langchain_core.documents import Document
-from regular_expressions import Expression, attacks, expressions, repeated, seconds
+from regular_expressions import slow_expressions
 
 from minicpm_rag.answering.citations.proof import Proof
 from minicpm_rag.answering.difference import difference
@@ -45,60 +44,14 @@ from minicpm_rag.text.terms import question_terms, terms
 
 PARTS = (
     "text",
-    "loaders",
     "chunking",
     "retrieval",
-    "answering",
     "library",
     "indexing",
     "embedding",
     "messages",
     "page/html",
 )
-# Quadratic, but never asked about more than some characters.
-FEW_CHARACTERS = {
-    "minicpm_rag.text.courtesies._AFTER": "without_courtesies: 60 characters",
-    "minicpm_rag.text.comparisons._": "sides: 400 characters",
-    "minicpm_rag.text.corrections._": "taken_back: 300 characters",
-    "minicpm_rag.text.dates._PATTERNS": "understand: 400 characters",
-    "minicpm_rag.text.cells._COMMA_DECIMAL": "number, _has_comma_decimals: 60 characters",
-    "minicpm_rag.text.cells._HEADER_UNIT": "split_unit: the last 60 characters",
-    "minicpm_rag.text.cells._NUMBER": "number: 60 characters",
-    "minicpm_rag.text.cells._YMD": "date: 60 characters",
-    "minicpm_rag.answering.tables.": "understand: 400 characters",
-    "minicpm_rag.answering.whole.requests._": "requested: 400 characters",
-    "minicpm_rag.answering.whole.deadlines._": "is_deadline: 600 characters",
-    "minicpm_rag.answering.parts._": "parts: 300 characters",
-    "minicpm_rag.answering.counterpart._": "asked_of, reason_of: 200 characters",
-    "minicpm_rag.answering.difference._ASKS": "difference: 400 characters",
-    "minicpm_rag.answering.difference._HAS_CHANGED": "difference: 400 characters",
-    "minicpm_rag.answering.followups._NAMED_EN": "_pronoun_replaced_en: 200 characters",
-    "minicpm_rag.answering.small_talk._COMPILED": "small_talk: 200 characters",
-    "minicpm_rag.loaders.cell_values._": "shown: 255 characters",
-    "minicpm_rag.text.table_headers._VALUE": "is_value: 60 characters",
-    "minicpm_rag.loaders.pdf.layout: re.compile('[^\\\\W\\\\d_](?:[\\\\w-]*)-\\\\Z')": "_join: 40 characters",
-}
-
-
-def is_slow(expression: Expression, attack: tuple[str, str, str]) -> bool:
-    """Whether the time for an attack grows faster than its length."""
-
-    def taken(length: int) -> float:
-        text = repeated(expression.pattern, attack, length)
-        return min(seconds(expression, text) for _ in range(2))
-
-    if taken(60) > 0.005 or taken(250) > 0.02:
-        return True
-    # A quadratic pattern takes tenths of nanoseconds for each pair of characters. One that looks a few hundred
-    # characters ahead grows quicker than its text, too, but only until the text is that long.
-    some = taken(4000)
-    return some > 0.002 and taken(16_000) > 8 * some
-
-
-def some_of(found: list[tuple[str, str, str]], most: int | None) -> list[tuple[str, str, str]]:
-    return found if most is None or len(found) <= most else random.Random(0).sample(found, most)
-
-
 pytestmark = pytest.mark.timeout(1800)  # they measure processor time, of which a loaded machine gives little
 
 
@@ -111,16 +64,11 @@ pytestmark = pytest.mark.timeout(1800)  # they measure processor time, of which 
     ],
 )
 def test_no_regular_expression_is_quadratic(part: str, most: int | None) -> None:
-    """The patterns of `text` are of many words, with ten thousands of attacks: some of them, and all when slow."""
-    slow = {
-        expression.place: attack
-        for expression in expressions(part)
-        if not expression.place.startswith(tuple(FEW_CHARACTERS))
-        for attack in some_of(list(attacks(expression.pattern)), most)
-        # Asked again: of tens of thousands of measurements one is disturbed by whatever else the machine does.
-        if all(is_slow(expression, attack) for _ in range(3))
-    }
-    assert slow == {}
+    """The patterns of `text` are of many words, with ten thousands of attacks: some of them, and all when slow.
+
+    Those of `answering` and `loaders` have files of their own, because they take minutes.
+    """
+    assert slow_expressions(part, most) == {}
 
 
 UNITS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import random
 import re
 import time
 from collections.abc import Iterator
@@ -25,6 +26,31 @@ _CATEGORIES = {
     codes.CATEGORY_WORD: "a", codes.CATEGORY_NOT_WORD: "-",
 }  # fmt: skip
 _OTHERS = "ax1 -.,。报\n"  # to find a character outside of a negated set
+
+
+# Quadratic, but never asked about more than some characters.
+FEW_CHARACTERS = {
+    "minicpm_rag.text.courtesies._AFTER": "without_courtesies: 60 characters",
+    "minicpm_rag.text.comparisons._": "sides: 400 characters",
+    "minicpm_rag.text.corrections._": "taken_back: 300 characters",
+    "minicpm_rag.text.dates._PATTERNS": "understand: 400 characters",
+    "minicpm_rag.text.cells._COMMA_DECIMAL": "number, _has_comma_decimals: 60 characters",
+    "minicpm_rag.text.cells._HEADER_UNIT": "split_unit: the last 60 characters",
+    "minicpm_rag.text.cells._NUMBER": "number: 60 characters",
+    "minicpm_rag.text.cells._YMD": "date: 60 characters",
+    "minicpm_rag.answering.tables.": "understand: 400 characters",
+    "minicpm_rag.answering.whole.requests._": "requested: 400 characters",
+    "minicpm_rag.answering.whole.deadlines._": "is_deadline: 600 characters",
+    "minicpm_rag.answering.parts._": "parts: 300 characters",
+    "minicpm_rag.answering.counterpart._": "asked_of, reason_of: 200 characters",
+    "minicpm_rag.answering.difference._ASKS": "difference: 400 characters",
+    "minicpm_rag.answering.difference._HAS_CHANGED": "difference: 400 characters",
+    "minicpm_rag.answering.followups._NAMED_EN": "_pronoun_replaced_en: 200 characters",
+    "minicpm_rag.answering.small_talk._COMPILED": "small_talk: 200 characters",
+    "minicpm_rag.loaders.cell_values._": "shown: 255 characters",
+    "minicpm_rag.text.table_headers._VALUE": "is_value: 60 characters",
+    "minicpm_rag.loaders.pdf.layout: re.compile('[^\\\\W\\\\d_](?:[\\\\w-]*)-\\\\Z')": "_join: 40 characters",
+}
 
 
 @dataclass(frozen=True)
@@ -113,6 +139,40 @@ def repeated(pattern: re.Pattern[Any], attack: tuple[str, str, str], length: int
     prefix, pump, suffix = attack
     text = prefix + pump * max(1, length // len(pump)) + suffix
     return text if isinstance(pattern.pattern, str) else text.encode("latin-1", "replace")
+
+
+def slow_expressions(part: str, most: int | None = None) -> dict[str, tuple[str, str, str]]:
+    """Patterns of a part of the package that take time out of proportion, each with an attack that shows it.
+
+    `most` attacks are tried on each, where one has more.
+    """
+    return {
+        expression.place: attack
+        for expression in expressions(part)
+        if not expression.place.startswith(tuple(FEW_CHARACTERS))
+        for attack in _some_of(list(attacks(expression.pattern)), most)
+        # Asked again: of tens of thousands of measurements one is disturbed by whatever else the machine does.
+        if all(_is_slow(expression, attack) for _ in range(3))
+    }
+
+
+def _is_slow(expression: Expression, attack: tuple[str, str, str]) -> bool:
+    """Whether the time for an attack grows faster than its length."""
+
+    def taken(length: int) -> float:
+        text = repeated(expression.pattern, attack, length)
+        return min(seconds(expression, text) for _ in range(2))
+
+    if taken(60) > 0.005 or taken(250) > 0.02:
+        return True
+    # A quadratic pattern takes tenths of nanoseconds for each pair of characters. One that looks a few hundred
+    # characters ahead grows quicker than its text, too, but only until the text is that long.
+    some = taken(4000)
+    return some > 0.002 and taken(16_000) > 8 * some
+
+
+def _some_of(found: list[tuple[str, str, str]], most: int | None) -> list[tuple[str, str, str]]:
+    return found if most is None or len(found) <= most else random.Random(0).sample(found, most)
 
 
 def _pieces(tree: Any) -> Iterator[str]:
