@@ -78,6 +78,7 @@ _TIME_ASKED = re.compile(
 )
 _OF_A_SIDE = 0.5  # of the words that tell a side from the other: a clause with fewer is not of it
 _ALIKE = 0.8  # of the words of two statements, where they are the same clause of two documents
+_MOST_WITH_ITEMS = 12  # statements of which each is laid beside every other one
 _MOST_LOOKED_AT = 200  # statements among which the same clause of another document is looked for
 
 
@@ -151,14 +152,16 @@ def _of_items(question: str, compared: tuple[str, str], prose: Sequence[Excerpt]
         term for term in content_terms(question) if len(term) > 1 and not any(map(_BETWEEN_WORDS_ZH.__contains__, term))
     }
     mine, its = (own_terms(*pair) & asked for pair in (compared, compared[::-1]))
+    told = [(one, held) for one in prose if (held := asked & set(terms(one.statement.text)))]
     found = []
-    for one, other in permutations(prose, 2):
-        held, theirs = set(terms(one.statement.text)), set(terms(other.statement.text))
-        item = asked & held & theirs
+    for (one, held), (other, theirs) in permutations(told[:_MOST_WITH_ITEMS], 2):
+        item = held & theirs
         named, other_named = (mine & held) - theirs, (its & theirs) - held
         is_each_named = len(named) >= _OF_A_SIDE * len(mine - item) > 0 and len(other_named) >= len(its - item) > 0
+        if not is_each_named:
+            continue
         amount, its_amount = _of_item(one, item), _of_item(other, item)
-        if is_each_named and amount is not None and its_amount is not None:
+        if amount is not None and its_amount is not None:
             found.append(_the_only_two(question, [(amount, one)], [(its_amount, other)]))
     return found[0] if len(found) == 1 else None
 
