@@ -15,11 +15,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from minicpm_rag.llm.decoding.cache import BLOCK
 from minicpm_rag.llm.decoding.portion import Part
 from minicpm_rag.llm.decoding.step import Decoder
+
+if TYPE_CHECKING:
+    import torch
+
+    from minicpm_rag.llm.checkpoint.quantization import Matrix
 
 Shape = tuple[int, int]
 
@@ -68,18 +73,17 @@ class Compiler:
         size, tokens = shape
 
         def step() -> object:
-            return self._decoder.step(self._decoder.spare_slots(size), tokens, self._operations, 0)
+            return self._decoder.step(self._spare_slots(size), tokens, self._operations, 0)
 
         self._in_thread(_MANY_ROWS, step).result()
 
     def _begin(self, shape: Shape, portion: bool) -> list[Future[object]]:
-        decoder, operations = self._decoder, self._operations
         size, tokens = shape
-        apart = decoder.operations_apart(size, tokens, operations)
-        begun = [self._in_thread(name, run) for name, run in apart.items()]
-        entered = self._in_thread("enter", lambda: decoder.entered(size * tokens, operations))
-        many = operations.are_many(size * tokens, decoder.weights)
-        for name, product in decoder.products_apart(operations).items():
+        weights, operations = self._decoder.weights, self._operations
+        begun = [self._in_thread(name, run) for name, run in self._apart(size, tokens).items()]
+        entered = self._in_thread("enter", lambda: operations.enter(self._zeros(size * tokens).long(), weights))
+        many = operations.are_many(size * tokens, weights)
+        for name, product in self._products().items():
 
             def run(product: Callable[[Any], object] = product) -> object:
                 return product(entered.result())
@@ -89,11 +93,56 @@ class Compiler:
             begun.append(self._in_thread(_MANY_ROWS, self._read))
         return begun
 
-    def _read(self) -> object:
+    def _apart(self, size: int, tokens: int) -> dict[str, Callable[[], object]]:
+        """Each operation of a step of `size` sequences by itself, without the products.
+
+        They work on zeros and the spare slot. What they need they make themselves, on the CUDA stream that they run on.
+        """
+        decoder, operations = self._decoder, self._operations
+        weights, state = decoder.weights, decoder.state
+
+        def attend() -> object:
+            qkv = self._zeros(size * tokens, weights.layers[0].qkv.rows).to(weights.dtype)
+            cache, slots = decoder.pool.layers[0], self._spare_slots(size)
+            return operations.attention(qkv, weights, cache, decoder.rope, state, slots, 1)
+
+        def choose() -> object:
+            scores = self._zeros(size, tokens, weights.head.rows)
+            return operations.choose(scores, state, self._spare_slots(size), self._zeros(size, tokens).long())
+
+        def begin() -> object:
+            return operations.begin(state, self._spare_slots(size), tokens)
+
+        return {"attention": attend, "choose": choose, "begin": begin}
+
+    def _products(self) -> dict[str, Callable[[Any], object]]:
+        """Each product of a step by itself, given a residual stream."""
+        decoder, operations, weights = self._decoder, self._operations, self._decoder.weights
+        layer, gain, epsilon = weights.layers[0], weights.norm, weights.epsilon
+
+        def added(residual: Any, matrix: Matrix) -> object:
+            rows = residual.rows.new_zeros((len(residual.rows), matrix.columns))
+            return operations.add(residual, rows, matrix, weights.residual_multiplier, gain)
+
+        return {
+            "qkv": lambda residual: operations.project(residual, layer.qkv, epsilon),
+            "out": lambda residual: added(residual, layer.out),
+            "gate_up": lambda residual: operations.project(residual, layer.gate_up, epsilon, gated=True),
+            "down": lambda residual: added(residual, layer.down),
+            "head": lambda residual: decoder.logits(residual, operations),
+        }
+
+    def _spare_slots(self, size: int) -> torch.Tensor:
+        """The spare slot, for each of so many sequences."""
+        return self._zeros(size).long() + self._decoder.state.spare
+
+    def _zeros(self, *shape: int) -> torch.Tensor:
         import torch
 
-        ids = torch.zeros(BLOCK, dtype=torch.int64, device=self._device)
-        return self._decoder.prefill(ids, [Part(0, BLOCK, BLOCK, [0])], self._operations)
+        return torch.zeros(shape, device=self._device)
+
+    def _read(self) -> object:
+        return self._decoder.prefill(self._zeros(BLOCK).long(), [Part(0, BLOCK, BLOCK, [0])], self._operations)
 
     def _in_thread(self, name: str, work: Callable[[], _Result]) -> Future[_Result]:
         if name not in self._threads:

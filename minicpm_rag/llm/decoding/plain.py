@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from minicpm_rag.llm.decoding.rope import RotaryTables
     from minicpm_rag.llm.decoding.slots import Slots
 
-__all__ = ["Attend", "Residual", "add", "attention", "begin", "choose", "enter", "prefill_attention", "project"]
+__all__ = [
+    "Attend", "Residual", "add", "are_many", "attention", "begin", "choose", "enter", "prefill_attention", "project",
+]  # fmt: skip
 
 # Causal attention of queries [rows, heads, head dimension] to keys and values [tokens, key heads, head dimension], the
 # last of which are the rows' own, with a multiplier for the scores. Returns [rows, heads, head dimension].
@@ -48,7 +50,7 @@ class Residual:
 
 
 def are_many(rows: int, weights: DecoderWeights) -> bool:
-    """Whether other products serve so many rows than fewer."""
+    """Whether so many rows have products of another kind; here all have the same."""
     return False
 
 

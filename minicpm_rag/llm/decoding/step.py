@@ -27,8 +27,6 @@ from minicpm_rag.llm.decoding.weights import DecoderWeights
 if TYPE_CHECKING:
     import torch
 
-    from minicpm_rag.llm.checkpoint.quantization import Matrix
-
 
 class Decoder:
     """What a step works on: weights, KV cache and slots; and what attends in prompts, where not the operations do."""
@@ -75,57 +73,6 @@ class Decoder:
         logits = self.logits(residual, operations)
         chosen: torch.Tensor = operations.choose(logits.view(*ids.shape, -1), state, slots, ids)
         return chosen
-
-    def operations_apart(self, size: int, tokens: int, operations: Any) -> dict[str, Callable[[], object]]:
-        """Each operation of a step of `size` sequences by itself, without the products: see `products_apart`.
-
-        They work on zeros and the spare slot. What they need they make themselves, on the CUDA stream that they run on.
-        """
-        weights, state = self.weights, self.state
-        rows = size * tokens
-
-        def attend() -> object:
-            qkv = self._zeros(rows, weights.layers[0].qkv.rows).to(weights.dtype)
-            return operations.attention(qkv, weights, self.pool.layers[0], self.rope, state, self.spare_slots(size), 1)
-
-        def choose() -> object:
-            scores = self._zeros(size, tokens, weights.head.rows)
-            return operations.choose(scores, state, self.spare_slots(size), self._zeros(size, tokens).long())
-
-        def begin() -> object:
-            return operations.begin(state, self.spare_slots(size), tokens)
-
-        return {"attention": attend, "choose": choose, "begin": begin}
-
-    def entered(self, rows: int, operations: Any) -> Any:
-        """The residual stream of so many rows that `products_apart` take."""
-        return operations.enter(self._zeros(rows).long(), self.weights)
-
-    def products_apart(self, operations: Any) -> dict[str, Callable[[Any], object]]:
-        """Each product of a step by itself, given a residual stream."""
-        weights = self.weights
-        layer, gain, epsilon = weights.layers[0], weights.norm, weights.epsilon
-
-        def added(residual: Any, matrix: Matrix) -> object:
-            rows = residual.rows.new_zeros((len(residual.rows), matrix.columns))
-            return operations.add(residual, rows, matrix, weights.residual_multiplier, gain)
-
-        return {
-            "qkv": lambda residual: operations.project(residual, layer.qkv, epsilon),
-            "out": lambda residual: added(residual, layer.out),
-            "gate_up": lambda residual: operations.project(residual, layer.gate_up, epsilon, gated=True),
-            "down": lambda residual: added(residual, layer.down),
-            "head": lambda residual: self.logits(residual, operations),
-        }
-
-    def spare_slots(self, size: int) -> torch.Tensor:
-        """The spare slot, for each of so many sequences."""
-        return self._zeros(size).long() + self.state.spare
-
-    def _zeros(self, *shape: int) -> torch.Tensor:
-        import torch
-
-        return torch.zeros(shape, device=self.weights.device)
 
     def logits(self, residual: Any, operations: Any = plain) -> torch.Tensor:
         """Logits [rows, vocabulary] in float32, for every row of the residual."""

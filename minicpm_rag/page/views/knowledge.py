@@ -30,6 +30,11 @@ def names(workspace: Workspace) -> list[str]:
     return sorted({row.name for row in workspace.library.knowledge_bases()} | {state.knowledge_base()})
 
 
+def exists(workspace: Workspace, name: str) -> bool:
+    """Whether a knowledge base was made, or anything is in it."""
+    return name in {row.name for row in workspace.library.knowledge_bases()}
+
+
 def shown(name: str) -> str:
     """A knowledge base as the page names it: the first one has a translated name."""
     return said(Message("library.default_name")) if name == DEFAULT else name
@@ -95,8 +100,8 @@ def _new(workspace: Workspace) -> None:
 def manage(workspace: Workspace) -> None:
     """Draw the menu that renames and deletes."""
     current = state.knowledge_base()
-    exists = current in {row.name for row in workspace.library.knowledge_bases()}
-    if not exists or (state.person() is not None and workspace.library.level(current) != "manage"):
+    is_there = exists(workspace, current)
+    if not is_there or (state.person() is not None and workspace.library.level(current) != "manage"):
         return
     with st.popover(t("manage"), icon=":material/tune:"):
         if state.person() is not None:

@@ -49,7 +49,7 @@ def _listing(workspace: Workspace) -> None:
         knowledge.manage(workspace)
     # Documents are stored while others are still being read.
     st.fragment(_facts, run_every=uploads.BUSY_SECONDS if uploads.is_busy(workspace) else None)(workspace, name)
-    found = name in {row.name for row in workspace.library.knowledge_bases()}
+    found = knowledge.exists(workspace, name)
     if found:
         _say_news(workspace, name)
     uploads.drop(workspace)

@@ -16,7 +16,7 @@ from minicpm_rag.page import shared, state, streamlit_private
 from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
-from minicpm_rag.page.views import documents, notices
+from minicpm_rag.page.views import documents, knowledge, notices
 from minicpm_rag.page.views.callbacks import attempt
 from minicpm_rag.records import Verdict
 
@@ -146,7 +146,7 @@ def _idle(workspace: Workspace, drawn: tuple[tuple[int, int] | None, int]) -> No
 
 def _state_of(workspace: Workspace) -> tuple[tuple[int, int] | None, int]:
     name = state.knowledge_base()
-    found = name in {row.name for row in workspace.library.knowledge_bases()}
+    found = knowledge.exists(workspace, name)
     return (workspace.library.version(name) if found else None, len(_jobs(workspace)))
 
 
