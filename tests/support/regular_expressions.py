@@ -40,7 +40,6 @@ FEW_CHARACTERS = {
     "minicpm_rag.text.cells._YMD": "date: 60 characters",
     "minicpm_rag.answering.tables.": "understand: 400 characters",
     "minicpm_rag.answering.whole.requests._": "requested: 400 characters",
-    "minicpm_rag.answering.whole.mentions._ASKED": "thing_mentioned: 200 characters",
     "minicpm_rag.answering.whole.deadlines._": "is_deadline: 600 characters",
     "minicpm_rag.answering.parts._": "parts: 300 characters",
     "minicpm_rag.answering.counterpart._": "asked_of, reason_of: 200 characters",
