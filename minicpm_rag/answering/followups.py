@@ -24,6 +24,7 @@ _PRONOUN_ZH = re.compile(
     r"|第[一二三四五两][个篇款项种条]|另一?个|另外[一两]个"
 )
 _OPENER_ZH = re.compile(r"^\s*(?:那么?|还有|另外|然后|再|而且|并且|所以|具体|此外)[，,\s]*")
+_BLANKS_ZH = re.compile(r"\s+(?![A-Za-z0-9])|(?<![A-Za-z0-9\s])\s+")  # those between Latin words part them
 _ELLIPSIS_ZH = re.compile(r"的?呢[？?。\s]*$")
 # 哪个电话 asks for a telephone number; it does not speak of one.
 _ASKED_FOR_ZH = re.compile(rf"(?:哪一?[个些条种位家天年]|什么|几[个条种位家天年片次]?|多少)[{HAN}]{{0,3}}")
@@ -270,7 +271,7 @@ def _pronoun_replaced_zh(question: str, before: str) -> str:
 
 
 def _put_before_zh(question: str, before: str) -> str:
-    known = "".join(_content_zh(_COUNTED_ZH.sub("什么", before)).split())
+    known = _BLANKS_ZH.sub("", _content_zh(_COUNTED_ZH.sub("什么", before)))
     return f"{known}，{_OPENER_ZH.sub('', question).rstrip(_MARKS)}？" if known else ""
 
 

@@ -134,6 +134,8 @@ def test_a_follow_up_may_only_name_another_subject(question: str, named: str) ->
 def test_another_thing_of_another_subject_is_asked_by_itself() -> None:
     asked = [Turn("书法班每周几上课？", "资料中没有找到足够的依据。")]
     assert carry_over("那围棋初级班的学费呢？", asked) == "围棋初级班的学费是什么？"
+    assert carry_over("能用多久？", [Turn("AirLeaf 200 有多重？", "4 kg")]) == "AirLeaf 200有多重，能用多久？"
+    assert carry_over("那病假呢？", [Turn("How many days of leave?", "27")]) == "How many days of leave，病假呢？"
     assert "价格" in carry_over("X200 的呢？", [Turn("X100 的价格是多少？", "")])
 
 
