@@ -670,6 +670,10 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
             "Mileage: **2.2857** times as much for Kangoo as for Golf (Kangoo: 64,000 km; Golf: 28,000 km)",
         ),
         (
+            "How many times Zoe's monthly cost is Sprinter's?",
+            "Monthly cost: **2.0769** times as much for Sprinter as for Zoe (Sprinter: 540 EUR; Zoe: 260 EUR)",
+        ),
+        (
             "How much more expensive is the Golf than the Kangoo?",
             "Difference of Monthly cost: **40 EUR** (Golf: 350 EUR; Kangoo: 310 EUR)",
         ),

@@ -48,7 +48,7 @@ MORE_THAN = re.compile(
 DONE_MORE = re.compile(r"[多少](?P<verb>[一-鿿])[出了]?(?:多少|几)")
 # How many times the other: 几倍, "how many times as much", "how many times Ann's fee is Ben's"
 _TIMES_AS = r"(?:as|more|larger|bigger|higher|longer|heavier|greater)\b"
-_TIMES_OF = rf"(?!{_TIMES_AS})" r"(?=the |what |(?:[\w.-]+ ){0, 3}[\w.-]+['’]s? |(?:[\w.-]+ ){1, 4}(?:is|are)\b)"
+_TIMES_OF = rf"(?!{_TIMES_AS})" r"(?=the |what |(?:[\w.-]+ ){0,3}[\w.-]+['’]s? |(?:[\w.-]+ ){1,4}(?:is|are)\b)"
 TIMES = re.compile(rf"(?:是|为|有)?(?:几|多少)倍|\bhow many times (?:{_TIMES_AS}|{_TIMES_OF})")
 TIMES_OF = re.compile(rf"\bhow many times {_TIMES_OF}")  # the other is named first
 AS_WHAT = re.compile(
