@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import islice, permutations
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.extractive import Excerpt
@@ -18,7 +18,7 @@ from minicpm_rag.text.amounts import Amount, amounts
 from minicpm_rag.text.comparisons import LONGEST, own_terms, sides
 from minicpm_rag.text.questions import content_terms
 from minicpm_rag.text.scripts import has_han
-from minicpm_rag.text.statements import statements
+from minicpm_rag.text.statements import Statement, statements
 from minicpm_rag.text.terms import terms
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ _TIME_ASKED = re.compile(
 _OF_A_SIDE = 0.5  # of the words that tell a side from the other: a clause with fewer is not of it
 _ALIKE = 0.8  # of the words of two statements, where they are the same clause of two documents
 _MOST_WITH_ITEMS = 12  # statements of which each is laid beside every other one
-_MOST_LOOKED_AT = 200  # statements among which the same clause of another document is looked for
+_MOST_LOOKED_AT = 200  # statements, of those chosen and of those in the passages
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ def difference(question: str, chosen: Sequence[Excerpt], passages: Sequence[Docu
     if len(question) > LONGEST or not _ASKS.search(question):
         return None
     prose = [one for one in chosen if not one.statement.header and _is_of_its_year(question, one.statement.text)]
+    prose = prose[:_MOST_LOOKED_AT]
     found = (
         _between_sides(question, prose)
         or _of_documents(question, prose, passages)
@@ -129,7 +130,12 @@ def _between_sides(question: str, prose: Sequence[Excerpt]) -> Difference | None
 def _of_clauses(
     question: str, compared: tuple[str, str], prose: Sequence[Excerpt], parts: Callable[[str], Iterable[str]]
 ) -> Difference | None:
-    told = [(one, said, set(terms(said))) for one in prose for said in parts(one.statement.text) if amounts(said)]
+    told = [
+        (one, found, set(terms(said)))
+        for one in prose
+        for said in parts(one.statement.text)
+        if (found := amounts(said))
+    ]
     of_both = []
     for side, other in (compared, compared[::-1]):
         own, others = own_terms(side, other), own_terms(other, side)
@@ -138,9 +144,9 @@ def _of_clauses(
         of_both.append(
             [
                 (amount, one)
-                for (one, said, _), (share, rival) in zip(told, shares, strict=True)
+                for (one, found, _), (share, rival) in zip(told, shares, strict=True)
                 if share == most >= _OF_A_SIDE and share > rival
-                for amount in amounts(said)
+                for amount in found
             ]
         )
     return _the_only_two(question, *of_both)
@@ -177,20 +183,17 @@ def _of_documents(question: str, prose: Sequence[Excerpt], passages: Sequence[Do
     """The amount in which the same clause of two documents differs; None where a third one says another."""
     files = [passage.metadata.get(DOCUMENT_ID, -number) for number, passage in enumerate(passages, 1)]
     everything = [
-        Excerpt(number, statement, 0.0)
-        for number, passage in enumerate(passages, 1)
-        for statement in statements(passage)
-        if not statement.header
-    ][:_MOST_LOOKED_AT]
+        (Excerpt(number, statement, 0.0), amounts(statement.text))
+        for number, statement in islice(_prose_of(passages), _MOST_LOOKED_AT)
+    ]
     for one in prose:
         own = amounts(one.statement.text)
         if not own:
             continue
         found: dict[float, tuple[Amount, Amount, Excerpt]] = {}
-        for other in everything:
+        for other, theirs in everything:
             if files[other.number - 1] == files[one.number - 1]:
                 continue
-            theirs = amounts(other.statement.text)
             if [amount.kind for amount in theirs] != [amount.kind for amount in own] or not _are_alike(one, other):
                 continue
             differ = [pair for pair in zip(own, theirs, strict=True) if pair[0].value != pair[1].value]
@@ -202,11 +205,19 @@ def _of_documents(question: str, prose: Sequence[Excerpt], passages: Sequence[Do
     return None
 
 
+def _prose_of(passages: Sequence[Document]) -> Iterator[tuple[int, Statement]]:
+    """The statements of the passages but rows of tables, each with its passage's number."""
+    for number, passage in enumerate(passages, 1):
+        yield from ((number, statement) for statement in statements(passage) if not statement.header)
+
+
 def _in_one(question: str, prose: Sequence[Excerpt], passages: Sequence[Document]) -> Difference | None:
     """Two amounts of one sentence: from one to the other, or of what the question names and the only other one."""
+    asks_for_change = _HAS_CHANGED.search(question) is not None
+    wanted = {term for term in content_terms(_ASKS.sub(" ", question)) if len(term) > 1}
     for one in prose:
         text = one.statement.text
-        if _HAS_CHANGED.search(question):
+        if asks_for_change:
             change = _CHANGE.search(text)
             if change is None or not _tells_of(question, text, change, passages[one.number - 1]):
                 continue
@@ -215,7 +226,6 @@ def _in_one(question: str, prose: Sequence[Excerpt], passages: Sequence[Document
                 continue
             found = _the_only_two(question, [(before[0], one)], [(after[0], one)])
         else:
-            wanted = {term for term in content_terms(_ASKS.sub(" ", question)) if len(term) > 1}
             told = [(said, [each for each in amounts(said) if fits(question, each)]) for said in clauses(text)]
             told = [(said, each) for said, each in told if each]
             named = [bool(wanted & set(terms(said))) for said, _ in told]

@@ -68,15 +68,34 @@ def expressions(*parts: str) -> list[Expression]:
     for part in parts:
         for path in sorted((PACKAGE / part).rglob("*.py")):
             name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+            used = _methods_used(path)
             for variable, value in vars(importlib.import_module(name)).items():
-                used = set(re.findall(rf"\b{variable}\.({'|'.join(METHODS)})\b", path.read_text(encoding="utf-8")))
                 for pattern in _inside(value, 0 if isinstance(value, re.Pattern | list | tuple | dict) else 9):
-                    methods = tuple(sorted(used)) or ("search",)
+                    methods = tuple(sorted(used.get(variable, ()))) or ("search",)
                     found.setdefault((name, str(pattern)), Expression(f"{name}.{variable}", pattern, methods))
             for pattern, method in _in_calls(path):
                 if method in METHODS:
                     found[name, str(pattern)] = Expression(f"{name}: {str(pattern)[:60]}", pattern, (method,))
     return list(found.values())
+
+
+def _methods_used(path: Path) -> dict[str, set[str]]:
+    """The methods of patterns that are called on each name of a module, or on what a loop takes out of it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    used: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in METHODS and isinstance(node.value, ast.Name):
+            used.setdefault(node.value.id, set()).add(node.attr)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For | ast.comprehension):
+            taken_out = set[str]().union(*(used.get(name, ()) for name in _names_in(node.target)))
+            for name in _names_in(node.iter) if taken_out else ():
+                used.setdefault(name, set()).update(taken_out)
+    return used
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def _inside(value: Any, depth: int = 0) -> Iterator[re.Pattern[Any]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from minicpm_rag.records import TITLE
 from minicpm_rag.text.claims import codes, contradicts, differs_in_series, holds_name, is_code
 from minicpm_rag.text.columns import is_of_another_column
-from minicpm_rag.text.measures import is_bare_number, units_differ
+from minicpm_rag.text.measures import units_differ
 from minicpm_rag.text.numerals import numbers
 from minicpm_rag.text.questions import content_terms
 from minicpm_rag.text.relations import says_an_aim, turns_round
@@ -98,6 +98,7 @@ class Comparison:
     topic: float  # the same of what was asked about and is claimed together, numbers apart
     repeated: float  # the same of what was asked about and the claim repeats
     is_bare: bool  # whether the claim needs its question: a few words that repeat none of it
+    is_bare_number: bool  # whether the claim is a number with its unit and nothing else
     numbers: frozenset[float]  # of the claim
     names: frozenset[str]
     given_numbers: frozenset[float]  # of the question
@@ -123,7 +124,7 @@ class Comparison:
 
         "Expenses: within 45 days" is not said by "Invoices are due within 45 days" beside a clause on expenses.
         """
-        if is_bare_number(self.claim):
+        if self.is_bare_number:
             return self.subject >= _SUBJECT and self.is_of_the_asked()
         if self.is_bare:
             return self.subject >= _SUBJECT_OF_WORDS

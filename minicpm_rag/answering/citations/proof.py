@@ -205,6 +205,7 @@ class Proof:
         subject_terms = self._asked - wanted - frozenset(content_terms(claim))
         subjects = [self._share(subject_terms, source, source.heading_terms) for source in self._sources]
         own = _own_terms(claim)
+        is_short, is_number = self._is_short(own), is_bare_number(claim)
         topic_terms = frozenset(term for term in self._asked | own if not is_numeral(term))
         topics = [self._share(topic_terms, source, source.heading_terms) for source in self._sources]
         # What headings say need not be said again, nor what was asked of a title: it counts neither for nor
@@ -226,7 +227,8 @@ class Proof:
                 subject=subject / most,
                 topic=topic / most_of_topic,
                 repeated=share_asked / most_asked,
-                is_bare=self._is_short(own),
+                is_bare=is_short,
+                is_bare_number=is_number,
                 numbers=claimed_numbers,
                 names=claimed_names,
                 given_numbers=self._given_numbers,
