@@ -22,7 +22,8 @@ from minicpm_rag.loaders.pdf.drawing import Box, Grid, Rules, grids_and_charts
 from minicpm_rag.loaders.pdf.glyphs import Glyphs
 from minicpm_rag.loaders.pdf.lines import Fragment, Line, fragments_of, lines_of, usual_size
 from minicpm_rag.loaders.pdf.strikes import Strikes
-from minicpm_rag.loaders.pdf.tables import Cell, FoundTable, table_in_grid, table_runs, text_ends_label
+from minicpm_rag.loaders.pdf.table_rows import Cell
+from minicpm_rag.loaders.pdf.tables import FoundTable, table_in_grid, table_runs, text_ends_label
 from minicpm_rag.loaders.writer import table_line
 from minicpm_rag.records import Heading, Table
 from minicpm_rag.text.scripts import is_wide
