@@ -78,6 +78,7 @@ _TIME_ASKED = re.compile(
 )
 _OF_A_SIDE = 0.5  # of the words that tell a side from the other: a clause with fewer is not of it
 _ALIKE = 0.8  # of the words of two statements, where they are the same clause of two documents
+_LONGEST = 2_000  # characters of a statement: of a longer one it is not clear which two of its amounts are meant
 _MOST_WITH_ITEMS = 12  # statements of which each is laid beside every other one
 _MOST_LOOKED_AT = 200  # statements, of those chosen and of those in the passages
 
@@ -104,7 +105,7 @@ def difference(question: str, chosen: Sequence[Excerpt], passages: Sequence[Docu
     """What is asked for, if the chosen statements say both amounts; `passages` hold clauses of other documents."""
     if len(question) > LONGEST or not _ASKS.search(question):
         return None
-    prose = [one for one in chosen if not one.statement.header and _is_of_its_year(question, one.statement.text)]
+    prose = [one for one in chosen if _is_prose(one.statement) and _is_of_its_year(question, one.statement.text)]
     prose = prose[:_MOST_LOOKED_AT]
     found = (
         _between_sides(question, prose)
@@ -206,9 +207,13 @@ def _of_documents(question: str, prose: Sequence[Excerpt], passages: Sequence[Do
 
 
 def _prose_of(passages: Sequence[Document]) -> Iterator[tuple[int, Statement]]:
-    """The statements of the passages but rows of tables, each with its passage's number."""
+    """The sentences of the passages, each with its passage's number."""
     for number, passage in enumerate(passages, 1):
-        yield from ((number, statement) for statement in statements(passage) if not statement.header)
+        yield from ((number, statement) for statement in statements(passage) if _is_prose(statement))
+
+
+def _is_prose(statement: Statement) -> bool:
+    return not statement.header and len(statement.text) <= _LONGEST
 
 
 def _in_one(question: str, prose: Sequence[Excerpt], passages: Sequence[Document]) -> Difference | None:
