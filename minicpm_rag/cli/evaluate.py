@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,8 +19,10 @@ from minicpm_rag.cli.library import json_option, knowledge_base_option
 from minicpm_rag.cli.tables import echo_table
 
 if TYPE_CHECKING:
+    from minicpm_rag.evaluation import Scorecard
     from minicpm_rag.evaluation.as_typed import Way
     from minicpm_rag.evaluation.question_sets import ReferenceQuestion
+    from minicpm_rag.retrieval import HybridRetriever
     from minicpm_rag.workspace import Workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -70,36 +72,13 @@ def evaluate_command(
         _write_praised(praised, knowledge_base)
         return
     before = _baseline(compare)
-    from minicpm_rag.errors import DocumentError
-    from minicpm_rag.evaluation import calibrate_abilities, calibrate_evidence, evaluate
-    from minicpm_rag.evaluation.answers import evaluate_answers
-    from minicpm_rag.evaluation.as_typed import as_typed
-    from minicpm_rag.evaluation.question_sets import load_questions, sentence_questions
-
     with _workspace(passages, absent) as (workspace, present):
         retriever = workspace.retriever(knowledge_base)
-        asked = [question for file in questions for question in load_questions(file)]
-        if present is not None:
-            asked = [_absent(question) if question.document not in present else question for question in asked]
-        if questions and count is not None:
-            asked = random.Random(0).sample(asked, min(count, len(asked)))
-        if not questions:
-            asked = sentence_questions(retriever.library, retriever.knowledge_base, count or 200)
-        if not asked:
-            raise DocumentError("evaluation.no_sentence")
-        if typed is not None:
-            asked = [replace(one, text=as_typed(one.text, typed, seed)) for seed, one in enumerate(asked)]
-        if calibrate:
-            calibrate_abilities(retriever)
-        with _progress(t("eval.asking"), len(asked)) as step:
-            scorecard = evaluate(retriever, asked, on_question=step)
-        if calibrate and questions:
-            calibrate_evidence(retriever, scorecard)
-            scorecard = replace(scorecard, calibration=retriever.calibration())
-        elif calibrate:
-            click.echo(t("eval.abilities_only"), err=True)
-        scores = scorecard.as_json()
+        asked = _asked(retriever, questions, count, present=present, typed=typed)
+        scores = _scored(retriever, asked, calibrate=calibrate, are_written=bool(questions)).as_json()
         if answers:
+            from minicpm_rag.evaluation.answers import evaluate_answers
+
             with _progress(t("eval.answering"), len(asked)) as step:
                 scores["answers"] = evaluate_answers(workspace, retriever.knowledge_base, asked, on_question=step)
     _show(scores, as_json=as_json)
@@ -108,6 +87,55 @@ def evaluate_command(
         click.echo(line, err=True)
     if worse or (min_recall is not None and scores["recall@5"] < min_recall):
         raise click.exceptions.Exit(1)
+
+
+def _asked(
+    retriever: HybridRetriever,
+    files: Sequence[Path],
+    count: int | None,
+    *,
+    present: Collection[str] | None,
+    typed: Way | None,
+) -> list[ReferenceQuestion]:
+    """The questions of the files, or, without any, sentences of the documents; mistyped where that is wanted.
+
+    Where only some documents are `present`, a question about another one has no answer.
+    """
+    from minicpm_rag.errors import DocumentError
+    from minicpm_rag.evaluation.as_typed import as_typed
+    from minicpm_rag.evaluation.question_sets import load_questions, sentence_questions
+
+    if files:
+        asked = [question for file in files for question in load_questions(file)]
+        if present is not None:
+            asked = [_absent(question) if question.document not in present else question for question in asked]
+        if count is not None:
+            asked = random.Random(0).sample(asked, min(count, len(asked)))
+    else:
+        asked = sentence_questions(retriever.library, retriever.knowledge_base, count or 200)
+    if not asked:
+        raise DocumentError("evaluation.no_sentence")
+    if typed is not None:
+        asked = [replace(one, text=as_typed(one.text, typed, seed)) for seed, one in enumerate(asked)]
+    return asked
+
+
+def _scored(
+    retriever: HybridRetriever, asked: Sequence[ReferenceQuestion], *, calibrate: bool, are_written: bool
+) -> Scorecard:
+    """Ask, and calibrate where that is wanted: the evidence only on questions that people have written."""
+    from minicpm_rag.evaluation import calibrate_abilities, calibrate_evidence, evaluate
+
+    if calibrate:
+        calibrate_abilities(retriever)
+    with _progress(t("eval.asking"), len(asked)) as step:
+        scorecard = evaluate(retriever, asked, on_question=step)
+    if calibrate and are_written:
+        calibrate_evidence(retriever, scorecard)
+        scorecard = replace(scorecard, calibration=retriever.calibration())
+    elif calibrate:
+        click.echo(t("eval.abilities_only"), err=True)
+    return scorecard
 
 
 def _write_praised(file: Path, knowledge_base: str | None) -> None:
