@@ -23,6 +23,7 @@ from minicpm_rag.errors import (
 from minicpm_rag.library import access
 from minicpm_rag.library.dense import DenseSearch
 from minicpm_rag.library.exporting import export
+from minicpm_rag.library.keyword_search import KeywordSearch
 from minicpm_rag.library.ledger import chunks, documents, keywords, knowledge_bases, people, scopes, tables
 from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.knowledge_bases import Index
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from minicpm_rag.embedding.embedder import Embedder
     from minicpm_rag.settings import Settings
 
-SCOPED_ROWS = 5_000  # chunks of a scope up to which it is searched as if there were no others
 LISTINGS_KEPT = 4  # of knowledge bases; one of 10,000 documents takes some 15 MB
 TOLD = "told of embedder"  # the setting that says which embedder a user was told to reindex for
 
@@ -133,10 +133,10 @@ class Library(Users):
             self.vectors = VectorStore(home / "vectors", chroma_url)
         self.unrecorded: dict[int, LibraryError] = {}  # errors of jobs that the ledger could not record
         self._dense = DenseSearch(self.ledger, self.vectors)
+        self._keywords = KeywordSearch(self.ledger)
         self._listings: dict[int, tuple[tuple[str, int], Listing]] = {}  # of all users, who may each see some
         self._counted: tuple[object, list[KnowledgeBase]] | None = None
         self._tables: tuple[tuple[int, int], list[DataTable]] | None = None
-        self._scoped: tuple[object, keywords.Scoped] | None = None
         self._hashes: dict[tuple[Path, int, int], str] = {}
 
     def __enter__(self) -> Library:
@@ -371,16 +371,7 @@ class Library(Users):
         index = self._index(knowledge_base)
         if index is None:
             return []
-        scoped = None if within is None else self._scoped_keywords(index, within)
-        with self.ledger.reading() as connection:
-            if scoped is not None:
-                found = scoped.search(question, limit)
-            else:
-                among = "" if within is None else chunks.among(index.id, within)
-                table = knowledge_bases.keyword_table(index.id)
-                found = keywords.search(connection, table, question, limit, among=among)
-            ids = chunks.ids_of_rows(connection, [row for row, _ in found])
-        return [(ids[row], score) for row, score in found if row in ids]
+        return self._keywords.best(index, question, limit, within=within)
 
     @_again_where_replaced
     def keyword_statistics(
@@ -390,23 +381,7 @@ class Library(Users):
         index = self._index(knowledge_base)
         if index is None:
             return keywords.Statistics(rows=0, frequencies={})
-        if within is not None and (scoped := self._scoped_keywords(index, within)) is not None:
-            return scoped.statistics(list(terms))
-        with self.ledger.reading() as connection:
-            return keywords.statistics(connection, knowledge_bases.keyword_table(index.id), list(terms))
-
-    def _scoped_keywords(self, index: Index, within: Collection[int]) -> keywords.Scoped | None:
-        """The keywords of a scope's chunks, kept for the next question; None where they are too many."""
-        with self.ledger.reading() as connection:
-            state = (index.id, knowledge_bases.version(connection, index.kb_id), frozenset(within))
-            kept = self._scoped
-            if kept is None or kept[0] != state:
-                rows = list(chunks.rows_of(connection, index.id, within))
-                if len(rows) > SCOPED_ROWS:
-                    return None
-                table = knowledge_bases.keyword_table(index.id)
-                kept = self._scoped = (state, keywords.scoped(connection, table, rows))
-        return kept[1]
+        return self._keywords.statistics(index, terms, within=within)
 
     def passages(self, knowledge_base: str, chunk_ids: Sequence[str]) -> list[Document]:
         """The chunks as Documents with all metadata of records.py, in that order; those gone are left out."""

@@ -54,7 +54,7 @@ def test_a_scope_finds_what_a_library_of_its_documents_alone_finds(
 
 def test_a_scope_of_too_many_chunks_holds_only_its_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = write_files(tmp_path / "files", 8)
-    monkeypatch.setattr("minicpm_rag.library.SCOPED_ROWS", 0)
+    monkeypatch.setattr("minicpm_rag.library.keyword_search.SCOPED_ROWS", 0)
     with opened(tmp_path / "home") as library:
         ingest(library, *files)
         scope = library.scope(KB, [files[2].name])
