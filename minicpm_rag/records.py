@@ -1,8 +1,8 @@
-"""The words shared by the stages: metadata keys of a passage, and small records LangChain lacks.
+"""Records that the stages share: metadata keys of a passage, and small data classes that LangChain lacks.
 
 A passage is a LangChain `Document`: `page_content` is the chunk's literal text, so that
-`page.text[start:end] == page_content` for the page it came from. Nothing here does anything, but for an `Answer`,
-which grows by the chain's events.
+`page.text[start:end] == page_content` for the page it came from. Only data, except that an `Answer`
+grows by the chain's events.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ class LoadedFile:
 
 @dataclass(frozen=True)
 class NewDocument:
-    """A file to store, as far as it is known: named, measured, read, split, embedded."""
+    """A file on its way into the library; each stage fills in more: named, measured, read, split, embedded."""
 
     source: str
     title: str
@@ -301,8 +301,8 @@ class DocumentRow:
 class Scope:
     """The documents that a question is held to; an empty one holds all.
 
-    A document is held that is named, lies in one of the folders or has one of the tags, where any of these is given,
-    and has one of the formats and came within the dates, where these are.
+    A scope holds a document that is named, lies in one of the folders or has one of the tags (where any of these is
+    given), and that has one of the formats and was indexed within the dates (where these are given).
     """
 
     documents: tuple[int, ...] = ()  # ids
@@ -534,7 +534,7 @@ class Answer:
     `text` is what the user sees: invalid marks removed, `[n]` after each supported sentence.
     `unsupported` are the (start, end) offsets in `text` of factual sentences without support.
     `seconds` are stage timings: rewrite, retrieve, first_token, generate.
-    `note` is what the reader should know of it: that it was cut off (its text says so too), or that the model said
+    `note` is what the user should know of it: that it was cut off (its text says so too), or that the model said
     nothing and sentences are quoted instead.
     `thoughts` are what the model thought first: the page shows them folded away, and nothing else is made of them.
     """

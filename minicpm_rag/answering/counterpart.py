@@ -1,4 +1,4 @@
-"""An English question asked again of another thing: its subject, its object or its place and time is exchanged.
+"""English follow-ups that ask the last question about something else: its subject, object, place or time is exchanged.
 
 "How much do students pay?" "And seniors?" gives "How much do seniors pay?"; "Why?" asks for the reason of what was
 asked before. Plain patterns on short questions; knows no documents.
@@ -51,7 +51,7 @@ _WHETHER = re.compile(rf"(?:{_IS}|{_DOES}) [^?]+", re.IGNORECASE)
 
 
 def asked_of(thing: str, before: str) -> str:
-    """The question before, asked of another thing; empty where it is not clear what that stands for."""
+    """The question before, asked of another thing; empty where it is not clear what is to be exchanged."""
     plain = before.strip().rstrip("?.! ")
     if len(plain) > LONGEST:
         return ""

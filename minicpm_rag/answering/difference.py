@@ -1,4 +1,4 @@
-"""By how much one is more than the other, where both amounts stand in running text.
+"""The difference between two amounts that stand in running text.
 
 "How much cheaper was Westbank?" over "Alder at 8,900 pounds and Westbank at 7,650": what the quotes say is subtracted
 where it is clear which two amounts are meant. Tables are computed in `tables/`.

@@ -32,26 +32,27 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
 
-_READ_WELL = 0.4  # from which the reader is taken to find the answer there
-_ANSWERS, _SILENT = 0.5, 0.01  # the reader's probability that a passage answers, and that it does not
-_ENOUGH = 0.7  # an excerpt whose words score less than this share of the best ones' is left out
-_ENOUGH_UNREAD = 0.75  # the same where no reader has read: words alone say less
+# Probabilities of the reader
+_READ_WELL = 0.4  # from which it is taken to find the answer in a statement
+_ANSWERS, _SILENT = 0.5, 0.01  # from which a passage answers, and under which it does not
+_ENOUGH = 0.7  # of the best score for words: excerpts with less are left out
+_ENOUGH_UNREAD = 0.75  # the same without a reader: words alone say less
 _READ_SURELY = 0.8  # from which it is taken to be sure of that
-_LIKELY = 0.1  # from which the reader takes a statement for one of the places where the answer may stand
-_SURELY_HERE = 0.75  # from which what shares words only adds nothing
-_OF_BEST, _OF_BEST_ELSEWHERE = 0.2, 0.6  # of the most words shared: in the best one's passage, in another
+_LIKELY = 0.1  # from which the reader counts a statement among the places where the answer may stand
+_SURELY_HERE = 0.75  # from which statements that only share words are left out
+_OF_BEST, _OF_BEST_ELSEWHERE = 0.2, 0.6  # of the largest overlap: in the best excerpt's passage, in another
 _ENOUGH_EVIDENCE = 0.75  # of the threshold: a passage with less is no answer, unless the reader finds one in it
-_FOUND = 0.3  # from which a statement is heard whatever the evidence of its passage
-_ABOUT_AS_MANY = 0.02  # between the scores of two statements for their words
-_ENOUGH_BESIDE = 0.9  # the same beside a row, or beside what the reader surely takes for the answer
-_MOST_USUAL = 3  # excerpts; who wants more also wants what comes less near to the best
-_ENOUGH_IN_DETAIL = 0.4  # the same where a detailed answer is wanted
-_BESIDE_THE_POINT = 0.5  # a passage with less than this share of the best one's words of the question
-_NAMED = 0.6  # of the terms of a side: what holds less does not speak of it
-_MOST_OF_A_SIDE = 12  # statements that are paired with those of the other
+_FOUND = 0.3  # from which a statement counts whatever the evidence of its passage
+_ABOUT_AS_MANY = 0.02  # difference of two scores for words that are taken as equal
+_ENOUGH_BESIDE = 0.9  # as `_ENOUGH`, beside a row or an answer of which the reader is sure
+_MOST_USUAL = 3  # excerpts; who asks for more also gets weaker ones
+_ENOUGH_IN_DETAIL = 0.4  # as `_ENOUGH`, where a detailed answer is wanted
+_BESIDE_THE_POINT = 0.5  # of the question's words that the best passage holds: one with less is on another subject
+_NAMED = 0.6  # of a side's terms: a statement with fewer does not speak of it
+_MOST_OF_A_SIDE = 12  # statements that are paired with those of the other side
 _MOST_ITEMS = 12  # of a list
-_STATEMENTS_OF_AN_ITEM = 1.5  # on the average of a list
-# What takes something away from the sentence before it
+_STATEMENTS_OF_AN_ITEM = 1.5  # on average: more than that, and it is no list
+# Begins a sentence that restricts the one before it
 _EXCEPTION = re.compile(
     r"\s*(?:但(?!是否)|不过|然而|除外|例外|否则|上述(?:规定|期限|标准)不适用|however\b|but\b|except|unless\b|otherwise\b"
     r"|exceptions?\b|this (?:does not|doesn't) apply|(?:it|they) (?:does|do) not (?:apply|cover|include))",
@@ -60,13 +61,13 @@ _EXCEPTION = re.compile(
 # "Landlord: Ann Lee", 甲方（出租方）：王建国
 _LABEL = re.compile(r"[-*•\s]*(?P<name>[^\n:：|。.,，;；]{2,40})[:：]\s*(?=\S)")
 _WORD = re.compile(r"\w")
-# A question whether something is so is answered by one item of a list.
+# A yes-or-no question is answered by one item of a list.
 _WHETHER = re.compile(
     r"^\W*(?:may|can|could|is|are|was|were|do|does|did|must|should|will|has|have)\b"
     r"|吗[\s?？。]*$|能不能|可不可以|是否|是不是|要不要",
     re.IGNORECASE,
 )
-# "Please confirm that …" says nothing of whether it is so.
+# "Please confirm that …" does not say whether it is so.
 _REQUEST = re.compile(
     r"[>\s]*(?:(?:please|kindly|could you|can you|would you)\b.{0,20}?"
     r"\b(?:confirm|check|tell|let (?:us|me) know|clarify)\b"

@@ -19,13 +19,13 @@ _LEAD_INS = ("the answer to the question is:", "the answer is as follows:", "fin
 _LIST_MARK = re.compile(r"[\W_]*(?:\d{1,3}[.)、\]】](?!\d)[\W_]*)?")
 _EDGES = " \t\n。.!?,;:'\""
 _FEWEST_CHARACTERS = 8  # of a sentence that counts as said: "Yes." may come twice
-_MOST_REPEATS = 2  # sentences that were said before; with the last one the model is taken to loop
-_LONGEST_PERIOD = 80  # characters that follow each other again and again
-_FEWEST_PERIODS, _LOOP_CHARACTERS = 4, 40
+_MOST_REPEATS = 2  # repeated sentences from which the model is taken to loop
+_LONGEST_PERIOD = 80  # characters of the longest piece that is looked for in a loop
+_FEWEST_PERIODS, _LOOP_CHARACTERS = 4, 40  # repetitions, and characters in all, from which it is a loop
 
 
 class Guard:
-    """A model's text on its way. Once `ended` is set, by an echo or a loop (`loops`), what comes is not wanted."""
+    """Filters a model's text as it comes. Once `ended` is set by an echo or a loop (`loops`), no more is wanted."""
 
     def __init__(self, question: str, echoes: Iterable[str] = (), headers: Iterable[str] = ()) -> None:
         """`echoes` begin a copy of the prompt; `headers` are lines of it that are left out."""

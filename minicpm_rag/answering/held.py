@@ -1,6 +1,6 @@
-"""Questions that name what they are held to: "@员工手册.pdf 年假有几天？", "@legal how long is the notice?".
+"""Questions restricted by @names: "@员工手册.pdf 年假有几天？", "@legal how long is the notice?".
 
-Knows titles, folders and tags; what stands behind an @ that is none of these stays in the question.
+Knows titles, folders and tags; an @ followed by anything else stays in the question.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WORD = re.compile(r"[^\s,，。;；:：?？!！]{1,200}")
 
 
 def held(question: Question, library: Library, knowledge_base: str) -> Question:
-    """The question without the names behind its @ marks, held to what they name."""
+    """The question without its @names, restricted to what they name."""
     if _AT.search(question.text) is None:
         return question
     titles = sorted((row.title for row in library.documents(knowledge_base)), key=len, reverse=True)

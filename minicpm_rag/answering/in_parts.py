@@ -1,4 +1,4 @@
-"""Answer a question in parts: each part with its own evidence, and said of each that has none.
+"""Answer a question in parts, each with its own evidence; a part without evidence is said to have none.
 
 Without a model every part is quoted; with one, the model answers the whole question from the passages of all parts.
 """

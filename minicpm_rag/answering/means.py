@@ -1,7 +1,7 @@
-"""What the answers of a chain are made with: retriever, model and library, and what each is asked for.
+"""What a chain answers with: retriever, model and library, and what each of them offers.
 
-A retriever that is not ours gives passages and nothing else; without a library passages are the pages. Knows no
-question: `ways` has one.
+A foreign retriever offers passages only; without a library a passage stands for its page. Knows no question: `ways`
+has one.
 """
 
 from __future__ import annotations

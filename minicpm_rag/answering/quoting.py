@@ -1,4 +1,4 @@
-"""Answer with quotes: the statements of the passages that answer, and what can be computed of two of them.
+"""Answer with quotes: the statements that answer, and the difference or comparison of two of them.
 
 Knows no model and no retrieval.
 """

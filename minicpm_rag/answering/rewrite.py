@@ -1,4 +1,4 @@
-"""Find the question to search for: a model turns a follow-up into one that can be understood by itself.
+"""Find the question to search for: a model turns a follow-up into a standalone question.
 
 Writes the prompt and judges what comes back; `followups` says when, and has rules for where there is no model.
 """

@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
 _CUE_WEIGHT = 0.2  # what the question asks for (a date, a number, a name) is there
-_PASSAGE_WEIGHT = 0.8  # the passage's own score
+_PASSAGE_WEIGHT = 0.8  # of the passage's own score
 _SIMILARITY_WEIGHT = 1.0
-_SHARED_WORDS = 0.2  # of the question in the best sentence: below, meaning is compared
-_SUBJECT_CREDIT = 0.7  # for a term that title, headings or first sentence have said already
+_SHARED_WORDS = 0.2  # of the question in the best statement: below this, meaning is compared too
+_SUBJECT_CREDIT = 0.7  # share for a term that title, headings or first sentence hold
 _SINGLE_CHARACTER_WEIGHT = 0.5  # of a pair's; a single Han character says less
 _FIRST_BONUS = 0.05  # a passage's first sentence often defines its subject
 _DEFINITION_BONUS = 0.15
 _CODE_BONUS = 0.8  # for the very code that is asked about: the row of AL-200 does not answer for AL-500
 _SHORT_CHARACTERS, _SHORT_PENALTY = 12, 0.1
 _READ_WEIGHT = 1.0  # where the reader finds the answer
-_AT_LEAST = 0.6  # of the first passage's evidence: the least that the reader is taken to see an answer in it
+_AT_LEAST = 0.6  # of the first passage's evidence: the reader counts as seeing at least this much of an answer
 _TITLE = "title:"
 
 

@@ -56,7 +56,7 @@ class Ways:
         self.config = config
         self.standalone = question.text  # until it is completed
         self.language = means.style.language_for(question.text)
-        self._likely: tuple[DocumentRow, ...] = ()  # what it follows was about these
+        self._likely: tuple[DocumentRow, ...] = ()  # documents that the question before was about
         self._seconds: dict[str, float] = {}
         self._began = 0.0
 
@@ -100,7 +100,7 @@ class Ways:
         yield Rewritten(question.text, self.standalone, self.standalone != question.text)
 
     def _begun(self) -> Answer:
-        """The answer to be made, with the time that was taken so far."""
+        """An answer without text yet, with the time taken so far."""
         seconds = self._seconds | {"retrieve": time.monotonic() - self._began}
         return Answer(standalone_question=self.standalone, seconds=seconds)
 
@@ -155,12 +155,12 @@ class Ways:
         return [self._computed(part.question, in_parts.scope_of(part, self.question.scope)) for part in self._parts]
 
     def _number_for_each_part(self) -> Answering | None:
-        """有几笔，合计多少: a number for each part, where the whole would be given one of the two."""
+        """有几笔，合计多少 asks for two numbers: compute each, because the whole question would get only one."""
         found = in_parts.all_computed(self._parts, self._computed_parts)
         return self._in_parts(found) if found else None
 
     def _quote_for_each_part(self) -> Answering | None:
-        """What each part's own search finds, in the documents that it names, where one finds anything."""
+        """Search for each part in the documents that it names; None where no search finds evidence."""
         found: list[in_parts.Found] = []
         for part, computed in zip(self._parts, self._computed_parts, strict=True):
             if self.question.cancel.is_set():

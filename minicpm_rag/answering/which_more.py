@@ -1,6 +1,6 @@
 """Which of two documents says the higher amount: "In which office is the deposit higher?" 哪家门店的押金更高？
 
-Over the same clause of two documents, each with one amount that is meant. Of three documents the highest is another
+Compares the same clause of two documents, each with one amount. Of three documents the highest is another
 question: one more, which was not found, may say more.
 """
 

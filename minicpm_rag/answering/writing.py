@@ -1,4 +1,4 @@
-"""Have a model write the answer from the passages found, cited while it writes, with what is to be said below it.
+"""Have a model write the answer from the passages found, cite it while it is written, and add remarks below it.
 
 Takes the answer as it was begun, with its question and passages, and yields the chain's events from the first text
 to the finished answer. Where the model says nothing, quotes answer. Knows no retrieval.
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
     from minicpm_rag.embedding.reader import Reader
 
-_COUNTED_OTHERWISE = 2  # tokens by which a text counts less than it had when it was generated
-_LETTERS = 24  # Latin letters or half as many Han characters, which are more than a name
-# What a reader should know of an answer that ended before its end, by why the model's text ended.
+_COUNTED_OTHERWISE = 2  # tokens that counting a finished text may miss of those generated
+_LETTERS = 24  # Latin letters, or half as many Han characters, from which a text is more than a name
+# What is said of an answer that was cut off, by the reason for which the model's text ended.
 _CUT = {
     "length": Message("answering.cut_short"),
     "content_filter": Message("answering.cut_by_filter"),
@@ -84,9 +84,9 @@ def write(
 ) -> Iterator[AnswerEvent]:
     """Answer with the model, cited while it writes. Closing it or setting `cancel` stops the model.
 
-    `history` is what the prompt tells of the conversation: nothing, where the question stands alone. Below an answer
-    stand the quotes that answer, where it `has_evidence` for any and no sentence is proven by one of them, and else
-    those of other documents that answer as well.
+    `history` is the part of the conversation that goes into the prompt, empty where the question stands alone. Where
+    the question `has_evidence`, the quotes that answer it stand below the text if that cites none of them, else those
+    of documents that it does not cite.
     """
     new_tokens = min(writer.new_tokens, writer.context_tokens // 2)  # a small window: half for passages, half to answer
     question = begun.standalone_question
@@ -130,7 +130,7 @@ def write(
 
 
 class _Draft:
-    """What a model writes to a prompt: guarded and cited while it comes, and timed."""
+    """A model's text for a prompt: guarded and cited while it comes, and timed."""
 
     def __init__(
         self, question: str, prompt: Prompt, writer: Writer, new_tokens: int, *, similarity: Similarity | None

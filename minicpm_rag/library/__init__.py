@@ -122,7 +122,7 @@ class Library(Users):
         self.embedder = embedder
         self._older = older
         self.user: User | None = None  # who asks; None may everything
-        self.common = "default"  # the knowledge base that is everybody's when it is made by an upload
+        self.common = "default"  # the knowledge base that everybody may see when an upload makes it
         self.uploads = home / "uploads"
         if database and chroma_url:
             raise SettingsError("library.database_and_chroma")
@@ -212,7 +212,7 @@ class Library(Users):
         export(self.ledger, name, file)
 
     def version(self, knowledge_base: str) -> tuple[int, int]:
-        """The knowledge base's number, and one that grows whenever its documents, failed files or tags change.
+        """The knowledge base's row id, and a number that grows whenever its documents, failed files or tags change.
 
         A number is never used twice: a new knowledge base under the name of a deleted one has another.
         """
@@ -222,14 +222,14 @@ class Library(Users):
 
     # Documents
     def listing(self, knowledge_base: str) -> Listing:
-        """Its documents as they are listed; kept until they, failed files or tags change. Raises NotFoundError."""
+        """Its documents in their orders, cached until documents, failed files or tags change. Raises NotFoundError."""
         with self.ledger.reading() as connection:
             kb_id = self.find(connection, knowledge_base)
             state = (knowledge_base, knowledge_bases.version(connection, kb_id))
             kept = self._listings.pop(kb_id, None)
             if kept is None or kept[0] != state:
                 kept = (state, Listing(documents.listed(connection, kb_id)))
-            self._listings[kb_id] = kept  # the last one again: the first is what was not asked for longest
+            self._listings[kb_id] = kept  # moved to the end: the first is the least recently used
             for forgotten in list(self._listings)[:-LISTINGS_KEPT]:
                 self._listings.pop(forgotten, None)
         return kept[1]
@@ -390,12 +390,12 @@ class Library(Users):
         return [_as_document(chunk) for chunk in found]
 
     def texts(self, knowledge_base: str, chunk_ids: Sequence[str]) -> dict[str, str]:
-        """The texts of chunks by their ids, to choose among many which to read as passages; perhaps damaged."""
+        """The texts of chunks by their ids, unchecked: quicker than `passages`, to choose among many."""
         with self.ledger.reading() as connection:
             return chunks.texts(connection, self.find(connection, knowledge_base), chunk_ids)
 
     def similarities(self, vector: Sequence[float], chunk_ids: Sequence[str]) -> dict[str, float]:
-        """The cosine similarity of each of these chunks to a vector of their embedder, of those that are sound."""
+        """The cosine similarity of each of these chunks to a vector of their embedder; damaged ones are left out."""
         return self._dense.similarities(vector, self._visible(chunk_ids))
 
     def token_signs(self, chunk_ids: Sequence[str]) -> dict[str, bytes]:
@@ -443,7 +443,7 @@ class Library(Users):
         return known
 
     def reindex_news(self, knowledge_base: str) -> Message | None:
-        """What reindexing would bring a knowledge base; None where nothing, and once it was said.
+        """What the user gains by reindexing a knowledge base; None where nothing, or where it was told before.
 
         Raises NotFoundError.
         """
@@ -454,7 +454,7 @@ class Library(Users):
             return None
         if self.setting(knowledge_base, TOLD) == DEFAULT:
             return None
-        with suppress(LibraryError):  # a home that cannot be written is told again
+        with suppress(LibraryError):  # where the home cannot be written, it is told again next time
             self.set_setting(knowledge_base, TOLD, DEFAULT)
         return Message("library.reindex_news", name=knowledge_base, old=MINILM, new=DEFAULT)
 

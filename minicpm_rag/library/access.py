@@ -17,7 +17,7 @@ from minicpm_rag.records import LEVELS, Level, User
 
 
 def find(connection: Connection, name: str, user: User | None, need: Level) -> int:
-    """The row id of a knowledge base with which the user may do so much. Raises NotFoundError, AccessError."""
+    """The row id of a knowledge base on which the user has the level `need`. Raises NotFoundError, AccessError."""
     if user is None:
         return knowledge_bases.find(connection, name)
     levels = people.levels(connection, user)

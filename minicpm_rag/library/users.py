@@ -25,7 +25,7 @@ class Users:
     user: User | None  # who asks; None may everything
 
     def find(self, connection: Connection, knowledge_base: str, need: Level = "read") -> int:
-        """The row id of a knowledge base with which the user may do so much. Raises NotFoundError, AccessError."""
+        """The row id of a knowledge base on which the user has the level `need`. Raises NotFoundError, AccessError."""
         noted, key = self.ledger.noted(connection), ("find", knowledge_base, self.user, need)
         if key not in noted:
             noted[key] = access.find(connection, knowledge_base, self.user, need)

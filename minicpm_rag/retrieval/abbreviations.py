@@ -1,6 +1,6 @@
 """Ask also by the abbreviation that a document explains once: "warden on call (WOC)", 管理委员会（以下简称“管委会”）.
 
-Behind the explanation the document writes the abbreviation only. Knows a question and passages.
+After the explanation the document writes only the abbreviation. Knows a question and passages.
 """
 
 from __future__ import annotations

@@ -29,14 +29,14 @@ NEAR_CHARACTERS = 400  # between passages of one document that speak of one thin
 NO_ANSWER = -6.4  # the reader's log odds under which a passage surely does not answer
 CLEARLY = 6.5  # between the reader's log odds for two passages
 SEEN_ABROAD = 0.65  # the reader's probability from which an answer in the other language counts as seen
-SURE_ABROAD = 0.95  # the same where texts of the question's own language hold so much of its weight:
+SURE_ABROAD = 0.95  # the same where texts in the question's own language hold this share of its weight:
 KNOWN_AT_HOME = 0.6
 # The cosine from which a passage in the other language is taken to be on the question's subject: a twentieth of those
 # that answer lie under it. English questions lie farther from Chinese passages than the other way round.
 NEAR_IN_ENGLISH, NEAR_IN_CHINESE = 0.775, 0.738
 FARTHER_ABROAD = 0.08  # in cosine, from which one in the other language is on another subject than the first
 CLEARLY_ABROAD = 4.0  # the same between the best in the other language and all in the question's own
-_SUREST = 8.0  # log odds of the reader; beyond, it is only sure of itself
+_SUREST = 8.0  # log odds of the reader; more says nothing more about the passage
 _LEAST_SPAN = 1e-4
 _LEAST_LEAD, _MOST_LEAD = -0.05, 0.12  # in cosine and closeness; beyond, rivals are few or not read
 

@@ -1,4 +1,4 @@
-"""What is asked for in a form that shows: a telephone number has digits, a weekday is called so, a place is no date.
+"""Answers with a form of their own: a telephone number has digits, a weekday has a name, a place is no date.
 
 A passage answers such a question only where a statement in which the answer may lie has that form.
 """

@@ -1,4 +1,4 @@
-"""What money is set aside for: a budget is of one purpose, and who approved another one does not answer.
+"""What a budget is for: who approved the budget of one thing does not answer for another.
 
 Knows a question and how often the library has a word.
 """

@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from minicpm_rag.embedding.reranker import Reranker
 
 DEPTH = 100  # hits asked of each search
-READ = 5  # passages that the reader reads: a tenth of a second or two on two processors
-CANDIDATES_ABROAD, READ_ABROAD = 30, 5  # in the other language, where it sees no answer in those
-CLOSENESS_ABROAD = 0.4  # against the cosine, which tells more across languages than single words do
+READ = 5  # passages that the reader reads: .1 to .2 s on two processors
+CANDIDATES_ABROAD, READ_ABROAD = 30, 5  # in the other language, where the reader sees no answer in its own
+CLOSENESS_ABROAD = 0.4  # its weight relative to the cosine, which tells more across languages than single words do
 UNSEEN = 0.3  # the reader's probability under which it sees no answer
 SURE = 0.9  # from which it is sure of one: a summer party may be a trip by another name
 CANDIDATES = 30  # fused hits whose texts are looked at
@@ -77,8 +77,8 @@ class Hits:
 class Search:
     """One question in one knowledge base; `best` gives its passages.
 
-    Only the documents `within` are searched, all where that is None, as if there were no others; those `without` are
-    searched and left out.
+    Only the documents `within` are searched, as if there were no others; all where that is None. Those `without` are
+    searched too, and left out of the result.
     """
 
     def __init__(
@@ -204,8 +204,8 @@ class Search:
     def _compare(self, candidates: Sequence[Candidate]) -> None:
         """Set how near each candidate is to the question as it was asked: the evidence knows that cosine.
 
-        Those that only the words found are compared too: in a large library the nearest fill up before them, and what
-        was not compared would count as what is not near at all.
+        Candidates that only keyword search found are compared too: in a large library they are not among the nearest,
+        and without a cosine they would count as not near at all.
         """
         if self._hits.read is None:
             return

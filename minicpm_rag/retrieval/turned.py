@@ -1,4 +1,4 @@
-"""The vectors a question is searched by: without what every question has, and turned to the other language.
+"""The vectors that a question is searched by: without what all questions share, and turned to the other language.
 
 A question's vector lies near the vectors of all questions, so that passages near those are near to it whatever is
 asked; and it lies nearer to every text of its own language than to what answers it in the other. Both are directions

@@ -1,7 +1,7 @@
-"""Cite while an answer streams: the model's own marks go, proven sentences get `[n]`, quotes are exact.
+"""Cite an answer while it streams: remove the model's own marks, add `[n]` to proven sentences, quote exactly.
 
-Fed pieces of raw text, it returns what may be shown. Only whole sentences are judged; of the one that is still
-being written just the text is shown. Knows no model; page texts come from a given function.
+Takes the model's text in pieces and returns what may be shown. Only whole sentences are proven; the one that is still
+being written is shown without a mark. Knows no model; page texts come from a given function.
 """
 
 from __future__ import annotations

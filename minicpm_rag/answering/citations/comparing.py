@@ -1,8 +1,8 @@
 """A claim beside one statement of a passage, and the tests that the statement must pass to say the same.
 
 TESTS name them: its numbers, dates, units and names must occur there, neither may deny or turn round what the other
-says, and most of the claim's words must be shared. Knows no model and no stream; how the shares are counted and what
-is made of the tests is in `proof`.
+says, and most of the claim's words must be shared. Knows no model and no stream; `proof` counts the shares and
+decides by the tests.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 SHARED = 0.45  # of all words of the sentence, by weight
 SHARED_NEW = 0.62  # of the words that the question did not hold: what the sentence adds
-_SHARED_ASKED = 0.2  # of the question's words that the sentence repeats: what it is said of
-# Of the words asked about that the best statement holds, what the statement of an answer must hold: of a number and its
-# unit, of other few words. A whole statement counts by its own words and those asked about together.
+_SHARED_ASKED = 0.2  # of the question's words that the sentence repeats: its subject
+# The least share of the words asked about, relative to the statement that holds most of them: for a number with its
+# unit, for other short answers, and for a whole sentence (there counted with the sentence's own words).
 _SUBJECT, _SUBJECT_OF_WORDS, _TOPIC = 0.6, 0.2, 0.5
 _REPEATED = 0.6  # the same of the question's words that a whole statement repeats
 _YEARS = (1000, 2100)
@@ -94,9 +94,9 @@ class Comparison:
     share: float  # of all words of the claim
     share_new: float  # of those that the question did not hold
     share_asked: float  # of those that it did
-    subject: float  # of what was asked about that statement and headings hold, beside the best of them
-    topic: float  # the same of what was asked about and is claimed together, numbers apart
-    repeated: float  # the same of what was asked about and the claim repeats
+    subject: float  # of the words asked about, in statement and headings, relative to the best statement
+    topic: float  # the same for the words asked about and those of the claim together, without numbers
+    repeated: float  # the same for the words asked about that the claim repeats
     is_bare: bool  # whether the claim needs its question: a few words that repeat none of it
     is_bare_number: bool  # whether the claim is a number with its unit and nothing else
     numbers: frozenset[float]  # of the claim
@@ -139,7 +139,7 @@ class Comparison:
         return not differs_in_series(self.question, self.source.folded)
 
     def is_found(self) -> bool:
-        """A sentence on an aim shows nothing, but where an aim is what was asked for, or told."""
+        """A statement of an aim is no finding: it proves only what is itself asked for, or told, as an aim."""
         return self.wants_aim or not says_an_aim(self.source.statement.text) or says_an_aim(self.claim)
 
 

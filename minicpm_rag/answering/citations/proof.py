@@ -1,7 +1,7 @@
 """Prove a sentence of an answer: find the statement of a passage that says the same.
 
-Where there is a reader, a statement that passes the tests of `comparing` must be found by it too: that the passage
-says it of what was asked. Knows no model that writes, no stream and no page.
+Where there is a reader, a statement that passes the tests of `comparing` must also convince the reader that the
+passage says so of what was asked. Knows no model that writes, no stream and no page.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from minicpm_rag.embedding.reader import Reader
 
-_DENIED = 0.2  # by which a supporting statement must share more than one that says the opposite
+_DENIED = 0.2  # how much more a supporting statement must share than one that says the opposite
 _SIMILAR = 0.8  # cosine that stands in for shared words
 _MARKED_BONUS = 0.1  # for the passage the model named: it decides between near equals, no more
 _QUESTION_BONUS = 0.15  # for sharing the question's words: "15 天" alone stands in many places
@@ -54,13 +54,13 @@ _NAMES_NOBODY = re.compile(r"[该本我]?公司|\bthe company\b", re.IGNORECASE)
 _CLAUSE_TERMS = 3  # words or pairs of characters
 # With a reader:
 _ANSWER_ODDS = -0.2  # log odds from which a bare answer is proven
-_SAYS, _SAYS_OTHERWISE = 0.45, 0.75  # probability that proves a statement whose words are shared; or hardly
-_SHARED_OTHERWISE = 0.3  # of its words that are shared all the same, in one language
-_SAYS_ACROSS = 0.9  # the same where the passage is in another language, which the reader tells badly
-_SUBJECT_READ = 0.35  # of the words asked about, beside the best statement: for a bare number that the reader confirms
-_PART = 0.6  # of a statement: a claim that stands there word for word and is shorter is an answer, not a statement
+_SAYS, _SAYS_OTHERWISE = 0.45, 0.75  # the reader's probability that proves a claim sharing its words; or hardly any
+_SHARED_OTHERWISE = 0.3  # of its words that must be shared even then, within one language
+_SAYS_ACROSS = 0.9  # the same across languages, which the reader judges worse
+_SUBJECT_READ = 0.35  # as `_SUBJECT` in `comparing`, for a bare number that the reader confirms
+_PART = 0.6  # of a statement's length: a shorter literal piece of it is a bare answer, not a statement
 _BARE_TERMS = 4  # content terms of an answer that is worded otherwise
-_READ = 3  # passages, best first, that a statement is asked of
+_READ = 3  # passages, best first, that the reader reads for a claim
 
 _POINTS_BACK = re.compile(
     r"\W*(?:(?:it|its|they|their|he|his|she|her|this|these|those)\b|[它其他她该此])", re.IGNORECASE
@@ -80,7 +80,7 @@ class Support:
 
 
 class Proof:
-    """What the passages support, asked sentence by sentence."""
+    """Finds what the passages support, one sentence at a time."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Proof:
         return by_clauses or self._by_similarity(claim, marked)
 
     def _by_reader(self, claim: str, marked: frozenset[int], reader: ReaderProof) -> list[Support]:
-        """What passes the tests of facts, and the reader finds said.
+        """The statements that pass the tests of facts and that the reader finds said.
 
         A statement that is copied whole proves itself, unless its subject stands before it.
         """
@@ -208,8 +208,8 @@ class Proof:
         is_short, is_number = self._is_short(own), is_bare_number(claim)
         topic_terms = frozenset(term for term in self._asked | own if not is_numeral(term))
         topics = [self._share(topic_terms, source, source.heading_terms) for source in self._sources]
-        # What headings say need not be said again, nor what was asked of a title: it counts neither for nor
-        # against. A title proves nothing by itself.
+        # Words of the headings, and words of the title that were asked for, need not be repeated: they count neither
+        # for nor against. A title alone proves nothing.
         counted = [
             wanted - ((source.heading_terms | (source.title_terms & self._asked)) - source.terms)
             for source in self._sources
