@@ -32,17 +32,18 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
 
-# Probabilities of the reader
+# Probabilities that the reader gives
 _READ_WELL = 0.4  # from which it is taken to find the answer in a statement
-_ANSWERS, _SILENT = 0.5, 0.01  # from which a passage answers, and under which it does not
-_ENOUGH = 0.7  # of the best score for words: excerpts with less are left out
-_ENOUGH_UNREAD = 0.75  # the same without a reader: words alone say less
 _READ_SURELY = 0.8  # from which it is taken to be sure of that
+_ANSWERS, _SILENT = 0.5, 0.01  # from which a passage answers, and under which it does not
 _LIKELY = 0.1  # from which the reader counts a statement among the places where the answer may stand
 _SURELY_HERE = 0.75  # from which statements that only share words are left out
+_FOUND = 0.3  # from which a statement counts whatever the evidence of its passage
+# Shares, numbers and differences
+_ENOUGH = 0.7  # of the best score for words: excerpts with less are left out
+_ENOUGH_UNREAD = 0.75  # the same without a reader: words alone say less
 _OF_BEST, _OF_BEST_ELSEWHERE = 0.2, 0.6  # of the largest overlap: in the best excerpt's passage, in another
 _ENOUGH_EVIDENCE = 0.75  # of the threshold: a passage with less is no answer, unless the reader finds one in it
-_FOUND = 0.3  # from which a statement counts whatever the evidence of its passage
 _ABOUT_AS_MANY = 0.02  # difference of two scores for words that are taken as equal
 _ENOUGH_BESIDE = 0.9  # as `_ENOUGH`, beside a row or an answer of which the reader is sure
 _MOST_USUAL = 3  # excerpts; who asks for more also gets weaker ones
