@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minicpm_rag.answering.named_rows import named
+from minicpm_rag.answering.named_rows import asks_for_others, named, named_cells
 from minicpm_rag.answering.statement_scores import Candidate, Scored, file_of, scored, start_of
 from minicpm_rag.records import (
     DOCUMENT_ID,
@@ -117,7 +117,10 @@ def excerpts(
     ]
     # A question that compares names its two sides itself: each is heard, whatever its passage has for the whole.
     compared = sides(question)
-    chosen = (_both_sides(compared, ranked) if compared else []) or _best_of(question, heard or ranked, most)
+    chosen = _both_sides(compared, ranked) if compared else []
+    if not chosen:
+        heard = _rows_meant(question, heard or ranked)
+        chosen = _with_like_rows(question, _best_of(question, heard, most), heard)
     chosen = [found for found in chosen if not _only_asks(found)] or chosen
     chosen = _with_corrections(_in_sections_meant(question, _rows_meant(question, chosen)), ranked)
     return [Excerpt(found.one.number, found.one.statement, found.score) for found in _in_reading_order(chosen)]
@@ -138,6 +141,41 @@ def _rows_meant(question: str, chosen: Sequence[Scored]) -> list[Scored]:
         if not is_meant
     ]
     return [found for found in chosen if found not in left_out]
+
+
+def _with_like_rows(question: str, chosen: Sequence[Scored], heard: Sequence[Scored]) -> list[Scored]:
+    """The chosen with the rows of their tables that the question names by the same cells, and tells no better apart.
+
+    "Which shows does Lee present?" is every row of Lee: one of them alone is a wrong answer.
+    """
+    found = list(chosen)
+    if asks_for_others(question):
+        return found
+    for one in chosen:
+        if not (held := _cells_named(question, one)):
+            continue
+        alike = [
+            other
+            for other in heard
+            if _is_of_one_table(one, other)
+            and _cells_named(question, other) == held
+            and abs(other.overlap - one.overlap) < _ABOUT_AS_MANY
+        ]
+        if len(alike) <= _MOST_ITEMS:
+            found += [other for other in alike if other not in found]
+    return found
+
+
+def _cells_named(question: str, found: Scored) -> frozenset[str]:
+    statement = found.one.statement
+    return named_cells(question, statement.header, statement.text) if statement.header else frozenset()
+
+
+def _is_of_one_table(one: Scored, other: Scored) -> bool:
+    """Whether both are rows, under one header and of one file."""
+    header, own, others = one.one.statement.header, one.one, other.one
+    is_one_file = file_of(own.passage, own.number) == file_of(others.passage, others.number)
+    return bool(header) and header == others.statement.header and is_one_file
 
 
 def _in_sections_meant(question: str, chosen: Sequence[Scored]) -> list[Scored]:

@@ -100,6 +100,17 @@ def days_of(text: str) -> frozenset[tuple[int, int]]:
     )
 
 
+def months_of(text: str, *, alone: bool = False) -> frozenset[int]:
+    """The months that a text folded to one case names, of whatever year: 六月, "Jun 2026".
+
+    `alone` asks for those of a text that names nothing else.
+    """
+    spans = [span for span in date_spans(text) if span.months]
+    if alone and (len(spans) != 1 or text[: spans[0].start].strip() or text[spans[0].end :].strip()):
+        return frozenset()
+    return frozenset(month for span in spans for month in span.months)
+
+
 def _span(match: re.Match[str]) -> DateSpan:
     said = match.groupdict()
     written = said.get("y") or said.get("y2")

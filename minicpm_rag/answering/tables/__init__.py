@@ -104,11 +104,14 @@ def _is_named(said: str, tables: Sequence[DataTable]) -> bool:
 
 
 def _says_nothing(computed: Computed) -> bool:
-    """Whether no row was found by nothing but a time, which every table with dates may be asked for."""
+    """Whether no row was found by nothing but a time or a price of nothing, which many tables may be asked for."""
     query = computed.query
     if query is None or query.aggregate != "rows" or query.descending is not None or computed.result.rows:
         return False
-    return all(query.tables[one.field.table].columns[one.field.column].kind == "date" for one in query.conditions)
+    return all(
+        one.values == (0.0,) or query.tables[one.field.table].columns[one.field.column].kind == "date"
+        for one in query.conditions
+    )
 
 
 def complete(

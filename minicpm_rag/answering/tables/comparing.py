@@ -109,7 +109,9 @@ class Comparing(Conditions):
         return (fits[0],)
 
     def _are_named_apart(self, condition: Condition) -> bool:
-        """Whether the question names each of both values by itself: one word may fit two."""
+        """Whether the question names each of both values by itself: one word may fit two, a month is one only."""
+        if condition.field.part == "month" or self._column(condition.field).kind in ("year", "quarter", "month"):
+            return True
         named = [mention for mention in self.values if set(mention.values) <= set(condition.values)]
         return len(named) == 2 and set(named[0].values).isdisjoint(named[1].values)
 

@@ -379,6 +379,25 @@ class Conditions(QuestionWords):
             self.conditions.append(Condition(fields[0], ">=", (float(words.count_of(match["n"] or match["n2"])),)))
             self.own += match.end() - match.start()
 
+    def _has_so_many(self) -> None:
+        """How many of a thing a row has: "gliders that have two seats", 有两个讲台的教室."""
+        for field in self._numeric():
+            name = folded(self._column(field).name).strip().removesuffix("数")
+            called = re.escape(name) + (r"\b" if not is_han(name[-1:]) else "") if len(name) > 1 else ""
+            if (
+                called
+                and (said := self._take(re.compile(words.HAS_BEFORE + called + words.NO_BOUND_AFTER))) is not None
+            ):
+                self.conditions.append(Condition(field, "in", (float(words.count_of(said["n"] or said["n2"])),)))
+                self.own += len(name)
+
+    def _free(self) -> None:
+        """What costs nothing, where one column says what things cost: 哪门课不要钱, "which talks are free"."""
+        money = [one for one in self._numeric() if self._is_money(one)]
+        if len(money) == 1 and words.WHICH.search(self.text) and (said := self._take(words.FREE)) is not None:
+            self.conditions.append(Condition(money[0], "in", (0.0,)))
+            self.own += len(said.group())
+
     def _used_up(self) -> None:
         """What is out of stock has nothing left in the column that counts it."""
         if words.USED_UP.search(self.text) and (field := self.hinted("stock")) is not None:

@@ -33,6 +33,8 @@ class Counting(Measuring):
         noun = self._counted_field(counted) or self._counted_persons(counted)
         if noun is not None and group != noun and self._column(noun).distinct < self.tables[noun.table].rows:
             return self._of("distinct", (noun,), group)
+        if any(len(one.values) == 1 and self._names_one_row(one) for one in self.conditions):
+            return None  # that there is one row of a thing says nothing of how many it has
         return self._of("count", (), group) if self._counts_rows(counted) else None
 
     def _of(self, aggregate: Aggregate, measures: tuple[Field, ...], group: Field | None) -> TableQuery:
@@ -134,9 +136,21 @@ class Counting(Measuring):
             return field
         if not is_han(counter) or counter in "个种数量少":
             return None
-        fits = [field for field in self._numeric() if self._column(field).name.startswith(f"{counter}数")]
-        fits = fits or [field for field in self._numeric() if self._column(field).name.endswith(f"{counter}数")]
-        return fits[0] if len(fits) == 1 else None
+        named = (rf"{counter}[数次]", rf".*{counter}[数次]")  # 件数, 场次
+        thing = words.THING_COUNTED.match(self.text, counted.end())
+        for fits in (
+            *([one for one in self._numeric() if re.match(name, self._column(one).name)] for name in named),
+            [one for one in self._numeric() if self._is_counted_by(one, counter, thing.group() if thing else "")],
+        ):
+            if len(fits) == 1:
+                self.own += 1
+                return fits[0]
+        return None
+
+    def _is_counted_by(self, field: Field, counter: str, thing: str) -> bool:
+        """Whether a column counts in that counter what is asked for: 几辆车 over 车队（辆）."""
+        column = self._column(field)
+        return column.unit == counter and bool(set(thing) & set(folded(column.name)))
 
     def _counted_in(self, counted: re.Match[str]) -> Field | None:
         """The column in whose unit is counted: "how many kilometres", 多少公里."""

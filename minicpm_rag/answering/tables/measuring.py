@@ -55,6 +55,8 @@ class Measuring(Comparing):
             return None
         if hint == "price" and not any(map(self._is_money, numeric)) and (price := self.hinted(hint)) is not None:
             return (price,)  # "the cheapest per unit" names no number of units
+        if not numeric and (called := self._called_by_one_character()) is not None:
+            return (called,)
         if not numeric and not hint and self._is_spent():
             hint = "spending"
         if (
@@ -76,6 +78,18 @@ class Measuring(Comparing):
                 return (areas[0],) if len(areas) == 1 else ()  # 房型 in which each cell says its ㎡
             return None if field is None else (field,)
         return tuple(numeric)
+
+    def _called_by_one_character(self) -> Field | None:
+        """The only column of numbers in whose name the one character before a superlative stands: 风最大, 最大风速."""
+        said = words.ONE_CHARACTER_MOST.search(self.text)
+        if said is None or self.taken[said.start()] or not all(self.taken[said.start() - 1 : said.start()]):
+            return None
+        fits = [field for field in self._numeric() if said["own"] in folded(self._column(field).name)]
+        if len(fits) != 1:
+            return None
+        self._mark(said.start(), said.start() + 1)
+        self.own += 1
+        return fits[0]
 
     def _without_what_is_counted(self, numeric: list[Field]) -> list[Field]:
         """Of "how many bags were contaminated", "cracked pots" the column of those, where another counts all."""

@@ -6,7 +6,7 @@ Knows queries and their results; not how a question was understood.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from minicpm_rag import records
@@ -215,7 +215,7 @@ def _beside(computed: Computed, query: TableQuery, language: Language) -> str:
         one, other = (_name(query, field) for field in query.measures)
         names = ", ".join(_condition_value(query, row, row.values[0]) for row in query.conditions)
     else:
-        one, other = (_condition_value(query, part, part.values[0]) for part in query.part)
+        one, other = (_part_called(query, part, language) for part in query.part)
         names = " + ".join(_name(query, field) for field in query.measures)
     is_of_single_rows = is_of_columns or (computed.counted == len(query.part) and query.measures)
     return text(
@@ -230,6 +230,15 @@ def _beside(computed: Computed, query: TableQuery, language: Language) -> str:
             second=_value_text(second, _unit(query)),
         ),
     )
+
+
+def _part_called(query: TableQuery, part: Condition, language: Language) -> str:
+    """What one side of a difference is called: the value that its rows have, a month by its name."""
+    column, (value, *_) = query.tables[part.field.table].columns[part.field.column], part.values
+    if part.field.part == "month":
+        column, value = replace(column, kind="month"), float(value)
+    is_period = column.kind in ("year", "quarter", "month")
+    return _said(value, column, language) if is_period else _condition_value(query, part, value)
 
 
 def _notes(computed: Computed, language: Language) -> Iterator[str]:

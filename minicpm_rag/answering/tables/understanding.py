@@ -26,6 +26,7 @@ _WHICH_OF_A_THING = re.compile(
     r"哪一?(?P<counter>[一-鿿])(?P<thing>[一-鿿])|(?P<thing2>[一-鿿])是哪一?(?P<counter2>[一-鿿])(?![一-鿿])"
 )
 _COUNTERS = "款种块类辆间匹只条名艘栋"
+_ENDS_OF_NAMES = "名程目品型"  # 课程, 书目, 菜品, 车型
 _THINGS = re.compile(r"哪些(?P<thing>[一-鿿])(?=[超高低少多大小在是有没的单价库卖贵便]|[^一-鿿]|$)")
 _WHICH_KIND = re.compile(r"(?:哪一?|什么)类(?![别型目])")
 # What was asked before and a follow-up, put side by side: both subjects would be added up.
@@ -94,6 +95,9 @@ def _with_its_kind(question: str, table: DataTable) -> str:
     for name in names:
         if len(name) == 2 and name[1] == "名":  # 哪个池子 asks for the column 池名
             question = question.replace(f"{name[0]}子", name)
+        if len(name) == 2 and name[1] in _ENDS_OF_NAMES and name not in question:  # 哪门课 asks for the column 课程
+            others = "".join(other[1] for other in names if len(other) == 2 and other[0] == name[0])
+            question = re.sub(rf"哪一?[^些\W]{name[0]}(?=[一-鿿])(?![{others}])", f"哪个{name}", question)
 
     def called(match: re.Match[str]) -> str:
         thing, counter = match["thing"] or match["thing2"], match["counter"] or match["counter2"]
@@ -153,6 +157,8 @@ class _Reading(Computing):
 
     def understood(self) -> Understood | None:
         self._room_for()
+        self._has_so_many()
+        self._free()
         comparisons = self._comparisons()
         top = self._take(words.TOP)
         counting = words.ROW_COUNT.search(self.text)  # unless there is a column of that name: "订单数"

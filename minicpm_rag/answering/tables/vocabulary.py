@@ -103,6 +103,18 @@ ROOM_COLUMN = re.compile(
     r"(?:[可能]|最多|容纳|核定|额定|接待).{0,3}[住坐睡容纳乘载接待]?.{0,2}人|容纳|[座床]位数?|[住坐睡](?:客|宿)?人数"
     r"|\b(?:sleeps?|seats?|capacity|beds|berths|max\w* (?:guests|persons|people|occupancy)|occupancy)\b"
 )
+# How many of a thing a row has: "have two seats", 有两个座位
+HAS_BEFORE = (
+    rf"(?:\b(?:ha(?:s|ve|ving)|with|got) (?:exactly )?(?P<n>{_COUNT}) "
+    rf"|(?:[有带配设]|配有|设有|带有)(?P<n2>{_COUNT})[个张名间台辆只位]?)"
+)
+NO_BOUND_AFTER = r"(?! ?(?:or (?:more|fewer|less)|and (?:more|up)|及?以[上下内]|左右))"
+WHICH = re.compile(r"哪|什么|\b(?:which|what)\b")
+# What costs nothing
+FREE = re.compile(
+    r"不(?:要|用|需要?|必)?(?:另?外)?(?:花|交|付|收)?(?:钱|费)(?:的)?|免费(?:的)?"
+    r"|\b(?:costs? nothing|(?:is|are|be|for) free(?: of charge)?|free of charge)\b"
+)
 # Persons whose prices stand beside each other, and what they pay for
 PAYS = re.compile(
     r"成人|成年人|大人|儿童|小孩|孩子|老人|老年人|长者|学生|婴儿|幼儿"
@@ -139,7 +151,7 @@ SUM = re.compile(
 MEAN = re.compile(r"平均(?:值|数(?!量)|分数?|成绩)?|均值|\b(?:on average|the average|averages?|mean|avg)\b")
 COUNT = re.compile(
     r"(?:有|共|是)?(?:多少|(?<!哪)几)\s*(?:个|条|笔|名|位|家|种|款|件|项|次|台|本|张|户|所|套|部|辆|只|座|门|份|行|类|[瓶箱盒包袋桶罐支双]"
-    r"|单|人|起|间|批|场)"
+    r"|单|人|起|间|批|场|[匹头棵株艘架顶扇节])"
     r"|(?:个|条|笔|人|行|家|种|件|次|份|订单|记录)数(?:量)?(?:是多少|有多少)?|有多少"
     r"|\bhow many(?: different| distinct| unique| times(?! (?:as|more)))?\b"
     r"|\b(?:the )?(?:total )?number of\b|\bcount(?: of| the)?\b"
@@ -151,6 +163,7 @@ ROW_COUNT = re.compile(
 EACH_ROW = re.compile(
     r"每一?(?:单|笔|条|次|件|张|份)|\bper (?:order|row|record|sale|transaction|item|invoice|ticket|flight|trip)\b"
 )
+THING_COUNTED = re.compile(r"[一-鿿]{0,4}")  # behind "how many": 车 of 几辆车
 HOW_MANY_BEFORE = re.compile(r"\bhow many (?:of the )?$")
 PARTICIPLE = re.compile(r"[a-z]+(?:ed|en|own)")  # "cracked", "broken", "grown"
 BECAME = re.compile(r" (?:were|was|are|is|got|have been|had been|had to be) (?:found )?")  # "bags were contaminated"
@@ -260,6 +273,7 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
         "",
     ),
 )
+ONE_CHARACTER_MOST = re.compile(r"(?P<own>[一-鿿])最[一-鿿]")
 TOP = re.compile(
     rf"(?:排名?)?(?P<front>前|倒数|后)\s*(?P<n>{_COUNT})\s*(?:名|个|位|大|条|家|种|款|强|笔|单|项|件)?(?!\s*[月年天])"
     rf"|\b(?P<word>top|bottom|first|last)\s+(?P<n2>{_COUNT})\b"

@@ -1,0 +1,82 @@
+"""Questions over tables of what each row has, counts or costs: months, counters, how many of a thing, what is free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from library_parts import asked_over
+
+from minicpm_rag.answering import AnswerChain
+
+FILES = {
+    "湖区监测.csv": "月份,平均水温（℃）,最大浪高（cm）,大雾（天）\n1月,3.1,22,6\n2月,4.4,41,9\n3月,8.2,35,4\n",
+    "Reservoir log.csv": "Month,Outflow (m3),Foggy days\nJanuary,4100,3\nFebruary,3650,8\nMarch,5200,5\n",
+    "皮影演出.csv": "剧团,地点,场次,票价（元）\n东街班,文庙,6,20\n东街班,码头,5,20\n西街班,文庙,9,30\n",
+    "剧团账目.csv": "科目,东街班,西街班\n道具,300,420\n车费,150,90\n",
+    "花轿租用.csv": "档位,花轿（顶）,马匹（匹）,租金（元）\n简礼,1,2,900\n全礼,2,6,2600\n",
+    "夜校选课.csv": "课程,导师,学费（元）\n篆刻,邬先生,240\n手语,房女士,免费\n裱画,邬先生,310\n",
+    "Tandem kayaks.csv": "Kayak,Seats,Rudders,Fee per day (EUR)\nTern,2,1,34\nGull,1,0,22\nHeron,2,2,41\n",
+    "Evening talks.csv": "Talk,Speaker,Fee (EUR)\nPeat,Ivo Stern,6\nMoss,Ada Flint,free\nFern,Ivo Stern,8\n",
+}
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
+    with asked_over(tmp_path_factory.mktemp("counted"), FILES) as chain:
+        yield chain
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("哪个月浪最大？", "**2月**（最大浪高：41 cm）"),
+        ("二月的大雾比一月多几天？", "大雾相差 **3 天**（1月：6 天；2月：9 天）"),
+        ("3月的平均水温比1月高多少？", "平均水温相差 **5.1 ℃**（1月：3.1 ℃；3月：8.2 ℃）"),
+        ("How much higher was the outflow in March than in January?", "**1,100"),
+        ("东街班一共演多少场？", "场次合计：**11**"),
+        ("全礼有几匹马？", "马匹合计：**6 匹**"),
+        ("How many kayaks have two seats?", "**2** rows fit"),
+    ],
+)
+def test_what_is_counted_is_a_column_and_no_number_of_rows(chain: AnswerChain, question: str, said: str) -> None:
+    answer = chain.invoke(question)
+    assert (answer.mode, answer.text.startswith(said) or said in answer.text) == ("computed", True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        ("Which kayaks have two seats?", ["Tern", "Heron"]),
+        ("哪门课不要钱？", ["手语"]),
+        ("Which talks are free?", ["Moss"]),
+    ],
+)
+def test_rows_are_told_by_how_many_they_have_and_by_what_is_free(
+    chain: AnswerChain, question: str, named: list[str]
+) -> None:
+    answer = chain.invoke(question)
+    assert answer.mode == "computed", answer.text
+    assert [row[0] for row in answer.computations[0].rows] == named
+
+
+@pytest.mark.parametrize("question", ["简礼有几个轿夫？", "How many paddles does the Gull have?"])
+def test_one_row_of_a_thing_is_no_answer_to_how_many_it_has(chain: AnswerChain, question: str) -> None:
+    assert chain.invoke(question).mode != "computed"
+
+
+@pytest.mark.parametrize(
+    ("question", "held", "not_held"),
+    [
+        ("邬先生教哪些课？", ["篆刻", "裱画"], ["手语"]),
+        ("Which talks does Ivo Stern give?", ["Peat", "Fern"], ["Moss"]),
+        ("二月的平均水温是多少？", ["4.4"], ["3.1", "8.2"]),
+        ("What was the outflow in February?", ["3650"], ["4100", "5200"]),
+    ],
+)
+def test_all_rows_that_are_named_alike_are_quoted_and_no_others(
+    chain: AnswerChain, question: str, held: list[str], not_held: list[str]
+) -> None:
+    text = chain.invoke(question).text.replace(",", "")
+    assert all(one in text for one in held), text
+    assert not any(one in text for one in not_held), text
