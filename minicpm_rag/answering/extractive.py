@@ -21,10 +21,12 @@ from minicpm_rag.records import (
     Similarity,
 )
 from minicpm_rag.retrieval.rivals import speaks_of_rival
+from minicpm_rag.text.ages import ages_asked, is_for_ages
 from minicpm_rag.text.comparisons import asks_for_list, own_terms, sides
 from minicpm_rag.text.corrections import stands_in, taken_back
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, content_terms, is_content
 from minicpm_rag.text.scripts import has_han, is_han
+from minicpm_rag.text.sections import section_at
 from minicpm_rag.text.statements import Statement
 from minicpm_rag.text.terms import fold, terms
 
@@ -49,6 +51,7 @@ _ENOUGH_BESIDE = 0.9  # as `_ENOUGH`, beside a row or an answer of which the rea
 _MOST_USUAL = 3  # excerpts; who asks for more also gets weaker ones
 _ENOUGH_IN_DETAIL = 0.4  # as `_ENOUGH`, where a detailed answer is wanted
 _BESIDE_THE_POINT = 0.5  # of the question's words that the best passage holds: one with less is on another subject
+_LEAST_SHARED = 0.05  # of the question's words: what is for an age and shares fewer is about something else
 _NAMED = 0.6  # of a side's terms: a statement with fewer does not speak of it
 _MOST_OF_A_SIDE = 12  # statements that are paired with those of the other side
 _MOST_ITEMS = 12  # of a list
@@ -119,7 +122,8 @@ def excerpts(
     compared = sides(question)
     chosen = _both_sides(compared, ranked) if compared else []
     if not chosen:
-        heard = _rows_meant(question, heard or ranked)
+        heard = _under_headings_meant(question, _rows_meant(question, heard or ranked))
+        heard = _for_their_age(question, heard) or heard
         chosen = _with_like_rows(question, _best_of(question, heard, most), heard)
     chosen = [found for found in chosen if not _only_asks(found)] or chosen
     chosen = _with_corrections(_in_sections_meant(question, _rows_meant(question, chosen)), ranked)
@@ -197,6 +201,53 @@ def _in_sections_meant(question: str, chosen: Sequence[Scored]) -> list[Scored]:
         )
     ]
     return [found for found in chosen if found not in left_out]
+
+
+def _for_their_age(question: str, heard: Sequence[Scored]) -> list[Scored]:
+    """Those heard that are for persons of the age which the question speaks of, and share its words."""
+    if not (ages := ages_asked(question)):
+        return []
+    least = _OF_BEST * max(found.overlap for found in heard)
+    return [
+        found
+        for found in heard
+        if found.overlap >= max(least, _LEAST_SHARED)
+        and is_for_ages(ages, found.one.statement.text, found.one.statement.header)
+    ]
+
+
+def _under_headings_meant(question: str, heard: Sequence[Scored]) -> list[Scored]:
+    """Those heard without those under a heading like the one that is asked about: another budget, another trip.
+
+    Headings are alike that share words and stand under one: the question has words that only the one of them has, and
+    none that only the other has.
+    """
+    wanted = _words_of(content_terms(question))
+    paths = list(map(_path_of, heard))
+    headings = {path: _words_of(content_terms(str(path[-1]))) for path in paths if path[-1]}
+    others = {
+        path
+        for path, own in headings.items()
+        for meant, words in headings.items()
+        if meant[:-1] == path[:-1] and own & words and wanted & (words - own) and not wanted & (own - words)
+    }
+    named = frozenset().union(*(wanted & words for path, words in headings.items() if path not in others))
+    return [
+        found
+        for found, path in zip(heard, paths, strict=True)
+        if path not in others or found.one.terms & (named - headings[path])
+    ]
+
+
+def _path_of(found: Scored) -> tuple[object, ...]:
+    """The file of a statement and the headings that it stands under; the last one is empty where there is none."""
+    headings = section_at(found.one.passage, found.one.statement.start).split(" > ")
+    return (file_of(found.one.passage, found.one.number), *headings)
+
+
+def _words_of(found: Sequence[str]) -> frozenset[str]:
+    """The terms without single Han characters, which many words share."""
+    return frozenset(term for term in found if len(term) > 1 or not is_han(term))
 
 
 def _silent(readings: Sequence[Reading | None]) -> frozenset[int]:

@@ -35,6 +35,8 @@ from minicpm_rag.records import (
     Text,
 )
 from minicpm_rag.text.comparisons import sides
+from minicpm_rag.text.questions import asks_for, chinese_words, content_terms, holds, language_of
+from minicpm_rag.text.terms import fold, terms
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -108,6 +110,7 @@ def quoted(
     chosen = [_chosen(one, similarity, style) for one in found]
     together = [(place,) for place in range(len(found))] if is_table else _together(found, chosen)
     if not is_table:
+        together = _with_told_elsewhere(found, chosen, together)
         chosen = _each_once(found, chosen, together)
     told = [
         _told(one, statements, library, page_text, style) if one.has_evidence else None
@@ -196,6 +199,42 @@ def _together(found: Sequence[Found], chosen: Sequence[Sequence[Excerpt]]) -> li
         best = _place(one, _best(statements)) if _may_be_shortened(one, statements) else place
         groups[best] = (*groups.get(best, ()), place)
     return list(groups.values())
+
+
+def _with_told_elsewhere(
+    found: Sequence[Found], chosen: Sequence[Sequence[Excerpt]], together: Sequence[tuple[int, ...]]
+) -> list[tuple[int, ...]]:
+    """The parts as they are answered, where one without evidence joins the part that is quoted what answers it.
+
+    大同站是哪天，领队是谁？ is one row, in which its own search for 大同的领队 may see too little.
+    """
+    groups = [list(places) for places in together]
+    for place, one in enumerate(found):
+        if one.has_evidence:
+            continue
+        telling = next(
+            (other for other, said in enumerate(chosen) if any(_tells(each, one.part) for each in said)), None
+        )
+        if telling is not None:
+            groups = [[each for each in places if each != place] for places in groups]
+            next(places for places in groups if telling in places).append(place)
+    return [tuple(places) for places in groups if places]
+
+
+def _tells(excerpt: Excerpt, part: Part) -> bool:
+    """Whether a statement has all words of a part, and such a thing as it asks for."""
+    text = f"{excerpt.statement.header} {excerpt.statement.text}"
+    plain = fold(text)
+    if language_of(part.shown) == "zh":
+        asked = [word for word, kind in chinese_words(part.shown) if len(word) > 1 and kind[0] in "nvaj"]
+        is_said = all(word in plain for word in asked)
+    else:
+        asked = content_terms(part.shown)
+        is_said = frozenset(asked) <= frozenset(terms(text))
+    kinds = asks_for(part.shown) - {"definition"}
+    # A row has what its header names, and a name need not look like one there.
+    is_there = bool(excerpt.statement.header) or (bool(kinds) and all(holds(kind, text) for kind in kinds))
+    return bool(asked) and is_said and is_there
 
 
 def _each_once(

@@ -50,6 +50,14 @@ _THING_EN = re.compile(
 )
 _PRONOUN_EN = re.compile(r"\b(?:it|he|she|him|(?P<owns>its|his|her))\b", re.IGNORECASE)
 
+# What asks and names nothing, and the words that a question begins with
+_BARE_EN = re.compile(
+    r"(?:how (?:often|long|much|many(?: times)?|far|soon|early|late)|(?:since |until |till |by |from )?when|where|why"
+    r"|at what (?:time|price|cost)|(?:on|at|in|for|from|to) (?:which|what) [a-z]+)",
+    re.IGNORECASE,
+)
+_ASKED_FIRST_EN = re.compile(r"(?:who|what|when|where|why|how (?:often|long|much|many))\s+(?=\S+ \S)", re.IGNORECASE)
+
 # Several aspects of several things
 _ASPECTS_EN = (
     re.compile(
@@ -117,7 +125,8 @@ def _questions(question: str, rows: Sequence[DocumentRow]) -> Iterator[Part]:
         own = named(said, rows)
         mark = "？" if language == "zh" else "?"
         # 保温棉由负责换，花多少: words of the first question, with a comma behind them, are enough to search by.
-        typed = f"{one}{mark}" if language == "zh" and said.count("，") > one.count("，") else ""
+        is_pieced = said.count("，") > one.count("，") if language == "zh" else _BARE_EN.fullmatch(one) is not None
+        typed = f"{one[:1].upper()}{one[1:]}{mark}" if is_pieced else ""
         yield Part(f"{said[:1].upper()}{said[1:]}{mark}", own or (about if number else ()), typed=typed)
 
 
@@ -173,6 +182,8 @@ def _is_done(owner: str) -> bool:
 
 
 def _completed_en(question: str, first: str) -> str:
+    if _BARE_EN.fullmatch(question) and (asked := _ASKED_FIRST_EN.match(first)) is not None:
+        return f"{question} {first[asked.end() :]}"  # "Who tests the pumps and how often?": how often tests the pumps
     names = list(dict.fromkeys(match["name"] for match in _NAME_EN.finditer(first)))
     if len(names) == 1 and (pronoun := _PRONOUN_EN.search(question)) is not None:
         instead = f"{names[0]}'s" if pronoun["owns"] else names[0]

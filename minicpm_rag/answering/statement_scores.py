@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from minicpm_rag.records import DOCUMENT_ID, EVIDENCE, HEADINGS, PAGE, SCORE, START, TITLE, Reading, Similarity
+from minicpm_rag.text.ages import for_ages
 from minicpm_rag.text.claims import codes, holds_name
 from minicpm_rag.text.questions import asks_for, content_terms, holds
 from minicpm_rag.text.ranges import fitting
@@ -88,7 +89,8 @@ def scored(
     candidates = _candidates(passages, subjects)
     candidates = [one for one in candidates if one.number not in left_out] or candidates
     rows = [(one.statement.header, one.statement.text) for one in candidates]
-    candidates = [one for one, is_meant in zip(candidates, fitting(question, rows), strict=True) if is_meant]
+    meant = zip(candidates, fitting(question, rows), for_ages(question, rows), strict=True)
+    candidates = [one for one, is_within, is_of_age in meant if is_within and is_of_age]
     if not candidates:
         return []
     about = frozenset().union(*subjects, *(candidate.section for candidate in candidates))

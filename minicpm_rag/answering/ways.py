@@ -15,6 +15,7 @@ from itertools import chain
 from langchain_core.runnables import RunnableConfig
 
 from minicpm_rag.answering import in_parts, tables, whole
+from minicpm_rag.answering.extractive import excerpts
 from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.means import Means
 from minicpm_rag.answering.named import named
@@ -40,6 +41,8 @@ from minicpm_rag.records import (
     Thought,
     Waiting,
 )
+from minicpm_rag.text.ages import ages_asked, is_for_ages, without_ages
+from minicpm_rag.text.questions import content_terms
 
 SECTION_TOKENS = 200  # that a model writes of a section, in a summary
 NEAREST = 3  # passages shown with a refusal
@@ -298,14 +301,31 @@ class Ways:
             yield from _proven(answering, self.config)
 
     def _found(self) -> Retrieval:
+        """Passages for the question; where they have no evidence, for it without somebody's age, which they speak of.
+
+        No text says 7 that is for ages from 6 to 10: "My son is 7. What does a lesson cost?"
+        """
+        found = self._found_for(self.standalone)
+        ages = ages_asked(self.standalone)
+        if not ages or found.evidence >= found.threshold or self.question.answer_anyway:
+            return found
+        asked = without_ages(self.standalone)
+        without = self._found_for(asked) if content_terms(asked) else found
+        if without.evidence < without.threshold:
+            return found
+        told = excerpts(self.standalone, without.documents, without.readings, threshold=without.threshold)
+        is_for_them = any(is_for_ages(ages, one.statement.text, one.statement.header) for one in told)
+        return replace(without, question="") if is_for_them else found
+
+    def _found_for(self, asked: str) -> Retrieval:
         """Passages of the documents that the question is likely about; of others, where those have no evidence."""
         question, first = self.question, self._first
         if first is None:
-            return self.means.retrieve(self.standalone, question.scope, self.config)
-        found = self.means.retrieve(self.standalone, first, self.config)
+            return self.means.retrieve(asked, question.scope, self.config)
+        found = self.means.retrieve(asked, first, self.config)
         if found.evidence >= found.threshold or (question.answer_anyway and found.documents):
             return found
-        everywhere = self.means.retrieve(self.standalone, question.scope, self.config)
+        everywhere = self.means.retrieve(asked, question.scope, self.config)
         # A document has more evidence among others than by itself, because its name is a part of the question.
         is_elsewhere = everywhere.documents and everywhere.documents[0].metadata[DOCUMENT_ID] not in first.documents
         return everywhere if is_elsewhere else found
