@@ -14,7 +14,13 @@ from minicpm_rag.answering.counterpart import asked_of, begins_with_preposition,
 from minicpm_rag.messages import Language
 from minicpm_rag.records import Turn
 from minicpm_rag.text.numerals import is_numeral
-from minicpm_rag.text.questions import CHINESE_QUESTION_WORDS, chinese_words, content_terms, language_of
+from minicpm_rag.text.questions import (
+    CHINESE_FUNCTION_CHARACTERS,
+    CHINESE_QUESTION_WORDS,
+    chinese_words,
+    content_terms,
+    language_of,
+)
 from minicpm_rag.text.scripts import HAN, is_han
 from minicpm_rag.text.terms import terms
 
@@ -119,7 +125,9 @@ class Completion:
 
 def stands_alone(question: str, history: Sequence[Turn]) -> bool:
     """Tell whether a question needs nothing of what was said before."""
-    return not history or deciding_rule(question).stands_alone
+    if not history or deciding_rule(question).stands_alone:
+        return True
+    return language_of(question) != language_of(history[-1].question) and _asks_two_things_zh(question)
 
 
 def deciding_rule(question: str) -> Rule:
@@ -153,7 +161,7 @@ def carry_over(question: str, history: Sequence[Turn]) -> str:
         return meant
 
     def complete(before: str, asked: str) -> str:
-        if not before or deciding_rule(asked).stands_alone:
+        if not before or stands_alone(asked, [Turn(before, "")]):
             return asked
         ways = COMPLETIONS[language_of(asked)]
         return next((found for way in ways if (found := way.complete(asked, before))), asked)
@@ -177,6 +185,24 @@ def _computed_in_place(question: str, last: Turn) -> str:
 
 
 # Chinese
+
+
+def _asks_two_things_zh(question: str) -> bool:
+    """Whether a question that points back to nothing asks for two things and names something that both are about.
+
+    年假有几天，没休完的能留到明年吗？ What cuts words may not know the name.
+    """
+    if language_of(question) != "zh" or points_back(question):
+        return False
+    clauses = [clause for clause in re.split(r"[，,；;？?。]", question) if clause.strip()]
+    named = CHINESE_QUESTION_WORDS.sub(" ", _COUNTED_ZH.sub(" ", _ASKED_FOR_ZH.sub(" ", clauses[0])))
+    named = _PROPERTY_ZH.sub(" ", named)
+    asked = [clause for clause in clauses if CHINESE_QUESTION_WORDS.search(clause)]
+    return len(asked) > 1 and re.search(rf"[{HAN}]{{2}}", "".join(map(_unless_function, named))) is not None
+
+
+def _unless_function(character: str) -> str:
+    return " " if character in CHINESE_FUNCTION_CHARACTERS else character
 
 
 def _opposite_zh(question: str, before: str) -> str:

@@ -156,3 +156,19 @@ def test_what_begins_with_a_preposition_is_no_other_object() -> None:
 )
 def test_a_follow_up_names_another_owner_or_what_else_the_owner_has(before: str, question: str, completed: str) -> None:
     assert carry_over(question, [Turn(before, "")]) == completed
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "is_alone"),
+    [
+        ("How many days of leave are there?", "年假有几天，没休完的能留到明年吗？", True),
+        ("Who is the warden?", "婚假要提前几天报，能不能分开休？", True),
+        ("How many days of leave are there?", "能留到明年吗？", False),
+        ("How many days of leave are there?", "多少天，什么时候？", False),
+        ("What does the Heron cost?", "那它多少钱，坐几个人？", False),
+    ],
+)
+def test_two_things_asked_in_another_language_go_on_with_nothing(before: str, question: str, is_alone: bool) -> None:
+    history = [Turn(before, "")]
+    assert stands_alone(question, history) == is_alone
+    assert (carry_over(question, history) == question) == is_alone

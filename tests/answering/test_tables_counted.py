@@ -37,6 +37,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("东街班一共演多少场？", "场次合计：**11**"),
         ("全礼有几匹马？", "马匹合计：**6 匹**"),
         ("How many kayaks have two seats?", "**2** rows fit"),
+        ("篆刻和裱画一共多少钱？", "学费合计：**550 元**"),
+        ("简礼和全礼的租金加起来多少钱？", "租金合计：**3,500 元**"),
     ],
 )
 def test_what_is_counted_is_a_column_and_no_number_of_rows(chain: AnswerChain, question: str, said: str) -> None:

@@ -87,7 +87,8 @@ class Computing(Ranking):
             return self._of("sum", (spent,), group)
         if total is not None:
             if asks_for_money:
-                money = [field for field in self._numeric() if self._is_money(field) and self._adds_up(field)]
+                of_named = self._are_rows_named()  # prices of things that are named add up: 青禾和锦书一共多少钱
+                money = [one for one in self._numeric() if self._is_money(one) and (of_named or self._adds_up(one))]
                 return self._of("sum", (money[0],), group) if len(money) == 1 else None
             if words.LONG.search(self._rest()):
                 return None  # how long they are together is no number of rows
@@ -180,6 +181,11 @@ class Computing(Ranking):
         """Where the question names a condition's value; at its end where it is a number."""
         places = [mention.start for mention in self.values if set(mention.values) & set(condition.values)]
         return places[0] if places else len(self.text)
+
+    def _are_rows_named(self) -> bool:
+        """Whether several rows are named, each by its own text."""
+        (one, *others) = self.conditions or [None]
+        return one is not None and not others and len(one.values) > 1 and self._names_one_row(one)
 
     def _is_of_many(self) -> bool:
         """Whether the conditions leave more than one row: none of them is on a column of different values."""
