@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import zip_longest
 
 from minicpm_rag.text.dates import days_of, months_of
@@ -45,7 +46,7 @@ def named_cells(question: str, header: str, row: str) -> frozenset[str]:
     """The cells of a row that the question names, each with its column."""
     plain = fold(question)
     found = []
-    days, months = days_of(plain), months_of(plain)
+    days, months = _times_of(plain)
     for name, cell in zip_longest(cells(header), cells(row), fillvalue=""):
         said = fold(cell).strip()
         if not 0 < len(said) <= _LONGEST:
@@ -63,6 +64,11 @@ def named_cells(question: str, header: str, row: str) -> frozenset[str]:
         if is_named:
             found.append(f"{name}: {said}")
     return frozenset(found)
+
+
+@lru_cache(maxsize=64)  # of a question, which is asked of each row
+def _times_of(plain: str) -> tuple[frozenset[tuple[int, int]], frozenset[int]]:
+    return days_of(plain), months_of(plain)
 
 
 def _stands_in(words: str, plain: str) -> bool:

@@ -17,14 +17,16 @@ _NUMBER_EN = rf"(?:\d{{1,3}}|(?:(?:twenty|thirty|forty|fifty|sixty|seventy|eight
 _YEARS_OLD = r"(?:[- ]years?[- ]olds?\b)"
 _PERSON = (
     r"(?:i am|i['’]m|he is|she is|he['’]s|she['’]s|they are|they['’]re"
-    r"|(?:my|our|his|her|their) (?:[a-z-]+ ){1,3}?(?:is|turns|are|will be))"
+    r"|(?:my|our|his|her|their) (?:[a-z-]{1,20} ){1,3}?(?:is|turns|are|will be))"
 )
 # A sentence of its own, "My son is 7.", or a word for a person in one, "a 7-year-old"
 _SENTENCE_EN = re.compile(
     rf"(?:^|(?<=[.?!,;] ))(?:and |if )?{_PERSON} (?P<n>{_NUMBER_EN}){_YEARS_OLD}?(?: years?)?(?: now)?"
-    r"\s*(?:[.,;!]|and\b|so\b)\s*"
+    r" ?(?:[.,;!]|and\b|so\b)\s{0,3}"
 )
-_AT_THE_END_EN = re.compile(rf"[.,;]?\s*(?:if )?{_PERSON} (?P<n>{_NUMBER_EN}){_YEARS_OLD}?\s*[.?!]*$")
+_AT_THE_END_EN = re.compile(
+    rf"[.,;]?(?<!\s) {{0,2}}\b(?:if )?{_PERSON} (?P<n>{_NUMBER_EN}){_YEARS_OLD}? ?[.?!]{{0,3}}$"
+)
 _WORD_EN = re.compile(rf"\b(?P<n>{_NUMBER_EN}){_YEARS_OLD}(?: (?:boy|girl|child|son|daughter|man|woman|person)\b)?")
 _AGED_EN = re.compile(rf"\b(?:who is |who['’]s )?aged? (?P<n>{_NUMBER_EN})\b(?! ?(?:-|–|to|and|or)\b)")
 _NUMBER_ZH = r"(?:\d{1,3}|[零一二两三四五六七八九十百]{1,5})"
