@@ -184,8 +184,9 @@ class Computing(Ranking):
 
     def _are_rows_named(self) -> bool:
         """Whether several rows are named, each by its own text."""
-        (one, *others) = self.conditions or [None]
-        return one is not None and not others and len(one.values) > 1 and self._names_one_row(one)
+        return (
+            len(self.conditions) == 1 and len(self.conditions[0].values) > 1 and self._names_one_row(self.conditions[0])
+        )
 
     def _is_of_many(self) -> bool:
         """Whether the conditions leave more than one row: none of them is on a column of different values."""
