@@ -24,6 +24,7 @@ from minicpm_rag.text.simplified import to_simplified
 from minicpm_rag.text.terms import terms
 
 _WORD = re.compile(r"[^\W_]+(?:['’][a-z]+)?")
+_WORD_WITH_SIGNS = re.compile(r"[a-z0-9à-ÿ]+(?:[.&+#-][a-z0-9]+)*")  # "r&d", "usb-c"
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\-/.]+")
 _HAN_RUN = re.compile(r"[一-鿿]+")
 # Parts of names that name nothing alone.
@@ -205,10 +206,7 @@ def stem(word: str) -> str:
 
 def _words(question: str) -> list[tuple[str, int, int]]:
     """The stems of the question's words outside of Han, with where they are."""
-    return [
-        (stem(match.group()), match.start(), match.end())
-        for match in re.finditer(r"[a-z0-9à-ÿ]+(?:[.&+#-][a-z0-9]+)*", question)
-    ]
+    return [(stem(match.group()), match.start(), match.end()) for match in _WORD_WITH_SIGNS.finditer(question)]
 
 
 def _occurrences(question: str, words: list[tuple[str, int, int]], form: _Form) -> Iterator[tuple[int, int]]:
@@ -226,57 +224,74 @@ def _occurrences(question: str, words: list[tuple[str, int, int]], form: _Form) 
 
 @lru_cache(maxsize=10_000)
 def _forms(name: str, is_number: bool) -> tuple[_Form, ...]:
-    """The ways to name a column: whole, in part, by another word.
-
-    What stands first in the name of a number says what it belongs to: "合同" does not mean "合同金额".
-    """
+    """The ways to name a column: whole, in part, by another word; each with the most weight that it has in any way."""
     plain = folded(_CAMEL.sub(" ", name)).strip()
+    ways = list((_parts_zh if is_chinese(plain) else _parts_en)(plain, is_number))
     shortened = _IN_BRACKETS.sub("", folded(name)).strip()
-    found: dict[tuple[str, ...], float] = {}
-
-    def add(words: tuple[str, ...], weight: float) -> None:
-        if words and all(words):
-            found[words] = max(found.get(words, 0.0), weight)
-
-    if is_chinese(plain):
-        whole = re.sub(r"\s+", "", plain)
-        add((whole,), 1.0)
-        for size in range(len(whole) - 1, 1, -1):
-            begin = not is_number or _SAYS_LITTLE.fullmatch(whole[size:]) is not None
-            for part in {whole[-size:], *([whole[:size]] if begin else [])} - _GENERAL_PARTS_ZH:
-                add((part,), 0.5 + 0.4 * size / len(whole))
-        if whole[:2] in ("产品", "客户") and len(whole) > 2:
-            add((whole[:2],), 0.6)
-        if whole[-2:] in ("日期", "时间") and len(whole) > 2:
-            add((whole[-2:],), 0.6)
-    else:
-        stems = tuple(stem(word) for word in _WORD.findall(plain))
-        add(stems, 1.0)
-        for size in range(min(len(stems) - 1, _MOST_PART), 0, -1):
-            for first in range(len(stems) - size + 1):
-                some = stems[first : first + size]
-                if not set(some) <= {stem(word) for word in _GENERAL_PARTS} and all(len(word) > 1 for word in some):
-                    ends = first + size == len(stems)
-                    if is_number and not ends and _SAYS_LITTLE.fullmatch("".join(stems[first + size :])) is None:
-                        continue
-                    add(some, 0.5 + 0.4 * size / len(stems) + (0.02 if ends else 0.0))
     if shortened != folded(name).strip():
-        add((shortened,) if is_chinese(shortened) else tuple(stem(word) for word in _WORD.findall(shortened)), 0.9)
+        stems = tuple(stem(word) for word in _WORD.findall(shortened))
+        ways.append(((shortened,) if is_chinese(shortened) else stems, 0.9))
         plain = shortened
     if is_number and (priced := _PRICED_AT.match(plain)):
-        when = priced["when"] or priced["when_en"]
-        add((when,) if priced["when"] else tuple(stem(word) for word in when.split()), 0.7)
+        ways.append((_stems(priced["when"] or priced["when_en"]), 0.7))
+    ways += _by_other_words(plain, is_number)
+    found: dict[tuple[str, ...], float] = {}
+    for words, weight in ways:
+        if words and all(words):
+            found[words] = max(found.get(words, 0.0), weight)
+    return tuple(_Form(words, weight) for words, weight in found.items())
+
+
+def _parts_zh(plain: str, is_number: bool) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The name and its ends and beginnings.
+
+    What stands first in the name of a number says what it belongs to: 合同 does not mean 合同金额.
+    """
+    whole = re.sub(r"\s+", "", plain)
+    yield (whole,), 1.0
+    for size in range(len(whole) - 1, 1, -1):
+        begin = not is_number or _SAYS_LITTLE.fullmatch(whole[size:]) is not None
+        for part in {whole[-size:], *([whole[:size]] if begin else [])} - _GENERAL_PARTS_ZH:
+            yield (part,), 0.5 + 0.4 * size / len(whole)
+    if whole[:2] in ("产品", "客户") and len(whole) > 2:
+        yield (whole[:2],), 0.6
+    if whole[-2:] in ("日期", "时间") and len(whole) > 2:
+        yield (whole[-2:],), 0.6
+
+
+def _parts_en(plain: str, is_number: bool) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The name and all runs of its words; of a number's name only those after which little is said, as in Chinese."""
+    stems = tuple(stem(word) for word in _WORD.findall(plain))
+    yield stems, 1.0
+    general = {stem(word) for word in _GENERAL_PARTS}
+    for size in range(min(len(stems) - 1, _MOST_PART), 0, -1):
+        for first in range(len(stems) - size + 1):
+            some = stems[first : first + size]
+            if set(some) <= general or not all(len(word) > 1 for word in some):
+                continue
+            ends = first + size == len(stems)
+            if is_number and not ends and _SAYS_LITTLE.fullmatch("".join(stems[first + size :])) is None:
+                continue
+            yield some, 0.5 + 0.4 * size / len(stems) + (0.02 if ends else 0.0)
+
+
+def _by_other_words(plain: str, is_number: bool) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The other words for the same thing, or for a thing of which the name is a kind."""
     for row in SYNONYMS.values():
         names = row.split("|")
         if any(_same(plain, other) for other in names):
             for other in names:
                 if not is_number and re.fullmatch(r"[一-鿿]{2,}人", other):
-                    add((other[:-1],), 0.5)  # 顾长林经手的支出
-                add(tuple(stem(word) for word in other.split()) if not is_chinese(other) else (other,), 0.55)
+                    yield (other[:-1],), 0.5  # 顾长林经手的支出
+                yield _stems(other), 0.55
         elif any(_ends_with(plain, other) for other in names):
             for other in names:
-                add(tuple(stem(word) for word in other.split()) if not is_chinese(other) else (other,), 0.45)
-    return tuple(_Form(words, weight) for words, weight in found.items())
+                yield _stems(other), 0.45
+
+
+def _stems(words: str) -> tuple[str, ...]:
+    """The words as a `_Form` has them."""
+    return (words,) if is_chinese(words) else tuple(stem(word) for word in words.split())
 
 
 def _same(name: str, other: str) -> bool:
@@ -348,9 +363,7 @@ def _value_forms(text: str) -> tuple[_Form, ...]:
             if len(words) > 1 or words in "男女":
                 found.append(_Form((words,), weight))
         else:
-            stems = tuple(
-                stem(word) for word, *_ in ((part,) for part in re.findall(r"[a-z0-9à-ÿ]+(?:[.&+#-][a-z0-9]+)*", words))
-            )
+            stems = tuple(word for word, *_ in _words(words))
             if stems:
                 found.append(_Form(stems, weight))
     return tuple(found)
