@@ -16,6 +16,7 @@ from minicpm_rag.answering.extractive import Excerpt
 from minicpm_rag.records import DOCUMENT_ID, HEADINGS
 from minicpm_rag.text.amounts import Amount, amounts
 from minicpm_rag.text.comparisons import LONGEST, own_terms, sides
+from minicpm_rag.text.dates import years_in
 from minicpm_rag.text.questions import content_terms
 from minicpm_rag.text.scripts import has_han
 from minicpm_rag.text.statements import Statement, statements
@@ -60,7 +61,6 @@ _DENIED = re.compile(r"\b(?:not|never)\b|n['’]t\b|没有?|并?未|并非|不�
 _POINTS_BACK = re.compile(r"(?:it|they|this|these)\b|[它其这该]", re.IGNORECASE)
 _BETWEEN_WORDS_ZH = frozenset("的多少比了和")
 _SAY_NOTHING_ZH = frozenset("金费价率额数量的了多少几涨调降提高增加减上下从由到为是")
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 # Where a clause ends: a comma within a number is none.
 _CLAUSE_END = re.compile(r"[，;；。、\n]|,(?!\d)|[.](?!\d)|(?:\band\b|\bbut\b|\bwhile\b|而)")
 _COLON = re.compile(r"：|:(?!\d)")
@@ -262,7 +262,7 @@ def are_comparable(one: Amount, other: Amount) -> bool:
 
 def _is_of_its_year(question: str, said: str) -> bool:
     """Whether a statement can be of the year that is asked for: one that names others only is not."""
-    asked, named = set(_YEAR.findall(question)), set(_YEAR.findall(said))
+    asked, named = years_in(question), years_in(said)
     return not asked or not named or bool(asked & named)
 
 

@@ -48,7 +48,7 @@ class Scorecard:
 
     def recall(self, depth: int) -> float:
         """Share of answerable questions whose place is among the first `depth` passages."""
-        return _share(o.rank is not None and o.rank <= depth for o in self._answerable)
+        return share_of(o.rank is not None and o.rank <= depth for o in self._answerable)
 
     def as_json(self) -> dict[str, Any]:
         """All numbers by name."""
@@ -60,8 +60,8 @@ class Scorecard:
             "recall@3": self.recall(3),
             "recall@5": self.recall(5),
             "mrr@5": sum(1 / o.rank for o in self._answerable if o.rank) / max(1, len(self._answerable)),
-            "answer_shown": _share(o.answer_shown for o in self._answerable if o.question.answers),
-            "answerable_refused": _share(self._refuses(o) for o in self._answerable),
+            "answer_shown": share_of(o.answer_shown for o in self._answerable if o.question.answers),
+            "answerable_refused": share_of(self._refuses(o) for o in self._answerable),
             "unanswerable": {kind: self._refused(kind) for kind in kinds},
             "calibration": self.calibration.as_json(),
             "seconds_p50": _quantile(seconds, 0.5),
@@ -70,7 +70,7 @@ class Scorecard:
 
     def _refused(self, kind: str) -> dict[str, float]:
         asked = [o for o in self.outcomes if o.question.document is None and o.question.kind == kind]
-        return {"questions": len(asked), "refused": _share(self._refuses(o) for o in asked)}
+        return {"questions": len(asked), "refused": share_of(self._refuses(o) for o in asked)}
 
     def _refuses(self, outcome: Outcome) -> bool:
         return self.calibration.probability(outcome.features) < self.calibration.threshold_for(outcome.features)
@@ -150,7 +150,8 @@ def _features(found: Retrieval) -> Features:
     return found.trace.features
 
 
-def _share(flags: Iterable[bool]) -> float:
+def share_of(flags: Iterable[bool]) -> float:
+    """The share of the flags that are set, 0..1; 0 where there are none."""
     found = list(flags)
     return sum(found) / len(found) if found else 0.0
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minicpm_rag import records
+from minicpm_rag.evaluation import share_of
 from minicpm_rag.evaluation.question_sets import named_documents
 from minicpm_rag.text.terms import fold
 
@@ -51,15 +52,15 @@ def evaluate_answers(
     return {
         "mode": workspace.mode,
         "answerable": len(answerable),
-        "answerable_refused": _share(one.refused for one in answerable),
+        "answerable_refused": share_of(one.refused for one in answerable),
         "unanswerable": len(others),
-        "unanswerable_refused": _share(one.refused for one in others),
-        "answer_contained": _share(
+        "unanswerable_refused": share_of(one.refused for one in others),
+        "answer_contained": share_of(
             one.holds_answer for one in answerable if one.question.answers or one.question.facts
         ),
         "quotes": quotes,
         "quotes_true": sum(one.true_quotes for one in answered) / quotes if quotes else 0.0,
-        "quoted_right_place": _share(one.right_place for one in given),
+        "quoted_right_place": share_of(one.right_place for one in given),
         "unsupported_sentences": sum(one.unsupported for one in answered),
         **({"kinds": kinds} if (kinds := _by_kind(answerable)) else {}),
         **_stages(answered),
@@ -75,7 +76,9 @@ def _by_kind(answerable: Sequence[_Answered]) -> dict[str, dict[str, float]]:
         found[kind] = {
             "questions": len(asked),
             "answered": len(given) / len(asked),
-            "answer_contained": _share(one.holds_answer for one in asked if one.question.answers or one.question.facts),
+            "answer_contained": share_of(
+                one.holds_answer for one in asked if one.question.answers or one.question.facts
+            ),
         }
     return found
 
@@ -120,8 +123,3 @@ def _stages(answered: list[_Answered]) -> dict[str, float]:
         f"{stage}_seconds_p50": statistics.median(one.seconds[stage] for one in answered if stage in one.seconds)
         for stage in sorted(stages)
     }
-
-
-def _share(flags: Iterable[bool]) -> float:
-    found = list(flags)
-    return sum(found) / len(found) if found else 0.0

@@ -18,6 +18,7 @@ _NAME = (
 )
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "last": 4}
 _YEAR = r"(?:19|20)\d\d"
+_FOUR_DIGITS = re.compile(rf"(?<!\d){_YEAR}(?!\d)")
 _HAN_DIGITS = "一二三四五六七八九十"
 _PATTERNS = [
     re.compile(rf"(?P<y>{_YEAR})[-/.](?P<m>0?[1-9]|1[0-2])[-/.](?P<d>0?[1-9]|[12]\d|3[01])(?!\d)"),
@@ -87,6 +88,11 @@ def date_spans(question: str) -> list[DateSpan]:
             taken[match.start() : match.end()] = [True] * (match.end() - match.start())
             found.append(_span(match))
     return [_related(question, span) for span in _joined(question, sorted(found, key=lambda span: span.start))]
+
+
+def years_in(text: str) -> frozenset[str]:
+    """The years that a text names by four digits."""
+    return frozenset(_FOUR_DIGITS.findall(text))
 
 
 def days_of(text: str) -> frozenset[tuple[int, int]]:

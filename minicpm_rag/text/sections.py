@@ -5,6 +5,7 @@ A passage may hold the end of one section and the beginning of the next. Knows n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
     from minicpm_rag.records import Heading, Page
+
+
+# The title of a section in a Chinese document, 一、总则 or 第二章 付款, which need not look different from other text.
+SECTION_TITLE_ZH = re.compile(
+    r"(?:[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十百\d]{1,4}[章节])\s*[^\s。，；：:,;]{2,20}"
+)
 
 
 def sections_of(page: Page, start: int, end: int) -> list[list[int | str]]:

@@ -14,7 +14,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from minicpm_rag.answering.tables import vocabulary as words
-from minicpm_rag.answering.tables.mentions import column_mentions, folded, stem, table_words, value_mentions
+from minicpm_rag.answering.tables.mentions import (
+    column_mentions,
+    folded,
+    is_table_in_chinese,
+    stem,
+    table_words,
+    value_mentions,
+)
 from minicpm_rag.answering.tables.names import VALUES
 from minicpm_rag.records import DataTable
 from minicpm_rag.text.dates import date_spans
@@ -56,7 +63,7 @@ _PATTERNS: tuple[re.Pattern[str], ...] = (
 
 def is_abroad(question: str, table: DataTable) -> bool:
     """Whether a table's columns are called in the other language than the question's."""
-    return _is_chinese(table) != is_chinese(question)
+    return is_table_in_chinese(table) != is_chinese(question)
 
 
 @dataclass(frozen=True)
@@ -167,23 +174,23 @@ def _title(table: DataTable) -> list[str]:
     words = [word for run in runs for word, kind in chinese_words(run) if kind[0] in "nv" and len(word) > 1]
     words += re.findall(r"[a-z]{3,}", called)
     columns = {stem(folded(column.name.strip())) for column in table.columns}
-    return [one for one in dict.fromkeys(words) if is_chinese(one) == _is_chinese(table) and stem(one) not in columns]
+    return [
+        one
+        for one in dict.fromkeys(words)
+        if is_chinese(one) == is_table_in_chinese(table) and stem(one) not in columns
+    ]
 
 
 def _columns(table: DataTable) -> list[str]:
     """What its columns are called but those of numbers: a fee for fuel is near to expenses, and no name of them."""
     names = dict.fromkeys(column.name.strip() for column in table.columns if column.kind != "number")
-    return [one for one in names if one and is_chinese(one) == _is_chinese(table)]
-
-
-def _is_chinese(table: DataTable) -> bool:
-    return is_chinese(" ".join(column.name for column in table.columns))
+    return [one for one in names if one and is_chinese(one) == is_table_in_chinese(table)]
 
 
 def _values(table: DataTable) -> list[str]:
     """The texts of its columns; codes are in no language."""
     texts = dict.fromkeys(text for column in table.columns for text in column.texts)
-    return [one for one in texts if is_chinese(one) == _is_chinese(table) and not any(map(str.isdigit, one))][
+    return [one for one in texts if is_chinese(one) == is_table_in_chinese(table) and not any(map(str.isdigit, one))][
         :_MOST_TEXTS
     ]
 

@@ -190,6 +190,11 @@ def _beginnings(table: DataTable) -> frozenset[str]:
     return frozenset(begins)
 
 
+def is_table_in_chinese(table: DataTable) -> bool:
+    """Whether a table's columns have Chinese names."""
+    return is_chinese(" ".join(column.name for column in table.columns))
+
+
 def table_words(tables: Sequence[DataTable]) -> tuple[frozenset[str], tuple[str, ...]]:
     """The stems and the runs of Han that name the tables: in file name, sheet and caption."""
     said = " ".join(f"{table.title.rpartition('.')[0]} {table.label} {table.caption}" for table in tables)

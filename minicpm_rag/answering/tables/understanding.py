@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.computing import Computing
-from minicpm_rag.answering.tables.mentions import folded, may_name, table_words
+from minicpm_rag.answering.tables.mentions import folded, is_table_in_chinese, may_name, table_words
 from minicpm_rag.answering.tables.question_words import TextsWithin
 from minicpm_rag.library.ledger.table_queries import TableQuery
 from minicpm_rag.records import DataTable
@@ -71,7 +71,7 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
             one for pair, on in _joinable(tables) if (one := _Reading(question, pair, on, texts_within).understood())
         ]
     best = most_of(found)
-    alike = [one for one in best if _is_chinese(one.query.tables[0]) == is_chinese(question)]
+    alike = [one for one in best if is_table_in_chinese(one.query.tables[0]) == is_chinese(question)]
     best = alike or best
     return best if len(best) <= _MOST_CANDIDATES else []
 
@@ -129,10 +129,6 @@ def _with_whole_names(question: str, tables: Sequence[DataTable]) -> str:
     if len(names) != 1:
         return question
     return f"{question[: found.start('other')]}{names.pop()}{question[found.end('other') :]}"
-
-
-def _is_chinese(table: DataTable) -> bool:
-    return is_chinese(" ".join(column.name for column in table.columns))
 
 
 def _joinable(tables: Sequence[DataTable]) -> list[tuple[tuple[DataTable, DataTable], tuple[int, int]]]:

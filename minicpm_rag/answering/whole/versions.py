@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 from minicpm_rag.answering.named import called
 from minicpm_rag.records import DocumentRow
+from minicpm_rag.text.dates import years_in
 from minicpm_rag.text.terms import fold
 
 _OF_TITLE = re.compile(
@@ -19,7 +20,6 @@ _OF_TITLE = re.compile(
     r"|\b(?:draft|final|old|new|revised|updated|copy|signed)\b|\d+"
 )
 _SEPARATORS = re.compile(r"[\W_]+")
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 # What has changed, where nothing else is said of it
 _CHANGED = re.compile(
     r"(?:都|具体|主要){0,3}(?:有什么|有哪些|有何|有没有|有|的|做了(?:什么|哪些)|作了(?:什么|哪些))(?:主要|具体)?的?"
@@ -52,11 +52,11 @@ def versions(question: str, rows: Sequence[DocumentRow]) -> tuple[DocumentRow, .
     if _CHANGED.search(plain) is None or _SPOKEN_OF_VERSIONS.search(plain) is None:
         return ()
     name = _SEPARATORS.sub(" ", _BESIDE.sub(" ", _CHANGED.sub(" ", plain))).strip()
-    years = set(_YEAR.findall(plain))
+    years = years_in(plain)
     found = []
     for family in _families(rows):
         if len(years) > 1:
-            family = [row for row in family if years & set(_YEAR.findall(row.title))]
+            family = [row for row in family if years & years_in(row.title)]
         if len(family) == 2 and (not name or len(_called(name, family)) == 2):
             found.append(family)
     return tuple(found[0]) if len(found) == 1 else ()

@@ -27,6 +27,7 @@ from minicpm_rag.loaders.pdf.tables import FoundTable, table_in_grid, table_runs
 from minicpm_rag.loaders.writer import table_line
 from minicpm_rag.records import Heading, Table
 from minicpm_rag.text.scripts import is_wide
+from minicpm_rag.text.sections import SECTION_TITLE_ZH
 from minicpm_rag.text.table_headers import joined_header
 
 _BEGINS_ITEM = re.compile(
@@ -36,10 +37,6 @@ _BEGINS_ITEM = re.compile(
 # What is before a heading's words: its number says its level.
 _NUMBERED = re.compile(
     r"(?:(\d{1,2}(?:\.\d{1,2}){0,5})\.?|([A-Z])\.|(第.{1,4}[章编編])|(第.{1,4}[节節])|([一二三四五六七八九十]{1,3}、))\s*\S"
-)
-# The title of a section in a Chinese document, which need not look different.
-_SECTION = re.compile(
-    r"(?:[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十百\d]{1,4}[章节])\s*[^\s。，；：:,;]{2,20}"
 )
 _BULLETS = frozenset("•·●▪◆■◦○►☐☒☑")
 _SENTENCE_END = frozenset("。！？；.!?;:：")
@@ -216,7 +213,7 @@ class _Style:
         size = min(line.size for line in lines) / self.size
         numbered = _NUMBERED.match(text)
         large = size >= _HEADING_SIZE and len(text) <= _HEADING_CHARACTERS
-        is_section = len(lines) == 1 and size > _SMALLEST and _SECTION.fullmatch(text)
+        is_section = len(lines) == 1 and size > _SMALLEST and SECTION_TITLE_ZH.fullmatch(text)
         if not large and not is_section and not self._stands_out(lines, text, size, apart=apart):
             return 0
         if (text[-1] == "." and not numbered) or text[0] in _BULLETS or _CAPTION.match(text):

@@ -6,14 +6,12 @@ import re
 from typing import Any
 
 from minicpm_rag.loaders.word.runs import W, is_on
+from minicpm_rag.text.sections import SECTION_TITLE_ZH
 
 _MOST_BOLD = 0.4  # share of a document's characters: where more are bold, boldness says nothing
 _LONGEST = 60  # characters
 _MOST_WORDS = 12
 _ENDS_SENTENCE = "。；;，,、：:.!?！？"
-_SECTION = re.compile(
-    r"(?:[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十百\d]{1,4}[章节])\s*[^\s。，；：:,;]{2,20}"
-)
 _CHAPTER = re.compile(r"第.{1,4}[章編编]")
 _DECIMAL = re.compile(r"\d{1,2}((?:\.\d{1,2}){0,4})[.\s、]")
 
@@ -34,7 +32,7 @@ def level_by_look(paragraph: Any, text: str, *, by_bold: bool) -> int:
     if not any(map(str.isalpha, text)) or len(text) > _LONGEST or len(text.split()) > _MOST_WORDS or "\n" in text:
         return 0
     in_bold = by_bold and text[-1] not in _ENDS_SENTENCE and "\t" not in text and _all_bold(paragraph)
-    if not in_bold and not _SECTION.fullmatch(text):
+    if not in_bold and not SECTION_TITLE_ZH.fullmatch(text):
         return 0
     decimal = _DECIMAL.match(text)
     return 1 if _CHAPTER.match(text) else 2 + (decimal.group(1).count(".") if decimal else 0)
