@@ -32,7 +32,7 @@ from minicpm_rag.records import Chunk, ChunkSize, IngestProgress, NewDocument
 LONGEST_LINE = 1 << 29  # bytes of one document; a file that claims more is not one of ours
 LONGEST_SIGNS = 1 << 22  # bytes of one chunk: 8,192 tokens of 4,096 numbers
 
-# What reading a file that is none of ours raises
+# What reading a file that is no export of ours raises
 _DAMAGED = (
     EOFError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, AttributeError, RecursionError,
 )  # fmt: skip
@@ -73,17 +73,7 @@ def import_file(
                 people.make_private(connection, kb_id, maker)
     except FileNotFoundError as exc:
         raise LibraryError("indexing.no_export", file=file) from exc
-    except (
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ) as exc:
+    except (OSError, *_DAMAGED) as exc:
         why = reason_of(exc) if isinstance(exc, OSError) else Message("system.words", words=repr(exc))
         raise LibraryError("indexing.bad_export", file=file, why=why) from exc
 

@@ -21,7 +21,6 @@ _SCALES = {
 }  # fmt: skip
 _CHINESE_NUMERAL = re.compile(r"[〇零一二两三四五六七八九十百千万亿]+")
 _LONGEST_NUMERAL = 40  # characters; 亿 fifty times over is more than a float holds
-_NUMERAL = re.compile(r"[\d._〇零一二两三四五六七八九十百千万亿]+")
 _WORDS_OF_NUMERALS = frozenset(["一", "零", "万", "百", "千", "亿", "万一", "千万", "百万", "万千", "千百", "一一"])
 _CHINESE_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {
     "〇": 0,

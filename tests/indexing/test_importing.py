@@ -6,7 +6,7 @@ import json
 import stat
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from library_parts import KB, done, ingest, opened, remove, write_files
 
 from minicpm_rag import indexing as worker
 from minicpm_rag.errors import LibraryError
-from minicpm_rag.indexing import owner
+from minicpm_rag.indexing import importing, owner
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import jobs
 from minicpm_rag.library.originals import upload_path
+from minicpm_rag.records import IngestProgress
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -96,6 +97,24 @@ def test_a_changed_export_is_refused_and_nothing_is_written(name: str, exported:
         assert library.knowledge_bases() == []
         files = write_files(tmp_path / "more", 1)  # the worker lives on
         assert {verdict.status for verdict in ingest(library, *files).values()} == {"indexed"}
+
+
+def test_an_import_whose_name_is_taken_meanwhile_leaves_nothing(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path / "second") as library:
+        read = importing._Import.documents
+
+        def read_while_another_is_named(self: Any, archive: zipfile.ZipFile) -> Iterator[IngestProgress]:
+            yield from read(self, archive)
+            library.create("gift")
+
+        monkeypatch.setattr(importing._Import, "documents", read_while_another_is_named)
+        with pytest.raises(LibraryError, match="gift"):
+            done(library, worker.submit_import(library, changed(exported, nothing)))
+        assert [one.documents for one in library.knowledge_bases()] == [0]
+        with library.ledger.reading() as connection:
+            assert connection.execute("SELECT count(*) FROM knowledge_bases WHERE name IS NULL").fetchone()[0] == 0
 
 
 def test_no_stored_source_leads_out_of_the_home_folder(tmp_path: Path) -> None:

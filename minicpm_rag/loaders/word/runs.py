@@ -16,7 +16,6 @@ TEXT_BOX = f"{W}txbxContent"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath"
 _LINES_OF_MATH = f"{_MATH}Para"
-_W14 = "{http://schemas.microsoft.com/office/word/2010/wordml}"
 SKIPPED = frozenset(
     [f"{W}del", f"{W}moveFrom", f"{W}instrText", f"{W}delText", f"{W}rt", f"{W}rPr", f"{W}pPr", f"{W}sdtPr", FALLBACK]
 )
