@@ -116,28 +116,13 @@ def quoted(
         _told(one, statements, library, page_text, style) if one.has_evidence else None
         for one, statements in zip(found, chosen, strict=True)
     ]
-    nothing = text(language, Message("answering.part_without_evidence"))
-    computations = tuple(one for answer in told if answer is not None for one in answer.computations)
     if is_table:
-        names = list(dict.fromkeys(one.part.name for one in found))
-        subject = text(language, Message("answering.compared_subject"))
-        yield composed.add(f"| {' | '.join(map(cell, (subject, *names)))} |\n{'| --- ' * (len(names) + 1)}|")
-        for one, answer in zip(found, told, strict=True):
-            if one.part.name == names[0]:
-                yield composed.add(f"\n| {cell(one.part.aspect)} | ")
-            yield from _in_a_cell(composed, answer, nothing)
-            yield composed.add(" | " if one.part.name != names[-1] else " |")
+        yield from _in_a_table(composed, found, told, language)
     else:
         for places in together:
             asked = ("" if language == "zh" else " ").join(found[place].part.shown for place in places)
-            yield composed.add(f"{chr(10) * 2 if composed.answer.text else ''}**{asked}**\n\n")
-            answers = [told[place] for place in places]
-            said = [one for one in answers if one is not None and (one.text or len(places) == 1)]
-            if not said:
-                yield composed.add(nothing)
-            for number, answer in enumerate(said):
-                yield composed.add("\n" if number else "")
-                yield composed.add_cited(answer.text, answer.citations, answer.documents)
+            yield from _under_a_head(composed, asked, [told[place] for place in places], language)
+    computations = tuple(one for answer in told if answer is not None for one in answer.computations)
     seconds = begun.seconds | {"generate": time.monotonic() - began}
     is_all_computed = all(one.computed is not None for one in found)
     mode = "computed" if is_all_computed else "extractive"
@@ -277,10 +262,37 @@ def _place(found: Found, one: Excerpt) -> object:
     return metadata.get(DOCUMENT_ID), metadata.get(PAGE), start + one.statement.start
 
 
-def _in_a_cell(composed: Composed, answer: Answer | None, nothing: str) -> Iterator[AnswerEvent]:
+def _in_a_table(
+    composed: Composed, found: Sequence[Found], told: Sequence[Answer | None], language: Language
+) -> Iterator[AnswerEvent]:
+    """A row for each aspect, a column for each thing that it is asked of."""
+    names = list(dict.fromkeys(one.part.name for one in found))
+    subject = text(language, Message("answering.compared_subject"))
+    yield composed.add(f"| {' | '.join(map(cell, (subject, *names)))} |\n{'| --- ' * (len(names) + 1)}|")
+    for one, answer in zip(found, told, strict=True):
+        if one.part.name == names[0]:
+            yield composed.add(f"\n| {cell(one.part.aspect)} | ")
+        yield from _in_a_cell(composed, answer, language)
+        yield composed.add(" | " if one.part.name != names[-1] else " |")
+
+
+def _under_a_head(
+    composed: Composed, asked: str, answers: Sequence[Answer | None], language: Language
+) -> Iterator[AnswerEvent]:
+    """The answers of one or several parts under the questions that they answer."""
+    yield composed.add(f"{chr(10) * 2 if composed.answer.text else ''}**{asked}**\n\n")
+    said = [one for one in answers if one is not None and (one.text or len(answers) == 1)]
+    if not said:
+        yield composed.add(text(language, Message("answering.part_without_evidence")))
+    for number, answer in enumerate(said):
+        yield composed.add("\n" if number else "")
+        yield composed.add_cited(answer.text, answer.citations, answer.documents)
+
+
+def _in_a_cell(composed: Composed, answer: Answer | None, language: Language) -> Iterator[AnswerEvent]:
     """An answer on one line: its cited sentences one after the other."""
     if answer is None or not answer.citations:
-        yield composed.add(nothing)
+        yield composed.add(text(language, Message("answering.part_without_evidence")))
         return
     for place, citation in enumerate(answer.citations):
         sentence = answer.text[citation.sentence_start : citation.sentence_end]

@@ -114,18 +114,17 @@ def write(
         )
         return
     answer = draft.answer(begun)
-    if not draft.is_stopped:
-        chosen = []
-        if has_evidence:
-            chosen = excerpts(question, prompt.documents, readings, similarity=similarity, threshold=threshold)
-        language = writer.style.language_for(question)
-        for part, citations in (
-            *_remarks(draft, answer, language),
-            *_quotes_below(answer, chosen, writer.page_text, language),
-        ):
-            before = "\n" if citations else "\n\n"
-            yield Text(before + part)
-            answer = _with_part(answer, before, part, citations)
+    if draft.is_stopped:
+        yield answer
+        return
+    chosen = []
+    if has_evidence:
+        chosen = excerpts(question, prompt.documents, readings, similarity=similarity, threshold=threshold)
+    language = writer.style.language_for(question)
+    for part, citations in (*_remarks(draft, answer, language), *_quotes_below(answer, chosen, writer, language)):
+        before = "\n" if citations else "\n\n"
+        yield Text(before + part)
+        answer = _with_part(answer, before, part, citations)
     yield answer
 
 
@@ -252,18 +251,16 @@ def _remarks(draft: _Draft, answer: Answer, language: Language) -> Iterator[_Par
         yield text(language, Message("answering.across_languages")), []
 
 
-def _quotes_below(
-    answer: Answer, chosen: Sequence[Excerpt], page_text: PageText | None, language: Language
-) -> Iterator[_Part]:
+def _quotes_below(answer: Answer, chosen: Sequence[Excerpt], writer: Writer, language: Language) -> Iterator[_Part]:
     """The statements that answer, where the answer quotes none of them; else those of documents it does not cite."""
-    quotes, citations = quotes_of(chosen, answer.documents, page_text)
+    quotes, citations = quotes_of(chosen, answer.documents, writer.page_text)
     if quotes and not any(_overlap(one, other) for one in answer.citations for other in citations):
         yield text(language, Message("answering.documents_say")), []
         yield quotes, citations
     elif others := _of_other_documents(chosen, answer.citations, answer.documents):
         # Of five projects with five leaders the model may name one at random.
         yield text(language, Message("answering.other_documents_say")), []
-        yield quotes_of(others, answer.documents, page_text, with_names=True)
+        yield quotes_of(others, answer.documents, writer.page_text, with_names=True)
 
 
 class Thinking:

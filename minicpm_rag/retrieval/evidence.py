@@ -203,13 +203,7 @@ def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: fl
     foreign = {id(one) for one in candidates if is_in_chinese(one.document.page_content) != is_chinese}
     # A text in the question's own language is nearer to it whatever it says: one in the other has rivals of its like.
     alike = [one for one in rivals if id(one) in foreign] or rivals
-    by_chance = {
-        is_foreign: (
-            _mean_of_best(one.dense_score for one in others if one.dense_score is not None),
-            _mean_of_best(one.closeness for one in others if one.closeness is not None),
-        )
-        for is_foreign, others in ((True, alike), (False, rivals))
-    }
+    by_chance = {True: _near_by_chance(alike), False: _near_by_chance(rivals)}
     read = [one for one in candidates if one.reading is not None]
     asks_for_a_place = any(match.stands_in(one.document) for one in candidates)  # of words that it quotes
     nothing_answers = bool(read) and not asks_for_a_place and max(map(_read_odds, read)) < NO_ANSWER
@@ -234,6 +228,15 @@ def features(candidates: Sequence[Candidate], match: QuestionMatch, readable: fl
         for cosine_by_chance, closeness_by_chance in [by_chance[id(one) in foreign]]
         for cosine in [one.dense_score or 0.0 if match.asks_for_something else 0.0]
     ]
+
+
+def _near_by_chance(rivals: Iterable[Candidate]) -> tuple[float, float]:
+    """The cosine and the closeness that passages on other subjects have."""
+    others = list(rivals)
+    return (
+        _mean_of_best(one.dense_score for one in others if one.dense_score is not None),
+        _mean_of_best(one.closeness for one in others if one.closeness is not None),
+    )
 
 
 def _mean_of_best(values: Iterable[float]) -> float:
