@@ -39,11 +39,10 @@ _NAMES = [tuple(line.split()) for line in _PARTIES_TEXT.strip().splitlines()]
 _OTHERS: Mapping[str, tuple[str, ...]] = {
     name: tuple(other for other in names if other != name) for names in _NAMES for name in names if len(names) > 1
 }
-_NAME = re.compile(
-    "|".join(
-        name if is_chinese(name) else rf"\b{name}(?=s?\b|')" for name in sorted(_OTHERS, key=lambda one: -len(one))
-    )
-)
+_LONGEST_FIRST = sorted(_OTHERS, key=len, reverse=True)
+_CHINESE = "|".join(filter(is_chinese, _LONGEST_FIRST))
+_ENGLISH = "|".join(name for name in _LONGEST_FIRST if not is_chinese(name))
+_NAME = re.compile(rf"{_CHINESE}|\b(?:{_ENGLISH})(?=s?\b|')")
 
 
 def in_its_words(question: str, count: Count) -> str:
