@@ -51,9 +51,9 @@ _UNDER_THOUSAND = (
     rf"|{_UNDER_HUNDRED})"
 )
 # A number in words: "fourteen", "twenty-five", "two hundred and fifty", "twenty thousand". Of "between one thousand and
-# two thousand" each is one.
+# two thousand" each is one. The first letters rule out most words by one look.
 ENGLISH_NUMBER = (
-    rf"\b(?:(?:{_UNDER_THOUSAND}|an?|one)[ -](?:{_LARGE})"
+    rf"\b(?=[adefnost])(?:(?:{_UNDER_THOUSAND}|an?|one)[ -](?:{_LARGE})"
     rf"(?:,?(?: and)? {_UNDER_THOUSAND}\b(?! (?:hundred|{_LARGE})\b))?"
     rf"|{_UNDER_THOUSAND}|dozen)\b"
 )
