@@ -296,9 +296,11 @@ def attention(
                              "BLOCK_D": width, **launch_options(qkv.device)}  # fmt: skip
     row_bytes = width * qkv.element_size()  # of keys as they are multiplied
     if rows == 1:
+        cached_bytes = width * cache.keys.element_size()  # of keys as they are loaded
+        warps = min(4, max(1, cached_bytes // 64))
         vector_attention_kernel[(programs, splits)](
-            *common, state.blocks.shape[1], weights.attention_multiplier,
-            INT8=cache.quantized, num_warps=2 if row_bytes <= 128 else 4, **sizes,
+            *common, state.blocks.shape[1], weights.attention_multiplier, INT8=cache.quantized,
+            ROWS=min(BLOCK, warps * 512 // cached_bytes), num_warps=warps, **sizes,
         )  # fmt: skip
     else:
         attention_kernel[(programs, splits)](

@@ -9,7 +9,10 @@ it has loaded, as in `vector`:
     token 1                                      [8 numbers]  ...   the same numbers of q
 
 and the keys and values of a program's first block, which usually is its only one, are in registers before the kernel
-before has ended.
+before has ended. Each row of lanes keeps a softmax of the tokens that it has seen; these are merged after the last
+block, so that no block waits for numbers of other threads.
+
+Shapes below: [n, t, d] are the rows of lanes, the tokens of each in a block, and a head's numbers.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call,no-any-return"
@@ -43,17 +46,17 @@ def _rotated(halves, cos, sin, d, D: tl.constexpr):
 
 @triton.jit
 def _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, table_ptr, number, old, head, d, factor, H: tl.constexpr,
-           D: tl.constexpr, KV_BLOCK: tl.constexpr, INT8: tl.constexpr):  # fmt: skip
-    """Keys and values [n, d] of a block's cached tokens, what to multiply them with [n], and a mask [n]."""
-    n = tl.arange(0, KV_BLOCK)
-    here = number * KV_BLOCK + n < old
+           D: tl.constexpr, KV_BLOCK: tl.constexpr, ROWS: tl.constexpr, INT8: tl.constexpr):  # fmt: skip
+    """Keys and values [n, t, d] of a block's cached tokens, what to multiply them with [n, t], and a mask [n, t]."""
+    token = tl.arange(0, ROWS)[:, None] + ROWS * tl.arange(0, KV_BLOCK // ROWS)[None, :]
+    here = number * KV_BLOCK + token < old
     block = tl.load(table_ptr + number, mask=number * KV_BLOCK < old, other=0).to(tl.int64)
-    place = (block * H + head) * KV_BLOCK + n
-    mask = here[:, None] & (d < D)[None, :]
-    k = tl.load(k_ptr + place[:, None] * D + d[None, :], mask=mask, other=0)
-    v = tl.load(v_ptr + place[:, None] * D + d[None, :], mask=mask, other=0)
-    k_scale = tl.full([KV_BLOCK], factor, tl.float32)
-    v_scale = tl.full([KV_BLOCK], 1.0, tl.float32)
+    place = (block * H + head) * KV_BLOCK + token
+    mask = here[:, :, None] & (d < D)[None, None, :]
+    k = tl.load(k_ptr + place[:, :, None] * D + d[None, None, :], mask=mask, other=0)
+    v = tl.load(v_ptr + place[:, :, None] * D + d[None, None, :], mask=mask, other=0)
+    k_scale = tl.full(token.shape, factor, tl.float32)
+    v_scale = tl.full(token.shape, 1.0, tl.float32)
     if INT8:
         k_scale *= tl.load(k_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
         v_scale *= tl.load(v_scale_ptr + place, mask=here, other=0.0).to(tl.float32)
@@ -62,22 +65,25 @@ def _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, table_ptr, number, old, head,
 
 @triton.jit
 def _attend(q, k, v, k_scale, v_scale, mask, best, total, mixed):
-    """One update of online softmax, in base 2: see `attention`; here for one row, without its dimension."""
-    scores = tl.sum(q[None, :] * whole(k), axis=1) * k_scale
+    """One update of online softmax, in base 2, for each row of lanes: `best` and `total` [n], `mixed` [n, d]."""
+    scores = tl.sum(q[None, None, :] * whole(k), axis=2) * k_scale
     scores = tl.where(mask, scores, -1e30)
-    new_best = tl.maximum(best, tl.max(scores, axis=0))
-    weights = tl.where(mask, tl.exp2(scores - new_best), 0.0)
+    new_best = tl.maximum(best, tl.max(scores, axis=1))
+    weights = tl.where(mask, tl.exp2(scores - new_best[:, None]), 0.0)
     shrink = tl.exp2(best - new_best)
-    mixed = mixed * shrink + tl.sum((weights * v_scale)[:, None] * whole(v), axis=0)
-    return new_best, total * shrink + tl.sum(weights, axis=0), mixed
+    mixed = mixed * shrink[:, None] + tl.sum((weights * v_scale)[:, :, None] * whole(v), axis=1)
+    return new_best, total * shrink + tl.sum(weights, axis=1), mixed
 
 
 @triton.jit
 def vector_attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos_ptr, sin_ptr, slots_ptr, length_ptr,
                             table_ptr, partial_ptr, sums_ptr, table_width, scaling, H: tl.constexpr, D: tl.constexpr,
-                            KV_BLOCK: tl.constexpr, INT8: tl.constexpr, SPLITS: tl.constexpr, BLOCK_D: tl.constexpr,
-                            PDL: tl.constexpr):  # fmt: skip
-    """qkv [sequences, 3 H D] -> `partial` and `sums` of each split; the arguments are those of `attention_kernel`."""
+                            KV_BLOCK: tl.constexpr, ROWS: tl.constexpr, INT8: tl.constexpr, SPLITS: tl.constexpr,
+                            BLOCK_D: tl.constexpr, PDL: tl.constexpr):  # fmt: skip
+    """qkv [sequences, 3 H D] -> `partial` and `sums` of each split; the arguments are those of `attention_kernel`.
+
+    ROWS is how many rows of lanes the program has: so many tokens' keys are loaded at once, 16 bytes a lane.
+    """
     start_next(PDL)
     sequence = tl.program_id(0) // H
     head = tl.program_id(0) % H
@@ -96,7 +102,7 @@ def vector_attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos
     end = tl.minimum(blocks, first + part)
     factor = scaling * 1.4426950408889634  # softmax in base 2
     k, v, k_scale, v_scale, here = _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, table_ptr, first, old, head, d,
-                                          factor, H, D, KV_BLOCK, INT8)  # fmt: skip
+                                          factor, H, D, KV_BLOCK, ROWS, INT8)  # fmt: skip
     cos = tl.load(cos_ptr + old * D + d, mask=d < D, other=0.0)
     sin = tl.load(sin_ptr + old * D + d, mask=d < D, other=0.0)
     new_block = tl.load(table_ptr + old // KV_BLOCK).to(tl.int64)
@@ -109,14 +115,18 @@ def vector_attention_kernel(qkv_ptr, k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, cos
     new_v = tl.load(row + 2 * H * D + d, mask=new, other=0.0)
     tl.debug_barrier()
     q = _rotated(query, cos, sin, d, D).to(dtype).to(tl.float32)
-    best = -1e30
-    total = 0.0
-    mixed = tl.zeros([BLOCK_D], tl.float32)
-    best, total, mixed = _attend(q, k, v, k_scale, v_scale, here, best, total, mixed)
+    bests = tl.full([ROWS], -1e30, tl.float32)
+    totals = tl.zeros([ROWS], tl.float32)
+    sums = tl.zeros([ROWS, BLOCK_D], tl.float32)
+    bests, totals, sums = _attend(q, k, v, k_scale, v_scale, here, bests, totals, sums)
     for number in tl.range(first + 1, end):
         k, v, k_scale, v_scale, here = _block(k_ptr, v_ptr, k_scale_ptr, v_scale_ptr, table_ptr, number, old, head, d,
-                                              factor, H, D, KV_BLOCK, INT8)  # fmt: skip
-        best, total, mixed = _attend(q, k, v, k_scale, v_scale, here, best, total, mixed)
+                                              factor, H, D, KV_BLOCK, ROWS, INT8)  # fmt: skip
+        bests, totals, sums = _attend(q, k, v, k_scale, v_scale, here, bests, totals, sums)
+    best = tl.max(bests, axis=0)  # the rows of lanes together
+    shares = tl.exp2(bests - best)
+    total = tl.sum(totals * shares, axis=0)
+    mixed = tl.sum(sums * shares[:, None], axis=0)
 
     if split == last:  # the new token's own, as the last split has the fewest blocks
         new_k = _rotated(new_key, cos, sin, d, D).to(dtype)
