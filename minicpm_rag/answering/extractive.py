@@ -21,7 +21,7 @@ from minicpm_rag.records import (
     Similarity,
 )
 from minicpm_rag.retrieval.rivals import speaks_of_rival
-from minicpm_rag.text.ages import ages_asked, is_for_ages
+from minicpm_rag.text.ages import ages_asked, is_for_ages, names_person
 from minicpm_rag.text.comparisons import asks_for_list, own_terms, sides
 from minicpm_rag.text.corrections import stands_in, taken_back
 from minicpm_rag.text.questions import CHINESE_FUNCTION_CHARACTERS, content_terms, is_content
@@ -204,7 +204,7 @@ def _in_sections_meant(question: str, chosen: Sequence[Scored]) -> list[Scored]:
 
 
 def _for_their_age(question: str, heard: Sequence[Scored]) -> list[Scored]:
-    """Those heard that are for persons of the age which the question speaks of, and share its words."""
+    """Those heard that share the question's words and are for the age that it speaks of, or for others that it names."""
     if not (ages := ages_asked(question)):
         return []
     least = _OF_BEST * max(found.overlap for found in heard)
@@ -212,7 +212,10 @@ def _for_their_age(question: str, heard: Sequence[Scored]) -> list[Scored]:
         found
         for found in heard
         if found.overlap >= max(least, _LEAST_SHARED)
-        and is_for_ages(ages, found.one.statement.text, found.one.statement.header)
+        and (
+            is_for_ages(ages, found.one.statement.text, found.one.statement.header)
+            or names_person(question, found.one.statement.text)
+        )
     ]
 
 

@@ -42,6 +42,7 @@ _OF_PERSONS = re.compile(
     r"|concessions?|primary|secondary|age[ds]?|years? old|yrs?)\b"
     r"|岁|年龄|儿童|小孩|成人|老人|老年|长者|学生|青少年|少年|幼儿|婴"
 )
+_OF_AGE = re.compile(r"age|years|yr|岁|年龄|young")
 # 70岁以上12元, "under 12s go free": a limit beside a price
 _BOUND = re.compile(
     r"(?<![\d.-])(?P<n>\d{1,3})\s*(?:周?岁)?(?:及|或)?(?:(?P<over>以上)|以下|以内)"
@@ -93,13 +94,25 @@ def for_ages(question: str, rows: Sequence[tuple[str, str]]) -> list[bool]:
     """
     if not (ages := ages_asked(question)):
         return [True] * len(rows)
-    told = [is_for_ages(ages, row, header) if header else None for header, row in rows]
+    told = [
+        (True if names_person(question, row) else is_for_ages(ages, row, header)) if header else None
+        for header, row in rows
+    ]
     fitting = {header for (header, _), one in zip(rows, told, strict=True) if one}
     left = {header for (header, _), one in zip(rows, told, strict=True) if one is None}
     return [
         not header or (one is True if header in fitting else one is None or header not in left)
         for (header, _), one in zip(rows, told, strict=True)
     ]
+
+
+def names_person(question: str, text: str) -> bool:
+    """Whether a row or sentence names such persons as the question does: adults beside a six-year-old."""
+    said, asked = (
+        {word.group().rstrip("s") for word in _OF_PERSONS.finditer(fold(one)) if not _OF_AGE.match(word.group())}
+        for one in (text, question)
+    )
+    return not said.isdisjoint(asked)
 
 
 def _said(plain: str) -> list[str]:

@@ -18,6 +18,7 @@ FILES = {
     "夜校选课.csv": "课程,导师,学费（元）\n篆刻,邬先生,240\n手语,房女士,免费\n裱画,邬先生,310\n",
     "Tandem kayaks.csv": "Kayak,Seats,Rudders,Fee per day (EUR)\nTern,2,1,34\nGull,1,0,22\nHeron,2,2,41\n",
     "Evening talks.csv": "Talk,Speaker,Fee (EUR)\nPeat,Ivo Stern,6\nMoss,Ada Flint,free\nFern,Ivo Stern,8\n",
+    "Ferry fares.csv": "Passenger,Ferry (EUR)\nAdult,8\nChild (4-14),5.5\nDog,\n",
 }
 
 
@@ -37,6 +38,9 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("东街班一共演多少场？", "场次合计：**11**"),
         ("全礼有几匹马？", "马匹合计：**6 匹**"),
         ("How many kayaks have two seats?", "**2** rows fit"),
+        ("What do two Terns and a Gull cost per day?", "**90 EUR**"),
+        ("How much do 3 adults and one child pay for the ferry?", "**29.5 EUR**"),
+        ("两份简礼和一份全礼一共多少钱？", "租金合计：**4,400 元**"),
         ("篆刻和裱画一共多少钱？", "学费合计：**550 元**"),
         ("简礼和全礼的租金加起来多少钱？", "租金合计：**3,500 元**"),
     ],
@@ -60,6 +64,15 @@ def test_rows_are_told_by_how_many_they_have_and_by_what_is_free(
     answer = chain.invoke(question)
     assert answer.mode == "computed", answer.text
     assert [row[0] for row in answer.computations[0].rows] == named
+
+
+@pytest.mark.parametrize("question", ["What do two adults and a dog pay for the ferry?", "两份简礼有几匹马？"])
+def test_nothing_is_added_up_where_a_price_is_missing_and_no_count_is_passed_over(
+    chain: AnswerChain, question: str
+) -> None:
+    answer = chain.invoke(question)
+    assert "16" not in answer.text
+    assert "**2 " not in answer.text
 
 
 @pytest.mark.parametrize("question", ["简礼有几个轿夫？", "How many paddles does the Gull have?"])

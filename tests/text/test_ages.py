@@ -64,6 +64,7 @@ def test_a_row_or_a_clause_is_for_the_ages_that_it_names(
         ("My father is 70. What does he pay?", [False, True, False]),
         ("My wife is 40. What does she pay?", [False, False, True]),
         ("What does a child pay?", [True, True, True]),
+        ("What do two adults and a six-year-old pay?", [True, False, True]),
     ],
 )
 def test_rows_for_other_ages_are_not_meant(question: str, meant: list[bool]) -> None:

@@ -104,13 +104,19 @@ def _is_named(said: str, tables: Sequence[DataTable]) -> bool:
 
 
 def _says_nothing(computed: Computed) -> bool:
-    """Whether no row was found by nothing but a time or a price of nothing, which many tables may be asked for."""
+    """Whether no row was found by nothing but a time or a price of nothing, or rows that are named have no number."""
     query = computed.query
-    if query is None or query.aggregate != "rows" or query.descending is not None or computed.result.rows:
+    if query is None:
+        return False
+    columns = [query.tables[one.field.table].columns[one.field.column] for one in query.conditions]
+    if query.aggregate == "sum" and len(columns) == 1:
+        (named,), (column,) = query.conditions, columns
+        is_each_row = column.kind == "text" and column.distinct == query.tables[named.field.table].rows
+        return named.operator == "in" and is_each_row and computed.counted < len(named.values)
+    if query.aggregate != "rows" or query.descending is not None or computed.result.rows:
         return False
     return all(
-        one.values == (0.0,) or query.tables[one.field.table].columns[one.field.column].kind == "date"
-        for one in query.conditions
+        one.values == (0.0,) or column.kind == "date" for one, column in zip(query.conditions, columns, strict=True)
     )
 
 

@@ -73,6 +73,8 @@ class Computing(Ranking):
             )
         if how_much is not None and (row := self._row_asked_by_both()) is not None:
             return self._shown((row, *measures))
+        if self.times and how_much is not None and len(measures) == 1:
+            return self._of("sum", measures, None)
         asks = how_much is not None or not re.search(r"[a-z]", self.text)  # in Chinese its name alone asks for a sum
         if asks and self.conditions and adds_up and self._is_of_many():
             return self._of("sum", measures, None)
@@ -85,9 +87,11 @@ class Computing(Ranking):
         spent = self._added_noun()
         if spent is not None and (total is not None or (how_much is not None and self.conditions) or group is not None):
             return self._of("sum", (spent,), group)
-        if total is not None:
-            if asks_for_money:
-                of_named = self._are_rows_named()  # prices of things that are named add up: 青禾和锦书一共多少钱
+        if total is not None or (self.times and how_much is not None):
+            if asks_for_money or self.times:
+                of_named = (
+                    bool(self.times) or self._are_rows_named()
+                )  # prices of things that are named add up: 青禾和锦书一共多少钱
                 money = [one for one in self._numeric() if self._is_money(one) and (of_named or self._adds_up(one))]
                 return self._of("sum", (money[0],), group) if len(money) == 1 else None
             if words.LONG.search(self._rest()):

@@ -398,6 +398,22 @@ class Conditions(QuestionWords):
             self.conditions.append(Condition(money[0], "in", (0.0,)))
             self.own += len(said.group())
 
+    def _counted_things(self) -> None:
+        """How many of the things that are named are to be paid for: "two adults and a child", 两个成人和一个儿童."""
+        found = []
+        for mention in self.values:
+            said = words.SO_MANY_OF.search(self.text[: mention.start])
+            if said is None or len(mention.values) != 1 or any(self.taken[said.start() : said.end()]):
+                continue
+            fields = [field for field in mention.fields if self._is_each_row(field)]
+            if len(fields) == 1:
+                number = words.count_of(said["n"] or said["n2"]) if said["n"] or said["n2"] else 1
+                found.append((said, Condition(fields[0], "in", mention.values), float(number)))
+        if any(number > 1 for _, _, number in found):
+            for said, _, _ in found:
+                self._mark(said.start(), said.end())
+            self.times = tuple((rows, number) for _, rows, number in found)
+
     def _used_up(self) -> None:
         """What is out of stock has nothing left in the column that counts it."""
         if words.USED_UP.search(self.text) and (field := self.hinted("stock")) is not None:

@@ -38,6 +38,7 @@ class QuestionWords:
     asks_most = False
     row_count: re.Match[str] | None = None
     counts = False
+    times: tuple[tuple[Condition, float], ...] = ()  # how many of a thing are asked for: "two adults and a child"
 
     def __init__(
         self, question: str, tables: tuple[DataTable, ...], on: tuple[int, int] | None, texts_within: TextsWithin

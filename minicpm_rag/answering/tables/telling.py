@@ -293,7 +293,10 @@ def _conditions_in_words(query: TableQuery, conditions: Sequence[Condition], lan
 def _condition_value(query: TableQuery, condition: Condition, value: str | float) -> str:
     column = query.tables[condition.field.table].columns[condition.field.column]
     if isinstance(value, str):
-        return value
+        times = next(
+            (number for rows, number in query.times if rows.field == condition.field and value in rows.values), 1
+        )
+        return value if times == 1 else f"{number_text(times)} × {value}"
     if column.kind in ("year", "month", "quarter"):
         return str(int(value))
     return number_text(value, column.unit)

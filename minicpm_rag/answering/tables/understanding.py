@@ -170,6 +170,7 @@ class _Reading(Computing):
         self._numbered()
         self._crossed()
         self._mentions()
+        self._counted_things()
         self._beside_columns()
         self._changed()
         self._owed()
@@ -179,6 +180,10 @@ class _Reading(Computing):
         query = self._query(top, in_total)
         if query is None or self._left_over() or not self._all_used(query):
             return None
+        if self.times:
+            if query.aggregate != "sum" or query.group is not None:
+                return None
+            query = replace(query, times=self.times)
         if (
             words.WORTH.search(self.text)
             and query.aggregate != "count"

@@ -109,6 +109,10 @@ HAS_BEFORE = (
     rf"|(?:[有带配设]|配有|设有|带有)(?P<n2>{_COUNT})[个张名间台辆只位]?)"
 )
 NO_BOUND_AFTER = r"(?! ?(?:or (?:more|fewer|less)|and (?:more|up)|及?以[上下内]|左右))"
+# How many of a thing, before its name
+SO_MANY_OF = re.compile(
+    rf"(?:^|(?<=\s))(?:(?P<n>{_COUNT})|an?)\s+$|(?<![第周\d零一二两三四五六七八九十百])(?P<n2>{_COUNT})[个位名张份台套件只间]$"
+)
 WHICH = re.compile(r"哪|什么|\b(?:which|what)\b")
 # What costs nothing
 FREE = re.compile(

@@ -78,6 +78,8 @@ class TableQuery:
     # A "difference" without is of two measures of one row: the price for adults and for children.
     part: tuple[Condition, ...] = ()
     inner: Literal["count", "sum", "mean"] = "sum"  # what a share, a difference or a ratio is of
+    # Of a "sum": how many times rows count, for two adults and a child; all other rows count once.
+    times: tuple[tuple[Condition, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -323,7 +325,11 @@ def _value(query: TableQuery) -> str:
         one, other = (_of_part(query, (condition,)) for condition in query.part)
         return f"1.0 * {one} / nullif({other}, 0), {one}, {other}"
     function = {"sum": "sum", "mean": "avg", "min": "min", "max": "max"}[query.aggregate]
-    return f"{function}({' + '.join(_number(query, field) for field in query.measures)})"
+    measured = " + ".join(_number(query, field) for field in query.measures)
+    if query.times:
+        cases = " ".join(f"WHEN {_condition(query, rows)} THEN {_literal(number)}" for rows, number in query.times)
+        measured = f"({measured}) * CASE {cases} ELSE 1 END"
+    return f"{function}({measured})"
 
 
 def _share(query: TableQuery) -> str:
