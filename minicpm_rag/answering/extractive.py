@@ -204,7 +204,7 @@ def _in_sections_meant(question: str, chosen: Sequence[Scored]) -> list[Scored]:
 
 
 def _for_their_age(question: str, heard: Sequence[Scored]) -> list[Scored]:
-    """Those heard that share the question's words and are for the age that it speaks of, or for others that it names."""
+    """Those heard that share the question's words and are for the age that it speaks of or others that it names."""
     if not (ages := ages_asked(question)):
         return []
     least = _OF_BEST * max(found.overlap for found in heard)

@@ -1,6 +1,7 @@
-"""Ask also by the abbreviation that a document explains once: "warden on call (WOC)", 管理委员会（以下简称“管委会”）.
+"""Ask also by the abbreviation of a name: "warden on call (WOC)", 管理委员会（以下简称“管委会”）, AL-200.
 
-After the explanation the document writes only the abbreviation. Knows a question and passages.
+A document that explains one writes only the abbreviation afterwards; a price list writes codes, AL-200 for the
+"AirLeaf 200", that it never explains. Knows a question and passages.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ _IN_BRACKETS = re.compile(
 )
 _CALLED_ZH = re.compile(
     r"(?P<long>[^，,。；;、（(\n]{3,24})[（(](?:以下|下文|下称|后文)?(?:均|统)?(?:简称为?|称为?|下称)[:：]?[“\"「]?(?P<short>[^”\"」）)，,。]{2,10})[”\"」]?[）)]"
+)
+# "AirLeaf 200", "Air Leaf 200", and a code as people type it: "AL 200"
+_MODEL = re.compile(
+    r"(?<![A-Za-z-])(?:(?P<code>[A-Z]{2,4})[ -]?|(?P<name>[A-Z][a-z]{1,20}(?: ?[A-Z][a-z]{1,20}){1,2})[ -])"
+    r"(?P<number>\d{2,5}[A-Za-z]?)(?![A-Za-z0-9])"
 )
 _WORD = re.compile(r"[A-Za-z][\w'’-]*")
 
@@ -40,7 +46,7 @@ def with_abbreviations(question: str, passages: Sequence[str]) -> str:
                     if name[0] > "\u2fff"
                     else (f"{question[:end]} ({short}){question[end:]}")
                 )
-    return question
+    return _with_codes(question, passages)
 
 
 def _explained(passages: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -54,6 +60,23 @@ def _explained(passages: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
             long = fold(re.sub(r"[“”\"「」]", "", match["long"])).strip()
             if match["short"] != long:
                 yield match["short"], [long[at:] for at in range(len(long) - _LEAST_HAN + 1)]
+
+
+def _with_codes(question: str, passages: Sequence[str]) -> str:
+    """The question with codes in the place of models that it names in full and the passages do not: AL-200.
+
+    They stand in the place of the names, which no passage has a word of.
+    """
+
+    def code_of(match: re.Match[str]) -> str:
+        name, letters = fold(match.group()), match["code"] or "".join(filter(str.isupper, match["name"]))
+        if any(name in fold(passage) for passage in passages):
+            return match.group()
+        code = re.compile(rf"(?<![A-Za-z0-9-]){letters}[- ]?{match['number']}(?![A-Za-z0-9])")
+        found = {said.group() for passage in passages for said in code.finditer(passage)}
+        return found.pop() if len(found) == 1 else match.group()
+
+    return _MODEL.sub(code_of, question)
 
 
 def _initials_of(words: Sequence[str], short: str) -> str:

@@ -87,13 +87,14 @@ class Computing(Ranking):
         spent = self._added_noun()
         if spent is not None and (total is not None or (how_much is not None and self.conditions) or group is not None):
             return self._of("sum", (spent,), group)
-        if total is not None or (self.times and how_much is not None):
-            if asks_for_money or self.times:
-                of_named = (
-                    bool(self.times) or self._are_rows_named()
-                )  # prices of things that are named add up: 青禾和锦书一共多少钱
-                money = [one for one in self._numeric() if self._is_money(one) and (of_named or self._adds_up(one))]
-                return self._of("sum", (money[0],), group) if len(money) == 1 else None
+        if self.times or (total is not None and asks_for_money):
+            of_named = (
+                bool(self.times) or self._are_rows_named()
+            )  # 青禾和锦书一共多少钱: prices of what is named add up
+            money = [one for one in self._numeric() if self._is_money(one) and (of_named or self._adds_up(one))]
+            is_asked = total is not None or how_much is not None
+            return self._of("sum", (money[0],), group) if is_asked and len(money) == 1 else None
+        if total is not None:
             if words.LONG.search(self._rest()):
                 return None  # how long they are together is no number of rows
             return self._of("count", (), None) if self._totals_rows(total) and group is None else None
