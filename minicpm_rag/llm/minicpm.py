@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +26,10 @@ from minicpm_rag.errors import ModelError
 from minicpm_rag.llm.checkpoint.chat_format import THOUGHT, THOUGHT_END, ChatFormat, ChatPrompt, RenderedPrompt
 from minicpm_rag.llm.constraint import Constraint, Vocabulary
 from minicpm_rag.llm.generation import QueueingEngine, Sampling
-from minicpm_rag.llm.generation.queued import Queued
 from minicpm_rag.llm.generation.request import Cancel
 from minicpm_rag.llm.generation.text import TextGenerator, Thinking
-from minicpm_rag.llm.generation.transformers_engine import TransformersEngine
+from minicpm_rag.llm.loading import Loading, choose_engine, load
+from minicpm_rag.llm.streams import read_from_thread
 from minicpm_rag.llm.transformers_internals import attention_in_use
 from minicpm_rag.settings import MAX_NEW_TOKENS, THINKING_TOKENS
 
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# What decides which weights are loaded, and how
-_LOADING = ("device", "precision", "attention", "weights", "key_value_cache", "gpu_gigabytes")
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens", "seed")
 
 
@@ -59,9 +56,9 @@ class Running:
 
 @dataclass
 class _Loaded:
-    """A checkpoint in memory, which copies of its MiniCPM_LLM share; `place` says what it was loaded from, and how."""
+    """A checkpoint in memory, which copies of its MiniCPM_LLM share; `how` says from where, and how."""
 
-    place: tuple[Any, ...]
+    how: Loading
     tokenizer: Any
     chat_format: ChatFormat
     model: Any
@@ -117,70 +114,37 @@ class MiniCPM_LLM(LLM):
         """Load the folder, or use a `model`, `tokenizer` and `engine` that were made before."""
         fields = {"model_path": str(Path(model_path).expanduser()), **settings}
         super().__init__(**fields)
-        place = (self.model_path, *(getattr(self, name) for name in _LOADING))
-        if self.loaded is None or self.loaded.place != place or model is not None or engine is not None:
-            self.loaded = self._begin(place, model, tokenizer, engine)
+        how = Loading(
+            self.model_path,
+            device=self.device,
+            precision=self.precision,
+            attention=self.attention,
+            weights=self.weights,
+            key_value_cache=self.key_value_cache,
+            gpu_gigabytes=self.gpu_gigabytes,
+        )
+        if self.loaded is None or self.loaded.how != how or model is not None or engine is not None:
+            self.loaded = self._begin(how, model, tokenizer, engine)
         self._tokenizer, self._format = self.loaded.tokenizer, self.loaded.chat_format
         self._model, self._generator = self.loaded.model, self.loaded.generator
         self._end_tokens = self._find_end_tokens()
 
-    def _begin(self, place: tuple[Any, ...], model: Any, tokenizer: Any, engine: QueueingEngine | None) -> _Loaded:
+    def _begin(self, how: Loading, model: Any, tokenizer: Any, engine: QueueingEngine | None) -> _Loaded:
         from minicpm_rag.llm import checkpoint
 
         if model is None:
             checkpoint.locate(self.model_path)
         self._tokenizer = tokenizer or checkpoint.load_tokenizer(self.model_path)
         self._format = ChatFormat(self._tokenizer)
-        self._model = model if model is not None else self._load()
+        self._model = model if model is not None else load(how)
         window = checkpoint.context_tokens(self._model.config)
         rows = self._model.config.vocab_size if engine is None else None
-        generator = TextGenerator(engine or self._choose_engine(), self._tokenizer, window, rows)
-        return _Loaded(place, self._tokenizer, self._format, self._model, generator)
+        generator = TextGenerator(engine or choose_engine(how, self._model), self._tokenizer, window, rows)
+        return _Loaded(how, self._tokenizer, self._format, self._model, generator)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> MiniCPM_LLM:
         """A copy that shares the weights."""
         return self.model_copy()
-
-    def _load(self) -> Any:
-        from minicpm_rag.llm import checkpoint, decoding
-        from minicpm_rag.llm.checkpoint import placement
-
-        if placement.choose_device(self.device).startswith("cuda"):
-            decoding.prepare()
-        return checkpoint.load_model(
-            self.model_path,
-            device=self.device,
-            precision=self.precision,
-            attention=self.attention,
-            weights=self.weights,
-        )
-
-    def _choose_engine(self) -> QueueingEngine:
-        from minicpm_rag.llm import decoding
-        from minicpm_rag.llm.checkpoint import placement
-        from minicpm_rag.llm.decoding import processor
-
-        device = placement.choose_device(self.device)
-        weights: Any = placement.choose_weights(self.weights, device, self.precision)
-        if device.startswith("cuda") and decoding.supports(self._model, weights):
-            if self.attention == "eager":
-                _log.warning("attention %s has no effect: this GPU uses %s", self.attention, decoding.ATTENTION)
-            most = None if self.gpu_gigabytes is None else int(self.gpu_gigabytes * 1e9)
-            return decoding.GraphEngine(
-                self._model,
-                weights=weights,
-                cache=self.key_value_cache,
-                memory_bytes=most,
-                attention=self.attention,
-            )
-        if device.startswith("cuda") and weights != "full":
-            raise ModelError("llm.weights_need_engine", weights=weights)
-        for name, default in (("key_value_cache", "full"), ("gpu_gigabytes", None)):
-            if (value := getattr(self, name)) != default:
-                _log.warning("%s %s has no effect: transformers' own loop answers here", name, value)
-        if processor.serves(self._model) and self.attention == "sdpa":
-            return Queued(processor.ProcessorEngine(self._model))
-        return Queued(TransformersEngine(self._model))
 
     def _find_end_tokens(self) -> tuple[int, ...]:
         """Every token that ends an answer: generation_config.json may list several."""
@@ -375,7 +339,7 @@ class MiniCPM_LLM(LLM):
     ) -> AsyncIterator[GenerationChunk]:
         cancel = Cancel(kwargs.pop("cancel", None))
         texts = self._texts(prompt, stop, {**kwargs, "cancel": cancel})
-        async with contextlib.aclosing(_from_thread(texts, cancel)) as arriving:
+        async with contextlib.aclosing(read_from_thread(texts, cancel)) as arriving:
             async for text in arriving:
                 chunk = GenerationChunk(text=text)
                 if run_manager and text:
@@ -449,34 +413,3 @@ class _Rendered(PromptValue):
     def to_messages(self) -> list[BaseMessage]:
         """The prompt as one message."""
         return [HumanMessage(self.text)]
-
-
-async def _from_thread(texts: Iterator[str], cancel: Cancel) -> AsyncGenerator[str]:
-    """Iterate in a thread of its own: those of the event loop's pool could all be occupied by waiting requests.
-
-    Closing it, which cancelling the task does, sets `cancel`.
-    """
-    loop = asyncio.get_running_loop()
-    arrived: asyncio.Queue[str | BaseException | None] = asyncio.Queue()
-
-    def tell(item: str | BaseException | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the event loop was closed: nobody reads any more
-            loop.call_soon_threadsafe(arrived.put_nowait, item)
-
-    def work() -> None:
-        try:
-            for text in texts:
-                tell(text)
-        except BaseException as exc:
-            tell(exc)
-        else:
-            tell(None)
-
-    threading.Thread(target=work, name="minicpm-astream", daemon=True).start()
-    try:
-        while (item := await arrived.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        cancel.set()

@@ -1,17 +1,18 @@
 """Read a stream in a thread of its own, so that its reader can leave while nothing arrives; here, a model's text.
 
-`read_in_thread` reads any stream. `stream_text` reads MiniCPM_LLM, a RemoteLLM or any other LangChain model.
-Knows no passages and no citations.
+`read_in_thread` reads any stream, `read_from_thread` does so for an event loop. `stream_text` reads MiniCPM_LLM, a
+RemoteLLM or any other LangChain model. Knows no passages and no citations.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, Union
 
@@ -84,6 +85,37 @@ def read_in_thread(
             yield item
     finally:
         left.set()
+
+
+async def read_from_thread(texts: Iterator[str], cancel: threading.Event) -> AsyncGenerator[str]:
+    """Iterate in a thread of its own: those of the event loop's pool could all be occupied by waiting requests.
+
+    Closing it, which cancelling the task does, sets `cancel`.
+    """
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Queue[str | BaseException | None] = asyncio.Queue()
+
+    def tell(item: str | BaseException | None) -> None:
+        with suppress(RuntimeError):  # the event loop was closed: nobody reads any more
+            loop.call_soon_threadsafe(arrived.put_nowait, item)
+
+    def work() -> None:
+        try:
+            for text in texts:
+                tell(text)
+        except BaseException as exc:
+            tell(exc)
+        else:
+            tell(None)
+
+    threading.Thread(target=work, name="minicpm-astream", daemon=True).start()
+    try:
+        while (item := await arrived.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        cancel.set()
 
 
 def stream_text(

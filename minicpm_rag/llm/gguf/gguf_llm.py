@@ -17,6 +17,7 @@ from minicpm_rag.llm.generation.text import TextGenerator
 from minicpm_rag.llm.gguf.engine import GgufEngine, Schema
 from minicpm_rag.llm.gguf.process import LlamaProcess, Load
 from minicpm_rag.llm.gguf.tokenizer import GgufTokenizer
+from minicpm_rag.llm.loading import Loading
 from minicpm_rag.llm.minicpm import MiniCPM_LLM, Running, _Loaded
 from minicpm_rag.models import hardware
 from minicpm_rag.models.gguf import GgufFile, find_gguf, read_gguf
@@ -40,7 +41,7 @@ class GgufLLM(MiniCPM_LLM):
         """Start llama.cpp and load the file."""
         super().__init__(model_path, **settings)
 
-    def _begin(self, place: tuple[Any, ...], model: Any, tokenizer: Any, engine: Any) -> _Loaded:
+    def _begin(self, how: Loading, model: Any, tokenizer: Any, engine: Any) -> _Loaded:
         path = find_gguf(Path(self.model_path)) or Path(self.model_path)
         file = read_gguf(path)
         trained = file.context_tokens or USUAL_CONTEXT_TOKENS
@@ -58,7 +59,7 @@ class GgufLLM(MiniCPM_LLM):
         generator = TextGenerator(
             Queued(GgufEngine(process, self._tokenizer.within_text)), self._tokenizer, context, len(self._tokenizer)
         )
-        return _Loaded(place, self._tokenizer, self._format, _Served(file, process), generator)
+        return _Loaded(how, self._tokenizer, self._format, _Served(file, process), generator)
 
     def _find_end_tokens(self) -> tuple[int, ...]:
         """The file's end token and the chat format's; llama.cpp knows more of them itself."""
