@@ -41,7 +41,7 @@ def test_home_is_shared_by_all_working_folders(monkeypatch: pytest.MonkeyPatch, 
     assert before.is_absolute()
 
 
-def test_key_is_not_shown() -> None:
+def test_an_api_key_is_not_shown() -> None:
     settings = load_settings(llm_api_key="sk-secret")
     assert "sk-secret" not in repr(settings)
 

@@ -78,7 +78,7 @@ def test_search_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert " #1 " in out and max(map(len, out.split("Score  ")[1].splitlines())) < 140
 
 
-def test_search_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_prints_json_with_the_fate_of_each_candidate(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "search", "gas sensor", "--json", "--explain")
     found = json.loads(out)
     assert code == 0 and found["passages"][0]["text"] and found["candidates"][0]["fate"] == "passage 1"

@@ -45,7 +45,7 @@ def test_text_under_a_line_of_its_length_is_struck_out(tmp_path: Path) -> None:
     assert said == "The mooring costs ~~340~~ 365 pounds a season."
 
 
-def test_chinese_text_too(tmp_path: Path) -> None:
+def test_chinese_text_under_a_line_is_struck_out(tmp_path: Path) -> None:
     said = page_with_line(tmp_path, "泊位费每季", "三百四十元", "三百六十五元。", font="STSong-Light", height=0.34)
     assert said == "泊位费每季~~三百四十元~~三百六十五元。"
 

@@ -61,7 +61,7 @@ def named(*names: str) -> list[Model]:
         (80, 64, 16, ("MiniCPM-V-4.6", "MiniCPM-SALA"), "MiniCPM5-2B", "cuda", False),
     ],
 )
-def test_choice(
+def test_the_best_model_for_the_machine_is_chosen(
     vram: int,
     ram: int,
     cores: int,
