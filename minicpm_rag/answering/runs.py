@@ -1,4 +1,4 @@
-"""Steps of an answer as runs of LangChain, so that callbacks and `astream_events` see them by name.
+"""Reports the steps of an answer as LangChain runs, so that callbacks and `astream_events` see them by name.
 
 The retriever and the model report their own; this is for what no LangChain object does.
 """

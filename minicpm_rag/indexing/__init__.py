@@ -52,7 +52,7 @@ __all__ = [
     "would_take_long",
 ]
 
-CHECK_SECONDS = 0.1  # between two looks whether the owner has done a check
+CHECK_SECONDS = 0.1  # between two looks whether the owner has finished a check
 LOOK_SECONDS = 0.05  # between two looks at the progress of a job
 
 
@@ -67,11 +67,11 @@ def submit_ingest(
 ) -> int:
     """Queue files, folders and addresses for a knowledge base (made where missing); returns the job.
 
-    One that is made for it and into which nothing comes, a failed file neither, goes at the job's end.
-    With `sync`, documents whose files have left the named folders are removed. The password is for the
-    encrypted files among them; it is forgotten once they were read. If the job `asks`, files that would take more than
-    some minutes are left with a verdict that says how long (`would_take_long`). Raises EmbedderMismatchError where the
-    knowledge base was made with an embedder that this library does not have.
+    A knowledge base made for the job is deleted at its end if nothing came into it, not even a failed file. With
+    `sync`, documents whose files have left the named folders are removed. The password is for encrypted files among
+    the sources; it is forgotten once they were read. If the job `asks`, files that would take more than a few
+    minutes are left out, with a verdict that says how long they take (`would_take_long`). Raises
+    EmbedderMismatchError where the knowledge base was made with an embedder that this library does not have.
     """
     arguments: dict[str, Any] = {"sources": [absolute(source) for source in sources], "sync": sync}
     if asks:
@@ -239,7 +239,7 @@ def follow(
 
 
 def job_state(library: Library, number: int) -> Job:
-    """A job as it is now; the one that took its place, where one did. Raises NotFoundError."""
+    """A job as it is now, or the job that took its place. Raises NotFoundError."""
     with library.ledger.reading() as connection:
         job = jobs.get(connection, number)
         while job is not None and job.successor is not None:

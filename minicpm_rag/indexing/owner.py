@@ -1,8 +1,7 @@
-"""The worker: in the process that owns the library it runs the queued jobs, one after the other, in one thread.
+"""The worker: runs the queued jobs one after the other, in one thread of the process that owns the library.
 
-In PostgreSQL no process owns the library: the workers of all take jobs by leases.
-
-Knows which function does which job, and how progress is recorded; not how the work is done.
+In PostgreSQL no process owns the library: the workers of all processes take jobs by leases. Knows which function does
+which job, and how progress is recorded; not how the work is done.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from minicpm_rag.records import ChunkSize, IngestProgress
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.1  # between two looks at the queue, while there was something to do just now
-QUIET_SECONDS = 1.0  # later: ten looks a second took half a percent of a core
+LOOK_SECONDS = 0.1  # between two looks at the queue, soon after there was work
+QUIET_SECONDS = 1.0  # the same later: ten looks a second took half a percent of a core
 CLAIM_SECONDS = 0.5  # between two tries to become the owner
-AWAY_SECONDS = 2.0  # between two tries to reach a database that does not answer
+AWAY_SECONDS = 2.0  # between two tries to reach a database that did not answer
 RECORD_SECONDS = 0.1  # progress is written at most this often, because each time is a transaction
 
 

@@ -1,7 +1,7 @@
-"""From chunks to stored documents, and clearing what is left of them, in an order that a kill cannot harm.
+"""Stores documents, and clears what is left of removed ones, in an order that a kill cannot harm.
 
 For the owner of the library only. Knows what must be true of ledger, vectors and keywords together; not how files
-are read or split. Whatever clears (`clear...`) may be interrupted and repeated at any point.
+are read or split. All that clears (`clear...`) may be interrupted and repeated at any point.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The library: knowledge bases of documents, their page texts, vectors and keywords, as one thing to read.
+"""The library: knowledge bases with their documents, page texts, vectors and keywords, behind one class to read them.
 
 Joins the ledger (SQLite: what is true) and the vectors (Chroma), or has both in PostgreSQL. It does not know how
 files are read, split or embedded, nor how documents are written: `indexing` does that.
@@ -65,9 +65,9 @@ _Found = TypeVar("_Found")
 
 
 def _again_where_replaced(search: Callable[_Arguments, _Found]) -> Callable[_Arguments, _Found]:
-    """Search again where the index is replaced after it was found and before it was read: there is a new one.
+    """Repeat a search whose index was replaced between finding and reading it: there is a new one.
 
-    In `holding_still` all that was read before is asked anew, by whoever began that.
+    Inside `holding_still` the error is passed on: whoever began that must read everything anew.
     """
 
     @wraps(search)

@@ -1,6 +1,6 @@
 """Amounts in running text, in order: "£95", "8,900 pounds", 46万元, 三个月, "five years", each with its unit.
 
-Any word behind a number is its unit but a month, so that votes and guests are amounts too. Dates are none.
+Any word behind a number is its unit, except a month: votes and guests are amounts too. Dates are not.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _AMOUNT = re.compile(
 )
 _FIRST_YEAR = 1000  # from which a number of 年 is a date
 _AROUND = 24  # characters before and behind an amount that are looked at
-# The end of what stands before an amount that is not said itself: a bound, a part of a range, about so much, denied.
+# What stands before an amount that is not exactly it: a bound, a part of a range, an estimate, a denial.
 _NOT_ITSELF_BEFORE = re.compile(
     rf"(?:\d|\b(?:{NUMBER_WORDS}))"
     r"[^\W\d]{0,3}\s?(?:-|–|—|~|～|至|到|\bto|\bor)\s?$"
@@ -46,7 +46,7 @@ _NOT_ITSELF_BEHIND = re.compile(
     r"| (?:or|and) (?:more|less|above|over)\b| at (?:least|most)\b",
     re.IGNORECASE,
 )
-# What an amount is for one of: "a day", "per person", "annually"; 每月, /人, 年租金.
+# What an amount is per: "a day", "per person", "annually"; 每月, /人, 年租金.
 _PER_BEHIND = re.compile(
     r" ?(?:/|\b(?:per|an?|each|every)\b) ?(?P<one>[a-z]+)"
     r"|[^,，;；\d]{0,9}\b(?P<adverb>hourly|daily|weekly|monthly|annually)"
@@ -77,8 +77,8 @@ class Amount:
     kind: str
     start: int
     end: int
-    per: str = ""  # what it is for one of, where that is said: "day", "person", 月
-    is_itself: bool = True  # no bound, part of a range or about so much, and not denied
+    per: str = ""  # what it is per, where that is said: "day", "person", 月
+    is_itself: bool = True  # exactly this much: no bound, part of a range, estimate or denial
 
     @property
     def is_money(self) -> bool:

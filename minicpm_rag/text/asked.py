@@ -1,4 +1,4 @@
-"""Questions that a sentence answers: its number is asked for. By rule, in Chinese and English.
+"""Makes of a sentence the question that it answers, by asking for its number. By rule, in Chinese and English.
 
 "员工结婚享有十三天婚假。" gives 员工结婚享有多少天婚假？, and "Parents receive 18 weeks of leave." gives "How many
 weeks of leave do parents receive?". A sentence that holds two numbers, or leans on another one, gives none.

@@ -1,6 +1,6 @@
 """What a sentence takes back: "the fee is £9, not £8", 不是11月28日，是12月1日, 由45元改为50元.
 
-Knows one sentence. What it takes back are amounts and times, as they are written.
+Reads one sentence. Only amounts and times are looked for, as they are written.
 """
 
 from __future__ import annotations

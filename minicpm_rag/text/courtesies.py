@@ -1,6 +1,6 @@
-"""Take a question out of the polite words around it: "麻烦帮我查一下，保修期多久？急用" asks "保修期多久？".
+"""Strips the polite words around a question: "麻烦帮我查一下，保修期多久？急用" asks "保修期多久？".
 
-They are no part of what is asked, but weigh like it: a search would look for documents that are urgent and grateful.
+They would weigh as much as what is asked: a search would look for documents that are urgent and grateful.
 Knows neither documents nor answers.
 """
 

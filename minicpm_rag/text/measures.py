@@ -1,4 +1,4 @@
-"""Numbers with their units ("45 days", "五百克"): what differs in the unit, what is nothing but a number.
+"""Numbers with their units ("45 days", "五百克"): claims that differ in the unit, and texts that are a bare number.
 
 Knows common units of time, weight, length and money; an unknown unit is no difference.
 """
@@ -46,7 +46,7 @@ _MEASURE = re.compile(
 _PLAIN_NUMBER = re.compile(
     r"(?<![a-z\d.,-])(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,20})(?:\.\d{1,20})?(?![a-z\d]|[.,]\d)", re.IGNORECASE
 )
-# What may stand beside a number without saying of what it is.
+# Words beside a number that do not say what it counts.
 _BESIDE_NUMBERS = re.compile(
     rf"{_NUMBER}|\b(?:within|in|at|about|around|only|up|to|after|before|per|least|most|more|less|than|exactly|it|is|are"
     r"|they|was|were|the|a|an|of|for|every|each|by|on|from|january|february|march|april|may|june|july|august|september"

@@ -1,4 +1,4 @@
-"""Who does it to whom: a claim that turns a relation of its source round ("A supplies B", "B supplies A").
+"""Who does what to whom: claims that reverse a relation of their source ("A supplies B", "B supplies A").
 
 Also aims that are told as findings. Plain rules on words; Chinese is cut into words by jieba.
 """

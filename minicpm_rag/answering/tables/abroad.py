@@ -1,4 +1,4 @@
-"""Questions in the other language than a table: their words are exchanged for the table's own.
+"""Questions in another language than the table: their words are translated into the table's own.
 
 "How much did the marketing department spend?" becomes "How much did the 市场部 spend?" over a Chinese table.
 What columns are called stands in the vocabulary; the rest is found by how near two words are to the embedder, beside

@@ -1,4 +1,4 @@
-"""Columns under a header of two rows, 成人 and 儿童 under each of 平日 and 周末: a question names both parts apart.
+"""Columns under a header of two rows (成人 and 儿童 under each of 平日 and 周末), whose parts a question names apart.
 
 Knows the names of columns and the text of a question only.
 """

@@ -1,6 +1,6 @@
-"""A question over one table, or two that are joined: which of its words are accounted for, and the columns there are.
+"""The words of a question over one table, or two that are joined: which columns they mean, and which are unexplained.
 
-Every word must be accounted for: by a column, a value, a time, a comparison, a word that computes, or one that says
+Every word must be explained: by a column, a value, a time, a comparison, a computation, or as a word that says
 nothing.
 """
 

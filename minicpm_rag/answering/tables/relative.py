@@ -1,4 +1,4 @@
-"""Rows that are more or less than a named one: 比拔智齿便宜 is "a price under 800", what that one costs.
+"""Rows compared with a named one: 比拔智齿便宜 is "a price under 800", what that one costs.
 
 The number is looked up, and stands in the question that is then understood as any other.
 """

@@ -1,4 +1,4 @@
-"""Two documents side by side: sentences that say nearly the same are pairs, and what differs in them comes first."""
+"""Compares two documents: sentences that say nearly the same are paired, and what differs in them comes first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A document in three lines, and three questions that it can answer, made of its own sentences and headings.
+"""A document in three of its own sentences, and three questions that it can answer.
 
 Knows no model: the lines are literal sentences, the questions name headings under which something stands.
 """

@@ -94,7 +94,7 @@ class Ledger:
 
     @contextmanager
     def holding_still(self) -> Iterator[None]:
-        """Within the block all that this thread reads is of one state, in one transaction."""
+        """Within the block, this thread reads one unchanging state, in one transaction."""
         if self.is_held_still:
             yield
             return
@@ -112,13 +112,13 @@ class Ledger:
         return getattr(self._held, "connection", None) is not None
 
     def noted(self, connection: Connection) -> dict[object, Any]:
-        """Where to note what was read with the connection of `holding_still`; with any other nothing is kept."""
+        """A cache of what was read with the connection of `holding_still`; with any other one nothing is kept."""
         noted: dict[object, Any] = self._held.noted if connection is getattr(self._held, "connection", None) else {}
         return noted
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction: all of it is kept, or after any exception none of it."""
+        """One transaction: committed as a whole, or rolled back after any exception."""
         with self._write_lock, self._borrowed() as connection:
             if self._file_number() != self._number:
                 raise LibraryError("library.home_gone", path=self.path)
