@@ -224,6 +224,18 @@ def test_products_of_many_rows_are_what_plain_torch_computes(count: int) -> None
         assert (ours - added.rows).norm() < 0.01 * added.rows.norm()
 
 
+@pytest.mark.parametrize("weights", ["int8", "int4"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_quantized_weights_are_written_out_as_plain_torch_writes_them(weights: Any, dtype: Any) -> None:
+    from minicpm_rag.llm.checkpoint.quantization import matrix
+    from minicpm_rag.llm.decoding import many
+
+    torch.manual_seed(0)
+    for rows, columns in ((11520, 2304), (100, 5760), (3, 64), (7, 100)):
+        stored = matrix(torch.randn((rows, columns), device="cuda"), weights)
+        assert torch.equal(many._full(stored, dtype), stored.full(dtype))
+
+
 @pytest.mark.parametrize("cache", ["full", "int8"])
 def test_portions_of_several_prompts_are_read_as_plain_torch_reads_each(cache: Any) -> None:
     from minicpm_rag.llm.decoding import fast, plain

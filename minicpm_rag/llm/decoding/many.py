@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Residual", "add", "enter", "prefill_attention", "project"]
 
 _GATE_BLOCK = 1024
+_DEQUANTIZED_BYTES = 1024  # by one program
 
 
 def project(
@@ -44,7 +45,7 @@ def project(
     normed, columns = rows.new_empty(rows.shape), rows.shape[1]
     sizes: dict[str, Any] = {"K": columns, "BLOCK_K": power_of_two(columns)}
     norm_kernel[(len(rows),)](rows, residual.gain, normed, epsilon, **sizes, **early)
-    weights = matrix.full(rows.dtype)
+    weights = _full(matrix, rows.dtype)
     if dtype is not None:
         out = rows.new_empty((len(rows), matrix.rows), dtype=dtype)
         tiles = head_tiles(len(rows), rows.element_size(), rows.device)
@@ -62,7 +63,23 @@ def project(
 
 def add(residual: Residual, rows: torch.Tensor, matrix: Matrix, multiplier: float, gain: torch.Tensor) -> Residual:
     """See `plain.add`; adds to the residual's own rows, as part of the product."""
-    return Residual(residual.rows.addmm_(rows, matrix.full(rows.dtype).t(), alpha=multiplier), gain)
+    return Residual(residual.rows.addmm_(rows, _full(matrix, rows.dtype).t(), alpha=multiplier), gain)
+
+
+def _full(matrix: Matrix, dtype: torch.dtype) -> torch.Tensor:
+    """See `Matrix.full`."""
+    from minicpm_rag.llm.decoding.dependent_launch import launch_options
+    from minicpm_rag.llm.decoding.rows import dequantize_kernel
+
+    if matrix.bits == 16:
+        return matrix.full(dtype)
+    out = matrix.scale.new_empty((matrix.rows, matrix.columns), dtype=dtype)
+    grid = (matrix.rows, parts(matrix.columns * matrix.bits // 8, _DEQUANTIZED_BYTES))
+    dequantize_kernel[grid](
+        matrix.data, matrix.scale, out, K=matrix.columns, BITS=matrix.bits, BLOCK=_DEQUANTIZED_BYTES,
+        **launch_options(out.device),
+    )  # fmt: skip
+    return out
 
 
 def prefill_attention(

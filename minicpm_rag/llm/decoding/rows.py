@@ -1,7 +1,7 @@
 """Triton kernels around the products of many rows, which cuBLAS computes better than `linear` would.
 
 The norm starts while the product before it still ends, see `dependent_launch`; the gate reads the product once, where
-torch reads and writes it twice. The head is a product after all: cuBLAS takes four times as long for it, because
+torch reads and writes it twice; quantized weights are written out for cuBLAS in one pass instead of six. The head is a product after all: cuBLAS takes four times as long for it, because
 MiniCPM's vocabulary of 122,753 is an odd number.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from minicpm_rag.llm.decoding.conversion import INT4_GROUP, whole4, whole8
 from minicpm_rag.llm.decoding.dependent_launch import start_next, wait_for_previous
 
 
@@ -39,6 +40,29 @@ def gate_kernel(product_ptr, out_ptr, N: tl.constexpr, BLOCK_N: tl.constexpr, PD
     gate = tl.load(product_ptr + row * 2 * N + ns, mask=mask, other=0.0).to(tl.float32)
     up = tl.load(product_ptr + row * 2 * N + N + ns, mask=mask, other=0.0).to(tl.float32)
     tl.store(out_ptr + row * N + ns, gate * tl.sigmoid(gate) * up, mask=mask)
+
+
+@triton.jit
+def dequantize_kernel(data_ptr, scale_ptr, out_ptr, K: tl.constexpr, BITS: tl.constexpr, BLOCK: tl.constexpr,
+                      PDL: tl.constexpr):  # fmt: skip
+    """out [rows, K]: a matrix of 8 or 4 bits, rounded as `Matrix.full` rounds it. A program takes BLOCK bytes."""
+    start_next(PDL)
+    row = tl.program_id(0).to(tl.int64)
+    byte = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    WIDTH: tl.constexpr = K * BITS // 8
+    mask = byte < WIDTH
+    stored = tl.load(data_ptr + row * WIDTH + byte, mask=mask, other=0, eviction_policy="evict_first")
+    if BITS == 8:
+        scale = tl.load(scale_ptr + row)
+        wait_for_previous(PDL)  # it may still be reading what was written out before
+        tl.store(out_ptr + row * K + byte, whole8(stored) * scale, mask=mask)
+    else:
+        low, high = whole4(stored)
+        group = scale_ptr + row * (K // INT4_GROUP) + byte // INT4_GROUP * 2
+        low_scale, high_scale = tl.load(group, mask=mask, other=0.0), tl.load(group + 1, mask=mask, other=0.0)
+        wait_for_previous(PDL)
+        tl.store(out_ptr + row * K + byte, low * low_scale, mask=mask)
+        tl.store(out_ptr + row * K + WIDTH + byte, high * high_scale, mask=mask)
 
 
 @triton.jit(do_not_specialize=["R"])
