@@ -1,12 +1,12 @@
 """Triton kernels around the products of many rows, which cuBLAS computes better than `linear` would.
 
 The norm starts while the product before it still ends, see `dependent_launch`; the gate reads the product once, where
-torch reads and writes it twice; quantized weights are written out for cuBLAS in one pass instead of six. The head is a product after all: cuBLAS takes four times as long for it, because
-MiniCPM's vocabulary of 122,753 is an odd number.
+torch reads and writes it twice; quantized weights are written out for cuBLAS in one pass instead of six. The head is a
+product after all: cuBLAS takes four times as long for it, because MiniCPM's vocabulary of 122,753 is an odd number.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-untyped-call"
-# ruff: noqa: N803 - compile-time constants are upper case in Triton
+# ruff: noqa: N803, N806 - compile-time constants are upper case in Triton
 
 from __future__ import annotations
 
