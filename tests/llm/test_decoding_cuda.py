@@ -151,6 +151,39 @@ def test_products_of_published_shapes_are_what_plain_torch_computes(weights: Any
         assert (ours - wanted).norm() < 0.01 * wanted.norm()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("count", [9, 16, 32])
+def test_products_split_among_programs_are_what_plain_torch_computes(dtype: Any, count: int) -> None:
+    from minicpm_rag.llm.checkpoint.quantization import matrix
+    from minicpm_rag.llm.decoding import fast, plain
+
+    if not fast._has_bulk_copies(torch.device("cuda")):
+        pytest.skip("needs a Hopper card")
+    torch.manual_seed(0)
+    shapes = ((6912, 2304, False), (2304, 2304, False), (11520, 2304, True), (2304, 5760, False), (9001, 1536, False))
+    for outputs, columns, gated in shapes:
+        gain, next_gain = (torch.rand(size, device="cuda").to(dtype) + 0.5 for size in (columns, outputs))
+        rows = torch.randn((count, columns), device="cuda").to(dtype)
+        old = torch.randn((count, outputs), device="cuda").to(dtype)
+        stored = matrix(torch.randn((outputs, columns), device="cuda").to(dtype) * 0.03)
+        finished = torch.zeros(outputs, dtype=torch.int32, device="cuda")
+        squares = rows.float().square().sum(dim=1)[None].contiguous()
+        residual = fast.Residual(rows, gain, rows * gain, squares, finished)
+        wanted = plain.project(plain.Residual(rows.float(), gain.float()), stored, 1e-5, gated=gated)
+        for _ in range(3):  # what counts the finished programs is as it was before
+            ours = fast.project(residual, stored, 1e-5, gated=gated, dtype=torch.float32)
+            assert (ours - wanted).norm() < 0.01 * wanted.norm()
+        if gated:
+            continue
+        before = fast.Residual(old, gain, old, squares, finished)
+        after = fast.add(before, rows, stored, 0.3, next_gain)
+        wanted = plain.add(plain.Residual(old.float(), gain), rows.float(), stored, 0.3, next_gain).rows
+        assert (after.rows - wanted).norm() < 0.01 * wanted.norm()
+        assert torch.allclose(after.squares.sum(dim=0), after.rows.float().square().sum(dim=1), rtol=1e-3)
+        assert torch.equal(after.scaled, after.rows * next_gain)
+        assert not finished.any()
+
+
 @pytest.mark.parametrize("quantized", [False, True], ids=["", "int8"])
 @pytest.mark.parametrize("shape", [(36, 36, 64), (16, 2, 128)], ids=str)
 @pytest.mark.parametrize("tokens", [1, 8])

@@ -14,6 +14,7 @@ from minicpm_rag.llm.decoding.launch import (
     flash_stages,
     head_tiles,
     linear_tiles,
+    split_tiles,
     tensor_tiles,
     vector_tiles,
 )
@@ -246,6 +247,30 @@ def test_kernels_for_many_rows_fit_a_card_with_99_kb_of_shared_memory() -> None:
             assert loads * tiles["STAGES"] <= 99 << 10
     # Beside its loads it needs room to multiply: compiled with two stages it takes 107,520 bytes.
     assert linear_tiles(32, 5760, True, 4, 4)["STAGES"] == 1
+
+
+def test_programs_of_a_split_product_read_every_column_once_and_fit_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minicpm_rag.llm.decoding import launch
+
+    card = torch.device("cpu")
+    for multiprocessors, shared in ((132, 227 << 10), (78, 227 << 10), (8, 99 << 10)):
+        monkeypatch.setattr(launch, "_multiprocessors", lambda _, count=multiprocessors: count)
+        monkeypatch.setattr(launch, "_shared_memory", lambda _, size=shared: size)
+        for rows in (9, 16, 32):
+            for outputs, columns, gated in (
+                (6912, 2304, False), (2304, 2304, False), (5760, 2304, True), (2304, 5760, False),
+                (122_753, 2304, False), (512, 520, False),
+            ):  # fmt: skip
+                split_tiles.cache_clear()
+                tiles = split_tiles(rows, outputs, columns, gated, card)
+                assert tiles["BLOCK_R"] >= rows
+                loads = 2 * tiles["BLOCK_K"] * (tiles["BLOCK_N"] * (1 + gated) + tiles["BLOCK_R"])
+                assert loads * tiles["STAGES"] + 8 * tiles["STAGES"] <= shared
+                steps = -(-columns // tiles["BLOCK_K"])
+                each = -(-steps // tiles["SPLITS"])
+                assert tiles["STAGES"] <= each
+                assert (tiles["SPLITS"] - 1) * each < steps  # the last program has something to do
+    split_tiles.cache_clear()
 
 
 def test_kernels_for_one_row_give_each_thread_whole_words_and_no_more_than_its_registers_hold() -> None:

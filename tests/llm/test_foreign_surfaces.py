@@ -87,6 +87,16 @@ def test_triton_has_programmatic_dependent_launch() -> None:
     assert dependent_launch.launch_options(torch.device("cpu")) == {"PDL": False}
 
 
+def test_triton_has_the_part_of_gluon_that_copies_tiles_in_bulk() -> None:
+    pytest.importorskip("triton")
+    from minicpm_rag.llm.decoding import split_linear
+
+    matrix = torch.zeros((128, 256), dtype=torch.bfloat16)
+    described = split_linear.described(matrix, 64, 128)
+    assert described.block_shape == [64, 128]
+    assert described.layout.swizzle_byte_width == 128
+
+
 def test_triton_can_be_made_to_read_its_own_files_early() -> None:
     pytest.importorskip("triton")
     from triton.runtime import cache

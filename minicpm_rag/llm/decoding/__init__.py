@@ -7,8 +7,8 @@ Token ids in, token ids out; text and stop strings are `generation.text`'s. The 
                           compiling   the kernels of all steps, side by side
                           step        begin (drafting), layers, head, choose (sampling)
                           plain       the operations of a step and of a portion in torch
-                          fast        the same as kernels: few rows (linear; one row: vector, tensor), choice,
-                                      attention (one row: vector_attention)
+                          fast        the same as kernels: few rows (linear; on Hopper from nine: split_linear; one row:
+                                      vector, tensor), choice, attention (one row: vector_attention)
                           many        many rows: portions, many sequences (cuBLAS, rows, flash)
                           flash_attention   a portion's attention by the flash-attn package, where that is set
 
@@ -20,6 +20,7 @@ They work on `weights` (fused, perhaps quantized), `cache` (blocks of keys and v
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Generator, Sequence
@@ -104,6 +105,8 @@ def _load_kernels() -> None:
     except ImportError:
         return  # `graphs` says so, once it wants to compile
     dependent_launch.know_compiler()
+    with contextlib.suppress(ImportError):  # `fast` says so, once it wants to use it
+        importlib.import_module("minicpm_rag.llm.decoding.split_linear")
 
 
 def supports(model: Any, weights: Weights = "full") -> bool:

@@ -1,7 +1,7 @@
 """The operations of `plain` as kernels, for a step on CUDA; where its rows are many, `many` has the products.
 
-The kernels are in `linear`, `vector`, `tensor`, `attention` and `choice`, their launch constants in `launch`. Nothing
-here reads a value back to the host, so all of it can be captured in a graph.
+The kernels are in `linear`, `split_linear`, `vector`, `tensor`, `attention` and `choice`, their launch constants in
+`launch`. Nothing here reads a value back to the host, so all of it can be captured in a graph.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from minicpm_rag.llm.decoding.launch import (
     linear_tiles,
     parts,
     power_of_two,
+    split_tiles,
     tensor_tiles,
     vector_tiles,
 )
@@ -38,6 +39,8 @@ _log = logging.getLogger(__name__)
 # Above so many rows cuBLAS is quicker than `linear`. It would first write quantized weights out in full.
 _FEW_ROWS = 8
 _FEW_QUANTIZED_ROWS = 32
+# So many rows `split_linear` multiplies quicker than both, with weights of 16 bits on Hopper.
+_SPLIT_ROWS = 32
 
 # Outputs of a program of the tensor kernel: a warp multiplies 16 rows, with a gate 8 of it and 8 of what it gates.
 _TENSOR_ROWS = 16
@@ -58,6 +61,7 @@ class Residual:
     gain: torch.Tensor
     scaled: torch.Tensor  # rows times gain
     squares: torch.Tensor  # [parts, rows]: sums of squares, to be added up
+    finished: torch.Tensor | None = None  # [tiles] zeros: how `split_linear` counts, where it multiplies these rows
 
     @property
     def alone(self) -> bool:
@@ -76,11 +80,16 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residua
     if len(ids) == 1 and _served_alone(weights, weights.layers[0].qkv.bits):
         return _enter_alone(ids, weights)
     rows = weights.embedding.some_rows(ids, weights.dtype) * weights.embedding_multiplier
-    gain = weights.layers[0].attention_norm
+    layer = weights.layers[0]
+    gain = layer.attention_norm
+    finished = None
+    if _is_split(len(ids), weights):
+        most = max(matrix.rows for matrix in (layer.qkv, layer.out, layer.gate_up, layer.down))
+        finished = torch.zeros(most, dtype=torch.int32, device=rows.device)
     # As many parts as a product leaves behind, so that the same kernel serves the first layer.
-    count = _square_parts(len(ids), weights.layers[0].down)
+    count = _square_parts(rows, layer.down, finished is not None)
     squares = torch.zeros((count, len(ids)), dtype=torch.float32, device=rows.device)
-    residual = Residual(rows, gain, torch.empty_like(rows), squares)
+    residual = Residual(rows, gain, torch.empty_like(rows), squares, finished)
     width = rows.shape[1]
     options: dict[str, Any] = {"K": width, "BLOCK_K": power_of_two(width), "PDL": False}
     scale_kernel[(len(ids),)](rows, gain, residual.scaled, residual.squares, **options)
@@ -89,7 +98,33 @@ def enter(ids: torch.Tensor, weights: DecoderWeights) -> Residual | many.Residua
 
 def are_many(rows: int, weights: DecoderWeights) -> bool:
     """Whether cuBLAS computes the products of so many rows."""
+    if _is_split(rows, weights):
+        return False
     return rows > (_FEW_ROWS if weights.layers[0].qkv.bits == 16 else _FEW_QUANTIZED_ROWS)
+
+
+def _is_split(rows: int, weights: DecoderWeights) -> bool:
+    """Whether `split_linear` multiplies so many rows."""
+    if not _FEW_ROWS < rows <= _SPLIT_ROWS or weights.layers[0].qkv.bits < 16 or weights.dtype.itemsize > 2:
+        return False
+    layer = weights.layers[0]
+    whole_words = all(matrix.columns % 8 == 0 for matrix in (layer.qkv, layer.out, layer.down))
+    return whole_words and _has_bulk_copies(weights.device)
+
+
+@functools.cache
+def _has_bulk_copies(device: torch.device) -> bool:
+    """Whether `split_linear` can be compiled: its instructions are Hopper's, and newer cards have others."""
+    import torch
+
+    if device.type != "cuda" or torch.cuda.get_device_capability(device)[0] != 9:
+        return False
+    try:
+        from minicpm_rag.llm.decoding import split_linear  # noqa: F401
+    except ImportError:
+        _log.warning("nine sequences and more are decoded more slowly: this version of Triton has no Gluon for Hopper")
+        return False
+    return True
 
 
 def _served_alone(weights: DecoderWeights, bits: int) -> bool:
@@ -190,16 +225,23 @@ def add(
     if residual.alone:
         count = parts(matrix.rows, _alone_tiles(matrix, matrix.rows, False, False)[1])
     else:
-        count = _square_parts(len(rows), matrix)
+        count = _square_parts(rows, matrix, residual.finished is not None)
     squares = residual.squares.new_empty((count, len(rows)))
-    result = Residual(out, gain, torch.empty_like(residual.scaled), squares)
+    result = Residual(out, gain, torch.empty_like(residual.scaled), squares, residual.finished)
     _product(rows, matrix, out, multiplier, result, added_to=residual.rows)
     return result
 
 
-def _square_parts(rows: int, matrix: Matrix) -> int:
-    """Into how many parts a product with this matrix leaves the squares of its result: one for each program."""
-    return parts(matrix.rows, linear_tiles(rows, matrix.rows, False, matrix.bits)["BLOCK_N"])
+def _square_parts(rows: torch.Tensor, matrix: Matrix, split: bool) -> int:
+    """Into how many parts a product with this matrix leaves the squares of its result: one for each tile."""
+    return parts(matrix.rows, _tiles(rows, matrix, matrix.rows, False, split)["BLOCK_N"])
+
+
+def _tiles(rows: torch.Tensor, matrix: Matrix, outputs: int, gated: bool, split: bool) -> dict[str, int]:
+    """Constants of the kernel for several rows."""
+    if split:
+        return split_tiles(len(rows), outputs, matrix.columns, gated, rows.device)
+    return linear_tiles(len(rows), outputs, gated, matrix.bits, rows.element_size())
 
 
 def _product(
@@ -229,11 +271,38 @@ def _product(
     if residual.alone:
         _product_alone(arguments, constants, matrix, gated, normed, epsilon, multiplier)
         return
-    tiles = linear_tiles(len(rows), out.shape[1], gated, matrix.bits, rows.element_size())
+    split = residual.finished is not None
+    tiles = _tiles(rows, matrix, out.shape[1], gated, split)
+    count = parts(out.shape[1], tiles["BLOCK_N"])
+    constants["PARTS_PADDED"] = power_of_two(max(1, square_parts))
+    if split:
+        _product_split(arguments, constants, residual, tiles, epsilon, multiplier)
+        return
     # It loads no weights before it waits, so an early start would gain nothing.
-    linear_kernel[(parts(out.shape[1], tiles["BLOCK_N"]),)](
-        *arguments, len(rows), epsilon, multiplier, PARTS_PADDED=power_of_two(max(1, square_parts)), PDL=False,
-        **constants, **tiles,
+    linear_kernel[(count,)](*arguments, len(rows), epsilon, multiplier, PDL=False, **constants, **tiles)
+
+
+def _product_split(
+    arguments: tuple[Any, ...],
+    constants: dict[str, Any],
+    residual: Residual,
+    tiles: dict[str, int],
+    epsilon: float,
+    multiplier: float,
+) -> None:
+    """Launch the kernel of nine to 32 rows."""
+    from minicpm_rag.llm.decoding.dependent_launch import launch_options
+    from minicpm_rag.llm.decoding.split_linear import described, split_linear_kernel
+
+    rows, squares, weights, _, *others, outputs = arguments
+    count, splits = parts(outputs, tiles["BLOCK_N"]), tiles["SPLITS"]
+    sums = count * splits * (2 if constants["GATED"] else 1) * tiles["BLOCK_N"] * tiles["BLOCK_R"]
+    partial = residual.squares.new_empty(sums if splits > 1 else 1)
+    del constants["BITS"]
+    split_linear_kernel[(count, splits)](
+        described(rows, tiles["BLOCK_R"], tiles["BLOCK_K"]), squares,
+        described(weights, tiles["BLOCK_N"], tiles["BLOCK_K"]), *others, outputs, partial, residual.finished,
+        len(rows), epsilon, multiplier, **constants, **tiles, **launch_options(rows.device),
     )  # fmt: skip
 
 

@@ -39,6 +39,25 @@ def linear_tiles(rows: int, outputs: int, gated: bool, bits: int, number_bytes: 
 
 
 @functools.cache
+def split_tiles(rows: int, outputs: int, columns: int, gated: bool, device: torch.device) -> dict[str, int]:
+    """Constants of `split_linear_kernel` for rows times weights [outputs, columns], all of 16 bits.
+
+    A program loads as far ahead as its multiprocessor has shared memory: that is quicker than room for the next
+    kernel's programs beside it. Where a multiprocessor has more than one program, two share it.
+    """
+    block_r, block_n, block_k = max(16, power_of_two(rows)), 64, 128
+    count, multiprocessors = parts(outputs, block_n), _multiprocessors(device)
+    steps = parts(columns, block_k)
+    each = parts(steps, min(8, max(1, multiprocessors // count)))
+    stage_bytes = 2 * block_k * (block_n * (2 if gated else 1) + block_r)
+    room = _shared_memory(device) // (1 if count <= multiprocessors else 2) - _BARRIER_BYTES
+    return {
+        "BLOCK_R": block_r, "BLOCK_N": block_n, "BLOCK_K": block_k, "SPLITS": parts(steps, each),
+        "STAGES": max(1, min(room // stage_bytes, each)), "num_warps": 4,
+    }  # fmt: skip
+
+
+@functools.cache
 def vector_tiles(outputs: int, columns: int, gated: bool, bits: int) -> dict[str, int]:
     """Constants of `vector_kernel` for weights [outputs, columns] of 16 or 8 bits.
 
@@ -75,6 +94,7 @@ def _evenly(steps: int, most: int) -> int:
 
 # Bytes of shared memory that a card gives one program, where torch does not say: what every card since 2020 has.
 _SHARED_MEMORY = 99 << 10
+_BARRIER_BYTES = 1024  # room for what tells that bulk copies are there
 
 
 def head_tiles(rows: int, number_bytes: int, device: torch.device) -> dict[str, int]:
