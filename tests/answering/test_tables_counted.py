@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from library_parts import asked_over
+from library_parts import KB, asked_over
 
-from minicpm_rag.answering import AnswerChain
+from minicpm_rag.answering import AnswerChain, tables
 
 FILES = {
     "湖区监测.csv": "月份,平均水温（℃）,最大浪高（cm）,大雾（天）\n1月,3.1,22,6\n2月,4.4,41,9\n3月,8.2,35,4\n",
@@ -18,6 +18,8 @@ FILES = {
     "夜校选课.csv": "课程,导师,学费（元）\n篆刻,邬先生,240\n手语,房女士,免费\n裱画,邬先生,310\n",
     "Tandem kayaks.csv": "Kayak,Seats,Rudders,Fee per day (EUR)\nTern,2,1,34\nGull,1,0,22\nHeron,2,2,41\n",
     "Evening talks.csv": "Talk,Speaker,Fee (EUR)\nPeat,Ivo Stern,6\nMoss,Ada Flint,free\nFern,Ivo Stern,8\n",
+    "Dyes.csv": "Shade,Dye rate,Batch\nOchre,7,12\nUmber,,9\nSienna,4,15\n",
+    "染料.csv": "色名,配比,批次\n赭石,7,12\n靛青,5,9\n",
     "Ferry fares.csv": "Passenger,Ferry (EUR)\nAdult,8\nChild (4-14),5.5\nDog,\n",
 }
 
@@ -95,3 +97,33 @@ def test_all_rows_that_are_named_alike_are_quoted_and_no_others(
     text = chain.invoke(question).text.replace(",", "")
     assert all(one in text for one in held), text
     assert not any(one in text for one in not_held), text
+
+
+@pytest.mark.parametrize(
+    ("question", "row"),
+    [
+        ("What is the dye rate of the Ochre?", ("Ochre", 7)),
+        ("赭石的配比是多少？", ("赭石", 7)),
+        ("What is the dye rate of the Umber?", None),  # no number stands there
+        ("What is the dye rate of the Ochre for guests?", None),
+        ("赭石的色牢度是多少？", None),
+    ],
+)
+def test_one_number_of_one_row_is_looked_up_where_every_word_is_of_the_table(
+    chain: AnswerChain, question: str, row: tuple[str, float] | None
+) -> None:
+    assert chain.library is not None
+    assert tables.compute(question, chain.library, KB) is None
+    found = tables.compute(question, chain.library, KB, looks_up=True)
+    assert (None if found is None else found.computed[0].result.rows[0]) == row
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Which kayak has the most cushions?",
+        "Which talk has the most listeners?",
+    ],
+)
+def test_nothing_is_ranked_by_another_column_than_the_one_that_is_asked_for(chain: AnswerChain, question: str) -> None:
+    assert chain.invoke(question).mode != "computed"

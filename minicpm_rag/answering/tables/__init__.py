@@ -55,11 +55,13 @@ def compute(
     *,
     within: Collection[int] | None = None,
     near: Near | None = None,
+    looks_up: bool = False,
 ) -> TableAnswer | None:
     """Compute the answer over the knowledge base's tables; None where the question is not understood.
 
     `within` holds the ids of the documents whose tables may be used; `near` compares words of both languages, so that
-    tables in the other one are understood too. Raises LibraryError where the computation takes too long.
+    tables in the other one are understood too. `looks_up` also gives one number of one row, where there is one.
+    Raises LibraryError where the computation takes too long.
     """
     if len(question) > LONGEST or not CUE.search(folded(question)):
         return None
@@ -79,7 +81,7 @@ def compute(
         for said, words in [found]
         for one in understand(said, [table], texts_within)
     ]
-    understood = most_of(beside) or understand(question, tables, texts_within)
+    understood = most_of(beside) or understand(question, tables, texts_within, looks_up=looks_up)
     if not understood and near is not None:
         abroad = [table for table in tables if is_abroad(question, table)]
         own = [table for table in tables if not is_abroad(question, table)]
@@ -94,6 +96,8 @@ def compute(
             ]
         )
     computed = tuple(one for one in (_computed(library, each) for each in understood) if not _says_nothing(one))
+    if looks_up:
+        computed = tuple(one for one in computed if all(None not in row for row in one.result.rows))
     return TableAnswer(computed) if computed else None
 
 

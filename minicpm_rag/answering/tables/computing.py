@@ -75,6 +75,8 @@ class Computing(Ranking):
             return self._shown((row, *measures))
         if self.times and how_much is not None and len(measures) == 1:
             return self._of("sum", measures, None)
+        if self.looks_up and how_much is not None and (row := self._row_named()) is not None:
+            return self._shown((row, *measures))
         asks = how_much is not None or not re.search(r"[a-z]", self.text)  # in Chinese its name alone asks for a sum
         if asks and self.conditions and adds_up and self._is_of_many():
             return self._of("sum", measures, None)
@@ -112,9 +114,7 @@ class Computing(Ranking):
 
     def _row_asked_by_both(self) -> Field | None:
         """The column whose text names the one row of which a column under a header of two rows is asked."""
-        if not self.crossed or len(self.conditions) != 1 or len(self.conditions[0].values) != 1:
-            return None
-        return self.conditions[0].field if self._names_one_row(self.conditions[0]) else None
+        return self._row_named() if self.crossed else None
 
     def _listed(self, heard: Heard) -> TableQuery | None:
         """The rows themselves: "orders over 500", 列出华东已取消的订单."""
@@ -186,6 +186,12 @@ class Computing(Ranking):
         """Where the question names a condition's value; at its end where it is a number."""
         places = [mention.start for mention in self.values if set(mention.values) & set(condition.values)]
         return places[0] if places else len(self.text)
+
+    def _row_named(self) -> Field | None:
+        """The column whose text names the only row that is meant."""
+        if len(self.conditions) != 1 or len(self.conditions[0].values) != 1:
+            return None
+        return self.conditions[0].field if self._names_one_row(self.conditions[0]) else None
 
     def _are_rows_named(self) -> bool:
         """Whether several rows are named, each by its own text."""

@@ -38,6 +38,7 @@ class QuestionWords:
     asks_most = False
     row_count: re.Match[str] | None = None
     counts = False
+    looks_up = False  # one number of one row is asked for too
     times: tuple[tuple[Condition, float], ...] = ()  # how many of a thing are asked for: "two adults and a child"
 
     def __init__(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.counting import Counting
 from minicpm_rag.answering.tables.heard import Heard
-from minicpm_rag.answering.tables.mentions import folded, stem
+from minicpm_rag.answering.tables.mentions import folded, stem, table_words
 from minicpm_rag.answering.tables.question_words import ROW_NOUNS
 from minicpm_rag.library.ledger.table_queries import Aggregate, Field, TableQuery
 
@@ -78,6 +78,8 @@ class Ranking(Counting):
                     return None
                 return self._of_groups(aggregate, heard, target, measures)
         if not measures:
+            if not heard.hint and self._is_most_of_a_thing():
+                return None
             numeric = self._numeric()
             money = [field for field in numeric if self._is_money(field)]
             if len(numeric) != 1 and len(money) != 1:
@@ -86,6 +88,12 @@ class Ranking(Counting):
         if (is_mean or is_sum) and (target is None or self._column(target).distinct < self.tables[target.table].rows):
             return None
         return self._row_ranked(heard, target, measures)
+
+    def _is_most_of_a_thing(self) -> bool:
+        """Whether a thing is named of which there is most, and no column is called so: "the most places" is no fee."""
+        said = words.MOST_OF.search(self.text)
+        stems, _ = table_words(self.tables)
+        return said is not None and stem(said["noun"]) not in stems and stem(said["noun"]) not in ROW_NOUNS
 
     def _of_groups(
         self, aggregate: Aggregate, heard: Heard, group: Field, measures: tuple[Field, ...] = ()

@@ -47,10 +47,12 @@ class Understood:
     exchanged: tuple[tuple[str, str], ...] = ()  # words of the question for words of the table
 
 
-def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWithin) -> list[Understood]:
+def understand(
+    question: str, tables: Sequence[DataTable], texts_within: TextsWithin, *, looks_up: bool = False
+) -> list[Understood]:
     """The queries that the question means: one, or one for each of several tables that it may mean equally.
 
-    Empty where it is not understood.
+    Empty where it is not understood. `looks_up` also reads one number of one row, which is quoted else.
     """
     if len(question) > LONGEST or not words.CUE.search(folded(question)) or _TWO_SUBJECTS.search(question):
         return []
@@ -64,7 +66,7 @@ def understand(question: str, tables: Sequence[DataTable], texts_within: TextsWi
     found = [
         one
         for table in tables
-        if (one := _Reading(_with_its_kind(question, table), (table,), None, texts_within).understood())
+        if (one := _Reading(_with_its_kind(question, table), (table,), None, texts_within).understood(looks_up))
     ]
     if not found:
         found = [
@@ -151,7 +153,8 @@ def _joinable(tables: Sequence[DataTable]) -> list[tuple[tuple[DataTable, DataTa
 class _Reading(Computing):
     """One question read over one table, or two that are joined."""
 
-    def understood(self) -> Understood | None:
+    def understood(self, looks_up: bool = False) -> Understood | None:
+        self.looks_up = looks_up
         self._room_for()
         self._has_so_many()
         self._free()

@@ -277,6 +277,7 @@ SUPERLATIVES: tuple[tuple[re.Pattern[str], bool, str], ...] = (
         "",
     ),
 )
+MOST_OF = re.compile(r"\b(?:most|fewest|least) (?P<noun>[a-z]{3,})")
 ONE_CHARACTER_MOST = re.compile(r"(?P<own>[一-鿿])最[一-鿿]")
 TOP = re.compile(
     rf"(?:排名?)?(?P<front>前|倒数|后)\s*(?P<n>{_COUNT})\s*(?:名|个|位|大|条|家|种|款|强|笔|单|项|件)?(?!\s*[月年天])"
