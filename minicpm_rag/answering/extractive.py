@@ -66,7 +66,7 @@ _EXCEPTION = re.compile(
 _LABEL = re.compile(r"[-*•\s]*(?P<name>[^\n:：|。.,，;；]{2,40})[:：]\s*(?=\S)")
 _WORD = re.compile(r"\w")
 # A yes-or-no question is answered by one item of a list.
-_WHETHER = re.compile(
+WHETHER = re.compile(
     r"^\W*(?:may|can|could|is|are|was|were|do|does|did|must|should|will|has|have)\b"
     r"|吗[\s?？。]*$|能不能|可不可以|是否|是不是|要不要",
     re.IGNORECASE,
@@ -279,7 +279,7 @@ def _best_of(question: str, ranked: Sequence[Scored], most: int) -> list[Scored]
         items = _list_around(found, ranked)
         is_wanted = _leads(found) or (found is best and asks_for_list(question))
         lines = {_line_of(item) for item in items if item in chosen}
-        several = len(lines) > 1 and not _WHETHER.search(question)
+        several = len(lines) > 1 and not WHETHER.search(question)
         if items and (is_wanted or several):
             return [one for one in chosen if one.read >= _READ_WELL and one not in items] + items
     return _with_exceptions(chosen, ranked)

@@ -15,7 +15,7 @@ from itertools import chain
 from langchain_core.runnables import RunnableConfig
 
 from minicpm_rag.answering import in_parts, tables, whole
-from minicpm_rag.answering.extractive import excerpts
+from minicpm_rag.answering.extractive import WHETHER, excerpts
 from minicpm_rag.answering.followups import stands_alone
 from minicpm_rag.answering.means import Means
 from minicpm_rag.answering.named import named
@@ -328,7 +328,8 @@ class Ways:
         if without.evidence < without.threshold:
             return found
         told = excerpts(self.standalone, without.documents, without.readings, threshold=without.threshold)
-        is_for_them = any(is_for_ages(ages, one.statement.text, one.statement.header) for one in told)
+        bounds = [is_for_ages(ages, one.statement.text, one.statement.header) for one in told]
+        is_for_them = True in bounds or (False in bounds and WHETHER.search(self.standalone) is not None)
         return replace(without, question="") if is_for_them else found
 
     def _found_for(self, asked: str) -> Retrieval:

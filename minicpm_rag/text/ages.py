@@ -34,6 +34,9 @@ _NUMBER_ZH = r"(?:\d{1,3}|[零一二两三四五六七八九十百]{1,5})"
 _CLAUSE_ZH = re.compile(
     rf"(?:^|(?<=[，,。；]))[^，,。；？?\d零一二两三四五六七八九十]{{0,8}}?(?:今年|刚|已经?|才|快|满)?(?P<n>{_NUMBER_ZH})周?岁(?:了|半)?[，,。；]"
 )
+_THIS_YEAR_ZH = re.compile(
+    rf"(?:^|(?<=[，,。；]))[^，,。；？?\d零一二两三四五六七八九十]{{0,8}}?今年(?:已经?|刚|才|都|满)?(?P<n>{_NUMBER_ZH})了?[，,。]"
+)
 _WORD_ZH = re.compile(
     rf"(?<![\d零一二两三四五六七八九十百到至~—–-])(?P<n>{_NUMBER_ZH})周?岁(?:半)?的?(?!以|及|或|至|到|[-~—])"
 )
@@ -48,6 +51,7 @@ _BOUND = re.compile(
     r"(?<![\d.-])(?P<n>\d{1,3})\s*(?:周?岁)?(?:及|或)?(?:(?P<over>以上)|以下|以内)"
     r"|(?:(?P<over2>\b(?:over|above|from))|\b(?:under|below))(?: the)?(?: age)?(?: of)? (?P<n2>\d{1,3})s?\b"
     r"(?! ?(?:to|-))"
+    r"|(?:(?P<over4>(?<![不未])满)|[不未]满|不足|不到)\s*(?P<n4>\d{1,3})\s*周?岁(?!以|及|或)"
     r"|(?<![\d.-])(?P<n3>\d{1,3}) (?:and|or) (?:(?P<over3>over|above|older|up)|under|below|younger)\b"
 )
 _OF_MANY = re.compile(r"\b\d{1,3}s\b")  # "over 65s"
@@ -62,7 +66,7 @@ def ages_asked(question: str) -> frozenset[float]:
 def without_ages(question: str) -> str:
     """The question without what it says of somebody's age, in words to search by."""
     plain = question
-    for pattern in (_SENTENCE_EN, _AT_THE_END_EN, _AGED_EN, _CLAUSE_ZH, _WORD_ZH):
+    for pattern in (_SENTENCE_EN, _AT_THE_END_EN, _AGED_EN, _CLAUSE_ZH, _THIS_YEAR_ZH, _WORD_ZH):
         plain = re.compile(pattern.pattern, re.IGNORECASE).sub("", plain)
     return re.compile(_WORD_EN.pattern, re.IGNORECASE).sub("person", plain).replace("  ", " ").strip()
 
@@ -78,7 +82,10 @@ def _takes_in(text: str, ages: frozenset[float], named: str) -> bool | None:
     """Whether a cell or a clause takes in one of the ages; `named` is what the cell's column is called."""
     plain = fold(text)
     bounds = [
-        (float(one["n"] or one["n2"] or one["n3"]), one["over"] or one["over2"] or one["over3"])
+        (
+            float(one["n"] or one["n2"] or one["n3"] or one["n4"]),
+            one["over"] or one["over2"] or one["over3"] or one["over4"],
+        )
         for one in _BOUND.finditer(plain)
     ]
     if bounds and (_OF_PERSONS.search(fold(f"{named} {text}")) or _OF_MANY.search(plain)):
@@ -117,6 +124,6 @@ def names_person(question: str, text: str) -> bool:
 
 def _said(plain: str) -> list[str]:
     found: list[str] = []
-    for pattern in (_SENTENCE_EN, _AT_THE_END_EN, _WORD_EN, _AGED_EN, _CLAUSE_ZH, _WORD_ZH):
+    for pattern in (_SENTENCE_EN, _AT_THE_END_EN, _WORD_EN, _AGED_EN, _CLAUSE_ZH, _THIS_YEAR_ZH, _WORD_ZH):
         found += [match["n"] for match in pattern.finditer(plain)]
     return found

@@ -17,7 +17,7 @@ FILES = {
     "## Repainting the lower station\n\nNesta Quigg leads the work, which begins on 4 May. It costs £8,300.\n\n"
     "## Repainting the upper station\n\nPiet Loman is in charge; the start is on 9 June. It costs £5,900.\n",
     "山顶缆车.md": "# 山顶缆车须知\n\n## 票价\n\n缆车单程每位46元，65岁以上23元，6岁以下免票。\n\n## 检修\n\n"
-    "钢索由检修班长邱石负责，值班电话7031。\n\n"
+    "缆车司机须年满18周岁。钢索由检修班长邱石负责，值班电话7031。\n\n"
     "## 站点\n\n| 站点 | 海拔 | 站长 |\n| --- | --- | --- |\n| 松林站 | 620米 | 罗冬 |\n"
     "| 云台站 | 980米 | 沙棘 |\n\n## 松林站翻修\n\n翻修费用18万元，三月开工。\n\n"
     "## 云台站翻修\n\n总共31万元，五月开工。\n",
@@ -36,6 +36,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("My son is 9. What does he pay for a return on the tram?", "£4.80", "£6.90"),
         ("What does a seventy-year-old passenger pay for a single?", "£4.20", "£3.10"),
         ("我爷爷七十岁，坐缆车多少钱？", "65岁以上23元", "980米"),
+        ("我今年16，能当缆车司机吗？", "年满18周岁", "46元"),
         ("Who leads the repainting of the upper station?", "Piet Loman", "Nesta Quigg"),
         ("What does repainting the lower station cost?", "£8,300", "£5,900"),
         ("云台站翻修花多少钱？", "31万元", "18万元"),

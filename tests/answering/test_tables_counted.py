@@ -20,6 +20,7 @@ FILES = {
     "Evening talks.csv": "Talk,Speaker,Fee (EUR)\nPeat,Ivo Stern,6\nMoss,Ada Flint,free\nFern,Ivo Stern,8\n",
     "Dyes.csv": "Shade,Dye rate,Batch\nOchre,7,12\nUmber,,9\nSienna,4,15\n",
     "染料.csv": "色名,配比,批次\n赭石,7,12\n靛青,5,9\n",
+    "Sheds.csv": "Shed,Day rate (EUR),Half day (EUR)\nNorth,80,50\nSouth,60,45\n",
     "Ferry fares.csv": "Passenger,Ferry (EUR)\nAdult,8\nChild (4-14),5.5\nDog,\n",
 }
 
@@ -42,6 +43,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("How many kayaks have two seats?", "**2** rows fit"),
         ("What do two Terns and a Gull cost per day?", "**90 EUR**"),
         ("How much do 3 adults and one child pay for the ferry?", "**29.5 EUR**"),
+        ("What do the North and the South cost together for a day?", "Total Day rate: **140 EUR**"),
+        ("What do the North and the South cost together for half a day?", "Total Half day: **95 EUR**"),
         ("两份简礼和一份全礼一共多少钱？", "租金合计：**4,400 元**"),
         ("篆刻和裱画一共多少钱？", "学费合计：**550 元**"),
         ("简礼和全礼的租金加起来多少钱？", "租金合计：**3,500 元**"),

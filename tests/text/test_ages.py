@@ -13,6 +13,7 @@ from minicpm_rag.text.ages import ages_asked, for_ages, is_for_ages, without_age
         ("How much is the tram for us? My mother is seventy.", {70}, "How much is the tram for us?"),
         ("What do pupils aged 12 pay?", {12}, "What do pupils pay?"),
         ("我爸六十八岁，缆车多少钱？", {68}, "缆车多少钱？"),
+        ("我今年16，能开缆车吗？", {16}, "能开缆车吗？"),
         ("11岁的孩子坐缆车多少钱？", {11}, "孩子坐缆车多少钱？"),
     ],
 )
@@ -28,6 +29,7 @@ def test_the_age_of_a_person_is_heard_and_can_be_left_out(question: str, ages: s
         "My son is in year 7. What does he pay?",
         "Our boat is 7 metres long. What does a berth cost?",
         "What do children aged 6 to 10 pay?",
+        "今年16个站点，哪个最高？",
         "七十岁以上的人坐缆车多少钱？",
         "6岁到12岁的孩子门票多少？",
     ],

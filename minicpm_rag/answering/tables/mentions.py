@@ -67,9 +67,10 @@ _IN_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*$")  # "Youth 
 # What tells the prices of one thing apart, and names such a price alone: 平日 of 平日价, "weekend" of "Weekend rate"
 _PRICED_AT = re.compile(
     r"(?P<when>平日|周末|工作日|节假日|假日|[旺淡平]季|白天|日间|夜间|早鸟|全天|半天)(?:价|价格|票价|房价|租金|费用?)"
-    r"|(?P<when_en>week ?day|week ?end|(?:off )?peak|(?:high|low) season|early bird|holiday|half day|full day)"
-    r" (?:price|rate|fee|charge|fare)"
+    r"|(?P<when_en>week ?day|week ?end|(?:off )?peak|(?:high|low) season|early bird|holiday|half day|full day"
+    r"|day|daily) (?:price|rate|fee|charge|fare)"
 )
+_PRICED_WEIGHT = 0.75  # more than that of one of two words: "a day" is of "Day rate", not of "Half day"
 _DONE_WEIGHT = 0.65
 _SHORTENED_WEIGHT = 0.6
 _NOT_DONE = "未没不待可已"  # characters before "取消" that make something else of it
@@ -238,7 +239,7 @@ def _forms(name: str, is_number: bool) -> tuple[_Form, ...]:
         ways.append(((shortened,) if is_chinese(shortened) else stems, 0.9))
         plain = shortened
     if is_number and (priced := _PRICED_AT.match(plain)):
-        ways.append((_stems(priced["when"] or priced["when_en"]), 0.7))
+        ways.append((_stems((priced["when"] or priced["when_en"]).replace("daily", "day")), _PRICED_WEIGHT))
     ways += _by_other_words(plain, is_number)
     found: dict[tuple[str, ...], float] = {}
     for words, weight in ways:

@@ -26,6 +26,7 @@ _FILLER_STEMS = {stem(filler) for filler in words.FILLER_WORDS - words.VERBS_ONL
 _CODE = re.compile(r"编号|编码|代码|货号|款号|单号|工号|学号|(?<![a-z])(?:id|code|sku|no|number)\b")
 _PERSON = re.compile(r"[A-Z][a-zà-ÿ]+(?: [A-Z]\.)?(?: [A-Z][a-zà-ÿ'’-]+){1,2}")  # "Bea Novak"
 _DENIES = re.compile(r"\b(?:not|never|no|without|cannot)\b|n['’]t\b")
+_HALF_A = re.compile(r"\bhalf an? (?=day|hour|year)")  # "half a day" is called "Half day"
 _AKIN = 6  # letters that two words of one family begin with
 
 
@@ -45,7 +46,7 @@ class QuestionWords:
         self, question: str, tables: tuple[DataTable, ...], on: tuple[int, int] | None, texts_within: TextsWithin
     ) -> None:
         self.original = question
-        self.text = folded(question)
+        self.text = _HALF_A.sub(lambda half: half.group()[:4].ljust(len(half.group())), folded(question))
         self.tables = tables
         self.on = on
         self.texts_within = texts_within
