@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 from minicpm_rag.text.numerals import MONTHS, numbers
@@ -132,11 +133,16 @@ def denied(text: str) -> frozenset[str]:
 
 def contradicts(sentence: str, source: str) -> bool:
     """Tell whether one of the two denies what the other says in the same words."""
-    sentence, source = fold(sentence), fold(source)
-    in_sentence, in_source = denied(sentence), denied(source)
+    (sentence, in_sentence), (source, in_source) = _folded_with_denied(sentence), _folded_with_denied(source)
     return any(_says(source, term) for term in in_sentence - in_source) or any(
         _says(sentence, term) for term in in_source - in_sentence
     )
+
+
+@lru_cache(maxsize=500)  # each claim of an answer is laid beside each statement of its passages
+def _folded_with_denied(text: str) -> tuple[str, frozenset[str]]:
+    folded = fold(text)
+    return folded, denied(folded)
 
 
 def _says(folded: str, term: str) -> bool:

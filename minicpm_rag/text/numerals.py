@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from minicpm_rag.text.terms import fold
 
@@ -82,6 +83,7 @@ def numbers(text: str) -> frozenset[float]:
     return frozenset([*_digit_values(folded), *_chinese_values(folded), *_english_values(folded)])
 
 
+@lru_cache(maxsize=10_000)
 def is_numeral(term: str) -> bool:
     """Tell whether a term is written with digits only: its value is what counts, not its form."""
     return all(character.isdigit() or character in "._" or _CHINESE_NUMERAL.match(character) for character in term)

@@ -97,6 +97,7 @@ class Proof:
         self._similarity = similarity
         self._sources = sources_of(passages)
         self._frequency = Counter(term for source in self._sources for term in source.terms)
+        self._weights: dict[str, float] = {}
         self._reader = None if reader is None else ReaderProof(reader, question, passages)
         self._languages = {number: is_chinese(passage.page_content) for number, passage in enumerate(passages, 1)}
 
@@ -297,8 +298,11 @@ class Proof:
         return held / total if total else 1.0
 
     def _weight(self, term: str) -> float:
-        rarity = math.log(1 + (len(self._sources) + 1) / (self._frequency[term] + 0.5))
-        return rarity * (_WEAK_PAIR_WEIGHT if _is_weak(term) else 1.0)
+        weight = self._weights.get(term)  # kept: each claim is laid beside each statement several times
+        if weight is None:
+            rarity = math.log(1 + (len(self._sources) + 1) / (self._frequency[term] + 0.5))
+            weight = self._weights[term] = rarity * (_WEAK_PAIR_WEIGHT if _is_weak(term) else 1.0)
+        return weight
 
 
 def _clauses(claim: str) -> list[str]:
