@@ -20,11 +20,15 @@ _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 
 _YEAR = r"(?:19|20)\d\d"
 _FOUR_DIGITS = re.compile(rf"(?<!\d){_YEAR}(?!\d)")
 _HAN_DIGITS = "一二三四五六七八九十"
+_DAY = r"(?P<d>[12]\d|3[01]|0?[1-9])"
 _PATTERNS = [
     re.compile(rf"(?P<y>{_YEAR})[-/.](?P<m>0?[1-9]|1[0-2])[-/.](?P<d>0?[1-9]|[12]\d|3[01])(?!\d)"),
     re.compile(rf"(?P<y>{_YEAR})\s*年\s*(?P<m>1[0-2]|0?[1-9])\s*月\s*(?P<d>[12]\d|3[01]|0?[1-9])\s*[日号]?"),
     re.compile(rf"\b(?P<mn>{_NAME})\.?\s+(?P<d>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?,?\s+(?P<y>{_YEAR})\b"),
     re.compile(rf"\b(?P<d>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<mn>{_NAME})\.?,?\s+(?P<y>{_YEAR})\b"),
+    re.compile(rf"(?<!\d)(?P<m>1[0-2]|0?[1-9])\s*月\s*{_DAY}\s*[日号]"),
+    re.compile(rf"\b(?P<mn>{_NAME})\.?\s+{_DAY}(?:st|nd|rd|th)\b|\bon\s+(?P<mn2>{_NAME})\.?\s+(?P<d2>[12]\d|3[01]|[1-9])\b"),
+    re.compile(rf"\b{_DAY}(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<mn>{_NAME})\b"),
     re.compile(rf"(?:(?P<y>{_YEAR})\s*年?(?:度|的)?\s*)?(?:第\s*(?P<q>[1-4一二三四])\s*(?:个)?季度?"
                rf"|(?P<q2>[一二三四])季度)"),
     re.compile(rf"(?:(?P<y>{_YEAR})\s*年?\s*)?\bq(?P<q>[1-4])(?:(?:\s+of)?\s+(?P<y2>{_YEAR}))?\b"),
@@ -40,7 +44,6 @@ _PATTERNS = [
     re.compile(rf"\b(?P<mn>{_NAME})\b\.?"),
     re.compile(rf"(?<![\d.,-])(?P<y>{_YEAR})(?:\s*年(?:度)?|(?![\d.,]*\d|\s*[%元万]))"),
 ]  # fmt: skip
-_DAY = r"(?P<d>[12]\d|3[01]|0?[1-9])"
 _DAYS = [
     re.compile(rf"(?<!\d)(?P<m>1[0-2]|0?[1-9])\s*月\s*{_DAY}\s*[日号]?(?!\d)"),
     re.compile(rf"(?<!\d){_YEAR}[-/.](?P<m>1[0-2]|0?[1-9])[-/.]{_DAY}(?!\d)"),
@@ -65,8 +68,8 @@ Relation = Literal["in", "before", "after", "since"]
 class DateSpan:
     """A span of time and where the question says it.
 
-    `lower` and `upper` bound ISO dates as text, the upper one not included; both are "" where only `months` of any
-    year are meant.
+    `lower` and `upper` bound ISO dates as text, the upper one not included; both are "" where only `months`, or a `day`
+    of a month, of any year are meant.
     """
 
     start: int
@@ -75,6 +78,7 @@ class DateSpan:
     upper: str = ""
     months: tuple[int, ...] = ()  # the whole ones of the span, where it lies in one year
     year: int | None = None
+    day: int | None = None  # of the one month, where no year is said
 
 
 def date_spans(question: str) -> list[DateSpan]:
@@ -112,6 +116,8 @@ def months_of(text: str, *, alone: bool = False) -> frozenset[int]:
     `alone` asks for those of a text that names nothing else.
     """
     spans = [span for span in date_spans(text) if span.months]
+    if alone and any(span.day for span in spans):
+        return frozenset()
     if alone and (len(spans) != 1 or text[: spans[0].start].strip() or text[spans[0].end :].strip()):
         return frozenset()
     return frozenset(month for span in spans for month in span.months)
@@ -121,12 +127,14 @@ def _span(match: re.Match[str]) -> DateSpan:
     said = match.groupdict()
     written = said.get("y") or said.get("y2")
     year = int(written) if written else None
-    month = said.get("m") or (said.get("mn") and str(MONTHS_IN_DATES[said["mn"] or ""])) or _han_month(said.get("mh"))
+    name, date = said.get("mn") or said.get("mn2"), said.get("d") or said.get("d2")
+    month = said.get("m") or (name and str(MONTHS_IN_DATES[name])) or _han_month(said.get("mh"))
     quarter = said.get("q") or said.get("q2")
     months: tuple[int, ...] = ()
-    if said.get("d"):
-        assert year is not None and month is not None
-        day = f"{year}-{int(month):02}-{int(said['d'] or 1):02}"
+    if date and year is None:
+        return DateSpan(match.start(), match.end(), months=(int(month),), day=int(date))
+    if date:
+        day = f"{year}-{int(month):02}-{int(date):02}"
         return DateSpan(match.start(), match.end(), day, day + "~", (), year)  # "~" sorts after a time of the day
     if month:
         months = (int(month),)
@@ -173,6 +181,8 @@ def _joined(question: str, spans: list[DateSpan]) -> Iterator[DateSpan]:
 
 
 def _from_to(first: DateSpan, last: DateSpan) -> DateSpan | None:
+    if first.day or last.day:
+        return None
     year = first.year if first.year is not None else last.year
     if first.year is None and year is not None:
         first = _bounded(replace(first, year=year))

@@ -21,6 +21,9 @@ FILES = {
     "Dyes.csv": "Shade,Dye rate,Batch\nOchre,7,12\nUmber,,9\nSienna,4,15\n",
     "染料.csv": "色名,配比,批次\n赭石,7,12\n靛青,5,9\n",
     "Sheds.csv": "Shed,Day rate (EUR),Half day (EUR)\nNorth,80,50\nSouth,60,45\n",
+    "渡口日志.csv": "日期,班次,渡船数,载客（人）\n2026-10-01,14,6,960\n2026-10-02,12,5,810\n2026-10-03,9,4,520\n",
+    "Ringing log.csv": "Date,Nets,Birds ringed\n2026-09-12,6,140\n2026-09-13,4,75\n2026-09-14,7,190\n",
+    "茶室收费.csv": "客人,上午（元）,下午（元）\n70岁以上老人,5,8\n12岁以下儿童,3,4\n其他客人,12,20\n",
     "Ferry fares.csv": "Passenger,Ferry (EUR)\nAdult,8\nChild (4-14),5.5\nDog,\n",
 }
 
@@ -45,6 +48,14 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("How much do 3 adults and one child pay for the ferry?", "**29.5 EUR**"),
         ("What do the North and the South cost together for a day?", "Total Day rate: **140 EUR**"),
         ("What do the North and the South cost together for half a day?", "Total Half day: **95 EUR**"),
+        ("哪天班次最多？", "**2026-10-01**（班次：14）"),
+        ("哪几天的载客超过800？", "| 2026-10-02 | 810 人 |"),
+        ("平均每天多少班次？", "班次平均值：**11.6667**"),
+        ("10月一共过了多少艘渡船？", "渡船数合计：**15**"),
+        ("10月2日过了几艘渡船？", "渡船数合计：**5**"),
+        ("Which day had the most birds ringed?", "**2026-09-14** (Birds ringed: 190)"),
+        ("How many nets were there on 13 September?", "Total Nets: **4**"),
+        ("How many nets were there on average each day?", "Average Nets: **5.6667**"),
         ("两份简礼和一份全礼一共多少钱？", "租金合计：**4,400 元**"),
         ("篆刻和裱画一共多少钱？", "学费合计：**550 元**"),
         ("简礼和全礼的租金加起来多少钱？", "租金合计：**3,500 元**"),
@@ -107,6 +118,8 @@ def test_all_rows_that_are_named_alike_are_quoted_and_no_others(
     [
         ("What is the dye rate of the Ochre?", ("Ochre", 7)),
         ("赭石的配比是多少？", ("赭石", 7)),
+        ("70岁以上的老人上午多少钱？", ("70岁以上老人", 5)),
+        ("12岁以下儿童下午多少钱？", ("12岁以下儿童", 4)),
         ("What is the dye rate of the Umber?", None),  # no number stands there
         ("What is the dye rate of the Ochre for guests?", None),
         ("赭石的色牢度是多少？", None),

@@ -50,3 +50,25 @@ def test_what_is_no_time_gives_none(question: str) -> None:
 )
 def test_a_day_is_one_of_any_year(text: str, days: set[tuple[int, int]]) -> None:
     assert days_of(text) == days
+
+
+@pytest.mark.parametrize(
+    ("question", "month", "day"),
+    [
+        ("10月4日过了几艘船？", 10, 4),
+        ("10月4号的费用", 10, 4),
+        ("the fee on 4 october", 10, 4),
+        ("the fee on october 4", 10, 4),
+        ("who rowed on october 4th?", 10, 4),
+        ("10月的费用", 10, None),
+        ("2026年10月4日", None, None),
+    ],
+)
+def test_a_day_without_a_year_is_of_any_year(question: str, month: int | None, day: int | None) -> None:
+    (span,) = date_spans(question)
+    assert (span.months, span.day) == ((() if month is None else (month,)), day)
+
+
+def test_days_without_a_year_are_no_bounds_of_a_longer_time() -> None:
+    assert [span.day for span in date_spans("10月1日到10月3日")] == [1, 3]
+    assert [span.months for span in date_spans("before 4 october")] == [()]

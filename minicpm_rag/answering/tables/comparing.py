@@ -94,14 +94,15 @@ class Comparing(Conditions):
         return (fits[0],) if len(fits) == 1 else ()
 
     def _counted_next(self, end: int) -> tuple[Field, ...]:
-        """The column that counts what is named next, by its own character: 多少客 in 载客数, 多少升 in 容量（升）."""
+        """The column that counts what is named next, by a character: 多少客 in 载客数, 多少船 in 船舶数."""
         thing = self.text[end : end + 1]
         if not thing or not is_han(thing) or self.taken[end]:
             return ()
+        called = re.compile(rf"(?:[一-鿿]*{thing}|{thing}[一-鿿])数量?")
         fits = [
             field
             for field in self._numeric()
-            if folded(self._column(field).name).endswith(f"{thing}数") or self._column(field).unit == thing
+            if called.fullmatch(folded(self._column(field).name).strip()) or self._column(field).unit == thing
         ]
         if len(fits) != 1:
             return ()

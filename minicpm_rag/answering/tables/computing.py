@@ -57,7 +57,8 @@ class Computing(Ranking):
 
     def _mean(self, heard: Heard, measures: tuple[Field, ...]) -> TableQuery | None:
         group, measures = heard.group, measures or self._money_said()
-        if group is not None and self._column(group).kind == "date" and not group.part:
+        is_of_days = group is not None and self._column(group).kind == "date" and not group.part
+        if group is not None and is_of_days and not self._is_each_row(group):
             return None  # "on average per day": of the days' sums, or of the rows?
         if group is not None and self._is_each_row(group):
             group = None  # "per order", where each row is one
@@ -257,6 +258,9 @@ class Computing(Ranking):
         for part, pattern in words.ASKED_PERIODS:
             if self._take(pattern) is not None:
                 asked = self._period(part)  # type: ignore[arg-type]
+        if (day := self._day()) is not None:
+            group = day if group is None and self._take(words.EACH_DAY) is not None else group
+            asked = day if asked is None and self._take(words.ASKED_DAY) is not None else asked
         kept = []
         for mention in self.columns:
             before, after = self.text[: mention.start], self.text[mention.end :]
@@ -285,6 +289,14 @@ class Computing(Ranking):
             if self._column(field).kind == part:
                 return field
         return next((replace(field, part=part) for field in self._fields() if self._column(field).kind == "date"), None)
+
+    def _day(self) -> Field | None:
+        """The column of days that the rows are of: the first of the table, or one that is called so."""
+        for field in self._fields():
+            column = self._column(field)
+            if column.kind == "date" and (field.column == 0 or words.DAY_COLUMN.fullmatch(folded(column.name).strip())):
+                return field
+        return None
 
     def _compared_values(self) -> Field | None:
         fields = [

@@ -34,9 +34,18 @@ class Conditions(QuestionWords):
                         and self._dates_there(match)
                     ):
                         continue
+                    if self._is_within_a_value(match.start(), match.end()):
+                        continue
                     found.append((match, operator))
                     self._mark(match.start(), match.end())
         return sorted(found, key=lambda pair: pair[0].start())
+
+    def _is_within_a_value(self, start: int, end: int) -> bool:
+        """Whether this is part of a text of the table that the question says whole: 80岁以上老人, "over 65s"."""
+        return any(
+            one.start <= start and end <= one.end and self.text[one.start : one.end] in map(folded, one.values)
+            for one in value_mentions(self.text, self.original, self.tables, self.texts_within)
+        )
 
     def _dates_there(self, match: re.Match[str]) -> bool:
         """Whether "2000" in "before 2000" may be a year: the table knows dates, and the number has no unit."""
@@ -242,7 +251,7 @@ class Conditions(QuestionWords):
         if len(months) > 1:
             joined = tuple(sorted({month for span in months for month in span.months}))
             months = [replace(months[0], months=joined)]
-        if len(others) > 1:
+        if len(others) > 1 or (len(spans) > 1 and any(span.day for span in spans)):
             return False
         for span in [*others, *months]:
             if not self._date_condition(span):
@@ -262,6 +271,10 @@ class Conditions(QuestionWords):
             if not span.lower and not span.upper:
                 if not span.months:
                     return False
+                if span.day:
+                    day = f"{span.months[0]:02}-{span.day:02}"
+                    self.conditions.append(Condition(replace(field, part="day"), "in", (day,)))
+                    return True
                 self.conditions.append(
                     Condition(replace(field, part="month"), "in", tuple(f"{month:02}" for month in span.months))
                 )
@@ -278,7 +291,7 @@ class Conditions(QuestionWords):
             years = tuple(float(year) for year in range(int(lower), int(upper)))
         elif span.year is not None:
             years = (float(span.year),)
-        if not lower and not upper and not span.months:
+        if span.day or (not lower and not upper and not span.months):
             return False
         if not is_whole and not (lower or upper):
             return False
@@ -307,7 +320,7 @@ class Conditions(QuestionWords):
         found: dict[int, Field] = {}
         quarters: dict[int, Field] = {}
         for field in self._numeric():
-            spans = [span for span in date_spans(folded(self._column(field).name)) if span.months]
+            spans = [span for span in date_spans(folded(self._column(field).name)) if span.months and not span.day]
             if len(spans) == 1 and len(spans[0].months) == 1:
                 found[spans[0].months[0]] = field
             elif len(spans) == 1 and len(spans[0].months) == 3:

@@ -148,9 +148,11 @@ class Counting(Measuring):
         return None
 
     def _is_counted_by(self, field: Field, counter: str, thing: str) -> bool:
-        """Whether a column counts in that counter what is asked for: 几辆车 over 车队（辆）."""
+        """Whether a column counts in that counter what is asked for: 几辆车 over 车队（辆）, 几艘船 over 船舶数."""
         column = self._column(field)
-        return column.unit == counter and bool(set(thing) & set(folded(column.name)))
+        name = folded(column.name)
+        is_number_of = not column.unit and re.search(r"[一-鿿]数量?\s*$", name) is not None
+        return (column.unit == counter or is_number_of) and bool(set(thing) & set(name.removesuffix("量")) - {"数"})
 
     def _counted_in(self, counted: re.Match[str]) -> Field | None:
         """The column in whose unit is counted: "how many kilometres", 多少公里."""

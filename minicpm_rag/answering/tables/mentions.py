@@ -184,7 +184,9 @@ def _beginnings(table: DataTable) -> frozenset[str]:
     forms = [form for column in table.columns for form in _forms(column.name, column.kind == "number")]
     forms += [form for column in table.columns for text in column.texts for form in _value_forms(text)]
     stems, runs = table_words([table])
-    begins = {form.words[0][:2] if is_chinese(form.words[0]) else form.words[0] for form in forms}
+    counting = [folded(column.name) for column in table.columns if column.kind == "number"]
+    things = {thing for name in counting if name.endswith("数") for thing in name[:-1]}  # 船 of 船舶数
+    begins = things | {form.words[0][:2] if is_chinese(form.words[0]) else form.words[0] for form in forms}
     begins.update(stems, *(map("".join, pairwise(run)) for run in runs))
     if any(date_spans(folded(column.name)) for column in table.columns if column.kind == "number"):
         begins.add(_PERIOD)

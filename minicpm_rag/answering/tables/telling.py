@@ -282,7 +282,8 @@ def _conditions_in_words(query: TableQuery, conditions: Sequence[Condition], lan
         column = query.tables[condition.field.table].columns[condition.field.column]
         key = operator[condition.operator]
         if column.kind == "date":
-            key = "months" if condition.field.part == "month" else "before" if condition.operator == "<" else "from"
+            key = "before" if condition.operator == "<" else "from"
+            key = {"month": "months", "day": "is"}.get(condition.field.part, key)
             values = [value.removesuffix("~").removeprefix("0") if key == "months" else value for value in values]
             if key == "before" and values[0].endswith("~"):
                 key, values = "until", [values[0].removesuffix("~")]
@@ -304,7 +305,7 @@ def _condition_value(query: TableQuery, condition: Condition, value: str | float
 
 def _name(query: TableQuery, field: Field, language: Language = "en") -> str:
     name = query.tables[field.table].columns[field.column].name or f"column {field.column + 1}"
-    return f"{name} ({text(language, Message(_PART[field.part]))})" if field.part and field.part != "month" else name
+    return f"{name} ({text(language, Message(_PART[field.part]))})" if field.part not in ("", "month", "day") else name
 
 
 def _unit(query: TableQuery) -> str:

@@ -56,7 +56,7 @@ def understand(
     """
     if len(question) > LONGEST or not words.CUE.search(folded(question)) or _TWO_SUBJECTS.search(question):
         return []
-    question = _with_whole_names(question, tables)
+    question = _with_whole_names(_without_particle(question, tables), tables)
     plain = folded(question)
     hinting = [words.USED_UP, words.OWED, *(pattern for pattern, _ in words.ADDED_NOUNS)]
     hinting += [pattern for pattern, _, hint in words.SUPERLATIVES if hint]
@@ -131,6 +131,19 @@ def _with_whole_names(question: str, tables: Sequence[DataTable]) -> str:
     if len(names) != 1:
         return question
     return f"{question[: found.start('other')]}{names.pop()}{question[found.end('other') :]}"
+
+
+def _without_particle(question: str, tables: Sequence[DataTable]) -> str:
+    """The question without a 的 that stands in a text of a table but for it: 80岁以上的老人 for 80岁以上老人."""
+    for place in (match.start() for match in re.finditer("的", question)):
+        shorter = question[:place] + question[place + 1 :]
+        for table in tables:
+            for column in table.columns:
+                for text in column.texts if column.kind == "text" else ():
+                    begin = shorter.find(text) if is_chinese(text) else -1
+                    if 0 <= begin < place < begin + len(text):
+                        return shorter
+    return question
 
 
 def _joinable(tables: Sequence[DataTable]) -> list[tuple[tuple[DataTable, DataTable], tuple[int, int]]]:

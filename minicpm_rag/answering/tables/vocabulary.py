@@ -383,6 +383,12 @@ ASKED_PERIODS = (
     ("quarter", re.compile(r"哪一?个?季度|\b(?:which|what) quarter\b")),
     ("year", re.compile(r"哪一?年|哪个年份?|\b(?:which|what) year\b")),
 )
+# Days, in a table of which each row, or group of rows, is one
+EACH_DAY = re.compile(
+    r"[每各]一?[天日](?!期)|按[天日](?!期)|逐日|\b(?:daily|by day|per day|(?:each|every) day|a day)\b"
+)
+ASKED_DAY = re.compile(r"哪[一几些]?[天日](?!期)|\b(?:which|what) (?:days?|dates?)\b")
+DAY_COLUMN = re.compile(r"日期|[日天]|dates?|days?")
 ASKED_BEFORE = re.compile(
     r"(?:哪[一几]?[个些种样位款家类条项名台份本辆间起次门所张批]?|什么|何种|\b(?:which|what|whose)(?: (?:is|are|was"
     r"|were|has|had|one|\d+"
@@ -465,7 +471,7 @@ FILLERS = re.compile(
     r"|的|了|是|有|在|中|里|内|和|与|及|以及|且|并且|并|而|又|为|呢|吗|啊|吧|我们?|你|咱们?|它们?|他们?|这|那"
     r"|个|些|就|都|也|把|对|于|从|来自|属于|期间"
     r"|卖出?|售出?|下|用|付|乘|写|教|演出?|表演|演唱|放映|销售|购买|买|订购?|花|支出|产生|发生|达到?|来|出|得|等|，|。|？|、|：|；|！"
-    r"|跑|带(?=[的了过\s])|考(?=[得了过的\s])|交(?=[了过的\s])|能[载坐住容装放盛]下?|哪里|哪一?[部门样艘把支棵头匹座层栋块片辆台架幅处所套间只]?|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
+    r"|跑|带(?=[的了过\s])|考(?=[得了过的\s])|交(?=[了过的\s])|过(?=[了的\s])|能[载坐住容装放盛]下?|哪里|哪一?[部门样艘把支棵头匹座层栋块片辆台架幅处所套间只]?|什么|多少|几|谁|何|数|值|情况|时候|名称|名字|时间|结果|怎么样|如何|分别|各自|各|种|类|位|名"
     r"|笔|条|单|件"
 )
 _FILLER_WORDS_TEXT = """

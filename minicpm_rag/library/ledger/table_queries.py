@@ -33,7 +33,7 @@ _FUNCTIONS_TEXT = """
 _FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 
 Aggregate = Literal["count", "distinct", "sum", "mean", "median", "min", "max", "share", "difference", "ratio", "rows"]
-Part = Literal["", "year", "month", "quarter"]  # of a date
+Part = Literal["", "year", "month", "quarter", "day"]  # of a date; a day is one of any year, "10-04"
 
 
 @dataclass(frozen=True)
@@ -362,6 +362,8 @@ def _field(query: TableQuery, field: Field) -> str:
         return f"substr({name}, 1, 4)"
     if field.part == "month":
         return f"substr({name}, 1, 7)"
+    if field.part == "day":
+        return f"substr({name}, 6, 5)"
     if field.part == "quarter":
         return f"substr({name}, 1, 4) || ' Q' || ((substr({name}, 6, 2) + 2) / 3)"
     return name
