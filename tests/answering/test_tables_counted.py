@@ -22,6 +22,8 @@ FILES = {
     "染料.csv": "色名,配比,批次\n赭石,7,12\n靛青,5,9\n",
     "Sheds.csv": "Shed,Day rate (EUR),Half day (EUR)\nNorth,80,50\nSouth,60,45\n",
     "渡口日志.csv": "日期,班次,渡船数,载客（人）\n2026-10-01,14,6,960\n2026-10-02,12,5,810\n2026-10-03,9,4,520\n",
+    "Season.csv": "Evening,Hall,Pieces,Tickets sold\n2026-03-14,Drill hall,9,142\n2026-05-23,Abbey,11,310\n",
+    "客栈房型.csv": "房型,间数,可住人数\n溪景房,4,2\n家庭房,2,4\n",
     "Ringing log.csv": "Date,Nets,Birds ringed\n2026-09-12,6,140\n2026-09-13,4,75\n2026-09-14,7,190\n",
     "茶室收费.csv": "客人,上午（元）,下午（元）\n70岁以上老人,5,8\n12岁以下儿童,3,4\n其他客人,12,20\n",
     "Ferry fares.csv": "Passenger,Ferry (EUR)\nAdult,8\nChild (4-14),5.5\nDog,\n",
@@ -48,6 +50,9 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnswerChain]:
         ("How much do 3 adults and one child pay for the ferry?", "**29.5 EUR**"),
         ("What do the North and the South cost together for a day?", "Total Day rate: **140 EUR**"),
         ("What do the North and the South cost together for half a day?", "Total Half day: **95 EUR**"),
+        ("How many tickets were sold?", "Total Tickets sold: **452**"),
+        ("How many tickets did they sell in the season?", "Total Tickets sold: **452**"),
+        ("四个人住哪种房型？", "家庭房"),
         ("哪天班次最多？", "**2026-10-01**（班次：14）"),
         ("哪几天的载客超过800？", "| 2026-10-02 | 810 人 |"),
         ("平均每天多少班次？", "班次平均值：**11.6667**"),
@@ -132,6 +137,14 @@ def test_one_number_of_one_row_is_looked_up_where_every_word_is_of_the_table(
     assert tables.compute(question, chain.library, KB) is None
     found = tables.compute(question, chain.library, KB, looks_up=True)
     assert (None if found is None else found.computed[0].result.rows[0]) == row
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How many members are there in the season?", "How many people came in the season?", "渡口日志里有多少人？"],
+)
+def test_persons_are_not_counted_by_the_rows_of_other_things(chain: AnswerChain, question: str) -> None:
+    assert chain.invoke(question).mode != "computed"
 
 
 @pytest.mark.parametrize(

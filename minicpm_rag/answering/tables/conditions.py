@@ -389,7 +389,9 @@ class Conditions(QuestionWords):
         fields = [one for one in self._numeric() if words.ROOM_COLUMN.search(folded(self._column(one).name))]
         match = self._take(words.ROOM_FOR) if len(fields) == 1 else None
         if match is not None:
-            self.conditions.append(Condition(fields[0], ">=", (float(words.count_of(match["n"] or match["n2"])),)))
+            self.conditions.append(
+                Condition(fields[0], ">=", (float(words.count_of(match["n"] or match["n2"] or match["n3"])),))
+            )
             self.own += match.end() - match.start()
 
     def _has_so_many(self) -> None:

@@ -17,13 +17,20 @@ from minicpm_rag.text.scripts import is_chinese, is_han
 
 _ROWS_ONLY = frozenset(map(stem, words.ROWS_ONLY))
 
+_SELLING = frozenset(map(stem, ("sell", "sells", "sold")))
+
+
+def _is_sale(one: str, other: str) -> bool:
+    """Whether both words say that a thing was sold: "sell", "sold"."""
+    return one in _SELLING and other in _SELLING
+
 
 class Counting(Measuring):
     """What "how many" counts."""
 
     def _count(self, counted: re.Match[str], group: Field | None) -> TableQuery | None:
         """How many there are of what is asked for: a column that tells is added up, else names or rows are counted."""
-        added = self._counter_column(counted) or self._counted_in(counted)
+        added = self._counter_column(counted) or self._counted_in(counted) or self._counted_as_done(counted)
         if added is None and counted.group()[-1:] in words.PACKS:
             added = self.hinted("quantity") or self.hinted("stock")
             return None if added is None else self._of("sum", (added,), group)
@@ -88,12 +95,16 @@ class Counting(Measuring):
 
         None where each row has a text of its own, such as a staff number: two rows of one name may be two persons.
         """
-        if not words.PERSONS.search(counted.group()) and not words.PERSONS_EN.match(self.text, counted.end()):
+        if not self._asks_for_persons(counted):
             return None
         texts = [field for field in self._fields() if self._column(field).kind == "text"]
         if any(self._column(field).distinct == self.tables[field.table].rows for field in texts):
             return None
         return self._name_field()
+
+    def _asks_for_persons(self, counted: re.Match[str]) -> bool:
+        said = words.PERSONS.search(counted.group()) or words.PERSONS_EN.match(self.text, counted.end())
+        return said is not None
 
     def _sold(self, counted: re.Match[str]) -> Field | None:
         """The column of pieces where it is asked how many of a thing were sold, not how many orders there were.
@@ -113,8 +124,34 @@ class Counting(Measuring):
             is_of_rows = False  # books that were bought are copies, not lines of the list
         return None if is_of_rows or words.SOLD.search(self.text) is None else self.hinted("quantity")
 
+    def _counted_as_done(self, counted: re.Match[str]) -> Field | None:
+        """The column that is called by a thing and what was done with it: "tickets were sold" of "Tickets sold"."""
+        said = [(stem(word.group()), word) for word in re.finditer(r"[a-z]+", self.text[counted.end() :])]
+        fits = []
+        for field in self._numeric():
+            name = [stem(word) for word in re.findall(r"[a-z]+", folded(self._column(field).name))]
+            things, done = name[:-1], "".join(name[-1:])
+            later = [word for other, word in said[len(things) :] if other == done or _is_sale(other, done)]
+            if things and later and [other for other, _ in said[: len(things)]] == things:
+                fits.append((field, [word for _, word in said[: len(things)]] + later[:1]))
+        if len(fits) != 1:
+            return None
+        field, found = fits[0]
+        for word in found:
+            self._mark(counted.end() + word.start(), counted.end() + word.end())
+        self.own += sum(len(word.group()) for word in found)
+        return field
+
+    def _is_of_persons(self) -> bool:
+        """Whether rows may be persons: a column or the table is called so."""
+        names = [column.name for column in self._all_columns() if column.kind == "text"]
+        names += [f"{table.title} {table.label} {table.caption}" for table in self.tables]
+        return self._name_field() is not None or any(words.OF_PERSONS.search(folded(name)) for name in names)
+
     def _counts_rows(self, counted: re.Match[str]) -> bool:
         """Whether what is counted are rows: "how many days" over rows that are no days is something else."""
+        if self._asks_for_persons(counted) and not self._is_of_persons():
+            return False
         said = re.match(r"\s*(?:of |the |different |more |such )*([a-z]+)", self.text[counted.end() :])
         if said is None or self.conditions:
             return True
@@ -167,7 +204,7 @@ class Counting(Measuring):
 
     def _is_counted(self, counted: re.Match[str], measures: tuple[Field, ...]) -> bool:
         """Whether the measure is what "how many" asks for: it stands beside it."""
-        if self.measured_periods or self.says_what_became:
+        if self.measured_periods or self.says_what_became or self._counted_as_done(counted) in measures:
             return True
         unit = words.UNIT_BESIDE.match(self.text, counted.end())
         asked = unit_of_time(unit["unit"]) if unit is not None else ""

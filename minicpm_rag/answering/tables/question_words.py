@@ -176,7 +176,7 @@ class QuestionWords:
         for field in self._fields():
             column = self._column(field)
             if column.kind == "text" and re.search(
-                r"姓名|名字|员工|人员|学生|学员|销售员|业务员|负责人|客户|顾客|\b(?:name|employee|student|salesperson|rep"
+                r"姓名|名字|员工|人员|学生|学员|销售员|业务员|负责人|客户|顾客|客人|[旅乘住访游]客|[会队成]员|\b(?:name|employee|student|salesperson|rep"
                 r"|person|player|member|guest|customer|client|agent|author|user|owner|manager)\b",
                 folded(column.name),
             ):

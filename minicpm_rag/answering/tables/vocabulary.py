@@ -84,6 +84,11 @@ CALLED_AFTER = {
 SOLD = re.compile(r"卖|售|销|买|采购|出库|入库|\b(?:sold|sells?|buy|bought|purchased|shipped|delivered)\b")
 PERSONS = re.compile(r"[人位名]$|人数")  # at the end of "how many": 几人
 PERSONS_EN = re.compile(r"\s*(?:different |distinct )?(?:people|persons|employees|colleagues|students|members)\b")
+# What a list of persons, or its column of persons, is called
+OF_PERSONS = re.compile(
+    r"[人员工生师客]|客户|会员|名单|花名册|通讯录|选手|司机|\b(?:names?|people|persons?|staff|team|crew|employees?|colleagues?|members?"
+    r"|students?|pupils?|guests?|customers?|clients?|players?|volunteers?|drivers?|teachers?|patients?|users?)\b"
+)
 PIECES = "台件个本部辆双瓶包箱盒只套张把斤"
 # What things come in: a row is a kind of wine and never a bottle.
 PACKS = "瓶箱盒包袋桶罐支双斤"
@@ -96,6 +101,7 @@ PERMITTED = re.compile(
 ROOM_FOR = re.compile(
     rf"(?:可以|能够|[可能够])(?P<verb>[住坐睡站]|容纳|接待)(?:得?下)?\s*(?P<n>{_COUNT})\s*[个名位口]?(?:以上)?(?:的)?(?:客|大|成)?人"
     rf"(?:以上|及以上|或以上)?"
+    rf"|(?P<n3>{_COUNT})\s*[个名位口]?(?:客|大|成)?人(?:可以|能够?)?(?P<verb2>[住坐睡])(?:得?下)?(?=哪|什么)"
     rf"|\b(?:sleeps?|seats?|fits?|holds?|accommodates?|(?:room|space|enough) for) (?:at least )?(?P<n2>{_COUNT})\b"
     rf"(?: or more)?(?: (?:people|persons|guests|passengers))?\b"
 )
