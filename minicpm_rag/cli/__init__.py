@@ -7,9 +7,11 @@ Exit codes: 0 good, 1 one of our errors (as one line), 2 wrong usage, 130 Ctrl-C
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TextIO
 
 import click
@@ -32,7 +34,10 @@ from minicpm_rag.cli import (
 )
 from minicpm_rag.cli.language import t
 from minicpm_rag.errors import RAGError
-from minicpm_rag.messages import LANGUAGES
+from minicpm_rag.messages import LANGUAGES, reason_of
+
+# How the system says that output did not reach its file: no room, none left of a quota, too long, a broken disk.
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 COMMANDS: tuple[click.Command, ...] = (
     *page.COMMANDS,
@@ -69,6 +74,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     language.choose(arguments)
     click_language.install()
     try:
+        return _exit_code(arguments)
+    except BrokenPipeError:  # the reader of our stdout (head, less) has gone
+        _silence_stdout()
+        return 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in NOT_WRITTEN:
+            raise
+        _silence_stdout()
+        reason = t("program.not_written", why=language.said(reason_of(error)))
+        with suppress(OSError):  # stderr may lead to the same disk
+            click.echo(t("program.error", reason=reason), err=True)
+        return 1
+
+
+def _exit_code(arguments: Sequence[str]) -> int:
+    """Run a command; errors that users may meet become one line each."""
+    try:
         # click returns the code of `context.exit(code)`; a command that came to its end returns None.
         code = language.with_help(program)(args=arguments, prog_name="minicpm-rag", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -85,10 +107,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except BrokenPipeError:
-        # The reader of our stdout (head, less) has gone; Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+
+
+def _silence_stdout() -> None:
+    """Send what is left of the output nowhere: Python tries again at exit, and would complain then."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _force_utf8(stream: TextIO) -> None:

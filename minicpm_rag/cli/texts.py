@@ -20,6 +20,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "命令里有不是 UTF-8 文字的字节。请把终端的编码设为 UTF-8，再输入一次。",
         "An argument holds bytes that are no text in UTF-8. Set the terminal to UTF-8 and type it again.",
     ),
+    "program.not_written": (
+        "输出没有写完：{why}。请腾出空间，或改写到别处，再运行一次。",
+        "Not all of the output was written: {why}. Make room, or send it elsewhere, and run it again.",
+    ),
     "program.options": ("[选项]", "[OPTIONS]"),
     "program.commands": ("命令 [参数]...", "COMMAND [ARGS]..."),
     "option.kb": (

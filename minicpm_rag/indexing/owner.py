@@ -180,9 +180,12 @@ class Worker:
         try:
             recorder.record()
             with self.library.ledger.writing() as connection:
+                made = _made_to_fill(connection, job)
+                if made is not None:  # nothing may be submitted into it between the look and its deletion
+                    self.library.ledger.alone(connection)  # before a row is changed for which a short write waits
                 jobs.finish(connection, job.id, status, kind, error)
-                if job.kind == "ingest" and job.kb_id is not None:
-                    _keep_if_wanted(connection, job.kb_id)
+                if made is not None:
+                    _keep_if_wanted(connection, made)
                 if (
                     status == "failed" and job.kind != "sweep" and self.library.ledger.shared
                 ):  # nobody clears as an owner does at its start
@@ -250,10 +253,16 @@ class Worker:
             action()
 
 
+def _made_to_fill(connection: Connection, job: Job) -> int | None:
+    """The knowledge base of an ingest, where it was made for one and nothing had come into it yet."""
+    if job.kind != "ingest" or job.kb_id is None:
+        return None
+    is_made = knowledge_bases.setting(connection, job.kb_id, knowledge_bases.MADE_TO_FILL)
+    return job.kb_id if is_made else None
+
+
 def _keep_if_wanted(connection: Connection, kb_id: int) -> None:
     """Delete a knowledge base that an ingest made and nothing came into: for a mistyped path, an empty folder."""
-    if not knowledge_bases.setting(connection, kb_id, knowledge_bases.MADE_TO_FILL):
-        return
     if knowledge_bases.is_wanted(connection, kb_id):
         if documents.sources(connection, kb_id):
             knowledge_bases.forget_setting(connection, kb_id, knowledge_bases.MADE_TO_FILL)

@@ -51,6 +51,17 @@ def test_wrong_usage_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no-such-command" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize(("language", "why"), [("en", "no space left on the disk"), ("zh", "磁盘空间不足")])
+def test_output_to_a_full_disk_is_told_in_one_line(language: str, why: str) -> None:
+    command = [sys.executable, "-m", "minicpm_rag", "--lang", language, "--help"]
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", cwd=REPOSITORY)
+        assert told.returncode == 1 and told.stderr.count("\n") == 1 and why in told.stderr
+        # With nowhere to say it, the code alone does.
+        assert subprocess.run(command, stdout=full, stderr=full, cwd=REPOSITORY).returncode == 1
+
+
 def test_our_error_is_one_line_and_exits_1(tmp_path: Path) -> None:
     done = run("search", "x", home=tmp_path, MINICPM_RAG_PASSAGES="many")
     assert done.returncode == 1

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from minicpm_rag.errors import DatabaseUnreachableError, LeaseLostError
 from minicpm_rag.indexing import Worker
 from minicpm_rag.library import Library
 from minicpm_rag.library.ledger import jobs, knowledge_bases, leases
+from minicpm_rag.library.ledger.connection import Connection
 from minicpm_rag.library.ledger.postgres import PostgresLedger
 from minicpm_rag.records import ChunkSize
 
@@ -159,6 +161,26 @@ def test_jobs_of_one_knowledge_base_are_done_in_their_order_and_those_of_others_
         jobs.finish(connection, first, "done")
     claimed = leases.claim(ledger)
     assert claimed is not None and claimed[0].id == second
+
+
+def test_an_ingest_into_a_knowledge_base_that_is_just_being_cleared_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(tmp_path / "文档", 2)
+    submitted: list[Future[int]] = []
+    hide = knowledge_bases.hide
+    with opened(tmp_path / "home") as library, ThreadPoolExecutor(1) as pool:
+
+        def hide_while_another_submits(connection: Connection, kb_id: int) -> None:
+            if not submitted:
+                submitted.append(pool.submit(worker.submit_ingest, library, KB, [tmp_path / "文档"]))
+                wait(submitted, timeout=1)  # where it is held up, as it should be, this goes on
+            hide(connection, kb_id)
+
+        monkeypatch.setattr(knowledge_bases, "hide", hide_while_another_submits)
+        ingest(library, tmp_path / "not there.md")
+        assert [verdict.status for verdict in done(library, submitted[0].result())] == ["indexed", "indexed"]
+        assert [row.name for row in library.knowledge_bases()] == [KB]
 
 
 def test_a_job_that_could_not_be_done_for_no_fault_of_its_own_is_handed_back(ledger: PostgresLedger) -> None:
