@@ -285,6 +285,8 @@ def _conditions_in_words(query: TableQuery, conditions: Sequence[Condition], lan
             key = "before" if condition.operator == "<" else "from"
             key = {"month": "months", "day": "is"}.get(condition.field.part, key)
             values = [value.removesuffix("~").removeprefix("0") if key == "months" else value for value in values]
+            if condition.field.part == "day":
+                values = [_day_said(value, language) for value in values]
             if key == "before" and values[0].endswith("~"):
                 key, values = "until", [values[0].removesuffix("~")]
         joined = ("或" if language == "zh" else " or ").join(values)
@@ -388,6 +390,12 @@ def _said(value: str | float | None, column: Column | None, language: Language, 
         return text(language, Message("answering.table_quarter", name=name))
     name = str(number) if language == "zh" else _MONTHS[number]
     return text(language, Message("answering.table_month", name=name))
+
+
+def _day_said(day: str, language: Language) -> str:
+    """A day of any year as it is said: "10-04" is 10月4日, "4 October"."""
+    month, number = map(int, day.split("-"))
+    return f"{month}月{number}日" if language == "zh" else f"{number} {_MONTHS[month]}"
 
 
 def _markdown(shown: tuple[Sequence[str], Sequence[Sequence[str]]]) -> Iterator[str]:
