@@ -18,7 +18,7 @@ from minicpm_rag.cli.shown import (
     origin,
     passage_line,
 )
-from minicpm_rag.cli.tables import echo_table, printable
+from minicpm_rag.cli.tables import echo_table, printable_lines
 from minicpm_rag.text.questions import check_question
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def answer(
             elif isinstance(event, Text) and not as_json:
                 if event.anew:
                     click.echo("\n")
-                click.echo("\n".join(printable(line) for line in event.text.split("\n")), nl=False)
+                click.echo(printable_lines(event.text), nl=False)
                 end = (end + event.text)[-2:]
             elif isinstance(event, Answer) and retrieval is not None:
                 if as_json:
@@ -105,7 +105,7 @@ def _in_steps(question: str, knowledge_base: str | None, held_to: Sequence[str],
                 fields = answer_fields(question, None, step, language())
                 click.echo(json.dumps(fields, ensure_ascii=False, indent=2))
             else:
-                click.echo("\n".join(printable(line) for line in step.text.split("\n")))
+                click.echo(printable_lines(step.text))
                 _show(step, None)
 
 

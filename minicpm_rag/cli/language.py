@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from minicpm_rag.cli import texts
+from minicpm_rag.cli.tables import printable_lines
 from minicpm_rag.messages import LANGUAGES, Catalogue, Language, Message, language_of_shell, text
 
 CATALOGUE = Catalogue(texts)
@@ -49,13 +50,13 @@ def language() -> Language:
 
 
 def t(key: str, **values: Any) -> str:
-    """One of the command line's texts in the language in use."""
-    return CATALOGUE.text(language(), Message(key, **values))
+    """One of the command line's texts in the language in use; what is put into it moves no cursor."""
+    return printable_lines(CATALOGUE.text(language(), Message(key, **values)))
 
 
 def said(message: Message | None) -> str:
     """A message of the core in the language in use; nothing for none."""
-    return "" if message is None else text(language(), message)
+    return "" if message is None else printable_lines(text(language(), message))
 
 
 def with_help(command: click.Command) -> click.Command:

@@ -32,7 +32,7 @@ def origin(document: Document) -> str:
     place = place_of(document, language())
     headings = str(document.metadata.get(HEADINGS) or "")
     parts = [str(document.metadata.get(TITLE, "")), place, f"({headings})" if headings else ""]
-    return " ".join(part for part in parts if part)
+    return printable(" ".join(part for part in parts if part))
 
 
 def on_one_line(text: str) -> str:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import click
 
+_JOINERS = "\u200c\u200d"  # of Persian words and of emoji
+
 
 def printable(text: str) -> str:
     """The text on one line, without anything that moves the cursor; file names may hold all sorts."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+    return "".join(
+        letter if letter.isprintable() or _is_harmless(letter) else "�" for letter in text.replace("\t", " ")
+    )
+
+
+def _is_harmless(letter: str) -> bool:
+    """Whether Python escapes the letter although it only takes room (blanks of any width) or joins its neighbours."""
+    return letter in _JOINERS or unicodedata.category(letter) == "Zs"
+
+
+def printable_lines(text: str) -> str:
+    """The text in its lines, each of them printable."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> None:

@@ -142,6 +142,40 @@ def test_control_characters_of_a_document_do_not_reach_the_terminal(
     assert code == 0 and "red" in out and "\x1b" not in out + err
 
 
+@pytest.mark.parametrize(("letter", "question"), [("\x1b", "What is the deposit?"), ("\u202e", "押金是多少？")])
+def test_characters_in_a_name_that_move_the_cursor_do_not_reach_the_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, letter: str, question: str
+) -> None:
+    base = f"names {ord(letter)}"
+    name = f"a{letter}[2J\x07.md"
+    (tmp_path / name).write_text(f"# Rent 租金{letter}[31m\n\nThe deposit is 500 yuan.\n\n押金是500元。\n", "utf-8")
+    (tmp_path / f"b{letter}.zip").write_bytes(b"")
+    commands: list[tuple[str, ...]] = [
+        ("ingest", "--kb", base, str(tmp_path)),
+        ("ask", question, "--kb", base, "--anyway"),
+        ("search", question, "--kb", base, "--explain"),
+        ("summarize", name, "--kb", base),
+        ("remove", f"c{letter}.md", "--kb", base),
+        ("remove", str(tmp_path / name), "--kb", base),
+    ]
+    for command in commands:
+        _, out, err = run(capsys, *command)
+        shown = out + err
+        assert shown and letter not in shown and "\x07" not in shown, command
+
+
+@pytest.mark.parametrize("mark", ["\u3000", "\u00a0", "\u200d"])
+def test_blanks_and_joiners_in_names_and_answers_are_shown_as_they_are(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, mark: str
+) -> None:
+    name = f"blanks {ord(mark)}"
+    (tmp_path / f"押金{mark}说明.md").write_text(f"押金是500元{mark}，退房时退还。\n", "utf-8")
+    assert run(capsys, "ingest", "--kb", name, str(tmp_path))[0] == 0
+    for command in (("list",), ("ask", "押金是多少？", "--anyway")):
+        code, out, err = run(capsys, *command, "--kb", name)
+        assert code == 0 and f"押金{mark}说明.md" in out and "�" not in out + err
+
+
 @pytest.mark.parametrize("command", ["ask", "search"])
 def test_a_question_that_is_too_long_or_no_text_is_a_sentence(capsys: pytest.CaptureFixture[str], command: str) -> None:
     code, out, err = run(capsys, command, "Warranty? " * 100_000)
