@@ -167,7 +167,19 @@ class Settings(BaseSettings):
     @field_validator("home", "model", "reranker")
     @classmethod
     def _expand_user(cls, path: Path | None) -> Path | None:
-        return None if path is None else path.expanduser().absolute()
+        try:
+            return None if path is None else path.expanduser().absolute()
+        except RuntimeError as exc:
+            raise ValueError("no such user") from exc
+
+    @field_validator("embedder")
+    @classmethod
+    def _of_a_known_user(cls, name_or_folder: str) -> str:
+        try:
+            Path(name_or_folder).expanduser()  # where it is used it will be
+        except RuntimeError as exc:
+            raise ValueError("no such user") from exc
+        return name_or_folder
 
 
 def _secret(value: SecretStr | None) -> str | None:
@@ -207,6 +219,8 @@ def _problem(error: Mapping[str, Any]) -> Message:
             return Message("settings.not_allowed", **stated, allowed=get_args(Settings.model_fields[name].annotation))
         case "string_too_short":
             return Message("settings.empty", **stated)
+        case "value_error":  # raised by our own look at a path
+            return Message("settings.no_such_user", **stated)
         case "extra_forbidden":
             return Message("settings.unknown", **stated)
     return Message("settings.other", **stated, why=error["msg"])

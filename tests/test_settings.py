@@ -55,6 +55,9 @@ def test_an_api_key_is_not_shown() -> None:
         ("temperature", "warm", "MINICPM_RAG_TEMPERATURE='warm' is not a number.", "不是数"),
         ("gpu_gigabytes", "0", "MINICPM_RAG_GPU_GIGABYTES='0' is not more than 0.", "必须大于 0"),
         ("device", "tpu", "MINICPM_RAG_DEVICE='tpu' is none of auto, cuda, cpu.", "auto、cuda、cpu"),
+        ("home", "~nobody-of-that-name/rag", "MINICPM_RAG_HOME='~nobody-of-that-name/rag' begins with ~", "用户"),
+        ("model", "~nobody-of-that-name/m", "MINICPM_RAG_MODEL='~nobody-of-that-name/m' begins with ~", "用户"),
+        ("embedder", "~nobody-of-that-name/e", "MINICPM_RAG_EMBEDDER='~nobody-of-that-name/e' begins with ~", "用户"),
         ("ocr", "perhaps", "MINICPM_RAG_OCR='perhaps' is neither true nor false.", "true 或 false"),
     ],
 )

@@ -30,6 +30,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{variable}='{value}' is none of {allowed}.",
     ),
     "settings.empty": ("{variable} 不能为空。", "{variable} may not be empty."),
+    "settings.no_such_user": (
+        "{variable}='{value}' 里的 ~ 指的用户在这台电脑上不存在。请写出完整的路径。",
+        "{variable}='{value}' begins with ~ and a user who is not known on this computer. Write the whole path.",
+    ),
     "settings.unknown": ("没有设置 {variable}。", "There is no setting {variable}."),
     "settings.other": ("{variable}='{value}'：{why}。", "{variable}='{value}': {why}."),
 }
