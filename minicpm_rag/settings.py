@@ -27,7 +27,9 @@ THINKING_TOKENS = 2048
 class Settings(BaseSettings):
     """All that a user may set. Each field is the variable `MINICPM_RAG_<FIELD>`."""
 
-    model_config = SettingsConfigDict(env_prefix="MINICPM_RAG_", frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MINICPM_RAG_", frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     # Where everything is kept
     home: Path = Field(
@@ -205,7 +207,7 @@ def _problem(error: Mapping[str, Any]) -> Message:
     match error["type"]:
         case "int_parsing" | "int_from_float" | "int_type":
             return Message("settings.not_whole", **stated)
-        case "float_parsing" | "float_type":
+        case "float_parsing" | "float_type" | "finite_number":
             return Message("settings.not_a_number", **stated)
         case "bool_parsing" | "bool_type":
             return Message("settings.not_a_switch", **stated)

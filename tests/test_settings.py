@@ -82,3 +82,11 @@ def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings(knowledge_base="")
     with pytest.raises(SettingsError, match="MINICPM_RAG_HOME='3'"):
         load_settings(home=3)
+
+
+@pytest.mark.parametrize("name", ["LLM_REPETITION_PENALTY", "GPU_GIGABYTES", "TEMPERATURE", "LLM_MIN_P"])
+@pytest.mark.parametrize("value", ["inf", "nan", "1e999"])
+def test_what_is_no_finite_number_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"MINICPM_RAG_{name}", value)
+    with pytest.raises(SettingsError, match=rf"MINICPM_RAG_{name}='.+' is not a number"):
+        load_settings()
