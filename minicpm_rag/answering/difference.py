@@ -32,7 +32,7 @@ _ADJECTIVE_EN = (
 )
 _CHANGED = (
     r"(?:上?涨|[上下]?调|降低?|下降|提高|增加|减少)[了价]?(?:多少|几)"
-    r"|\b(?:(?:by )?how much (?:did|has|have|was|were|is|are)\b.{1,80}\b(?:r[io]sen?|raised|increased?"
+    r"|\b(?:(?:by )?how much (?:did|do|does|will|has|have|was|were|is|are)\b.{1,80}\b(?:r[io]sen?|raised|increased?"
     r"|go(?:ne)? (?:up|down)|fell|fall(?:en)?|dropp?(?:ed)?|cut|reduced|lowered))\b"
 )
 _ASKS = re.compile(
@@ -43,7 +43,8 @@ _ASKS = re.compile(
 _HAS_CHANGED = re.compile(_CHANGED, re.IGNORECASE)
 _CHANGE = re.compile(
     r"[从由](?P<one>.{1,30}?)(?:调整|上?涨|[上下]?调|降低?|提高|增加|减少)?[到至为](?P<other>.{1,30})"
-    r"|\bfrom (?P<one_en>.{1,40}?) to (?P<other_en>.{1,40})",
+    r"|\bfrom (?P<one_en>.{1,40}?) to (?P<other_en>.{1,40})"
+    r"|(?P<other_now>[^,;]{1,40}?) instead of (?P<one_before>.{1,30})",
     re.IGNORECASE,
 )
 _UP = re.compile(r"涨|上调|提高|增加|\b(?:r[io]sen?|raised|increased?|go(?:ne)? up)\b", re.IGNORECASE)
@@ -54,7 +55,7 @@ _DOWN = re.compile(
 _TELLS_OF_CHANGE = re.compile(
     r"[涨升降增减改变调跌]"
     r"|\b(?:r[io]s\w+|rais\w+|increas\w+|went|go(?:es|ne)?|gr[eo]w\w*|chang\w+|mov\w+|adjust\w+|f[ea]ll?\w*|drop\w*"
-    r"|cut|reduc\w+|lower\w*|decreas\w+|up|down)\b",
+    r"|cut|reduc\w+|lower\w*|decreas\w+|up|down|instead)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"\b(?:not|never)\b|n['’]t\b|没有?|并?未|并非|不会", re.IGNORECASE)
@@ -135,7 +136,8 @@ def _of_clauses(
         (one, found, set(terms(said)))
         for one in prose
         for said in parts(one.statement.text)
-        if (found := amounts(said))
+        for start in [one.statement.text.find(said)]
+        if (found := _amounts_of(one.statement.text, start, start + len(said)))
     ]
     of_both = []
     for side, other in (compared, compared[::-1]):
@@ -226,7 +228,8 @@ def _in_one(question: str, prose: Sequence[Excerpt], passages: Sequence[Document
             change = _CHANGE.search(text)
             if change is None or not _tells_of(question, text, change, passages[one.number - 1]):
                 continue
-            before, after = (amounts(side) for side in filter(None, change.groups()))
+            before = _amounts_of(text, *_span(change, "one", "one_en", "one_before"))
+            after = _amounts_of(text, *_span(change, "other", "other_en", "other_now"))
             if not before or not after or not _goes_as_asked(question, before[0].value, after[0].value):
                 continue
             found = _the_only_two(question, [(before[0], one)], [(after[0], one)])
@@ -240,6 +243,16 @@ def _in_one(question: str, prose: Sequence[Excerpt], passages: Sequence[Document
         if found is not None:
             return found
     return None
+
+
+def _span(match: re.Match[str], *names: str) -> tuple[int, int]:
+    """Where the one of these groups that matched stands."""
+    return next(match.span(name) for name in names if match[name])
+
+
+def _amounts_of(text: str, start: int, end: int) -> list[Amount]:
+    """The amounts of a part of a statement; where it has no unit, those that have one by what stands before it."""
+    return amounts(text[start:end]) or [amount for amount in amounts(text) if start <= amount.start < end]
 
 
 def _the_only_two(

@@ -6,7 +6,8 @@ Any word behind a number is its unit, except a month: votes and guests are amoun
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from minicpm_rag.text.numerals import ENGLISH_NUMBER, MONTHS, NUMBER_WORDS, numbers
 from minicpm_rag.text.struck import blanked
@@ -29,6 +30,14 @@ _AMOUNT = re.compile(
     rf"(?:\s?(?P<unit_zh>{_UNIT_ZH}|[%％])|[ -](?P<unit>[a-z]{{2,15}})\b)?",
     re.IGNORECASE,
 )
+# A number without a unit that is an amount like the one before it: "£3,480 … (3,910)", "145 euros instead of 130".
+_ALIKE = re.compile(
+    r"(?:[(（]|\binstead of |而不是|(?<=[（(])原(?:来|价)?为?)(?P<number>\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,2})?)"
+    r"(?=[)）.,;，；。]?(?:\s|[^\w.]|$))",
+    re.IGNORECASE,
+)
+_MOST_TIMES = 10  # as much as the one before, or as little: otherwise it is another kind of number
+_YEARS = (1900, 2100)
 _FIRST_YEAR = 1000  # from which a number of 年 is a date
 _AROUND = 24  # characters before and behind an amount that are looked at
 # What stands before an amount that is not exactly it: a bound, a part of a range, an estimate, a denial.
@@ -99,7 +108,10 @@ class Amount:
 
 
 def amounts(text: str) -> list[Amount]:
-    """The amounts of a text in reading order; a number without a unit is none, nor is one struck out."""
+    """The amounts of a text in reading order.
+
+    A number without a unit is none, but where it stands beside a sum of money as another one; nor is one struck out.
+    """
     text = blanked(text)
     found = []
     for match in _AMOUNT.finditer(text):
@@ -114,7 +126,20 @@ def amounts(text: str) -> list[Amount]:
         is_itself = _NOT_ITSELF_BEFORE.search(before) is None and _NOT_ITSELF_BEHIND.match(behind) is None
         per = _per(before, behind)
         found.append(Amount(next(iter(values)), unit, kind, match.start(), end, per, is_itself))
-    return found
+    return sorted([*found, *_alike(text, found)], key=lambda one: one.start)
+
+
+def _alike(text: str, found: Sequence[Amount]) -> Iterator[Amount]:
+    """The numbers that have the unit of the sum of money before them."""
+    for match in _ALIKE.finditer(text):
+        start, end = match.span("number")
+        before = [one for one in found if one.end <= start]
+        if not before or not before[-1].is_money or any(one.start <= start < one.end for one in found):
+            continue
+        (value,) = numbers(match["number"]) or (0.0,)
+        is_year = match["number"].isdecimal() and _YEARS[0] <= value < _YEARS[1]
+        if not is_year and before[-1].value / _MOST_TIMES <= value <= before[-1].value * _MOST_TIMES:
+            yield replace(before[-1], value=value, start=start, end=end, is_itself=True)
 
 
 def _per(before: str, behind: str) -> str:

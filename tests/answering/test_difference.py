@@ -80,6 +80,16 @@ def found(question: str, *texts: str) -> tuple[str, str, str] | None:
             ("6 euros", "96 euros", "90 euros"),
         ),
         (
+            "How much cheaper was Ostrow than Kern?",
+            ["The boiler is from Ostrow for 3,480 euros; the offer of Kern (3,910) was refused."],
+            ("430 euros", "3,910 euros", "3,480 euros"),
+        ),
+        (
+            "By how much does the rent rise?",
+            ["Rent: from 2027 a plot costs 145 euros instead of 130."],
+            ("15 euros", "145 euros", "130 euros"),
+        ),
+        (
             "What is the difference in penalty between the two agreements?",
             ["For each breach the party pays 5,000 euros.", "For each breach the party pays 8,000 euros."],
             ("3,000 euros", "8,000 euros", "5,000 euros"),
@@ -98,6 +108,8 @@ def test_what_two_sentences_say_is_subtracted(question: str, texts: list[str], w
             ["The borrower's notice is four weeks, the lender's three months."],
         ),
         ("How much cheaper is the family ticket?", ["Orders above 400 pounds are paid in six instalments."]),
+        ("By how much does the rent rise?", ["The hall is let at 145 euros instead of the shed."]),
+        ("How much cheaper was Ostrow than Kern?", ["Ostrow costs 3,480 euros; the offer of Kern (2019) was refused."]),
         ("How much does Harlow cost?", ["Merton costs 4,100 pounds and Harlow 3,600 pounds."]),
         ("走廊长多少米？", ["走廊长12米，大厅长20米。"]),
         ("押金相差多少？", ["押金为5000元。", "押金为8000元。", "押金为9000元。"]),

@@ -18,6 +18,11 @@ from minicpm_rag.text.amounts import amounts
             [(70, "pounds"), (25, "people"), (10_000, "euros")],
         ),
         ("version 3.2 of 7", []),
+        ("for 3,480 euros, theirs (3,910) was refused", [(3480, "euros"), (3910, "euros")]),
+        ("145 euros instead of 130", [(145, "euros"), (130, "euros")]),
+        ("票价46元（原38）", [(46, "元"), (38, "元")]),
+        ("It costs £40 (2026), see (2).", [(40, "£")]),  # a year, a number of a list
+        ("12 people (14)", [(12, "people")]),
     ],
 )
 def test_amounts_have_units_and_dates_are_none(text: str, found: list[tuple[float, str]]) -> None:
