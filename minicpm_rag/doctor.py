@@ -5,6 +5,7 @@ It looks and measures; with `check` it also has the library repaired. It loads n
 
 from __future__ import annotations
 
+import difflib
 import importlib.metadata
 import importlib.util
 import os
@@ -13,7 +14,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from minicpm_rag.errors import CheckpointError, RAGError
 from minicpm_rag.loaders import conversion
@@ -21,9 +21,7 @@ from minicpm_rag.messages import Message, joined
 from minicpm_rag.models import Choice, choose, describe_folder, find_local
 from minicpm_rag.models.gguf import find_gguf, read_gguf
 from minicpm_rag.models.hardware import Hardware, describe, measure_bandwidth
-
-if TYPE_CHECKING:
-    from minicpm_rag.settings import Settings
+from minicpm_rag.settings import Settings, unknown_variables
 
 REQUIRED = (
     *("torch", "transformers", "langchain-core", "chromadb"),
@@ -54,6 +52,7 @@ def examine(settings: Settings, *, check: bool = False) -> list[Finding]:
     hardware = describe()
     system = Message("doctor.python", version=platform.python_version(), system=platform.platform())
     findings = [Finding(_words("Python"), system)]
+    findings += _variables()
     findings += _packages()
     findings += _home(settings.home)
     findings += _machine(hardware)
@@ -66,6 +65,14 @@ def examine(settings: Settings, *, check: bool = False) -> list[Finding]:
 def _words(words: object) -> Message:
     """A name or a number that is the same in every language."""
     return Message("system.words", words=words)
+
+
+def _variables() -> Iterator[Finding]:
+    """Variables that were meant as settings and have no effect."""
+    for name in unknown_variables():
+        near = difflib.get_close_matches(name, map("MINICPM_RAG_{}".format, map(str.upper, Settings.model_fields)), n=1)
+        advice = Message("doctor.meant", variable=near[0]) if near else None
+        yield Finding(_words(name), Message("doctor.no_such_setting"), True, advice)
 
 
 def _packages() -> Iterator[Finding]:

@@ -5,12 +5,14 @@ Stages do not import this module's instances: they take plain values.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from minicpm_rag.errors import SettingsError
@@ -23,12 +25,15 @@ MAX_NEW_TOKENS = 512
 TEMPERATURE_FROM_DOCUMENTS = 0.1
 THINKING_TOKENS = 2048
 
+_PREFIX = "MINICPM_RAG_"
+_OF_SERVERS = ("API_TOKEN",)  # variables that a command reads and that are no setting
+
 
 class Settings(BaseSettings):
     """All that a user may set. Each field is the variable `MINICPM_RAG_<FIELD>`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MINICPM_RAG_", frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
+        env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
     )
 
     # Where everything is kept
@@ -166,6 +171,15 @@ class Settings(BaseSettings):
             return value
         return tuple(part for each in value.split(",") if (part := each.strip().lower()))
 
+    @field_validator("chunk_overlap_characters")
+    @classmethod
+    def _less_than_a_chunk(cls, overlap: int, info: ValidationInfo) -> int:
+        """More than half a chunk would make many times as many chunks."""
+        most = info.data.get("chunk_characters", overlap * 2) // 2
+        if overlap > most:
+            raise PydanticCustomError("less_than_equal", "at most {le}", {"le": most})
+        return overlap
+
     @field_validator("home", "model", "reranker")
     @classmethod
     def _expand_user(cls, path: Path | None) -> Path | None:
@@ -199,10 +213,16 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("settings.unusable", problems=joined(*map(_problem, exc.errors()))) from exc
 
 
+def unknown_variables() -> list[str]:
+    """Variables of the environment that are called like settings and are none: mistyped ones have no effect."""
+    known = {_PREFIX + name.upper() for name in (*Settings.model_fields, *_OF_SERVERS)}
+    return sorted(name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() not in known)
+
+
 def _problem(error: Mapping[str, Any]) -> Message:
     """What is wrong with one setting: pydantic names the kind of error, and the bounds in `ctx`."""
     name = str(error["loc"][0])
-    stated = {"variable": f"MINICPM_RAG_{name.upper()}", "value": error["input"]}
+    stated = {"variable": _PREFIX + name.upper(), "value": error["input"]}
     bounds = error.get("ctx", {})
     match error["type"]:
         case "int_parsing" | "int_from_float" | "int_type":

@@ -73,6 +73,17 @@ def test_a_bare_installation_works_and_says_what_would_suit(on_processor: None) 
     assert not any(finding.problem for finding in findings.values())
 
 
+def test_a_mistyped_setting_is_told_with_the_one_that_was_meant(
+    on_processor: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINICPM_RAG_PASAGES", "7")
+    monkeypatch.setenv("MINICPM_RAG_API_TOKEN", "secret")
+    (told,) = [one for one in examine(load_settings()) if one.value == Message("doctor.no_such_setting")]
+    assert told.problem
+    assert told.name == Message("system.words", words="MINICPM_RAG_PASAGES")
+    assert told.advice == Message("doctor.meant", variable="MINICPM_RAG_PASSAGES")
+
+
 def test_a_downloaded_model_is_chosen_with_device_precision_and_speed(
     on_processor: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,15 @@ def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings(home=3)
 
 
+def test_chunks_repeat_at_most_half_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINICPM_RAG_CHUNK_CHARACTERS", "400")
+    monkeypatch.setenv("MINICPM_RAG_CHUNK_OVERLAP_CHARACTERS", "200")
+    assert load_settings().chunk_size.overlap_characters == 200
+    monkeypatch.setenv("MINICPM_RAG_CHUNK_OVERLAP_CHARACTERS", "201")
+    with pytest.raises(SettingsError, match=r"MINICPM_RAG_CHUNK_OVERLAP_CHARACTERS='201'.* 200"):
+        load_settings()
+
+
 @pytest.mark.parametrize("name", ["LLM_REPETITION_PENALTY", "GPU_GIGABYTES", "TEMPERATURE", "LLM_MIN_P"])
 @pytest.mark.parametrize("value", ["inf", "nan", "1e999"])
 def test_what_is_no_finite_number_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -20,6 +20,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.reranks_with": ("重排模型", "Reranks with"),
     "doctor.library": ("资料库", "Library"),
     # The installation
+    "doctor.no_such_setting": ("没有这个设置，它不起作用", "no such setting: it has no effect"),
+    "doctor.meant": ("是否想写 {variable}？", "Was {variable} meant?"),
     "doctor.python": ("{version}，{system}", "{version} on {system}"),
     "doctor.not_installed": ("未安装", "not installed"),
     "doctor.missing": ("缺少", "missing"),
