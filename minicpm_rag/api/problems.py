@@ -54,6 +54,11 @@ def answer(request: Request, status: int, message: Message, **more: Any) -> JSON
     return JSONResponse(problem, status, headers, media_type="application/problem+json")
 
 
+def _says_json(request: Request) -> bool:
+    """Whether the request calls its body JSON."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().endswith("json")
+
+
 def install(app: FastAPI) -> None:
     """Have the application answer errors so."""
 
@@ -67,7 +72,7 @@ def install(app: FastAPI) -> None:
         places = [
             {"at": ".".join(map(str, one["loc"])), "what": str(one["msg"])} for one in error.errors()
         ]  # fmt: skip
-        is_json = request.headers.get("content-type", "").partition(";")[0].strip().endswith("json")
+        is_json = _says_json(request)
         if any(one["type"] == "json_invalid" or (one["loc"] == ("body",) and not is_json) for one in error.errors()):
             return answer(request, 422, Message("api.no_json"), errors=places)
         named = Message("api.invalid", places=[place["at"] for place in places])
@@ -76,6 +81,8 @@ def install(app: FastAPI) -> None:
     def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         message = _HTTP.get(error.status_code, Message("system.words", words=str(error.detail)))
+        if error.status_code == 400 and _says_json(request):  # nested too deep, or no text in an encoding of JSON
+            message = Message("api.no_json")
         return answer(request, error.status_code, message, headers=error.headers)
 
     def fault(request: Request, error: Exception) -> JSONResponse:

@@ -199,6 +199,12 @@ def test_a_body_that_is_no_json_is_said_to_be_none(client: httpx.Client, path: s
         refused = client.post(path, content=body, headers=headers)
         assert refused.status_code == 422
         assert "Content-Type: application/json" in refused.text
+    for body in (b"[" * 100_000 + b"]" * 100_000, b'{"name": "\xff\xfe"}'):
+        for language, words in (("zh", "请求体要用 JSON"), ("en", "The body must be JSON")):
+            headers = {"Content-Type": "application/json", "Accept-Language": language}
+            refused = client.post(path, content=body, headers=headers)
+            assert refused.status_code == 400
+            assert words in refused.text
 
 
 def test_knowledge_bases_are_made_and_renamed(client: httpx.Client) -> None:
