@@ -53,6 +53,12 @@ _CODE_HEADER = re.compile(
 )
 _COUNT_HEADER = re.compile(r"\b(?:number|no\.?) of\b", re.IGNORECASE)
 _YEAR_HEADER = re.compile(r"年(?:份|度)?$|\b(?:fiscal )?year\b", re.IGNORECASE)
+# Headers under which numbers like 2018 are years
+_SINCE_HEADER = re.compile(
+    r"\s*(?:(?:[a-z]+ )?since|(?:year )?(?:joined|hired|opened|published)"
+    r"|(?:入职|加入|入会|启用|开业|开馆|出版)(?:年份?|于)?)\s*",
+    re.IGNORECASE,
+)
 # A column that holds nothing but years, also of other centuries
 _YEARS_ONLY = re.compile(
     r"\s*(?:年份|(?:建成|建造|始建|成立|创立)(?:年份?|于)?|出生年份?"
@@ -274,7 +280,7 @@ def _readings(header: str, said: Sequence[str]) -> list[tuple[ColumnKind, Readin
     found: list[tuple[ColumnKind, Reading]] = []
     if _YEARS_ONLY.fullmatch(header):
         found.append(("year", _any_year))
-    elif _YEAR_HEADER.search(header):
+    elif _YEAR_HEADER.search(header) or _SINCE_HEADER.fullmatch(header):
         found.append(("year", year))
     if _MONTH_HEADER.search(header):
         found.append(("month", lambda cell: month(cell) or _between(cell, 12)))

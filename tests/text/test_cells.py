@@ -55,6 +55,12 @@ def test_numbers_that_name_things_stay_texts() -> None:
     assert typed("Number of staff", ["7", "8"])[0].kind == "number"
 
 
+@pytest.mark.parametrize("header", ["Since", "Member since", "Joined", "入职", "启用年份"])
+def test_numbers_under_a_header_that_says_since_when_are_years(header: str) -> None:
+    assert typed(header, ["2018", "2021", "1999"])[0].kind == "year"
+    assert typed(header, ["12", "31", "7"])[0].kind == "number"
+
+
 def test_a_column_of_two_currencies_has_no_sum() -> None:
     assert typed("price", ["$5", "€6"])[0].kind == "text"
 

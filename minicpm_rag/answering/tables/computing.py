@@ -28,6 +28,8 @@ class Computing(Ranking):
         measures = self._measures_meant(heard)
         if measures is None:
             return None
+        if heard.share is not None and words.MUST_BE.search(self.text):
+            return None
         if heard.share is not None or heard.beside is not None:
             return self._part_or_beside(heard, measures)
         if heard.median is not None:

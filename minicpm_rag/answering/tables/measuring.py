@@ -26,6 +26,8 @@ class Measuring(Comparing):
         """The columns to compute with, also where the question names none; None where it is not clear which."""
         hint, how_much = heard.hint, heard.how_much
         measures = self._measures(hint)
+        if measures and how_much is not None:
+            self._take_its_unit(how_much.end(), measures)
         if measures or measures is None or hint:
             return measures
         if how_much is not None and (measures := self._counted_next(how_much.end())):
@@ -38,6 +40,13 @@ class Measuring(Comparing):
             time_taken = self.hinted("hours") or (self.hinted("length") if words.LONG.search(self.text) else None)
             measures = (time_taken,) if time_taken is not None else ()
         return measures
+
+    def _take_its_unit(self, end: int, measures: tuple[Field, ...]) -> None:
+        """The unit of a column that is named, behind "how much": 用水多少吨 over 用水（吨）."""
+        units = {self._column(field).unit for field in measures} - {""}
+        unit = next((one for one in units if self.text.startswith(folded(one), end)), "")
+        if unit and not any(self.taken[end : end + len(unit)]):
+            self._mark(end, end + len(unit))
 
     def _measures(self, hint: str) -> tuple[Field, ...] | None:
         """The columns to compute with; None where it is not clear which is meant."""

@@ -50,6 +50,9 @@ _SAYS_LITTLE = re.compile(
     r"|km2?|usd|eur)+\w*"
 )
 # How much of a thing a price is for: "Hack, 2 h", 竹炭 of 竹炭，5公斤
+_FOR_SO_MUCH = re.compile(
+    r"(?<=[一-鿿]{2})\s*\d[\d.]*\s*(?:公斤|千克|kg|克|吨|公里|km|米|升|小时|分钟|天|个月|年|件|个|次)$"
+)  # 首重1公斤
 _ITS_AMOUNT = re.compile(r"\s*[,，]\s*(?:(?:per|an?|each|one|half) )?\d*[\d.]*\s*\w{1,9}$")
 # Before what a place is called: 文化馆 of 市文化馆
 _VALUE_BEGINS = re.compile(r"^[市省县区](?=[一-鿿]{3})")
@@ -235,6 +238,8 @@ def _forms(name: str, is_number: bool) -> tuple[_Form, ...]:
     """The ways to name a column: whole, in part, by another word; each with the most weight that it has in any way."""
     plain = folded(_CAMEL.sub(" ", name)).strip()
     ways = list((_parts_zh if is_chinese(plain) else _parts_en)(plain, is_number))
+    if is_number and (so_much := _FOR_SO_MUCH.search(_IN_BRACKETS.sub("", folded(name)).strip())):
+        ways.append(((so_much.string[: so_much.start()],), 0.9))
     shortened = _IN_BRACKETS.sub("", folded(name)).strip()
     if shortened != folded(name).strip():
         stems = tuple(stem(word) for word in _WORD.findall(shortened))

@@ -30,7 +30,7 @@ SYNONYMS: dict[str, str] = {
     "date": "date|day|日期|时间",
     "due date": "due date|due|deadline|到期日|截止日|截止日期|付款期限",
     "delivery date": "delivery date|delivery|delivered|交货日期|交付日期|送货日期|到货日期",
-    "joined": "joined|hire date|start date|入职日期|加入日期|入会日期|加入|入会|入职",
+    "joined": "joined|hire date|start date|since|member since|入职日期|加入日期|入会日期|加入|入会|入职",
     "total": "total price|grand total|总价|总额|合计金额",
     "deposit": "deposit|down payment|押金|保证金|定金|订金",
     "rent": "rent|rental|daily rate|rate|租金|日租金|月租金",

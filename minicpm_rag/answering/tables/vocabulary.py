@@ -189,6 +189,10 @@ SHARE = re.compile(
     r"|per cent|proportion|fraction)(?: of)?(?: all| the)*\b"
 )
 OF_ALL = re.compile(r"所?占(?:到|了|比)?(?:总|全部|所有)?")
+# A share that must be reached is a rule, and none that rows have
+MUST_BE = re.compile(
+    r"\b(?:need(?:ed|s)?|required?|requires|necessary|must|minimum|at least)\b|必须|需要?|要求|才能|至少|及格线"
+)
 # Between the whole and its part: "what share of Network tickets are high priority"
 PART_BETWEEN = re.compile(r"中|里|当中|\b(?:are|is|were|was|have|has|had)\b")
 
@@ -302,10 +306,11 @@ NUMBERED_AFTER = re.compile(rf"\s*的?\s*(?P<n>{_COUNT})\s*(?:名|个|位|条|�
 _AMOUNT = (
     r"(?P<{0}>[$¥￥€£]?\s*(?:\d[\d,]*(?:\.\d+)?|[一二两三四五六七八九十百千]+(?=[百千万亿]))\s*(?:万亿|十亿|百万|千万|万|亿|千|百|thousand|million|billion|k(?![a-z])"
     r"|m(?![a-z])|bn)?"
-    r"\s*(?:%|％|[$€£]|元|块钱?|美元|人民币|rmb|usd|eur|dollars?|euros?|yuan|kg|公斤|千克|吨|km|公里|岁|分|件"
-    r"|个?月|个|台|人|天|小时|年|nights?"
+    r"\s*(?:%|％|[$€£]|元|块钱?|美元|人民币|rmb|usd|eur|dollars?|euros?|yuan|kg|公斤|千克|吨|km|公里|岁|分钟|分|件"
+    r"|个?月|个|台|人|天|小时|年|千瓦时|度|[平立]方米|平米|㎡|米|毫升|升|克|次|[辆艘户株棵头只册本份场页]|nights?"
     r"|years?(?: old)?|"
-    r"days?|hours?|units?|pieces?|points?|percent)?)"
+    r"days?|hours?|minutes?|weeks?|months?|units?|pieces?|points?|litres?|liters?|metres?|meters?|miles?|tons?|tonnes?"
+    r"|pages?|percent)?)"
 )
 _N = _AMOUNT.format("n")
 COMPARISONS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -385,7 +390,7 @@ PERIODS = (
                         r"|every year)\b")),
 )  # fmt: skip
 ASKED_PERIODS = (
-    ("month", re.compile(r"哪一?个?月份?|几月份?|\b(?:which|what) month\b")),
+    ("month", re.compile(r"哪[一几些]?个?月份?|几月份?|\b(?:which|what) month\b")),
     ("quarter", re.compile(r"哪一?个?季度|\b(?:which|what) quarter\b")),
     ("year", re.compile(r"哪一?年|哪个年份?|\b(?:which|what) year\b")),
 )
