@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, get_args
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from minicpm_rag.errors import SettingsError
@@ -27,6 +26,14 @@ THINKING_TOKENS = 2048
 
 _PREFIX = "MINICPM_RAG_"
 _OF_SERVERS = ("API_TOKEN",)  # variables that a command reads and that are no setting
+
+
+class _TooLargeError(ValueError):
+    """A number over a bound that another setting gives."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
 
 
 class Settings(BaseSettings):
@@ -177,7 +184,7 @@ class Settings(BaseSettings):
         """More than half a chunk would make many times as many chunks."""
         most = info.data.get("chunk_characters", overlap * 2) // 2
         if overlap > most:
-            raise PydanticCustomError("less_than_equal", "at most {le}", {"le": most})
+            raise _TooLargeError(most)
         return overlap
 
     @field_validator("home", "model", "reranker")
@@ -241,6 +248,8 @@ def _problem(error: Mapping[str, Any]) -> Message:
             return Message("settings.not_allowed", **stated, allowed=get_args(Settings.model_fields[name].annotation))
         case "string_too_short":
             return Message("settings.empty", **stated)
+        case "value_error" if isinstance(too_large := bounds["error"], _TooLargeError):
+            return Message("settings.at_most", **stated, most=too_large.most)
         case "value_error":  # raised by our own look at a path
             return Message("settings.no_such_user", **stated)
         case "extra_forbidden":
