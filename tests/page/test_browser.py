@@ -190,8 +190,8 @@ def test_a_follow_up_is_completed_in_the_open_and_can_be_changed(visitor: Visito
     searched = visitor.page.locator(".rag-searched")
     assert "病假" in searched.inner_text()
     visitor.click(f'[class*="st-key-searched-"] {part("popover button")}')
-    box = visitor.page.get_by_label(words("edit_search"))
-    box.last.fill("病假需要什么证明？")
+    # By its role: the button is called alike, and playwright stays with what it found first.
+    visitor.page.get_by_role("textbox", name=words("edit_search")).fill("病假需要什么证明？")
     visitor.page.get_by_role("button", name=words("search_with_this")).click()
     playwright_api.expect(searched).to_contain_text("病假需要什么证明？")
     assert "医院证明" in visitor.wait_for_answer()
