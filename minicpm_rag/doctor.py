@@ -21,7 +21,7 @@ from minicpm_rag.messages import Message, joined
 from minicpm_rag.models import Choice, choose, describe_folder, find_local
 from minicpm_rag.models.gguf import find_gguf, read_gguf
 from minicpm_rag.models.hardware import Hardware, describe, measure_bandwidth
-from minicpm_rag.settings import Settings, unknown_variables
+from minicpm_rag.settings import Settings, unknown_variables, variable_of
 
 REQUIRED = (
     *("torch", "transformers", "langchain-core", "chromadb"),
@@ -70,7 +70,7 @@ def _words(words: object) -> Message:
 def _variables() -> Iterator[Finding]:
     """Variables that were meant as settings and have no effect."""
     for name in unknown_variables():
-        near = difflib.get_close_matches(name, map("MINICPM_RAG_{}".format, map(str.upper, Settings.model_fields)), n=1)
+        near = difflib.get_close_matches(name, map(variable_of, Settings.model_fields), n=1)
         advice = Message("doctor.meant", variable=near[0]) if near else None
         yield Finding(_words(name), Message("doctor.no_such_setting"), True, advice)
 

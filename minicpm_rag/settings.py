@@ -190,19 +190,21 @@ class Settings(BaseSettings):
     @field_validator("home", "model", "reranker")
     @classmethod
     def _expand_user(cls, path: Path | None) -> Path | None:
-        try:
-            return None if path is None else path.expanduser().absolute()
-        except RuntimeError as exc:
-            raise ValueError("no such user") from exc
+        return None if path is None else _expanded(path).absolute()
 
     @field_validator("embedder")
     @classmethod
     def _of_a_known_user(cls, name_or_folder: str) -> str:
-        try:
-            Path(name_or_folder).expanduser()  # where it is used it will be
-        except RuntimeError as exc:
-            raise ValueError("no such user") from exc
+        _expanded(Path(name_or_folder))  # where it is used it will be
         return name_or_folder
+
+
+def _expanded(path: Path) -> Path:
+    """The path with the home folder in the place of ~. Raises ValueError where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError as exc:
+        raise ValueError("no such user") from exc
 
 
 def _secret(value: SecretStr | None) -> str | None:
@@ -220,16 +222,21 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("settings.unusable", problems=joined(*map(_problem, exc.errors()))) from exc
 
 
+def variable_of(field: str) -> str:
+    """The variable that a setting is read from."""
+    return _PREFIX + field.upper()
+
+
 def unknown_variables() -> list[str]:
     """Variables of the environment that are called like settings and are none: mistyped ones have no effect."""
-    known = {_PREFIX + name.upper() for name in (*Settings.model_fields, *_OF_SERVERS)}
+    known = {*map(variable_of, (*Settings.model_fields, *_OF_SERVERS))}
     return sorted(name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() not in known)
 
 
 def _problem(error: Mapping[str, Any]) -> Message:
     """What is wrong with one setting: pydantic names the kind of error, and the bounds in `ctx`."""
     name = str(error["loc"][0])
-    stated = {"variable": _PREFIX + name.upper(), "value": error["input"]}
+    stated = {"variable": variable_of(name), "value": error["input"]}
     bounds = error.get("ctx", {})
     match error["type"]:
         case "int_parsing" | "int_from_float" | "int_type":

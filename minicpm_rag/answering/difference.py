@@ -135,9 +135,10 @@ def _of_clauses(
     told = [
         (one, found, set(terms(said)))
         for one in prose
+        for whole in [amounts(one.statement.text)]
         for said in parts(one.statement.text)
         for start in [one.statement.text.find(said)]
-        if (found := _amounts_of(one.statement.text, start, start + len(said)))
+        if (found := _amounts_of(one.statement.text, start, start + len(said), whole))
     ]
     of_both = []
     for side, other in (compared, compared[::-1]):
@@ -228,8 +229,9 @@ def _in_one(question: str, prose: Sequence[Excerpt], passages: Sequence[Document
             change = _CHANGE.search(text)
             if change is None or not _tells_of(question, text, change, passages[one.number - 1]):
                 continue
-            before = _amounts_of(text, *_span(change, "one", "one_en", "one_before"))
-            after = _amounts_of(text, *_span(change, "other", "other_en", "other_now"))
+            whole = amounts(text)
+            before = _amounts_of(text, *_span(change, "one", "one_en", "one_before"), whole)
+            after = _amounts_of(text, *_span(change, "other", "other_en", "other_now"), whole)
             if not before or not after or not _goes_as_asked(question, before[0].value, after[0].value):
                 continue
             found = _the_only_two(question, [(before[0], one)], [(after[0], one)])
@@ -250,9 +252,9 @@ def _span(match: re.Match[str], *names: str) -> tuple[int, int]:
     return next(match.span(name) for name in names if match[name])
 
 
-def _amounts_of(text: str, start: int, end: int) -> list[Amount]:
-    """The amounts of a part of a statement; where it has no unit, those that have one by what stands before it."""
-    return amounts(text[start:end]) or [amount for amount in amounts(text) if start <= amount.start < end]
+def _amounts_of(text: str, start: int, end: int, whole: Sequence[Amount]) -> list[Amount]:
+    """The amounts of a part of a statement; where it has no unit, those of the whole one, whose unit stands before."""
+    return amounts(text[start:end]) or [amount for amount in whole if start <= amount.start < end]
 
 
 def _the_only_two(

@@ -209,26 +209,19 @@ class Ways:
             return None
         return tables.answer(self._begun(), computed, self.means.library, self.means.style)
 
-    def _looked_up(self) -> TableAnswer | None:
-        """The number of one row of a table, where every word of the question is of that table."""
-        library, name = self.means.searched_library, self.means.knowledge_base
-        if library is None:
-            return None
-        try:
-            within = library.within(name, self.question.scope)
-            return tables.compute(self.standalone, library, name, within=within, looks_up=True)
-        except NotFoundError:  # as in _computed
-            return None
+    def _computed(self, question: str, scope: Scope, *, looks_up: bool = False) -> TableAnswer | None:
+        """What the tables of the knowledge base give by computing; None where nothing is to be computed.
 
-    def _computed(self, question: str, scope: Scope) -> TableAnswer | None:
-        """What the tables of the knowledge base give by computing; None where nothing is to be computed."""
+        `looks_up` also gives one number of one row, but not from tables in the other language.
+        """
         library, name = self.means.searched_library, self.means.knowledge_base
         if library is None:
             return None
         try:
-            embedder = None if self.means.reader is None else self.means.embedder
+            embedder = None if self.means.reader is None or looks_up else self.means.embedder
             near = None if embedder is None else tables.nearness(embedder)
-            return tables.compute(question, library, name, within=library.within(name, scope), near=near)
+            within = library.within(name, scope)
+            return tables.compute(question, library, name, within=within, near=near, looks_up=looks_up)
         except NotFoundError:  # a document was removed meanwhile: passages are searched as ever
             return None
 
@@ -273,9 +266,11 @@ class Ways:
         question, means = self.question, self.means
         found = self._found()
         refused = not found.documents or (found.evidence < found.threshold and not question.answer_anyway)
-        if refused and self.means.library is not None and (computed := self._looked_up()) is not None:
-            yield from tables.answer(self._begun(), computed, self.means.library, self.means.style)
-            return
+        if refused and means.library is not None:
+            row = self._computed(self.standalone, question.scope, looks_up=True)
+            if row is not None:
+                yield from tables.answer(self._begun(), row, means.library, means.style)
+                return
         if refused:
             found = replace(found, documents=found.documents[:NEAREST], refused=True)
         begun = replace(self._begun(), standalone_question=found.question or self.standalone, documents=found.documents)

@@ -40,6 +40,7 @@ _THIS_YEAR_ZH = re.compile(
 _WORD_ZH = re.compile(
     rf"(?<![\d零一二两三四五六七八九十百到至~—–-])(?P<n>{_NUMBER_ZH})周?岁(?:半)?的?(?!以|及|或|至|到|[-~—])"
 )
+_LEFT_OUT = (_SENTENCE_EN, _AT_THE_END_EN, _AGED_EN, _CLAUSE_ZH, _THIS_YEAR_ZH, _WORD_ZH)
 _OF_PERSONS = re.compile(
     r"\b(?:child|children|kids?|adults?|seniors?|juniors?|youths?|young|infants?|toddlers?|teen\w*|students?|pupils?"
     r"|concessions?|primary|secondary|age[ds]?|years? old|yrs?)\b"
@@ -66,7 +67,7 @@ def ages_asked(question: str) -> frozenset[float]:
 def without_ages(question: str) -> str:
     """The question without what it says of somebody's age, in words to search by."""
     plain = question
-    for pattern in (_SENTENCE_EN, _AT_THE_END_EN, _AGED_EN, _CLAUSE_ZH, _THIS_YEAR_ZH, _WORD_ZH):
+    for pattern in _LEFT_OUT:
         plain = re.compile(pattern.pattern, re.IGNORECASE).sub("", plain)
     return re.compile(_WORD_EN.pattern, re.IGNORECASE).sub("person", plain).replace("  ", " ").strip()
 
@@ -124,6 +125,6 @@ def names_person(question: str, text: str) -> bool:
 
 def _said(plain: str) -> list[str]:
     found: list[str] = []
-    for pattern in (_SENTENCE_EN, _AT_THE_END_EN, _WORD_EN, _AGED_EN, _CLAUSE_ZH, _THIS_YEAR_ZH, _WORD_ZH):
+    for pattern in (*_LEFT_OUT, _WORD_EN):
         found += [match["n"] for match in pattern.finditer(plain)]
     return found

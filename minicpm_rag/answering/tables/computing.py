@@ -93,9 +93,8 @@ class Computing(Ranking):
         if spent is not None and (total is not None or (how_much is not None and self.conditions) or group is not None):
             return self._of("sum", (spent,), group)
         if self.times or (total is not None and asks_for_money):
-            of_named = (
-                bool(self.times) or self._are_rows_named()
-            )  # 青禾和锦书一共多少钱: prices of what is named add up
+            # Prices of things that are named add up: 青禾和锦书一共多少钱
+            of_named = bool(self.times) or self._are_rows_named()
             money = [one for one in self._numeric() if self._is_money(one) and (of_named or self._adds_up(one))]
             is_asked = total is not None or how_much is not None
             return self._of("sum", (money[0],), group) if is_asked and len(money) == 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cached_property
 
 from minicpm_rag.answering.tables import vocabulary as words
 from minicpm_rag.answering.tables.crossed import crossed
@@ -44,8 +45,12 @@ class Conditions(QuestionWords):
         """Whether this is part of a text of the table that the question says whole: 80岁以上老人, "over 65s"."""
         return any(
             one.start <= start and end <= one.end and self.text[one.start : one.end] in map(folded, one.values)
-            for one in value_mentions(self.text, self.original, self.tables, self.texts_within)
+            for one in self._values_said
         )
+
+    @cached_property
+    def _values_said(self) -> list[Mention]:
+        return value_mentions(self.text, self.original, self.tables, self.texts_within)
 
     def _dates_there(self, match: re.Match[str]) -> bool:
         """Whether "2000" in "before 2000" may be a year: the table knows dates, and the number has no unit."""
@@ -75,9 +80,10 @@ class Conditions(QuestionWords):
         self.crossed = tuple(Mention(*span, (Field(column),)) for column, span in found.columns)
 
     def _mentions(self) -> None:
-        values = value_mentions(self.text, self.original, self.tables, self.texts_within)
         columns = column_mentions(self.text, self.tables)
-        ranked = sorted([*values, *columns], key=lambda one: (-(one.end - one.start), -one.weight, not one.values))
+        ranked = sorted(
+            [*self._values_said, *columns], key=lambda one: (-(one.end - one.start), -one.weight, not one.values)
+        )
         chosen: list[Mention] = []
         for one in ranked:
             if any(self.taken[one.start : one.end]):

@@ -238,9 +238,9 @@ def _forms(name: str, is_number: bool) -> tuple[_Form, ...]:
     """The ways to name a column: whole, in part, by another word; each with the most weight that it has in any way."""
     plain = folded(_CAMEL.sub(" ", name)).strip()
     ways = list((_parts_zh if is_chinese(plain) else _parts_en)(plain, is_number))
-    if is_number and (so_much := _FOR_SO_MUCH.search(_IN_BRACKETS.sub("", folded(name)).strip())):
-        ways.append(((so_much.string[: so_much.start()],), 0.9))
     shortened = _IN_BRACKETS.sub("", folded(name)).strip()
+    if is_number and (so_much := _FOR_SO_MUCH.search(shortened)):
+        ways.append(((shortened[: so_much.start()],), 0.9))
     if shortened != folded(name).strip():
         stems = tuple(stem(word) for word in _WORD.findall(shortened))
         ways.append(((shortened,) if is_chinese(shortened) else stems, 0.9))

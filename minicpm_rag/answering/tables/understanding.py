@@ -137,12 +137,11 @@ def _without_particle(question: str, tables: Sequence[DataTable]) -> str:
     """The question without a 的 that stands in a text of a table but for it: 80岁以上的老人 for 80岁以上老人."""
     for place in (match.start() for match in re.finditer("的", question)):
         shorter = question[:place] + question[place + 1 :]
-        for table in tables:
-            for column in table.columns:
-                for text in column.texts if column.kind == "text" else ():
-                    begin = shorter.find(text) if is_chinese(text) else -1
-                    if 0 <= begin < place < begin + len(text):
-                        return shorter
+        columns = [column for table in may_name(folded(shorter), tables) for column in table.columns]
+        for text in (text for column in columns if column.kind == "text" for text in column.texts):
+            begin = shorter.find(text)
+            if 0 <= begin < place < begin + len(text) and is_chinese(text):
+                return shorter
     return question
 
 
