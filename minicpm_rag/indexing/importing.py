@@ -62,20 +62,25 @@ def import_file(
                 kb_id = knowledge_bases.create_hidden(connection)
             try:
                 yield from _Import(library, kb_id, manifest, size).documents(archive)
-            except BaseException:
+                _reveal(library, kb_id, name, manifest["settings"], maker)
+            except BaseException:  # also where another took the name meanwhile
                 storing.clear(library)
                 raise
-        with library.ledger.writing() as connection:
-            for key, value in manifest["settings"].items():
-                knowledge_bases.set_setting(connection, kb_id, str(key), json.loads(value))
-            knowledge_bases.reveal(connection, kb_id, name)
-            if maker is not None:
-                people.make_private(connection, kb_id, maker)
     except FileNotFoundError as exc:
         raise LibraryError("indexing.no_export", file=file) from exc
     except (OSError, *_DAMAGED) as exc:
         why = reason_of(exc) if isinstance(exc, OSError) else Message("system.words", words=repr(exc))
         raise LibraryError("indexing.bad_export", file=file, why=why) from exc
+
+
+def _reveal(library: Library, kb_id: int, name: str, settings: dict[str, str], maker: str | None) -> None:
+    """Give the knowledge base its settings and its name, by which it is seen. Raises LibraryError where it is taken."""
+    with library.ledger.writing() as connection:
+        for key, value in settings.items():
+            knowledge_bases.set_setting(connection, kb_id, str(key), json.loads(value))
+        knowledge_bases.reveal(connection, kb_id, name)
+        if maker is not None:
+            people.make_private(connection, kb_id, maker)
 
 
 def _validate(archive: zipfile.ZipFile, manifest: dict[str, Any]) -> None:
