@@ -12,7 +12,7 @@ from minicpm_rag.errors import AccessError, LibraryError
 from minicpm_rag.library import access
 from minicpm_rag.library.ledger import people
 from minicpm_rag.library.ledger.connection import Connection
-from minicpm_rag.records import AuditLine, Grant, KnownUser, Level, Sharing, User
+from minicpm_rag.records import LEVELS, AuditLine, Grant, KnownUser, Level, Sharing, User
 
 if TYPE_CHECKING:
     from minicpm_rag.library.ledger import Ledger
@@ -52,11 +52,13 @@ class Users:
     ) -> None:
         """Let everyone, a person or a group do so much with a knowledge base, or with None nothing.
 
-        Raises AccessError, and LibraryError where nobody would be left who manages it.
+        Raises AccessError, and LibraryError for an unknown right or where nobody would be left who manages it.
         """
         wanted = name.strip() if kind == "group" else name.strip().lower()
         if kind != "everyone" and (not wanted or len(wanted) > 200 or not wanted.isprintable()):
             raise LibraryError("library.unusable_grantee", name=name)
+        if level is not None and level not in LEVELS:
+            raise LibraryError("library.unknown_level", level=level, known=", ".join(LEVELS))
         with self.ledger.writing() as connection:
             kb_id = self.find(connection, knowledge_base, "manage")
             if kind == "everyone":

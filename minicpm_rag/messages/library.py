@@ -120,6 +120,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "“{name}”不能作为用户或用户组的名称。请填写电子邮箱、用户标识或用户组名。",
         "'{name}' cannot be a user or a group. Give an e-mail address, a subject, or the name of a group.",
     ),
+    "library.unknown_level": (
+        "没有名为“{level}”的权限。请从中选择：{known}。",
+        "There is no right called '{level}'. Choose one of: {known}.",
+    ),
     "library.not_administrator": (
         "只有管理员能看这些内容（MINICPM_RAG_ADMINISTRATORS）。",
         "That is for administrators only (MINICPM_RAG_ADMINISTRATORS).",

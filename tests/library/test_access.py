@@ -189,6 +189,14 @@ def test_somebody_always_manages_it(library: Library) -> None:
     assert ann.level(PRIVATE) == "manage"
 
 
+def test_a_right_that_there_is_not_is_refused_and_changes_nothing(library: Library) -> None:
+    ann = library.seen_by(ANN)
+    before = ann.sharing(PRIVATE)
+    with pytest.raises(LibraryError, match="Can read"):
+        ann.share(PRIVATE, "everyone", "", "Can read")  # type: ignore[arg-type]
+    assert ann.sharing(PRIVATE) == before
+
+
 def test_what_was_there_before_users_is_everybodys_and_so_is_the_common_one(library: Library) -> None:
     assert names(library.seen_by(EVE)) == [OPEN]
     add(library.seen_by(EVE), library.common, "note.txt", "A note for all.")

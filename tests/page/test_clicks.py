@@ -263,3 +263,13 @@ def test_a_double_click_on_an_example_asks_once(client: Client) -> None:
     client.begin({example: ("trigger_value", True)})
     client.wait_for("ask-this-")
     assert len([part for part in client.shown if 'class="rag-question"' in part]) == 1
+
+
+def test_a_label_of_the_language_before_chooses_no_other_knowledge_base(client: Client) -> None:
+    """A browser that clicks before it has the new labels sends the old ones once more."""
+    choice = client.find("knowledge-base-choice")
+    for language, of_the_other in (("中文", "Default"), ("English", "默认")):
+        client.run({client.find("language-choice"): ("string_array_value", [language])})
+        client.run({choice: ("string_value", of_the_other), client.find("go-library"): ("trigger_value", True)})
+        client.run()
+        assert any(heading in client.shown for heading in ("默认知识库", "Default knowledge base")), client.shown

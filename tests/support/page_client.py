@@ -42,7 +42,7 @@ class Client:
         self.widgets: dict[str, str] = {}  # id -> kind of element, of the last run
         self.values: Widgets = {}  # of the widgets on the page, as far as they were set
         self.fragments: list[str] = []  # parts of the page that are drawn again by themselves
-        self.shown: list[str] = []  # HTML and Markdown of the last run
+        self.shown: list[str] = []  # headings, HTML and Markdown of the last run
 
     def __enter__(self) -> Client:
         return self
@@ -86,6 +86,8 @@ class Client:
                     info.file_urls.CopyFrom(urls)
             elif field == "chat":
                 state.chat_input_value.data = value
+            elif field == "string_array_value":
+                state.string_array_value.data.extend(value)
             else:
                 setattr(state, field, value)
         self.send(message.SerializeToString())
@@ -181,7 +183,7 @@ class Client:
             content = getattr(element, name)
             if getattr(content, "id", ""):
                 self.widgets[content.id] = name
-            if name in ("html", "markdown"):
+            if name in ("heading", "html", "markdown"):
                 self.shown.append(content.body)
         return kind
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
-from typing import ParamSpec
+from collections.abc import Callable, Collection
+from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -17,6 +17,7 @@ from minicpm_rag.messages import Message
 from minicpm_rag.page.views import notices
 
 P = ParamSpec("P")
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
@@ -34,6 +35,20 @@ def attempt(callback: Callable[P, None], place: str = "trouble") -> Callable[P, 
             st.session_state[place] = Message("system.fault")
 
     return attempted
+
+
+def choosing(key: str, options: Collection[T], callback: Callable[[T], None]) -> Callable[[], None]:
+    """The callback of a select box, which hears of its options only.
+
+    The browser names an option by its label. A label that is none, such as one of the language that the page had a
+    moment ago, is taken by Streamlit for the chosen option itself.
+    """
+
+    def chosen() -> None:
+        if (option := st.session_state[key]) in options:
+            callback(option)
+
+    return chosen
 
 
 def tell(place: str = "trouble") -> None:

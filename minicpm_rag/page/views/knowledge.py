@@ -17,7 +17,7 @@ from minicpm_rag.page.background import jobs
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import said, t
 from minicpm_rag.page.views import sharing
-from minicpm_rag.page.views.callbacks import attempt, tell
+from minicpm_rag.page.views.callbacks import attempt, choosing, tell
 
 if TYPE_CHECKING:
     from minicpm_rag.workspace import Workspace
@@ -68,9 +68,6 @@ def choose() -> None:
     if workspace is None:
         return
 
-    def chosen() -> None:
-        show(st.session_state["knowledge-base-choice"])
-
     options = names(workspace)
     # Set each time: a conversation that is opened brings its own knowledge base.
     st.session_state["knowledge-base-choice"] = state.knowledge_base()
@@ -81,7 +78,7 @@ def choose() -> None:
             options,
             format_func=lambda option: called.get(option, option),
             key="knowledge-base-choice",
-            on_change=chosen,
+            on_change=choosing("knowledge-base-choice", options, show),
         )
         with st.popover("", icon=":material/add:", help=t("new_knowledge_base")):
             _new(workspace)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
 from minicpm_rag.page.html import markup
 from minicpm_rag.page.language import t
-from minicpm_rag.page.views.callbacks import attempt, tell
+from minicpm_rag.page.views.callbacks import attempt, choosing, tell
 from minicpm_rag.records import LEVELS, Level
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ def draw(library: Library, knowledge_base: str) -> None:
         choices,
         format_func=lambda level: t(f"level_{level}"),
         key=key,
-        on_change=attempt(_let_everyone, f"failed-{key}"),
-        args=(library, knowledge_base, key),
+        on_change=attempt(choosing(key, choices, partial(_let_everyone, library, knowledge_base)), f"failed-{key}"),
     )
     tell(f"failed-{key}")
     for number, grant in enumerate(sharing.grants):
@@ -67,8 +67,8 @@ def draw(library: Library, knowledge_base: str) -> None:
         tell(failed)
 
 
-def _let_everyone(library: Library, knowledge_base: str, key: str) -> None:
-    level: Level | None = next((one for one in LEVELS if one == st.session_state[key]), None)
+def _let_everyone(library: Library, knowledge_base: str, choice: str) -> None:
+    level: Level | None = next((one for one in LEVELS if one == choice), None)
     library.share(knowledge_base, "everyone", "", level)
 
 

@@ -20,6 +20,7 @@ from minicpm_rag.page.html import markup, passages
 from minicpm_rag.page.language import t
 from minicpm_rag.page.sources import Source, place
 from minicpm_rag.page.views import notices, understood
+from minicpm_rag.page.views.callbacks import choosing
 from minicpm_rag.text.table_rows import is_row
 
 if TYPE_CHECKING:
@@ -145,11 +146,9 @@ def _sections(workspace: Workspace, row: DocumentRow) -> None:
     if len(found) < 2:
         return
 
-    def gone_to() -> None:
-        chosen = st.session_state[key]
-        if chosen is not None:
-            st.session_state.source_page, st.session_state.source_goal = found[chosen][1:]
-            st.session_state[key] = None
+    def go_to(index: int) -> None:
+        st.session_state.source_page, st.session_state.source_goal = found[index][1:]
+        st.session_state[key] = None
 
     key = f"section-{row.id}"
     st.selectbox(
@@ -160,7 +159,7 @@ def _sections(workspace: Workspace, row: DocumentRow) -> None:
         placeholder=t("go_to_section"),
         key=key,
         label_visibility="collapsed",
-        on_change=gone_to,
+        on_change=choosing(key, range(len(found)), go_to),
     )
 
 
