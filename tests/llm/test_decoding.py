@@ -6,6 +6,7 @@ import json
 import random
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from waiting import wait_until
 
 from minicpm_rag.errors import ModelError, OutOfMemoryError, PromptTooLongError
 from minicpm_rag.llm.checkpoint import load_model, load_tokenizer
@@ -89,6 +91,17 @@ def held_blocks(engine: GraphEngine) -> int:
     engine._scheduler.run_when_idle(pool_is_idle.set)
     pool.forget()
     return pool.blocks - len(pool._free)
+
+
+def slow_steps(engine: GraphEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each step take a tenth of a second: a long answer goes on while others are asked, however busy we are."""
+    step = engine._decoder.step
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(0.1)
+        return step(*arguments)
+
+    monkeypatch.setattr(engine._decoder, "step", slow)
 
 
 def test_a_long_answer_crosses_blocks_and_stays_the_same(engine: GraphEngine, prompt: list[int]) -> None:
@@ -189,47 +202,73 @@ def test_stopping_ends_within_two_tokens_and_frees_the_blocks(engine: GraphEngin
     assert held_blocks(engine) == 0
 
 
-def test_a_question_that_is_cancelled_while_it_waits_never_runs(prompt: list[int]) -> None:
+def test_a_question_that_is_cancelled_while_it_waits_never_runs(
+    prompt: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = GraphEngine(model_of("minicpm-2b-tiny"), slots=1)
-    long = engine.stream(prompt[:50], Sampling(max_new_tokens=200), threading.Event())
-    next(long)
-    cancel = threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(lambda: list(engine.stream(prompt[:50], Sampling(), cancel)))
-        cancel.set()
-        assert waiting.result(timeout=300) == []
+    read: list[int] = []
+    prefill = engine._decoder.prefill
+    monkeypatch.setattr(engine._decoder, "prefill", lambda ids, *given: read.append(len(ids)) or prefill(ids, *given))
+    with monkeypatch.context() as patch:
+        slow_steps(engine, patch)
+        long = engine.stream(prompt[:50], Sampling(max_new_tokens=200), threading.Event())
+        next(long)
+        cancel = threading.Event()
+        places: list[int] = []
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(lambda: list(engine.stream(prompt[:90], Sampling(), cancel, places.append)))
+            wait_until(lambda: places == [1])
+            cancel.set()
+            assert waiting.result(timeout=300) == []
     assert len(list(long)) == 199
+    assert read == [49], "of the second nothing was read"
     engine.close()
 
 
-def test_requests_wait_in_order_for_memory(prompt: list[int]) -> None:
+def test_requests_wait_in_order_for_memory(prompt: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Room for two sequences of 128 tokens: the third waits though slots are free, and so does a small fourth."""
     model = model_of("minicpm-2b-tiny")
     engine = GraphEngine(model)
     pool = engine._decoder.pool
     del pool._free[: len(pool._free) - 4]
     pool.blocks = 4
-    order: list[int] = []
+    seen: list[str] = []  # which prompts, by their length, got memory and gave it back
+    take, release = pool.take, engine._scheduler._release
 
-    def ask(number: int, length: int, tokens: int) -> int:
-        answer = list(engine.stream(prompt[:length], Sampling(max_new_tokens=tokens, seed=1), threading.Event()))
-        order.append(number)
-        return len(answer)
+    def note_taken(ids: list[int], *given: Any) -> Any:
+        blocks = take(ids, *given)
+        if blocks is not None:
+            seen.append(f"took {len(ids)}")
+        return blocks
+
+    def note_released(sequence: Any, **given: Any) -> None:
+        seen.append(f"gave {sequence.prompt_length}")
+        release(sequence, **given)
+
+    monkeypatch.setattr(pool, "take", note_taken)
+    monkeypatch.setattr(engine._scheduler, "_release", note_released)
+
+    def ask(length: int, tokens: int) -> int:
+        return len(list(engine.stream(prompt[:length], Sampling(max_new_tokens=tokens, seed=1), threading.Event())))
 
     with ThreadPoolExecutor(4) as threads:
         jobs = []
         for number, (length, tokens) in enumerate([(20, 100), (21, 101), (22, 90), (23, 5)]):
-            jobs.append(threads.submit(ask, number, length, tokens))
-            while engine._scheduler.submitted <= number:
-                pass
+            jobs.append(threads.submit(ask, length, tokens))
+            wait_until(lambda number=number: engine._scheduler.submitted > number)  # type: ignore[misc]
         assert [job.result(timeout=300) for job in jobs] == [100, 101, 90, 5]
-    assert order[:2] == [0, 1]
+    assert [one for one in seen if "took" in one] == ["took 20", "took 21", "took 22", "took 23"]
+    assert seen.index("gave 20") < seen.index("took 22")
+    assert seen.index("gave 21") < seen.index("took 23")
     assert held_blocks(engine) == 0
     engine.close()
 
 
-def test_a_request_that_waits_for_a_slot_or_for_memory_hears_its_place(prompt: list[int]) -> None:
+def test_a_request_that_waits_for_a_slot_or_for_memory_hears_its_place(
+    prompt: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = GraphEngine(model_of("minicpm-2b-tiny"), slots=2)
+    slow_steps(engine, monkeypatch)
     running = [engine.stream(prompt[:50], Sampling(max_new_tokens=200), threading.Event()) for _ in range(2)]
     for stream in running:
         next(stream)
@@ -241,15 +280,12 @@ def test_a_request_that_waits_for_a_slot_or_for_memory_hears_its_place(prompt: l
     leaves = threading.Event()
     with ThreadPoolExecutor(2) as pool:
         third = pool.submit(ask, "third", leaves)
-        while not places["third"]:
-            pass
+        wait_until(lambda: places["third"] == [1])
         fourth = pool.submit(ask, "fourth", threading.Event())
-        while not places["fourth"]:
-            pass
+        wait_until(lambda: places["fourth"] == [2])
         leaves.set()
         assert third.result(timeout=300) == []
-        while places["fourth"][-1] != 1:
-            pass
+        wait_until(lambda: places["fourth"] == [2, 1])
         running[0].close()
         assert len(fourth.result(timeout=300)) == 3
     assert places == {"third": [1], "fourth": [2, 1, 0]}
@@ -282,6 +318,8 @@ def test_out_of_memory_halves_the_cache_once_and_every_answer_goes_on(
     engine._decoder.pool.forget()
     before = engine.memory.cache_tokens
     streams = [engine.stream(prompt[: 70 + seed], settings[seed], threading.Event()) for seed in range(3)]
+    if where == "step":
+        slow_steps(engine, monkeypatch)  # the first one still goes on when the last one has begun
     with ThreadPoolExecutor(3) as pool:
         begun = [[next(stream)] for stream in streams] if where == "step" else [[], [], []]
         sizes = full_device(engine, monkeypatch, where, failures=1)
@@ -302,20 +340,22 @@ def test_out_of_memory_twice_says_what_to_change(prompt: list[int], monkeypatch:
     engine.close()
 
 
-def test_an_engine_that_is_closed_ends_its_streams_and_takes_no_more(prompt: list[int]) -> None:
+def test_an_engine_that_is_closed_ends_its_streams_and_takes_no_more(
+    prompt: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = GraphEngine(model_of("minicpm-2b-tiny"), slots=1)
+    slow_steps(engine, monkeypatch)
     stream = engine.stream(prompt[:50], Sampling(max_new_tokens=300), threading.Event())
     next(stream)
     places: list[int] = []
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(lambda: list(engine.stream(prompt, Sampling(), threading.Event(), places.append)))
-        while not places:
-            pass
+        wait_until(lambda: places == [1])
         scheduler = engine._scheduler
         engine.close()
         with pytest.raises(ModelError, match="was closed"):
             waiting.result(timeout=300)
-    assert len(list(stream)) < 300
+    assert len(list(stream)) < 200
     with pytest.raises(ModelError, match="was closed"):
         scheduler.run_when_idle(lambda: None)
 

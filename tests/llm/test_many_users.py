@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from golden import GOLDEN
+from waiting import wait_until
 
 from minicpm_rag.llm.checkpoint import load_model
 from minicpm_rag.llm.decoding import GraphEngine
@@ -78,7 +79,15 @@ def test_prompts_are_read_in_portions_between_the_steps_of_others(
     calls: list[str] = []
     prefill, step = engine._decoder.prefill, engine._decoder.step
     monkeypatch.setattr(engine._decoder, "prefill", lambda *given: calls.append("portion") or prefill(*given))
-    monkeypatch.setattr(engine._decoder, "step", lambda *given: calls.append("step") or step(*given))
+
+    def step_once_both_are_there(*given: Any) -> Any:
+        if calls.count("step") == 3:  # a fast engine would have ended the first answer before the second is asked for
+            wait_until(lambda: engine._scheduler.submitted == submitted + 2)
+        calls.append("step")
+        return step(*given)
+
+    monkeypatch.setattr(engine._decoder, "step", step_once_both_are_there)
+    submitted = engine._scheduler.submitted
     stream = engine.stream(prompt[:100], GREEDY, threading.Event())
     first = next(stream)
     with ThreadPoolExecutor(1) as pool:

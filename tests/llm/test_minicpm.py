@@ -23,6 +23,7 @@ from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, System
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField
 from pydantic import ValidationError
+from waiting import wait_until
 
 from minicpm_rag import MiniCPM_LLM
 from minicpm_rag.errors import ModelError, OutOfMemoryError, PromptTooLongError
@@ -46,12 +47,14 @@ class Scripted:
         self.made = 0
         self.prompts: list[list[int]] = []
         self.samplings: list[Sampling] = []
+        self.cancels: list[Event] = []
         self._lock = threading.Lock()
 
     def stream(self, prompt_ids: Sequence[int], sampling: Sampling, cancel: Event) -> Generator[int]:
         with self._lock:
             self.prompts.append(list(prompt_ids))
             self.samplings.append(sampling)
+            self.cancels.append(cancel)
             self.running += 1
             self.most_running = max(self.most_running, self.running)
         try:
@@ -95,14 +98,6 @@ def scripted(loaded: tuple[Any, Any]) -> Callable[..., tuple[MiniCPM_LLM, Script
         return MiniCPM_LLM(SHARDED_BIN, model=loaded[0], tokenizer=loaded[1], engine=Queued(engine)), engine
 
     return make
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(30_000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came to that")
 
 
 # The tutorial
@@ -376,7 +371,7 @@ def test_stop_strings_cut_and_never_leak_a_beginning(pieces: list[str], stops: l
 
 def test_stop_spanning_tokens_ends_the_generation(scripted: Any) -> None:
     llm, engine = scripted("上海位于长江入海口。结束了吗" + "好" * 400)
-    engine.pace = lambda: time.sleep(0.001)
+    engine.pace = lambda: time.sleep(1) if engine.made > 20 else None  # the reader has as long as it needs to stop it
     pieces = list(llm.stream("?", stop=["结束"]))
     assert "".join(pieces) == "上海位于长江入海口。"
     wait_until(lambda: engine.running == 0)
@@ -446,7 +441,12 @@ def test_closing_the_stream_stops_within_two_tokens_and_frees_the_model(scripted
     step.release(3)
     assert next(stream)
     wait_until(lambda: engine.made == 3)
-    threading.Timer(0.05, step.release, [400]).start()
+
+    def go_on_once_cancelled() -> None:
+        wait_until(engine.cancels[0].is_set)
+        step.release(400)
+
+    threading.Thread(target=go_on_once_cancelled, daemon=True).start()
     stream.close()
     assert engine.made <= 5
     assert engine.running == 0

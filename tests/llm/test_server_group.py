@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
 from model_server import ModelServer, Refusal, Reset, event, model_server, said
+from waiting import wait_until
 
 from minicpm_rag.errors import ModelError
 from minicpm_rag.llm import server_group
@@ -32,13 +32,6 @@ def over(*addresses: str) -> RemoteLLM:
 def group_of(llm: RemoteLLM) -> ServerGroup:
     assert isinstance(llm.server, ServerGroup)
     return llm.server
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 300
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_idle_servers_take_turns(servers: list[ModelServer]) -> None:
@@ -106,7 +99,7 @@ def test_a_dead_server_is_left_out_and_taken_back_when_it_answers(
     first.answers = [[Reset()], said("又好了")]
     llm = over(first.address, second.address)
     assert llm.invoke("q") == "二"
-    eventually(lambda: group_of(llm).down == [])
+    wait_until(lambda: group_of(llm).down == [])
     assert "又好了" in {llm.invoke("q") for _ in range(3)}
     llm.close()
 

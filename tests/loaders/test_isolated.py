@@ -84,7 +84,8 @@ def test_a_file_that_takes_too_long_is_stopped(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.usefixtures("misbehaving")
 def test_each_recognised_page_gives_a_file_its_time_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolated, "FILE_SECONDS", 3)
+    isolated.load_file(written(tmp_path, "good.txt"))  # the child is there: its start takes none of the time
+    monkeypatch.setattr(isolated, "FILE_SECONDS", 6)  # less than its pages take together, much more than each
     assert isolated.load_file(written(tmp_path, "scans.txt")).pages[0].text == "Some text."
     monkeypatch.setattr(isolated, "SCANS_SECONDS", 2)
     assert refusal(written(tmp_path, "scans.txt")) == "loaders.reader_overran"

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from fake_workspace import FakeWorker, FakeWorkspace, page_of, passage, row, slow, usual_script, wait_until
+from fake_workspace import FakeWorker, FakeWorkspace, page_of, passage, row, usual_script
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 from streamlit.testing.v1 import AppTest
+from waiting import wait_until
 
 from minicpm_rag.errors import (
     CheckpointError,
@@ -706,8 +707,9 @@ def running(workspace: FakeWorkspace, home: Path, script: list[Any]) -> tuple[An
 
 
 def test_stopping_keeps_the_text_so_far(workspace: FakeWorkspace, home: Path) -> None:
-    reply, conversations, conversation = running(workspace, home, slow(usual_script(QUESTION), 0.1))
-    wait_until(lambda: reply.answer.text)
+    script = usual_script(QUESTION)
+    reply, conversations, conversation = running(workspace, home, [*script[:4], 300.0, *script[4:]])
+    wait_until(lambda: len(reply.answer.text) == 8)
     reply.stop()
     (exchange,) = conversations.exchanges("ann", conversation)
     assert exchange.answer is not None and exchange.answer.mode == "stopped"
@@ -746,9 +748,13 @@ def test_stopping_does_not_wait_for_a_device_that_hangs(
 
 def test_a_waiting_question_knows_its_place_in_the_queue(workspace: FakeWorkspace, home: Path) -> None:
     script = usual_script(QUESTION)
-    reply, _, _ = running(workspace, home, [*script[:2], Waiting(2), 0.3, Waiting(1), 0.3, *script[2:]])
+    first, second = threading.Event(), threading.Event()
+    waits = [Waiting(2), lambda: first.wait(300), Waiting(1), lambda: second.wait(300)]
+    reply, _, _ = running(workspace, home, [*script[:2], *waits, *script[2:]])
     wait_until(lambda: reply.stage == "waiting" and reply.position == 2)
+    first.set()
     wait_until(lambda: reply.position == 1)
+    second.set()
     wait_until(reply.done.is_set)
     assert reply.answer.mode == "model"
 
@@ -936,7 +942,8 @@ def test_dropped_files_are_read_in_the_background_and_get_verdicts(
     app.file_uploader[0].set_value([("a.md", b"# A", "text/markdown"), ("b.pdf", b"%PDF", "application/pdf")]).run()
     assert jobs["saved"] == [("a.md", b"# A"), ("b.pdf", b"%PDF")]
     assert len(jobs["ingested"][0]) == 2
-    assert app.get("progress")[0].proto.text == r"1\/2 a\.md · indexing"
+    wait_until(lambda: page_jobs.shared().of("default")[0].latest)
+    assert app.run().get("progress")[0].proto.text == r"1\/2 a\.md · indexing"
 
     release.set()
     wait_until(lambda: page_jobs.shared().of("default")[0].done.is_set())
@@ -1309,7 +1316,7 @@ def test_a_model_on_this_machine_is_switched_to_without_a_restart(workspace: Fak
     folder = add_model(home, "my-minicpm")
     app = page(view="model")
     button(app, "use-my-minicpm").click().run()
-    wait_until(lambda: folder in workspace.used)
+    wait_until(lambda: folder in workspace.used and not switching.shared().is_running)
     assert words("in_use") in html(app.run())
     assert workspace.opened == 1
 
@@ -1342,8 +1349,8 @@ def test_a_download_shows_progress_pauses_goes_on_and_can_then_be_used(
     calls: list[str] = []
 
     def download(model: Any, folder: Path, *, on_progress: Any, cancel: threading.Event) -> Path:
-        calls.append(model.name)
         on_progress(250_000_000, 1_000_000_000)
+        calls.append(model.name)
         if len(calls) == 1:
             assert cancel.wait(300)
             raise DownloadStoppedError("stopped")
@@ -1421,4 +1428,4 @@ def test_a_server_is_tested_before_it_is_used(workspace: FakeWorkspace) -> None:
     assert not [used for used in workspace.used if used != "warm"], "one that does not answer is not taken"
     app.text_input(key="server-address").set_value("http://127.0.0.1:8000/v1")
     button(app, "server-submit").click().run()
-    assert ("http://127.0.0.1:8000/v1", None, None) in workspace.used
+    wait_until(lambda: ("http://127.0.0.1:8000/v1", None, None) in workspace.used)

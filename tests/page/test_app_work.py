@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from fake_workspace import wait_until
 from hashed_embedder import HashedEmbedder
 from scripted_llm import ScriptedLLM
 from streamlit.testing.v1 import AppTest
+from waiting import wait_until
 
 from minicpm_rag.embedding.choice import Embedders
 from minicpm_rag.indexing import Worker
@@ -93,7 +93,7 @@ def page(owner: str) -> AppTest:
     app.session_state["user"] = owner
     app.session_state["language"] = "zh"
     app.run()
-    wait_until(lambda: shared.opening().done() and not switching.shared().is_running, 60)
+    wait_until(lambda: shared.opening().done() and not switching.shared().is_running)
     return app.run()
 
 
@@ -108,7 +108,7 @@ def test_reruns_embed_and_load_nothing_and_a_question_embeds_itself_once(work: W
 
     press(app, "go-library")
     app.file_uploader[0].set_value([("handbook.md", DOCUMENT.encode(), "text/markdown")]).run()
-    wait_until(lambda: all(job.done.is_set() for job in jobs.shared().of("default")), 60)
+    wait_until(lambda: all(job.done.is_set() for job in jobs.shared().of("default")))
     passages = work.since()
     assert passages == {"passages embedded": shared.workspace().library.knowledge_base("default").chunks}  # type: ignore[union-attr]
     assert passages["passages embedded"] > 0
@@ -141,7 +141,7 @@ def test_a_follow_up_embeds_once_and_regenerating_once_more(work: Work) -> None:
     app = page("browser:ann")
     press(app, "go-library")
     app.file_uploader[0].set_value([("handbook.md", DOCUMENT.encode(), "text/markdown")]).run()
-    wait_until(lambda: all(job.done.is_set() for job in jobs.shared().of("default")), 60)
+    wait_until(lambda: all(job.done.is_set() for job in jobs.shared().of("default")))
     press(app.run(), "go-chat")
     app.chat_input[0].set_value(QUESTION).run()
     work.since()

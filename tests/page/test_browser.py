@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser_parts import CHROMIUM, PATIENCE, Server, Visitor
-from fake_workspace import wait_until
+from waiting import wait_until
 
 from minicpm_rag.page.language import text
 from minicpm_rag.page.streamlit_private import part
@@ -177,9 +177,11 @@ def test_a_sum_over_a_sheet_cites_its_rows_and_shows_them_in_the_sheet(visitor: 
 
 def test_a_question_without_support_is_refused_with_the_nearest_passages(visitor: Visitor) -> None:
     visitor.ask("木星的卫星一共有多少颗？")
-    if visitor.page.get_by_text(words("nearest")).count():
-        assert visitor.page.locator('[class*="st-key-source-"] button').count() >= 1
-    visitor.page.locator('[class*="st-key-answer_anyway"] button').click()
+    visitor.page.get_by_text(words("nearest")).wait_for()
+    assert visitor.page.locator('[class*="st-key-source-"] button').count() >= 1
+    anyway = visitor.page.locator('[class*="st-key-answer_anyway"] button')
+    anyway.click()
+    anyway.wait_for(state="detached")
     visitor.wait_for_answer()
     assert visitor.page.locator(".rag-question").count() == 1
 
@@ -194,7 +196,8 @@ def test_a_follow_up_is_completed_in_the_open_and_can_be_changed(visitor: Visito
     visitor.page.get_by_role("textbox", name=words("edit_search")).fill("病假需要什么证明？")
     visitor.page.get_by_role("button", name=words("search_with_this")).click()
     playwright_api.expect(searched).to_contain_text("病假需要什么证明？")
-    assert "医院证明" in visitor.wait_for_answer()
+    # The answer before stands there until this one has begun.
+    playwright_api.expect(visitor.page.locator(".rag-answer").last).to_contain_text("医院证明")
 
 
 def test_the_answer_is_copied_with_one_click(visitor: Visitor) -> None:

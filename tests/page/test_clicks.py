@@ -7,13 +7,16 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from browser_parts import REPOSITORY, Server
 from page_client import PATIENCE, Client
+from waiting import wait_until
 
-# Opens the workspace once a file named "open" lies beside the home, goes nowhere at once while "slow" lies there, and
-# takes up what a part of the page asks for only when the run under way is at its end while "late" lies there.
+# Opens the workspace once a file named "open" lies beside the home, goes nowhere while "hold" lies there, and takes up
+# what a part of the page asks for only when the run under way is at its end while "late" lies there.
 HELD = """
 import time
 from pathlib import Path
@@ -34,9 +37,11 @@ def once_allowed(settings):
     return open_workspace(settings)
 
 
-def slowly(to):
-    if (shared.settings().home.parent / "slow").exists():
-        time.sleep(0.5)
+def held(to):
+    folder = shared.settings().home.parent
+    while (folder / "hold").exists():
+        (folder / "held").touch()
+        time.sleep(0.01)
     go(to)
 
 
@@ -48,7 +53,7 @@ def late(session, wanted):
     request_rerun(session, wanted)
 
 
-workspace.open_workspace, state.go, AppSession.request_rerun = once_allowed, slowly, late
+workspace.open_workspace, state.go, AppSession.request_rerun = once_allowed, held, late
 app = st.App(server.SCRIPT, middleware=server.middleware())
 """
 
@@ -126,16 +131,26 @@ def test_of_two_clicks_in_the_same_breath_the_last_one_is_obeyed(client: Client)
         client.wait_for("add-documents")
 
 
+@contextmanager
+def nobody_goes_anywhere(server: Server) -> Iterator[Path]:
+    """While this lasts, a click that leads to a view does not end; yields the file that is there once one has begun."""
+    hold, held = (server.home.parent / name for name in ("hold", "held"))
+    held.unlink(missing_ok=True)
+    hold.touch()
+    try:
+        yield held
+    finally:
+        hold.unlink()
+
+
 def test_two_questions_in_the_same_breath_are_both_asked(server: Server, client: Client) -> None:
     question = client.find("-question")
-    (server.home.parent / "slow").touch()
-    try:
-        client.begin({client.find("go-chat"): ("trigger_value", True)})  # it is not done before both have come
+    with nobody_goes_anywhere(server):
+        client.begin({client.find("go-chat"): ("trigger_value", True)})
         client.begin({question: ("chat", "年假有多少天？")})
         client.begin({question: ("chat", "Who signs the contract?")})
-        client.wait_for("ask-this-")
-    finally:
-        (server.home.parent / "slow").unlink()
+        client.arrived()
+    client.wait_for("ask-this-")
     asked = [part for part in client.shown if 'class="rag-question"' in part]
     assert len(asked) == 1 and "年假有多少天？" in asked[0] and "Who signs the contract?" in asked[0]
 
@@ -182,42 +197,39 @@ def _and_then(client: Client, first: dict[str, str | bool], then: str, shown: st
 
 
 def test_what_a_click_began_is_done_to_its_end_before_the_next_run(server: Server, client: Client) -> None:
-    (server.home.parent / "slow").touch()
-    try:
+    with nobody_goes_anywhere(server) as begun:
         client.begin({client.find("go-library"): ("trigger_value", True)})
-        time.sleep(0.1)  # it has begun; if it has not, nothing is in its way
+        wait_until(begun.exists)
         client.begin()
-        client.wait_for("upload-")
-    finally:
-        (server.home.parent / "slow").unlink()
+        client.arrived()
+    client.wait_for("upload-")
 
 
 def test_what_a_click_leads_to_is_drawn_though_a_part_of_the_page_asks_to_be_drawn_again_as_it_ends(
     server: Server, client: Client
 ) -> None:
-    held = [server.home.parent / "slow", server.home.parent / "late"]
-    for name in held:
-        name.touch()
+    late = server.home.parent / "late"
+    late.touch()
     try:
-        client.begin({client.find("go-library"): ("trigger_value", True)})
-        client.begin(fragment=client.fragments[0])  # it is part of every view
+        with nobody_goes_anywhere(server) as begun:
+            client.begin({client.find("go-library"): ("trigger_value", True)})
+            wait_until(begun.exists)
+            client.begin(fragment=client.fragments[0])  # it is part of every view
+            time.sleep(0.5)  # it has come; a server that waits for the run's end cannot say so
         client.wait()
     finally:
-        for name in held:
-            name.unlink()
+        late.unlink()
     assert client.find("upload-")
 
 
 def test_what_was_typed_is_there_for_a_click_that_is_taken_up_with_the_next_one(server: Server, client: Client) -> None:
     name, create = client.find("create-name"), client.find("create-submit")
-    (server.home.parent / "slow").touch()
-    try:
-        client.begin({client.find("go-library"): ("trigger_value", True)})  # it is not done before both have come
+    with nobody_goes_anywhere(server):
+        client.begin({client.find("go-library"): ("trigger_value", True)})
         client.begin({name: ("string_value", "合同 Contracts"), create: ("trigger_value", True)})
         client.begin({client.find("go-chat"): ("trigger_value", True)})
-        client.wait_for("add-documents")
-    finally:
-        (server.home.parent / "slow").unlink()
+        client.arrived()
+    client.wait_for("add-documents")
     client.click("go-library")
     client.wait_for("rename-name-合同 Contracts")
 

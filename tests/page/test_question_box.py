@@ -93,6 +93,7 @@ def test_an_attached_file_and_what_is_typed_stay_while_another_view_is_shown(
     box, chips = visitor.page.locator(part("question")), visitor.page.locator(f"{part('bottom')} {part('file name')}")
     visitor.page.locator(f"{part('bottom')} input[type=file]").set_input_files(file)
     playwright_api.expect(chips).to_have_count(1)
+    visitor.page.locator(part("file on its way")).wait_for(state="detached")  # till then Enter does nothing
     box.fill("How much is the crane?")
     visitor.go(view)
     playwright_api.expect(box).to_be_hidden()

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from fake_workspace import row, wait_until
+from fake_workspace import row
 from hashed_embedder import HashedEmbedder
 from streamlit.testing.v1 import AppTest
+from waiting import wait_until
 
 from minicpm_rag.errors import NotFoundError
 from minicpm_rag.indexing import submit_ingest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -194,7 +193,10 @@ class FakeLibrary:
 
 @dataclass
 class FakeChain:
-    """Plays events; a number among them is a pause in seconds, an exception is raised. Stops as the real one does."""
+    """Plays events; among them a number is a pause in seconds, a function is called, an exception is raised.
+
+    Stops as the real one does.
+    """
 
     workspace: FakeWorkspace
     options: dict[str, Any]
@@ -205,6 +207,8 @@ class FakeChain:
         for step in self.workspace.script or usual_script(question.text):
             if isinstance(step, float):
                 question.cancel.wait(step)
+            elif callable(step):
+                step()
             elif isinstance(step, Exception):
                 raise step
             else:
@@ -244,8 +248,8 @@ class FakeWorkspace:
         return Speed(0.42, 17.3)
 
     def use_model(self, folder: Path | None) -> None:
-        self.used.append(folder)
         self.mode, self.model_name = ("extractive", None) if folder is None else ("model", folder.name)
+        self.used.append(folder)
 
     def use_server(self, address: str, model: str | None, key: str | None) -> None:
         self.used.append((address, model, key))
@@ -284,17 +288,3 @@ def usual_script(question: str) -> list[Any]:
         Answer(text, "model", question, [citation], [(start, len(text))], [first, second],
                {"rewrite": 0.0, "retrieve": 0.21, "first_token": 0.64, "generate": 2.3}, 31.4),
     ]  # fmt: skip
-
-
-def slow(script: list[Any], seconds: float) -> list[Any]:
-    slowed: list[Any] = []
-    for step in script:
-        slowed += [seconds, step] if isinstance(step, Text) else [step]
-    return slowed
-
-
-def wait_until(condition: Any, seconds: float = 300.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "timed out"
-        time.sleep(0.02)

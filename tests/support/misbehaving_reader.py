@@ -45,7 +45,7 @@ def _misbehave(
             with suppress(OSError):
                 os.write(descriptor, frames._HEAD.pack(frames.LOADED, 1 << 60))
     if does == "scans":
-        for _ in range(4):
+        for _ in range(7):
             time.sleep(1)
             recognised()
     return _load_file(path, ocr=ocr, recognised=recognised)

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -108,8 +108,8 @@ class Client:
         """Send a frame, whatever it holds."""
         self.socket.send(frame)
 
-    def receive(self) -> ForwardMsg:
-        frame = self.socket.recv(timeout=PATIENCE)
+    def receive(self, timeout: float = PATIENCE) -> ForwardMsg:
+        frame = self.socket.recv(timeout=timeout)
         message = ForwardMsg()
         message.ParseFromString(frame if isinstance(frame, bytes) else frame.encode())
         return message
@@ -132,16 +132,26 @@ class Client:
         self.run({self.find(part): ("trigger_value", True)})
 
     def upload_urls(self, names: Sequence[str]) -> list[Any]:
-        """Where files of those names may be sent."""
+        """Where files of those names may be sent.
+
+        Streamlit forgets the answer where a run begins just then; asked once more, as the page does too, it answers.
+        """
         message = BackMsg()
         message.file_urls_request.request_id = uuid.uuid4().hex
         message.file_urls_request.session_id = self.session
         message.file_urls_request.file_names.extend(names)
-        self.send(message.SerializeToString())
-        while True:
-            answer = self.receive()
-            if self._take(answer) == "file_urls_response":
-                return list(answer.file_urls_response.file_urls)
+        for _ in range(round(PATIENCE)):
+            self.send(message.SerializeToString())
+            with suppress(TimeoutError):
+                while True:
+                    answer = self.receive(timeout=1)
+                    if self._take(answer) == "file_urls_response":
+                        return list(answer.file_urls_response.file_urls)
+        raise TimeoutError("the server does not say where files may be sent")
+
+    def arrived(self) -> None:
+        """Wait until the server has taken all that was sent: it answers this without a run, and in order."""
+        self.upload_urls([])
 
     def put(self, url: str, name: str, data: bytes, *, xsrf: str | None = None, method: str = "PUT") -> int:
         """Send a file, and return the status."""
